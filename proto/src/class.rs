@@ -1,0 +1,253 @@
+//! Interface classes: parts that no two packets share, and IPTraf's rows, which are sums of them.
+
+use crate::{Counters, Traffic};
+
+/// Network layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Family {
+    /// IPv4.
+    Ipv4,
+    /// IPv6.
+    Ipv6,
+    /// ARP, LLDP, IPX ...: anything else.
+    NonIp,
+}
+
+/// What IP carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Transport {
+    /// TCP.
+    Tcp,
+    /// UDP.
+    Udp,
+    /// ICMP, and ICMPv6 over IPv6.
+    Icmp,
+    /// Any other protocol, and everything that is not IP.
+    Other,
+}
+
+impl Transport {
+    /// By IP protocol number.
+    #[must_use]
+    pub const fn of(protocol: u8) -> Self {
+        match protocol {
+            6 => Self::Tcp,
+            17 => Self::Udp,
+            1 | 58 => Self::Icmp,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// To whom a frame was sent, by its destination MAC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Cast {
+    /// To one station, or a link without addresses.
+    Unicast,
+    /// To all.
+    Broadcast,
+    /// To a group.
+    Multicast,
+}
+
+/// One part: every parsed packet is in exactly one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Class {
+    /// Network layer.
+    pub family: Family,
+    /// What IP carries.
+    pub transport: Transport,
+    /// To whom.
+    pub cast: Cast,
+}
+
+impl Class {
+    /// How many there are (a few of them cannot occur).
+    pub const COUNT: usize = 36;
+
+    /// Its place in an array of [`Class::COUNT`].
+    #[must_use]
+    pub const fn index(self) -> usize {
+        (self.family as usize * 4 + self.transport as usize) * 3 + self.cast as usize
+    }
+
+    /// The class at a place; places from [`Class::COUNT`] on have none.
+    #[must_use]
+    pub const fn at(index: usize) -> Option<Self> {
+        let family = match index / 12 {
+            0 => Family::Ipv4,
+            1 => Family::Ipv6,
+            2 => Family::NonIp,
+            _ => return None,
+        };
+        let transport = match index / 3 % 4 {
+            0 => Transport::Tcp,
+            1 => Transport::Udp,
+            2 => Transport::Icmp,
+            _ => Transport::Other,
+        };
+        let cast = match index % 3 {
+            0 => Cast::Unicast,
+            1 => Cast::Broadcast,
+            _ => Cast::Multicast,
+        };
+        Some(Self { family, transport, cast })
+    }
+}
+
+/// IPTraf's rows: overlapping groups of classes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ClassGroup {
+    /// Everything parsed.
+    Total,
+    /// IPv4.
+    Ipv4,
+    /// IPv6.
+    Ipv6,
+    /// TCP, over either.
+    Tcp,
+    /// UDP, over either.
+    Udp,
+    /// ICMP and ICMPv6.
+    Icmp,
+    /// IP, but none of these.
+    OtherIp,
+    /// Not IP.
+    NonIp,
+    /// To the broadcast MAC.
+    Broadcast,
+    /// To a group MAC.
+    Multicast,
+}
+
+impl ClassGroup {
+    /// In the order of IPTraf's detailed statistics.
+    pub const ALL: [Self; 10] = [
+        Self::Total,
+        Self::Ipv4,
+        Self::Ipv6,
+        Self::Tcp,
+        Self::Udp,
+        Self::Icmp,
+        Self::OtherIp,
+        Self::NonIp,
+        Self::Broadcast,
+        Self::Multicast,
+    ];
+
+    /// As it stands in JSON and SQL.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Total => "total",
+            Self::Ipv4 => "ipv4",
+            Self::Ipv6 => "ipv6",
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+            Self::Icmp => "icmp",
+            Self::OtherIp => "other_ip",
+            Self::NonIp => "non_ip",
+            Self::Broadcast => "broadcast",
+            Self::Multicast => "multicast",
+        }
+    }
+
+    /// Whether `class` counts here.
+    #[must_use]
+    pub fn holds(self, class: Class) -> bool {
+        let ip = class.family != Family::NonIp;
+        match self {
+            Self::Total => true,
+            Self::Ipv4 => class.family == Family::Ipv4,
+            Self::Ipv6 => class.family == Family::Ipv6,
+            Self::Tcp => ip && class.transport == Transport::Tcp,
+            Self::Udp => ip && class.transport == Transport::Udp,
+            Self::Icmp => ip && class.transport == Transport::Icmp,
+            Self::OtherIp => ip && class.transport == Transport::Other,
+            Self::NonIp => !ip,
+            Self::Broadcast => class.cast == Cast::Broadcast,
+            Self::Multicast => class.cast == Cast::Multicast,
+        }
+    }
+}
+
+/// Traffic of every class of one interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Classes([Traffic; Class::COUNT]);
+
+impl Default for Classes {
+    fn default() -> Self {
+        Self([Traffic::default(); Class::COUNT])
+    }
+}
+
+impl Classes {
+    /// Adds to one class.
+    #[inline]
+    pub fn add(&mut self, class: Class, traffic: Traffic) {
+        self.0[class.index()] += traffic;
+    }
+
+    /// Adds one direction's counters to one class.
+    #[inline]
+    pub fn count(&mut self, class: Class, outbound: bool, counters: Counters) {
+        let traffic = &mut self.0[class.index()];
+        *(if outbound { &mut traffic.outbound } else { &mut traffic.inbound }) += counters;
+    }
+
+    /// Adds all of `other`.
+    pub fn merge(&mut self, other: &Self) {
+        self.0.iter_mut().zip(&other.0).for_each(|(mine, theirs)| *mine += *theirs);
+    }
+
+    /// What came since `earlier`.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        Self(std::array::from_fn(|index| self.0[index] - earlier.0[index]))
+    }
+
+    /// The traffic of one of IPTraf's rows.
+    #[must_use]
+    pub fn group(&self, group: ClassGroup) -> Traffic {
+        self.rows().filter(|(class, _)| group.holds(*class)).map(|(_, traffic)| traffic).sum()
+    }
+
+    /// The classes that have traffic.
+    pub fn rows(&self) -> impl Iterator<Item = (Class, Traffic)> {
+        (0..Class::COUNT).filter_map(|index| Some((Class::at(index)?, self.0[index]))).filter(|(_, t)| !t.is_empty())
+    }
+}
+
+impl FromIterator<(Class, Traffic)> for Classes {
+    fn from_iter<I: IntoIterator<Item = (Class, Traffic)>>(rows: I) -> Self {
+        let mut classes = Self::default();
+        rows.into_iter().for_each(|(class, traffic)| classes.add(class, traffic));
+        classes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_class_has_its_own_place() {
+        for index in 0..Class::COUNT {
+            assert_eq!(Class::at(index).map(Class::index), Some(index));
+        }
+        assert_eq!(Class::at(Class::COUNT), None);
+    }
+
+    #[test]
+    fn families_and_transports_part_the_total() {
+        let classes: Classes = (0..Class::COUNT)
+            .filter_map(Class::at)
+            .map(|class| (class, Traffic::inbound(Counters::new(1, 1 << class.index()))))
+            .collect();
+        let sum = |groups: &[ClassGroup]| groups.iter().map(|group| classes.group(*group)).sum::<Traffic>();
+        let total = classes.group(ClassGroup::Total);
+        assert_eq!(sum(&[ClassGroup::Ipv4, ClassGroup::Ipv6, ClassGroup::NonIp]), total);
+        let transports = [ClassGroup::Tcp, ClassGroup::Udp, ClassGroup::Icmp, ClassGroup::OtherIp, ClassGroup::NonIp];
+        assert_eq!(sum(&transports), total);
+    }
+}

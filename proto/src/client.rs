@@ -1,0 +1,12 @@
+//! How a sensor or a console reaches its collector: credentials in a folder, joining with a token, one mTLS channel.
+//!
+//! The collector is known by its authority's key and by its role in the certificate, not by a host name: it may be
+//! reached under any name or address that leads to it.
+
+mod credentials;
+mod join;
+mod tls;
+
+pub use credentials::{Credentials, CredentialsError};
+pub use join::{JoinError, join};
+pub use tls::{CollectorUrl, UrlError, channel, explain};

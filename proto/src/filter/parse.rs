@@ -1,0 +1,493 @@
+//! Text to filter: a scanner and a descent over tcpdump's grammar.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
+
+use super::{End, Expression, Filter, SERVICES, Test, service_port};
+use crate::Mac;
+
+/// Octets of the longest filter, so that no text makes the descent deep.
+const LONGEST: usize = 4_096;
+/// Brackets and `not`s inside each other.
+const DEEPEST: usize = 64;
+
+/// What is wrong with a filter, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FilterError {
+    text: String,
+    /// Column, in characters, from zero.
+    pub column: usize,
+    /// What was wrong there.
+    pub message: String,
+}
+
+impl std::error::Error for FilterError {}
+
+/// The message, the text, and a mark under the place.
+impl fmt::Display for FilterError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (column, text) = (self.column, self.text.escape_debug().to_string());
+        // Escaping may have moved the place.
+        let mark = self.text.chars().take(column).flat_map(char::escape_debug).count();
+        write!(f, "filter, column {}: {}\n  {text}\n  {:mark$}^", column + 1, self.message, "")
+    }
+}
+
+impl FromStr for Filter {
+    type Err = FilterError;
+
+    fn from_str(text: &str) -> Result<Self, FilterError> {
+        let fail = |column: usize, message: String| {
+            let column = text.char_indices().take_while(|(at, _)| *at < column).count();
+            FilterError { text: text.chars().take(200).collect(), column: column.min(200), message }
+        };
+        if text.len() > LONGEST {
+            return Err(fail(0, format!("longer than {LONGEST} octets")));
+        }
+        let tokens = scan(text);
+        if tokens.is_empty() {
+            return Ok(Self::default());
+        }
+        let mut parser = Parser { tokens, next: 0, end: text.len(), depth: 0, keyword: Keyword::default() };
+        let expression = parser.expression().map_err(|Wrong(at, message)| fail(at, message))?;
+        match parser.tokens.get(parser.next) {
+            Some((at, word)) => Err(fail(*at, format!("expected `and`, `or` or the end, found `{word}`"))),
+            None => Ok(Self::new(expression)),
+        }
+    }
+}
+
+/// Words with their place; brackets and operators are words of their own.
+fn scan(text: &str) -> Vec<(usize, &str)> {
+    let (mut tokens, mut rest, mut at) = (Vec::new(), text, 0);
+    while let Some(first) = rest.chars().next() {
+        let length = match first {
+            _ if first.is_whitespace() => {
+                at += first.len_utf8();
+                rest = &rest[first.len_utf8()..];
+                continue;
+            }
+            '(' | ')' | '!' => 1,
+            '&' if rest.starts_with("&&") => 2,
+            '|' if rest.starts_with("||") => 2,
+            _ => {
+                let end = |c: char| c.is_whitespace() || matches!(c, '(' | ')' | '!' | '&' | '|');
+                rest.find(end).unwrap_or(rest.len()).max(first.len_utf8())
+            }
+        };
+        tokens.push((at, &rest[..length]));
+        at += length;
+        rest = &rest[length..];
+    }
+    tokens
+}
+
+/// Place and message.
+struct Wrong(usize, String);
+
+/// What a bare value takes over from the primitive before it.
+#[derive(Clone, Copy, Default)]
+struct Keyword {
+    end: End,
+    kind: Kind,
+    protocol: Option<u8>,
+}
+
+#[derive(Clone, Copy, Default, PartialEq)]
+enum Kind {
+    #[default]
+    Host,
+    Net,
+    Port,
+    PortRange,
+    Ether,
+}
+
+struct Parser<'a> {
+    tokens: Vec<(usize, &'a str)>,
+    next: usize,
+    end: usize,
+    depth: usize,
+    keyword: Keyword,
+}
+
+impl<'a> Parser<'a> {
+    fn peek(&self) -> Option<&'a str> {
+        self.tokens.get(self.next).map(|(_, word)| *word)
+    }
+
+    fn eat(&mut self, words: &[&str]) -> bool {
+        let hit = self.peek().is_some_and(|word| words.contains(&word));
+        self.next += usize::from(hit);
+        hit
+    }
+
+    fn word(&mut self, expected: &str) -> Result<&'a str, Wrong> {
+        match self.peek() {
+            Some("(" | ")" | "!" | "&&" | "||" | "and" | "or" | "not") | None => Err(self.wrong(expected)),
+            Some(word) => {
+                self.next += 1;
+                Ok(word)
+            }
+        }
+    }
+
+    fn wrong(&self, expected: &str) -> Wrong {
+        match self.tokens.get(self.next) {
+            Some((at, word)) => Wrong(*at, format!("expected {expected}, found `{word}`")),
+            None => Wrong(self.end, format!("expected {expected}, found the end")),
+        }
+    }
+
+    /// Points at the word just taken.
+    fn last_wrong(&self, expected: &str) -> Wrong {
+        let (at, word) = self.tokens.get(self.next.saturating_sub(1)).copied().unwrap_or((self.end, ""));
+        Wrong(at, format!("expected {expected}, found `{word}`"))
+    }
+
+    fn expression(&mut self) -> Result<Expression, Wrong> {
+        let mut left = self.term()?;
+        loop {
+            let join = if self.eat(&["and", "&&"]) {
+                Expression::And
+            } else if self.eat(&["or", "||"]) {
+                Expression::Or
+            } else {
+                return Ok(left);
+            };
+            left = join(left.into(), self.term()?.into());
+        }
+    }
+
+    fn term(&mut self) -> Result<Expression, Wrong> {
+        if !matches!(self.peek(), Some("not" | "!" | "(")) {
+            return self.primitive().map(Expression::Test);
+        }
+        self.depth += 1;
+        if self.depth > DEEPEST {
+            return Err(self.wrong(&format!("at most {DEEPEST} brackets inside each other")));
+        }
+        let term = if self.eat(&["("]) {
+            let inner = self.expression()?;
+            if !self.eat(&[")"]) {
+                return Err(self.wrong("`)`"));
+            }
+            inner
+        } else {
+            self.next += 1;
+            Expression::Not(self.term()?.into())
+        };
+        self.depth -= 1;
+        Ok(term)
+    }
+
+    fn primitive(&mut self) -> Result<Test, Wrong> {
+        let Some(word) = self.peek() else { return Err(self.wrong(PRIMITIVE)) };
+        let test = match word {
+            "vlan" => {
+                self.next += 1;
+                let id = self.peek().and_then(|word| word.parse().ok()).filter(|id| *id < 4096);
+                if id.is_none() && self.peek().is_some_and(|word| word.starts_with(|c: char| c.is_ascii_digit())) {
+                    return Err(self.wrong("a VLAN identifier from 0 to 4095"));
+                }
+                self.next += usize::from(id.is_some());
+                return Ok(Test::Vlan(id));
+            }
+            "sensor" | "iface" | "app" => {
+                self.next += 1;
+                let name = self.word("a name")?.to_owned();
+                return Ok(match word {
+                    "sensor" => Test::Sensor(name),
+                    "iface" => Test::Interface(name),
+                    _ => Test::App(name),
+                });
+            }
+            "proto" => {
+                self.next += 1;
+                return self.protocol().map(Test::Protocol);
+            }
+            "arp" => Test::Arp,
+            "rarp" => Test::Rarp,
+            "broadcast" => Test::Broadcast,
+            "multicast" => Test::Multicast,
+            "icmp" => Test::Icmp,
+            "icmp6" => Test::Icmpv6,
+            "ether" => return self.ether(),
+            "ip" | "ip6" | "tcp" | "udp" | "sctp" => return self.qualified(word),
+            name if matches!(name, "igmp" | "gre" | "esp" | "ah" | "pim" | "vrrp" | "ospf") => {
+                Test::Protocol(protocol_number(name).ok_or_else(|| self.wrong(PRIMITIVE))?)
+            }
+            _ => return self.typed(None),
+        };
+        self.next += 1;
+        Ok(test)
+    }
+
+    /// `ip`, `ip6`, `tcp` ...: alone, or before what they narrow.
+    fn qualified(&mut self, word: &str) -> Result<Test, Wrong> {
+        self.next += 1;
+        let protocol = protocol_number(word);
+        match self.peek() {
+            Some("proto") if protocol.is_none() => {
+                self.next += 1;
+                let protocol = self.protocol()?;
+                match (word, protocol) {
+                    ("ip", 1) => Ok(Test::Icmp),
+                    ("ip6", 58) => Ok(Test::Icmpv6),
+                    _ => Err(self.last_wrong("`icmp`, or `proto` without `ip` before it")),
+                }
+            }
+            Some("broadcast" | "multicast") if protocol.is_none() => self.primitive(),
+            Some("src" | "dst" | "host" | "net" | "port" | "portrange") => {
+                let kind = self.tokens[self.next..]
+                    .iter()
+                    .map(|(_, word)| *word)
+                    .find(|word| matches!(*word, "host" | "net" | "port" | "portrange"));
+                match (protocol, kind) {
+                    (Some(_), Some("port" | "portrange")) => self.typed(protocol),
+                    (None, Some("host" | "net")) => self.typed(None),
+                    _ => Err(self.wrong(if protocol.is_some() { "`port` or `portrange`" } else { "`host` or `net`" })),
+                }
+            }
+            _ => Ok(match (word, protocol) {
+                ("ip", _) => Test::Ipv4,
+                (_, Some(protocol)) => Test::Protocol(protocol),
+                _ => Test::Ipv6,
+            }),
+        }
+    }
+
+    fn ether(&mut self) -> Result<Test, Wrong> {
+        self.next += 1;
+        if let Some("broadcast" | "multicast") = self.peek() {
+            return self.primitive();
+        }
+        let end = self.which_end()?;
+        self.eat(&["host"]);
+        self.keyword = Keyword { end: end.unwrap_or_default(), kind: Kind::Ether, protocol: None };
+        self.value()
+    }
+
+    /// `[src|dst] [host|net|port|portrange] VALUE`, or a bare value.
+    fn typed(&mut self, protocol: Option<u8>) -> Result<Test, Wrong> {
+        let end = self.which_end()?;
+        let kind = match self.peek() {
+            Some("host") => Some(Kind::Host),
+            Some("net") => Some(Kind::Net),
+            Some("port") => Some(Kind::Port),
+            Some("portrange") => Some(Kind::PortRange),
+            _ => None,
+        };
+        self.next += usize::from(kind.is_some());
+        if end.is_some() || kind.is_some() {
+            self.keyword = Keyword { end: end.unwrap_or_default(), kind: kind.unwrap_or_default(), protocol };
+        }
+        self.value()
+    }
+
+    fn which_end(&mut self) -> Result<Option<End>, Wrong> {
+        let end = match self.peek() {
+            Some("src") => End::Source,
+            Some("dst") => End::Destination,
+            _ => return Ok(None),
+        };
+        self.next += 1;
+        let (join, second) = match (self.peek(), self.tokens.get(self.next + 1).map(|(_, word)| *word)) {
+            (Some(join @ ("and" | "or" | "&&" | "||")), Some(second @ ("src" | "dst"))) => (join, second),
+            _ => return Ok(Some(end)),
+        };
+        // `src host 1.2.3.4 and dst ...` never comes here: a value stands between.
+        if (end == End::Source) == (second == "src") {
+            return Ok(Some(end));
+        }
+        self.next += 2;
+        Ok(Some(if matches!(join, "and" | "&&") { End::Both } else { End::Either }))
+    }
+
+    fn value(&mut self) -> Result<Test, Wrong> {
+        let Keyword { end, kind, protocol } = self.keyword;
+        match kind {
+            Kind::Ether => {
+                let word = self.word("a MAC address")?;
+                let mac: Mac = word.parse().map_err(|_| self.last_wrong("a MAC address such as 00:0c:29:b9:94:62"))?;
+                Ok(Test::Ether(end, mac))
+            }
+            Kind::Host => {
+                let word = self.word(PRIMITIVE)?;
+                if word.contains('/') {
+                    return self.net(word, end);
+                }
+                let address = word.parse().map_err(|_| self.last_wrong(&unknown(word)))?;
+                Ok(Test::Host(end, address))
+            }
+            Kind::Net => {
+                let word = self.word("a network such as 10.0.0.0/8")?;
+                self.net(word, end)
+            }
+            Kind::Port => {
+                let word = self.word("a port")?;
+                let port = self.port(word)?;
+                Ok(Test::Port(end, protocol, port, port))
+            }
+            Kind::PortRange => {
+                let word = self.word("a range of ports such as 1-1023")?;
+                let (from, to) = word.split_once('-').unwrap_or((word, word));
+                let (from, to) = (self.port(from)?, self.port(to)?);
+                Ok(Test::Port(end, protocol, from.min(to), from.max(to)))
+            }
+        }
+    }
+
+    fn port(&self, word: &str) -> Result<u16, Wrong> {
+        word.parse().ok().or_else(|| service_port(word)).ok_or_else(|| {
+            self.last_wrong(&format!("a port from 0 to 65535 or one of {}", SERVICES.map(|(name, _)| name).join(" ")))
+        })
+    }
+
+    fn protocol(&mut self) -> Result<u8, Wrong> {
+        let word = self.word("a protocol")?.trim_start_matches('\\');
+        let number = word.parse().ok().or_else(|| protocol_number(word));
+        number.ok_or_else(|| self.last_wrong("a protocol number from 0 to 255 or a name such as gre"))
+    }
+
+    fn net(&mut self, word: &str, end: End) -> Result<Test, Wrong> {
+        let wrong = "a network such as 10.0.0.0/8, 192.168 or 2001:db8::/32";
+        let (address, length) = word.split_once('/').map_or((word, None), |(a, l)| (a, Some(l)));
+        let (address, implied) = match address.parse::<IpAddr>() {
+            Ok(address) => (address, if address.is_ipv4() { 32 } else { 128 }),
+            Err(_) => short_net(address).ok_or_else(|| self.last_wrong(wrong))?,
+        };
+        let length = match length {
+            Some(length) => length.parse().map_err(|_| self.last_wrong(wrong))?,
+            None if self.eat(&["mask"]) => {
+                let mask: Ipv4Addr = self
+                    .word("a network mask")?
+                    .parse()
+                    .map_err(|_| self.last_wrong("a network mask such as 255.255.0.0"))?;
+                let bits = u32::from(mask);
+                if bits.leading_ones() + bits.trailing_zeros() < 32 {
+                    return Err(self.last_wrong("a network mask whose ones stand before its zeros"));
+                }
+                bits.leading_ones() as u8
+            }
+            None => implied,
+        };
+        if length > if address.is_ipv4() { 32 } else { 128 } || masked(address, length) != address {
+            return Err(self.last_wrong("a network whose address has no bits beyond its length"));
+        }
+        Ok(Test::Net(end, address, length))
+    }
+}
+
+const PRIMITIVE: &str = "a test such as `host`, `net`, `port`, `tcp`, `ether`, `vlan`, `sensor`, `iface`";
+
+fn unknown(word: &str) -> String {
+    if word.starts_with(|c: char| c.is_ascii_digit()) || word.contains(':') {
+        "an address (names are not looked up in filters)".to_owned()
+    } else {
+        PRIMITIVE.to_owned()
+    }
+}
+
+/// `10`, `192.168`: the octets that are written are the network.
+fn short_net(text: &str) -> Option<(IpAddr, u8)> {
+    let parts: Vec<u8> = text.split('.').map(|part| part.parse().ok()).collect::<Option<_>>()?;
+    let mut octets = [0; 4];
+    octets.get_mut(..parts.len())?.copy_from_slice(&parts);
+    Some((Ipv4Addr::from(octets).into(), u8::try_from(parts.len() * 8).ok()?))
+}
+
+/// `address` with all bits beyond `length` cleared.
+pub(super) fn masked(address: IpAddr, length: u8) -> IpAddr {
+    match address {
+        IpAddr::V4(address) => {
+            let mask = u32::MAX.checked_shl(32 - u32::from(length.min(32))).unwrap_or(0);
+            Ipv4Addr::from(u32::from(address) & mask).into()
+        }
+        IpAddr::V6(address) => {
+            let mask = u128::MAX.checked_shl(128 - u32::from(length.min(128))).unwrap_or(0);
+            Ipv6Addr::from(u128::from(address) & mask).into()
+        }
+    }
+}
+
+/// IANA protocol numbers of the names that filters know.
+fn protocol_number(name: &str) -> Option<u8> {
+    Some(match name {
+        "icmp" => 1,
+        "igmp" => 2,
+        "ipip" => 4,
+        "tcp" => 6,
+        "udp" => 17,
+        "gre" => 47,
+        "esp" => 50,
+        "ah" => 51,
+        "icmp6" => 58,
+        "eigrp" => 88,
+        "ospf" => 89,
+        "pim" => 103,
+        "vrrp" => 112,
+        "l2tp" => 115,
+        "sctp" => 132,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn printed(text: &str) -> String {
+        text.parse::<Filter>().unwrap_or_else(|error| panic!("{error}")).to_string()
+    }
+
+    #[test]
+    fn tcpdumps_words_are_understood() {
+        for (text, canonical) in [
+            ("", ""),
+            ("src host 10.0.0.3 and (tcp or icmp)", "src host 10.0.0.3 and (tcp or icmp)"),
+            ("port 80 or 443", "port 80 or port 443"),
+            ("tcp dst port https or ssh", "tcp dst port 443 or tcp dst port 22"),
+            ("10.0.0.3", "host 10.0.0.3"),
+            ("net 192.168 and not net 10/8", "net 192.168.0.0/16 and not net 10.0.0.0/8"),
+            ("net 10.1.0.0 mask 255.255.0.0", "net 10.1.0.0/16"),
+            ("ip6 net 2001:db8::/32", "net 2001:db8::/32"),
+            ("src or dst portrange 100-50", "portrange 50-100"),
+            ("src and dst net fd00::/8", "src and dst net fd00::/8"),
+            ("ether host 0:c:29:b9:94:62", "ether host 00:0c:29:b9:94:62"),
+            ("ether src 00:0c:29:b9:94:62", "ether src host 00:0c:29:b9:94:62"),
+            ("vlan 7 && !arp || vlan", "vlan 7 and not arp or vlan"),
+            ("proto 47 or gre or ip proto \\icmp", "gre or gre or icmp"),
+            ("not (udp port 53)", "not udp port 53"),
+            ("sensor web1 and iface eth0.7", "sensor web1 and iface eth0.7"),
+        ] {
+            assert_eq!(printed(text), canonical, "{text}");
+        }
+    }
+
+    #[test]
+    fn and_and_or_bind_alike_from_the_left() {
+        assert_eq!("tcp or udp and vlan".parse::<Filter>(), "(tcp or udp) and vlan".parse());
+        assert_ne!("tcp or udp and vlan".parse::<Filter>(), "tcp or (udp and vlan)".parse());
+    }
+
+    #[test]
+    fn an_error_points_at_the_place() {
+        for (text, column, words) in [
+            ("host", 4, "found the end"),
+            ("tcp and", 7, "found the end"),
+            ("src port 70000", 9, "a port from 0 to 65535"),
+            ("tcp host 10.0.0.3", 4, "`port` or `portrange`"),
+            ("net 10.0.0.1/8", 4, "no bits beyond"),
+            ("(tcp", 4, "`)`"),
+            ("tcp)", 3, "`and`, `or` or the end"),
+            ("host example.org", 5, "a test such as"),
+            ("vlan 4096", 5, "VLAN identifier"),
+            ("höst", 0, "found `höst`"),
+        ] {
+            let error = text.parse::<Filter>().expect_err(text);
+            assert!(error.message.contains(words) && error.column == column, "{text}: {error}");
+        }
+    }
+}

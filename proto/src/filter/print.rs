@@ -1,0 +1,89 @@
+//! Filter to text: what parses to the same filter again.
+
+use std::fmt;
+
+use super::{End, Expression, Filter, Test};
+
+impl fmt::Display for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.expression.as_ref().map_or(Ok(()), |expression| expression.fmt(f))
+    }
+}
+
+impl fmt::Display for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bracketed = |inner: &Self, f: &mut fmt::Formatter<'_>| match inner {
+            Self::And(..) | Self::Or(..) => write!(f, "({inner})"),
+            _ => inner.fmt(f),
+        };
+        match self {
+            // The left side needs no brackets: both operators bind alike, from the left.
+            Self::And(a, b) => {
+                write!(f, "{a} and ")?;
+                bracketed(b, f)
+            }
+            Self::Or(a, b) => {
+                write!(f, "{a} or ")?;
+                bracketed(b, f)
+            }
+            Self::Not(a) => {
+                f.write_str("not ")?;
+                bracketed(a, f)
+            }
+            Self::Test(test) => test.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Either => "",
+            Self::Source => "src ",
+            Self::Destination => "dst ",
+            Self::Both => "src and dst ",
+        })
+    }
+}
+
+impl fmt::Display for Test {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Host(end, address) => write!(f, "{end}host {address}"),
+            Self::Net(end, address, length) => write!(f, "{end}net {address}/{length}"),
+            Self::Port(end, protocol, from, to) => {
+                match protocol {
+                    Some(6) => f.write_str("tcp ")?,
+                    Some(17) => f.write_str("udp ")?,
+                    Some(_) => f.write_str("sctp ")?,
+                    None => {}
+                }
+                if from == to { write!(f, "{end}port {from}") } else { write!(f, "{end}portrange {from}-{to}") }
+            }
+            Self::Ether(end, mac) => write!(f, "ether {end}host {mac}"),
+            Self::Vlan(None) => f.write_str("vlan"),
+            Self::Vlan(Some(id)) => write!(f, "vlan {id}"),
+            Self::Protocol(number) => f.write_str(match number {
+                2 => "igmp",
+                6 => "tcp",
+                17 => "udp",
+                47 => "gre",
+                50 => "esp",
+                51 => "ah",
+                132 => "sctp",
+                number => return write!(f, "proto {number}"),
+            }),
+            Self::Ipv4 => f.write_str("ip"),
+            Self::Ipv6 => f.write_str("ip6"),
+            Self::Icmp => f.write_str("icmp"),
+            Self::Icmpv6 => f.write_str("icmp6"),
+            Self::Arp => f.write_str("arp"),
+            Self::Rarp => f.write_str("rarp"),
+            Self::Broadcast => f.write_str("broadcast"),
+            Self::Multicast => f.write_str("multicast"),
+            Self::Sensor(name) => write!(f, "sensor {name}"),
+            Self::Interface(name) => write!(f, "iface {name}"),
+            Self::App(name) => write!(f, "app {name}"),
+        }
+    }
+}

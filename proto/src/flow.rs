@@ -1,0 +1,210 @@
+//! Biflows (RFC 5103): a conversation, both directions in one record.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+use crate::{Mac, Service, Timestamp, Traffic};
+
+/// An address and a port; port 0 where the protocol has none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Endpoint {
+    /// IPv4 or IPv6.
+    pub address: IpAddr,
+    /// TCP, UDP or SCTP port.
+    pub port: u16,
+}
+
+impl Endpoint {
+    /// `address` and `port`.
+    #[must_use]
+    pub const fn new(address: IpAddr, port: u16) -> Self {
+        Self { address, port }
+    }
+}
+
+/// `10.0.0.3:22`, `[fd00::3]:22`, or the bare address without a port.
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.port {
+            0 => self.address.fmt(f),
+            port => SocketAddr::new(self.address, port).fmt(f),
+        }
+    }
+}
+
+/// Who talks to whom, with what. Oriented: the source is the initiator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FlowKey {
+    /// IP protocol number.
+    pub protocol: u8,
+    /// Outermost VLAN identifier.
+    pub vlan: Option<u16>,
+    /// The initiator.
+    pub source: Endpoint,
+    /// The responder.
+    pub destination: Endpoint,
+}
+
+impl FlowKey {
+    /// The same conversation seen from the other end.
+    #[must_use]
+    pub const fn reversed(self) -> Self {
+        Self { source: self.destination, destination: self.source, ..self }
+    }
+
+    /// The same for both orientations: the smaller endpoint first.
+    #[must_use]
+    pub fn canonical(self) -> Self {
+        if self.destination < self.source { self.reversed() } else { self }
+    }
+}
+
+/// What is known of one direction of a flow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Half {
+    /// TCP flags seen, or-ed (RFC 9293, 3.1).
+    pub flags: u8,
+    /// TCP flags of the last packet.
+    pub last_flags: u8,
+    /// Raw window field of the last TCP packet.
+    pub window: u16,
+    /// IP octets of the last packet.
+    pub size: u32,
+    /// Source MAC of this direction.
+    pub mac: Option<Mac>,
+    /// IPTraf's word, where the flags no longer matter.
+    pub word: Option<Word>,
+}
+
+impl Half {
+    /// IPTraf's four characters: the word, or S P A U of the last packet.
+    #[must_use]
+    pub fn label(self) -> String {
+        if let Some(word) = self.word {
+            return word.as_str().to_owned();
+        }
+        [(2u8, 'S'), (8, 'P'), (16, 'A'), (32, 'U')]
+            .map(|(bit, letter)| if self.last_flags & bit == 0 { '-' } else { letter })
+            .iter()
+            .collect()
+    }
+}
+
+/// IPTraf's words for a direction, in its precedence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Word {
+    /// FIN sent, not yet acknowledged.
+    Done,
+    /// FIN acknowledged by the other side.
+    Closed,
+    /// RST sent by this direction's source.
+    Reset,
+    /// Idle for too long.
+    TimedOut,
+}
+
+impl Word {
+    /// The four letters.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "DONE",
+            Self::Closed => "CLOS",
+            Self::Reset => "RSET",
+            Self::TimedOut => "TMOU",
+        }
+    }
+}
+
+/// Where a flow is in its life.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FlowState {
+    /// No TCP: seen within the idle timeout.
+    #[default]
+    Active,
+    /// SYN seen, not yet answered.
+    Opening,
+    /// Data may flow.
+    Established,
+    /// One side has sent its FIN.
+    Closing,
+    /// Both FINs seen, one acknowledged.
+    Closed,
+    /// Ended by RST, or by an ICMP unreachable that speaks of it.
+    Reset,
+    /// Nothing seen for the idle timeout.
+    TimedOut,
+}
+
+impl FlowState {
+    /// In the order of the wire's numbers.
+    pub const ALL: [Self; 7] =
+        [Self::Active, Self::Opening, Self::Established, Self::Closing, Self::Closed, Self::Reset, Self::TimedOut];
+
+    /// As it stands in JSON and SQL.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Opening => "opening",
+            Self::Established => "established",
+            Self::Closing => "closing",
+            Self::Closed => "closed",
+            Self::Reset => "reset",
+            Self::TimedOut => "timed_out",
+        }
+    }
+
+    /// Nothing more is expected.
+    #[must_use]
+    pub const fn is_over(self) -> bool {
+        matches!(self, Self::Closed | Self::Reset | Self::TimedOut)
+    }
+}
+
+/// One flow: cumulative in a live snapshot, a delta in a summary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Flow {
+    /// Oriented by the initiator.
+    pub key: FlowKey,
+    /// Outbound is forward, inbound is reverse. IP octets.
+    pub traffic: Traffic,
+    /// First packet of the flow, whatever slice this record is of.
+    pub first: Timestamp,
+    /// Last packet.
+    pub last: Timestamp,
+    /// From the source.
+    pub forward: Half,
+    /// From the destination.
+    pub reverse: Half,
+    /// Of the whole flow.
+    pub state: FlowState,
+    /// The beginning was seen: IPTraf's `=`, else `>`.
+    pub complete: bool,
+    /// Our own stream to the collector.
+    pub own: bool,
+}
+
+impl Flow {
+    /// The TCP or UDP service it belongs to, so that each packet counts for one service: the port below 1024 where only one
+    /// end has such a port, else the port that the initiator asked for.
+    #[must_use]
+    pub fn service(&self) -> Option<Service> {
+        let (source, destination) = (self.key.source.port, self.key.destination.port);
+        let port = if source < 1024 && destination >= 1024 { source } else { destination };
+        Service::new(self.key.protocol, port)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_direction_shows_the_flags_of_its_last_packet_until_a_word_replaces_them() {
+        let mut half = Half { last_flags: 0x18, ..Half::default() };
+        assert_eq!(half.label(), "-PA-");
+        half.word = Some(Word::Closed);
+        assert_eq!(half.label(), "CLOS");
+    }
+}

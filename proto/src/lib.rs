@@ -1,0 +1,44 @@
+//! The language that Trafalgar's three programs share.
+//!
+//! * model: [`Traffic`] under a key ([`FlowKey`], [`Class`], [`Bracket`], [`Service`], [`Mac`], an address), [`Tally`],
+//!   what a sensor sends ([`Summary`], [`Snapshot`]) and what a console asks and gets ([`Query`], [`Report`])
+//! * [`Filter`]: tcpdump's words, parsed, printed, matched
+//! * [`wire`]: the gRPC messages, and the only border between bytes and the model
+//! * [`identity`], [`token`], [`client`]: who speaks, how one becomes somebody, how to reach the collector
+//!
+//! Nothing here captures, stores or draws.
+
+pub mod class;
+pub mod client;
+pub mod filter;
+pub mod flow;
+pub mod identity;
+pub mod interface;
+pub mod query;
+pub mod report;
+pub mod service;
+pub mod size;
+pub mod snapshot;
+pub mod station;
+pub mod summary;
+pub mod tally;
+pub mod time;
+pub mod token;
+pub mod traffic;
+pub mod wire;
+
+pub use class::{Cast, Class, ClassGroup, Classes, Family, Transport};
+pub use filter::{Filter, FilterError};
+pub use flow::{Endpoint, Flow, FlowKey, FlowState, Half, Word};
+pub use identity::{Identity, Role};
+pub use interface::{Interface, Ledger, Nic};
+pub use query::{Facility, Order, OrderBy, Point, Query, Scope, Window};
+pub use report::{Fleet, InterfaceState, InterfaceStats, Item, Presence, Report, Row, SensorState, Strip};
+pub use service::Service;
+pub use size::{Bracket, Brackets};
+pub use snapshot::{Answer, InterfaceSnapshot, Snapshot, SpoolState, Wish};
+pub use station::{Mac, Station};
+pub use summary::{InterfaceSummary, Loss, LossReason, Second, Summary};
+pub use tally::{Merge, Tally};
+pub use time::{Interval, Timestamp};
+pub use traffic::{Counters, Traffic};

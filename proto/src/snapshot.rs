@@ -1,0 +1,99 @@
+//! The live plane: a sensor's present state, a second old at most; the latest wins.
+
+use crate::{Classes, Facility, Filter, Interface, Ledger, Order, Row, Timestamp, Traffic};
+
+/// The present state of a sensor.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Snapshot {
+    /// The sensor's clock.
+    pub at: Timestamp,
+    /// When its program started.
+    pub started: Timestamp,
+    /// Start number.
+    pub epoch: u64,
+    /// Of the program.
+    pub version: String,
+    /// Host name.
+    pub name: String,
+    /// All that are open, and those that vanished since the start.
+    pub interfaces: Vec<InterfaceSnapshot>,
+    /// What waits to be delivered.
+    pub spool: SpoolState,
+}
+
+/// An interface since the sensor opened it. Cumulative.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InterfaceSnapshot {
+    /// The observation point.
+    pub interface: Interface,
+    /// When it was opened.
+    pub started: Timestamp,
+    /// Where every frame went.
+    pub ledger: Ledger,
+    /// Frame octets.
+    pub classes: Classes,
+    /// Per second, averaged over the last five.
+    pub rate: Traffic,
+    /// Highest rate of one second.
+    pub peak: Traffic,
+    /// Our own stream's share of `rate`.
+    pub own_rate: Traffic,
+    /// Our own stream, inside `classes`.
+    pub own: Traffic,
+    /// To the wishes, in their order.
+    pub answers: Vec<Answer>,
+    /// Flows in the table.
+    pub flows: u64,
+    /// Flows that it has room for.
+    pub capacity: u64,
+    /// The interface is no longer there.
+    pub gone: bool,
+}
+
+/// State of the sensor's spool.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SpoolState {
+    /// Records that wait.
+    pub records: u64,
+    /// Their octets on disk.
+    pub octets: u64,
+    /// Room for octets.
+    pub limit: u64,
+    /// End of the oldest slice that waits.
+    pub oldest: Option<Timestamp>,
+    /// Records lost since the sensor was installed.
+    pub lost: u64,
+}
+
+/// What a console looks at, so that the sensor answers exactly that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wish {
+    /// Chosen by the collector, echoed in the answer.
+    pub id: u64,
+    /// Which table.
+    pub facility: Facility,
+    /// Of which rows.
+    pub filter: Filter,
+    /// In which order.
+    pub order: Order,
+    /// How many, at most [`Wish::LIMIT`].
+    pub limit: u32,
+}
+
+impl Wish {
+    /// Rows of one answer.
+    pub const LIMIT: u32 = 1_000;
+}
+
+/// One interface's answer to a wish.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Answer {
+    /// The wish's.
+    pub id: u64,
+    /// Rows that matched.
+    pub matched: u64,
+    /// Traffic of all that matched.
+    pub total: Traffic,
+    /// The first of them in the wished order.
+    pub rows: Vec<Row>,
+}

@@ -1,0 +1,131 @@
+//! The history plane.
+
+use prost::Message;
+
+use super::model::{class_rows, classes, traffic};
+use super::{WireError, each, from_each, need, time};
+use crate::{InterfaceSummary, Interval, Second, Station, Summary, Tally, Traffic, wire};
+
+impl Summary {
+    /// The octets of a spooled record or a batch.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        wire::Summary::from(self).encode_to_vec()
+    }
+
+    /// Reads them.
+    ///
+    /// # Errors
+    /// When they are not a summary, or one that contradicts itself.
+    pub fn decode(octets: &[u8]) -> Result<Self, WireError> {
+        wire::Summary::decode(octets).map_err(|error| WireError::Decode(error.to_string()))?.try_into()
+    }
+}
+
+impl From<&Summary> for wire::Summary {
+    fn from(summary: &Summary) -> Self {
+        Self {
+            from: summary.slice.from.0,
+            to: summary.slice.to.0,
+            sealed: summary.sealed.0,
+            interfaces: from_each(&summary.interfaces),
+            losses: from_each(&summary.losses),
+        }
+    }
+}
+
+impl TryFrom<wire::Summary> for Summary {
+    type Error = WireError;
+
+    fn try_from(wire: wire::Summary) -> Result<Self, WireError> {
+        Ok(Self {
+            slice: Interval::new(time(wire.from), time(wire.to)),
+            sealed: time(wire.sealed),
+            interfaces: each(wire.interfaces)?,
+            losses: each(wire.losses)?,
+        })
+    }
+}
+
+impl From<&Second> for wire::Second {
+    fn from(second: &Second) -> Self {
+        Self { at: second.at.0, classes: class_rows(&second.classes) }
+    }
+}
+
+impl TryFrom<wire::Second> for Second {
+    type Error = WireError;
+
+    fn try_from(wire: wire::Second) -> Result<Self, WireError> {
+        Ok(Self { at: time(wire.at), classes: classes(wire.classes)? })
+    }
+}
+
+impl From<&InterfaceSummary> for wire::InterfaceSummary {
+    fn from(summary: &InterfaceSummary) -> Self {
+        Self {
+            interface: Some((&summary.interface).into()),
+            ledger: Some((&summary.ledger).into()),
+            seconds: from_each(&summary.seconds),
+            flows: from_each(&summary.flows),
+            other_flows: from_each(&summary.other_flows),
+            sizes: from_each(&summary.sizes),
+            services: summary.services.rows().map(Into::into).collect(),
+            other_services: Some(summary.services.other().into()),
+            hosts: summary.hosts.rows().map(Into::into).collect(),
+            other_hosts: Some(summary.hosts.other().into()),
+            stations: summary.stations.rows().map(|(mac, station)| (Some(*mac), station).into()).collect(),
+            other_stations: Some((None, summary.stations.other()).into()),
+            own: Some((&summary.own).into()),
+            largest_inbound: summary.largest_inbound,
+            largest_outbound: summary.largest_outbound,
+        }
+    }
+}
+
+impl TryFrom<wire::InterfaceSummary> for InterfaceSummary {
+    type Error = WireError;
+
+    fn try_from(wire: wire::InterfaceSummary) -> Result<Self, WireError> {
+        let mut stations = Tally::default();
+        let count = wire.stations.len();
+        for row in wire.stations {
+            let (mac, station): (_, Station) = row.try_into()?;
+            stations.add(need(mac, "mac")?, station);
+        }
+        if stations.len() != count {
+            return Err(WireError::Twice("stations"));
+        }
+        if let Some(other) = wire.other_stations {
+            stations.add_other(<(_, Station)>::try_from(other)?.1);
+        }
+        Ok(Self {
+            interface: need(wire.interface, "interface")?.try_into()?,
+            ledger: need(wire.ledger, "ledger")?.into(),
+            seconds: each(wire.seconds)?,
+            flows: each(wire.flows)?,
+            other_flows: each(wire.other_flows)?,
+            sizes: each(wire.sizes)?,
+            services: tally(wire.services, wire.other_services, "services")?,
+            hosts: tally(wire.hosts, wire.other_hosts, "hosts")?,
+            stations,
+            own: traffic(wire.own),
+            largest_inbound: wire.largest_inbound,
+            largest_outbound: wire.largest_outbound,
+        })
+    }
+}
+
+fn tally<W, K>(rows: Vec<W>, other: Option<wire::Traffic>, name: &'static str) -> Result<Tally<K, Traffic>, WireError>
+where
+    K: Eq + std::hash::Hash,
+    (K, Traffic): TryFrom<W, Error = WireError>,
+{
+    let count = rows.len();
+    let mut tally: Tally<K, Traffic> = each(rows)?.into_iter().collect();
+    if tally.len() != count {
+        return Err(WireError::Twice(name));
+    }
+    tally.add_other(traffic(other));
+    Ok(tally)
+}
