@@ -293,9 +293,9 @@ impl<'a> Parser<'a> {
             _ => return Ok(None),
         };
         self.next += 1;
-        let (join, second) = match (self.peek(), self.tokens.get(self.next + 1).map(|(_, word)| *word)) {
-            (Some(join @ ("and" | "or" | "&&" | "||")), Some(second @ ("src" | "dst"))) => (join, second),
-            _ => return Ok(Some(end)),
+        let second = self.tokens.get(self.next + 1).map(|(_, word)| *word);
+        let (Some(join @ ("and" | "or" | "&&" | "||")), Some(second @ ("src" | "dst"))) = (self.peek(), second) else {
+            return Ok(Some(end));
         };
         // `src host 1.2.3.4 and dst ...` never comes here: a value stands between.
         if (end == End::Source) == (second == "src") {

@@ -1,1 +1,415 @@
+//! Every value survives the wire, and no bytes make a decoder panic.
 
+use std::net::{IpAddr, Ipv6Addr};
+
+use proptest::prelude::*;
+use prost::Message;
+
+use super::WireError;
+use crate::flow::Word;
+use crate::*;
+
+/// Values out of entropy that proptest can shrink: exhausted entropy gives zeros.
+struct Source<'a>(&'a [u8]);
+
+impl Source<'_> {
+    fn number(&mut self, octets: usize) -> u64 {
+        (0..octets).fold(0, |number, _| {
+            let (first, rest) = self.0.split_first().map_or((0, self.0), |(first, rest)| (*first, rest));
+            self.0 = rest;
+            number << 8 | u64::from(first)
+        })
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        self.number(1) as usize % bound
+    }
+
+    fn flag(&mut self) -> bool {
+        self.below(2) == 1
+    }
+
+    fn one<T: Copy>(&mut self, all: &[T]) -> T {
+        all[self.below(all.len())]
+    }
+
+    fn some<T>(&mut self, make: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        self.flag().then(|| make(self))
+    }
+
+    fn list<T>(&mut self, make: impl Fn(&mut Self) -> T) -> Vec<T> {
+        (0..self.below(4)).map(|_| make(self)).collect()
+    }
+
+    fn text(&mut self) -> String {
+        self.list(|source| char::from(b'a' + source.below(26) as u8)).into_iter().collect::<String>() + "x"
+    }
+
+    fn time(&mut self) -> Timestamp {
+        Timestamp(self.number(8) as i64)
+    }
+
+    fn counters(&mut self) -> Counters {
+        Counters { packets: self.number(8), octets: self.number(3), coalesced: self.number(1) }
+    }
+
+    fn traffic(&mut self) -> Traffic {
+        Traffic { inbound: self.counters(), outbound: self.counters() }
+    }
+
+    fn address(&mut self) -> IpAddr {
+        if self.flag() {
+            (self.number(4) as u32).to_be_bytes().into()
+        } else {
+            Ipv6Addr::from(u128::from(self.number(8)) << 64 | u128::from(self.number(8))).into()
+        }
+    }
+
+    fn mac(&mut self) -> Mac {
+        Mac(std::array::from_fn(|_| self.number(1) as u8))
+    }
+
+    fn class(&mut self) -> Class {
+        Class::at(self.below(Class::COUNT)).unwrap()
+    }
+
+    fn classes(&mut self) -> Classes {
+        let rows = self.list(|source| (source.class(), source.traffic()));
+        // Sums of adds saturate, values on the wire do not: one add a class.
+        rows.into_iter().collect::<std::collections::BTreeMap<_, _>>().into_iter().collect()
+    }
+
+    fn end(&mut self) -> Endpoint {
+        Endpoint::new(self.address(), self.number(2) as u16)
+    }
+
+    fn half(&mut self) -> Half {
+        Half {
+            flags: self.number(1) as u8,
+            last_flags: self.number(1) as u8,
+            window: self.number(2) as u16,
+            size: self.number(4) as u32,
+            mac: self.some(Self::mac),
+            word: self.one(&[None, Some(Word::Done), Some(Word::Closed), Some(Word::Reset), Some(Word::TimedOut)]),
+        }
+    }
+
+    fn flow(&mut self) -> Flow {
+        Flow {
+            key: FlowKey {
+                protocol: self.number(1) as u8,
+                vlan: self.some(|source| source.number(2) as u16),
+                source: self.end(),
+                destination: self.end(),
+            },
+            traffic: self.traffic(),
+            first: self.time(),
+            last: self.time(),
+            forward: self.half(),
+            reverse: self.half(),
+            state: self.one(&FlowState::ALL),
+            complete: self.flag(),
+            own: self.flag(),
+        }
+    }
+
+    fn interface(&mut self) -> Interface {
+        Interface {
+            name: self.text(),
+            index: self.number(4) as u32,
+            mac: self.some(Self::mac),
+            addresses: self.list(Self::address),
+            mtu: self.some(|source| source.number(4) as u32),
+            speed: self.some(|source| source.number(8)),
+            link: self.text(),
+            loopback: self.flag(),
+            mirror: self.flag(),
+        }
+    }
+
+    fn ledger(&mut self) -> Ledger {
+        Ledger {
+            received: self.number(4),
+            parsed: self.number(4),
+            malformed: self.number(4),
+            unsupported: self.number(4),
+            dropped: self.number(4),
+            bad_checksum: self.number(4),
+            unparsed_octets: self.number(4),
+            nic: self.some(|source| Nic {
+                rx_packets: source.number(8),
+                tx_octets: source.number(8),
+                ..Nic::default()
+            }),
+            kernel_received: self.some(|source| source.number(8)),
+            clock_step: self.number(8) as i64,
+        }
+    }
+
+    fn bracket(&mut self) -> Bracket {
+        Bracket { from: self.number(4) as u32, to: self.some(|source| source.number(4) as u32) }
+    }
+
+    fn service(&mut self) -> Service {
+        Service { protocol: self.one(&[6, 17]), port: self.number(2) as u16 }
+    }
+
+    fn station(&mut self) -> Station {
+        let mut station = Station { traffic: self.traffic(), ip: self.traffic(), addresses: Vec::new() };
+        self.list(Self::address).into_iter().for_each(|address| station.seen(address));
+        station
+    }
+
+    fn tally<K: Eq + std::hash::Hash, V: Merge>(
+        &mut self,
+        row: impl Fn(&mut Self) -> (K, V),
+        other: impl FnOnce(&mut Self) -> V,
+    ) -> Tally<K, V> {
+        let rows: std::collections::HashMap<K, V> = self.list(row).into_iter().collect();
+        let mut tally: Tally<K, V> = rows.into_iter().collect();
+        tally.add_other(other(self));
+        tally
+    }
+
+    fn loss(&mut self) -> Loss {
+        Loss {
+            reason: self.one(&LossReason::ALL),
+            interval: Interval::new(self.time(), self.time()),
+            records: self.number(2),
+            counted: self.some(|source| (source.number(8), source.number(8))),
+            interface: self.some(Self::text),
+        }
+    }
+
+    fn summary(&mut self) -> Summary {
+        Summary {
+            slice: Interval::new(self.time(), self.time()),
+            sealed: self.time(),
+            interfaces: self.list(|source| InterfaceSummary {
+                interface: source.interface(),
+                ledger: source.ledger(),
+                seconds: source.list(|source| Second { at: source.time(), classes: source.classes() }),
+                flows: source.list(Self::flow),
+                other_flows: source.list(|source| (source.class(), source.traffic(), source.number(8))),
+                sizes: source.list(|source| (source.bracket(), source.traffic())),
+                services: source.tally(|source| (source.service(), source.traffic()), Self::traffic),
+                hosts: source.tally(|source| (source.address(), source.traffic()), Self::traffic),
+                stations: source.tally(|source| (source.mac(), source.station()), Self::station),
+                own: source.traffic(),
+                largest_inbound: source.number(4) as u32,
+                largest_outbound: source.number(4) as u32,
+            }),
+            losses: self.list(Self::loss),
+        }
+    }
+
+    fn row(&mut self) -> Row {
+        let item = match self.below(7) {
+            0 => Item::Flow(self.flow()),
+            1 => Item::Interface(Box::new(InterfaceStats {
+                interface: self.interface(),
+                ledger: self.ledger(),
+                classes: self.classes(),
+                peak: self.traffic(),
+                own: self.traffic(),
+            })),
+            2 => Item::Size(self.bracket(), self.traffic()),
+            3 => Item::Service(self.service(), self.traffic()),
+            4 => Item::Station(self.mac(), self.station()),
+            5 => Item::Host(self.address(), self.traffic()),
+            _ => Item::Other(self.class(), self.traffic(), self.number(8)),
+        };
+        Row { observed_by: self.list(Self::point), rate: self.traffic(), item }
+    }
+
+    fn point(&mut self) -> Point {
+        Point { sensor: self.text(), interface: self.some(Self::text) }
+    }
+
+    fn order(&mut self) -> Order {
+        Order { by: self.one(&OrderBy::ALL), ascending: self.flag() }
+    }
+
+    fn spool(&mut self) -> SpoolState {
+        SpoolState {
+            records: self.number(8),
+            octets: self.number(8),
+            limit: self.number(8),
+            oldest: self.some(Self::time),
+            lost: self.number(8),
+        }
+    }
+
+    fn snapshot(&mut self) -> Snapshot {
+        Snapshot {
+            at: self.time(),
+            started: self.time(),
+            epoch: self.number(8),
+            version: self.text(),
+            name: self.text(),
+            interfaces: self.list(|source| InterfaceSnapshot {
+                interface: source.interface(),
+                started: source.time(),
+                ledger: source.ledger(),
+                classes: source.classes(),
+                rate: source.traffic(),
+                peak: source.traffic(),
+                own_rate: source.traffic(),
+                own: source.traffic(),
+                answers: source.list(|source| Answer {
+                    id: source.number(8),
+                    matched: source.number(8),
+                    total: source.traffic(),
+                    rows: source.list(Self::row),
+                }),
+                flows: source.number(8),
+                capacity: source.number(8),
+                gone: source.flag(),
+            }),
+            spool: self.spool(),
+        }
+    }
+
+    fn query(&mut self) -> Query {
+        let from = self.time();
+        Query {
+            facility: self.one(&Facility::ALL),
+            window: match self.below(3) {
+                0 => Window::Live,
+                1 => Window::Last(std::time::Duration::from_nanos(self.number(6) + 1)),
+                _ => Window::Past(Interval::new(Timestamp(from.0 / 2), Timestamp(from.0 / 2 + 1))),
+            },
+            scope: Scope(self.list(Self::point)),
+            filter: self.one(&["", "tcp port 443 and not net 10.0.0.0/8"]).parse().unwrap(),
+            order: self.order(),
+            limit: self.number(2) as u32 % Query::LIMIT + 1,
+        }
+    }
+
+    fn report(&mut self) -> Report {
+        Report {
+            facility: self.one(&Facility::ALL),
+            at: self.time(),
+            live: self.flag(),
+            interval: Interval::new(self.time(), self.time()),
+            rows: self.list(Self::row),
+            matched: self.number(8),
+            total: self.traffic(),
+            rate: self.traffic(),
+            dropped: self.number(8),
+            strip: Strip {
+                from: self.time(),
+                step: self.number(8) as i64,
+                octets: self.list(|source| source.number(8)),
+                gaps: self.list(|source| source.number(4) as u32),
+            },
+            notes: self.list(Self::text),
+            sensors_reporting: self.number(4) as u32,
+            sensors_known: self.number(4) as u32,
+        }
+    }
+
+    fn fleet(&mut self) -> Fleet {
+        Fleet {
+            at: self.time(),
+            sensors: self.list(|source| SensorState {
+                id: source.text(),
+                name: source.text(),
+                presence: source.one(&Presence::ALL),
+                connected: source.some(Self::time),
+                started: source.some(Self::time),
+                last_seen: source.some(Self::time),
+                stored: source.some(Self::time),
+                version: source.text(),
+                epoch: source.number(8),
+                clock_offset: source.number(8) as i64,
+                spool: source.spool(),
+                interfaces: source.list(|source| InterfaceState {
+                    interface: source.interface(),
+                    ledger: source.ledger(),
+                    rate: source.traffic(),
+                    gone: source.flag(),
+                    flows: source.number(8),
+                    capacity: source.number(8),
+                }),
+                losses: source.list(Self::loss),
+                trouble: source.text(),
+            }),
+        }
+    }
+}
+
+/// To octets and back, as between two machines.
+fn across<W: Message + Default + for<'a> From<&'a T>, T: TryFrom<W, Error = WireError>>(
+    value: &T,
+) -> Result<T, WireError> {
+    W::decode(&*W::from(value).encode_to_vec()).map_err(|error| WireError::Decode(error.to_string()))?.try_into()
+}
+
+/// Reads octets as a message, and that as a value of the model.
+fn read<W: Message + Default, T: TryFrom<W, Error = WireError>>(octets: &[u8]) {
+    let _ = W::decode(octets).map(T::try_from);
+}
+
+proptest! {
+    #[test]
+    fn every_value_survives_the_wire(entropy: Vec<u8>, more in proptest::collection::vec(any::<u8>(), 0..2000)) {
+        let entropy = [entropy, more].concat();
+        let mut source = Source(&entropy);
+        let summary = source.summary();
+        prop_assert_eq!(Summary::decode(&summary.encode()), Ok(summary));
+        let snapshot = source.snapshot();
+        prop_assert_eq!(across::<wire::Snapshot, _>(&snapshot), Ok(snapshot));
+        let query = source.query();
+        prop_assert_eq!(across::<wire::Query, _>(&query), Ok(query));
+        let report = source.report();
+        prop_assert_eq!(across::<wire::Report, _>(&report), Ok(report));
+        let fleet = source.fleet();
+        prop_assert_eq!(across::<wire::FleetState, _>(&fleet), Ok(fleet));
+        let wish = Wish { id: 1, facility: Facility::Hosts, filter: source.query().filter, order: source.order(), limit: 9 };
+        prop_assert_eq!(across::<wire::Wish, _>(&wish), Ok(wish));
+    }
+
+    #[test]
+    fn no_bytes_make_a_decoder_panic(
+        octets: Vec<u8>, entropy in proptest::collection::vec(any::<u8>(), 0..400), place: prop::sample::Index, octet: u8
+    ) {
+        // Noise, and a message with one octet changed.
+        let mut bent = Source(&entropy).summary().encode();
+        if !bent.is_empty() {
+            let place = place.index(bent.len());
+            bent[place] = octet;
+        }
+        for octets in [&octets, &bent] {
+            let _ = Summary::decode(octets);
+            read::<wire::Snapshot, Snapshot>(octets);
+            read::<wire::Query, Query>(octets);
+            read::<wire::Report, Report>(octets);
+            read::<wire::FleetState, Fleet>(octets);
+            read::<wire::Wish, Wish>(octets);
+        }
+    }
+
+    #[test]
+    fn no_bytes_make_an_identity_or_a_token_panic(octets: Vec<u8>, text: String) {
+        let _ = (Identity::of_certificate(&octets), text.parse::<Identity>(), text.parse::<token::Token>());
+        let _ = (identity::key_fingerprint(&octets), identity::validity(&octets), text.parse::<client::CollectorUrl>());
+    }
+}
+
+#[test]
+fn what_contradicts_itself_is_refused_by_name() {
+    let host = wire::HostTraffic { address: vec![10, 0, 0, 1], traffic: None };
+    let interface = wire::InterfaceSummary {
+        interface: Some(wire::Interface::default()),
+        ledger: Some(wire::Ledger::default()),
+        hosts: vec![host.clone(), host],
+        ..Default::default()
+    };
+    assert_eq!(InterfaceSummary::try_from(interface), Err(WireError::Twice("hosts")));
+    let query = wire::Query { facility: 1, window: None, ..Default::default() };
+    assert_eq!(Query::try_from(query), Err(WireError::Missing("window")));
+    assert_eq!(Endpoint::try_from(wire::Endpoint { address: vec![1; 5], port: 0 }), Err(WireError::Address(5)));
+    let end = wire::Endpoint { address: vec![1; 4], port: 65_536 };
+    assert_eq!(Endpoint::try_from(end), Err(WireError::Range("port", 65_536)));
+}
