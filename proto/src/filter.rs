@@ -7,8 +7,10 @@
 //! How it becomes SQL is the collector's business; [`Filter::bpf`] is what libpcap understands.
 
 mod matching;
+mod network;
 mod parse;
 mod print;
+mod words;
 
 use std::net::IpAddr;
 
@@ -122,46 +124,6 @@ impl Filter {
     }
 }
 
-/// Ports by name, for `port http` and `app http`; `None` for a name that is not known here.
-#[must_use]
-pub fn service_port(name: &str) -> Option<u16> {
-    SERVICES.iter().find(|(known, _)| *known == name).map(|(_, port)| *port)
-}
-
-/// Names that people use for ports (IANA's service names).
-pub const SERVICES: [(&str, u16); 30] = [
-    ("ftp", 21),
-    ("ssh", 22),
-    ("telnet", 23),
-    ("smtp", 25),
-    ("domain", 53),
-    ("dns", 53),
-    ("bootps", 67),
-    ("bootpc", 68),
-    ("tftp", 69),
-    ("http", 80),
-    ("kerberos", 88),
-    ("pop3", 110),
-    ("sunrpc", 111),
-    ("ntp", 123),
-    ("imap", 143),
-    ("snmp", 161),
-    ("bgp", 179),
-    ("ldap", 389),
-    ("https", 443),
-    ("smb", 445),
-    ("syslog", 514),
-    ("ipp", 631),
-    ("ldaps", 636),
-    ("imaps", 993),
-    ("pop3s", 995),
-    ("nfs", 2049),
-    ("mysql", 3306),
-    ("rdp", 3389),
-    ("postgresql", 5432),
-    ("mdns", 5353),
-];
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -182,7 +144,7 @@ mod tests {
             (end(), address()).prop_map(|(end, address)| Test::Host(end, address)),
             (end(), address(), 0u8..=128).prop_map(|(end, address, length)| {
                 let length = if address.is_ipv4() { length.min(32) } else { length };
-                Test::Net(end, parse::masked(address, length), length)
+                Test::Net(end, network::masked(address, length), length)
             }),
             (end(), prop_oneof![Just(None), Just(Some(6)), Just(Some(17)), Just(Some(132))], any::<(u16, u16)>())
                 .prop_map(|(end, protocol, (a, b))| Test::Port(end, protocol, a.min(b), a.max(b))),

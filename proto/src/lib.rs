@@ -3,6 +3,7 @@
 //! * model: [`Traffic`] under a key ([`FlowKey`], [`Class`], [`Bracket`], [`Service`], [`Mac`], an address), [`Tally`],
 //!   what a sensor sends ([`Summary`], [`Snapshot`]) and what a console asks and gets ([`Query`], [`Report`])
 //! * [`Filter`]: tcpdump's words, parsed, printed, matched
+//! * [`names`] of protocols and ports
 //! * [`wire`]: the gRPC messages, and the only border between bytes and the model
 //! * [`identity`], [`token`], [`client`]: who speaks, how one becomes somebody, how to reach the collector
 //!
@@ -14,6 +15,7 @@ pub mod filter;
 pub mod flow;
 pub mod identity;
 pub mod interface;
+pub mod names;
 pub mod query;
 pub mod report;
 pub mod service;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::names::protocol_name;
+
 /// A transport protocol and a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Service {
@@ -27,38 +29,4 @@ impl fmt::Display for Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", protocol_name(self.protocol), self.port)
     }
-}
-
-/// The IANA keyword of an IP protocol in lower case, or its number.
-#[must_use]
-pub fn protocol_name(protocol: u8) -> String {
-    let name = match protocol {
-        0 => "hopopt",
-        1 => "icmp",
-        2 => "igmp",
-        4 => "ipip",
-        6 => "tcp",
-        8 => "egp",
-        9 => "igp",
-        17 => "udp",
-        33 => "dccp",
-        41 => "ipv6",
-        46 => "rsvp",
-        47 => "gre",
-        50 => "esp",
-        51 => "ah",
-        58 => "icmp6",
-        88 => "eigrp",
-        89 => "ospf",
-        94 => "ipip",
-        103 => "pim",
-        108 => "ipcomp",
-        112 => "vrrp",
-        115 => "l2tp",
-        132 => "sctp",
-        136 => "udplite",
-        137 => "mpls",
-        number => return number.to_string(),
-    };
-    name.to_owned()
 }

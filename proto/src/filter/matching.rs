@@ -2,8 +2,9 @@
 
 use std::net::IpAddr;
 
-use super::parse::masked;
-use super::{End, Expression, Filter, Test, service_port};
+use super::network::masked;
+use super::{End, Expression, Filter, Test};
+use crate::names::service_port;
 use crate::{Endpoint, Flow, Mac};
 
 /// A packet, or one direction of a flow, as a filter sees it.

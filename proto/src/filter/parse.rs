@@ -1,11 +1,14 @@
 //! Text to filter: a scanner and a descent over tcpdump's grammar.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
-use super::{End, Expression, Filter, SERVICES, Test, service_port};
+use super::network::{masked, short};
+use super::words::{Words, Wrong};
+use super::{End, Expression, Filter, Test};
 use crate::Mac;
+use crate::names::{SERVICES, protocol_number, service_port};
 
 /// Octets of the longest filter, so that no text makes the descent deep.
 const LONGEST: usize = 4_096;
@@ -45,46 +48,18 @@ impl FromStr for Filter {
         if text.len() > LONGEST {
             return Err(fail(0, format!("longer than {LONGEST} octets")));
         }
-        let tokens = scan(text);
-        if tokens.is_empty() {
+        let words = Words::scan(text);
+        if words.peek().is_none() {
             return Ok(Self::default());
         }
-        let mut parser = Parser { tokens, next: 0, end: text.len(), depth: 0, keyword: Keyword::default() };
-        let expression = parser.expression().map_err(|Wrong(at, message)| fail(at, message))?;
-        match parser.tokens.get(parser.next) {
-            Some((at, word)) => Err(fail(*at, format!("expected `and`, `or` or the end, found `{word}`"))),
+        let mut parser = Parser { words, depth: 0, keyword: Keyword::default() };
+        let parsed = parser.expression().and_then(|expression| match parser.words.peek() {
+            Some(_) => Err(parser.words.wrong("`and`, `or` or the end")),
             None => Ok(Self::new(expression)),
-        }
+        });
+        parsed.map_err(|Wrong(at, message)| fail(at, message))
     }
 }
-
-/// Words with their place; brackets and operators are words of their own.
-fn scan(text: &str) -> Vec<(usize, &str)> {
-    let (mut tokens, mut rest, mut at) = (Vec::new(), text, 0);
-    while let Some(first) = rest.chars().next() {
-        let length = match first {
-            _ if first.is_whitespace() => {
-                at += first.len_utf8();
-                rest = &rest[first.len_utf8()..];
-                continue;
-            }
-            '(' | ')' | '!' => 1,
-            '&' if rest.starts_with("&&") => 2,
-            '|' if rest.starts_with("||") => 2,
-            _ => {
-                let end = |c: char| c.is_whitespace() || matches!(c, '(' | ')' | '!' | '&' | '|');
-                rest.find(end).unwrap_or(rest.len()).max(first.len_utf8())
-            }
-        };
-        tokens.push((at, &rest[..length]));
-        at += length;
-        rest = &rest[length..];
-    }
-    tokens
-}
-
-/// Place and message.
-struct Wrong(usize, String);
 
 /// What a bare value takes over from the primitive before it.
 #[derive(Clone, Copy, Default)]
@@ -105,53 +80,18 @@ enum Kind {
 }
 
 struct Parser<'a> {
-    tokens: Vec<(usize, &'a str)>,
-    next: usize,
-    end: usize,
+    words: Words<'a>,
     depth: usize,
     keyword: Keyword,
 }
 
-impl<'a> Parser<'a> {
-    fn peek(&self) -> Option<&'a str> {
-        self.tokens.get(self.next).map(|(_, word)| *word)
-    }
-
-    fn eat(&mut self, words: &[&str]) -> bool {
-        let hit = self.peek().is_some_and(|word| words.contains(&word));
-        self.next += usize::from(hit);
-        hit
-    }
-
-    fn word(&mut self, expected: &str) -> Result<&'a str, Wrong> {
-        match self.peek() {
-            Some("(" | ")" | "!" | "&&" | "||" | "and" | "or" | "not") | None => Err(self.wrong(expected)),
-            Some(word) => {
-                self.next += 1;
-                Ok(word)
-            }
-        }
-    }
-
-    fn wrong(&self, expected: &str) -> Wrong {
-        match self.tokens.get(self.next) {
-            Some((at, word)) => Wrong(*at, format!("expected {expected}, found `{word}`")),
-            None => Wrong(self.end, format!("expected {expected}, found the end")),
-        }
-    }
-
-    /// Points at the word just taken.
-    fn last_wrong(&self, expected: &str) -> Wrong {
-        let (at, word) = self.tokens.get(self.next.saturating_sub(1)).copied().unwrap_or((self.end, ""));
-        Wrong(at, format!("expected {expected}, found `{word}`"))
-    }
-
+impl Parser<'_> {
     fn expression(&mut self) -> Result<Expression, Wrong> {
         let mut left = self.term()?;
         loop {
-            let join = if self.eat(&["and", "&&"]) {
+            let join = if self.words.eat(&["and", "&&"]) {
                 Expression::And
-            } else if self.eat(&["or", "||"]) {
+            } else if self.words.eat(&["or", "||"]) {
                 Expression::Or
             } else {
                 return Ok(left);
@@ -161,21 +101,21 @@ impl<'a> Parser<'a> {
     }
 
     fn term(&mut self) -> Result<Expression, Wrong> {
-        if !matches!(self.peek(), Some("not" | "!" | "(")) {
+        if !matches!(self.words.peek(), Some("not" | "!" | "(")) {
             return self.primitive().map(Expression::Test);
         }
         self.depth += 1;
         if self.depth > DEEPEST {
-            return Err(self.wrong(&format!("at most {DEEPEST} brackets inside each other")));
+            return Err(self.words.wrong(&format!("at most {DEEPEST} brackets inside each other")));
         }
-        let term = if self.eat(&["("]) {
+        let term = if self.words.eat(&["("]) {
             let inner = self.expression()?;
-            if !self.eat(&[")"]) {
-                return Err(self.wrong("`)`"));
+            if !self.words.eat(&[")"]) {
+                return Err(self.words.wrong("`)`"));
             }
             inner
         } else {
-            self.next += 1;
+            self.words.skip();
             Expression::Not(self.term()?.into())
         };
         self.depth -= 1;
@@ -183,20 +123,23 @@ impl<'a> Parser<'a> {
     }
 
     fn primitive(&mut self) -> Result<Test, Wrong> {
-        let Some(word) = self.peek() else { return Err(self.wrong(PRIMITIVE)) };
+        let Some(word) = self.words.peek() else { return Err(self.words.wrong(PRIMITIVE)) };
         let test = match word {
             "vlan" => {
-                self.next += 1;
-                let id = self.peek().and_then(|word| word.parse().ok()).filter(|id| *id < 4096);
-                if id.is_none() && self.peek().is_some_and(|word| word.starts_with(|c: char| c.is_ascii_digit())) {
-                    return Err(self.wrong("a VLAN identifier from 0 to 4095"));
+                self.words.skip();
+                let id = self.words.peek().and_then(|word| word.parse().ok()).filter(|id| *id < 4096);
+                if id.is_none() && self.words.peek().is_some_and(|word| word.starts_with(|c: char| c.is_ascii_digit()))
+                {
+                    return Err(self.words.wrong("a VLAN identifier from 0 to 4095"));
                 }
-                self.next += usize::from(id.is_some());
+                if id.is_some() {
+                    self.words.skip();
+                }
                 return Ok(Test::Vlan(id));
             }
             "sensor" | "iface" | "app" => {
-                self.next += 1;
-                let name = self.word("a name")?.to_owned();
+                self.words.skip();
+                let name = self.words.word("a name")?.to_owned();
                 return Ok(match word {
                     "sensor" => Test::Sensor(name),
                     "iface" => Test::Interface(name),
@@ -204,7 +147,7 @@ impl<'a> Parser<'a> {
                 });
             }
             "proto" => {
-                self.next += 1;
+                self.words.skip();
                 return self.protocol().map(Test::Protocol);
             }
             "arp" => Test::Arp,
@@ -216,38 +159,39 @@ impl<'a> Parser<'a> {
             "ether" => return self.ether(),
             "ip" | "ip6" | "tcp" | "udp" | "sctp" => return self.qualified(word),
             name if matches!(name, "igmp" | "gre" | "esp" | "ah" | "pim" | "vrrp" | "ospf") => {
-                Test::Protocol(protocol_number(name).ok_or_else(|| self.wrong(PRIMITIVE))?)
+                Test::Protocol(protocol_number(name).ok_or_else(|| self.words.wrong(PRIMITIVE))?)
             }
             _ => return self.typed(None),
         };
-        self.next += 1;
+        self.words.skip();
         Ok(test)
     }
 
     /// `ip`, `ip6`, `tcp` ...: alone, or before what they narrow.
     fn qualified(&mut self, word: &str) -> Result<Test, Wrong> {
-        self.next += 1;
+        self.words.skip();
         let protocol = protocol_number(word);
-        match self.peek() {
+        match self.words.peek() {
             Some("proto") if protocol.is_none() => {
-                self.next += 1;
+                self.words.skip();
                 let protocol = self.protocol()?;
                 match (word, protocol) {
                     ("ip", 1) => Ok(Test::Icmp),
                     ("ip6", 58) => Ok(Test::Icmpv6),
-                    _ => Err(self.last_wrong("`icmp`, or `proto` without `ip` before it")),
+                    _ => Err(self.words.last_wrong("`icmp`, or `proto` without `ip` before it")),
                 }
             }
             Some("broadcast" | "multicast") if protocol.is_none() => self.primitive(),
             Some("src" | "dst" | "host" | "net" | "port" | "portrange") => {
-                let kind = self.tokens[self.next..]
-                    .iter()
-                    .map(|(_, word)| *word)
-                    .find(|word| matches!(*word, "host" | "net" | "port" | "portrange"));
+                let kind = self.words.rest().find(|word| matches!(*word, "host" | "net" | "port" | "portrange"));
                 match (protocol, kind) {
                     (Some(_), Some("port" | "portrange")) => self.typed(protocol),
                     (None, Some("host" | "net")) => self.typed(None),
-                    _ => Err(self.wrong(if protocol.is_some() { "`port` or `portrange`" } else { "`host` or `net`" })),
+                    _ => Err(self.words.wrong(if protocol.is_some() {
+                        "`port` or `portrange`"
+                    } else {
+                        "`host` or `net`"
+                    })),
                 }
             }
             _ => Ok(match (word, protocol) {
@@ -259,12 +203,12 @@ impl<'a> Parser<'a> {
     }
 
     fn ether(&mut self) -> Result<Test, Wrong> {
-        self.next += 1;
-        if let Some("broadcast" | "multicast") = self.peek() {
+        self.words.skip();
+        if let Some("broadcast" | "multicast") = self.words.peek() {
             return self.primitive();
         }
         let end = self.which_end()?;
-        self.eat(&["host"]);
+        self.words.eat(&["host"]);
         self.keyword = Keyword { end: end.unwrap_or_default(), kind: Kind::Ether, protocol: None };
         self.value()
     }
@@ -272,14 +216,16 @@ impl<'a> Parser<'a> {
     /// `[src|dst] [host|net|port|portrange] VALUE`, or a bare value.
     fn typed(&mut self, protocol: Option<u8>) -> Result<Test, Wrong> {
         let end = self.which_end()?;
-        let kind = match self.peek() {
+        let kind = match self.words.peek() {
             Some("host") => Some(Kind::Host),
             Some("net") => Some(Kind::Net),
             Some("port") => Some(Kind::Port),
             Some("portrange") => Some(Kind::PortRange),
             _ => None,
         };
-        self.next += usize::from(kind.is_some());
+        if kind.is_some() {
+            self.words.skip();
+        }
         if end.is_some() || kind.is_some() {
             self.keyword = Keyword { end: end.unwrap_or_default(), kind: kind.unwrap_or_default(), protocol };
         }
@@ -287,21 +233,23 @@ impl<'a> Parser<'a> {
     }
 
     fn which_end(&mut self) -> Result<Option<End>, Wrong> {
-        let end = match self.peek() {
+        let end = match self.words.peek() {
             Some("src") => End::Source,
             Some("dst") => End::Destination,
             _ => return Ok(None),
         };
-        self.next += 1;
-        let second = self.tokens.get(self.next + 1).map(|(_, word)| *word);
-        let (Some(join @ ("and" | "or" | "&&" | "||")), Some(second @ ("src" | "dst"))) = (self.peek(), second) else {
+        self.words.skip();
+        let second = self.words.second();
+        let (Some(join @ ("and" | "or" | "&&" | "||")), Some(second @ ("src" | "dst"))) = (self.words.peek(), second)
+        else {
             return Ok(Some(end));
         };
         // `src host 1.2.3.4 and dst ...` never comes here: a value stands between.
         if (end == End::Source) == (second == "src") {
             return Ok(Some(end));
         }
-        self.next += 2;
+        self.words.skip();
+        self.words.skip();
         Ok(Some(if matches!(join, "and" | "&&") { End::Both } else { End::Either }))
     }
 
@@ -309,29 +257,30 @@ impl<'a> Parser<'a> {
         let Keyword { end, kind, protocol } = self.keyword;
         match kind {
             Kind::Ether => {
-                let word = self.word("a MAC address")?;
-                let mac: Mac = word.parse().map_err(|_| self.last_wrong("a MAC address such as 00:0c:29:b9:94:62"))?;
+                let word = self.words.word("a MAC address")?;
+                let mac: Mac =
+                    word.parse().map_err(|_| self.words.last_wrong("a MAC address such as 00:0c:29:b9:94:62"))?;
                 Ok(Test::Ether(end, mac))
             }
             Kind::Host => {
-                let word = self.word(PRIMITIVE)?;
+                let word = self.words.word(PRIMITIVE)?;
                 if word.contains('/') {
                     return self.net(word, end);
                 }
-                let address = word.parse().map_err(|_| self.last_wrong(&unknown(word)))?;
+                let address = word.parse().map_err(|_| self.words.last_wrong(&unknown(word)))?;
                 Ok(Test::Host(end, address))
             }
             Kind::Net => {
-                let word = self.word("a network such as 10.0.0.0/8")?;
+                let word = self.words.word("a network such as 10.0.0.0/8")?;
                 self.net(word, end)
             }
             Kind::Port => {
-                let word = self.word("a port")?;
+                let word = self.words.word("a port")?;
                 let port = self.port(word)?;
                 Ok(Test::Port(end, protocol, port, port))
             }
             Kind::PortRange => {
-                let word = self.word("a range of ports such as 1-1023")?;
+                let word = self.words.word("a range of ports such as 1-1023")?;
                 let (from, to) = word.split_once('-').unwrap_or((word, word));
                 let (from, to) = (self.port(from)?, self.port(to)?);
                 Ok(Test::Port(end, protocol, from.min(to), from.max(to)))
@@ -341,14 +290,15 @@ impl<'a> Parser<'a> {
 
     fn port(&self, word: &str) -> Result<u16, Wrong> {
         word.parse().ok().or_else(|| service_port(word)).ok_or_else(|| {
-            self.last_wrong(&format!("a port from 0 to 65535 or one of {}", SERVICES.map(|(name, _)| name).join(" ")))
+            self.words
+                .last_wrong(&format!("a port from 0 to 65535 or one of {}", SERVICES.map(|(name, _)| name).join(" ")))
         })
     }
 
     fn protocol(&mut self) -> Result<u8, Wrong> {
-        let word = self.word("a protocol")?.trim_start_matches('\\');
+        let word = self.words.word("a protocol")?.trim_start_matches('\\');
         let number = word.parse().ok().or_else(|| protocol_number(word));
-        number.ok_or_else(|| self.last_wrong("a protocol number from 0 to 255 or a name such as gre"))
+        number.ok_or_else(|| self.words.last_wrong("a protocol number from 0 to 255 or a name such as gre"))
     }
 
     fn net(&mut self, word: &str, end: End) -> Result<Test, Wrong> {
@@ -356,25 +306,26 @@ impl<'a> Parser<'a> {
         let (address, length) = word.split_once('/').map_or((word, None), |(a, l)| (a, Some(l)));
         let (address, implied) = match address.parse::<IpAddr>() {
             Ok(address) => (address, if address.is_ipv4() { 32 } else { 128 }),
-            Err(_) => short_net(address).ok_or_else(|| self.last_wrong(wrong))?,
+            Err(_) => short(address).ok_or_else(|| self.words.last_wrong(wrong))?,
         };
         let length = match length {
-            Some(length) => length.parse().map_err(|_| self.last_wrong(wrong))?,
-            None if self.eat(&["mask"]) => {
+            Some(length) => length.parse().map_err(|_| self.words.last_wrong(wrong))?,
+            None if self.words.eat(&["mask"]) => {
                 let mask: Ipv4Addr = self
+                    .words
                     .word("a network mask")?
                     .parse()
-                    .map_err(|_| self.last_wrong("a network mask such as 255.255.0.0"))?;
+                    .map_err(|_| self.words.last_wrong("a network mask such as 255.255.0.0"))?;
                 let bits = u32::from(mask);
                 if bits.leading_ones() + bits.trailing_zeros() < 32 {
-                    return Err(self.last_wrong("a network mask whose ones stand before its zeros"));
+                    return Err(self.words.last_wrong("a network mask whose ones stand before its zeros"));
                 }
                 bits.leading_ones() as u8
             }
             None => implied,
         };
         if length > if address.is_ipv4() { 32 } else { 128 } || masked(address, length) != address {
-            return Err(self.last_wrong("a network whose address has no bits beyond its length"));
+            return Err(self.words.last_wrong("a network whose address has no bits beyond its length"));
         }
         Ok(Test::Net(end, address, length))
     }
@@ -388,50 +339,6 @@ fn unknown(word: &str) -> String {
     } else {
         PRIMITIVE.to_owned()
     }
-}
-
-/// `10`, `192.168`: the octets that are written are the network.
-fn short_net(text: &str) -> Option<(IpAddr, u8)> {
-    let parts: Vec<u8> = text.split('.').map(|part| part.parse().ok()).collect::<Option<_>>()?;
-    let mut octets = [0; 4];
-    octets.get_mut(..parts.len())?.copy_from_slice(&parts);
-    Some((Ipv4Addr::from(octets).into(), u8::try_from(parts.len() * 8).ok()?))
-}
-
-/// `address` with all bits beyond `length` cleared.
-pub(super) fn masked(address: IpAddr, length: u8) -> IpAddr {
-    match address {
-        IpAddr::V4(address) => {
-            let mask = u32::MAX.checked_shl(32 - u32::from(length.min(32))).unwrap_or(0);
-            Ipv4Addr::from(u32::from(address) & mask).into()
-        }
-        IpAddr::V6(address) => {
-            let mask = u128::MAX.checked_shl(128 - u32::from(length.min(128))).unwrap_or(0);
-            Ipv6Addr::from(u128::from(address) & mask).into()
-        }
-    }
-}
-
-/// IANA protocol numbers of the names that filters know.
-fn protocol_number(name: &str) -> Option<u8> {
-    Some(match name {
-        "icmp" => 1,
-        "igmp" => 2,
-        "ipip" => 4,
-        "tcp" => 6,
-        "udp" => 17,
-        "gre" => 47,
-        "esp" => 50,
-        "ah" => 51,
-        "icmp6" => 58,
-        "eigrp" => 88,
-        "ospf" => 89,
-        "pim" => 103,
-        "vrrp" => 112,
-        "l2tp" => 115,
-        "sctp" => 132,
-        _ => return None,
-    })
 }
 
 #[cfg(test)]
