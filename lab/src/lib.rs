@@ -1,1 +1,25 @@
-//! Not yet written.
+//! A network on one machine: hosts and switches made of namespaces, a mirror port, faults, traffic with exact counts.
+//!
+//! The end-to-end tests and benchmarks stand on it, and `traf-lab demo` shows the console on it. It needs Linux with
+//! network namespaces, as root or through a user namespace. It leaves the machine's own network alone.
+//!
+//! Left out: anything that pretends. Programs are the real ones, frames cross a real (virtual) wire, and every wait is
+//! for an event.
+
+pub mod counters;
+pub mod disk;
+pub mod host;
+pub mod lan;
+pub mod program;
+pub mod realm;
+pub mod switch;
+pub mod traffic;
+pub mod wait;
+
+pub use counters::{Count, Counters};
+pub use disk::Disk;
+pub use host::{Host, Plug};
+pub use lan::Lan;
+pub use program::Program;
+pub use realm::Realm;
+pub use switch::Switch;

@@ -1,0 +1,195 @@
+//! A process of the lab: started in a host, watched, stopped, killed; and where our own programs are found.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::wait::{Deadline, Look, eventually};
+
+/// A running process; it is killed when dropped.
+#[derive(Debug)]
+pub struct Program {
+    name: String,
+    child: Child,
+    log: PathBuf,
+}
+
+impl Program {
+    /// Starts `command`; what it prints goes to `log`.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start(name: &str, mut command: Command, log: PathBuf) -> Result<Self> {
+        let out = File::options()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .with_context(|| format!("writing {}", log.display()))?;
+        let err = out.try_clone().context("sharing a log")?;
+        let child = command.stdout(Stdio::from(out)).stderr(Stdio::from(err)).spawn();
+        Ok(Self { name: name.to_owned(), child: child.with_context(|| format!("starting {name}"))?, log })
+    }
+
+    /// Its process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// All that it has printed.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read(&self.log).map(|text| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default()
+    }
+
+    /// Sends a signal.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        let pid = i32::try_from(self.child.id()).context("a process id")?;
+        kill(Pid::from_raw(pid), signal).with_context(|| format!("sending {signal} to {}", self.name))
+    }
+
+    /// SIGKILL, and waits for its end.
+    ///
+    /// # Errors
+    /// When it cannot be waited for.
+    pub fn kill(&mut self) -> Result<()> {
+        self.child.kill().with_context(|| format!("killing {}", self.name))?;
+        self.child.wait().with_context(|| format!("waiting for {}", self.name))?;
+        Ok(())
+    }
+
+    /// SIGTERM, and waits for its end.
+    ///
+    /// # Errors
+    /// When it does not end in time.
+    pub fn terminate(&mut self, deadline: Deadline) -> Result<ExitStatus> {
+        if let Some(status) = self.child.try_wait().context("looking at a process")? {
+            return Ok(status);
+        }
+        self.signal(Signal::SIGTERM)?;
+        self.wait(deadline)
+    }
+
+    /// Waits until it ends by itself.
+    ///
+    /// # Errors
+    /// When it does not end in time.
+    pub fn wait(&mut self, deadline: Deadline) -> Result<ExitStatus> {
+        let child = &mut self.child;
+        eventually(&format!("the end of {}", self.name), deadline, || {
+            Ok(Look::at(child.try_wait().context("looking at a process")?, || "still running".into()))
+        })
+    }
+
+    /// Whether it still runs.
+    ///
+    /// # Errors
+    /// When it cannot be looked at.
+    pub fn running(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait().context("looking at a process")?.is_none())
+    }
+
+    /// The most memory it ever held resident, in octets.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub fn peak_memory(&self) -> Result<u64> {
+        let path = format!("/proc/{}/status", self.pid());
+        let status = fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
+        let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse().context("VmHWM")?;
+        Ok(kilobytes * 1024)
+    }
+
+    /// The CPU that all its threads have used: exact to the nanosecond, other than `times`.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub fn cpu(&self) -> Result<Duration> {
+        cpu(self.pid())
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let log = self.log();
+            let from = log.char_indices().rev().nth(3000).map_or(0, |(at, _)| at);
+            eprintln!("--- {} said:\n{}", self.name, &log[from..]);
+        }
+    }
+}
+
+/// The CPU that all threads of a process have used.
+///
+/// # Errors
+/// When it is gone.
+pub fn cpu(pid: u32) -> Result<Duration> {
+    let path = format!("/proc/{pid}/task");
+    let mut total = 0;
+    for task in fs::read_dir(&path).with_context(|| format!("reading {path}"))? {
+        let path = task.context("a thread")?.path().join("schedstat");
+        // A thread may end while we look.
+        let Ok(text) = fs::read_to_string(&path) else { continue };
+        total +=
+            text.split(' ').next().and_then(|first| first.parse::<u64>().ok()).with_context(|| format!("{text:?}"))?;
+    }
+    Ok(Duration::from_nanos(total))
+}
+
+/// The path of one of our own programs, built from this very tree.
+///
+/// `TRAF_PROGRAMS` names a folder of programs to take instead.
+///
+/// # Errors
+/// When it cannot be built or found.
+pub fn ours(name: &str) -> Result<PathBuf> {
+    static FOLDER: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| folder().map_err(|error| format!("{error:#}")));
+    let folder = folder.as_ref().map_err(|error| anyhow::anyhow!("{error}"))?;
+    let path = folder.join(name);
+    ensure!(path.exists(), "{} is missing: run `cargo build --workspace --bins`", path.display());
+    Ok(path)
+}
+
+fn folder() -> Result<PathBuf> {
+    if let Some(folder) = std::env::var_os("TRAF_PROGRAMS") {
+        return fs::canonicalize(&folder).with_context(|| format!("TRAF_PROGRAMS={}", Path::new(&folder).display()));
+    }
+    let me = std::env::current_exe().context("finding this program")?;
+    let parent = me.parent().context("finding this program's folder")?;
+    let is_test = parent.ends_with("deps");
+    let folder = if is_test { parent.parent().unwrap_or(parent) } else { parent };
+    // A test runs what stands in the tree now, never yesterday's program; where all is built this costs little.
+    if is_test || !folder.join("traf-collector").exists() {
+        build(folder)?;
+    }
+    Ok(folder.to_owned())
+}
+
+fn build(folder: &Path) -> Result<()> {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["build", "--quiet", "--bins", "--manifest-path"]).arg(manifest);
+    for package in ["traf-sensor", "traf-collector", "traf-console", "traf-lab"] {
+        cargo.args(["--package", package]);
+    }
+    if folder.ends_with("release") {
+        cargo.arg("--release");
+    }
+    if !cargo.status().context("starting cargo to build the programs")?.success() {
+        bail!("the programs do not build: run `cargo build --workspace --bins` to see why");
+    }
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! A switch: a bridge in a namespace of its own, with a port per host and mirror ports.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Result;
+
+use crate::host::Host;
+use crate::realm::Realm;
+
+/// A bridge. Hosts behind it share the networks `10.77.<subnet>.0/24` and `fd77:<subnet>::/64`.
+#[derive(Clone, Debug)]
+pub struct Switch {
+    host: Host,
+    subnet: u8,
+}
+
+impl Switch {
+    /// A switch without ports.
+    ///
+    /// # Errors
+    /// When the name is taken or the kernel refuses.
+    pub fn new(realm: &Arc<Realm>, name: &str, subnet: u8, folder: &Path) -> Result<Self> {
+        let host = Host::new(realm, name, folder)?;
+        // No address of its own, no querier, no spanning tree: a switch that says nothing.
+        host.sh("sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1; \
+             ip link add bridge type bridge stp_state 0 forward_delay 0 mcast_snooping 0; \
+             ip link set bridge up")?;
+        Ok(Self { host, subnet })
+    }
+
+    /// A switch of a realm that is there already.
+    #[must_use]
+    pub fn join(realm: &Arc<Realm>, name: &str, subnet: u8, folder: &Path) -> Self {
+        Self { host: Host::join(realm, name, folder), subnet }
+    }
+
+    /// The namespace that it lives in.
+    #[must_use]
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// The third octet of its network.
+    #[must_use]
+    pub fn subnet(&self) -> u8 {
+        self.subnet
+    }
+
+    /// The address of the host with this number.
+    #[must_use]
+    pub fn ipv4(&self, number: u8) -> Ipv4Addr {
+        Ipv4Addr::new(10, 77, self.subnet, number)
+    }
+
+    /// The address of the host with this number.
+    #[must_use]
+    pub fn ipv6(&self, number: u8) -> Ipv6Addr {
+        Ipv6Addr::new(0xfd77, self.subnet.into(), 0, 0, 0, 0, 0, number.into())
+    }
+
+    /// Copies each frame once, as it enters the switch, to an interface of `watcher` that has no address.
+    ///
+    /// Call it after the hosts are plugged.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn mirror(&self, watcher: &Host, interface: &str) -> Result<()> {
+        let port = format!("m-{}", watcher.name());
+        self.host
+            .run("ip", &["link", "add", &port, "type", "veth", "peer", "name", interface, "netns", watcher.name()])?;
+        watcher.sh(&format!(
+            "sysctl -qw net.ipv6.conf.{interface}.disable_ipv6=1; \
+             ethtool -K {interface} rxvlan off txvlan off; ip link set {interface} up promisc on"
+        ))?;
+        self.host.sh(&format!("ethtool -K {port} rxvlan off txvlan off; ip link set {port} up"))?;
+        self.host.sh(&format!(
+            "for p in $(ls /sys/class/net/bridge/brif); do \
+               tc qdisc add dev $p clsact; \
+               tc filter add dev $p ingress protocol all u32 match u32 0 0 action mirred egress mirror dev {port}; \
+             done"
+        ))?;
+        Ok(())
+    }
+
+    /// Pulls a host's cable: both ends lose their carrier.
+    ///
+    /// # Errors
+    /// When it is not plugged here.
+    pub fn cut(&self, host: &Host) -> Result<()> {
+        self.host.run("ip", &["link", "set", &self.port(host), "down"]).map(drop)
+    }
+
+    /// Puts the cable back.
+    ///
+    /// # Errors
+    /// When it is not plugged here.
+    pub fn mend(&self, host: &Host) -> Result<()> {
+        self.host.run("ip", &["link", "set", &self.port(host), "up"]).map(drop)
+    }
+
+    pub(crate) fn port(&self, host: &Host) -> String {
+        format!("p-{}", host.name())
+    }
+
+    /// Kernel counters leave out the four octets of a tag that the "hardware" took off; these ports do no such thing.
+    pub(crate) fn attach(&self, port: &str) -> Result<()> {
+        self.host
+            .sh(&format!(
+                "ethtool -K {port} rxvlan off txvlan off; ip link set {port} master bridge; ip link set {port} up"
+            ))
+            .map(drop)
+    }
+}

@@ -1,0 +1,134 @@
+//! The lab itself: what the other tests stand on must be true first.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use serde_json::Value;
+use traf_lab::wait::{Deadline, Look, eventually};
+use traf_lab::{Count, Disk, Lan};
+
+fn frames_of(report: &str) -> (u64, u64) {
+    let sent: Value = serde_json::from_str(report).unwrap();
+    (sent["frames"].as_u64().unwrap(), sent["octets"].as_u64().unwrap())
+}
+
+#[test]
+fn a_frame_is_counted_alike_where_it_leaves_where_it_arrives_and_at_the_mirror() {
+    let lan = Lan::new(&["anna", "ben"]).unwrap();
+    let before = lan.rest().unwrap();
+    let ben = &lan.plugs[1];
+    let mut sent = (0, 0);
+    for words in [
+        &["--count", "1000", "--flows", "1000"][..],
+        &["--count", "500", "--vlan", "7"],
+        &["--count", "300", "--ipv6", "--syn"],
+    ] {
+        let report = lan.hosts[0].traffic(&[&["frames", "--to", &ben.mac], words].concat()).unwrap();
+        let (frames, octets) = frames_of(&report);
+        sent = (sent.0 + frames, sent.1 + octets);
+    }
+    let after = lan.rest().unwrap();
+
+    let sent = Count { frames: sent.0, octets: sent.1 };
+    assert_eq!(after["anna"].tx - before["anna"].tx, sent);
+    assert_eq!(after["ben"].rx - before["ben"].rx, sent, "a VLAN tag is four octets everywhere");
+    assert_eq!(after["watch"].rx - before["watch"].rx, sent, "the mirror port sees each frame once");
+}
+
+#[test]
+fn streams_and_datagrams_arrive_whole_over_ipv4_and_ipv6() {
+    let lan = Lan::new(&["anna", "ben"]).unwrap();
+    let ben = &lan.plugs[1];
+    let (v4, v6) = (format!("{}:9000", ben.ipv4), format!("[{}]:9000", ben.ipv6));
+    let serve = lan.hosts[1].start_traffic(&["serve", &v4, &v6]).unwrap();
+    eventually("the server", Deadline::seconds(10), || {
+        Ok(Look::at(serve.log().contains("serving").then_some(()), || serve.log()))
+    })
+    .unwrap();
+    let before = lan.rest().unwrap();
+    for to in [&v4, &v6] {
+        lan.hosts[0].traffic(&["tcp", to, "--octets", "5000000", "--reply", "1000000"]).unwrap();
+        lan.hosts[0].traffic(&["udp", to, "--datagrams", "50", "--size", "1000"]).unwrap();
+    }
+    let after = lan.rest().unwrap();
+
+    let tx = after["anna"].tx - before["anna"].tx;
+    let rx = after["anna"].rx - before["anna"].rx;
+    assert!(tx.octets > 10_000_000 + 100_000 && rx.octets > 2_000_000 + 100_000, "{tx:?} {rx:?}");
+    assert!(tx.frames < 10_000_000 / 1448, "the bulk is offloaded: {} frames", tx.frames);
+}
+
+#[test]
+fn a_cut_cable_carries_nothing_and_a_mended_one_does() {
+    let lan = Lan::new(&["anna", "ben"]).unwrap();
+    let to = lan.plugs[1].ipv4.to_string();
+    let ping = || lan.hosts[0].run("ping", &["-c", "1", "-W", "1", &to]);
+    ping().unwrap();
+    lan.lan.cut(&lan.hosts[1]).unwrap();
+    assert!(ping().is_err());
+    lan.lan.mend(&lan.hosts[1]).unwrap();
+    eventually("the mended cable", Deadline::seconds(10), || Ok(Look::at(ping().ok(), || "no answer".into()))).unwrap();
+}
+
+#[test]
+fn a_full_disk_takes_nothing_until_it_is_relieved() {
+    let lan = Lan::new(&["anna"]).unwrap();
+    let disk = Disk::new(lan.realm(), &lan.folder.join("disk"), 1 << 20).unwrap();
+    let write = || lan.hosts[0].sh(&format!("head -c 100 /dev/zero > {}/note", disk.folder().display()));
+    disk.fill().unwrap();
+    let error = write().unwrap_err().to_string();
+    assert!(error.contains("No space left"), "{error}");
+    disk.relieve().unwrap();
+    write().unwrap();
+}
+
+#[test]
+fn a_lab_needs_no_root() {
+    // As root this gives up its rights first; otherwise it has none to give up.
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let program = folder.path().join("traf-lab");
+    fs::copy(env!("CARGO_BIN_EXE_traf-lab"), &program).unwrap();
+    let mut command = if nix::unistd::geteuid().is_root() {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups", "--"]).arg(&program);
+        command
+    } else {
+        Command::new(&program)
+    };
+    let output = command.arg("check").env("TMPDIR", "/tmp").output().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{err}");
+    assert!(out.contains("a lab stands here under a user namespace of uid"), "{out}");
+    eprint!("{out}");
+}
+
+#[test]
+fn a_killed_lab_leaves_no_namespace_and_no_process() {
+    let lab = env!("CARGO_BIN_EXE_traf-lab");
+    let mut child = Command::new(lab).args(["check", "--hold"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.take().unwrap()), &mut line).unwrap();
+    assert!(line.contains("a lab stands here"), "{line}");
+    let mark = format!("TRAF_LAB={}", child.id());
+    assert!(!marked(&mark).is_empty());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    eventually("the end of the killed lab's processes", Deadline::seconds(10), || {
+        let left = marked(&mark);
+        Ok(Look::at(left.is_empty().then_some(()), || format!("{left:?}")))
+    })
+    .unwrap();
+}
+
+/// Processes that carry the mark in their environment.
+fn marked(mark: &str) -> Vec<String> {
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    let carries = |path: &std::path::Path| {
+        fs::read(path.join("environ"))
+            .is_ok_and(|text| text.split(|&octet| octet == 0).any(|word| word == mark.as_bytes()))
+    };
+    entries.map(|entry| entry.path()).filter(|path| carries(path)).map(|path| path.display().to_string()).collect()
+}
