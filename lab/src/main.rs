@@ -56,8 +56,10 @@ fn check(hold: bool) -> Result<()> {
     let mirrored = lan.watch.counters()?["mon0"].rx.frames;
     ensure!(mirrored >= 4, "the mirror port saw {mirrored} frames of two pings");
     println!("a lab stands here under {}: built in {built:?}, pinged by IPv4 and IPv6, mirrored", lan.realm().ground());
-    while hold {
-        std::thread::park();
+    if hold {
+        loop {
+            std::thread::park();
+        }
     }
     Ok(())
 }
