@@ -1,10 +1,56 @@
-//! Meters the frames of one interface.
+//! Meters the frames of one interface: what was counted in a slice, and the present state.
+//!
+//! ```text
+//! frame ─► parse ─► line (classes, sizes, ledger)
+//!                └► stations
+//!                └► batch of 32 ─► flows ─► fold ─► hosts, services
+//! ```
+//!
+//! IP packets wait in a batch, so that the flow table can hash and ask for all their cache lines before it updates the
+//! first. Memory is fixed: every table is bounded, and what finds no place stands in an `other` of its own. Time is an
+//! argument; nothing here captures, stores or sends.
 
+mod coalesced;
+mod facilities;
+mod flows;
+mod fragments;
+mod line;
+mod live;
+mod local;
+mod memory;
+mod others;
+mod ranked;
+mod rates;
+mod seed;
+mod slot;
+mod table;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use traf_proto::{Endpoint, Interface, InterfaceSnapshot, InterfaceSummary, Interval, Timestamp, Wish};
+use traf_proto::{
+    ClassGroup, Counters, Endpoint, FlowKey, Interface, InterfaceSnapshot, InterfaceStats, InterfaceSummary, Interval,
+    Timestamp, Traffic, Wish,
+};
 
 use crate::link::Link;
+use crate::packet::{Fragment, Key, Packet};
+use crate::parse::{self, Parser, Unparsed};
+use coalesced::Offload;
+use flows::Flows;
+use fragments::Fragments;
+use line::Line;
+use local::Local;
+use rates::Rates;
+
+/// Packets that are hashed before the first of them is counted.
+const BATCH: usize = 32;
+
+/// Snapshots that a rate is averaged over.
+const SECONDS: usize = 5;
 
 /// How large a meter's tables are, and what it does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +67,7 @@ pub struct MeterConfig {
     pub parted: usize,
     /// Hosts with a row of their own.
     pub hosts: usize,
-    /// Services with a row of their own in one summary.
+    /// Services with a row of their own.
     pub services: usize,
     /// Stations with a row of their own.
     pub stations: usize,
@@ -35,9 +81,9 @@ impl Default for MeterConfig {
             tunnels: false,
             history_flows: 50_000,
             parted: 4_096,
-            hosts: 32_768,
-            services: 16_384,
-            stations: 4_096,
+            hosts: 16_384,
+            services: 8_192,
+            stations: 2_048,
         }
     }
 }
@@ -45,37 +91,218 @@ impl Default for MeterConfig {
 /// Counts one interface's frames.
 pub struct Meter {
     interface: Interface,
+    link: Link,
+    parser: Parser,
+    local: Local,
+    offload: Offload,
     started: Timestamp,
+    /// Time of the latest frame.
+    latest: i64,
+    batch: Box<[Packet; BATCH]>,
+    waiting: usize,
+    /// Flows that ICMP errors of this batch speak of.
+    unreachable: Vec<Key>,
+    line: Line,
+    flows: Flows,
+    fragments: Fragments,
+    rates: Rates,
+    /// Cumulative frames, and our own among them, at the last snapshots.
+    marks: VecDeque<(Timestamp, Traffic, Traffic)>,
 }
 
 impl Meter {
     /// For an interface whose frames begin with `link`; direction is decided from `interface`.
     #[must_use]
-    pub fn new(_config: MeterConfig, interface: Interface, _link: Link, started: Timestamp) -> Self {
-        Self { interface, started }
+    pub fn new(config: MeterConfig, interface: Interface, link: Link, started: Timestamp) -> Self {
+        Self {
+            link,
+            parser: Parser { tunnels: config.tunnels },
+            local: Local::new(&interface),
+            offload: Offload::new(&interface),
+            started,
+            latest: i64::MIN,
+            batch: Box::new([Packet::new(0); BATCH]),
+            waiting: 0,
+            unreachable: Vec::with_capacity(BATCH),
+            line: Line::new(interface.mtu),
+            flows: Flows::new(&config, started.0),
+            fragments: Fragments::new(),
+            rates: Rates::default(),
+            marks: VecDeque::from([(started, Traffic::default(), Traffic::default())]),
+            interface,
+        }
     }
 
-    /// One captured frame: `length` octets on the wire, of which `captured` are here.
-    pub fn frame(&mut self, _at: Timestamp, _length: u32, _captured: &[u8]) {}
+    /// Frames begin with another link header from now on: a file may hold several kinds.
+    pub fn set_link(&mut self, link: Link) {
+        self.link = link;
+    }
 
-    /// Works off the buffered frames.
-    pub fn flush(&mut self) {}
+    /// One captured frame: `length` octets on the wire, of which `captured` are here. Nothing is allocated.
+    #[inline]
+    pub fn frame(&mut self, at: Timestamp, length: u32, captured: &[u8]) {
+        self.latest = self.latest.max(at.0);
+        match self.parser.parse(self.link, length, captured) {
+            Ok(mut packet) => {
+                packet.at = at.0;
+                packet.sent = self.local.sent(&packet);
+                self.line.frame(&packet, packet.sent);
+                if packet.stations != [0; 12] {
+                    self.flows.facilities.frame(&packet);
+                }
+                if packet.is_ip() {
+                    if packet.fragment != Fragment::Whole {
+                        self.fragments.follow(&mut packet);
+                    } else if packet.quote != 0 {
+                        self.note_unreachable(&packet, captured);
+                    }
+                    self.batch[self.waiting] = packet;
+                    self.waiting += 1;
+                    if self.waiting == BATCH {
+                        self.flush();
+                    }
+                }
+            }
+            Err(Unparsed::Malformed) => self.line.malformed(length),
+            Err(Unparsed::Unsupported) => self.line.unsupported(length),
+        }
+    }
 
-    /// Our own connections to the collector.
-    pub fn own(&mut self, _endpoints: &[(Endpoint, Endpoint)]) {}
+    /// Works off the waiting packets; to be called when no more frames are at hand.
+    pub fn flush(&mut self) {
+        let waiting = std::mem::take(&mut self.waiting);
+        let batch = &self.batch[..waiting];
+        let mut homes = [table::Home::default(); BATCH];
+        for (home, packet) in homes.iter_mut().zip(batch) {
+            *home = self.flows.table.home(&packet.key);
+        }
+        for (home, packet) in homes.iter().zip(batch) {
+            self.flows.table.prefetch(*home, self.flows.table.tick(packet.at));
+        }
+        for (home, packet) in homes.iter().zip(batch) {
+            let slot = self.flows.packet(*home, packet);
+            let own = self.flows.is_own(slot);
+            if own {
+                self.line.own(packet.sent, Counters::new(1, u64::from(packet.length)));
+            }
+            if self.offload.suspects(packet) {
+                let segment = memory::segment_size(packet, &self.flows.table.warm[slot]);
+                let extra = self.offload.extra(packet, segment);
+                if extra > 0 {
+                    self.flows.hidden(slot, packet, extra);
+                    self.line.coalesced(packet, packet.sent, extra);
+                    if packet.stations != [0; 12] {
+                        self.flows.facilities.coalesced(packet, extra);
+                    }
+                    if own {
+                        self.line.own(packet.sent, Counters { coalesced: extra, ..Counters::default() });
+                    }
+                }
+            }
+        }
+        for key in self.unreachable.drain(..) {
+            self.flows.unreachable(&key);
+        }
+    }
 
-    /// The interface's addresses changed.
+    /// Our own connections to the collector; their flows are marked from now on.
+    pub fn own(&mut self, endpoints: &[(Endpoint, Endpoint)]) {
+        let key = |&(source, destination): &(Endpoint, Endpoint)| {
+            Key::of(&FlowKey { protocol: 6, vlan: None, source, destination }).0
+        };
+        self.flush();
+        self.flows.set_own(endpoints.iter().map(key).collect());
+    }
+
+    /// The interface's addresses or its MTU changed.
     pub fn update_interface(&mut self, interface: Interface) {
+        self.flush();
+        self.local = Local::new(&interface);
+        self.offload = Offload::new(&interface);
         self.interface = interface;
     }
 
-    /// Seals what was counted since the last close.
-    pub fn close(&mut self, _slice: Interval) -> InterfaceSummary {
-        InterfaceSummary { interface: self.interface.clone(), ..InterfaceSummary::default() }
+    /// Seals what was counted since the last close. The caller knows what the kernel dropped.
+    pub fn close(&mut self, slice: Interval) -> InterfaceSummary {
+        self.flush();
+        let now = slice.to.0.max(self.latest);
+        let (flows, other) = self.flows.seal(now);
+        let (hosts, services, stations) = self.flows.facilities.seal();
+        let line = self.line.seal(slice, self.interface.mtu);
+        let [largest_inbound, largest_outbound] = line.largest;
+        InterfaceSummary {
+            interface: self.interface.clone(),
+            ledger: line.ledger,
+            seconds: line.seconds,
+            flows,
+            other_flows: other.rows(),
+            sizes: line.sizes,
+            services,
+            hosts,
+            stations,
+            own: line.own,
+            largest_inbound,
+            largest_outbound,
+        }
     }
 
-    /// The present state, cumulative.
-    pub fn snapshot(&mut self, _now: Timestamp, _wishes: &[Wish]) -> InterfaceSnapshot {
-        InterfaceSnapshot { interface: self.interface.clone(), started: self.started, ..InterfaceSnapshot::default() }
+    /// The present state, cumulative, and the answers to the wishes. Called once a second, it also keeps the rates.
+    pub fn snapshot(&mut self, now: Timestamp, wishes: &[Wish]) -> InterfaceSnapshot {
+        self.flush();
+        self.flows.facilities.flush_pairs();
+        self.rates.roll(now.0, !wishes.is_empty(), &mut self.flows.table);
+        let classes = self.line.classes();
+        let (total, own) = (classes.group(ClassGroup::Total), self.line.own_total());
+        let (rate, own_rate) = self.rate(now, total, own);
+        let interface = self.interface.clone();
+        let (ledger, peak) = (self.line.ledger(), self.line.peak());
+        let stats = InterfaceStats { interface, ledger, classes, peak, own };
+        let (flows, line, rates) = (&self.flows, &self.line, &self.rates);
+        let view = live::View { flows, line, rates, stats: &stats, rate, now };
+        let answers = wishes.iter().map(|wish| view.answer(wish)).collect();
+        let InterfaceStats { interface, ledger, classes, peak, own } = stats;
+        InterfaceSnapshot {
+            interface,
+            started: self.started,
+            ledger,
+            classes,
+            rate,
+            peak,
+            own_rate,
+            own,
+            answers,
+            flows: self.flows.table.len() as u64,
+            capacity: self.flows.table.capacity() as u64,
+            gone: false,
+        }
+    }
+
+    /// Averages since the oldest mark, at most five seconds.
+    fn rate(&mut self, now: Timestamp, total: Traffic, own: Traffic) -> (Traffic, Traffic) {
+        while self.marks.len() > SECONDS {
+            self.marks.pop_front();
+        }
+        let (then, before, own_before) = self.marks.front().copied().unwrap_or((now, total, own));
+        self.marks.push_back((now, total, own));
+        let nanos = now.since(then);
+        ((total - before).per_second(nanos), (own - own_before).per_second(nanos))
+    }
+
+    #[cold]
+    fn note_unreachable(&mut self, packet: &Packet, captured: &[u8]) {
+        if self.unreachable.len() < BATCH
+            && let Some((key, _)) = parse::quoted(captured, packet.quote, packet.key.vlan())
+        {
+            self.unreachable.push(key);
+        }
+    }
+}
+
+impl std::fmt::Debug for Meter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Meter")
+            .field("interface", &self.interface.name)
+            .field("link", &self.link)
+            .finish_non_exhaustive()
     }
 }

@@ -1,0 +1,259 @@
+//! Hosts, services and stations: folded from flows when a slice closes or a flow leaves its table; stations' octets are
+//! frame octets, which only frames can tell, so these are counted per frame.
+
+use std::net::IpAddr;
+
+use traf_proto::{Counters, Mac, Service, Station, Tally, Traffic};
+
+use super::ranked::{Keyed, Ranked};
+use super::seed::Seed;
+use crate::packet::{Key, Packet};
+
+/// Pairs of stations whose frames are added up before the table of stations hears of them.
+const PAIRS: usize = 256;
+
+/// An address as a key: IP version and number.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Host(u8, u128);
+
+impl Host {
+    fn address(self) -> IpAddr {
+        if self.0 == 6 { IpAddr::V6(self.1.into()) } else { IpAddr::V4((self.1 as u32).into()) }
+    }
+}
+
+impl Keyed for Host {
+    #[inline(always)]
+    fn numbers(self) -> (u64, u64) {
+        (self.1 as u64 ^ u64::from(self.0) << 56, (self.1 >> 64) as u64)
+    }
+}
+
+impl Keyed for Service {
+    #[inline(always)]
+    fn numbers(self) -> (u64, u64) {
+        (u64::from(self.port) | u64::from(self.protocol) << 16, 0)
+    }
+}
+
+impl Keyed for Mac {
+    #[inline(always)]
+    fn numbers(self) -> (u64, u64) {
+        let [a, b, c, d, e, f] = self.0;
+        (u64::from_le_bytes([a, b, c, d, e, f, 0, 0]), 0)
+    }
+}
+
+/// What left a flow: counts since the slice began.
+#[derive(Clone, Copy)]
+pub(super) struct Folded {
+    pub(super) key: Key,
+    /// The key's second end is the initiator.
+    pub(super) second_began: bool,
+    /// From the first end to the second, and back.
+    pub(super) counters: [Counters; 2],
+    /// Source MAC of each way; `None` where that way was never seen or has none.
+    pub(super) macs: [Option<Mac>; 2],
+}
+
+impl Folded {
+    /// Outbound is forward: from the initiator.
+    pub(super) fn traffic(&self) -> Traffic {
+        let [first, second] = self.counters;
+        if self.second_began {
+            Traffic { outbound: second, inbound: first }
+        } else {
+            Traffic { outbound: first, inbound: second }
+        }
+    }
+}
+
+/// Frames from one station to another.
+#[derive(Clone, Copy, Default)]
+struct Pair {
+    stations: [u8; 12],
+    all: Counters,
+    ip: Counters,
+}
+
+/// The three tables.
+pub(super) struct Facilities {
+    pub(super) hosts: Ranked<Host, Traffic>,
+    pub(super) services: Ranked<Service, Traffic>,
+    pub(super) stations: Ranked<Mac, Station>,
+    pairs: Box<[Pair]>,
+    seed: Seed,
+}
+
+impl Facilities {
+    pub(super) fn new(hosts: usize, services: usize, stations: usize) -> Self {
+        Self {
+            hosts: Ranked::new(hosts),
+            services: Ranked::new(services),
+            stations: Ranked::new(stations),
+            pairs: vec![Pair::default(); PAIRS].into_boxed_slice(),
+            seed: Seed::random(),
+        }
+    }
+
+    /// Counts a frame for the stations at its ends.
+    #[inline(always)]
+    pub(super) fn frame(&mut self, packet: &Packet) {
+        let counters = Counters::new(1, u64::from(packet.length));
+        let pair = self.pair(&packet.stations);
+        pair.all.packets += 1;
+        pair.all.octets = pair.all.octets.saturating_add(counters.octets);
+        if packet.is_ip() {
+            pair.ip.packets += 1;
+            pair.ip.octets = pair.ip.octets.saturating_add(counters.octets);
+        }
+    }
+
+    /// Counts packets that offload hid in a frame between stations.
+    pub(super) fn coalesced(&mut self, packet: &Packet, extra: u64) {
+        let counters = Counters { coalesced: extra, ..Counters::default() };
+        let pair = self.pair(&packet.stations);
+        pair.all += counters;
+        pair.ip += counters;
+    }
+
+    #[inline(always)]
+    fn pair(&mut self, stations: &[u8; 12]) -> &mut Pair {
+        let [a, b, c, d, e, f, g, h, i, j, k, l] = *stations;
+        let first = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+        let second = u64::from(u32::from_le_bytes([i, j, k, l]));
+        let place = (self.seed.pair(first, second) >> 56) as usize % PAIRS;
+        if self.pairs[place].stations != *stations {
+            self.flush_pair(place);
+            self.pairs[place].stations = *stations;
+        }
+        &mut self.pairs[place]
+    }
+
+    /// Tells the table of stations what a pair counted.
+    #[inline(never)]
+    fn flush_pair(&mut self, place: usize) {
+        let Pair { stations, all, ip } = std::mem::take(&mut self.pairs[place]);
+        if all.is_empty() {
+            return;
+        }
+        let [a, b, c, d, e, f, g, h, i, j, k, l] = stations;
+        let destination = self.stations.row(Mac([a, b, c, d, e, f]), all.packets);
+        destination.traffic.inbound += all;
+        destination.ip.inbound += ip;
+        let source = self.stations.row(Mac([g, h, i, j, k, l]), all.packets);
+        source.traffic.outbound += all;
+        source.ip.outbound += ip;
+    }
+
+    /// Tells the table of stations everything.
+    pub(super) fn flush_pairs(&mut self) {
+        (0..self.pairs.len()).for_each(|place| self.flush_pair(place));
+    }
+
+    /// Adds what left a flow to its hosts and its service, and notes who is behind which MAC.
+    #[inline]
+    pub(super) fn fold(&mut self, folded: &Folded) {
+        let [there, back] = folded.counters;
+        let packets = there.packets + back.packets;
+        let version = folded.key.version();
+        let ((a, a_port), (b, b_port)) = folded.key.ends();
+        *self.hosts.row(Host(version, a), packets) += Traffic { outbound: there, inbound: back };
+        *self.hosts.row(Host(version, b), packets) += Traffic { outbound: back, inbound: there };
+        if let Some((service, at_second)) = service(&folded.key, a_port, b_port, folded.second_began) {
+            let (to, from) = if at_second { (there, back) } else { (back, there) };
+            *self.services.row(service, packets) += Traffic { inbound: to, outbound: from };
+        }
+        for (mac, number) in folded.macs.iter().zip([a, b]) {
+            if let Some(station) = mac.and_then(|mac| self.stations.known(mac)) {
+                let address = folded.key.address(number);
+                let full = station.addresses.len() >= Station::ADDRESSES;
+                if number != 0 && !(full && station.addresses.last().is_some_and(|last| *last < address)) {
+                    station.seen(address);
+                }
+            }
+        }
+    }
+
+    /// Ends the slice of all three.
+    pub(super) fn seal(&mut self) -> (Tally<IpAddr, Traffic>, Tally<Service, Traffic>, Tally<Mac, Station>) {
+        self.flush_pairs();
+        let mut hosts = Tally::default();
+        let other = self.hosts.seal(|row| row.is_empty(), |host, traffic| hosts.add(host.address(), traffic));
+        hosts.add_other(other);
+        let mut services = Tally::default();
+        let other = self.services.seal(|row| row.is_empty(), |service, traffic| services.add(service, traffic));
+        services.add_other(other);
+        let mut stations = Tally::default();
+        let other = self.stations.seal(|row| row.traffic.is_empty(), |mac, station| stations.add(mac, station));
+        // The addresses behind stations without a row say nothing.
+        stations.add_other(Station { addresses: Vec::new(), ..other });
+        (hosts, services, stations)
+    }
+
+    /// Hosts since the meter started, with what found no place.
+    pub(super) fn host_totals(&self) -> (Vec<(IpAddr, Traffic)>, Traffic) {
+        (self.hosts.totals().map(|(host, traffic)| (host.address(), traffic)).collect(), self.hosts.other())
+    }
+}
+
+/// The service of a flow and whether it is at the key's second end; the rule is [`traf_proto::Flow::service`]'s.
+#[inline(always)]
+pub(super) fn service(key: &Key, a_port: u16, b_port: u16, second_began: bool) -> Option<(Service, bool)> {
+    let (source, destination) = if second_began { (b_port, a_port) } else { (a_port, b_port) };
+    let at_source = source < 1024 && destination >= 1024;
+    let service = Service::new(key.protocol(), if at_source { source } else { destination })?;
+    Some((service, at_source == second_began))
+}
+
+#[cfg(test)]
+mod tests {
+    use traf_proto::Merge;
+
+    use super::*;
+    use crate::packet::NO_VLAN;
+
+    #[test]
+    fn the_service_of_a_flow_is_the_models() {
+        for (source, destination) in [(40000, 22), (22, 40000), (22, 80), (5000, 6000), (6000, 5000), (0, 0)] {
+            for (from, to) in [(1, 2), (2, 1)] {
+                let (key, second_began) = Key::new(4, 6, NO_VLAN, (from, source), (to, destination));
+                let ((_, a), (_, b)) = key.ends();
+                let flow = traf_proto::Flow {
+                    key: key.flow(second_began),
+                    traffic: Traffic::default(),
+                    first: Default::default(),
+                    last: Default::default(),
+                    forward: Default::default(),
+                    reverse: Default::default(),
+                    state: Default::default(),
+                    complete: true,
+                    own: false,
+                };
+                let found = service(&key, a, b, second_began);
+                assert_eq!(found.map(|(service, _)| service), flow.service());
+                let port = found.map(|(_, at_second)| if at_second { b } else { a });
+                assert_eq!(port, flow.service().map(|service| service.port));
+            }
+        }
+    }
+
+    #[test]
+    fn every_frame_counts_once_in_and_once_out_whatever_the_number_of_stations() {
+        let mut facilities = Facilities::new(8, 8, 8);
+        for number in 0..5000u32 {
+            let mut packet = Packet::new(100);
+            let [a, b, c, d] = number.to_be_bytes();
+            packet.set_stations([2, 0, 0, 0, 0, 1, 2, 0, a, b, c, d]);
+            facilities.frame(&packet);
+        }
+        let (_, _, stations) = facilities.seal();
+        let mut sum = stations.other().clone();
+        stations.rows().for_each(|(_, station)| sum.merge(station.clone()));
+        let all = Counters::new(5000, 500_000);
+        assert_eq!(sum.traffic, Traffic { inbound: all, outbound: all });
+        assert_eq!(sum.ip, Traffic::default());
+        let busy = stations.row(&Mac([2, 0, 0, 0, 0, 1])).map(|station| station.traffic.inbound);
+        assert_eq!(busy, Some(all));
+    }
+}

@@ -1,0 +1,210 @@
+//! The interface as a whole: classes by the second, packet sizes, where every frame went.
+
+use traf_proto::time::SECOND;
+use traf_proto::{Bracket, Brackets, Classes, Counters, Interval, Ledger, Second, Timestamp, Traffic};
+
+use crate::packet::Packet;
+
+/// Seconds of one slice that are kept apart; what comes later in a slice that long (a file) is added to the last.
+const SECONDS: usize = 600;
+
+/// Packet sizes where the MTU is not known.
+const MTU: u32 = 1500;
+
+/// Counts of one interface. What is cumulative remembers what it was when the last slice was sealed.
+pub(super) struct Line {
+    seconds: Vec<Second>,
+    open: Classes,
+    /// The open second, if there is one.
+    from: i64,
+    until: i64,
+    total: Classes,
+    peak: Traffic,
+    mtu: u32,
+    sizes: Brackets,
+    sealed_sizes: Brackets,
+    ledger: Ledger,
+    sealed_ledger: Ledger,
+    own: Traffic,
+    sealed_own: Traffic,
+    /// Largest frame received, and sent.
+    largest: [u32; 2],
+}
+
+/// What a slice says of the interface as a whole.
+pub(super) struct Sealed {
+    pub(super) seconds: Vec<Second>,
+    pub(super) sizes: Vec<(Bracket, Traffic)>,
+    pub(super) ledger: Ledger,
+    pub(super) own: Traffic,
+    pub(super) largest: [u32; 2],
+}
+
+impl Line {
+    pub(super) fn new(mtu: Option<u32>) -> Self {
+        let mtu = mtu.unwrap_or(MTU);
+        Self {
+            seconds: Vec::new(),
+            open: Classes::default(),
+            from: i64::MAX,
+            until: i64::MIN,
+            total: Classes::default(),
+            peak: Traffic::default(),
+            mtu,
+            sizes: Brackets::new(mtu),
+            sealed_sizes: Brackets::new(mtu),
+            ledger: Ledger::default(),
+            sealed_ledger: Ledger::default(),
+            own: Traffic::default(),
+            sealed_own: Traffic::default(),
+            largest: [0; 2],
+        }
+    }
+
+    /// Counts a parsed frame. One that is late counts in the open second.
+    #[inline(always)]
+    pub(super) fn frame(&mut self, packet: &Packet, sent: bool) {
+        if packet.at >= self.until {
+            self.next_second(packet.at);
+        }
+        let counters = Counters::new(1, u64::from(packet.length));
+        self.ledger.received += 1;
+        self.ledger.parsed += 1;
+        self.ledger.bad_checksum += u64::from(packet.bad_checksum);
+        self.open.count(packet.class, sent, counters);
+        self.sizes.count(packet.length.saturating_sub(u32::from(packet.header)), sent, counters);
+        let largest = &mut self.largest[usize::from(sent)];
+        *largest = (*largest).max(packet.length);
+    }
+
+    /// Counts packets that offload hid in a frame.
+    pub(super) fn coalesced(&mut self, packet: &Packet, sent: bool, extra: u64) {
+        let counters = Counters { coalesced: extra, ..Counters::default() };
+        self.open.count(packet.class, sent, counters);
+        self.sizes.count(packet.length.saturating_sub(u32::from(packet.header)), sent, counters);
+    }
+
+    /// Counts a frame whose link header was cut.
+    pub(super) fn malformed(&mut self, length: u32) {
+        self.ledger.received += 1;
+        self.ledger.malformed += 1;
+        self.ledger.unparsed_octets = self.ledger.unparsed_octets.saturating_add(u64::from(length));
+    }
+
+    /// Counts a frame of a link type that is not understood.
+    pub(super) fn unsupported(&mut self, length: u32) {
+        self.ledger.received += 1;
+        self.ledger.unsupported += 1;
+        self.ledger.unparsed_octets = self.ledger.unparsed_octets.saturating_add(u64::from(length));
+    }
+
+    /// Counts a frame of our own connection.
+    #[inline(always)]
+    pub(super) fn own(&mut self, sent: bool, counters: Counters) {
+        *(if sent { &mut self.own.outbound } else { &mut self.own.inbound }) += counters;
+    }
+
+    /// Ends the slice. Another MTU brings other brackets from now on.
+    pub(super) fn seal(&mut self, slice: Interval, mtu: Option<u32>) -> Sealed {
+        self.end_second();
+        (self.from, self.until) = (i64::MAX, i64::MIN);
+        let sizes = self.sizes.rows().zip(self.sealed_sizes.rows());
+        let sizes = sizes.map(|((bracket, now), (_, before))| (bracket, now - before)).filter(|(_, t)| !t.is_empty());
+        let sizes = sizes.collect();
+        if mtu.unwrap_or(MTU) == self.mtu {
+            self.sealed_sizes = self.sizes.clone();
+        } else {
+            self.mtu = mtu.unwrap_or(MTU);
+            self.sizes = Brackets::new(self.mtu);
+            self.sealed_sizes = Brackets::new(self.mtu);
+        }
+        let ledger = since(&self.ledger, &self.sealed_ledger);
+        self.sealed_ledger = self.ledger;
+        let own = self.own - self.sealed_own;
+        self.sealed_own = self.own;
+        let seconds = within(std::mem::take(&mut self.seconds), slice);
+        Sealed { seconds, sizes, ledger, own, largest: std::mem::take(&mut self.largest) }
+    }
+
+    /// Cumulative: every frame since the interface was opened.
+    pub(super) fn ledger(&self) -> Ledger {
+        self.ledger
+    }
+
+    /// Cumulative.
+    pub(super) fn classes(&self) -> Classes {
+        let mut classes = self.total.clone();
+        classes.merge(&self.open);
+        classes
+    }
+
+    /// Cumulative.
+    pub(super) fn own_total(&self) -> Traffic {
+        self.own
+    }
+
+    /// Cumulative.
+    pub(super) fn sizes(&self) -> &Brackets {
+        &self.sizes
+    }
+
+    /// The busiest second, each direction.
+    pub(super) fn peak(&self) -> Traffic {
+        self.peak
+    }
+
+    #[cold]
+    fn next_second(&mut self, at: i64) {
+        self.end_second();
+        self.from = Timestamp(at).floor(SECOND).0;
+        self.until = self.from.saturating_add(SECOND);
+    }
+
+    /// Puts the open second aside.
+    fn end_second(&mut self) {
+        let classes = std::mem::take(&mut self.open);
+        if self.until == i64::MIN {
+            return;
+        }
+        self.total.merge(&classes);
+        let traffic = classes.group(traf_proto::ClassGroup::Total);
+        self.peak.inbound = busier(self.peak.inbound, traffic.inbound);
+        self.peak.outbound = busier(self.peak.outbound, traffic.outbound);
+        let full = self.seconds.len() >= SECONDS;
+        match self.seconds.last_mut() {
+            Some(last) if full || last.at.0 == self.from => last.classes.merge(&classes),
+            _ => self.seconds.push(Second { at: Timestamp(self.from), classes }),
+        }
+    }
+}
+
+fn busier(a: Counters, b: Counters) -> Counters {
+    if b.octets > a.octets { b } else { a }
+}
+
+/// Seconds of late and of early packets belong to the slice that counted them.
+fn within(seconds: Vec<Second>, slice: Interval) -> Vec<Second> {
+    let last = Timestamp(slice.to.0.saturating_sub(1)).floor(SECOND).max(slice.from);
+    let mut inside: Vec<Second> = Vec::with_capacity(seconds.len());
+    for mut second in seconds {
+        second.at = second.at.clamp(slice.from, last);
+        match inside.last_mut() {
+            Some(before) if before.at >= second.at => before.classes.merge(&second.classes),
+            _ => inside.push(second),
+        }
+    }
+    inside
+}
+
+/// What the meter counts of a ledger, since `before`.
+fn since(now: &Ledger, before: &Ledger) -> Ledger {
+    Ledger {
+        received: now.received - before.received,
+        parsed: now.parsed - before.parsed,
+        malformed: now.malformed - before.malformed,
+        unsupported: now.unsupported - before.unsupported,
+        bad_checksum: now.bad_checksum - before.bad_checksum,
+        unparsed_octets: now.unparsed_octets - before.unparsed_octets,
+        ..Ledger::default()
+    }
+}

@@ -1,0 +1,151 @@
+//! What flows did in each of the last five seconds, so that a live row has a rate.
+//!
+//! Sampled once a second while anybody looks: the flows that were seen, and by how much their counts grew. Where more
+//! flows were seen than there is room for, the protected ones come first; what is left out now is in the next sample.
+
+use std::collections::VecDeque;
+
+use traf_proto::{Counters, Timestamp, Traffic};
+
+use super::table::Table;
+
+/// Seconds of an average.
+const SECONDS: usize = 5;
+
+/// Flows of one sample.
+const FLOWS: usize = 32_768;
+
+/// Seconds without a wish after which sampling stops.
+const ATTENTION: i64 = 10 * traf_proto::time::SECOND;
+
+/// Octets modulo 2^40, packets modulo 2^24: more than a second can bring.
+const OCTETS: u64 = (1 << 40) - 1;
+
+/// How much a flow's counts grew, each way.
+#[derive(Clone, Copy)]
+struct Growth {
+    slot: u32,
+    counts: [u64; 2],
+}
+
+/// The growth of all flows between two moments, by slot.
+struct Sample {
+    from: i64,
+    to: i64,
+    flows: Vec<Growth>,
+}
+
+/// The last samples.
+#[derive(Default)]
+pub(super) struct Rates {
+    samples: VecDeque<Sample>,
+    /// When the last sample was taken; `None` while nobody looks.
+    sampled: Option<i64>,
+    wished: i64,
+}
+
+impl Rates {
+    /// Takes a sample if anybody looks.
+    pub(super) fn roll(&mut self, now: i64, wished: bool, table: &mut Table) {
+        if wished {
+            self.wished = now;
+        }
+        if !wished && now.saturating_sub(self.wished) > ATTENTION {
+            self.samples.clear();
+            self.sampled = None;
+            return;
+        }
+        match self.sampled {
+            // Two looks within a blink share a sample.
+            Some(before) if now.saturating_sub(before) < traf_proto::time::SECOND / 2 => return,
+            Some(before) => {
+                let spare = if self.samples.len() >= SECONDS { self.samples.pop_front() } else { None };
+                let flows = spare.map(|sample| sample.flows).unwrap_or_default();
+                self.samples.push_back(Sample { from: before, to: now, flows: sample(flows, before, now, table) });
+            }
+            None => prime(table),
+        }
+        self.sampled = Some(now);
+    }
+
+    /// Nanoseconds that the samples cover.
+    pub(super) fn nanos(&self) -> i64 {
+        self.samples.front().map_or(0, |first| self.sampled.unwrap_or(first.to).saturating_sub(first.from))
+    }
+
+    /// A reader that is asked for slots in rising order.
+    pub(super) fn reader(&self) -> Reader<'_> {
+        Reader {
+            nanos: self.nanos(),
+            rests: self.samples.iter().map(|sample| (sample.to, &sample.flows[..])).collect(),
+        }
+    }
+}
+
+/// Reads all samples side by side.
+pub(super) struct Reader<'a> {
+    nanos: i64,
+    rests: Vec<(i64, &'a [Growth])>,
+}
+
+impl Reader<'_> {
+    /// Per second, of the flow that stands in `slot` since `first`: outbound is from the key's first end.
+    pub(super) fn rate(&mut self, slot: usize, first: Timestamp) -> Traffic {
+        let mut sum = [Counters::default(); 2];
+        for (to, rest) in &mut self.rests {
+            while let [growth, after @ ..] = *rest
+                && growth.slot as usize <= slot
+            {
+                *rest = after;
+                // A sample from before the flow began is of the one that stood here before.
+                if growth.slot as usize == slot && first.0 <= *to {
+                    let counters = growth.counts.map(|count| Counters::new(count >> 40, count & OCTETS));
+                    sum = [sum[0] + counters[0], sum[1] + counters[1]];
+                }
+            }
+        }
+        Traffic { outbound: sum[0], inbound: sum[1] }.per_second(self.nanos)
+    }
+}
+
+/// Notes the counts of all flows, so that the next sample knows by how much they grew.
+fn prime(table: &mut Table) {
+    for set in 0..table.sets() {
+        for slot in table.slots(set) {
+            table.cold[slot].sampled = [counts(table, slot, 0), counts(table, slot, 1)];
+        }
+    }
+}
+
+fn sample(mut flows: Vec<Growth>, before: i64, now: i64, table: &mut Table) -> Vec<Growth> {
+    flows.clear();
+    // Packets are stamped before they are read, so look a little farther back.
+    let back = now.saturating_sub(before).saturating_add(2 * traf_proto::time::SECOND) >> 20;
+    let (tick, back) = (table.tick(now), u32::try_from(back).unwrap_or(u32::MAX >> 1));
+    for set in 0..table.sets() {
+        let (recent, protected) = table.recent(set, tick, back);
+        for slot in if flows.len() < FLOWS / 2 { recent } else { protected } {
+            if flows.len() >= FLOWS {
+                return flows;
+            }
+            let (then, now) = (table.cold[slot].sampled, [counts(table, slot, 0), counts(table, slot, 1)]);
+            if then != now {
+                table.cold[slot].sampled = now;
+                let counts = [grown(then[0], now[0]), grown(then[1], now[1])];
+                flows.push(Growth { slot: slot as u32, counts });
+            }
+        }
+    }
+    flows
+}
+
+/// Cumulative octets and packets of a flow one way, in one number.
+fn counts(table: &Table, slot: usize, way: usize) -> u64 {
+    let (before, slice) = (table.cold[slot].counted(way), table.hot[slot].counted(way));
+    (before.1 + slice.1) & OCTETS | (before.0 + slice.0) << 40
+}
+
+fn grown(then: u64, now: u64) -> u64 {
+    let octets = (now & OCTETS).wrapping_sub(then & OCTETS) & OCTETS;
+    octets | (now >> 40).wrapping_sub(then >> 40) << 40
+}

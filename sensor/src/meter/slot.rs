@@ -1,0 +1,166 @@
+//! What is kept of one flow, in three arrays with one index: 64 octets that every packet touches, 24 that nearly every
+//! packet touches, 64 that few do. With its 8 octets of [`super::table`] a flow costs 160 octets.
+
+use zerocopy::FromZeros;
+
+use crate::packet::Key;
+
+/// The line that every packet touches: the key, and what was counted since the slice began.
+///
+/// `[0]` is from the key's first end to its second, `[1]` the other way.
+#[derive(Clone, Copy, FromZeros)]
+#[repr(C, align(64))]
+pub(super) struct Hot {
+    pub(super) key: Key,
+    packets: [u32; 2],
+    /// Octets (40 bits), TCP flags seen since the flow began (8), last window (16).
+    words: [u64; 2],
+}
+
+const OCTETS: u64 = (1 << 40) - 1;
+
+impl Hot {
+    /// For a new flow.
+    #[inline(always)]
+    pub(super) fn new(key: Key) -> Self {
+        Self { key, packets: [0; 2], words: [0; 2] }
+    }
+
+    /// Counts a packet. True when a counter is half full: then it must be emptied before the next.
+    #[inline(always)]
+    pub(super) fn count(&mut self, way: usize, octets: u32, flags: u8, window: u16) -> bool {
+        let (packets, word) = (&mut self.packets[way], &mut self.words[way]);
+        *packets += 1;
+        *word = (*word & 0xffff_ffff_ffff) + u64::from(octets) | u64::from(flags) << 40 | u64::from(window) << 48;
+        (*packets >> 31) as u64 | (*word >> 39) & 1 != 0
+    }
+
+    /// Packets and octets one way since the slice began.
+    #[inline(always)]
+    pub(super) fn counted(&self, way: usize) -> (u64, u64) {
+        (u64::from(self.packets[way]), self.words[way] & OCTETS)
+    }
+
+    /// Packets both ways since the slice began.
+    #[inline(always)]
+    pub(super) fn packets(&self) -> u32 {
+        self.packets[0].saturating_add(self.packets[1])
+    }
+
+    /// Begins a slice.
+    pub(super) fn empty(&mut self) {
+        self.packets = [0; 2];
+        self.words.iter_mut().for_each(|word| *word &= !OCTETS);
+    }
+
+    /// TCP flags seen one way since the flow began.
+    #[inline(always)]
+    pub(super) fn flags(&self, way: usize) -> u8 {
+        (self.words[way] >> 40) as u8
+    }
+
+    /// Last window one way.
+    pub(super) fn window(&self, way: usize) -> u16 {
+        (self.words[way] >> 48) as u16
+    }
+}
+
+/// What nearly every packet touches.
+#[derive(Clone, Copy, FromZeros)]
+#[repr(C)]
+pub(super) struct Warm {
+    /// Time of the last packet.
+    pub(super) last: i64,
+    /// Until an end sends its FIN: the segment size it announced, or zero. From then on: the sequence number that
+    /// acknowledges the FIN. (No end sends data behind its FIN, so nobody misses the segment size.)
+    pub(super) marks: [u32; 2],
+    /// IP octets of the last packet each way, as far as they fit.
+    pub(super) sizes: [u16; 2],
+    /// TCP flags of the last packet each way.
+    pub(super) last_flags: [u8; 2],
+    /// Bits of [`super::memory`].
+    pub(super) state: u16,
+}
+
+/// What few packets touch.
+#[derive(Clone, Copy, FromZeros)]
+#[repr(C, align(64))]
+pub(super) struct Cold {
+    /// Time of the first packet.
+    pub(super) first: i64,
+    /// Sequence number of the SYN it began with.
+    pub(super) isn: u32,
+    /// MAC address that the packets of each way came from.
+    pub(super) macs: [[u8; 6]; 2],
+    /// Cumulative counts when rates were last sampled: octets modulo 2^40, packets modulo 2^24.
+    pub(super) sampled: [u64; 2],
+    /// Counted before this slice: packets and octets each way, their low halves.
+    low: [[u32; 2]; 2],
+    packets_high: [u8; 2],
+    octets_high: [[u8; 3]; 2],
+}
+
+impl Cold {
+    /// For a flow that begins now.
+    pub(super) fn new(first: i64) -> Self {
+        Self {
+            first,
+            isn: 0,
+            macs: [[0; 6]; 2],
+            sampled: [0; 2],
+            low: [[0; 2]; 2],
+            packets_high: [0; 2],
+            octets_high: [[0; 3]; 2],
+        }
+    }
+
+    /// Packets and octets one way before this slice.
+    pub(super) fn counted(&self, way: usize) -> (u64, u64) {
+        let [packets, octets] = self.low[way].map(u64::from);
+        let [x, y, z] = self.octets_high[way].map(u64::from);
+        (packets | u64::from(self.packets_high[way]) << 32, octets | x << 32 | y << 40 | z << 48)
+    }
+
+    /// Adds a slice's counts one way; a count that no longer fits (10^12 packets) stays at its end.
+    pub(super) fn add(&mut self, way: usize, packets: u64, octets: u64) {
+        let before = self.counted(way);
+        let packets = before.0.saturating_add(packets).min((1 << 40) - 1);
+        let octets = before.1.saturating_add(octets).min((1 << 56) - 1);
+        self.low[way] = [packets as u32, octets as u32];
+        self.packets_high[way] = (packets >> 32) as u8;
+        self.octets_high[way] = [(octets >> 32) as u8, (octets >> 40) as u8, (octets >> 48) as u8];
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flow_costs_152_octets_beside_its_place() {
+        assert_eq!((size_of::<Hot>(), size_of::<Warm>(), size_of::<Cold>()), (64, 24, 64));
+    }
+
+    #[test]
+    fn a_hot_counter_asks_to_be_emptied_before_it_overflows() {
+        let mut hot = Hot::new(Key([0; 5]));
+        let mut octets = 0u64;
+        while !hot.count(1, u32::MAX, 0xff, 0xffff) {
+            octets += u64::from(u32::MAX);
+            assert_eq!(hot.counted(1).1, octets);
+        }
+        assert_eq!(hot.counted(1).1, octets + u64::from(u32::MAX));
+        hot.empty();
+        assert_eq!((hot.counted(1), hot.flags(1), hot.window(1)), ((0, 0), 0xff, 0xffff));
+    }
+
+    #[test]
+    fn cold_counts_add_up_and_stay_at_their_end() {
+        let mut cold = Cold::new(0);
+        cold.add(0, 0xff_1234_5678, 0x12_3456_789a_bcde);
+        assert_eq!(cold.counted(0), (0xff_1234_5678, 0x12_3456_789a_bcde));
+        cold.add(0, u64::MAX, u64::MAX);
+        assert_eq!(cold.counted(0), ((1 << 40) - 1, (1 << 56) - 1));
+        assert_eq!(cold.counted(1), (0, 0));
+    }
+}

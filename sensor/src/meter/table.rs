@@ -1,0 +1,364 @@
+//! Where flows stand: sets of eight places, each set with one line that look-up, ageing and the choice of a victim need.
+//!
+//! The number of places is fixed. A newcomer to a full set takes the place of, in this order: a flow that is over; the
+//! flow in probation that was silent for longest. Two places of eight at least are not protected. A flow that was
+//! answered, or sent four packets, is protected; where six are, the one of the fewest packets and the longest silence
+//! loses its protection. So a scan or a flood pushes out itself, and nobody can lock the table.
+
+use zerocopy::FromZeros;
+
+use super::seed::{Seed, spread};
+use super::slot::{Cold, Hot, Warm};
+use crate::packet::Key;
+use crate::prefetch::prefetch;
+
+/// Places of a set.
+const WAYS: usize = 8;
+
+/// Of which may be protected.
+const PROTECTED_WAYS: u32 = 6;
+
+/// Somebody is here.
+const OCCUPIED: u8 = 0x80;
+/// Not to be pushed out directly.
+const PROTECTED: u8 = 0x40;
+/// The first to be pushed out.
+const OVER: u8 = 0x20;
+/// Logarithm of the packets seen, one less after each slice.
+const CLASS: u8 = 0x0f;
+
+/// One line for eight places.
+#[derive(Clone, Copy, FromZeros)]
+#[repr(C, align(64))]
+struct Set {
+    /// Part of the hash; never zero where somebody is.
+    tags: [u16; WAYS],
+    /// When each was last seen, in ticks.
+    last: [u32; WAYS],
+    states: [u8; WAYS],
+    /// Whether each was seen in this slice.
+    touched: [u8; WAYS],
+}
+
+impl Set {
+    #[inline(always)]
+    fn matches(&self, tag: u16) -> u32 {
+        self.tags.iter().enumerate().fold(0, |mask, (way, &other)| mask | u32::from(other == tag) << way)
+    }
+
+    /// One bit, of value `bit`, in each way's state.
+    #[inline(always)]
+    fn states_with(&self, bit: u8) -> u64 {
+        u64::from_ne_bytes(self.states) & u64::from_ne_bytes([bit; WAYS])
+    }
+
+    #[inline(always)]
+    fn first_without(&self, bit: u8) -> Option<usize> {
+        self.states.iter().position(|state| state & bit == 0)
+    }
+
+    /// The way of the lowest rank among those for which `wanted` holds.
+    #[inline(always)]
+    fn weakest(&self, now: u32, by_class: bool, wanted: impl Fn(u8) -> bool) -> usize {
+        let rank = |way: usize| {
+            let state = self.states[way];
+            let class = if by_class { u64::from(state & CLASS) } else { 0 };
+            let freshness = u64::from(u32::MAX - now.wrapping_sub(self.last[way]));
+            u64::from(!wanted(state)) << 62 | class << 32 | freshness
+        };
+        (0..WAYS).min_by_key(|&way| rank(way)).unwrap_or_default()
+    }
+
+    /// Who has to go for a newcomer; a free place is the best victim.
+    #[inline(always)]
+    fn victim(&self, now: u32) -> usize {
+        if let Some(way) = self.first_without(OCCUPIED) {
+            return way;
+        }
+        match self.states.iter().position(|state| state & OVER != 0) {
+            Some(way) => way,
+            None => self.weakest(now, false, |state| state & PROTECTED == 0),
+        }
+    }
+}
+
+/// Where a key belongs.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Home {
+    set: u32,
+    tag: u16,
+}
+
+/// The places, and what is kept of each flow.
+pub(super) struct Table {
+    sets: Box<[Set]>,
+    pub(super) hot: Box<[Hot]>,
+    pub(super) warm: Box<[Warm]>,
+    pub(super) cold: Box<[Cold]>,
+    seed: Seed,
+    started: i64,
+    occupied: usize,
+}
+
+impl Table {
+    /// Room for `capacity` flows, rounded up to a multiple of eight. The memory is touched as flows come.
+    pub(super) fn new(capacity: usize, started: i64) -> Self {
+        let sets = capacity.div_ceil(WAYS).max(1);
+        Self {
+            sets: zeroed(sets),
+            hot: zeroed(sets * WAYS),
+            warm: zeroed(sets * WAYS),
+            cold: zeroed(sets * WAYS),
+            seed: Seed::random(),
+            started,
+            occupied: 0,
+        }
+    }
+
+    /// Flows that there is room for.
+    pub(super) fn capacity(&self) -> usize {
+        self.hot.len()
+    }
+
+    /// Flows that are here.
+    pub(super) fn len(&self) -> usize {
+        self.occupied
+    }
+
+    /// The time in ticks of about a millisecond, which wrap around after fifty days: good enough to tell old from new.
+    #[inline(always)]
+    pub(super) fn tick(&self, at: i64) -> u32 {
+        (at.wrapping_sub(self.started) >> 20) as u32
+    }
+
+    /// Where a key belongs; asks for the line of its set.
+    #[inline(always)]
+    pub(super) fn home(&self, key: &Key) -> Home {
+        let hash = self.seed.flow(key);
+        let set = spread(hash, self.sets.len());
+        prefetch(&self.sets, set);
+        Home { set: set as u32, tag: hash as u16 | 1 }
+    }
+
+    /// Asks for the lines of the flow that is probably meant, or of the one that would have to go for it.
+    #[inline(always)]
+    pub(super) fn prefetch(&self, home: Home, tick: u32) {
+        let set = &self.sets[home.set as usize];
+        let found = set.matches(home.tag);
+        let way = if found != 0 { found.trailing_zeros() as usize } else { set.victim(tick) };
+        let slot = home.set as usize * WAYS + way;
+        prefetch(&self.hot, slot);
+        prefetch(&self.warm, slot);
+        if found == 0 {
+            prefetch(&self.cold, slot);
+        }
+    }
+
+    /// The slot of a key.
+    #[inline(always)]
+    pub(super) fn find(&self, home: Home, key: &Key) -> Option<usize> {
+        let mut found = self.sets[home.set as usize].matches(home.tag);
+        while found != 0 {
+            let slot = home.set as usize * WAYS + found.trailing_zeros() as usize;
+            if self.hot[slot].key == *key {
+                return Some(slot);
+            }
+            found &= found - 1;
+        }
+        None
+    }
+
+    /// The slot for a newcomer, and whether somebody has to leave it first.
+    pub(super) fn room(&self, home: Home, tick: u32) -> (usize, bool) {
+        let set = &self.sets[home.set as usize];
+        let way = set.victim(tick);
+        (home.set as usize * WAYS + way, set.states[way] & OCCUPIED != 0)
+    }
+
+    /// Gives the slot to a new flow, in probation.
+    pub(super) fn place(&mut self, slot: usize, home: Home, tick: u32) {
+        let (set, way) = self.at(slot);
+        let newly = set.states[way] & OCCUPIED == 0;
+        set.tags[way] = home.tag;
+        set.last[way] = tick;
+        set.states[way] = OCCUPIED;
+        set.touched[way] = 1;
+        self.occupied += usize::from(newly);
+    }
+
+    /// Frees a slot.
+    pub(super) fn free(&mut self, slot: usize) {
+        let (set, way) = self.at(slot);
+        let occupied = set.states[way] & OCCUPIED != 0;
+        (set.tags[way], set.states[way], set.touched[way]) = (0, 0, 0);
+        self.occupied -= usize::from(occupied);
+    }
+
+    /// A packet of the flow: `packets` in this slice so far. `answered` says that both ends spoke, `over` that nothing
+    /// more is expected.
+    #[inline(always)]
+    pub(super) fn seen(&mut self, slot: usize, tick: u32, packets: u32, answered: bool, over: bool) {
+        let (set, way) = self.at(slot);
+        set.last[way] = tick;
+        set.touched[way] = 1;
+        let state = set.states[way];
+        if over {
+            set.states[way] = state & !PROTECTED | OVER;
+        } else if state & (PROTECTED | OVER) == 0 && (answered || packets >= 4) {
+            if set.states_with(PROTECTED).count_ones() >= PROTECTED_WAYS {
+                let weakest = set.weakest(tick, true, |state| state & PROTECTED != 0);
+                set.states[weakest] &= !PROTECTED;
+            }
+            set.states[way] |= PROTECTED;
+        }
+        if packets.is_power_of_two() {
+            let class = (packets.trailing_zeros() as u8).min(CLASS);
+            let state = set.states[way];
+            set.states[way] = state & !CLASS | (state & CLASS).max(class);
+        }
+    }
+
+    /// How many sets: the argument of [`Table::slots`] and [`Table::touched`] counts up to it.
+    pub(super) fn sets(&self) -> usize {
+        self.sets.len()
+    }
+
+    /// The slots of a set's flows.
+    pub(super) fn slots(&self, set: usize) -> Slots {
+        self.select(set, |line, way| line.states[way] & OCCUPIED != 0)
+    }
+
+    /// The slots of a set's flows that were seen in this slice.
+    pub(super) fn touched(&self, set: usize) -> Slots {
+        self.select(set, |line, way| line.touched[way] != 0)
+    }
+
+    /// The slots of a set's flows that were last seen at most `ticks` before `now`, and the protected among them.
+    pub(super) fn recent(&self, set: usize, now: u32, ticks: u32) -> (Slots, Slots) {
+        let recent = |line: &Set, way: usize| {
+            line.states[way] & OCCUPIED != 0 && now.wrapping_sub(line.last[way]) as i32 <= ticks as i32
+        };
+        let protected = |line: &Set, way: usize| recent(line, way) && line.states[way] & PROTECTED != 0;
+        (self.select(set, recent), self.select(set, protected))
+    }
+
+    /// The slots of a set's flows that were last seen more than `ticks` before `now`.
+    pub(super) fn silent(&self, set: usize, now: u32, ticks: u32) -> Slots {
+        self.select(set, |line, way| {
+            line.states[way] & OCCUPIED != 0 && now.wrapping_sub(line.last[way]) as i32 > ticks as i32
+        })
+    }
+
+    /// Begins a slice: nobody is touched, and everybody's class is one less.
+    pub(super) fn next_slice(&mut self) {
+        for set in &mut self.sets {
+            set.touched = [0; WAYS];
+            set.states.iter_mut().filter(|state| **state & CLASS != 0).for_each(|state| *state -= 1);
+        }
+    }
+
+    #[inline(always)]
+    fn at(&mut self, slot: usize) -> (&mut Set, usize) {
+        (&mut self.sets[slot / WAYS], slot % WAYS)
+    }
+
+    #[inline(always)]
+    fn select(&self, set: usize, wanted: impl Fn(&Set, usize) -> bool) -> Slots {
+        let line = &self.sets[set];
+        let ways = (0..WAYS).fold(0, |mask, way| mask | u32::from(wanted(line, way)) << way);
+        Slots { first: set * WAYS, ways }
+    }
+}
+
+/// Slots of one set.
+#[derive(Clone, Copy)]
+pub(super) struct Slots {
+    first: usize,
+    ways: u32,
+}
+
+impl Slots {
+    /// How many.
+    pub(super) fn count_slots(self) -> usize {
+        self.ways.count_ones() as usize
+    }
+}
+
+impl Iterator for Slots {
+    type Item = usize;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<usize> {
+        if self.ways == 0 {
+            return None;
+        }
+        let way = self.ways.trailing_zeros() as usize;
+        self.ways &= self.ways - 1;
+        Some(self.first + way)
+    }
+}
+
+/// Zeroed memory that the kernel gives when it is touched; where there is none left for the wanted size, as for any
+/// allocation, the program ends.
+fn zeroed<T: FromZeros>(count: usize) -> Box<[T]> {
+    match <[T]>::new_box_zeroed_with_elems(count) {
+        Ok(items) => items,
+        Err(_) => std::alloc::handle_alloc_error(std::alloc::Layout::new::<T>()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packet::NO_VLAN;
+
+    fn key(number: u32) -> Key {
+        Key::new(4, 17, NO_VLAN, (u128::from(number), 1), (1 << 33, 2)).0
+    }
+
+    fn insert(table: &mut Table, number: u32, tick: u32) -> usize {
+        let home = table.home(&key(number));
+        let (slot, _) = table.room(home, tick);
+        table.place(slot, home, tick);
+        table.hot[slot] = Hot::new(key(number));
+        slot
+    }
+
+    fn holds(table: &Table, number: u32) -> bool {
+        table.find(table.home(&key(number)), &key(number)).is_some()
+    }
+
+    #[test]
+    fn a_flood_of_newcomers_never_pushes_out_the_protected() {
+        let mut table = Table::new(8, 0);
+        for number in 0..6 {
+            let slot = insert(&mut table, number, number);
+            table.seen(slot, number, 2, true, false);
+        }
+        (100..200).for_each(|number| drop(insert(&mut table, number, number)));
+        assert!((0..6).all(|number| holds(&table, number)));
+        assert!(holds(&table, 198) && holds(&table, 199) && !holds(&table, 197));
+        assert_eq!(table.len(), 8);
+    }
+
+    #[test]
+    fn nobody_can_lock_the_table() {
+        let mut table = Table::new(8, 0);
+        for number in 0..1000 {
+            let slot = insert(&mut table, number, number);
+            table.seen(slot, number, 2, true, false);
+            assert!(holds(&table, number));
+        }
+        assert_eq!(table.sets[0].states_with(PROTECTED).count_ones(), PROTECTED_WAYS);
+    }
+
+    #[test]
+    fn what_is_over_goes_first() {
+        let mut table = Table::new(8, 0);
+        (0..8).for_each(|number| drop(insert(&mut table, number, number)));
+        let slot = table.find(table.home(&key(7)), &key(7)).unwrap_or_default();
+        table.seen(slot, 9, 9, true, true);
+        insert(&mut table, 100, 10);
+        assert!(!holds(&table, 7) && holds(&table, 0));
+    }
+}

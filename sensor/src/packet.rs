@@ -1,0 +1,256 @@
+//! What one frame says, as far as the meter wants to know: made by the parser, fixed in size, copied never.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use traf_proto::{Cast, Class, Endpoint, Family, FlowKey, Mac, Transport};
+use zerocopy::FromZeros;
+
+/// TCP flags (RFC 9293, 3.1).
+pub(crate) mod flag {
+    pub(crate) const FIN: u8 = 1;
+    pub(crate) const SYN: u8 = 2;
+    pub(crate) const RST: u8 = 4;
+    pub(crate) const ACK: u8 = 16;
+}
+
+/// No VLAN tag; identifiers have twelve bits.
+pub(crate) const NO_VLAN: u16 = u16::MAX;
+
+/// One end as numbers: the address (IPv4 in the low 32 bits) and the port.
+pub(crate) type End = (u128, u16);
+
+/// A biflow key in 40 octets, the smaller end first, so that both directions find one slot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromZeros)]
+#[repr(C)]
+pub(crate) struct Key(pub(crate) [u64; 5]);
+
+impl Key {
+    /// The key, and whether `source` is its second end.
+    #[inline(always)]
+    pub(crate) fn new(version: u8, protocol: u8, vlan: u16, source: End, destination: End) -> (Self, bool) {
+        let reverse = destination < source;
+        let (a, b) = if reverse { (destination, source) } else { (source, destination) };
+        let rest = u64::from(a.1)
+            | u64::from(b.1) << 16
+            | u64::from(protocol) << 32
+            | u64::from(vlan) << 40
+            | u64::from(version) << 56;
+        (Self([a.0 as u64, (a.0 >> 64) as u64, b.0 as u64, (b.0 >> 64) as u64, rest]), reverse)
+    }
+
+    /// First and second end.
+    pub(crate) fn ends(&self) -> (End, End) {
+        let [a, a_high, b, b_high, rest] = self.0;
+        let address = |low: u64, high: u64| u128::from(high) << 64 | u128::from(low);
+        ((address(a, a_high), rest as u16), (address(b, b_high), (rest >> 16) as u16))
+    }
+
+    #[inline(always)]
+    pub(crate) fn protocol(&self) -> u8 {
+        (self.0[4] >> 32) as u8
+    }
+
+    pub(crate) fn vlan(&self) -> u16 {
+        (self.0[4] >> 40) as u16
+    }
+
+    /// IP version.
+    #[inline(always)]
+    pub(crate) fn version(&self) -> u8 {
+        (self.0[4] >> 56) as u8
+    }
+
+    /// Family and transport.
+    #[inline(always)]
+    pub(crate) fn class(&self, cast: Cast) -> Class {
+        let family = if self.version() == 6 { Family::Ipv6 } else { Family::Ipv4 };
+        Class { family, transport: Transport::of(self.protocol()), cast }
+    }
+
+    /// An address of this key as the model has it.
+    pub(crate) fn address(&self, number: u128) -> IpAddr {
+        match self.version() {
+            6 => IpAddr::V6(Ipv6Addr::from(number)),
+            _ => IpAddr::V4(Ipv4Addr::from(number as u32)),
+        }
+    }
+
+    /// As the model has it, with the second end as the source when `reverse`.
+    pub(crate) fn flow(&self, reverse: bool) -> FlowKey {
+        let (a, b) = self.ends();
+        let (source, destination) = if reverse { (b, a) } else { (a, b) };
+        let end = |end: End| Endpoint::new(self.address(end.0), end.1);
+        let vlan = Some(self.vlan()).filter(|&vlan| vlan != NO_VLAN);
+        FlowKey { protocol: self.protocol(), vlan, source: end(source), destination: end(destination) }
+    }
+
+    /// From the model, and whether its source is the second end.
+    pub(crate) fn of(flow: &FlowKey) -> (Self, bool) {
+        let number = |address: IpAddr| match address {
+            IpAddr::V4(address) => u128::from(u32::from(address)),
+            IpAddr::V6(address) => u128::from(address),
+        };
+        let version = if flow.source.address.is_ipv6() { 6 } else { 4 };
+        let end = |end: Endpoint| (number(end.address), end.port);
+        Self::new(version, flow.protocol, flow.vlan.unwrap_or(NO_VLAN), end(flow.source), end(flow.destination))
+    }
+}
+
+/// A packet's place among the fragments of a datagram.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Fragment {
+    /// Not one.
+    #[default]
+    Whole,
+    /// The one that has the ports.
+    First,
+    /// One that has no ports.
+    Later,
+}
+
+/// One parsed frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Packet {
+    /// Its flow; of no meaning when it is not IP.
+    pub(crate) key: Key,
+    /// Nanoseconds since 1970; set by the meter.
+    pub(crate) at: i64,
+    /// Octets of the frame on the wire.
+    pub(crate) length: u32,
+    /// Octets of the IP packet; zero when it is not IP.
+    pub(crate) octets: u32,
+    /// Octets that the transport header carries, on the wire.
+    pub(crate) payload: u32,
+    /// TCP sequence number.
+    pub(crate) sequence: u32,
+    /// TCP acknowledgement number.
+    pub(crate) acknowledgement: u32,
+    /// Identification of the datagram that a fragment belongs to.
+    pub(crate) id: u32,
+    /// Octets before the network layer, which the MTU does not bound.
+    pub(crate) header: u16,
+    /// TCP window.
+    pub(crate) window: u16,
+    /// Largest segment that a SYN announces; zero for none.
+    pub(crate) mss: u16,
+    /// Where an ICMP "unreachable" quotes the packet it speaks of; zero for none.
+    pub(crate) quote: u16,
+    /// Destination MAC, source MAC; zeros where the link has none.
+    pub(crate) stations: [u8; 12],
+    /// TCP flags.
+    pub(crate) flags: u8,
+    /// Family, transport and cast.
+    pub(crate) class: Class,
+    /// From the second end of the key to the first.
+    pub(crate) reverse: bool,
+    /// The link header says that this host sent it.
+    pub(crate) sent: bool,
+    /// IPv4 header checksum is wrong.
+    pub(crate) bad_checksum: bool,
+    /// Which fragment.
+    pub(crate) fragment: Fragment,
+}
+
+impl Packet {
+    /// A frame of which nothing is known yet but its length.
+    #[inline(always)]
+    pub(crate) fn new(length: u32) -> Self {
+        Self {
+            key: Key([0; 5]),
+            at: 0,
+            length,
+            octets: 0,
+            payload: 0,
+            sequence: 0,
+            acknowledgement: 0,
+            id: 0,
+            header: 0,
+            window: 0,
+            mss: 0,
+            quote: 0,
+            stations: [0; 12],
+            flags: 0,
+            class: Class { family: Family::NonIp, transport: Transport::Other, cast: Cast::Unicast },
+            reverse: false,
+            sent: false,
+            bad_checksum: false,
+            fragment: Fragment::Whole,
+        }
+    }
+
+    /// It belongs to a flow.
+    #[inline(always)]
+    pub(crate) fn is_ip(&self) -> bool {
+        self.class.family != Family::NonIp
+    }
+
+    /// Takes the MAC addresses, and the cast from the first of them.
+    #[inline(always)]
+    pub(crate) fn set_stations(&mut self, stations: [u8; 12]) {
+        self.stations = stations;
+        self.class.cast = match stations {
+            [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, ..] => Cast::Broadcast,
+            [first, ..] if first & 1 == 1 => Cast::Multicast,
+            _ => Cast::Unicast,
+        };
+    }
+
+    /// Makes it an IP packet of this flow.
+    #[inline(always)]
+    pub(crate) fn set_flow(&mut self, version: u8, protocol: u8, vlan: u16, source: End, destination: End) {
+        (self.key, self.reverse) = Key::new(version, protocol, vlan, source, destination);
+        self.class = self.key.class(self.class.cast);
+    }
+
+    /// Gives a fragment the ports of its datagram.
+    pub(crate) fn set_ports(&mut self, source: u16, destination: u16) {
+        let (from, to) = self.addresses();
+        self.set_flow(self.key.version(), self.key.protocol(), self.key.vlan(), (from, source), (to, destination));
+    }
+
+    /// Source and destination address.
+    pub(crate) fn addresses(&self) -> (u128, u128) {
+        let ((a, _), (b, _)) = self.key.ends();
+        if self.reverse { (b, a) } else { (a, b) }
+    }
+
+    /// Source and destination port.
+    pub(crate) fn ports(&self) -> (u16, u16) {
+        let ((_, a), (_, b)) = self.key.ends();
+        if self.reverse { (b, a) } else { (a, b) }
+    }
+
+    /// MAC address of the sender.
+    pub(crate) fn source_mac(&self) -> Mac {
+        let [_, _, _, _, _, _, a, b, c, d, e, f] = self.stations;
+        Mac([a, b, c, d, e, f])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+
+    #[test]
+    fn both_directions_have_one_key_and_the_model_gets_its_ends_back() {
+        for (a, b) in [("10.0.0.1", "10.0.0.2"), ("fd00::2", "fd00::1"), ("::ffff:1.2.3.4", "::1")] {
+            let end = |text: &str, port| Endpoint::new(text.parse().unwrap(), port);
+            for vlan in [None, Some(0), Some(4095)] {
+                let flow = FlowKey { protocol: 6, vlan, source: end(a, 40000), destination: end(b, 22) };
+                let (key, reverse) = Key::of(&flow);
+                let (other, other_reverse) = Key::of(&flow.reversed());
+                assert_eq!((key, reverse), (other, !other_reverse));
+                assert_eq!(key.flow(reverse), flow);
+            }
+        }
+    }
+
+    #[test]
+    fn a_mapped_address_is_not_the_ipv4_address() {
+        let (four, _) = Key::new(4, 6, NO_VLAN, (1, 1), (2, 2));
+        let (six, _) = Key::new(6, 6, NO_VLAN, (1, 1), (2, 2));
+        assert_ne!(four, six);
+    }
+}

@@ -1,0 +1,79 @@
+//! From a frame's octets to a [`Packet`]: never panics, never loops, takes what it understands.
+//!
+//! The usual frame (Ethernet, up to two VLAN tags, IPv4 or IPv6 without extension headers, TCP or UDP, whole) goes
+//! through [`fast`]. Every other goes through [`link`], which walks down to the network layer, [`ip`], where etherparse
+//! takes the IP headers apart, and [`tunnel`], which looks inside when asked to. Both ways agree wherever both apply.
+//!
+//! A frame is malformed only where its link header is cut; whatever is wrong behind it, it counts as far as it was
+//! understood: a frame whose IP header is nonsense is a frame that is not IP.
+
+mod checksum;
+mod fast;
+mod ip;
+mod link;
+mod tcp;
+mod tunnel;
+
+#[cfg(test)]
+mod tests;
+
+use crate::link::Link;
+use crate::packet::{Key, Packet};
+
+/// VLAN tags, MPLS labels, PPPoE and tunnels together: deeper is not looked.
+const LAYERS: u8 = 8;
+
+/// Why a frame did not become a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unparsed {
+    /// Cut before its link header ends.
+    Malformed,
+    /// Of a link type that is not understood.
+    Unsupported,
+}
+
+/// How to look at frames.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Parser {
+    /// What a tunnel carries counts instead of the tunnel.
+    pub(crate) tunnels: bool,
+}
+
+impl Parser {
+    /// Parses a frame of `length` octets on the wire, of which `captured` are here.
+    #[inline(always)]
+    pub(crate) fn parse(self, link: Link, length: u32, captured: &[u8]) -> Result<Packet, Unparsed> {
+        if link == Link::Ethernet
+            && !self.tunnels
+            && let Some(packet) = fast::ethernet(length, captured)
+        {
+            return Ok(packet);
+        }
+        self.parse_slow(link, length, captured)
+    }
+
+    #[inline(never)]
+    fn parse_slow(self, link: Link, length: u32, captured: &[u8]) -> Result<Packet, Unparsed> {
+        link::parse(self, link, length, captured)
+    }
+}
+
+/// The flow of a packet that an ICMP error quotes from `at` on, as its sender sent it, and whether it goes from the key's
+/// second end to the first.
+pub(crate) fn quoted(captured: &[u8], at: u16, vlan: u16) -> Option<(Key, bool)> {
+    let bytes = captured.get(usize::from(at)..)?;
+    let mut packet = Packet::new(0);
+    ip::parse(&mut packet, vlan, bytes, u32::MAX).map(|_| (packet.key, packet.reverse))
+}
+
+/// A big-endian number of two octets.
+#[inline(always)]
+fn be16(bytes: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_be_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+/// A big-endian number of four octets.
+#[inline(always)]
+fn be32(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_be_bytes(*bytes.get(at..)?.first_chunk()?))
+}

@@ -1,0 +1,125 @@
+//! The usual frame, by hand: whatever is unusual is left to the other way.
+//!
+//! Speed is all that this is for; it must say exactly what [`super::link`] and [`super::ip`] say.
+
+use super::{checksum, tcp};
+use crate::packet::{NO_VLAN, Packet, flag};
+
+const IPV4: u16 = 0x0800;
+const IPV6: u16 = 0x86dd;
+
+/// Ethernet, IPv4 without options or IPv6 without extension headers, TCP or UDP, whole.
+#[inline(always)]
+pub(super) fn ethernet(length: u32, captured: &[u8]) -> Option<Packet> {
+    let frame = captured.get(..captured.len().min(length as usize))?;
+    let (stations, mut rest) = frame.split_first_chunk::<12>()?;
+    let mut kind = take16(&mut rest)?;
+    let mut packet = Packet::new(length);
+    let mut vlan = NO_VLAN;
+    packet.header = 14;
+    for _ in 0..2 {
+        if matches!(kind, 0x8100 | 0x88a8) {
+            let tag = take16(&mut rest)? & 0x0fff;
+            vlan = if vlan == NO_VLAN { tag } else { vlan };
+            kind = take16(&mut rest)?;
+            packet.header += 4;
+        }
+    }
+    packet.set_stations(*stations);
+    let wire = length.checked_sub(u32::from(packet.header))?;
+    match kind {
+        IPV4 => ipv4(&mut packet, vlan, rest, wire)?,
+        IPV6 => ipv6(&mut packet, vlan, rest, wire)?,
+        _ => return None,
+    }
+    Some(packet)
+}
+
+#[inline(always)]
+fn take16(rest: &mut &[u8]) -> Option<u16> {
+    let (number, after) = rest.split_first_chunk::<2>()?;
+    *rest = after;
+    Some(u16::from_be_bytes(*number))
+}
+
+#[inline(always)]
+fn ipv4(packet: &mut Packet, vlan: u16, bytes: &[u8], wire: u32) -> Option<()> {
+    let header = bytes.first_chunk::<20>()?;
+    let [0x45, _, l0, l1, _, _, f0, f1, _, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] = *header else {
+        return None;
+    };
+    // More fragments, or an offset.
+    if u16::from_be_bytes([f0, f1]) & 0x3fff != 0 {
+        return None;
+    }
+    let total = u32::from(u16::from_be_bytes([l0, l1]));
+    packet.octets = if total < 20 { wire } else { total.min(wire) };
+    packet.bad_checksum = !checksum::holds(header);
+    let segment = bytes.get(20..bytes.len().min(packet.octets as usize))?;
+    let source = u128::from(u32::from_be_bytes([s0, s1, s2, s3]));
+    let destination = u128::from(u32::from_be_bytes([d0, d1, d2, d3]));
+    let available = packet.octets.saturating_sub(20);
+    transport(packet, 4, protocol, vlan, (source, destination), segment, available)
+}
+
+#[inline(always)]
+fn ipv6(packet: &mut Packet, vlan: u16, bytes: &[u8], wire: u32) -> Option<()> {
+    let (header, _) = bytes.split_first_chunk::<40>()?;
+    if header[0] >> 4 != 6 {
+        return None;
+    }
+    let payload = u32::from(u16::from_be_bytes([header[4], header[5]]));
+    packet.octets = if payload == 0 { wire } else { (payload + 40).min(wire) };
+    let segment = bytes.get(40..bytes.len().min(packet.octets as usize))?;
+    let (_, addresses) = header.split_first_chunk::<8>()?;
+    let (source, destination) = addresses.split_first_chunk::<16>()?;
+    let addresses = (u128::from_be_bytes(*source), u128::from_be_bytes(*destination.first_chunk()?));
+    let available = packet.octets.saturating_sub(40);
+    transport(packet, 6, header[6], vlan, addresses, segment, available)
+}
+
+/// `segment` is what was captured behind the IP header, of which `available` octets were on the wire.
+#[inline(always)]
+fn transport(
+    packet: &mut Packet,
+    version: u8,
+    protocol: u8,
+    vlan: u16,
+    (source, destination): (u128, u128),
+    segment: &[u8],
+    available: u32,
+) -> Option<()> {
+    let ports = match protocol {
+        6 => {
+            let header = segment.first_chunk::<20>()?;
+            let offset = u32::from(header[12] >> 4) * 4;
+            if offset < 20 {
+                return None;
+            }
+            packet.sequence = u32::from_be_bytes([header[4], header[5], header[6], header[7]]);
+            packet.acknowledgement = u32::from_be_bytes([header[8], header[9], header[10], header[11]]);
+            packet.flags = header[13];
+            packet.window = u16::from_be_bytes([header[14], header[15]]);
+            packet.payload = available.saturating_sub(offset);
+            if packet.flags & flag::SYN != 0 {
+                packet.mss = tcp::mss(segment.get(20..segment.len().min(offset as usize)).unwrap_or_default());
+            }
+            [header[0], header[1], header[2], header[3]]
+        }
+        17 => {
+            let header = segment.first_chunk::<8>()?;
+            packet.payload = available.saturating_sub(8);
+            [header[0], header[1], header[2], header[3]]
+        }
+        _ => return None,
+    };
+    let port = |high, low| u16::from_be_bytes([high, low]);
+    packet.set_flow(
+        version,
+        protocol,
+        vlan,
+        (source, port(ports[0], ports[1])),
+        (destination, port(ports[2], ports[3])),
+    );
+    Some(())
+}

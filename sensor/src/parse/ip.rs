@@ -1,0 +1,148 @@
+//! IP headers of every kind, taken apart by etherparse.
+
+use etherparse::{
+    IpNumber, Ipv6ExtensionSlice, LaxIpSlice, LaxIpv4Slice, LaxIpv6Slice, TcpHeaderSlice, UdpHeaderSlice,
+};
+
+use super::{be16, checksum, tcp};
+use crate::packet::{End, Fragment, Packet, flag};
+
+/// What an IP packet carries, for those who look inside.
+pub(super) struct Carried<'a> {
+    /// IP protocol number.
+    pub(super) protocol: u8,
+    /// What of it was captured.
+    pub(super) bytes: &'a [u8],
+    /// Octets on the wire.
+    pub(super) wire: u32,
+}
+
+/// Parses the IP packet at the start of `bytes`, which may be `wire` octets long on the wire.
+///
+/// `None`, and the packet as it was, when there is no IP header that holds both addresses.
+pub(super) fn parse<'a>(packet: &mut Packet, vlan: u16, bytes: &'a [u8], wire: u32) -> Option<Carried<'a>> {
+    match LaxIpSlice::from_slice(bytes) {
+        Ok((LaxIpSlice::Ipv4(slice), _)) => Some(ipv4(packet, vlan, bytes, wire, &slice)),
+        Ok((LaxIpSlice::Ipv6(slice), _)) => Some(ipv6(packet, vlan, bytes, wire, &slice)),
+        Err(_) => ipv4_with_cut_options(packet, vlan, bytes, wire),
+    }
+}
+
+fn ipv4<'a>(packet: &mut Packet, vlan: u16, bytes: &'a [u8], wire: u32, slice: &LaxIpv4Slice<'a>) -> Carried<'a> {
+    let header = slice.header();
+    let (total, size) = (u32::from(header.total_len()), header.slice().len() as u32);
+    packet.octets = if total < size { wire } else { total.min(wire) };
+    packet.bad_checksum = !checksum::holds_with_options(header.slice());
+    if header.is_fragmenting_payload() {
+        packet.id = u32::from(header.identification());
+        packet.fragment = if header.fragments_offset().value() == 0 { Fragment::First } else { Fragment::Later };
+    }
+    let address = |octets: [u8; 4]| u128::from(u32::from_be_bytes(octets));
+    let addresses = (address(header.source()), address(header.destination()));
+    transport(packet, 4, vlan, addresses, bytes, slice.payload())
+}
+
+fn ipv6<'a>(packet: &mut Packet, vlan: u16, bytes: &'a [u8], wire: u32, slice: &LaxIpv6Slice<'a>) -> Carried<'a> {
+    let header = slice.header();
+    let payload = u32::from(header.payload_length());
+    packet.octets = if payload == 0 { wire } else { (payload + 40).min(wire) };
+    for extension in slice.extensions().clone() {
+        if let Ipv6ExtensionSlice::Fragment(fragment) = extension
+            && fragment.is_fragmenting_payload()
+        {
+            packet.id = fragment.identification();
+            packet.fragment = if fragment.fragment_offset().value() == 0 { Fragment::First } else { Fragment::Later };
+        }
+    }
+    let addresses = (u128::from_be_bytes(header.source()), u128::from_be_bytes(header.destination()));
+    transport(packet, 6, vlan, addresses, bytes, slice.payload())
+}
+
+/// The frame was cut inside the options: the addresses are here, the ports are not.
+fn ipv4_with_cut_options<'a>(packet: &mut Packet, vlan: u16, bytes: &'a [u8], wire: u32) -> Option<Carried<'a>> {
+    let header = bytes.first_chunk::<20>()?;
+    if !(0x45..=0x4f).contains(&header[0]) {
+        return None;
+    }
+    let total = u32::from(be16(header, 2)?);
+    packet.octets = if total < 20 { wire } else { total.min(wire) };
+    let address = |at: usize| Some(u128::from(super::be32(header, at)?));
+    packet.set_flow(4, header[9], vlan, (address(12)?, 0), (address(16)?, 0));
+    Some(Carried { protocol: header[9], bytes: &[], wire: 0 })
+}
+
+/// Ports and TCP fields. `bytes` begin at the IP header.
+fn transport<'a>(
+    packet: &mut Packet,
+    version: u8,
+    vlan: u16,
+    (source, destination): (u128, u128),
+    bytes: &'a [u8],
+    payload: &etherparse::LaxIpPayloadSlice<'a>,
+) -> Carried<'a> {
+    // etherparse leaves padding behind the packet out; what the wire had no room for is left out here.
+    let before = payload.payload.as_ptr() as usize - bytes.as_ptr() as usize;
+    let segment = payload.payload;
+    let segment = segment.get(..segment.len().min((packet.octets as usize).saturating_sub(before))).unwrap_or_default();
+    let wire = packet.octets.saturating_sub(before as u32);
+    let protocol = payload.ip_number.0;
+    let mut ends: (End, End) = ((source, 0), (destination, 0));
+    if packet.fragment != Fragment::Later {
+        match payload.ip_number {
+            IpNumber::TCP => {
+                if let Ok(header) = TcpHeaderSlice::from_slice(segment) {
+                    packet.sequence = header.sequence_number();
+                    packet.acknowledgement = header.acknowledgment_number();
+                    packet.flags = header.slice().get(13).copied().unwrap_or_default();
+                    packet.window = header.window_size();
+                    packet.payload = wire.saturating_sub(header.slice().len() as u32);
+                    if packet.flags & flag::SYN != 0 {
+                        packet.mss = tcp::mss(header.options());
+                    }
+                } else {
+                    cut_tcp(packet, segment, wire);
+                }
+            }
+            IpNumber::UDP if UdpHeaderSlice::from_slice(segment).is_ok() => packet.payload = wire.saturating_sub(8),
+            IpNumber::ICMP if is_unreachable(segment, 3, Some(4)) => packet.quote = quote(bytes, segment),
+            IpNumber::IPV6_ICMP if is_unreachable(segment, 1, None) => packet.quote = quote(bytes, segment),
+            _ => {}
+        }
+        if matches!(protocol, 6 | 17 | 132)
+            && let (Some(from), Some(to)) = (be16(segment, 0), be16(segment, 2))
+        {
+            (ends.0.1, ends.1.1) = (from, to);
+        }
+    }
+    packet.set_flow(version, protocol, vlan, ends.0, ends.1);
+    Carried { protocol, bytes: segment, wire }
+}
+
+/// A TCP header of which the options, or more, are cut or wrong: what is there counts.
+fn cut_tcp(packet: &mut Packet, segment: &[u8], wire: u32) {
+    let (Some(sequence), Some(acknowledgement)) = (super::be32(segment, 4), super::be32(segment, 8)) else { return };
+    let (Some(&[offset, flags]), Some(window)) = (segment.get(12..14), be16(segment, 14)) else { return };
+    let size = u32::from(offset >> 4) * 4;
+    if size < 20 {
+        return;
+    }
+    packet.sequence = sequence;
+    packet.acknowledgement = acknowledgement;
+    packet.flags = flags;
+    packet.window = window;
+    packet.payload = wire.saturating_sub(size);
+    if flags & flag::SYN != 0 {
+        packet.mss = tcp::mss(segment.get(20..segment.len().min(size as usize)).unwrap_or_default());
+    }
+}
+
+/// ICMP "destination unreachable", but not the code that only asks for smaller packets.
+fn is_unreachable(segment: &[u8], kind: u8, but: Option<u8>) -> bool {
+    matches!(segment, [first, code, ..] if *first == kind && Some(*code) != but)
+}
+
+/// Where the quoted packet begins, counted from the IP header; the caller adds what is before.
+fn quote(bytes: &[u8], segment: &[u8]) -> u16 {
+    let before = segment.as_ptr() as usize - bytes.as_ptr() as usize;
+    u16::try_from(before + 8).unwrap_or_default()
+}
