@@ -13,8 +13,10 @@ pub mod lan;
 pub mod program;
 pub mod realm;
 pub mod switch;
+pub mod terminal;
 pub mod traffic;
 pub mod wait;
+pub mod witness;
 
 pub use counters::{Count, Counters};
 pub use disk::Disk;
@@ -23,3 +25,5 @@ pub use lan::Lan;
 pub use program::Program;
 pub use realm::Realm;
 pub use switch::Switch;
+pub use terminal::Terminal;
+pub use witness::Witness;

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 use traf_lab::wait::{Deadline, Look, eventually};
-use traf_lab::{Count, Disk, Lan};
+use traf_lab::{Count, Disk, Lan, Terminal, Witness};
 
 fn frames_of(report: &str) -> (u64, u64) {
     let sent: Value = serde_json::from_str(report).unwrap();
@@ -131,4 +131,40 @@ fn marked(mark: &str) -> Vec<String> {
             .is_ok_and(|text| text.split(|&octet| octet == 0).any(|word| word == mark.as_bytes()))
     };
     entries.map(|entry| entry.path()).filter(|path| carries(path)).map(|path| path.display().to_string()).collect()
+}
+
+#[test]
+fn the_witness_sees_what_the_kernel_counts_of_every_kind() {
+    let lan = Lan::new(&["anna", "ben"]).unwrap();
+    let before = lan.rest().unwrap();
+    let witness = Witness::start(&lan.hosts[1], "eth0", &lan.folder).unwrap();
+    let ben = &lan.plugs[1];
+    lan.hosts[0].run("ping", &["-c", "3", "-i", "0.2", &ben.ipv6.to_string()]).unwrap();
+    lan.hosts[0].traffic(&["frames", "--to", &ben.mac, "--count", "40", "--vlan", "7", "--size", "200"]).unwrap();
+    let after = lan.rest().unwrap();
+    let testimony = witness.testify().unwrap();
+
+    let (rx, tx) = (after["ben"].rx - before["ben"].rx, after["ben"].tx - before["ben"].tx);
+    assert_eq!(testimony.frames, Count { frames: rx.frames + tx.frames, octets: rx.octets + tx.octets });
+    let tagged: Vec<_> = testimony.sent.iter().filter(|(sent, _)| sent.vlan == Some(7)).collect();
+    assert_eq!(tagged.len(), 1);
+    assert_eq!(*tagged[0].1, Count { frames: 40, octets: 40 * (200 - 18) });
+}
+
+#[test]
+fn a_terminal_shows_obeys_and_tells_its_manners() {
+    let lan = Lan::new(&["anna"]).unwrap();
+    let terminal = Terminal::open(&lan.hosts[0], &lan.folder, 80, 24).unwrap();
+    let before = terminal.manners().unwrap();
+    terminal.line("stty size; tput smcup; tput civis; stty -echo").unwrap();
+    eventually("bad manners", Deadline::seconds(5), || {
+        let now = terminal.manners()?;
+        let spoilt = now.modes.contains("alternate 1") && now.modes.contains("cursor 0") && now.line.contains("-echo ");
+        Ok(Look::at(spoilt.then_some(()), || format!("{now:?}")))
+    })
+    .unwrap();
+    terminal.line("tput rmcup; tput cnorm; stty echo; clear; stty size; echo done").unwrap();
+    let screen = terminal.wait_for("the end", Deadline::seconds(5), |screen| screen.contains("\ndone")).unwrap();
+    assert!(screen.contains("24 80"), "{screen}");
+    assert_eq!(terminal.manners().unwrap(), before);
 }

@@ -1,0 +1,128 @@
+//! A real terminal of a given size: tmux, seen from outside.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::host::{Host, run};
+use crate::program::Program;
+use crate::wait::{Deadline, Look, eventually};
+
+/// A shell in a terminal; it goes when it is dropped.
+#[derive(Debug)]
+pub struct Terminal {
+    host: Host,
+    socket: String,
+    _server: Program,
+}
+
+/// What a program may leave behind in a terminal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manners {
+    /// The other screen, the cursor, the mouse, the keypad: as tmux knows them.
+    pub modes: String,
+    /// Echo, line discipline and the rest.
+    pub line: String,
+}
+
+impl Terminal {
+    /// Opens a terminal of so many columns and rows on a host, with a shell whose prompt is `$ `.
+    ///
+    /// # Errors
+    /// When tmux does not start.
+    pub fn open(host: &Host, folder: &Path, columns: u16, rows: u16) -> Result<Self> {
+        let socket = folder.join(format!("tmux-{}-{columns}x{rows}", host.name())).to_string_lossy().into_owned();
+        // -D keeps the server our child, so that it dies with us.
+        let server = host.start("tmux", &["-S", &socket, "-f", "/dev/null", "-D"])?;
+        let terminal = Self { host: host.clone(), socket, _server: server };
+        eventually("tmux", Deadline::seconds(10), || {
+            let (x, y) = (columns.to_string(), rows.to_string());
+            let shell = "env PS1='$ ' LC_ALL=C.UTF-8 bash --norc --noprofile";
+            let tried = terminal.tmux(&["new-session", "-d", "-x", &x, "-y", &y, shell]);
+            Ok(tried.map_or_else(|error| Look::NotYet(format!("{error:#}")), Look::Done))
+        })?;
+        terminal.tmux(&["set", "-g", "status", "off"])?;
+        // The status line's row is the window's again.
+        terminal.resize(columns, rows)?;
+        terminal
+            .wait_for("the prompt", Deadline::seconds(10), |screen| screen.contains("$ ") || screen.trim() == "$")?;
+        Ok(terminal)
+    }
+
+    /// What stands on it now.
+    ///
+    /// # Errors
+    /// When tmux is gone.
+    pub fn screen(&self) -> Result<String> {
+        self.tmux(&["capture-pane", "-p"])
+    }
+
+    /// What stands on it now, with colours, as escape sequences.
+    ///
+    /// # Errors
+    /// When tmux is gone.
+    pub fn painted(&self) -> Result<String> {
+        self.tmux(&["capture-pane", "-p", "-e"])
+    }
+
+    /// Types text, without Enter.
+    ///
+    /// # Errors
+    /// When tmux is gone.
+    pub fn text(&self, text: &str) -> Result<()> {
+        self.tmux(&["send-keys", "-l", "--", text]).map(drop)
+    }
+
+    /// Presses a key by tmux's name: `Enter`, `Escape`, `F1`, `C-c`, `q`.
+    ///
+    /// # Errors
+    /// When tmux is gone.
+    pub fn key(&self, key: &str) -> Result<()> {
+        self.tmux(&["send-keys", key]).map(drop)
+    }
+
+    /// Types a line for the shell.
+    ///
+    /// # Errors
+    /// When tmux is gone.
+    pub fn line(&self, line: &str) -> Result<()> {
+        self.text(line)?;
+        self.key("Enter")
+    }
+
+    /// Changes its size.
+    ///
+    /// # Errors
+    /// When tmux is gone.
+    pub fn resize(&self, columns: u16, rows: u16) -> Result<()> {
+        self.tmux(&["resize-window", "-x", &columns.to_string(), "-y", &rows.to_string()]).map(drop)
+    }
+
+    /// Waits until the screen shows what is looked for.
+    ///
+    /// # Errors
+    /// Past the deadline, with the screen as it was.
+    pub fn wait_for(&self, what: &str, deadline: Deadline, shows: impl Fn(&str) -> bool) -> Result<String> {
+        eventually(what, deadline, || {
+            let screen = self.screen()?;
+            Ok(if shows(&screen) { Look::Done(screen) } else { Look::NotYet(format!("\n{screen}")) })
+        })
+    }
+
+    /// How the terminal was left.
+    ///
+    /// # Errors
+    /// When tmux is gone.
+    pub fn manners(&self) -> Result<Manners> {
+        let format = "alternate #{alternate_on} cursor #{cursor_flag} mouse #{mouse_any_flag} keypad #{keypad_flag}";
+        let modes = self.tmux(&["display-message", "-p", format])?;
+        let tty = self.tmux(&["display-message", "-p", "#{pane_tty}"])?;
+        let line = run(Command::new("stty").args(["-a", "-F", tty.trim()])).context("asking the line discipline")?;
+        Ok(Manners { modes, line: String::from_utf8_lossy(&line.stdout).into_owned() })
+    }
+
+    fn tmux(&self, words: &[&str]) -> Result<String> {
+        self.host.run("tmux", &[&["-S", &self.socket][..], words].concat())
+    }
+}
