@@ -12,6 +12,7 @@ pub mod host;
 pub mod lan;
 pub mod program;
 pub mod realm;
+pub mod standing;
 pub mod switch;
 pub mod terminal;
 pub mod traffic;

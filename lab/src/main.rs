@@ -1,9 +1,11 @@
 //! `traf-lab`: a network on one machine.
 
-use std::process::ExitCode;
+use std::os::unix::process::CommandExt;
+use std::process::{ExitCode, Stdio};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
+use traf_lab::standing::{self, Standing};
 use traf_lab::traffic::Traffic;
 use traf_lab::{Lan, wait::Stopwatch};
 
@@ -17,6 +19,22 @@ struct Words {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Builds a LAN that stays: hosts on a switch, a watcher at its mirror port, a tower for a collector.
+    Up {
+        /// The hosts.
+        #[arg(default_values = ["anna", "ben", "carl"])]
+        hosts: Vec<String>,
+    },
+    /// Clears away the LAN that stays, and whatever killed labs left behind.
+    Down,
+    /// Runs a command in a host of the LAN that stays: `traf-lab exec anna ping 10.77.1.2`.
+    Exec {
+        /// The host.
+        host: String,
+        /// The command.
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<String>,
+    },
     /// Says whether this machine can hold a lab, by building one and pinging through it.
     Check {
         /// Keeps it until this program is ended.
@@ -40,9 +58,35 @@ fn main() -> ExitCode {
 
 fn run(command: &Command) -> Result<()> {
     match command {
+        Command::Up { hosts } => up(hosts),
+        Command::Down => {
+            let ended = standing::down()?;
+            println!("the lab is cleared away ({ended} processes ended)");
+            Ok(())
+        }
+        Command::Exec { host, words } => exec(host, words),
         Command::Check { hold } => check(*hold),
         Command::Traffic(traffic) => traffic.run(),
     }
+}
+
+fn up(hosts: &[String]) -> Result<()> {
+    let names: Vec<&str> = hosts.iter().map(String::as_str).collect();
+    let lab = Standing::up(&names)?;
+    println!("a lab stands, under {}: {}", lab.ground(), lab.names()?.join(" "));
+    println!("  traf-lab exec {} ip address    a command in a host", names[0]);
+    println!("  traf-lab down                  clears it away");
+    Ok(())
+}
+
+/// Becomes the command.
+fn exec(host: &str, words: &[String]) -> Result<()> {
+    let lab = Standing::find()?;
+    let names = lab.names()?;
+    ensure!(names.iter().any(|name| name == host), "no host {host:?} in the lab; there are {}", names.join(" "));
+    let mut command = lab.host(host).command(&words[0]);
+    let error = command.args(&words[1..]).stdin(Stdio::inherit()).exec();
+    Err(error).context("starting nsenter (package util-linux)")
 }
 
 fn check(hold: bool) -> Result<()> {

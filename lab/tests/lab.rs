@@ -168,3 +168,27 @@ fn a_terminal_shows_obeys_and_tells_its_manners() {
     assert!(screen.contains("24 80"), "{screen}");
     assert_eq!(terminal.manners().unwrap(), before);
 }
+
+#[test]
+fn a_lab_stands_until_it_is_taken_down() {
+    // A folder of its own, so that a lab that stands here already is left alone.
+    let folder = tempfile::tempdir().unwrap();
+    let lab = |words: &[&str]| {
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_traf-lab")).args(words).env("TMPDIR", folder.path()).output().unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(text).unwrap())
+    };
+    let (up, words) = lab(&["up", "anna", "ben"]);
+    assert!(up && words.contains("a lab stands"), "{words}");
+    let (again, words) = lab(&["up"]);
+    assert!(!again && words.contains("a lab stands already"), "{words}");
+    let (pinged, words) = lab(&["exec", "anna", "ping", "-c", "1", "10.77.1.2"]);
+    assert!(pinged, "{words}");
+    let (nobody, words) = lab(&["exec", "zoe", "true"]);
+    assert!(!nobody && words.contains("no host \"zoe\""), "{words}");
+    let (down, words) = lab(&["down"]);
+    assert!(down && words.contains("cleared away"), "{words}");
+    let (gone, words) = lab(&["exec", "anna", "true"]);
+    assert!(!gone && words.contains("no lab stands"), "{words}");
+}
