@@ -2,6 +2,7 @@
 
 pub mod backoff;
 pub mod clock;
+pub mod file;
 pub mod link;
 pub mod meter;
 pub mod read;

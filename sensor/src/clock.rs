@@ -1,0 +1,71 @@
+//! The clocks: read here, at the edge, and handed on as arguments.
+#![allow(clippy::disallowed_methods, reason = "this is the edge that reads the clock")]
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use nix::time::{ClockId, clock_gettime};
+use traf_proto::Timestamp;
+
+/// The wall clock.
+#[must_use]
+pub fn now() -> Timestamp {
+    let nanos = match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(since) => i64::try_from(since.as_nanos()).unwrap_or(i64::MAX),
+        Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |nanos| -nanos),
+    };
+    Timestamp(nanos)
+}
+
+/// Compares the wall clock with the one that counts since boot (asleep or awake), which nobody can set.
+#[derive(Clone, Copy, Debug)]
+pub struct Steps {
+    offset: i64,
+}
+
+impl Steps {
+    /// Two clocks cannot be read at the same moment: smaller differences are the reading, not the clock.
+    const NOISE: i64 = 1_000_000;
+
+    /// From now on.
+    #[must_use]
+    pub fn start() -> Self {
+        Self { offset: offset() }
+    }
+
+    /// By how many nanoseconds the wall clock was moved since this was asked last.
+    pub fn take(&mut self) -> i64 {
+        let offset = offset();
+        let step = offset.saturating_sub(self.offset);
+        if step.abs() < Self::NOISE {
+            return 0;
+        }
+        self.offset = offset;
+        step
+    }
+}
+
+fn offset() -> i64 {
+    let boot = clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(0, |time| {
+        time.tv_sec().saturating_mul(1_000_000_000).saturating_add(time.tv_nsec())
+    });
+    now().0.saturating_sub(boot)
+}
+
+/// This boot of the machine, by the kernel's name for it; empty where there is none.
+#[must_use]
+pub fn boot_id() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_nobody_sets_does_not_step() {
+        let mut steps = Steps::start();
+        assert_eq!(steps.take(), 0);
+        assert!(now() > Timestamp::from_seconds(1_700_000_000));
+        assert_eq!(boot_id(), boot_id());
+    }
+}

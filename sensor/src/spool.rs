@@ -1,0 +1,449 @@
+//! Sealed slices wait here until the collector has committed them: one plain file each.
+//!
+//! ```text
+//!  seal ──► new.tmp, fsync, rename, fsync the folder ──► next ──► (collector) ──► acknowledge ──► unlink, oldest first
+//! ```
+//!
+//! Whatever moment the machine stops at, a sealed record is there whole, or was never reported as sealed. Bounded in octets
+//! and files: when full, the oldest records that cannot be committed yet become their totals, and say so. With a disk that
+//! takes nothing, records wait in memory, bounded too. What is damaged is declared, never skipped: the collector sees every
+//! sequence number once.
+//!
+//! Left out: compaction by steps of time, and telling others; the caller does the waiting.
+
+pub mod disk;
+pub mod fold;
+pub mod index;
+pub mod record;
+pub mod state;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use traf_proto::{Interval, Loss, LossReason, SpoolState, Summary, Timestamp};
+
+use disk::Folder;
+use index::{Entry, Index, Limits, Recovery, Relief};
+use record::{Header, RecordError};
+use state::{Last, Numbering, State};
+
+/// Why there is no spool.
+#[derive(Debug, thiserror::Error)]
+pub enum SpoolError {
+    /// The disk said no.
+    #[error("{0}: {1}")]
+    Folder(PathBuf, #[source] io::Error),
+    /// Two sensors, one spool.
+    #[error("{0} is in use: another traf-sensor runs with this data folder; stop it, or give this one its own with --data")]
+    Locked(PathBuf),
+    /// Not what was written.
+    #[error("{0} cannot be used: {1}")]
+    Record(PathBuf, #[source] RecordError),
+}
+
+/// Everything up to and including this is committed, in the collector's numbers. Zero and zero: nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mark {
+    /// Of the last record.
+    pub epoch: u64,
+    /// Of the last record.
+    pub seq: u64,
+}
+
+/// A record on its way, in the collector's numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    /// In which it was sealed.
+    pub epoch: u64,
+    /// First sequence number.
+    pub from: u64,
+    /// Last sequence number.
+    pub to: u64,
+    /// An encoded summary.
+    pub summary: Vec<u8>,
+}
+
+/// The spool of one sensor.
+#[derive(Debug)]
+pub struct Spool {
+    folder: Folder,
+    limits: Limits,
+    index: Index,
+    state: State,
+    boot: String,
+    /// Records that the disk did not take, by first sequence number.
+    memory: BTreeMap<u64, Vec<u8>>,
+    in_memory: u64,
+    trouble: Option<String>,
+}
+
+const STATE: &str = "state";
+/// Octets of records that wait in memory when the disk takes nothing.
+const MEMORY: u64 = 16 << 20;
+
+impl Spool {
+    /// Opens the spool for a new start of the sensor: when this returns, the new epoch is durable. Gives too what was known
+    /// last, before this start.
+    ///
+    /// # Errors
+    /// When the folder cannot be written, or another sensor has it.
+    pub fn open(path: &Path, limits: Limits, boot: String) -> Result<(Self, Option<Last>), SpoolError> {
+        let folder = Folder::open(path)?;
+        folder.tidy();
+        let failed = |error| SpoolError::Folder(path.to_owned(), error);
+        let state = match folder.read(STATE) {
+            Ok(file) => State::decode(&file).unwrap_or_else(|| {
+                tracing::error!("the spool's state is damaged and was set aside; going on behind the records that wait");
+                folder.set_aside(STATE);
+                State::default()
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => State::default(),
+            Err(error) => return Err(failed(error)),
+        };
+        let found = folder.ranges().map_err(failed)?;
+        let index = Index::default();
+        let mut spool =
+            Self { folder, limits, index, state, boot, memory: BTreeMap::new(), in_memory: 0, trouble: None };
+        spool.recover(found);
+        let last = spool.state.last.clone();
+        spool.state.epoch += 1;
+        spool.save().map_err(failed)?;
+        Ok((spool, last))
+    }
+
+    fn recover(&mut self, found: Vec<(u64, u64)>) {
+        let Recovery { keep, covered, strange, gaps } = Recovery::of(found);
+        self.folder.remove(covered.iter().map(|(from, to)| record::name(*from, *to)));
+        strange.iter().for_each(|(from, to)| self.folder.set_aside(&record::name(*from, *to)));
+        let mut wanted: Vec<((u64, u64), bool)> = keep.into_iter().map(|range| (range, true)).collect();
+        wanted.extend(gaps.into_iter().map(|range| (range, false)));
+        wanted.sort_unstable();
+        let mut missing = Vec::new();
+        for ((from, to), there) in wanted {
+            self.state.next = self.state.next.max(to + 1);
+            match there.then(|| self.folder.header(from, to)) {
+                Some(Ok((header, payload))) => {
+                    self.state.epoch = self.state.epoch.max(header.epoch);
+                    self.index.push(Entry::new(header, payload));
+                }
+                bad => {
+                    if let Some(Err(error)) = bad {
+                        tracing::error!("{error}; it is set aside and declared as lost");
+                        self.folder.set_aside(&record::name(from, to));
+                    }
+                    let slice = self.index.last().map(|last| Interval::new(last.header.slice.to, last.header.slice.to));
+                    let (epoch, slice) = (self.state.epoch, slice.unwrap_or_default());
+                    missing.push(Header { epoch, from, to, slice, folded: false });
+                    self.index.push(Entry::new(Header { epoch, from, to, slice, folded: false }, 0));
+                }
+            }
+        }
+        self.state.next = self.state.next.max(1);
+        missing.into_iter().for_each(|header| drop(self.declare_damaged(header)));
+    }
+
+    /// This start of the sensor.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.state.epoch
+    }
+
+    /// This start of the sensor, as the collector counts it.
+    #[must_use]
+    pub fn wire_epoch(&self) -> u64 {
+        self.state.epoch + self.state.numbering.as_ref().map_or(0, |numbering| numbering.epoch)
+    }
+
+    /// What waits.
+    #[must_use]
+    pub fn state(&self) -> SpoolState {
+        SpoolState {
+            records: self.index.entries().len() as u64,
+            octets: self.index.octets(),
+            limit: self.limits.octets,
+            oldest: self.index.oldest(),
+            lost: self.state.lost,
+        }
+    }
+
+    /// What is wrong with the disk, in words.
+    #[must_use]
+    pub fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref()
+    }
+
+    /// Seals: gives the summary the next sequence number and makes it durable, or keeps it in memory until the disk takes
+    /// it.
+    pub fn seal(&mut self, summary: &Summary) {
+        let payload = summary.encode();
+        let from = self.state.next;
+        let header = Header { epoch: self.state.epoch, from, to: from, slice: summary.slice, folded: false };
+        self.state.next += 1;
+        self.state.last.get_or_insert_default().seal(summary, &self.boot);
+
+        let entry = Entry::new(header, payload.len());
+        self.retry();
+        self.make_room(entry.octets);
+        self.index.push(entry);
+        let file = header.encode(&payload);
+        // Never past one that waits in memory: what is on the disk has no gaps.
+        let written = self.memory.is_empty().then(|| self.folder.write(&header.name(), &file).and_then(|()| self.save()));
+        match written {
+            Some(Ok(())) => self.trouble = None,
+            refused => {
+                if let Some(Err(error)) = refused {
+                    self.trouble = Some(trouble(&error));
+                }
+                self.in_memory += file.len() as u64;
+                self.memory.insert(from, file);
+                self.bound_memory();
+            }
+        }
+    }
+
+    /// Tries the disk again for what waits in memory.
+    pub fn retry(&mut self) {
+        while let Some((from, file)) = self.memory.first_key_value() {
+            let Ok((header, _)) = Header::decode(file) else { break };
+            if let Err(error) = self.folder.write(&header.name(), file) {
+                self.trouble = Some(trouble(&error));
+                return;
+            }
+            let (from, length) = (*from, file.len() as u64);
+            self.memory.remove(&from);
+            self.in_memory -= length;
+            if self.memory.is_empty() && self.save().is_ok() {
+                self.trouble = None;
+            }
+        }
+    }
+
+    /// In memory too the oldest become totals when there is no room.
+    fn bound_memory(&mut self) {
+        while self.in_memory > MEMORY {
+            let Some(header) =
+                self.memory.values().filter_map(|file| Header::decode(file).ok()).map(|(header, _)| header).find(|header| {
+                    !header.folded && self.index.unsent().is_some_and(|unsent| unsent.header.from <= header.from)
+                })
+            else {
+                return;
+            };
+            let Some(folded) = self.summary(&header).map(|summary| fold::fold(vec![summary], 1)) else { return };
+            let header = Header { folded: true, ..header };
+            let (payload, before) = (folded.encode(), self.memory.get(&header.from).map_or(0, Vec::len));
+            let file = header.encode(&payload);
+            if file.len() >= before {
+                return;
+            }
+            self.in_memory = self.in_memory - before as u64 + file.len() as u64;
+            self.memory.insert(header.from, file);
+            self.index.replace(Entry::new(header, payload.len()));
+            self.state.lost += 1;
+        }
+    }
+
+    fn make_room(&mut self, octets: u64) {
+        while !self.index.has_room(octets, &self.limits) {
+            let Relief::Fold(headers) = self.index.relief() else {
+                tracing::warn!("the spool is over its limit: all that waits may already be with the collector");
+                return;
+            };
+            let whole = headers.iter().filter(|header| !header.folded).count() as u64;
+            let Some(summaries) = headers.iter().map(|header| self.summary(header)).collect::<Option<Vec<_>>>() else {
+                continue; // a damaged record was declared: ask again
+            };
+            let (Some(first), Some(last)) = (headers.first(), headers.last()) else { return };
+            let summary = fold::fold(summaries, whole);
+            let header = Header { to: last.to, slice: summary.slice, folded: true, epoch: last.epoch, ..*first };
+            self.substitute(header, &summary.encode());
+            self.state.lost += whole;
+        }
+    }
+
+    /// Writes a record in the place of those that it covers. Written first, removed afterwards; only where no block is free
+    /// for the new one do the old ones, which are to be replaced anyway, give theirs before.
+    fn substitute(&mut self, header: Header, payload: &[u8]) {
+        let file = header.encode(payload);
+        let written = self.folder.write(&header.name(), &file);
+        let covered = self.index.replace(Entry::new(header, payload.len()));
+        for old in &covered {
+            if let Some(file) = self.memory.remove(&old.header.from) {
+                self.in_memory -= file.len() as u64;
+            }
+        }
+        let fresh = header.name();
+        self.folder.remove(covered.iter().map(|old| old.header.name()).filter(|name| *name != fresh));
+        if written.is_err() {
+            self.in_memory += file.len() as u64;
+            self.memory.insert(header.from, file);
+            self.retry();
+        }
+    }
+
+    /// Puts the confession that a record is gone in its place.
+    fn declare_damaged(&mut self, header: Header) -> Vec<u8> {
+        let records = header.to - header.from + 1;
+        let loss =
+            Loss { reason: LossReason::Damaged, interval: header.slice, records, counted: None, interface: None };
+        let summary = Summary { slice: header.slice, sealed: header.slice.to, interfaces: vec![], losses: vec![loss] };
+        let (payload, header) = (summary.encode(), Header { folded: true, ..header });
+        self.state.lost += records;
+        self.substitute(header, &payload);
+        payload
+    }
+
+    /// The payload of a record; a damaged one is declared on the way.
+    fn payload(&mut self, header: &Header) -> Option<Vec<u8>> {
+        let name = header.name();
+        let file = match self.memory.get(&header.from) {
+            Some(file) => Ok(file.clone()),
+            None => self.folder.read(&name),
+        };
+        let reason = match file {
+            Ok(file) => match Header::decode(&file) {
+                Ok((read, payload)) if (read.from, read.to) == (header.from, header.to) => return Some(payload.to_vec()),
+                Ok(_) => RecordError::Name.to_string(),
+                Err(error) => error.to_string(),
+            },
+            Err(error) => error.to_string(),
+        };
+        tracing::error!("record {} of the spool is damaged: {reason}; it is set aside and declared as lost", header.to);
+        self.folder.set_aside(&name);
+        let payload = self.declare_damaged(*header);
+        if let Err(error) = self.save() {
+            self.trouble = Some(trouble(&error));
+        }
+        Some(payload)
+    }
+
+    fn summary(&mut self, header: &Header) -> Option<Summary> {
+        let payload = self.payload(header)?;
+        match Summary::decode(&payload) {
+            Ok(summary) => Some(summary),
+            Err(error) => {
+                tracing::error!("record {} of the spool is no summary: {error}", header.to);
+                self.folder.set_aside(&header.name());
+                Summary::decode(&self.declare_damaged(*header)).ok()
+            }
+        }
+    }
+
+    /// The collector said where it stands, and who it takes us for: what it has goes, the rest follows its mark.
+    ///
+    /// # Errors
+    /// When the new numbering cannot be made durable.
+    pub fn resume(&mut self, identity: &str, mark: Mark) -> io::Result<()> {
+        self.index.rewind();
+        let numbering = self.state.numbering.clone().filter(|numbering| numbering.identity == identity);
+        let known = numbering.is_some();
+        let mut numbering =
+            numbering.unwrap_or_else(|| Numbering { identity: identity.to_owned(), ..Numbering::default() });
+        if known {
+            // Sealed in a later epoch than the mark's, under a number that was used before: not what is committed.
+            let done = |header: &Header| {
+                wire(header.to, numbering.seq) <= mark.seq && header.epoch + numbering.epoch <= mark.epoch
+            };
+            let popped: Vec<Entry> = std::iter::from_fn(|| self.index.pop_if(done)).collect();
+            self.forget(&popped);
+        }
+        let first = self.index.first().map_or(self.state.next, |entry| entry.header.from);
+        let expected = mark.seq.saturating_add(1);
+        if wire(first, numbering.seq) != expected {
+            let missing = wire(first, numbering.seq).saturating_sub(expected);
+            if known && missing > 0 && first > 1 {
+                tracing::error!("the collector lost {missing} records that it had acknowledged; this is declared");
+                numbering.seq = difference(expected, first - 1);
+                let slice = self.index.first().map(|entry| entry.header.slice.from);
+                let end = slice.or(self.state.last.as_ref().map(|last| Timestamp(last.end))).unwrap_or_default();
+                let (from, epoch) = (first - 1, self.state.epoch);
+                let header = Header { epoch, from, to: from, slice: Interval::new(end, end), folded: false };
+                self.declare_damaged(header);
+                self.state.lost += missing - 1;
+            } else {
+                tracing::info!("numbers go on behind what the collector has: {}", mark.seq);
+                numbering.seq = difference(expected, first);
+            }
+        }
+        // What we seal must be later than the mark, unless the mark is our own.
+        let earliest = match known {
+            true => self.state.epoch,
+            false => self.index.first().map_or(self.state.epoch, |entry| entry.header.epoch),
+        };
+        if !known || mark.epoch > self.state.epoch + numbering.epoch {
+            numbering.epoch = numbering.epoch.max((mark.epoch + 1).saturating_sub(earliest));
+        }
+        if self.state.numbering.as_ref() == Some(&numbering) {
+            return Ok(());
+        }
+        self.state.numbering = Some(numbering);
+        self.save()
+    }
+
+    /// The next record to send; from now on it may be committed at any moment.
+    #[allow(clippy::should_implement_trait, reason = "the spool is no iterator: more may follow after `None`")]
+    pub fn next(&mut self) -> Option<Outgoing> {
+        let header = self.index.unsent()?.header;
+        let summary = self.payload(&header)?;
+        let header = self.index.unsent()?.header;
+        self.index.sent(&header);
+        let numbering = self.state.numbering.as_ref();
+        let (seq, epoch) = numbering.map_or((0, 0), |numbering| (numbering.seq, numbering.epoch));
+        let (from, to) = (wire(header.from, seq), wire(header.to, seq));
+        Some(Outgoing { epoch: header.epoch + epoch, from, to, summary })
+    }
+
+    /// The collector has committed everything up to `seq`, in its numbers.
+    pub fn acknowledge(&mut self, seq: u64) {
+        let shift = self.state.numbering.as_ref().map_or(0, |numbering| numbering.seq);
+        let popped: Vec<Entry> =
+            std::iter::from_fn(|| self.index.pop_if(|header| wire(header.to, shift) <= seq)).collect();
+        self.forget(&popped);
+        if !self.memory.is_empty() {
+            self.retry(); // there is room now
+        }
+    }
+
+    fn forget(&mut self, popped: &[Entry]) {
+        let mut names = Vec::new();
+        for Entry { header, .. } in popped {
+            if let Some(file) = self.memory.remove(&header.from) {
+                self.in_memory -= file.len() as u64;
+            }
+            names.push(header.name());
+        }
+        if !names.is_empty() {
+            self.folder.remove(names);
+        }
+    }
+
+    /// Everything that was counted until `now` is sealed, and the sensor ends.
+    pub fn finish(&mut self, now: Timestamp) {
+        self.retry();
+        let ended = self.memory.is_empty();
+        let last = self.state.last.get_or_insert_default();
+        (last.end, last.ended) = (now.0, ended);
+        if let Err(error) = self.save() {
+            tracing::warn!("the spool's state cannot be written: {error}");
+        }
+    }
+
+    fn save(&self) -> io::Result<()> {
+        self.folder.write(STATE, &self.state.encode())
+    }
+}
+
+fn trouble(error: &io::Error) -> String {
+    format!("the spool's disk takes nothing: {error}")
+}
+
+fn wire(seq: u64, shift: i64) -> u64 {
+    seq.saturating_add_signed(shift)
+}
+
+fn difference(a: u64, b: u64) -> i64 {
+    i64::try_from(i128::from(a) - i128::from(b)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests;

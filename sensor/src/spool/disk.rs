@@ -1,0 +1,159 @@
+//! The spool's folder: files that are there whole or not at all.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::{Flock, FlockArg};
+
+use super::SpoolError;
+use super::record::{HEADER, Header, RecordError, name, range};
+
+/// A folder that one sensor writes.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    directory: File,
+    _lock: Flock<File>,
+}
+
+/// Octets of damaged records that are kept for whoever looks into it.
+const BAD_KEPT: u64 = 1 << 20;
+
+impl Folder {
+    /// Opens the folder, making it when it is not there, for this process alone.
+    ///
+    /// # Errors
+    /// When the disk says no, or another sensor has it.
+    pub fn open(path: &Path) -> Result<Self, SpoolError> {
+        let failed = |error| SpoolError::Folder(path.to_owned(), error);
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
+        let file =
+            OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path.join("lock")).map_err(failed)?;
+        let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
+            nix::errno::Errno::EWOULDBLOCK => SpoolError::Locked(path.to_owned()),
+            errno => failed(errno.into()),
+        })?;
+        Ok(Self { path: path.to_owned(), directory: File::open(path).map_err(failed)?, _lock: lock })
+    }
+
+    /// Whether a sensor has the folder at `path` open.
+    #[must_use]
+    pub fn is_locked(path: &Path) -> bool {
+        let Ok(file) = File::open(path.join("lock")) else { return false };
+        matches!(Flock::lock(file, FlockArg::LockSharedNonblock), Err((_, nix::errno::Errno::EWOULDBLOCK)))
+    }
+
+    /// Writes a file: aside, to the disk, into place, and the name to the disk. On an error nothing is there.
+    ///
+    /// # Errors
+    /// When the disk says no.
+    pub fn write(&self, name: &str, octets: &[u8]) -> io::Result<()> {
+        let aside = self.path.join(format!("{name}.tmp"));
+        let write = || {
+            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
+            file.write_all(octets)?;
+            file.sync_all()?;
+            fs::rename(&aside, self.path.join(name))?;
+            self.directory.sync_all()
+        };
+        // After a failed fsync the kernel may have forgotten the pages: the next try is a new file.
+        write().inspect_err(|_| drop(fs::remove_file(&aside)))
+    }
+
+    /// The whole file.
+    ///
+    /// # Errors
+    /// When the disk says no.
+    pub fn read(&self, name: &str) -> io::Result<Vec<u8>> {
+        fs::read(self.path.join(name))
+    }
+
+    /// Removes files, in order; needs no free space.
+    pub fn remove(&self, names: impl IntoIterator<Item = String>) {
+        for name in names {
+            match fs::remove_file(self.path.join(&name)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    tracing::warn!("removing {name} from the spool: {error}");
+                }
+                _ => {}
+            }
+        }
+        if let Err(error) = self.directory.sync_all() {
+            tracing::warn!("the spool's folder cannot be synced: {error}");
+        }
+    }
+
+    /// Puts a damaged file aside, or removes it when enough are kept.
+    pub fn set_aside(&self, name: &str) {
+        let bad = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().ends_with(".bad");
+        let kept: u64 = fs::read_dir(&self.path)
+            .map(|all| all.flatten().filter(bad).filter_map(|entry| Some(entry.metadata().ok()?.len())).sum())
+            .unwrap_or(0);
+        let path = self.path.join(name);
+        let length = fs::metadata(&path).map_or(0, |file| file.len());
+        let done = match kept.saturating_add(length) <= BAD_KEPT {
+            true => fs::rename(&path, self.path.join(format!("{name}.bad"))),
+            false => fs::remove_file(&path),
+        };
+        if let Err(error) = done {
+            tracing::warn!("setting {name} aside: {error}");
+        }
+    }
+
+    /// Removes what a crash left half-written.
+    pub fn tidy(&self) {
+        let Ok(all) = fs::read_dir(&self.path) else { return };
+        let names = all.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+        let half: Vec<String> = names.filter(|name| name.ends_with(".tmp")).collect();
+        if !half.is_empty() {
+            self.remove(half);
+        }
+    }
+
+    /// The records' ranges.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn ranges(&self) -> io::Result<Vec<(u64, u64)>> {
+        ranges(&self.path)
+    }
+
+    /// The header of a record and the octets of its payload; its check sum is not looked at.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is no record of that name.
+    pub fn header(&self, from: u64, to: u64) -> Result<(Header, usize), SpoolError> {
+        header(&self.path, from, to)
+    }
+}
+
+/// The records' ranges in a folder, which may be in use.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn ranges(path: &Path) -> io::Result<Vec<(u64, u64)>> {
+    let mut ranges: Vec<(u64, u64)> =
+        fs::read_dir(path)?.flatten().filter_map(|entry| range(&entry.file_name().to_string_lossy())).collect();
+    ranges.sort_unstable();
+    Ok(ranges)
+}
+
+/// The header of a record in a folder, which may be in use, and the octets of its payload.
+///
+/// # Errors
+/// When it cannot be read, or is no record of that name.
+pub fn header(path: &Path, from: u64, to: u64) -> Result<(Header, usize), SpoolError> {
+    let path = path.join(name(from, to));
+    let failed = |error| SpoolError::Folder(path.clone(), error);
+    let file = File::open(&path).map_err(failed)?;
+    let length = file.metadata().map_err(failed)?.len();
+    let mut start = Vec::with_capacity(HEADER);
+    (&file).take(HEADER as u64).read_to_end(&mut start).map_err(failed)?;
+    let header = Header::peek(&start, length).and_then(|header| {
+        if (header.from, header.to) == (from, to) { Ok(header) } else { Err(RecordError::Name) }
+    });
+    let header = header.map_err(|error| SpoolError::Record(path.clone(), error))?;
+    Ok((header, usize::try_from(length).unwrap_or(usize::MAX).saturating_sub(HEADER)))
+}

@@ -1,0 +1,274 @@
+//! What waits in the spool, in order, and what has to go when there is no room. Pure: the disk is elsewhere.
+
+use std::collections::VecDeque;
+
+use traf_proto::Timestamp;
+
+use super::record::{HEADER, Header};
+
+/// Room for records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Octets on disk.
+    pub octets: u64,
+    /// Files: inodes run out before octets on small partitions.
+    pub files: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { octets: 256 << 20, files: 16_384 }
+    }
+}
+
+/// A record that waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// What it says of itself.
+    pub header: Header,
+    /// What it takes on disk.
+    pub octets: u64,
+}
+
+impl Entry {
+    /// Blocks of a disk.
+    const BLOCK: u64 = 4096;
+
+    /// A record with `payload` octets.
+    #[must_use]
+    pub fn new(header: Header, payload: usize) -> Self {
+        Self { header, octets: ((HEADER + payload) as u64).next_multiple_of(Self::BLOCK) }
+    }
+}
+
+/// How to make room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Relief {
+    /// Write the totals of these neighbours in their place.
+    Fold(Vec<Header>),
+    /// Everything that waits may already be committed.
+    None,
+}
+
+/// The records that wait, oldest first, without gaps.
+#[derive(Clone, Debug, Default)]
+pub struct Index {
+    entries: VecDeque<Entry>,
+    octets: u64,
+    sent: u64,
+}
+
+impl Index {
+    /// Totals of at most this long a time become one record, as long as there are others to fold.
+    const SPAN: i64 = 3_600_000_000_000;
+
+    /// Appends.
+    pub fn push(&mut self, entry: Entry) {
+        self.octets += entry.octets;
+        self.entries.push_back(entry);
+    }
+
+    /// What waits.
+    pub fn entries(&self) -> impl ExactSizeIterator<Item = &Entry> {
+        self.entries.iter()
+    }
+
+    /// The oldest.
+    #[must_use]
+    pub fn first(&self) -> Option<&Entry> {
+        self.entries.front()
+    }
+
+    /// The newest.
+    #[must_use]
+    pub fn last(&self) -> Option<&Entry> {
+        self.entries.back()
+    }
+
+    /// Octets on disk.
+    #[must_use]
+    pub fn octets(&self) -> u64 {
+        self.octets
+    }
+
+    /// End of the oldest slice.
+    #[must_use]
+    pub fn oldest(&self) -> Option<Timestamp> {
+        self.first().map(|entry| entry.header.slice.to)
+    }
+
+    /// The first record that was not handed out since [`Index::rewind`].
+    #[must_use]
+    pub fn unsent(&self) -> Option<&Entry> {
+        let place = self.entries.partition_point(|entry| entry.header.to <= self.sent);
+        self.entries.get(place)
+    }
+
+    /// The record was handed out: from now on it may be committed at any moment.
+    pub fn sent(&mut self, header: &Header) {
+        self.sent = self.sent.max(header.to);
+    }
+
+    /// The collector said what it has: nothing else is in doubt.
+    pub fn rewind(&mut self) {
+        self.sent = 0;
+    }
+
+    /// Takes out the oldest when `done` says so.
+    pub fn pop_if(&mut self, done: impl Fn(&Header) -> bool) -> Option<Entry> {
+        let entry = self.entries.pop_front_if(|entry| done(&entry.header))?;
+        self.octets -= entry.octets;
+        Some(entry)
+    }
+
+    /// Puts `entry` in the place of those that it covers; gives these.
+    pub fn replace(&mut self, entry: Entry) -> Vec<Entry> {
+        let from = self.entries.partition_point(|old| old.header.to < entry.header.from);
+        let to = self.entries.partition_point(|old| old.header.from <= entry.header.to);
+        let covered: Vec<Entry> = self.entries.drain(from..to.max(from)).collect();
+        self.entries.insert(from, entry);
+        self.octets += entry.octets;
+        self.octets -= covered.iter().map(|old| old.octets).sum::<u64>();
+        covered
+    }
+
+    /// Whether another record of `octets` has room.
+    #[must_use]
+    pub fn has_room(&self, octets: u64, limits: &Limits) -> bool {
+        self.octets.saturating_add(octets) <= limits.octets && self.entries.len() < limits.files
+    }
+
+    /// What to fold next. Never a record that may already be committed: its number would be taken for a repetition, and
+    /// what was folded into it would vanish.
+    #[must_use]
+    pub fn relief(&self) -> Relief {
+        let free = self.entries.partition_point(|entry| entry.header.to <= self.sent);
+        let free: Vec<&Header> = self.entries.range(free..).map(|entry| &entry.header).collect();
+        let span = |a: &Header, b: &Header| b.slice.to.since(a.slice.from);
+        let whole = free.iter().position(|header| !header.folded);
+        match whole {
+            // A new record of totals, or the one just before it grows.
+            Some(0) => Relief::Fold(vec![*free[0]]),
+            Some(at) if span(free[at - 1], free[at]) <= Self::SPAN => Relief::Fold(vec![*free[at - 1], *free[at]]),
+            Some(at) => Relief::Fold(vec![*free[at]]),
+            None => match free.as_slice() {
+                [first, second, ..] => Relief::Fold(vec![**first, **second]),
+                _ => Relief::None,
+            },
+        }
+    }
+}
+
+/// What a listing of the folder means.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recovery {
+    /// In order, not overlapping.
+    pub keep: Vec<(u64, u64)>,
+    /// Inside the range of another: the rest of a fold that was cut short.
+    pub covered: Vec<(u64, u64)>,
+    /// Overlap another without lying inside: not ours.
+    pub strange: Vec<(u64, u64)>,
+    /// Numbers between two records that no record has.
+    pub gaps: Vec<(u64, u64)>,
+}
+
+impl Recovery {
+    /// Of the ranges found, in any order.
+    #[must_use]
+    pub fn of(mut found: Vec<(u64, u64)>) -> Self {
+        found.sort_unstable_by_key(|(from, to)| (*from, std::cmp::Reverse(*to)));
+        let mut recovery = Self::default();
+        for range in found {
+            match recovery.keep.last() {
+                Some((_, to)) if range.1 <= *to => recovery.covered.push(range),
+                Some((_, to)) if range.0 <= *to => recovery.strange.push(range),
+                Some((_, to)) if range.0 > to + 1 => {
+                    recovery.gaps.push((to + 1, range.0 - 1));
+                    recovery.keep.push(range);
+                }
+                _ => recovery.keep.push(range),
+            }
+        }
+        recovery
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use proptest::prelude::*;
+    use traf_proto::Interval;
+
+    use super::*;
+
+    fn header(from: u64, to: u64, folded: bool) -> Header {
+        let time = |number: u64| Timestamp::from_seconds(number as i64 * 10);
+        Header { epoch: 1, from, to, slice: Interval::new(time(from - 1), time(to)), folded }
+    }
+
+    fn index(records: &[(u64, u64, bool)]) -> Index {
+        let mut index = Index::default();
+        records.iter().for_each(|(from, to, folded)| index.push(Entry::new(header(*from, *to, *folded), 5_000)));
+        index
+    }
+
+    #[test]
+    fn room_is_counted_in_blocks() {
+        let index = index(&[(1, 1, false), (2, 2, false)]);
+        assert_eq!(index.octets(), 4 * 4096);
+        assert!(index.has_room(4096, &Limits { octets: 5 * 4096, files: 3 }));
+        assert!(!index.has_room(4097, &Limits { octets: 5 * 4096, files: 3 }));
+        assert!(!index.has_room(0, &Limits { octets: 1 << 30, files: 2 }));
+    }
+
+    #[test]
+    fn the_oldest_whole_record_is_folded_into_the_totals_before_it() {
+        let fold = |index: &Index| match index.relief() {
+            Relief::Fold(headers) => headers.iter().map(|header| (header.from, header.to)).collect(),
+            Relief::None => vec![],
+        };
+        assert_eq!(fold(&index(&[(1, 1, false), (2, 2, false)])), [(1, 1)]);
+        assert_eq!(fold(&index(&[(1, 1, true), (2, 2, false), (3, 3, false)])), [(1, 1), (2, 2)]);
+        assert_eq!(fold(&index(&[(1, 360, true), (361, 361, false)])), [(361, 361)], "an hour of totals is whole");
+        assert_eq!(fold(&index(&[(1, 360, true), (361, 720, true)])), [(1, 360), (361, 720)]);
+        assert_eq!(fold(&index(&[(1, 360, true)])), []);
+    }
+
+    #[test]
+    fn what_may_be_committed_is_never_folded() {
+        let mut index = index(&[(1, 1, false), (2, 2, false), (3, 3, false)]);
+        let first = *index.unsent().unwrap();
+        index.sent(&first.header);
+        assert_eq!(index.relief(), Relief::Fold(vec![header(2, 2, false)]));
+        index.sent(&header(3, 3, false));
+        assert_eq!((index.relief(), index.unsent()), (Relief::None, None));
+        index.rewind();
+        assert_eq!(index.unsent(), Some(&first));
+    }
+
+    #[test]
+    fn a_fold_takes_the_place_of_what_it_covers() {
+        let mut index = index(&[(1, 1, true), (2, 2, false), (3, 3, false)]);
+        let covered = index.replace(Entry::new(header(1, 2, true), 100));
+        assert_eq!(covered.len(), 2);
+        assert_eq!(index.entries().map(|entry| entry.header.to).collect::<Vec<_>>(), [2, 3]);
+        assert_eq!(index.octets(), 4096 + 2 * 4096);
+    }
+
+    proptest! {
+        #[test]
+        fn recovery_keeps_one_record_for_every_number_or_names_the_gap(
+            found in prop::collection::vec((1..40u64, 0..6u64), 0..30)
+        ) {
+            let found: Vec<(u64, u64)> = found.into_iter().map(|(from, more)| (from, from + more)).collect();
+            let recovery = Recovery::of(found.clone());
+            let holds = |ranges: &[(u64, u64)], number| ranges.iter().filter(|(a, b)| (*a..=*b).contains(&number)).count();
+            let ends = recovery.keep.first().zip(recovery.keep.last()).map_or(1..=0, |(a, b)| a.0..=b.1);
+            for number in 1..60 {
+                let expected = usize::from(ends.contains(&number));
+                prop_assert_eq!(holds(&recovery.keep, number) + holds(&recovery.gaps, number), expected);
+            }
+            prop_assert_eq!(recovery.keep.len() + recovery.covered.len() + recovery.strange.len(), found.len());
+        }
+    }
+}

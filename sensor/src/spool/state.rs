@@ -1,0 +1,182 @@
+//! What the sensor must know after it was killed: one small file, written like a record. Pure.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use traf_proto::{Interval, Loss, LossReason, Nic, Summary, Timestamp};
+
+/// The sensor's memory.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    /// Starts of the sensor; durable before capture begins.
+    pub epoch: u64,
+    /// The next sequence number. Grows over the sensor's whole life.
+    pub next: u64,
+    /// Records lost since the sensor was installed.
+    pub lost: u64,
+    /// Where we stand with the collector; `None` until it has answered for the first time.
+    pub numbering: Option<Numbering>,
+    /// The last sealed slice.
+    pub last: Option<Last>,
+}
+
+/// How our numbers become the collector's. They are the same, unless the sensor forgot its own (a new disk) or the
+/// collector is another one: what waits is then moved behind the collector's mark, instead of being taken for repetitions.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Numbering {
+    /// Who we are there, as in our certificate.
+    pub identity: String,
+    /// Added to our sequence numbers.
+    pub seq: i64,
+    /// Added to our epochs.
+    pub epoch: u64,
+}
+
+/// The end of what is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Last {
+    /// End of the last sealed slice, nanoseconds since 1970.
+    pub end: i64,
+    /// Which boot of the machine.
+    pub boot: String,
+    /// The sensor ended as it was asked to: nothing was left unsealed.
+    pub ended: bool,
+    /// The interfaces' own counters at that time.
+    pub counters: BTreeMap<String, Counters>,
+}
+
+/// An interface's own counters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Counters {
+    rx_packets: u64,
+    rx_octets: u64,
+    tx_packets: u64,
+    tx_octets: u64,
+}
+
+impl From<Nic> for Counters {
+    fn from(nic: Nic) -> Self {
+        let Nic { rx_packets, rx_octets, tx_packets, tx_octets, .. } = nic;
+        Self { rx_packets, rx_octets, tx_packets, tx_octets }
+    }
+}
+
+impl From<Counters> for Nic {
+    fn from(counters: Counters) -> Self {
+        let Counters { rx_packets, rx_octets, tx_packets, tx_octets } = counters;
+        Self { rx_packets, rx_octets, tx_packets, tx_octets, ..Self::default() }
+    }
+}
+
+impl State {
+    /// The file: a line with the check sum, and JSON that a person can read.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let body = serde_json::to_string_pretty(self).unwrap_or_default();
+        format!("traf-sensor state 1 {:08x}\n{body}\n", crc32c::crc32c(body.as_bytes())).into_bytes()
+    }
+
+    /// Reads the file; `None` when it is damaged.
+    #[must_use]
+    pub fn decode(file: &[u8]) -> Option<Self> {
+        let (head, body) = std::str::from_utf8(file).ok()?.split_once('\n')?;
+        let body = body.strip_suffix('\n')?;
+        let sum = u32::from_str_radix(head.strip_prefix("traf-sensor state 1 ")?, 16).ok()?;
+        if sum != crc32c::crc32c(body.as_bytes()) {
+            return None;
+        }
+        serde_json::from_str(body).ok()
+    }
+}
+
+impl Last {
+    /// Interfaces that are remembered: far more than are captured.
+    const INTERFACES: usize = 256;
+
+    /// A summary was sealed in this `boot`.
+    pub fn seal(&mut self, summary: &Summary, boot: &str) {
+        // A late summary does not turn time back.
+        self.end = if self.ended { summary.slice.to.0 } else { self.end.max(summary.slice.to.0) };
+        self.ended = false;
+        boot.clone_into(&mut self.boot);
+        for loss in summary.losses.iter().filter(|loss| loss.reason == LossReason::Vanished) {
+            // What is gone would be declared at every start.
+            self.counters.retain(|name, _| loss.interface.as_ref() != Some(name));
+        }
+        for part in &summary.interfaces {
+            if let Some(nic) = part.ledger.nic
+                && (self.counters.len() < Self::INTERFACES || self.counters.contains_key(&part.interface.name))
+            {
+                self.counters.insert(part.interface.name.clone(), nic.into());
+            }
+        }
+    }
+
+    /// What was not seen from there to `start`: one loss for each interface, counted where the same boot's counters tell.
+    #[must_use]
+    pub fn unseen(&self, start: Timestamp, boot: &str, counters: impl Fn(&str) -> Option<Nic>) -> Vec<Loss> {
+        let end = Timestamp(self.end);
+        if self.ended || start <= end {
+            return Vec::new();
+        }
+        let same_boot = !boot.is_empty() && self.boot == boot;
+        let loss = |name: &String, earlier: &Counters| Loss {
+            reason: LossReason::Ended,
+            interval: Interval::new(end, start),
+            records: 0,
+            counted: counters(name).filter(|_| same_boot).and_then(|now| now.since(&(*earlier).into())),
+            interface: Some(name.clone()),
+        };
+        self.counters.iter().map(|(name, earlier)| loss(name, earlier)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    fn nic(packets: u64) -> Nic {
+        Nic { rx_packets: packets, rx_octets: packets * 100, ..Nic::default() }
+    }
+
+    fn last() -> Last {
+        let counters = [("eth0".to_owned(), nic(1_000).into())].into();
+        Last { end: 10, boot: "b1".to_owned(), ended: false, counters }
+    }
+
+    #[test]
+    fn the_state_survives_its_file_and_a_flipped_bit_is_noticed() {
+        let state = State { epoch: 4, next: 77, lost: 1, numbering: Some(Numbering::default()), last: Some(last()) };
+        let file = state.encode();
+        assert_eq!(State::decode(&file), Some(state.clone()));
+        for bit in 0..file.len() * 8 {
+            let mut bad = file.clone();
+            bad[bit / 8] ^= 1 << (bit % 8);
+            // The case of a hexadecimal digit of the sum does not matter.
+            assert!(State::decode(&bad).is_none_or(|read| read == state), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn what_the_interface_counted_meanwhile_was_not_seen() {
+        let losses = last().unseen(Timestamp(30), "b1", |_| Some(nic(1_040)));
+        assert_eq!(losses.len(), 1);
+        assert_eq!(losses[0].counted, Some((40, 4_000)));
+        assert_eq!(losses[0].interval, Interval::new(Timestamp(10), Timestamp(30)));
+    }
+
+    #[test]
+    fn after_a_boot_or_with_another_device_the_count_is_unknown_but_the_time_is_declared() {
+        assert_eq!(last().unseen(Timestamp(30), "b2", |_| Some(nic(1_040)))[0].counted, None);
+        assert_eq!(last().unseen(Timestamp(30), "b1", |_| Some(nic(3)))[0].counted, None);
+        assert_eq!(last().unseen(Timestamp(30), "b1", |_| None)[0].counted, None);
+    }
+
+    #[test]
+    fn a_sensor_that_ended_as_asked_missed_nothing_that_it_should_have_seen() {
+        let last = Last { ended: true, ..last() };
+        assert_eq!(last.unseen(Timestamp(30), "b1", |_| Some(nic(1_040))), []);
+    }
+}
