@@ -6,12 +6,16 @@
 //! Left out: anything that pretends. Programs are the real ones, frames cross a real (virtual) wire, and every wait is
 //! for an event.
 
+pub mod collector;
+pub mod console;
 pub mod counters;
+pub mod demo;
 pub mod disk;
 pub mod host;
 pub mod lan;
 pub mod program;
 pub mod realm;
+pub mod sensor;
 pub mod standing;
 pub mod switch;
 pub mod terminal;
@@ -19,12 +23,16 @@ pub mod traffic;
 pub mod wait;
 pub mod witness;
 
+pub use collector::Collector;
+pub use console::Console;
 pub use counters::{Count, Counters};
+pub use demo::Demo;
 pub use disk::Disk;
 pub use host::{Host, Plug};
 pub use lan::Lan;
 pub use program::Program;
 pub use realm::Realm;
+pub use sensor::Sensor;
 pub use switch::Switch;
 pub use terminal::Terminal;
 pub use witness::Witness;

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
 use traf_lab::standing::{self, Standing};
 use traf_lab::traffic::Traffic;
-use traf_lab::{Lan, wait::Stopwatch};
+use traf_lab::{Demo, Lan, wait::Stopwatch};
 
 /// A network on one machine: hosts behind a switch, made of namespaces. Works as root, and without.
 #[derive(Debug, Parser)]
@@ -33,6 +33,12 @@ enum Command {
         host: String,
         /// The command.
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<String>,
+    },
+    /// Four hosts with lively traffic, a sensor on each, and the console on them; all of it goes when the console is left.
+    Demo {
+        /// Words for `traf`, to print a table where otherwise the screens open: `traf-lab demo traffic`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         words: Vec<String>,
     },
     /// Says whether this machine can hold a lab, by building one and pinging through it.
@@ -65,6 +71,7 @@ fn run(command: &Command) -> Result<()> {
             Ok(())
         }
         Command::Exec { host, words } => exec(host, words),
+        Command::Demo { words } => demo(words),
         Command::Check { hold } => check(*hold),
         Command::Traffic(traffic) => traffic.run(),
     }
@@ -87,6 +94,13 @@ fn exec(host: &str, words: &[String]) -> Result<()> {
     let mut command = lab.host(host).command(&words[0]);
     let error = command.args(&words[1..]).stdin(Stdio::inherit()).exec();
     Err(error).context("starting nsenter (package util-linux)")
+}
+
+fn demo(words: &[String]) -> Result<()> {
+    eprintln!("lab: four hosts, five sensors and a collector are coming up");
+    let status = Demo::new()?.open(words)?;
+    ensure!(status.success(), "traf ended with {status}");
+    Ok(())
 }
 
 fn check(hold: bool) -> Result<()> {

@@ -1,0 +1,82 @@
+//! The real console on a host of the lab.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use crate::collector::Collector;
+use crate::host::{Host, run};
+use crate::program::ours;
+use crate::wait::{Deadline, Look, eventually};
+
+/// `traf`, joined to a collector as a viewer.
+#[derive(Clone, Debug)]
+pub struct Console {
+    host: Host,
+    config: PathBuf,
+}
+
+impl Console {
+    /// Joins a collector.
+    ///
+    /// # Errors
+    /// With the program's own words.
+    pub fn join(host: &Host, collector: &Collector, folder: &Path) -> Result<Self> {
+        let console = Self { host: host.clone(), config: folder.join(format!("console-{}", host.name())) };
+        fs::create_dir_all(&console.config).context("making a folder for the console")?;
+        let token = folder.join(format!("console-token-{}", host.name()));
+        fs::write(&token, collector.token("viewer")?).context("writing a token")?;
+        run(console.command().args(["join", &collector.join_url(), "--token-file"]).arg(&token))?;
+        Ok(console)
+    }
+
+    /// `traf` as this viewer.
+    ///
+    /// # Errors
+    /// When the program is missing.
+    pub fn run(&self, words: &[&str]) -> Result<String> {
+        run(self.command().args(words)).map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// A table, as one document of JSON.
+    ///
+    /// # Errors
+    /// With the program's own words.
+    pub fn table(&self, words: &[&str]) -> Result<Value> {
+        let text = self.run(&[words, &["--format", "json"]].concat())?;
+        serde_json::from_str(&text).with_context(|| format!("{words:?} printed no JSON: {text}"))
+    }
+
+    /// The line that starts it in a shell of this host.
+    ///
+    /// # Errors
+    /// When the program is missing.
+    pub fn line(&self) -> Result<String> {
+        Ok(format!("XDG_CONFIG_HOME={} {}", self.config.display(), ours("traf")?.display()))
+    }
+
+    /// Waits until so many sensors report.
+    ///
+    /// # Errors
+    /// When they do not in time.
+    pub fn wait_for_sensors(&self, count: usize) -> Result<()> {
+        eventually(&format!("{count} sensors to report"), Deadline::seconds(60), || {
+            let sensors = self.table(&["sensors"])?;
+            let rows = sensors.as_array().cloned().unwrap_or_default();
+            let reporting = rows.iter().filter(|row| row["presence"] == "reporting").count();
+            Ok(Look::at((reporting >= count).then_some(()), || sensors.to_string()))
+        })
+    }
+
+    /// `traf` in this host, with its own configuration.
+    #[must_use]
+    pub fn command(&self) -> Command {
+        let program = ours("traf").unwrap_or_else(|_| "traf".into());
+        let mut command = self.host.command(&program.to_string_lossy());
+        command.env("XDG_CONFIG_HOME", &self.config);
+        command
+    }
+}
