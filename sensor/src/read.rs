@@ -1,20 +1,166 @@
-//! `traf-sensor read`: capture files to one document.
+//! `traf-sensor read`: capture files to one document, JSON for programs or tables for people.
+//!
+//! A file is as good as a device: it has a meter, and its own time. What several files hold is added up.
 
-use std::path::PathBuf;
+mod document;
+mod table;
+
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use traf_proto::{Interface, InterfaceSummary, Interval, Timestamp};
+
+use crate::file::CaptureFile;
+use crate::link::Link;
+use crate::meter::{Meter, MeterConfig};
+pub use document::Document;
 
 /// What `traf-sensor read` is asked.
 #[derive(clap::Args, Clone, Debug)]
 pub struct ReadArgs {
-    /// Capture files: pcap or pcapng, plain or compressed with gzip.
+    /// Capture files, pcap or pcapng, plain or compressed with gzip; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+    /// Count what tunnels carry (GRE, IP in IP, VXLAN, GENEVE) instead of the tunnels
+    #[arg(long)]
+    pub tunnels: bool,
+    /// Flows kept apart; what goes beyond is added up in rows marked `other`
+    #[arg(long, value_name = "N", default_value_t = MeterConfig::default().flows)]
+    pub flows: usize,
+}
+
+/// How a document is printed.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// Tables for people: totals and the busiest rows
+    #[default]
+    Table,
+    /// One JSON document
+    Json,
 }
 
 /// Reads the files and prints the document on standard output.
 ///
 /// # Errors
 ///
-/// When a file cannot be read.
-pub fn run(_args: &ReadArgs) -> anyhow::Result<()> {
-    Ok(())
+/// When a file cannot be read, or not to its end: what was read is printed all the same.
+pub fn run(args: &ReadArgs) -> anyhow::Result<()> {
+    let mut reader = Reader::new(config(args.flows, args.tunnels));
+    let mut trouble = Ok(());
+    for path in &args.files {
+        if let Err(error) = reader.file(path).with_context(|| format!("reading {}", path.display())) {
+            // The last word belongs to the last trouble; the others are said at once.
+            if let Err(before) = std::mem::replace(&mut trouble, Err(error)) {
+                eprintln!("{before:#}");
+            }
+        }
+    }
+    if reader.opened {
+        let document = reader.finish();
+        let out = BufWriter::new(io::stdout().lock());
+        let printed = match args.format {
+            Format::Json => json(out, &document),
+            Format::Table => table::print(out, &document),
+        };
+        match printed {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
+            printed => printed.context("writing to standard output")?,
+        }
+    }
+    trouble
+}
+
+/// A meter's settings for files: nothing is trimmed but what exceeds `flows`.
+#[must_use]
+pub fn config(flows: usize, tunnels: bool) -> MeterConfig {
+    MeterConfig {
+        flows,
+        tunnels,
+        history_flows: usize::MAX,
+        parted: flows,
+        hosts: flows,
+        services: 2 << 16,
+        stations: 1 << 16,
+        ..MeterConfig::default()
+    }
+}
+
+fn json(mut out: impl Write, document: &Document) -> io::Result<()> {
+    serde_json::to_writer(&mut out, document)?;
+    writeln!(out)?;
+    out.flush()
+}
+
+/// Meters whole files.
+#[derive(Debug)]
+pub struct Reader {
+    meter: Meter,
+    link: Link,
+    totals: Totals,
+    opened: bool,
+}
+
+/// What a document says of all frames, whether they were understood or not.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Totals {
+    frames: u64,
+    octets: u64,
+    first: Timestamp,
+    last: Timestamp,
+}
+
+impl Reader {
+    /// With a meter of this size.
+    #[must_use]
+    pub fn new(config: MeterConfig) -> Self {
+        let interface = Interface { name: "file".to_owned(), ..Interface::default() };
+        let totals = Totals { frames: 0, octets: 0, first: Timestamp(i64::MAX), last: Timestamp(i64::MIN) };
+        Self {
+            meter: Meter::new(config, interface, Link::default(), Timestamp(0)),
+            link: Link::default(),
+            totals,
+            opened: false,
+        }
+    }
+
+    /// Meters a file to its end.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, or not to its end; its frames up to there are counted.
+    pub fn file(&mut self, path: &Path) -> anyhow::Result<()> {
+        let mut file = CaptureFile::open(path)?;
+        self.opened = true;
+        while let Some(frame) = file.next_frame()? {
+            if frame.link != self.link {
+                self.link = frame.link;
+                self.meter.set_link(frame.link);
+            }
+            let totals = &mut self.totals;
+            totals.frames += 1;
+            totals.octets = totals.octets.saturating_add(u64::from(frame.length));
+            totals.first = totals.first.min(frame.at);
+            totals.last = totals.last.max(frame.at);
+            self.meter.frame(frame.at, frame.length, frame.captured);
+        }
+        Ok(())
+    }
+
+    /// Everything that was metered, as the history would get it.
+    #[must_use]
+    pub fn summary(&mut self) -> InterfaceSummary {
+        let Totals { first, last, .. } = self.totals;
+        self.meter.close(Interval::new(first.min(last), Timestamp(last.0.saturating_add(1))))
+    }
+
+    /// The document of everything.
+    #[must_use]
+    pub fn finish(mut self) -> Document {
+        let summary = self.summary();
+        Document::new(&self.totals, &summary)
+    }
 }

@@ -335,7 +335,9 @@ mod tests {
             let slot = insert(&mut table, number, number);
             table.seen(slot, number, 2, true, false);
         }
-        (100..200).for_each(|number| drop(insert(&mut table, number, number)));
+        for number in 100..200 {
+            insert(&mut table, number, number);
+        }
         assert!((0..6).all(|number| holds(&table, number)));
         assert!(holds(&table, 198) && holds(&table, 199) && !holds(&table, 197));
         assert_eq!(table.len(), 8);
@@ -355,7 +357,9 @@ mod tests {
     #[test]
     fn what_is_over_goes_first() {
         let mut table = Table::new(8, 0);
-        (0..8).for_each(|number| drop(insert(&mut table, number, number)));
+        for number in 0..8 {
+            insert(&mut table, number, number);
+        }
         let slot = table.find(table.home(&key(7)), &key(7)).unwrap_or_default();
         table.seen(slot, 9, 9, true, true);
         insert(&mut table, 100, 10);

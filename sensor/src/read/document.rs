@@ -1,0 +1,326 @@
+//! The JSON document of `traf-sensor read`: names and order are stable, scripts rely on them.
+
+use serde::Serialize;
+use traf_proto::names::protocol_name;
+use traf_proto::{
+    Bracket, Class, ClassGroup, Counters, Flow, InterfaceSummary, Ledger, Service, Station, Traffic, Transport,
+};
+
+use super::Totals;
+
+/// Everything that was read.
+#[derive(Clone, Debug, Serialize)]
+pub struct Document {
+    /// Frames in the files.
+    pub frames: u64,
+    /// Their octets on the wire.
+    pub octets: u64,
+    /// Time of the earliest frame.
+    pub first: Option<String>,
+    /// Time of the latest frame.
+    pub last: Option<String>,
+    /// Where every frame went.
+    pub accounting: Accounting,
+    /// IPTraf's ten rows of interface statistics. Frame octets.
+    pub classes: Vec<ClassRow>,
+    /// Conversations, busiest first. IP octets.
+    pub flows: Vec<FlowRow>,
+    /// Packet sizes without link header. Frame octets.
+    pub sizes: Vec<SizeRow>,
+    /// TCP and UDP services, busiest first. IP octets.
+    pub services: Vec<ServiceRow>,
+    /// LAN stations, busiest first. Frame octets.
+    pub stations: Vec<StationRow>,
+    /// Hosts, busiest first. IP octets.
+    pub hosts: Vec<HostRow>,
+}
+
+/// Frames: received is the sum of the others.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Accounting {
+    /// In the files.
+    pub received: u64,
+    /// Understood at least to the link layer.
+    pub parsed: u64,
+    /// Cut before the link layer was understood.
+    pub malformed: u64,
+    /// Of a link type that is not understood.
+    pub unsupported: u64,
+    /// By the kernel: none in a file.
+    pub dropped: u64,
+    /// IPv4 headers with a wrong checksum; they are parsed all the same.
+    pub bad_checksum: u64,
+}
+
+/// Packets and octets of one direction.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Count {
+    /// As captured.
+    pub packets: u64,
+    /// On the wire.
+    pub octets: u64,
+    /// On the wire, where offload hid some.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wire_packets: Option<u64>,
+}
+
+/// Both directions: their sum, and each.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Both {
+    /// Both directions.
+    #[serde(flatten)]
+    pub total: Count,
+    /// Received; of a service, sent to it.
+    #[serde(rename = "in")]
+    pub inbound: Count,
+    /// Sent; of a service, sent by it.
+    #[serde(rename = "out")]
+    pub outbound: Count,
+}
+
+/// A row of the interface statistics.
+#[derive(Clone, Debug, Serialize)]
+pub struct ClassRow {
+    /// Its name.
+    pub class: &'static str,
+    /// Its traffic.
+    #[serde(flatten)]
+    pub traffic: Both,
+}
+
+/// A conversation, or, marked `other`, those of a class that have no row.
+#[derive(Clone, Debug, Serialize)]
+pub struct FlowRow {
+    /// Of IP, by name or number.
+    pub protocol: String,
+    /// Outermost VLAN identifier.
+    pub vlan: Option<u16>,
+    /// The initiator.
+    pub source: Option<String>,
+    /// Its port; zero where the protocol has none.
+    pub source_port: Option<u16>,
+    /// The responder.
+    pub destination: Option<String>,
+    /// Its port.
+    pub destination_port: Option<u16>,
+    /// From the initiator.
+    pub forward: Count,
+    /// To the initiator.
+    pub reverse: Count,
+    /// Time of the first packet.
+    pub first: Option<String>,
+    /// Time of the last packet.
+    pub last: Option<String>,
+    /// Where it was in its life when the file ended.
+    pub state: Option<&'static str>,
+    /// The beginning was seen.
+    pub complete: bool,
+    /// Flows without a row, added up.
+    pub other: bool,
+    /// How many flows; only with `other`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flows: Option<u64>,
+}
+
+/// A size bracket.
+#[derive(Clone, Debug, Serialize)]
+pub struct SizeRow {
+    /// Smallest size.
+    pub from: u32,
+    /// Largest size; null for whatever is larger than the MTU.
+    pub to: Option<u32>,
+    /// Its traffic.
+    #[serde(flatten)]
+    pub traffic: Both,
+}
+
+/// A service; the one without a port is what found no place.
+#[derive(Clone, Debug, Serialize)]
+pub struct ServiceRow {
+    /// `tcp` or `udp`.
+    pub protocol: Option<String>,
+    /// The port that is served.
+    pub port: Option<u16>,
+    /// Its traffic.
+    #[serde(flatten)]
+    pub traffic: Both,
+}
+
+/// A station; the one without an address is what found no place.
+#[derive(Clone, Debug, Serialize)]
+pub struct StationRow {
+    /// MAC address.
+    pub address: Option<String>,
+    /// Sent to it.
+    #[serde(rename = "in")]
+    pub inbound: Count,
+    /// Sent by it.
+    #[serde(rename = "out")]
+    pub outbound: Count,
+    /// IP addresses behind it, eight at most.
+    pub ips: Vec<String>,
+}
+
+/// A host; the one without an address is what found no place.
+#[derive(Clone, Debug, Serialize)]
+pub struct HostRow {
+    /// IP address.
+    pub address: Option<String>,
+    /// Sent to it.
+    #[serde(rename = "in")]
+    pub inbound: Count,
+    /// Sent by it.
+    #[serde(rename = "out")]
+    pub outbound: Count,
+}
+
+impl Document {
+    pub(super) fn new(totals: &Totals, summary: &InterfaceSummary) -> Self {
+        let classes = summary.classes();
+        let some = totals.frames > 0;
+        Self {
+            frames: totals.frames,
+            octets: totals.octets,
+            first: some.then(|| totals.first.to_string()),
+            last: some.then(|| totals.last.to_string()),
+            accounting: Accounting::from(&summary.ledger),
+            classes: ClassGroup::ALL
+                .iter()
+                .map(|group| ClassRow { class: group.name(), traffic: Both::from(classes.group(*group)) })
+                .collect(),
+            flows: flows(summary),
+            sizes: summary.sizes.iter().map(SizeRow::from).collect(),
+            services: services(summary),
+            stations: stations(summary),
+            hosts: hosts(summary),
+        }
+    }
+}
+
+fn flows(summary: &InterfaceSummary) -> Vec<FlowRow> {
+    let mut flows: Vec<&Flow> = summary.flows.iter().collect();
+    flows.sort_by_cached_key(|flow| (std::cmp::Reverse(flow.traffic.total().octets), flow.key, flow.first));
+    let others = summary.other_flows.iter().map(|(class, traffic, flows)| FlowRow::other(*class, *traffic, *flows));
+    flows.into_iter().map(FlowRow::from).chain(others).collect()
+}
+
+fn services(summary: &InterfaceSummary) -> Vec<ServiceRow> {
+    let row = |service: Option<&Service>, traffic: Traffic| ServiceRow {
+        protocol: service.map(|service| protocol_name(service.protocol)),
+        port: service.map(|service| service.port),
+        traffic: Both::from(traffic),
+    };
+    let mut rows: Vec<(&Service, &Traffic)> = summary.services.rows().collect();
+    rows.sort_by_key(|(service, traffic)| (std::cmp::Reverse(traffic.total().octets), **service));
+    let other = Some(*summary.services.other()).filter(|other| !other.is_empty());
+    let rows = rows.into_iter().map(|(service, traffic)| row(Some(service), *traffic));
+    rows.chain(other.map(|traffic| row(None, traffic))).collect()
+}
+
+fn stations(summary: &InterfaceSummary) -> Vec<StationRow> {
+    let row = |address: Option<String>, station: &Station| StationRow {
+        address,
+        inbound: Count::from(station.traffic.inbound),
+        outbound: Count::from(station.traffic.outbound),
+        ips: station.addresses.iter().map(ToString::to_string).collect(),
+    };
+    let mut rows: Vec<_> = summary.stations.rows().collect();
+    rows.sort_by_key(|(mac, station)| (std::cmp::Reverse(station.traffic.total().octets), **mac));
+    let other = Some(summary.stations.other()).filter(|other| !other.traffic.is_empty());
+    let rows = rows.into_iter().map(|(mac, station)| row(Some(mac.to_string()), station));
+    rows.chain(other.map(|station| row(None, station))).collect()
+}
+
+fn hosts(summary: &InterfaceSummary) -> Vec<HostRow> {
+    let row = |address: Option<String>, traffic: Traffic| HostRow {
+        address,
+        inbound: Count::from(traffic.inbound),
+        outbound: Count::from(traffic.outbound),
+    };
+    let mut rows: Vec<_> = summary.hosts.rows().collect();
+    rows.sort_by_key(|(address, traffic)| (std::cmp::Reverse(traffic.total().octets), **address));
+    let other = Some(*summary.hosts.other()).filter(|other| !other.is_empty());
+    let rows = rows.into_iter().map(|(address, traffic)| row(Some(address.to_string()), *traffic));
+    rows.chain(other.map(|traffic| row(None, traffic))).collect()
+}
+
+impl FlowRow {
+    fn other(class: Class, traffic: Traffic, flows: u64) -> Self {
+        let protocol = match class.transport {
+            Transport::Tcp => "tcp",
+            Transport::Udp => "udp",
+            Transport::Icmp => "icmp",
+            Transport::Other => "other",
+        };
+        Self {
+            protocol: protocol.to_owned(),
+            vlan: None,
+            source: None,
+            source_port: None,
+            destination: None,
+            destination_port: None,
+            forward: Count::from(traffic.outbound),
+            reverse: Count::from(traffic.inbound),
+            first: None,
+            last: None,
+            state: None,
+            complete: false,
+            other: true,
+            flows: Some(flows),
+        }
+    }
+}
+
+impl From<&Flow> for FlowRow {
+    fn from(flow: &Flow) -> Self {
+        Self {
+            protocol: protocol_name(flow.key.protocol),
+            vlan: flow.key.vlan,
+            source: Some(flow.key.source.address.to_string()),
+            source_port: Some(flow.key.source.port),
+            destination: Some(flow.key.destination.address.to_string()),
+            destination_port: Some(flow.key.destination.port),
+            forward: Count::from(flow.traffic.outbound),
+            reverse: Count::from(flow.traffic.inbound),
+            first: Some(flow.first.to_string()),
+            last: Some(flow.last.to_string()),
+            state: Some(flow.state.name()),
+            complete: flow.complete,
+            other: false,
+            flows: None,
+        }
+    }
+}
+
+impl From<&Ledger> for Accounting {
+    fn from(ledger: &Ledger) -> Self {
+        Self {
+            received: ledger.received,
+            parsed: ledger.parsed,
+            malformed: ledger.malformed,
+            unsupported: ledger.unsupported,
+            dropped: ledger.dropped,
+            bad_checksum: ledger.bad_checksum,
+        }
+    }
+}
+
+impl From<&(Bracket, Traffic)> for SizeRow {
+    fn from((bracket, traffic): &(Bracket, Traffic)) -> Self {
+        Self { from: bracket.from, to: bracket.to, traffic: Both::from(*traffic) }
+    }
+}
+
+impl From<Counters> for Count {
+    fn from(counters: Counters) -> Self {
+        let wire_packets = (counters.coalesced > 0).then(|| counters.wire_packets());
+        Self { packets: counters.packets, octets: counters.octets, wire_packets }
+    }
+}
+
+impl From<Traffic> for Both {
+    fn from(traffic: Traffic) -> Self {
+        let Traffic { inbound, outbound } = traffic;
+        Self { total: Count::from(traffic.total()), inbound: Count::from(inbound), outbound: Count::from(outbound) }
+    }
+}
