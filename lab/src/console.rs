@@ -1,5 +1,6 @@
 //! The real console on a host of the lab.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,6 +9,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::collector::Collector;
+use crate::counters::{Count, Counters};
 use crate::host::{Host, run};
 use crate::program::ours;
 use crate::wait::{Deadline, Look, eventually};
@@ -50,6 +52,21 @@ impl Console {
         serde_json::from_str(&text).with_context(|| format!("{words:?} printed no JSON: {text}"))
     }
 
+    /// What `traf interfaces` shows of each sensor, for labs in which a sensor has one interface.
+    ///
+    /// # Errors
+    /// When a row has no counts.
+    pub fn interfaces(&self) -> Result<BTreeMap<String, Counters>> {
+        let table = self.table(&["interfaces"])?;
+        let rows = table["rows"].as_array().with_context(|| format!("no rows in {table}"))?;
+        rows.iter()
+            .map(|row| {
+                let name = row["sensor"].as_str().with_context(|| format!("no sensor in {row}"))?;
+                Ok((name.to_owned(), Counters { rx: count(&row["in"])?, tx: count(&row["out"])? }))
+            })
+            .collect()
+    }
+
     /// The line that starts it in a shell of this host.
     ///
     /// # Errors
@@ -79,4 +96,10 @@ impl Console {
         command.env("XDG_CONFIG_HOME", &self.config);
         command
     }
+}
+
+/// `{"packets": 0, "octets": 0}`
+fn count(value: &Value) -> Result<Count> {
+    let number = |name: &str| value[name].as_u64().with_context(|| format!("no {name} in {value}"));
+    Ok(Count { frames: number("packets")?, octets: number("octets")? })
 }

@@ -30,7 +30,7 @@ impl Sensor {
         more: &[&str],
     ) -> Result<Self> {
         let state = join(host, collector, folder)?;
-        let mut words: Vec<String> = ["run", "--state", &state.to_string_lossy()].map(str::to_owned).into();
+        let mut words: Vec<String> = ["run", "--data", &state.to_string_lossy()].map(str::to_owned).into();
         words.extend(interfaces.iter().flat_map(|name| ["--interface".to_owned(), (*name).to_owned()]));
         words.extend(more.iter().map(|word| (*word).to_owned()));
         let program = launch(host, &words)?;
@@ -76,7 +76,7 @@ pub fn join(host: &Host, collector: &Collector, folder: &Path) -> Result<PathBuf
             &token.to_string_lossy(),
             "--name",
             host.name(),
-            "--state",
+            "--data",
             &state.to_string_lossy(),
         ],
     )?;

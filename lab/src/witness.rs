@@ -1,8 +1,8 @@
 //! The second witness: tcpdump beside the sensor on the same interface, and tshark's count of what it wrote.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use nix::sys::signal::Signal;
@@ -44,10 +44,12 @@ pub struct Testimony {
     pub frames: Count,
     /// IP packets and octets (`ip.len`, or `ipv6.plen` and the 40 of its header), by who sent what to whom.
     pub sent: BTreeMap<Sent, Count>,
+    /// Ports of the first fragment, by addresses and identification.
+    fragments: HashMap<(String, String, String), (u16, u16)>,
 }
 
 /// What is asked of tshark for each frame.
-const FIELDS: [&str; 14] = [
+const FIELDS: [&str; 17] = [
     "frame.len",
     "vlan.id",
     "ip.src",
@@ -62,18 +64,21 @@ const FIELDS: [&str; 14] = [
     "tcp.dstport",
     "udp.srcport",
     "udp.dstport",
+    "ip.id",
+    "ip.frag_offset",
+    "icmpv6.type",
 ];
 
 impl Witness {
-    /// Begins to write; returns when it listens.
+    /// Begins to write what `filter` (tcpdump's words; empty is all) lets through; returns when it listens.
     ///
     /// # Errors
     /// When tcpdump does not start.
-    pub fn start(host: &Host, interface: &str, folder: &std::path::Path) -> Result<Self> {
+    pub fn start(host: &Host, interface: &str, folder: &Path, filter: &str) -> Result<Self> {
         let file = folder.join(format!("{}-{interface}.pcap", host.name()));
         let name = file.to_string_lossy().into_owned();
         // 128 octets hold every header; 64 MiB hold what comes while the disk is slow.
-        let words = ["-i", interface, "-w", &name, "-s", "128", "-B", "65536", "-U", "-n", "-Z", "root"];
+        let words = ["-i", interface, "-w", &name, "-s", "128", "-B", "65536", "-U", "-n", "-Z", "root", filter];
         let program = host.start("tcpdump", &words)?;
         eventually("tcpdump to listen", Deadline::seconds(10), || {
             let log = program.log();
@@ -107,31 +112,41 @@ impl Testimony {
     /// One frame: a line of fields with tabs between them.
     fn hear(&mut self, line: &str) -> Result<()> {
         let fields: Vec<&str> = line.split('\t').collect();
-        let [length, vlan, src4, dst4, len4, proto4, src6, dst6, len6, proto6, tcp_src, tcp_dst, udp_src, udp_dst] =
-            fields[..]
-        else {
-            anyhow::bail!("{} fields, not {}", fields.len(), FIELDS.len());
-        };
+        ensure!(fields.len() == FIELDS.len(), "{} fields, not {}", fields.len(), FIELDS.len());
+        let [length, vlan, src4, dst4, len4, proto4, src6, dst6, len6, proto6, ..] = fields[..] else { return Ok(()) };
+        let [.., tcp_src, tcp_dst, udp_src, udp_dst, id, offset, icmp6] = fields[..] else { return Ok(()) };
         self.frames.frames += 1;
         self.frames.octets += length.parse::<u64>().context("frame.len")?;
         let (source, destination, octets, protocol) = if !src4.is_empty() {
             (src4, dst4, len4.parse::<u64>().context("ip.len")?, proto4)
         } else if !src6.is_empty() {
-            (src6, dst6, len6.parse::<u64>().context("ipv6.plen")? + 40, proto6)
+            // ICMPv6 may stand behind extension headers.
+            (src6, dst6, len6.parse::<u64>().context("ipv6.plen")? + 40, if icmp6.is_empty() { proto6 } else { "58" })
         } else {
             return Ok(());
         };
-        let (protocol, source_port, destination_port) = match protocol {
-            "6" => ("tcp", tcp_src, tcp_dst),
-            "17" => ("udp", udp_src, udp_dst),
-            other => (other, "0", "0"),
+        let first = (source.to_owned(), destination.to_owned(), id.to_owned());
+        let (protocol, ports) = match protocol {
+            "6" => ("tcp", (tcp_src, tcp_dst)),
+            "17" => ("udp", (udp_src, udp_dst)),
+            other => (other, ("0", "0")),
+        };
+        // A later fragment has no ports of its own: it follows its first.
+        let ports = if matches!(offset, "" | "0") {
+            let ports = (ports.0.parse().context("a port")?, ports.1.parse().context("a port")?);
+            if !id.is_empty() {
+                self.fragments.insert(first, ports);
+            }
+            ports
+        } else {
+            *self.fragments.get(&first).context("a fragment without its first")?
         };
         let sent = Sent {
             protocol: protocol.to_owned(),
             source: source.parse().context("an address")?,
-            source_port: source_port.parse().context("a port")?,
+            source_port: ports.0,
             destination: destination.parse().context("an address")?,
-            destination_port: destination_port.parse().context("a port")?,
+            destination_port: ports.1,
             vlan: if vlan.is_empty() { None } else { Some(vlan.parse().context("vlan.id")?) },
         };
         let count = self.sent.entry(sent).or_default();
@@ -150,8 +165,8 @@ mod tests {
     #[test]
     fn a_line_of_tshark_is_one_packet_of_one_sender() {
         let mut testimony = Testimony::default();
-        testimony.hear("70\t7\t\t\t\t\tfd77::1\tfd77::2\t16\t17\t\t\t53\t99").unwrap();
-        testimony.hear("42\t\t\t\t\t\t\t\t\t\t\t\t\t").unwrap();
+        testimony.hear("70\t7\t\t\t\t\tfd77::1\tfd77::2\t16\t17\t\t\t53\t99\t\t\t").unwrap();
+        testimony.hear("42\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t").unwrap();
         assert_eq!(testimony.frames, Count { frames: 2, octets: 112 });
         let (sent, count) = testimony.sent.first_key_value().unwrap();
         assert_eq!((sent.vlan, sent.source_port, count.octets), (Some(7), 53, 56));

@@ -137,7 +137,7 @@ fn marked(mark: &str) -> Vec<String> {
 fn the_witness_sees_what_the_kernel_counts_of_every_kind() {
     let lan = Lan::new(&["anna", "ben"]).unwrap();
     let before = lan.rest().unwrap();
-    let witness = Witness::start(&lan.hosts[1], "eth0", &lan.folder).unwrap();
+    let witness = Witness::start(&lan.hosts[1], "eth0", &lan.folder, "").unwrap();
     let ben = &lan.plugs[1];
     lan.hosts[0].run("ping", &["-c", "3", "-i", "0.2", &ben.ipv6.to_string()]).unwrap();
     lan.hosts[0].traffic(&["frames", "--to", &ben.mac, "--count", "40", "--vlan", "7", "--size", "200"]).unwrap();
