@@ -1,1 +1,3 @@
+//! `traf`: see the library.
+
 fn main() {}

@@ -1,0 +1,75 @@
+//! Questions that are open, and their newest answers.
+
+use traf_proto::{Query, Report};
+
+use crate::event::{Action, Watch};
+
+/// An open question.
+#[derive(Clone, Debug, Default)]
+pub struct Feed {
+    /// Its number.
+    pub id: u64,
+    /// What is asked.
+    pub query: Query,
+    /// The newest answer, maybe still to the question before.
+    pub report: Option<Report>,
+    /// The answer is to this question.
+    pub fresh: bool,
+    /// The collector will not answer, and why.
+    pub refused: Option<String>,
+}
+
+/// All open questions of a screen.
+#[derive(Clone, Debug, Default)]
+pub struct Feeds {
+    feeds: Vec<Feed>,
+    last: u64,
+}
+
+impl Feeds {
+    /// Makes `wanted` the open questions; says what to watch when that changed something. An old answer stays until the
+    /// new one comes if it is of the same table.
+    pub fn ask(&mut self, wanted: Vec<Query>) -> Option<Action> {
+        let same = wanted.len() == self.feeds.len() && wanted.iter().zip(&self.feeds).all(|(q, feed)| *q == feed.query);
+        if same {
+            return None;
+        }
+        let mut old: Vec<Option<Feed>> = std::mem::take(&mut self.feeds).into_iter().map(Some).collect();
+        for (place, query) in wanted.into_iter().enumerate() {
+            let before = old.get_mut(place).and_then(Option::take);
+            let feed = match before {
+                Some(feed) if feed.query == query => feed,
+                before => {
+                    self.last += 1;
+                    let report = before.filter(|old| old.query.facility == query.facility).and_then(|old| old.report);
+                    Feed { id: self.last, query, report, fresh: false, refused: None }
+                }
+            };
+            self.feeds.push(feed);
+        }
+        let watches = self.feeds.iter().map(|feed| Watch { id: feed.id, query: feed.query.clone() });
+        Some(Action::Watch(watches.collect()))
+    }
+
+    /// The question of this number, and its place.
+    pub fn find(&mut self, id: u64) -> Option<(usize, &mut Feed)> {
+        self.feeds.iter_mut().enumerate().find(|(_, feed)| feed.id == id)
+    }
+
+    /// The question in a place.
+    #[must_use]
+    pub fn get(&self, place: usize) -> Option<&Feed> {
+        self.feeds.get(place)
+    }
+
+    /// The newest answer in a place.
+    #[must_use]
+    pub fn report(&self, place: usize) -> Option<&Report> {
+        self.feeds.get(place)?.report.as_ref()
+    }
+
+    /// All answers that are there.
+    pub fn reports(&self) -> impl Iterator<Item = &Report> {
+        self.feeds.iter().filter_map(|feed| feed.report.as_ref())
+    }
+}

@@ -1,0 +1,70 @@
+//! Where things are on the screen. Drawing and paging ask the same functions, so that they agree.
+
+use ratatui::layout::Rect;
+
+/// The parts that every screen has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Areas {
+    /// Scope, who reports, when.
+    pub head: Rect,
+    /// The screen itself.
+    pub body: Rect,
+    /// What the report cannot say; no rows when there is nothing to say.
+    pub notes: Rect,
+    /// Time itself.
+    pub strip: Rect,
+    /// Keys, prompts.
+    pub keys: Rect,
+}
+
+/// The parts of a terminal of this many columns and rows.
+#[must_use]
+pub fn areas((width, height): (u16, u16), notes: bool) -> Areas {
+    let line = |y: u16, lines: u16| Rect::new(0, y.min(height), width, lines.min(height.saturating_sub(y)));
+    let notes = u16::from(notes);
+    let body = height.saturating_sub(3 + notes);
+    Areas {
+        head: line(0, 1),
+        body: line(1, body),
+        notes: line(1 + body, notes),
+        strip: line(1 + body + notes, 1),
+        keys: line(2 + body + notes, 1),
+    }
+}
+
+/// The upper and the lower rows inside a box that a line divides; `share` of ten for the upper.
+#[must_use]
+pub fn panes(body: Rect, share: u16) -> (Rect, Rect) {
+    let inside = body.height.saturating_sub(3);
+    let upper = (inside * share / 10).next_multiple_of(2).min(inside);
+    let row = |y: u16, height: u16| {
+        Rect::new(body.x + 1, body.y + y, body.width.saturating_sub(2), height).intersection(body)
+    };
+    (row(1, upper), row(2 + upper, inside - upper))
+}
+
+/// The rows inside a box.
+#[must_use]
+pub fn inside(body: Rect) -> Rect {
+    Rect::new(body.x + 1, body.y + 1, body.width.saturating_sub(2), body.height.saturating_sub(2)).intersection(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_has_one_owner_at_any_size() {
+        for size in [(80, 24), (132, 40), (20, 5), (1, 1), (0, 0)] {
+            for notes in [false, true] {
+                let all = areas(size, notes);
+                let lines = [all.head, all.body, all.notes, all.strip, all.keys].map(|area| area.height);
+                assert!(lines.iter().sum::<u16>() <= size.1.max(3), "{size:?}: {lines:?}");
+                let (upper, lower) = panes(all.body, 6);
+                assert!(upper.height + lower.height <= all.body.height);
+                assert_eq!(inside(all.body).intersection(all.body), inside(all.body));
+            }
+        }
+        assert_eq!(areas((80, 24), false).body.height, 21);
+    }
+}

@@ -1,0 +1,101 @@
+//! The main menu, in IPTraf's order.
+
+use super::Screen;
+
+/// An entry.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// As it stands in the menu.
+    pub title: &'static str,
+    /// The letter that chooses it: the first of its kind in the title.
+    pub hot: char,
+    /// What it opens.
+    pub target: Target,
+    /// The help line.
+    pub words: &'static str,
+    /// A line is drawn above it.
+    pub apart: bool,
+}
+
+/// What an entry opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A screen.
+    Screen(Screen),
+    /// The filter line.
+    Filter,
+    /// About.
+    About,
+    /// Nothing yet: the words say what there is instead.
+    NotYet,
+    /// The shell.
+    Exit,
+}
+
+const fn entry(title: &'static str, hot: char, target: Target, words: &'static str, apart: bool) -> Entry {
+    Entry { title, hot, target, words, apart }
+}
+
+/// All entries.
+pub static ENTRIES: [Entry; 11] = [
+    entry(
+        "IP traffic monitor",
+        'i',
+        Target::Screen(Screen::Traffic),
+        "Who talks to whom: TCP connections, and all other flows below them",
+        false,
+    ),
+    entry(
+        "General interface statistics",
+        'g',
+        Target::Screen(Screen::Interfaces),
+        "Packets of every interface by network protocol, and its activity",
+        false,
+    ),
+    entry(
+        "Detailed interface statistics",
+        'd',
+        Target::NotYet,
+        "Not on screen yet: `traf interfaces --format json` has all its counts",
+        false,
+    ),
+    entry(
+        "Statistical breakdowns",
+        'b',
+        Target::NotYet,
+        "Not on screen yet: see `traf sizes` and `traf services`",
+        false,
+    ),
+    entry("LAN station monitor", 'l', Target::NotYet, "Not on screen yet: see `traf stations`", false),
+    entry("Hosts", 'o', Target::NotYet, "Not on screen yet: the busiest are on this page; see `traf hosts`", true),
+    entry(
+        "Sensors",
+        'e',
+        Target::Screen(Screen::Sensors),
+        "Who reports, since when, how late, and what is missing",
+        false,
+    ),
+    entry("Filters", 'f', Target::Filter, "Which traffic is shown, in tcpdump's words", true),
+    entry(
+        "Configure",
+        'c',
+        Target::NotYet,
+        "Not on screen yet: console.toml has the settings (see `traf --help`)",
+        false,
+    ),
+    entry("About", 'a', Target::About, "Version, licence, and where the collector is", true),
+    entry("Exit", 'x', Target::Exit, "Back to the shell", true),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_entry_has_a_letter_of_its_own_in_its_title() {
+        for (place, entry) in ENTRIES.iter().enumerate() {
+            assert!(entry.title.to_lowercase().contains(entry.hot), "{}", entry.title);
+            assert!(ENTRIES.iter().skip(place + 1).all(|other| other.hot != entry.hot), "{}", entry.title);
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Numbers as IPTraf writes them: counts exact up to eight digits, then k, M, G, T; rates in bits (or octets) a second.
+
+/// In what rates are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Units {
+    /// kbit/s, Mbit/s: thousands.
+    #[default]
+    Bits,
+    /// kB/s, MB/s: thousands.
+    Bytes,
+}
+
+/// From here on a count is not exact any more.
+const EXACT: u64 = 100_000_000;
+
+/// `12,345,678`, then `100,000k`: never more than ten characters below 10^20, and never rounded up.
+#[must_use]
+pub fn count(count: u64) -> String {
+    let (mut rest, mut suffix) = (count, "");
+    for next in ["k", "M", "G", "T"] {
+        if rest < EXACT {
+            break;
+        }
+        (rest, suffix) = (rest / 1000, next);
+    }
+    format!("{}{suffix}", grouped(rest))
+}
+
+/// With a comma after every third digit.
+#[must_use]
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// Octets a second as a rate: `18.2 Mbit/s`.
+#[must_use]
+pub fn rate(octets: u64, units: Units) -> String {
+    let (value, names) = match units {
+        Units::Bits => (u128::from(octets) * 8, ["kbit/s", "Mbit/s", "Gbit/s", "Tbit/s"]),
+        Units::Bytes => (u128::from(octets), ["kB/s", "MB/s", "GB/s", "TB/s"]),
+    };
+    let (mut scale, mut place) = (1_000u128, 0);
+    while value >= scale * 1_000 && place + 1 < names.len() {
+        (scale, place) = (scale * 1_000, place + 1);
+    }
+    // Two digits after the point only where one would hide a trickle.
+    if value > 0 && value < 1_000 {
+        let hundredths = (value * 100 / scale).max(1);
+        return format!("0.{hundredths:02} {}", names[place]);
+    }
+    let tenths = value * 10 / scale;
+    format!("{}.{} {}", tenths / 10, tenths % 10, names[place])
+}
+
+/// Octets on a disk: `1.5 MB`.
+#[must_use]
+pub fn size(octets: u64) -> String {
+    if octets < 1_000 {
+        return format!("{octets} B");
+    }
+    let (mut scale, mut place) = (1_000u64, 0);
+    let names = ["kB", "MB", "GB", "TB", "PB", "EB"];
+    while octets / scale >= 1_000 && place + 1 < names.len() {
+        (scale, place) = (scale * 1_000, place + 1);
+    }
+    let tenths = u128::from(octets) * 10 / u128::from(scale);
+    format!("{}.{} {}", tenths / 10, tenths % 10, names[place])
+}
+
+/// Elapsed time as IPTraf has it, with seconds: `0:12:31`, `3d 04:00:00`.
+#[must_use]
+pub fn elapsed(nanos: i64) -> String {
+    let seconds = nanos.max(0) / 1_000_000_000;
+    let (days, hours, minutes, rest) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
+    match days {
+        0 => format!("{hours}:{minutes:02}:{rest:02}"),
+        _ => format!("{days}d {hours:02}:{minutes:02}:{rest:02}"),
+    }
+}
+
+/// A short length of time in its two largest units: `4 s`, `2 min 5 s`, `3 d 4 h`; below a second in `ms`.
+#[must_use]
+pub fn span(nanos: i64) -> String {
+    let nanos = nanos.unsigned_abs();
+    if nanos < 1_000_000_000 {
+        return format!("{} ms", nanos / 1_000_000);
+    }
+    let seconds = nanos / 1_000_000_000;
+    let parts = [(seconds / 86_400, "d"), (seconds / 3_600 % 24, "h"), (seconds / 60 % 60, "min"), (seconds % 60, "s")];
+    let first = parts.iter().position(|(count, _)| *count > 0).unwrap_or(3);
+    let shown = parts.iter().skip(first).take(2).filter(|(count, _)| *count > 0);
+    shown.map(|(count, unit)| format!("{count} {unit}")).collect::<Vec<_>>().join(" ")
+}
+
+/// The same in its largest unit only: `2 min`, for narrow columns.
+#[must_use]
+pub fn short_span(nanos: i64) -> String {
+    let whole = span(nanos);
+    whole.split(' ').take(2).collect::<Vec<_>>().join(" ")
+}
+
+/// `1 flow`, `2 flows`.
+#[must_use]
+pub fn plural(count: u64, one: &str, several: &str) -> String {
+    format!("{} {}", self::count(count), if count == 1 { one } else { several })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_exact_up_to_eight_digits_and_then_named() {
+        for (number, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1_000, "1,000"),
+            (99_999_999, "99,999,999"),
+            (100_000_000, "100,000k"),
+            (99_999_999_999, "99,999,999k"),
+            (100_000_000_000, "100,000M"),
+            (u64::MAX, "18,446,744T"),
+        ] {
+            assert_eq!(count(number), text);
+        }
+    }
+
+    #[test]
+    fn rates_are_bits_unless_octets_are_asked_for() {
+        for (octets, bits, bytes) in [
+            (0, "0.0 kbit/s", "0.0 kB/s"),
+            (1, "0.01 kbit/s", "0.01 kB/s"),
+            (28, "0.22 kbit/s", "0.02 kB/s"),
+            (125, "1.0 kbit/s", "0.12 kB/s"),
+            (124_999, "999.9 kbit/s", "124.9 kB/s"),
+            (2_275_000, "18.2 Mbit/s", "2.2 MB/s"),
+            (125_000_000, "1.0 Gbit/s", "125.0 MB/s"),
+            (u64::MAX, "147573952.5 Tbit/s", "18446744.0 TB/s"),
+        ] {
+            assert_eq!((rate(octets, Units::Bits), rate(octets, Units::Bytes)), (bits.to_owned(), bytes.to_owned()));
+        }
+    }
+
+    #[test]
+    fn lengths_of_time_read_as_people_say_them() {
+        const S: i64 = 1_000_000_000;
+        assert_eq!(elapsed(751 * S), "0:12:31");
+        assert_eq!(elapsed(3 * 86_400 * S + 4 * 3_600 * S), "3d 04:00:00");
+        assert_eq!(elapsed(-1), "0:00:00");
+        assert_eq!(
+            [0, 12, 125, 3_600, 3 * 86_400 + 14_400].map(|s| span(s * S)),
+            ["0 ms", "12 s", "2 min 5 s", "1 h", "3 d 4 h"]
+        );
+        assert_eq!(span(-7_500_000), "7 ms");
+        assert_eq!([512, 1_500, 2_000_000_000].map(size), ["512 B", "1.5 kB", "2.0 GB"]);
+        assert_eq!([plural(1, "flow", "flows"), plural(2, "flow", "flows")], ["1 flow", "2 flows"]);
+    }
+}

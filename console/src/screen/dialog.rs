@@ -1,0 +1,291 @@
+//! What lies over a screen: help, dialogs, prompts.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use traf_proto::names::protocol_name;
+use traf_proto::{ClassGroup, Flow, Half, InterfaceStats, Item, Row, Timestamp};
+use tui_input::Input;
+
+use crate::app::layout::Areas;
+use crate::app::overlay::{self, ORDERS, Overlay, Picker};
+use crate::app::{App, Look};
+use crate::key::bindings;
+use crate::moment;
+use crate::number::{grouped, rate, span};
+use crate::text::{clean, fit, width, wrap};
+use crate::theme::{Role, Theme};
+
+/// Draws what is open; says where the terminal's own cursor stands, if anything is typed.
+pub(super) fn draw(app: &App, buffer: &mut Buffer, areas: Areas) -> Option<(u16, u16)> {
+    let theme = app.look.theme;
+    match app.overlay.as_ref()? {
+        Overlay::Help(first) => help(app, buffer, areas.body, *first),
+        Overlay::Sort => sort(app, buffer, areas.body),
+        Overlay::Scope(picker) => scope(picker, buffer, areas.body, theme),
+        Overlay::Details(row) => {
+            dialog(buffer, areas.body, "Details · any key closes", &details(row, &app.look), 0, theme)
+        }
+        Overlay::About => about(app, buffer, areas.body),
+        Overlay::Filter(input) => {
+            let wrong = overlay::typed_filter(input).err().map(|error| (error.column, error.message));
+            return Some(prompt(
+                buffer,
+                areas,
+                "filter",
+                input,
+                wrong,
+                "enter shows it, esc leaves it; empty shows everything",
+                theme,
+            ));
+        }
+        Overlay::Moment(input) => {
+            let typed = overlay::typed_moment(input, app.now, &app.look.zone);
+            let (wrong, words) = match (typed, input.value().is_empty()) {
+                (_, true) => (None, "-2h, 14:00, yesterday 14:00, monday 05:20, 2026-11-22 05:20".to_owned()),
+                (Ok(at), _) => (None, format!("→ {}", moment::show_full(at, &app.look.zone))),
+                (Err(error), _) => (Some((input.value().chars().count(), error.to_string())), String::new()),
+            };
+            return Some(prompt(buffer, areas, "time", input, wrong, &words, theme));
+        }
+    }
+    None
+}
+
+/// A line to type in, over the strip and the keys: the text, and below it what is wrong with it, under its place.
+fn prompt(
+    buffer: &mut Buffer,
+    areas: Areas,
+    name: &str,
+    input: &Input,
+    wrong: Option<(usize, String)>,
+    words: &str,
+    theme: Theme,
+) -> (u16, u16) {
+    let (line, below) = (areas.strip, areas.keys);
+    let columns = usize::from(line.width);
+    let blank = " ".repeat(columns);
+    for area in [line, below] {
+        buffer.set_string(area.x, area.y, &blank, theme.style(Role::Dialog));
+    }
+    let start = name.len() + 3;
+    buffer.set_stringn(line.x, line.y, format!(" {name}: "), columns, theme.style(Role::DialogHot));
+    let room = columns.saturating_sub(start + 2);
+    let scroll = input.visual_scroll(room);
+    let shown: String = input.value().chars().skip(scroll).collect();
+    buffer.set_stringn(line.x + start as u16, line.y, fit(&clean(&shown), room), room, theme.style(Role::Dialog));
+    match wrong {
+        Some((column, message)) => {
+            let at = (start + column.saturating_sub(scroll)).min(columns.saturating_sub(4));
+            // The words stand right of the mark, or left of it where there is more room.
+            let right = columns.saturating_sub(at + 3);
+            let line = if width(&message) <= right || right >= at {
+                format!("{:at$}^ {}", "", fit(&message, right))
+            } else {
+                format!("{:>at$} ^", fit(&message, at.saturating_sub(1)), at = at.saturating_sub(1))
+            };
+            buffer.set_stringn(below.x, below.y, clean(&line), columns, theme.style(Role::DialogHot));
+        }
+        None => {
+            let words = fit(words, columns.saturating_sub(start));
+            buffer.set_stringn(
+                below.x + start as u16,
+                below.y,
+                words,
+                columns - start.min(columns),
+                theme.style(Role::Dialog),
+            );
+        }
+    }
+    let cursor = start + input.visual_cursor().saturating_sub(scroll).min(room);
+    (line.x + cursor as u16, line.y)
+}
+
+type Lines = Vec<(String, String)>;
+
+/// A box in the middle: keys or names at the left, words at the right.
+fn dialog(buffer: &mut Buffer, body: Rect, title: &str, lines: &Lines, first: usize, theme: Theme) {
+    let left = lines.iter().map(|(key, _)| width(key)).max().unwrap_or(0);
+    let words = lines.iter().map(|(_, words)| width(&clean(words))).max().unwrap_or(0);
+    let columns = (left + words + 7).max(width(title) + 6).min(usize::from(body.width)) as u16;
+    let room = usize::from(columns).saturating_sub(left + 6);
+    let lines: Lines = lines
+        .iter()
+        .flat_map(|(key, words)| {
+            let keys = std::iter::once(key.clone()).chain(std::iter::repeat(String::new()));
+            keys.zip(wrap(&clean(words), room))
+        })
+        .collect();
+    let rows = (lines.len() as u16 + 2).min(body.height);
+    let area = Rect::new(body.x + (body.width - columns) / 2, body.y + (body.height - rows) / 2, columns, rows);
+    let style = theme.style(Role::Dialog);
+    let inner = usize::from(columns).saturating_sub(2);
+    let line = |ends: [char; 2]| format!("{}{}{}", ends[0], "─".repeat(inner), ends[1]);
+    buffer.set_string(area.x, area.y, line(['┌', '┐']), style);
+    buffer.set_string(area.x, area.bottom() - 1, line(['└', '┘']), style);
+    buffer.set_stringn(area.x + 2, area.y, format!(" {} ", fit(title, inner.saturating_sub(4))), inner, style);
+    let shown = lines.iter().skip(first.min(lines.len().saturating_sub(usize::from(rows) - 2)));
+    let mut shown = shown.map(Some).chain(std::iter::repeat(None));
+    for y in area.top() + 1..area.bottom() - 1 {
+        buffer.set_string(area.x, y, format!("│{}│", " ".repeat(inner)), style);
+        let Some(Some((key, words))) = shown.next() else { continue };
+        buffer.set_stringn(area.x + 2, y, clean(key), inner.saturating_sub(2), theme.style(Role::DialogHot));
+        buffer.set_stringn(area.x + 4 + left as u16, y, words, room, style);
+    }
+}
+
+fn help(app: &App, buffer: &mut Buffer, body: Rect, first: usize) {
+    let lines: Lines =
+        bindings(app.place()).map(|binding| (binding.label.to_owned(), binding.words.to_owned())).collect();
+    let title = match app.screen {
+        crate::app::Screen::Home => "Main menu and overview: keys",
+        crate::app::Screen::Traffic => "IP traffic monitor: keys",
+        crate::app::Screen::Interfaces => "General interface statistics: keys",
+        crate::app::Screen::Sensors => "Sensors: keys",
+    };
+    dialog(buffer, body, title, &lines, first, app.look.theme);
+}
+
+fn sort(app: &App, buffer: &mut Buffer, body: Rect) {
+    let mark = |by| if app.traffic.order.by == by { " ◂" } else { "" };
+    let mut lines: Lines = ORDERS
+        .iter()
+        .map(|(key, by, words)| (key.to_ascii_uppercase().to_string(), format!("sort by {words}{}", mark(*by))))
+        .collect();
+    let continuous = if app.traffic.continuous {
+        "rows move as their numbers do"
+    } else {
+        "rows keep their places until the next sort"
+    };
+    lines.push(("C".to_owned(), format!("continuous: {continuous}")));
+    lines.push((String::new(), "any other key cancels".to_owned()));
+    dialog(buffer, body, "Select sort criterion", &lines, 0, app.look.theme);
+}
+
+fn scope(picker: &Picker, buffer: &mut Buffer, body: Rect, theme: Theme) {
+    let page = usize::from(body.height.saturating_sub(2)).max(1);
+    let first = (picker.selected + 1).saturating_sub(page);
+    let lines: Lines = picker
+        .choices
+        .iter()
+        .enumerate()
+        .map(|(place, choice)| (if place == picker.selected { "›" } else { " " }.to_owned(), Picker::label(choice)))
+        .collect();
+    dialog(buffer, body, "What to look at · enter chooses", &lines, first, theme);
+}
+
+fn about(app: &App, buffer: &mut Buffer, body: Rect) {
+    let pair = |name: &str, words: String| (name.to_owned(), words);
+    let lines = vec![
+        pair("Trafalgar", "IPTraf for the whole network".to_owned()),
+        pair("version", env!("CARGO_PKG_VERSION").to_owned()),
+        pair("licence", "MIT or Apache-2.0".to_owned()),
+        pair("collector", app.look.collector.clone()),
+        pair("times", format!("{}", app.look.zone.iana_name().unwrap_or("this machine's time zone"))),
+    ];
+    dialog(buffer, body, "About · any key closes", &lines, 0, app.look.theme);
+}
+
+/// All that is known of a row.
+fn details(row: &Row, look: &Look) -> Lines {
+    let mut lines = match &row.item {
+        Item::Flow(flow) => flow_details(flow, row, look),
+        Item::Interface(stats) => interface_details(stats, row, look),
+        _ => Vec::new(),
+    };
+    let seen: Vec<String> = row.observed_by.iter().map(ToString::to_string).collect();
+    lines.push(("seen by".to_owned(), seen.join(", ")));
+    lines
+}
+
+fn flow_details(flow: &Flow, row: &Row, look: &Look) -> Lines {
+    let full = |at: Timestamp| moment::show_full(at, &look.zone);
+    let pair = |name: &str, words: String| (name.to_owned(), words);
+    let key = flow.key;
+    let way = |octets: u64, packets: u64, hidden: u64, speed: u64| {
+        let hidden =
+            if hidden == 0 { String::new() } else { format!(" (about {} on the wire)", grouped(packets + hidden)) };
+        format!("{} packets{hidden}, {} octets, {}", grouped(packets), grouped(octets), rate(speed, look.units))
+    };
+    let (out, back) = (flow.traffic.outbound, flow.traffic.inbound);
+    let mut lines = vec![
+        pair("protocol", protocol_name(key.protocol)),
+        pair("from", key.source.to_string()),
+        pair("to", key.destination.to_string()),
+        pair(
+            "state",
+            format!(
+                "{}{}",
+                flow.state.name().replace('_', " "),
+                if flow.complete { "" } else { ", its beginning was not seen" }
+            ),
+        ),
+        pair("first packet", full(flow.first)),
+        pair("last packet", format!("{}, after {}", full(flow.last), span(flow.last.since(flow.first).max(0)))),
+        pair("forward", way(out.octets, out.packets, out.coalesced, row.rate.outbound.octets)),
+        pair("reverse", way(back.octets, back.packets, back.coalesced, row.rate.inbound.octets)),
+        pair("forward end", half(&flow.forward)),
+        pair("reverse end", half(&flow.reverse)),
+    ];
+    if let Some(vlan) = key.vlan {
+        lines.insert(3, pair("vlan", vlan.to_string()));
+    }
+    if flow.own {
+        lines.push(pair("note", "our own stream to the collector, left out of rates".to_owned()));
+    }
+    lines
+}
+
+fn half(half: &Half) -> String {
+    const FLAGS: [(u8, &str); 8] =
+        [(2, "SYN"), (16, "ACK"), (8, "PSH"), (1, "FIN"), (4, "RST"), (32, "URG"), (64, "ECE"), (128, "CWR")];
+    let flags: Vec<&str> = FLAGS.iter().filter(|(bit, _)| half.flags & bit != 0).map(|(_, name)| *name).collect();
+    let mac = half.mac.map_or_else(|| "no MAC".to_owned(), |mac| mac.to_string());
+    let flags = if flags.is_empty() {
+        String::new()
+    } else {
+        format!(", flags seen {}, window {}", flags.join(" "), half.window)
+    };
+    format!("{mac}, last packet {} octets{flags}", half.size)
+}
+
+fn interface_details(stats: &InterfaceStats, row: &Row, look: &Look) -> Lines {
+    let interface = &stats.interface;
+    let addresses: Vec<String> = interface.addresses.iter().map(ToString::to_string).collect();
+    let mac = interface.mac.map_or_else(|| "none".to_owned(), |mac| mac.to_string());
+    let pair = |name: &str, words: String| (name.to_owned(), words);
+    let mut lines = vec![
+        pair("interface", format!("{} ({}), MAC {mac}", interface.name, interface.link)),
+        pair("addresses", addresses.join(" ")),
+        pair(
+            "rates",
+            format!(
+                "{} in, {} out, peak {}",
+                rate(row.rate.inbound.octets, look.units),
+                rate(row.rate.outbound.octets, look.units),
+                rate(stats.peak.total().octets, look.units)
+            ),
+        ),
+    ];
+    for group in ClassGroup::ALL {
+        let traffic = stats.classes.group(group);
+        let (inbound, outbound) = (traffic.inbound, traffic.outbound);
+        let way = |packets: u64, octets: u64| format!("{} packets {} octets", grouped(packets), grouped(octets));
+        lines.push(pair(
+            group.name(),
+            format!("in {}, out {}", way(inbound.packets, inbound.octets), way(outbound.packets, outbound.octets)),
+        ));
+    }
+    let ledger = &stats.ledger;
+    lines.push(pair(
+        "ledger",
+        format!(
+            "{} received = {} parsed + {} malformed + {} unsupported + {} dropped",
+            grouped(ledger.received),
+            grouped(ledger.parsed),
+            grouped(ledger.malformed),
+            grouped(ledger.unsupported),
+            grouped(ledger.dropped)
+        ),
+    ));
+    lines
+}

@@ -1,0 +1,208 @@
+//! Main menu, and beside it one glance: is it busy, who is it, is anything wrong?
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use traf_proto::{Item, Presence, Row};
+
+use super::traffic::say;
+use super::words::why_empty;
+use crate::app::App;
+use crate::app::menu::{ENTRIES, Target};
+use crate::number::{Units, count, plural, rate, span};
+use crate::text::{clean, wrap};
+use crate::theme::Role;
+use crate::widget::border;
+use crate::widget::table::{Cell, Column, Table};
+
+/// Columns of the menu, lines around it included.
+const MENU: u16 = 34;
+
+pub(super) fn draw(app: &App, buffer: &mut Buffer, body: Rect) {
+    let menu = Rect { width: MENU.min(body.width), ..body };
+    let overview = Rect { x: body.x + menu.width, width: body.width - menu.width, ..body };
+    draw_menu(app, buffer, menu);
+    if overview.width >= 30 {
+        draw_overview(app, buffer, overview);
+    }
+}
+
+fn draw_menu(app: &App, buffer: &mut Buffer, area: Rect) {
+    let theme = app.look.theme;
+    border::frame(buffer, area, theme);
+    let dividers = ENTRIES.iter().filter(|entry| entry.apart).count() as u16;
+    // A low terminal has no room for the lines between.
+    let apart = area.height >= ENTRIES.len() as u16 + dividers + 2;
+    let mut y = area.y + 1;
+    let room = usize::from(area.width.saturating_sub(3));
+    for (place, entry) in ENTRIES.iter().enumerate() {
+        if entry.apart && apart {
+            border::divider(buffer, area, y, theme);
+            y += 1;
+        }
+        if y >= area.bottom().saturating_sub(1) {
+            return;
+        }
+        let role = if entry.target == Target::NotYet { Role::Dim } else { Role::Text };
+        buffer.set_stringn(area.x + 2, y, entry.title, room, theme.style(role));
+        let hot = entry.title.char_indices().find(|(_, c)| c.eq_ignore_ascii_case(&entry.hot));
+        if let Some((at, c)) = hot
+            && at < room
+        {
+            buffer.set_string(area.x + 2 + at as u16, y, c.to_string(), theme.style(Role::Mark));
+        }
+        if place == app.menu {
+            buffer.set_style(Rect::new(area.x + 1, y, area.width.saturating_sub(2), 1), theme.bar());
+            buffer.set_string(area.x + 1, y, "›", theme.style(Role::Mark));
+        }
+        y += 1;
+    }
+}
+
+struct Context {
+    several: bool,
+    units: Units,
+    /// The busiest row's octets a second.
+    top: u64,
+    /// All rows' octets a second.
+    all: u64,
+}
+
+fn draw_overview(app: &App, buffer: &mut Buffer, area: Rect) {
+    let theme = app.look.theme;
+    border::frame(buffer, area, theme);
+    let room = usize::from(area.width.saturating_sub(4));
+    let lines: Vec<(String, Role)> = now_lines(app)
+        .into_iter()
+        .flat_map(|(line, role)| wrap(&clean(&line), room).into_iter().map(move |line| (line, role)))
+        .collect();
+    let inside = area.height.saturating_sub(4);
+    let now = (lines.len() as u16).clamp(1, (inside / 3).max(1));
+    let line = ((inside - now) / 2).min(line_rows(app).len().max(3) as u16);
+    let section = |y: u16, height: u16| Rect::new(area.x + 2, y, area.width.saturating_sub(4), height);
+    let (first, second) = (area.y + 1, area.y + 2 + line);
+    let third = area.bottom().saturating_sub(1 + now);
+
+    let rows = line_rows(app);
+    table(app, buffer, (area, section(first, line)), "Line", &rows, &line_columns());
+    if rows.is_empty() {
+        say(buffer, section(first, line), &why_empty(app, "interface"), app);
+    }
+    border::divider(buffer, area, second - 1, theme);
+    let hosts: Vec<&Row> = app.feeds.report(1).map_or(Vec::new(), |report| report.rows.iter().collect());
+    table(app, buffer, (area, section(second, third.saturating_sub(second + 1))), "Hosts", &hosts, &host_columns());
+    border::divider(buffer, area, third - 1, theme);
+    border::title(buffer, area, third - 1, "Now", area.right(), theme);
+    for ((words, role), y) in lines.iter().zip(third..area.bottom().saturating_sub(1)) {
+        buffer.set_stringn(area.x + 2, y, words, room, theme.style(*role));
+    }
+}
+
+fn table<'a>(
+    app: &App,
+    buffer: &mut Buffer,
+    (area, rows_area): (Rect, Rect),
+    title: &str,
+    rows: &[&'a Row],
+    columns: &[Column<&'a Row, Context>],
+) {
+    let speed = |row: &&Row| row.rate.total().octets;
+    let context = Context {
+        several: app.several_sensors(),
+        units: app.look.units,
+        top: rows.iter().map(speed).max().unwrap_or(0).max(1),
+        all: rows.iter().map(speed).sum::<u64>().max(1),
+    };
+    let table = Table { columns, context: &context, theme: app.look.theme };
+    let y = rows_area.y.saturating_sub(1);
+    let end = table.draw(buffer, rows_area, y, rows.iter().copied(), None);
+    border::title(buffer, area, y, title, end, app.look.theme);
+}
+
+/// Interfaces, the busiest first.
+fn line_rows(app: &App) -> Vec<&Row> {
+    let rows = app.report().map_or(&[][..], |report| &report.rows);
+    let mut rows: Vec<&Row> = rows.iter().filter(|row| matches!(row.item, Item::Interface(_))).collect();
+    rows.sort_by_key(|row| std::cmp::Reverse(row.rate.total().octets));
+    rows
+}
+
+fn line_columns<'a>() -> [Column<&'a Row, Context>; 4] {
+    [
+        Column::name(|row, context| line_name(row, context)),
+        Column::left("", 30, 80, |row, context| bar(row, context, 30)),
+        Column::right("in", 12, 0, |row, context| Cell::number(rate(row.rate.inbound.octets, context.units))),
+        Column::right("out", 12, 0, |row, context| Cell::number(rate(row.rate.outbound.octets, context.units))),
+    ]
+}
+
+fn line_name(row: &Row, context: &Context) -> Cell {
+    let Item::Interface(stats) = &row.item else { return Cell::default() };
+    match row.observed_by.first() {
+        Some(point) if context.several => Cell::text(format!("{}/{}", point.sensor, stats.interface.name)),
+        _ => Cell::text(stats.interface.name.clone()),
+    }
+}
+
+fn host_columns<'a>() -> [Column<&'a Row, Context>; 5] {
+    [
+        Column::name(|row, _| host_name(row)),
+        Column::right("in", 12, 0, |row, context| Cell::number(rate(row.rate.inbound.octets, context.units))),
+        Column::right("out", 12, 0, |row, context| Cell::number(rate(row.rate.outbound.octets, context.units))),
+        Column::right("share", 6, 60, |row, context| {
+            let share = u128::from(row.rate.total().octets) * 100 / u128::from(context.all);
+            Cell::number(format!("{share} %"))
+        }),
+        Column::left("", 20, 80, |row, context| bar(row, context, 20)),
+    ]
+}
+
+fn host_name(row: &Row) -> Cell {
+    match &row.item {
+        Item::Host(address, _) => Cell::text(address.to_string()),
+        _ => Cell::new("other hosts", Role::Warn),
+    }
+}
+
+/// A bar of eighths, full for the busiest row.
+fn bar(row: &Row, context: &Context, columns: u64) -> Cell {
+    const PARTS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+    let eighths = (u128::from(row.rate.total().octets) * u128::from(columns * 8) / u128::from(context.top)) as usize;
+    Cell::new(format!("{}{}", "█".repeat(eighths / 8), PARTS[eighths % 8]), Role::Mark)
+}
+
+/// What is wrong now, or that nothing is.
+fn now_lines(app: &App) -> Vec<(String, Role)> {
+    let mut lines = Vec::new();
+    let at = app.fleet.as_ref().map_or(app.now, |fleet| fleet.at);
+    for sensor in app.sensor_states() {
+        let name = &sensor.name;
+        if !sensor.trouble.is_empty() {
+            lines.push((format!("{name}: {}", sensor.trouble), Role::Alarm));
+        } else if sensor.presence == Presence::Away {
+            let since = sensor
+                .last_seen
+                .map_or_else(|| "never heard".to_owned(), |seen| format!("away for {}", span(at.since(seen).max(0))));
+            lines.push((format!("{name}: {since}"), Role::Alarm));
+        } else if sensor.presence == Presence::Late {
+            lines.push((format!("{name}: late"), Role::Warn));
+        }
+        let dropped: u64 = sensor.interfaces.iter().map(|state| state.ledger.dropped).sum();
+        if dropped > 0 {
+            lines.push((format!("{name}: the kernel dropped {} frames", count(dropped)), Role::Warn));
+        }
+        if let Some(loss) = sensor.losses.first() {
+            let reason = loss.reason.words();
+            lines.push((
+                format!("{name}: {} known, newest: {reason}", plural(sensor.losses.len() as u64, "loss", "losses")),
+                Role::Warn,
+            ));
+        }
+    }
+    if lines.is_empty() && app.fleet.is_some() {
+        lines.push(match app.sensor_states().len() {
+            0 => ("no sensor has joined yet".to_owned(), Role::Text),
+            _ => ("all is well: everybody reports, nothing is dropped or lost".to_owned(), Role::Good),
+        });
+    }
+    lines
+}

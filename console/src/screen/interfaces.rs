@@ -1,0 +1,114 @@
+//! General interface statistics: IPTraf's columns, and what went in and out.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Margin, Rect};
+use traf_proto::{ClassGroup, InterfaceStats, Item, Row};
+
+use super::traffic::{footer, say};
+use super::words::why_empty;
+use crate::app::App;
+use crate::app::layout::inside;
+use crate::number::{Units, count, plural, rate};
+use crate::theme::Role;
+use crate::widget::border;
+use crate::widget::table::{Cell, Column, Table};
+
+struct Context {
+    several: bool,
+    units: Units,
+}
+
+type Col<'a> = Column<(&'a Row, &'a InterfaceStats), Context>;
+
+pub(super) fn draw(app: &App, buffer: &mut Buffer, body: Rect) {
+    let theme = app.look.theme;
+    border::frame(buffer, body, theme);
+    let area = inside(body).inner(Margin::new(1, 0));
+    let context = Context { several: app.several_sensors(), units: app.look.units };
+    let columns = if app.directions { directions() } else { packets() };
+    let table = Table { columns: &columns, context: &context, theme };
+    let rows = app.report().map_or(&[][..], |report| &report.rows);
+    let stats = rows.iter().filter_map(|row| match &row.item {
+        Item::Interface(stats) => Some((row, &**stats)),
+        _ => None,
+    });
+    let cursor = &app.interfaces;
+    let bar = (!rows.is_empty()).then(|| cursor.selected - cursor.offset);
+    let end = table.draw(buffer, area, body.y, stats.skip(cursor.offset), bar);
+    border::title(buffer, body, body.y, "Iface", end, theme);
+    if rows.is_empty() {
+        say(buffer, area, &why_empty(app, "interface"), app);
+    }
+    let Some(report) = app.report() else { return };
+    let sum = rows.iter().map(|row| row.rate).sum::<traf_proto::Traffic>().total();
+    let words = format!(
+        "Total: {} / {} pps · {}",
+        rate(sum.octets, app.look.units),
+        count(sum.packets),
+        plural(report.matched, "interface", "interfaces")
+    );
+    footer(app, buffer, body, &words);
+}
+
+fn name((row, stats): &(&Row, &InterfaceStats), context: &Context) -> Cell {
+    let name = &stats.interface.name;
+    match row.observed_by.first() {
+        Some(point) if context.several => Cell::text(format!("{}/{name}", point.sensor)),
+        _ => Cell::text(name.clone()),
+    }
+}
+
+fn group(stats: &InterfaceStats, group: ClassGroup) -> Cell {
+    Cell::number(count(stats.classes.group(group).total().packets))
+}
+
+/// What IPTraf has, in its order; wide terminals add directions, peaks and drops.
+fn packets<'a>() -> Vec<Col<'a>> {
+    vec![
+        Column::name(|row, context| name(row, context)),
+        Column::right("Total", 10, 0, |(_, stats), _| group(stats, ClassGroup::Total)),
+        Column::right("IPv4", 10, 0, |(_, stats), _| group(stats, ClassGroup::Ipv4)),
+        Column::right("IPv6", 9, 0, |(_, stats), _| group(stats, ClassGroup::Ipv6)),
+        Column::right("NonIP", 8, 0, |(_, stats), _| group(stats, ClassGroup::NonIp)),
+        Column::right("BadIP", 6, 0, |(_, stats), _| bad(stats.ledger.bad_checksum)),
+        Column::right("Activity", 13, 0, |(row, _), context| {
+            Cell::number(rate(row.rate.total().octets, context.units))
+        }),
+        Column::right("In", 13, 110, |(row, _), context| Cell::number(rate(row.rate.inbound.octets, context.units))),
+        Column::right("Out", 13, 110, |(row, _), context| Cell::number(rate(row.rate.outbound.octets, context.units))),
+        Column::right("Peak", 13, 124, |(_, stats), context| {
+            Cell::number(rate(stats.peak.total().octets, context.units))
+        }),
+        Column::right("Drops", 7, 110, |(_, stats), _| bad(stats.ledger.dropped)),
+    ]
+}
+
+/// Each direction for itself.
+fn directions<'a>() -> Vec<Col<'a>> {
+    vec![
+        Column::name(|row, context| name(row, context)),
+        Column::right("In packets", 10, 0, |(_, stats), _| {
+            Cell::number(count(stats.classes.group(ClassGroup::Total).inbound.packets))
+        }),
+        Column::right("In octets", 10, 0, |(_, stats), _| {
+            Cell::number(count(stats.classes.group(ClassGroup::Total).inbound.octets))
+        }),
+        Column::right("Out packets", 11, 0, |(_, stats), _| {
+            Cell::number(count(stats.classes.group(ClassGroup::Total).outbound.packets))
+        }),
+        Column::right("Out octets", 10, 0, |(_, stats), _| {
+            Cell::number(count(stats.classes.group(ClassGroup::Total).outbound.octets))
+        }),
+        Column::right("Activity", 13, 0, |(row, _), context| {
+            Cell::number(rate(row.rate.total().octets, context.units))
+        }),
+        Column::right("In", 13, 110, |(row, _), context| Cell::number(rate(row.rate.inbound.octets, context.units))),
+        Column::right("Out", 13, 110, |(row, _), context| Cell::number(rate(row.rate.outbound.octets, context.units))),
+        Column::right("Drops", 7, 110, |(_, stats), _| bad(stats.ledger.dropped)),
+    ]
+}
+
+/// A count that should be zero.
+fn bad(number: u64) -> Cell {
+    Cell::new(count(number), if number == 0 { Role::Number } else { Role::Alarm })
+}

@@ -1,0 +1,127 @@
+//! Text that others wrote, made fit for a terminal: no control byte gets through, and it fits its place.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+use ratatui::text::Span;
+
+/// Characters that would move the cursor, change colours, turn the direction of writing or hide: none of them is printed.
+#[must_use]
+pub fn is_unsafe(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+        || matches!(c, '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// `text` with every unsafe character written as `\u{1b}`.
+#[must_use]
+pub fn clean(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_unsafe) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if is_unsafe(c) {
+            let _ = write!(out, "{}", c.escape_unicode());
+        } else {
+            out.push(c);
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// [`clean`], but line breaks stay: for messages of several lines.
+#[must_use]
+pub fn clean_lines(text: &str) -> String {
+    text.lines().map(clean).collect::<Vec<_>>().join("\n")
+}
+
+/// Columns that `text` takes on a terminal.
+#[must_use]
+pub fn width(text: &str) -> usize {
+    Span::raw(text).width()
+}
+
+/// The beginning of `text` that fits into `columns`, with `…` where something is missing.
+#[must_use]
+pub fn fit(text: &str, columns: usize) -> Cow<'_, str> {
+    if width(text) <= columns {
+        return Cow::Borrowed(text);
+    }
+    let mut out = head(text, columns.saturating_sub(1));
+    if columns > 0 {
+        out.push('…');
+    }
+    Cow::Owned(out)
+}
+
+/// Both ends of `text`, `…` for what is missing between: an address keeps its port.
+#[must_use]
+pub fn fit_middle(text: &str, columns: usize) -> Cow<'_, str> {
+    if width(text) <= columns {
+        return Cow::Borrowed(text);
+    }
+    let Some(room) = columns.checked_sub(1) else { return Cow::Borrowed("") };
+    let tail: String = text.chars().rev().take(room.div_ceil(2)).collect::<Vec<_>>().into_iter().rev().collect();
+    let mut out = head(text, room.saturating_sub(width(&tail)));
+    out.push('…');
+    out.push_str(&tail);
+    Cow::Owned(out)
+}
+
+/// `text` in lines of at most `columns`, broken between words, the later lines set in.
+#[must_use]
+pub fn wrap(text: &str, columns: usize) -> Vec<String> {
+    let (mut lines, mut line) = (Vec::new(), String::new());
+    for (place, word) in text.split(' ').enumerate() {
+        if !line.trim().is_empty() && width(&line) + 1 + width(word) > columns {
+            lines.push(std::mem::replace(&mut line, " ".to_owned()));
+        }
+        if place > 0 {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    lines.push(line);
+    lines.into_iter().map(|line| fit(&line, columns).into_owned()).collect()
+}
+
+fn head(text: &str, columns: usize) -> String {
+    let (mut out, mut used) = (String::new(), 0);
+    for c in text.chars() {
+        used += width(c.encode_utf8(&mut [0; 4]));
+        if used > columns {
+            break;
+        }
+        out.push(c);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_control_byte_gets_through() {
+        assert_eq!(clean("eth0"), "eth0");
+        assert_eq!(clean("a\x1b[2J\r\nb\u{9b}c\u{202e}"), "a\\u{1b}[2J\\u{d}\\u{a}b\\u{9b}c\\u{202e}");
+        assert_eq!(clean_lines("one\ntwo\x07"), "one\ntwo\\u{7}");
+    }
+
+    #[test]
+    fn long_lines_break_between_words() {
+        assert_eq!(wrap("one two three", 7), ["one two", "  three"]);
+        assert_eq!(wrap("unbreakable x", 5), ["unbr…", "  x"]);
+        assert_eq!(wrap("", 5), [""]);
+    }
+
+    #[test]
+    fn what_does_not_fit_shows_that_something_is_missing() {
+        assert_eq!(fit("10.0.0.3", 8), "10.0.0.3");
+        assert_eq!(fit("10.0.0.3", 5), "10.0…");
+        assert_eq!(fit("漢字漢字", 5), "漢字…");
+        assert_eq!(fit_middle("[2001:db8::1234:5678]:443", 15), "[2001:d…78]:443");
+        assert_eq!((fit("abc", 0), fit_middle("abc", 0)), ("".into(), "".into()));
+    }
+}

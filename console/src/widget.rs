@@ -1,0 +1,5 @@
+//! Pieces that every screen is made of. They draw what they are given and know nothing of the application.
+
+pub mod border;
+pub mod strip;
+pub mod table;

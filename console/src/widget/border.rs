@@ -1,0 +1,74 @@
+//! Boxes with words in their lines, as IPTraf draws them.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::text::{fit, width};
+use crate::theme::{Role, Theme};
+
+/// An empty box, filled with the background.
+pub fn frame(buffer: &mut Buffer, area: Rect, theme: Theme) {
+    let area = area.intersection(buffer.area);
+    if area.width < 2 || area.height < 2 {
+        return;
+    }
+    buffer.set_style(area, theme.style(Role::Text));
+    for y in area.top()..area.bottom() {
+        buffer.set_stringn(
+            area.x,
+            y,
+            " ".repeat(usize::from(area.width)),
+            usize::from(area.width),
+            theme.style(Role::Text),
+        );
+    }
+    let style = theme.style(Role::Border);
+    let (left, right, top, bottom) = (area.left(), area.right() - 1, area.top(), area.bottom() - 1);
+    for y in top..=bottom {
+        for x in [left, right] {
+            buffer[(x, y)].set_symbol("│").set_style(style);
+        }
+    }
+    rule(buffer, area, top, ['┌', '┐'], theme);
+    rule(buffer, area, bottom, ['└', '┘'], theme);
+}
+
+/// A line across a box, with its ends.
+pub fn rule(buffer: &mut Buffer, area: Rect, y: u16, ends: [char; 2], theme: Theme) {
+    let area = area.intersection(buffer.area);
+    if area.width < 2 || y >= area.bottom() {
+        return;
+    }
+    let line = format!("{}{}{}", ends[0], "─".repeat(usize::from(area.width) - 2), ends[1]);
+    buffer.set_string(area.x, y, line, theme.style(Role::Border));
+}
+
+/// A divider of a box.
+pub fn divider(buffer: &mut Buffer, area: Rect, y: u16, theme: Theme) {
+    rule(buffer, area, y, ['├', '┤'], theme);
+}
+
+/// Words in a line, from the left, at most up to column `end`.
+pub fn title(buffer: &mut Buffer, area: Rect, y: u16, words: &str, end: u16, theme: Theme) {
+    let room = usize::from(end.min(area.right().saturating_sub(1)).saturating_sub(area.x + 1));
+    if room < 4 || words.is_empty() || y >= area.bottom() {
+        return;
+    }
+    let words = format!(" {} ", fit(words, room - 2));
+    buffer.set_string(area.x + 1, y, words, theme.style(Role::Border));
+}
+
+/// Pieces in a line, the last one ending at the right; each has a role. Those that find no room are left out, first ones
+/// first.
+pub fn right(buffer: &mut Buffer, area: Rect, y: u16, from: u16, pieces: &[(String, Role)], theme: Theme) {
+    let mut end = area.right().saturating_sub(2);
+    if y >= area.bottom() {
+        return;
+    }
+    for (words, role) in pieces.iter().rev() {
+        let words = format!(" {words} ");
+        let Some(start) = end.checked_sub(width(&words) as u16).filter(|start| *start > from) else { return };
+        buffer.set_string(start, y, words, theme.style(*role));
+        end = start.saturating_sub(2);
+    }
+}

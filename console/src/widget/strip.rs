@@ -1,0 +1,81 @@
+//! Time itself: how much was going on, where nobody looked, and where we are.
+
+use traf_proto::{Interval, Strip, Timestamp};
+
+const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+
+/// The strip in `columns` characters. Live it ends at the right; a window of the past is marked by a cursor.
+#[must_use]
+pub fn strip(strip: &Strip, window: Option<Interval>, columns: usize) -> String {
+    let steps = strip.octets.len();
+    if steps == 0 || columns == 0 {
+        return " ".repeat(columns);
+    }
+    // Live: the newest steps, one to a column. Past: all of them, so that the window is somewhere among them.
+    let (first, shown) = match window {
+        None => (steps.saturating_sub(columns), steps.min(columns)),
+        Some(_) => (0, steps),
+    };
+    let width = shown.min(columns);
+    let bucket =
+        |column: usize| (first + column * shown / width, first + ((column + 1) * shown).div_ceil(width).min(shown));
+    let peaks: Vec<u64> = (0..width)
+        .map(|column| {
+            let (from, to) = bucket(column);
+            strip.octets.get(from..to).and_then(|octets| octets.iter().max()).copied().unwrap_or(0)
+        })
+        .collect();
+    let top = peaks.iter().max().copied().unwrap_or(0).max(1);
+    let mut drawn: Vec<char> =
+        peaks.iter().map(|octets| BARS[(u128::from(*octets) * 8).div_ceil(u128::from(top)).min(8) as usize]).collect();
+    for (column, place) in drawn.iter_mut().enumerate() {
+        let (from, to) = bucket(column);
+        if strip.gaps.iter().any(|gap| (from..to).contains(&(*gap as usize))) {
+            *place = '×';
+        }
+    }
+    if let Some(place) = window.and_then(|window| column_of(strip, middle(window), width)) {
+        drawn[place] = '│';
+    }
+    let blank = " ".repeat(columns - width);
+    let drawn: String = drawn.into_iter().collect();
+    format!("{blank}{drawn}")
+}
+
+fn middle(window: Interval) -> Timestamp {
+    Timestamp(window.from.0 + window.nanos() / 2)
+}
+
+fn column_of(strip: &Strip, at: Timestamp, width: usize) -> Option<usize> {
+    let into = usize::try_from(at.since(strip.from)).ok()?;
+    let step = usize::try_from(strip.step).ok().filter(|step| *step > 0)?;
+    let column = (into / step).checked_mul(width)? / strip.octets.len().max(1);
+    (column < width).then_some(column)
+}
+
+#[cfg(test)]
+mod tests {
+    use traf_proto::time::SECOND;
+
+    use super::*;
+
+    fn seconds(octets: &[u64], gaps: &[u32]) -> Strip {
+        Strip { from: Timestamp(0), step: SECOND, octets: octets.to_vec(), gaps: gaps.to_vec() }
+    }
+
+    #[test]
+    fn live_it_ends_at_the_right_and_a_gap_is_no_silence() {
+        assert_eq!(strip(&seconds(&[0, 1, 4, 8, 0], &[4]), None, 8), "    ▁▄█×");
+        assert_eq!(strip(&seconds(&[9, 9, 1, 8], &[]), None, 2), "▁█");
+        assert_eq!(strip(&Strip::default(), None, 3), "   ");
+    }
+
+    #[test]
+    fn a_window_of_the_past_has_the_cursor() {
+        let window = Interval::new(Timestamp(2 * SECOND), Timestamp(3 * SECOND));
+        assert_eq!(strip(&seconds(&[1, 1, 1, 1], &[]), Some(window), 4), "██│█");
+        assert_eq!(strip(&seconds(&[1; 100], &[]), Some(window), 10), "│█████████");
+        let gone = Interval::new(Timestamp(-9 * SECOND), Timestamp(-8 * SECOND));
+        assert_eq!(strip(&seconds(&[1, 2], &[]), Some(gone), 2), "▄█");
+    }
+}

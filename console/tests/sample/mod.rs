@@ -1,0 +1,290 @@
+//! One small LAN, the same in every test: three sensors, one of them away.
+
+#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+use traf_proto::time::SECOND;
+use traf_proto::{
+    Bracket, Cast, Class, Counters, Endpoint, Facility, Family, Fleet, Flow, FlowKey, FlowState, Half, Interface,
+    InterfaceState, InterfaceStats, Interval, Item, Ledger, Loss, LossReason, Mac, Point, Presence, Report, Row,
+    SensorState, Service, SpoolState, Station, Strip, Timestamp, Traffic, Transport, Word,
+};
+
+pub fn now() -> Timestamp {
+    "2026-11-22T14:02:31Z".parse().unwrap()
+}
+
+fn ago(seconds: i64) -> Timestamp {
+    Timestamp(now().0 - seconds * SECOND)
+}
+
+pub fn traffic(inbound: (u64, u64), outbound: (u64, u64)) -> Traffic {
+    Traffic { inbound: Counters::new(inbound.0, inbound.1), outbound: Counters::new(outbound.0, outbound.1) }
+}
+
+fn rates(inbound: u64, outbound: u64) -> Traffic {
+    traffic((inbound / 900, inbound), (outbound / 900, outbound))
+}
+
+pub fn end(text: &str, port: u16) -> Endpoint {
+    Endpoint::new(text.parse().unwrap(), port)
+}
+
+fn mac(last: u8) -> Option<Mac> {
+    Some(Mac([0x00, 0x0c, 0x29, 0xb9, 0x94, last]))
+}
+
+pub fn flow(protocol: u8, source: Endpoint, destination: Endpoint, traffic: Traffic) -> Flow {
+    Flow {
+        key: FlowKey { protocol, vlan: None, source, destination },
+        traffic,
+        first: ago(600),
+        last: ago(1),
+        forward: Half { flags: 0x1a, last_flags: 0x10, window: 502, size: 52, mac: mac(0x62), word: None },
+        reverse: Half { flags: 0x1a, last_flags: 0x18, window: 64, size: 1500, mac: mac(0x09), word: None },
+        state: FlowState::Established,
+        complete: true,
+        own: false,
+    }
+}
+
+fn seen(points: &[&str], rate: Traffic, item: Item) -> Row {
+    let points = points.iter().map(|name| name.split_once('/').unwrap());
+    Row { observed_by: points.map(|(sensor, interface)| Point::new(sensor, interface)).collect(), rate, item }
+}
+
+pub fn report(facility: Facility, rows: Vec<Row>) -> Report {
+    let total = rows.iter().map(|row| row.item.traffic()).sum();
+    Report {
+        facility,
+        at: now(),
+        live: true,
+        interval: Interval::new(ago(751), now()),
+        matched: rows.iter().filter(|row| !matches!(row.item, Item::Other(..))).count() as u64,
+        rows,
+        total,
+        rate: rates(4_775_000, 512_500),
+        dropped: 0,
+        strip: strip(),
+        notes: Vec::new(),
+        sensors_reporting: 2,
+        sensors_known: 3,
+    }
+}
+
+fn strip() -> Strip {
+    let octets: Vec<u64> = (0..120u64).map(|i| (i * 7919 % 97) * if i % 30 < 12 { 40_000 } else { 2_000 }).collect();
+    Strip { from: ago(120), step: SECOND, octets, gaps: vec![100, 101, 102] }
+}
+
+/// TCP connections.
+pub fn connections() -> Report {
+    let ssh = flow(6, end("10.0.0.3", 49197), end("10.0.0.9", 22), traffic((12_044, 18_201_922), (9_812, 1_204_331)));
+    let mut ftp = flow(6, end("10.0.0.3", 51022), end("10.0.0.9", 21), traffic((48, 3_902), (53, 4_120)));
+    ftp.forward.word = Some(Word::Done);
+    ftp.reverse.word = Some(Word::Closed);
+    (ftp.state, ftp.complete) = (FlowState::Closing, false);
+    let v6 = flow(
+        6,
+        end("2001:db8::1234:5678", 40312),
+        end("2001:db8:ffff::9", 443),
+        traffic((200_000_000, 123_456_789_012), (3, 180)),
+    );
+    let mut reset = flow(6, end("10.0.0.7", 60001), end("10.0.0.9", 81), traffic((1, 40), (1, 60)));
+    reset.forward.last_flags = 2;
+    reset.reverse.word = Some(Word::Reset);
+    reset.state = FlowState::Reset;
+    report(
+        Facility::Traffic,
+        vec![
+            seen(&["web1/eth0", "nas/eth0"], rates(2_275_000, 150_000), Item::Flow(v6)),
+            seen(&["web1/eth0"], rates(120_000, 4_000), Item::Flow(ssh)),
+            seen(&["nas/eth0"], Traffic::default(), Item::Flow(ftp)),
+            seen(&["nas/eth0"], Traffic::default(), Item::Flow(reset)),
+            seen(
+                &["web1/eth0"],
+                rates(10, 10),
+                Item::Other(
+                    Class { family: Family::Ipv4, transport: Transport::Tcp, cast: Cast::Unicast },
+                    traffic((1_000, 60_000), (1_000, 60_000)),
+                    1_000,
+                ),
+            ),
+        ],
+    )
+}
+
+/// All other flows.
+pub fn others() -> Report {
+    let mut ping = flow(1, end("10.0.0.3", 0), end("10.0.0.9", 0), traffic((14, 1_176), (14, 1_176)));
+    ping.key.vlan = Some(7);
+    let broadcast = flow(17, end("10.0.0.1", 34563), end("255.255.255.255", 7423), traffic((0, 0), (14, 2_814)));
+    let ospf = flow(89, end("10.0.0.254", 0), end("224.0.0.5", 0), traffic((0, 0), (1, 64)));
+    let unknown = flow(253, end("fe80::1", 0), end("ff02::1", 0), traffic((0, 0), (2, 80)));
+    let icmp6 = flow(58, end("fe80::1", 0), end("fe80::2", 0), traffic((2, 144), (2, 144)));
+    report(
+        Facility::Traffic,
+        vec![
+            seen(&["web1/eth0", "nas/eth0"], rates(84, 84), Item::Flow(ping)),
+            seen(&["web1/eth0"], rates(0, 201), Item::Flow(broadcast)),
+            seen(&["nas/eth0"], Traffic::default(), Item::Flow(ospf)),
+            seen(&["nas/eth0"], Traffic::default(), Item::Flow(icmp6)),
+            seen(&["nas/eth0"], Traffic::default(), Item::Flow(unknown)),
+        ],
+    )
+}
+
+fn stats(name: &str, last: u8, scale: u64) -> Item {
+    let class = |family, transport, cast| Class { family, transport, cast };
+    let classes = [
+        (
+            class(Family::Ipv4, Transport::Tcp, Cast::Unicast),
+            traffic((3_000 * scale, 4_000_000 * scale), (2_000 * scale, 160_000 * scale)),
+        ),
+        (class(Family::Ipv4, Transport::Udp, Cast::Broadcast), traffic((14, 2_814), (0, 0))),
+        (class(Family::Ipv6, Transport::Icmp, Cast::Multicast), traffic((7, 504), (9, 648))),
+        (class(Family::NonIp, Transport::Other, Cast::Broadcast), traffic((5, 210), (4, 168))),
+    ];
+    let parsed = 5_000 * scale + 39;
+    Item::Interface(Box::new(InterfaceStats {
+        interface: Interface {
+            name: name.to_owned(),
+            index: 2,
+            mac: mac(last),
+            addresses: vec!["10.0.0.9".parse().unwrap()],
+            mtu: Some(1500),
+            speed: None,
+            link: "EN10MB".to_owned(),
+            loopback: false,
+            mirror: false,
+        },
+        ledger: Ledger { received: parsed + 5, parsed, malformed: 2, dropped: 3, bad_checksum: 2, ..Ledger::default() },
+        classes: classes.into_iter().collect(),
+        peak: rates(9_000_000, 600_000),
+        own: traffic((10, 1_000), (20, 9_000)),
+    }))
+}
+
+/// Interfaces of two sensors.
+pub fn interfaces() -> Report {
+    let mut report = report(
+        Facility::Interfaces,
+        vec![
+            seen(&["nas/eth0"], rates(637_500, 225_000), stats("eth0", 0x09, 4)),
+            seen(&["web1/eth0"], rates(3_875_000, 275_000), stats("eth0", 0x62, 30_000)),
+            seen(&["web1/wlan0"], Traffic::default(), stats("wlan0", 0x63, 0)),
+        ],
+    );
+    report.dropped = 9;
+    report.notes = vec!["all sensors: a packet that two observation points saw counts twice".to_owned()];
+    report
+}
+
+pub fn hosts() -> Report {
+    let host = |text: &str, inbound, outbound| {
+        let address = text.parse().unwrap();
+        seen(
+            &["web1/eth0"],
+            rates(inbound, outbound),
+            Item::Host(address, traffic((900, inbound * 60), (400, outbound * 60))),
+        )
+    };
+    report(
+        Facility::Hosts,
+        vec![
+            host("10.0.0.3", 3_512_500, 150_000),
+            host("10.0.0.9", 500_000, 75_000),
+            host("2001:db8::1234:5678", 1_000, 12),
+            host("10.0.0.7", 0, 0),
+        ],
+    )
+}
+
+pub fn services() -> Report {
+    report(
+        Facility::Services,
+        vec![
+            seen(
+                &["web1/eth0"],
+                rates(1_000, 9_000),
+                Item::Service(Service::new(6, 443).unwrap(), traffic((10, 900), (20, 30_000))),
+            ),
+            seen(
+                &["web1/eth0"],
+                rates(10, 20),
+                Item::Service(Service::new(17, 53).unwrap(), traffic((4, 240), (4, 800))),
+            ),
+        ],
+    )
+}
+
+pub fn stations() -> Report {
+    let station = Station {
+        traffic: traffic((10, 900), (20, 30_000)),
+        ip: traffic((9, 800), (19, 29_000)),
+        addresses: vec!["10.0.0.3".parse().unwrap(), "fe80::3".parse().unwrap()],
+    };
+    report(
+        Facility::Stations,
+        vec![seen(&["web1/eth0"], rates(1_000, 9_000), Item::Station(mac(0x62).unwrap(), station))],
+    )
+}
+
+pub fn sizes() -> Report {
+    report(
+        Facility::Sizes,
+        vec![
+            seen(
+                &["web1/eth0"],
+                rates(60, 60),
+                Item::Size(Bracket { from: 0, to: Some(75) }, traffic((10, 600), (20, 1_200))),
+            ),
+            seen(
+                &["web1/eth0"],
+                rates(0, 0),
+                Item::Size(Bracket { from: 1501, to: None }, traffic((0, 0), (2, 60_000))),
+            ),
+        ],
+    )
+}
+
+pub fn fleet() -> Fleet {
+    let state = |name: &str, dropped| InterfaceState {
+        interface: Interface { name: name.to_owned(), mac: mac(0x62), ..Interface::default() },
+        ledger: Ledger { received: 1_200_345, parsed: 1_200_345 - dropped, dropped, ..Ledger::default() },
+        rate: rates(3_875_000, 275_000),
+        gone: name == "wlan0",
+        flows: 1_204,
+        capacity: 262_144,
+    };
+    let sensor = |name: &str| SensorState {
+        id: format!("id-{name}"),
+        name: name.to_owned(),
+        presence: Presence::Reporting,
+        connected: Some(ago(751)),
+        started: Some(ago(3 * 86_400)),
+        last_seen: Some(ago(0)),
+        stored: Some(ago(11)),
+        version: "0.1.0".to_owned(),
+        epoch: 4,
+        clock_offset: 3_200_000,
+        spool: SpoolState { records: 0, octets: 0, limit: 256_000_000, oldest: None, lost: 0 },
+        interfaces: vec![state("eth0", 0)],
+        losses: Vec::new(),
+        trouble: String::new(),
+    };
+    let mut nas = sensor("nas");
+    nas.spool = SpoolState { records: 12, octets: 1_540_000, limit: 256_000_000, oldest: Some(ago(130)), lost: 2 };
+    nas.interfaces = vec![state("eth0", 17), state("wlan0", 0)];
+    nas.clock_offset = -2_500_000_000;
+    nas.trouble = "its clock is 2.5 s behind the collector's".to_owned();
+    nas.losses = vec![Loss {
+        reason: LossReason::Ended,
+        interval: Interval::new(ago(7_200), ago(7_190)),
+        records: 0,
+        counted: Some((1_204, 801_000)),
+        interface: Some("eth0".to_owned()),
+    }];
+    let mut pi = sensor("pi\x1b[31m");
+    (pi.presence, pi.connected, pi.last_seen) = (Presence::Away, None, Some(ago(7_500)));
+    Fleet { at: now(), sensors: vec![nas, pi, sensor("web1")] }
+}
