@@ -19,9 +19,10 @@ use anyhow::{Context, Result};
 
 use crate::counters::Counters;
 use crate::host::{Host, Plug};
+use crate::program::Program;
 use crate::realm::Realm;
 use crate::switch::Switch;
-use crate::wait::{Deadline, at_rest};
+use crate::wait::{Deadline, Look, at_rest, eventually};
 
 /// The interface of a host on the LAN.
 pub const ETH: &str = "eth0";
@@ -101,6 +102,21 @@ impl Lan {
     #[must_use]
     pub fn tower_address(&self) -> String {
         self.mgmt.ipv4(250).to_string()
+    }
+
+    /// Starts `traf-lab traffic serve` on a host; returns when it serves, with where: by IPv4, by IPv6.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub fn serve(&self, host: usize, port: u16) -> Result<(Program, String, String)> {
+        let plug = &self.plugs[host];
+        let (v4, v6) = (format!("{}:{port}", plug.ipv4), format!("[{}]:{port}", plug.ipv6));
+        let server = self.hosts[host].start_traffic(&["serve", &v4, &v6])?;
+        eventually("a server", Deadline::seconds(10), || {
+            let log = server.log();
+            Ok(Look::at(log.contains("serving").then_some(()), || log))
+        })?;
+        Ok((server, v4, v6))
     }
 
     /// Waits until nothing moves on the LAN, and gives every host's counters of its interface there.

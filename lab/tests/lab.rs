@@ -40,13 +40,7 @@ fn a_frame_is_counted_alike_where_it_leaves_where_it_arrives_and_at_the_mirror()
 #[test]
 fn streams_and_datagrams_arrive_whole_over_ipv4_and_ipv6() {
     let lan = Lan::new(&["anna", "ben"]).unwrap();
-    let ben = &lan.plugs[1];
-    let (v4, v6) = (format!("{}:9000", ben.ipv4), format!("[{}]:9000", ben.ipv6));
-    let serve = lan.hosts[1].start_traffic(&["serve", &v4, &v6]).unwrap();
-    eventually("the server", Deadline::seconds(10), || {
-        Ok(Look::at(serve.log().contains("serving").then_some(()), || serve.log()))
-    })
-    .unwrap();
+    let (_serve, v4, v6) = lan.serve(1, 9000).unwrap();
     let before = lan.rest().unwrap();
     for to in [&v4, &v6] {
         lan.hosts[0].traffic(&["tcp", to, "--octets", "5000000", "--reply", "1000000"]).unwrap();

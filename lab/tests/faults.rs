@@ -1,0 +1,128 @@
+//! Programs are killed while traffic flows. Afterwards nothing is counted twice, and what is missing is known.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use traf_lab::wait::{Deadline, Look, eventually};
+use traf_lab::{Collector, Console, Disk, Fleet, Lan, Sensor};
+
+/// Short slices: more of them are in flight when something dies.
+const SLICE: [&str; 2] = ["--slice", "2s"];
+
+#[test]
+fn a_collector_killed_five_times_and_a_sensor_once_cost_one_recorded_slice() {
+    let mut fleet = Fleet::new(&["anna", "ben"], false, &SLICE).unwrap();
+    let (_serve, v4, v6) = fleet.lan.serve(1, 9000).unwrap();
+    let mut traffic = [
+        fleet.lan.hosts[0]
+            .start_traffic(&["udp", &v4, "--datagrams", "100000000", "--size", "700", "--rate", "300"])
+            .unwrap(),
+        fleet.lan.hosts[0].start_traffic(&["tcp", &v6, "--octets", "100000000000", "--rate", "300000"]).unwrap(),
+    ];
+
+    for _ in 0..5 {
+        fleet.next_slice("anna").unwrap();
+        fleet.collector.program().kill().unwrap();
+        fleet.collector.start_again().unwrap();
+    }
+    fleet.next_slice("anna").unwrap();
+    traffic.iter_mut().for_each(|traffic| traffic.kill().unwrap());
+    let kernel = fleet.kernel().unwrap();
+    assert!(kernel["ben"].rx.frames > 1000, "there was traffic: {kernel:?}");
+    assert_eq!(fleet.stored_like(&kernel).unwrap(), kernel, "five dead collectors cost nothing and double nothing");
+    println!("{}", fleet.collector.verify().unwrap());
+    assert_eq!(losses(&fleet), Vec::<String>::new());
+
+    // A slice has just begun; what follows is all that it holds when its sensor dies.
+    fleet.next_slice("ben").unwrap();
+    let before = fleet.lan.rest().unwrap();
+    fleet.next_slice("ben").unwrap();
+    fleet.lan.hosts[0].traffic(&["udp", &v4, "--datagrams", "100", "--size", "400"]).unwrap();
+    let ben = fleet.sensors.iter_mut().find(|sensor| sensor.host().name() == "ben").unwrap();
+    ben.program().kill().unwrap();
+    let missing = fleet.lan.rest().unwrap()["ben"] - before["ben"];
+    assert!(missing.rx.frames >= 100, "{missing:?}");
+    ben.start_again().unwrap();
+    fleet.console.wait_for_sensors(2).unwrap();
+
+    fleet.lan.hosts[0].traffic(&["udp", &v4, "--datagrams", "50", "--size", "400"]).unwrap();
+    let mut kernel = fleet.kernel().unwrap();
+    kernel.insert("ben".to_owned(), kernel["ben"] - missing);
+    assert_eq!(fleet.stored_like(&kernel).unwrap(), kernel, "one slice is missing, and nothing else");
+    println!("{}", fleet.collector.verify().unwrap());
+    assert_eq!(losses(&fleet), ["ben|sensor ended before it sealed the slice|1"]);
+}
+
+#[test]
+fn a_cut_cable_delays_and_loses_nothing() {
+    let fleet = Fleet::new(&["anna", "ben"], false, &SLICE).unwrap();
+    let (_serve, v4, _) = fleet.lan.serve(1, 9000).unwrap();
+    fleet.lan.mgmt.cut(&fleet.lan.hosts[0]).unwrap();
+    fleet.lan.hosts[0].traffic(&["udp", &v4, "--datagrams", "300", "--rate", "100"]).unwrap();
+    eventually("the collector to miss the sensor", Deadline::seconds(60), || {
+        let sensors = fleet.console.table(&["sensors"])?.to_string();
+        Ok(Look::at((sensors.contains("\"late\"") || sensors.contains("\"away\"")).then_some(()), || sensors))
+    })
+    .unwrap();
+    let kernel = fleet.kernel().unwrap();
+    assert_ne!(fleet.stored().unwrap(), kernel, "the cut was felt");
+    fleet.lan.mgmt.mend(&fleet.lan.hosts[0]).unwrap();
+    eventually("the sensor to catch up", Deadline::seconds(90), || {
+        let stored = fleet.stored()?;
+        Ok(Look::at((stored == kernel).then_some(()), || format!("{stored:?}")))
+    })
+    .unwrap();
+    println!("{}", fleet.collector.verify().unwrap());
+    assert_eq!(losses(&fleet), Vec::<String>::new());
+}
+
+#[test]
+fn a_stopped_collector_is_waited_for() {
+    let mut fleet = Fleet::new(&["anna", "ben"], false, &SLICE).unwrap();
+    let (_serve, v4, _) = fleet.lan.serve(1, 9000).unwrap();
+    fleet.next_slice("anna").unwrap();
+    fleet.collector.program().signal(nix::sys::signal::Signal::SIGSTOP).unwrap();
+    fleet.lan.hosts[0].traffic(&["udp", &v4, "--datagrams", "600", "--rate", "100"]).unwrap();
+    let kernel = fleet.kernel().unwrap();
+    fleet.collector.program().signal(nix::sys::signal::Signal::SIGCONT).unwrap();
+    assert_eq!(fleet.stored_like(&kernel).unwrap(), kernel);
+    println!("{}", fleet.collector.verify().unwrap());
+}
+
+#[test]
+fn a_full_disk_at_the_collector_stops_acknowledging_and_loses_nothing() {
+    let lan = Lan::new(&["anna", "ben"]).unwrap();
+    let disk = Disk::new(lan.realm(), &lan.folder.join("small"), 32 << 20).unwrap();
+    // Namespaces of `ip netns exec` copy the realm's mounts when they start, so the disk is there for the collector.
+    let collector = Collector::start(&lan.tower, &lan.tower_address(), &disk.folder().join("data")).unwrap();
+    let console = Console::join(&lan.tower, &collector, &lan.folder).unwrap();
+    let before = lan.rest().unwrap();
+    let _sensor = Sensor::start(&lan.hosts[0], &collector, &lan.folder, &["eth0"], &SLICE).unwrap();
+    console.wait_for_sensors(1).unwrap();
+    let (_serve, v4, _) = lan.serve(1, 9000).unwrap();
+
+    disk.fill().unwrap();
+    lan.hosts[0].traffic(&["udp", &v4, "--datagrams", "600", "--rate", "100"]).unwrap();
+    let kernel = lan.rest().unwrap()["anna"] - before["anna"];
+    eventually("the spool to grow", Deadline::seconds(60), || {
+        let records = console.table(&["sensors"])?.to_string();
+        let waiting = std::fs::read_dir(lan.folder.join("sensor-anna/spool"))?.count();
+        Ok(Look::at((waiting >= 3).then_some(()), || records))
+    })
+    .unwrap();
+    assert_eq!(console.interfaces().unwrap()["anna"], kernel, "the live view goes on");
+
+    disk.relieve().unwrap();
+    let query = "select in_packets || '|' || in_octets || '|' || out_packets || '|' || out_octets from interfaces";
+    let wanted = format!("{}|{}|{}|{}", kernel.rx.frames, kernel.rx.octets, kernel.tx.frames, kernel.tx.octets);
+    eventually("the store to catch up", Deadline::seconds(90), || {
+        let rows =
+            lan.tower.run("sqlite3", &["-readonly", &collector.data().join("history.db").to_string_lossy(), query])?;
+        Ok(Look::at((rows.trim() == wanted).then_some(()), || format!("{rows}, not {wanted}")))
+    })
+    .unwrap();
+    println!("{}", collector.verify().unwrap());
+}
+
+/// What the history says is missing: sensor, why, how many records.
+fn losses(fleet: &Fleet) -> Vec<String> {
+    fleet.collector.sql("select sensor, what, records from events where what not like 'clock%' order by ts").unwrap()
+}

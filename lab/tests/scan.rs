@@ -1,0 +1,72 @@
+//! A scan of a million flows while ten people work: their rows stay, and what detail is shed is counted.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use serde_json::Value;
+use traf_lab::{Count, Fleet, Witness};
+
+/// Flows of the table, as the sensor has it by default.
+const CAPACITY: u64 = 262_144;
+/// What a sensor may hold: 12 MB, its ring of 16 MiB, 160 octets a flow of capacity.
+const MEMORY: u64 = 12_000_000 + (16 << 20) + 160 * CAPACITY;
+
+#[test]
+fn ten_conversations_stay_on_the_screen_through_a_million_new_flows() {
+    let mut fleet = Fleet::new(&["anna", "ben", "mallory"], false, &[]).unwrap();
+    // Only ben's link is looked at; the sender of a scan has nothing to prove.
+    for sensor in &mut fleet.sensors {
+        if sensor.host().name() != "ben" {
+            sensor.program().kill().unwrap();
+        }
+    }
+    let (_serve, v4, _) = fleet.lan.serve(1, 9000).unwrap();
+    let witness = Witness::start(&fleet.lan.hosts[1], "eth0", &fleet.lan.folder, "tcp port 9000").unwrap();
+    let words = ["tcp", &v4, "--octets", "100000000000", "--rate", "30000"];
+    let mut people: Vec<_> = (0..10).map(|_| fleet.lan.hosts[0].start_traffic(&words).unwrap()).collect();
+    let mac = fleet.lan.plugs[1].mac.clone();
+    let scan = ["frames", "--to", &mac, "--count", "1000000", "--flows", "1000000", "--syn", "--rate", "60000"];
+    println!("scan: {}", fleet.lan.hosts[2].traffic(&scan).unwrap().trim());
+    people.iter_mut().for_each(|person| person.kill().unwrap());
+    let mut kernel = fleet.kernel().unwrap();
+    kernel.retain(|name, _| name == "ben");
+
+    let shown = || fleet.console.interfaces().unwrap()["ben"];
+    traf_lab::wait::eventually("the console", traf_lab::wait::Deadline::seconds(10), || {
+        let shown = shown();
+        Ok(traf_lab::wait::Look::at((shown == kernel["ben"]).then_some(()), || format!("{shown:?}, not {kernel:?}")))
+    })
+    .unwrap();
+    let table = fleet.console.table(&["traffic", "--filter", "sensor ben", "--limit", "50"]).unwrap();
+    let rows = table["rows"].as_array().unwrap();
+    let testimony = witness.testify().unwrap();
+    let (mut seen, mut truth) = (Count::default(), Count::default());
+    let conversations: Vec<_> = testimony.sent.keys().filter(|sent| sent.destination_port == 9000).collect();
+    assert_eq!(conversations.len(), 10);
+    for sent in conversations {
+        let row = rows
+            .iter()
+            .find(|row| row["source_port"] == sent.source_port || row["destination_port"] == sent.source_port);
+        let row = row.unwrap_or_else(|| panic!("{sent:?} is not among the first {}", rows.len()));
+        seen.octets += octets(row);
+        for (other, count) in &testimony.sent {
+            if other.source_port == sent.source_port || other.destination_port == sent.source_port {
+                truth.octets += count.octets;
+            }
+        }
+    }
+    assert!(seen.octets <= truth.octets, "never more than there was: {seen:?} {truth:?}");
+    let missing = truth.octets - seen.octets;
+    println!("ten conversations: {} octets, {missing} of them in other", truth.octets);
+    assert!(missing * 1000 < truth.octets, "{missing} of {} octets are missing", truth.octets);
+
+    let ben = fleet.sensors.iter_mut().find(|sensor| sensor.host().name() == "ben").unwrap();
+    let memory = ben.program().peak_memory().unwrap();
+    println!("memory: {memory} octets of at most {MEMORY}");
+    assert!(memory <= MEMORY, "{memory} octets");
+    let stored = fleet.stored_like(&kernel).unwrap();
+    assert_eq!(stored.get("ben"), kernel.get("ben"), "totals are exact");
+    println!("{}", fleet.collector.verify().unwrap());
+}
+
+fn octets(row: &Value) -> u64 {
+    row["forward"]["octets"].as_u64().unwrap() + row["reverse"]["octets"].as_u64().unwrap()
+}

@@ -1,0 +1,47 @@
+//! The console in a real terminal.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::time::Duration;
+
+use traf_lab::wait::{Deadline, Stopwatch};
+use traf_lab::{Fleet, Terminal};
+
+/// The budget of the first screen.
+const FIRST: Duration = Duration::from_secs(1);
+
+#[test]
+fn the_first_screen_is_there_within_a_second_and_leaving_leaves_the_terminal_clean() {
+    let fleet = Fleet::new(&["anna", "ben"], false, &[]).unwrap();
+    let (_serve, v4, _) = fleet.lan.serve(1, 9000).unwrap();
+    let _traffic =
+        fleet.lan.hosts[0].start_traffic(&["tcp", &v4, "--octets", "100000000000", "--rate", "200000"]).unwrap();
+    for (columns, rows) in [(80, 24), (132, 40)] {
+        let terminal = Terminal::open(&fleet.lan.tower, &fleet.lan.folder, columns, rows).unwrap();
+        let before = terminal.manners().unwrap();
+        terminal.line(&format!("clear; exec 3>&1; {}", fleet.console.line().unwrap())).unwrap();
+        let watch = Stopwatch::start();
+        let screen =
+            terminal.wait_for("a useful screen", Deadline::seconds(10), |screen| screen.contains("10.77.1.2")).unwrap();
+        let took = watch.elapsed();
+        println!("{columns}x{rows}: first useful screen after {took:.2?}\n{screen}");
+        assert!(took <= FIRST, "{took:?}");
+        assert_fits(&screen, columns, rows);
+
+        for (columns, rows) in [(60, 15), (132, 40), (columns, rows)] {
+            terminal.resize(columns, rows).unwrap();
+            let screen = terminal.wait_for("a screen of the new size", Deadline::seconds(5), |screen| {
+                screen.contains("10.77.1.2") && screen.trim_end_matches('\n').lines().count() == usize::from(rows)
+            });
+            assert_fits(&screen.unwrap(), columns, rows);
+        }
+        terminal.key("C-c").unwrap();
+        terminal.wait_for("the shell", Deadline::seconds(5), |screen| screen.trim_end().ends_with('$')).unwrap();
+        assert_eq!(terminal.manners().unwrap(), before, "as if it had never been there");
+    }
+}
+
+fn assert_fits(screen: &str, columns: u16, rows: u16) {
+    assert!(screen.lines().count() <= rows.into(), "{screen}");
+    let widest = screen.lines().map(|line| line.chars().count()).max().unwrap_or(0);
+    assert!(widest <= columns.into(), "{widest} columns:\n{screen}");
+}
