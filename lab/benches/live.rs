@@ -1,0 +1,107 @@
+//! Live capture beside tcpdump: frames of 60 octets, 100,000 flows, 300,000 a second, each program in turn, three times.
+//!
+//! The generator has one CPU and the program the other. What counts is CPU time a frame, which stays meaningful on a busy
+//! machine, and loss. The bar is 300 ns, without loss wherever tcpdump has none.
+#![allow(clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+use traf_lab::wait::{Deadline, Look, eventually};
+use traf_lab::{Collector, Console, Lan, Program, Sensor};
+
+const FRAMES: u64 = 3_000_000;
+const RATE: u64 = 300_000;
+const ROUNDS: usize = 3;
+
+/// One run of one program.
+#[derive(Debug)]
+struct Run {
+    program: &'static str,
+    cpu: Duration,
+    seen: u64,
+    dropped: u64,
+}
+
+fn main() {
+    let lan = Lan::new(&["anna", "ben"]).unwrap();
+    let collector = Collector::start(&lan.tower, &lan.tower_address(), &lan.folder.join("collector")).unwrap();
+    let console = Console::join(&lan.tower, &collector, &lan.folder).unwrap();
+    lan.rest().unwrap();
+    let mut runs = Vec::new();
+    for _ in 0..ROUNDS {
+        runs.push(tcpdump(&lan));
+        runs.push(sensor(&lan, &collector, &console));
+    }
+    for run in &runs {
+        let each = run.cpu.as_nanos() as f64 / FRAMES as f64;
+        println!(
+            "{:12} {each:6.0} ns CPU a frame, {} frames of {FRAMES}, {} dropped",
+            run.program, run.seen, run.dropped
+        );
+    }
+    let best = |program| runs.iter().filter(|run| run.program == program).map(|run| run.cpu).min().unwrap();
+    let (theirs, ours) = (best("tcpdump"), best("traf-sensor"));
+    println!("traf-sensor / tcpdump: {:.2}", ours.as_secs_f64() / theirs.as_secs_f64());
+}
+
+/// Sends the frames from the first CPU; the program that watches has moved to the second.
+fn load(lan: &Lan, program: &Program) -> Duration {
+    pin(program.pid());
+    let before = program.cpu().unwrap();
+    let lab = traf_lab::program::ours("traf-lab").unwrap();
+    let (count, rate) = (FRAMES.to_string(), RATE.to_string());
+    let frames =
+        ["traffic", "frames", "--to", &lan.plugs[1].mac, "--count", &count, "--flows", "100000", "--rate", &rate];
+    let words = [&["-c", "0", lab.to_str().unwrap()][..], &frames].concat();
+    let sent = lan.hosts[0].run("taskset", &words).unwrap();
+    let sent: Value = serde_json::from_str(&sent).unwrap();
+    let pace = sent["frames"].as_f64().unwrap() / sent["seconds"].as_f64().unwrap();
+    println!("sent {FRAMES} frames at {pace:.0} a second");
+    lan.rest().unwrap();
+    program.cpu().unwrap() - before
+}
+
+/// All threads of a process to the second CPU, where there is one.
+fn pin(pid: u32) {
+    let mask = if std::thread::available_parallelism().unwrap().get() > 1 { "1" } else { "0" };
+    let pinned =
+        std::process::Command::new("taskset").args(["-a", "-c", "-p", mask, &pid.to_string()]).output().unwrap();
+    assert!(pinned.status.success(), "{pinned:?}");
+}
+
+fn tcpdump(lan: &Lan) -> Run {
+    let mut program = lan.hosts[1].start("tcpdump", &["-i", "eth0", "-w", "/dev/null", "-B", "16384", "-n"]).unwrap();
+    let from = program.log().len();
+    eventually("tcpdump", Deadline::seconds(10), || {
+        let log = program.log();
+        Ok(Look::at(log[from.min(log.len())..].contains("listening on").then_some(()), || log))
+    })
+    .unwrap();
+    let cpu = load(lan, &program);
+    program.signal(Signal::SIGINT).unwrap();
+    program.wait(Deadline::seconds(10)).unwrap();
+    let log = program.log();
+    let number = |words: &str| {
+        let line = log.lines().rev().find(|line| line.ends_with(words)).unwrap();
+        line.split(' ').next().unwrap().parse().unwrap()
+    };
+    Run { program: "tcpdump", cpu, seen: number("captured"), dropped: number("dropped by kernel") }
+}
+
+fn sensor(lan: &Lan, collector: &Collector, console: &Console) -> Run {
+    let state = lan.folder.join("sensor-ben");
+    let _ = std::fs::remove_dir_all(&state);
+    let known = console.interfaces().unwrap().get("ben").map_or(0, |counters| counters.rx.frames);
+    let mut sensor = Sensor::start(&lan.hosts[1], collector, &lan.folder, &["eth0"], &[]).unwrap();
+    console.wait_for_sensors(1).unwrap();
+    let cpu = load(lan, sensor.program());
+    let table = console.table(&["interfaces"]).unwrap();
+    let rows = table["rows"].as_array().unwrap();
+    let row = rows.iter().max_by_key(|row| row["in"]["packets"].as_u64()).unwrap();
+    let dropped = row["ledger"]["dropped"].as_u64().or_else(|| row["dropped"].as_u64()).unwrap();
+    let seen = row["in"]["packets"].as_u64().unwrap();
+    sensor.program().terminate(Deadline::seconds(20)).unwrap();
+    Run { program: "traf-sensor", cpu, seen: seen.max(known), dropped }
+}
