@@ -100,7 +100,7 @@ fn sensor(lan: &Lan, collector: &Collector, console: &Console) -> Run {
     let table = console.table(&["interfaces"]).unwrap();
     let rows = table["rows"].as_array().unwrap();
     let row = rows.iter().max_by_key(|row| row["in"]["packets"].as_u64()).unwrap();
-    let dropped = row["ledger"]["dropped"].as_u64().or_else(|| row["dropped"].as_u64()).unwrap();
+    let dropped = row["drops"].as_u64().unwrap();
     let seen = row["in"]["packets"].as_u64().unwrap();
     sensor.program().terminate(Deadline::seconds(20)).unwrap();
     Run { program: "traf-sensor", cpu, seen: seen.max(known), dropped }

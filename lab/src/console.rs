@@ -82,7 +82,7 @@ impl Console {
     pub fn wait_for_sensors(&self, count: usize) -> Result<()> {
         eventually(&format!("{count} sensors to report"), Deadline::seconds(60), || {
             let sensors = self.table(&["sensors"])?;
-            let rows = sensors.as_array().cloned().unwrap_or_default();
+            let rows = sensors["rows"].as_array().cloned().unwrap_or_default();
             let reporting = rows.iter().filter(|row| row["presence"] == "reporting").count();
             Ok(Look::at((reporting >= count).then_some(()), || sensors.to_string()))
         })
