@@ -1,1 +1,142 @@
-fn main() {}
+//! `traf-sensor`: captures and meters this host's traffic for a Trafalgar collector.
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use traf_proto::client::{CredentialsError, JoinError};
+use traf_sensor::capture::CaptureError;
+use traf_sensor::config::{Config, ConfigError, Options, RunOptions};
+use traf_sensor::interfaces::InterfaceError;
+use traf_sensor::listing::Format;
+use traf_sensor::{doctor, join, listing, read, run};
+
+/// Captures and meters this host's traffic for a Trafalgar collector.
+///
+/// Exit codes: 0 done, 1 failed, 2 usage, 69 collector away, 77 no permission, 78 bad configuration.
+#[derive(Parser)]
+#[command(name = "traf-sensor", version, max_term_width = 100)]
+struct Arguments {
+    #[command(flatten)]
+    options: Options,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Capture, and deliver to the collector
+    Run(Box<RunOptions>),
+    /// Become a sensor of a collector, with a token that it made
+    Join(join::JoinArgs),
+    /// Meter capture files, and print what was in them
+    Read(read::ReadArgs),
+    /// List this host's interfaces
+    Interfaces {
+        /// How to print
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Check permissions, interfaces, credentials, collector, clock and disk
+    Doctor {
+        /// How to print
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// List what waits for the collector
+    Spool {
+        /// How to print
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    // Fails only when another one is installed, and there is no other.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    match work(arguments) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("traf-sensor: {error:#}");
+            ExitCode::from(code(&error))
+        }
+    }
+}
+
+fn work(Arguments { options, command }: Arguments) -> Result<bool> {
+    if let Command::Read(args) = command {
+        start_log(options.log.as_deref().unwrap_or("info"))?;
+        return read::run(&args).map(|()| true);
+    }
+    let none = RunOptions::default();
+    let config = Config::load(&options, if let Command::Run(run) = &command { run } else { &none })?;
+    start_log(&config.log)?;
+    match command {
+        Command::Run(_) => run::run(config)?,
+        Command::Join(args) => print(&format!("{}\n", join::run(&args, &config.data)?))?,
+        Command::Interfaces { format } => print(&listing::interfaces(&config, format)?)?,
+        Command::Spool { format } => print(&listing::spool(&config.spool_folder(), format)?)?,
+        Command::Doctor { format } => {
+            let (report, good) = doctor::run(&config, format)?;
+            print(&report)?;
+            return Ok(good);
+        }
+        Command::Read(_) => {}
+    }
+    Ok(true)
+}
+
+fn start_log(filter: &str) -> Result<(), ConfigError> {
+    let filter = tracing_subscriber::EnvFilter::try_new(filter).map_err(|_| ConfigError::Value {
+        name: "log",
+        value: format!("{filter:?}"),
+        reason: "write error, warn, info, debug or trace",
+    })?;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+    Ok(())
+}
+
+/// A reader that has seen enough is no error.
+fn print(text: &str) -> Result<()> {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// The exit code that scripts rely on.
+fn code(error: &anyhow::Error) -> u8 {
+    for cause in error.chain() {
+        if let Some(CaptureError::Permission(..)) = cause.downcast_ref() {
+            return 77;
+        }
+        if let Some(InterfaceError::Unknown { .. }) = cause.downcast_ref() {
+            return 2;
+        }
+        if let Some(JoinError::Unreachable { .. }) = cause.downcast_ref() {
+            return 69;
+        }
+        if let Some(error) = cause.downcast_ref::<std::io::Error>()
+            && error.kind() == std::io::ErrorKind::PermissionDenied
+        {
+            return 77;
+        }
+        let configuration = cause.is::<ConfigError>() || cause.is::<traf_proto::client::UrlError>();
+        let credentials = matches!(
+            cause.downcast_ref(),
+            Some(CredentialsError::Missing(..) | CredentialsError::Damaged(..) | CredentialsError::Url(_))
+        );
+        if configuration || credentials {
+            return 78;
+        }
+    }
+    1
+}

@@ -1,0 +1,304 @@
+//! Keeps one capture on every interface that is wanted, while interfaces come and go.
+//!
+//! ```text
+//!  interfaces ─(once a second)─► wanted and up, not attached: open, start a thread
+//!                                thread ended (down, gone):   a gap, attached again when it is back
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use traf_proto::{Interface, InterfaceSnapshot, Interval, Loss, LossReason, Nic, Timestamp};
+
+use crate::capture::{CaptureError, Controls, Handle, Line, Surroundings};
+use crate::interfaces::{self, Device};
+use crate::link::Link;
+use crate::meter::MeterConfig;
+use crate::sealer::Part;
+
+/// Interfaces under capture at once.
+pub const INTERFACES: usize = 64;
+/// Vanished interfaces that the live view still shows.
+const GONE: usize = 32;
+
+/// Where the live plane finds the interfaces' present state.
+#[derive(Clone, Debug, Default)]
+pub struct Board {
+    lines: Vec<watch::Receiver<InterfaceSnapshot>>,
+    gone: Vec<InterfaceSnapshot>,
+}
+
+impl Board {
+    /// All that are open, and those that vanished, by name.
+    #[must_use]
+    pub fn snapshots(&self) -> Vec<InterfaceSnapshot> {
+        let mut all: Vec<InterfaceSnapshot> = self.lines.iter().map(|line| line.borrow().clone()).collect();
+        all.extend(self.gone.iter().cloned());
+        all.sort_unstable_by(|a, b| a.interface.name.cmp(&b.interface.name));
+        all
+    }
+}
+
+struct Attached {
+    interface: Interface,
+    thread: JoinHandle<Result<(), CaptureError>>,
+    facts: watch::Sender<Interface>,
+    live: watch::Receiver<InterfaceSnapshot>,
+    stop: CancellationToken,
+}
+
+struct Missing {
+    since: Timestamp,
+    index: u32,
+    counters: Option<Nic>,
+}
+
+/// All captures of the sensor.
+pub struct Attachments {
+    around: Surroundings,
+    attached: BTreeMap<String, Attached>,
+    missing: BTreeMap<String, Missing>,
+    gone: Vec<InterfaceSnapshot>,
+    board: watch::Sender<Board>,
+    count: Arc<AtomicUsize>,
+    refused: BTreeMap<String, String>,
+    unfit: BTreeSet<(String, u32)>,
+    changed: bool,
+}
+
+impl Attachments {
+    /// Nothing is attached yet. `count` follows how many are.
+    #[must_use]
+    pub fn new(around: Surroundings, count: Arc<AtomicUsize>) -> (Self, watch::Receiver<Board>) {
+        let (board, watching) = watch::channel(Board::default());
+        let attachments = Self {
+            around,
+            attached: BTreeMap::new(),
+            missing: BTreeMap::new(),
+            gone: Vec::new(),
+            board,
+            count,
+            refused: BTreeMap::new(),
+            unfit: BTreeSet::new(),
+            changed: false,
+        };
+        (attachments, watching)
+    }
+
+    /// Looks at the interfaces as they are `now`.
+    ///
+    /// # Errors
+    /// Only when there is no permission to capture at all.
+    pub fn turn(&mut self, devices: &BTreeMap<String, Device>, now: Timestamp) -> Result<(), CaptureError> {
+        self.detach(devices, now);
+        for (name, device) in devices {
+            if !self.wanted(name) || !device.up {
+                continue;
+            }
+            let mut facts = device.interface.clone();
+            match self.attached.get_mut(name) {
+                Some(attached) => {
+                    if (&facts.addresses, facts.mac) != (&attached.interface.addresses, attached.interface.mac) {
+                        self.fill(&mut facts);
+                        if let Some(attached) = self.attached.get_mut(name) {
+                            facts.link.clone_from(&attached.interface.link);
+                            attached.interface = facts.clone();
+                            attached.facts.send_replace(facts);
+                        }
+                    }
+                }
+                None => self.attach(facts, now)?,
+            }
+        }
+        self.unfit.retain(|(name, index)| devices.get(name).is_some_and(|device| device.interface.index == *index));
+        if std::mem::take(&mut self.changed) {
+            let lines = self.attached.values().map(|attached| attached.live.clone()).collect();
+            self.board.send_replace(Board { lines, gone: self.gone.clone() });
+        }
+        Ok(())
+    }
+
+    /// How many are attached.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.attached.len()
+    }
+
+    /// None is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.attached.is_empty()
+    }
+
+    /// Ends every capture; their last slices are sealed.
+    pub fn stop(mut self) {
+        self.attached.values().for_each(|attached| attached.stop.cancel());
+        for (name, attached) in std::mem::take(&mut self.attached) {
+            if attached.thread.join().is_err() {
+                tracing::error!("the capture on {name} ended by a fault in this program");
+            }
+        }
+    }
+
+    fn wanted(&self, name: &str) -> bool {
+        let config = &self.around.config;
+        let chosen = config.interfaces.iter().chain(&config.mirrors).any(|chosen| chosen == name);
+        chosen || config.interfaces.is_empty()
+    }
+
+    fn fill(&self, interface: &mut Interface) {
+        interfaces::facts(interface);
+        interface.mirror = self.around.config.mirrors.contains(&interface.name);
+    }
+
+    /// Notices the captures that ended, and ends those whose device is another one now.
+    fn detach(&mut self, devices: &BTreeMap<String, Device>, now: Timestamp) {
+        for (name, attached) in &self.attached {
+            let same = devices.get(name).is_some_and(|device| device.interface.index == attached.interface.index);
+            if !same {
+                attached.stop.cancel();
+            }
+        }
+        let over = |attached: &Attached| attached.thread.is_finished() || attached.stop.is_cancelled();
+        let ended: Vec<String> =
+            self.attached.iter().filter(|(_, attached)| over(attached)).map(|(name, _)| name.clone()).collect();
+        for name in ended {
+            let Some(attached) = self.attached.remove(&name) else { continue };
+            self.changed = true;
+            match attached.thread.join() {
+                Ok(Ok(())) => tracing::warn!("{name} is gone"),
+                Ok(Err(error)) => tracing::warn!("{error}"),
+                Err(_) => tracing::error!("the capture on {name} ended by a fault in this program; it is opened again"),
+            }
+            let mut last = attached.live.borrow().clone();
+            last.gone = true;
+            let missing = Missing { since: now, index: attached.interface.index, counters: last.ledger.nic };
+            self.missing.insert(name.clone(), missing);
+            if self.missing.len() > INTERFACES {
+                let oldest = self.missing.iter().min_by_key(|(_, missing)| missing.since).map(|(name, _)| name.clone());
+                oldest.map(|name| self.missing.remove(&name));
+            }
+            self.gone.retain(|gone| gone.interface.name != name);
+            self.gone.push(last);
+            if self.gone.len() > GONE {
+                self.gone.remove(0);
+            }
+            self.declare(&name, Interval::new(now, now), None);
+        }
+        self.count.store(self.attached.len(), Ordering::Relaxed);
+    }
+
+    fn attach(&mut self, mut interface: Interface, now: Timestamp) -> Result<(), CaptureError> {
+        let name = interface.name.clone();
+        if self.unfit.contains(&(name.clone(), interface.index)) {
+            return Ok(());
+        }
+        if self.attached.len() >= INTERFACES {
+            self.refuse(&name, format!("{name} is not captured: {INTERFACES} interfaces are, and more are not"));
+            return Ok(());
+        }
+        let (buffer, flows) = share(self.around.config.buffer, self.around.config.meter.flows, self.attached.len());
+        let handle = match Handle::open(&name, &self.around.config, buffer) {
+            Ok(handle) => handle,
+            Err(error @ CaptureError::Permission(..)) if self.attached.is_empty() => return Err(error),
+            // Between the listing and here it went away: the next turn tells.
+            Err(CaptureError::Down(_) | CaptureError::Gone(_)) => return Ok(()),
+            Err(error) => {
+                self.refuse(&name, error.to_string());
+                return Ok(());
+            }
+        };
+        let chosen = !self.around.config.interfaces.is_empty();
+        if let Link::Unsupported(_) = handle.link
+            && !chosen
+        {
+            tracing::info!("{name} is left out: link type {} is not understood", handle.link.name());
+            self.unfit.insert((name, interface.index));
+            return Ok(());
+        }
+        self.fill(&mut interface);
+        interface.link = handle.link.name();
+        let (facts, news) = watch::channel(interface.clone());
+        let fresh = InterfaceSnapshot { interface: interface.clone(), started: now, ..InterfaceSnapshot::default() };
+        let (state, live) = watch::channel(fresh);
+        let stop = CancellationToken::new();
+        let controls = Controls { facts: news, live: state, stop: stop.clone() };
+        let meter = MeterConfig { flows, ..self.around.config.meter.clone() };
+        let line = Line::new(handle, interface.clone(), meter, self.around.clone(), controls);
+        let thread = match std::thread::Builder::new().name(format!("capture-{name}")).spawn(move || line.run()) {
+            Ok(thread) => thread,
+            Err(error) => {
+                self.refuse(&name, format!("no thread for the capture on {name}: {error}"));
+                return Ok(());
+            }
+        };
+        tracing::info!("capturing on {name} ({})", interface.link);
+        self.refused.remove(&name);
+        self.gone.retain(|gone| gone.interface.name != name);
+        if let Some(missing) = self.missing.remove(&name) {
+            let counters = interfaces::counters_of(&name);
+            // Another device of the same name has counted from zero.
+            let before = if missing.index == interface.index { missing.counters } else { Some(Nic::default()) };
+            let counted = counters.zip(before).and_then(|(now, before)| now.since(&before));
+            self.declare(&name, Interval::new(missing.since, now), counted);
+        }
+        self.attached.insert(name, Attached { interface, thread, facts, live, stop });
+        self.count.store(self.attached.len(), Ordering::Relaxed);
+        self.changed = true;
+        Ok(())
+    }
+
+    /// Says a refusal once.
+    fn refuse(&mut self, name: &str, words: String) {
+        if self.refused.get(name) != Some(&words) {
+            tracing::warn!("{words}");
+            self.refused.insert(name.to_owned(), words);
+        }
+    }
+
+    fn declare(&self, name: &str, interval: Interval, counted: Option<(u64, u64)>) {
+        let step = i64::try_from(self.around.config.slice.as_nanos()).unwrap_or(i64::MAX).max(1);
+        let from = interval.to.floor(step);
+        let slice = Interval::new(from, Timestamp(from.0.saturating_add(step)));
+        let loss = Loss {
+            reason: LossReason::Vanished,
+            interval,
+            records: 0,
+            counted,
+            interface: Some(name.to_owned()),
+        };
+        if let Err(mpsc::error::TrySendError::Full(part)) =
+            self.around.parts.try_send(Part { slice, summary: None, losses: vec![loss] })
+        {
+            tracing::warn!("a gap of {name} could not be recorded: {:?}", part.losses);
+        }
+    }
+}
+
+/// Memory for one more interface when `open` have theirs: the first four get all that was asked for, the next less, so that
+/// a host with fifty containers does not give a gigabyte to its kernel's buffers.
+fn share(buffer: u64, flows: usize, open: usize) -> (u64, usize) {
+    let part = match open {
+        0..4 => 1,
+        4..16 => 4,
+        _ => 16,
+    };
+    ((buffer / part).max(256 << 10), (flows / part as usize).max(64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_stays_small_however_many_interfaces_there_are() {
+        let all: u64 = (0..INTERFACES).map(|open| share(16 << 20, 262_144, open).0).sum();
+        assert!(all <= 160 << 20, "{all}");
+        assert_eq!(share(16 << 20, 262_144, 0), (16 << 20, 262_144));
+        assert_eq!(share(16 << 20, 262_144, 63), (1 << 20, 16_384));
+    }
+}

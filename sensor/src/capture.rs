@@ -1,0 +1,266 @@
+//! Live capture: one thread for each interface owns its handle, its meter and its slice. Nothing is copied.
+//!
+//! Never libpcap's immediate mode (it wakes for every packet), and never a blocking read: on an idle link one never returns.
+//! So: non-blocking, `poll`, then bounded rounds of `dispatch`. The thread encodes nothing, resolves nothing and waits for
+//! nobody: finished slices go into a channel, and where that is full they wait here, bounded and counted.
+
+mod ledger;
+mod outbox;
+
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use pcap::{Active, Capture, Precision};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use traf_proto::{Endpoint, Interface, InterfaceSnapshot, InterfaceSummary, Interval, Timestamp, Wish};
+
+use crate::clock::{self, Steps};
+use crate::config::Config;
+use crate::link::Link;
+use crate::meter::{Meter, MeterConfig};
+use crate::sealer::Part;
+use crate::slicer::Slicer;
+use ledger::Witness;
+use outbox::Outbox;
+
+/// Frames of one round: between rounds the clock is read.
+const ROUND: usize = 4_096;
+/// Longest sleep, in milliseconds.
+const SLEEP: u64 = 100;
+const SECOND: i64 = 1_000_000_000;
+
+/// Why an interface cannot be captured.
+#[derive(Debug, thiserror::Error)]
+pub enum CaptureError {
+    /// Needs a capability.
+    #[error(
+        "no permission to capture on {0}: run as root, or allow the program once with `setcap cap_net_raw+ep {1}` ({2})"
+    )]
+    Permission(String, String, String),
+    /// Administratively down.
+    #[error("{0} is down")]
+    Down(String),
+    /// Not there (any more).
+    #[error("{0} is not there")]
+    Gone(String),
+    /// libpcap's words.
+    #[error("capturing on {0}: {1}")]
+    Other(String, String),
+}
+
+impl CaptureError {
+    /// From libpcap, whose errors are sentences.
+    fn of(name: &str, error: &pcap::Error) -> Self {
+        let (words, name) = (error.to_string(), name.to_owned());
+        let holds = |parts: &[&str]| parts.iter().any(|part| words.contains(part));
+        if holds(&["ermission", "not permitted", "CAP_NET_RAW"]) {
+            let program = std::env::current_exe().map_or_else(|_| "traf-sensor".to_owned(), |path| path.display().to_string());
+            Self::Permission(name, program, words)
+        } else if holds(&["is not up", "went down", "Network is down"]) {
+            Self::Down(name)
+        } else if holds(&["o such device", "disappeared", "does not exist", "No such device"]) {
+            Self::Gone(name)
+        } else {
+            Self::Other(name, words)
+        }
+    }
+}
+
+/// An open handle. Opening is what needs privileges; it happens only here.
+pub struct Handle {
+    capture: Capture<Active>,
+    /// What frames begin with.
+    pub link: Link,
+}
+
+impl Handle {
+    /// Opens an interface that is up.
+    ///
+    /// # Errors
+    /// Without permission, or when the interface is down or gone.
+    pub fn open(name: &str, config: &Config, buffer: u64) -> Result<Self, CaptureError> {
+        let failed = |error: pcap::Error| CaptureError::of(name, &error);
+        let open = |precision| {
+            Capture::from_device(name)?
+                .promisc(config.promiscuous)
+                .snaplen(i32::try_from(config.snaplen).unwrap_or(i32::MAX))
+                .buffer_size(i32::try_from(buffer).unwrap_or(i32::MAX))
+                .timeout(SLEEP as i32)
+                .precision(precision)
+                .open()?
+                .setnonblock()
+        };
+        let capture = open(Precision::Nano).map_err(failed)?;
+        let link = Link::from_dlt(capture.get_datalink().0);
+        Ok(Self { capture, link })
+    }
+}
+
+/// What every capture thread shares with the rest of the sensor.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// Settings.
+    pub config: Arc<Config>,
+    /// Where finished slices go.
+    pub parts: mpsc::Sender<Part>,
+    /// What consoles look at.
+    pub wishes: watch::Receiver<Arc<Vec<Wish>>>,
+    /// Our own connections to the collector.
+    pub own: watch::Receiver<Arc<Vec<(Endpoint, Endpoint)>>>,
+}
+
+/// The thread's own side of what it is told and tells.
+pub struct Controls {
+    /// Facts of the interface, when they change.
+    pub facts: watch::Receiver<Interface>,
+    /// The present state, once a second.
+    pub live: watch::Sender<InterfaceSnapshot>,
+    /// Ends the thread.
+    pub stop: CancellationToken,
+}
+
+/// One interface under capture.
+pub struct Line {
+    handle: Capture<Active>,
+    meter: Meter,
+    slicer: Slicer,
+    witness: Witness,
+    steps: Steps,
+    outbox: Outbox,
+    second: Timestamp,
+    name: String,
+    around: Surroundings,
+    controls: Controls,
+}
+
+impl Line {
+    /// Ready to run; `interface` carries what the system knows of it.
+    #[must_use]
+    pub fn new(handle: Handle, interface: Interface, meter: MeterConfig, around: Surroundings, controls: Controls) -> Self {
+        let now = clock::now();
+        Self {
+            handle: handle.capture,
+            slicer: Slicer::new(around.config.slice, now),
+            witness: Witness::default(),
+            steps: Steps::start(),
+            outbox: Outbox::new(around.parts.clone()),
+            second: next_second(now),
+            name: interface.name.clone(),
+            meter: Meter::new(meter, interface, handle.link, now),
+            around,
+            controls,
+        }
+    }
+
+    /// Captures until it is told to stop or the interface goes; then seals what is there.
+    ///
+    /// # Errors
+    /// When the interface went down or away.
+    pub fn run(mut self) -> Result<(), CaptureError> {
+        let ended = self.work();
+        self.meter.flush();
+        let slice = self.slicer.open();
+        self.close(slice);
+        let gone = ended.is_err();
+        let last = self.snapshot(clock::now(), &[]);
+        self.controls.live.send_replace(InterfaceSnapshot { gone, ..last });
+        self.outbox.last();
+        ended
+    }
+
+    fn work(&mut self) -> Result<(), CaptureError> {
+        let mut more = false;
+        while !self.controls.stop.is_cancelled() {
+            if !more {
+                self.sleep();
+            }
+            more = self.round()? == ROUND;
+            self.meter.flush();
+            self.listen();
+            let now = clock::now();
+            if let Some(slice) = self.slicer.tick(now) {
+                self.close(slice);
+            }
+            self.outbox.send();
+            // A clock that was put back must not stop the live view.
+            if now >= self.second || now.0 < self.second.0 - 2 * SECOND {
+                let wishes = Arc::clone(&self.around.wishes.borrow());
+                let snapshot = self.snapshot(now, &wishes);
+                self.controls.live.send_replace(snapshot);
+                self.second = next_second(now);
+            }
+        }
+        Ok(())
+    }
+
+    /// Until there are frames or the next second begins.
+    fn sleep(&self) {
+        let left = self.second.since(clock::now()).clamp(0, SECOND) as u64 / 1_000_000 + 1;
+        let timeout = PollTimeout::try_from(left.min(SLEEP)).unwrap_or(PollTimeout::ZERO);
+        // An error of poll is an interrupted sleep, or shows again when reading.
+        let _ = poll(&mut [PollFd::new(self.handle.as_fd(), PollFlags::POLLIN)], timeout);
+    }
+
+    /// Counts what waits, at most [`ROUND`] frames. A slice that ends within the round is sealed at its place.
+    fn round(&mut self) -> Result<usize, CaptureError> {
+        let Self { handle, meter, slicer, witness, .. } = self;
+        let mut closed: Vec<(Interval, InterfaceSummary, u64)> = Vec::new();
+        let frames = handle.dispatch(Some(ROUND), |packet| {
+            let header = packet.header;
+            let at = Timestamp(header.ts.tv_sec.saturating_mul(SECOND).saturating_add(header.ts.tv_usec));
+            if let Some(slice) = slicer.packet(at) {
+                closed.push((slice, meter.close(slice), witness.take()));
+            }
+            witness.frame();
+            meter.frame(at, header.len, packet.data);
+        });
+        for (slice, summary, frames) in closed {
+            self.hand_over(slice, summary, frames);
+        }
+        frames.map_err(|error| CaptureError::of(&self.name, &error))
+    }
+
+    /// Takes what it was told meanwhile.
+    fn listen(&mut self) {
+        if self.controls.facts.has_changed().unwrap_or(false) {
+            let facts = self.controls.facts.borrow_and_update().clone();
+            self.meter.update_interface(facts);
+        }
+        if self.around.own.has_changed().unwrap_or(false) {
+            let own = Arc::clone(&self.around.own.borrow_and_update());
+            self.meter.own(&own);
+        }
+    }
+
+    fn close(&mut self, slice: Interval) {
+        let summary = self.meter.close(slice);
+        let frames = self.witness.take();
+        self.hand_over(slice, summary, frames);
+    }
+
+    fn hand_over(&mut self, slice: Interval, mut summary: InterfaceSummary, frames: u64) {
+        let dropped = self.witness.ask(&mut self.handle);
+        let ledger = &mut summary.ledger;
+        (ledger.received, ledger.dropped) = (frames + dropped, dropped);
+        ledger.kernel_received = Some(self.witness.received());
+        ledger.nic = crate::interfaces::counters_of(&self.name);
+        ledger.clock_step = self.steps.take();
+        self.outbox.put(slice, summary);
+    }
+
+    fn snapshot(&mut self, now: Timestamp, wishes: &[Wish]) -> InterfaceSnapshot {
+        let mut snapshot = self.meter.snapshot(now, wishes);
+        self.witness.look(&mut self.handle);
+        let ledger = &mut snapshot.ledger;
+        (ledger.received, ledger.dropped) = self.witness.totals();
+        ledger.kernel_received = Some(self.witness.received());
+        ledger.nic = crate::interfaces::counters_of(&self.name);
+        snapshot
+    }
+}
+
+fn next_second(now: Timestamp) -> Timestamp {
+    Timestamp(now.floor(SECOND).0.saturating_add(SECOND))
+}

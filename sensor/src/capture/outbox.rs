@@ -1,0 +1,115 @@
+//! Finished slices on their way to the sealer. The capture never waits for it.
+
+use std::collections::VecDeque;
+
+use tokio::sync::mpsc::{self, error::TrySendError};
+use traf_proto::{InterfaceSummary, Interval, Loss, LossReason};
+
+use crate::sealer::Part;
+
+/// Slices that found no room in the channel wait here; the oldest of too many becomes a loss with its count.
+pub(super) struct Outbox {
+    parts: mpsc::Sender<Part>,
+    waiting: VecDeque<Part>,
+    lost: Vec<Loss>,
+}
+
+impl Outbox {
+    /// Slices that may wait: over a minute of the sealer's silence, beyond what the channel holds.
+    const ROOM: usize = 8;
+    /// Losses that are told one by one.
+    const LOSSES: usize = 32;
+
+    /// In front of the sealer's channel.
+    #[must_use]
+    pub(super) fn new(parts: mpsc::Sender<Part>) -> Self {
+        Self { parts, waiting: VecDeque::new(), lost: Vec::new() }
+    }
+
+    /// Takes a finished slice.
+    pub(super) fn put(&mut self, slice: Interval, summary: InterfaceSummary) {
+        if self.waiting.len() >= Self::ROOM
+            && let Some(oldest) = self.waiting.pop_front()
+        {
+            self.lose(oldest);
+        }
+        self.waiting.push_back(Part { slice, summary: Some(Box::new(summary)), losses: Vec::new() });
+        self.send();
+    }
+
+    /// Sends what there is room for.
+    pub(super) fn send(&mut self) {
+        while let Some(mut part) = self.waiting.pop_front() {
+            let told = part.losses.len();
+            part.losses.append(&mut self.lost);
+            if let Err(TrySendError::Full(mut part) | TrySendError::Closed(mut part)) = self.parts.try_send(part) {
+                self.lost = part.losses.split_off(told);
+                self.waiting.push_front(part);
+                return;
+            }
+        }
+    }
+
+    /// The thread ends: only now may it wait.
+    pub(super) fn last(&mut self) {
+        while let Some(mut part) = self.waiting.pop_front() {
+            part.losses.append(&mut self.lost);
+            if self.parts.blocking_send(part).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn lose(&mut self, part: Part) {
+        self.lost.extend(part.losses);
+        let Some(summary) = part.summary else { return };
+        let total = summary.classes().group(traf_proto::ClassGroup::Total).total();
+        let loss = Loss {
+            reason: LossReason::SpoolFull,
+            interval: part.slice,
+            records: 0,
+            counted: Some((total.packets, total.octets)),
+            interface: Some(summary.interface.name.clone()),
+        };
+        let crowded = self.lost.len() >= Self::LOSSES;
+        match self.lost.last_mut() {
+            Some(last) if crowded => {
+                last.interval = last.interval.hull(loss.interval);
+                last.counted = last.counted.zip(loss.counted).map(|(a, b)| (a.0 + b.0, a.1 + b.1));
+            }
+            _ => self.lost.push(loss),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use traf_proto::{Class, Classes, Counters, Second, Timestamp, Traffic};
+
+    use super::*;
+
+    fn summary(packets: u64) -> InterfaceSummary {
+        let rows = [(Class::at(0).unwrap(), Traffic::inbound(Counters::new(packets, packets * 60)))];
+        let second = Second { at: Timestamp(0), classes: Classes::from_iter(rows) };
+        InterfaceSummary { seconds: vec![second], ..InterfaceSummary::default() }
+    }
+
+    #[test]
+    fn when_the_sealer_is_away_for_long_every_packet_is_there_or_declared() {
+        let (parts, mut received) = mpsc::channel(2);
+        let mut outbox = Outbox::new(parts);
+        for packets in 1..=100 {
+            outbox.put(Interval::new(Timestamp(packets), Timestamp(packets + 1)), summary(packets as u64));
+        }
+        let (mut kept, mut lost) = (0, 0);
+        for _ in 0..20 {
+            while let Ok(part) = received.try_recv() {
+                kept += part.summary.unwrap().classes().group(traf_proto::ClassGroup::Total).total().packets;
+                lost += part.losses.iter().map(|loss| loss.counted.unwrap().0).sum::<u64>();
+            }
+            outbox.send();
+        }
+        assert_eq!((kept + lost, lost > 0), ((1..=100).sum(), true));
+    }
+}

@@ -1,0 +1,345 @@
+//! What the sensor is told: flag > environment > file > default.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::Args;
+use serde::Deserialize;
+
+use crate::meter::MeterConfig;
+use crate::spool::index::Limits;
+
+/// Where the file is looked for when none is named.
+pub const FILE: &str = "/etc/traf/sensor.toml";
+
+/// Flags and environment: what is not given is asked of the file.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Options {
+    /// Configuration file [default: /etc/traf/sensor.toml, when it is there]
+    #[arg(long, env = "TRAF_SENSOR_CONFIG", value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+    /// Folder of credentials and spool [default: /var/lib/traf/sensor]
+    #[arg(long, env = "TRAF_SENSOR_DATA", value_name = "DIR", global = true)]
+    pub data: Option<PathBuf>,
+    /// What to say: error, warn, info, debug, trace, or a tracing filter [default: info]
+    #[arg(long, env = "TRAF_SENSOR_LOG", value_name = "LEVEL", global = true)]
+    pub log: Option<String>,
+}
+
+/// What `run` is told beside.
+#[derive(Args, Clone, Debug, Default)]
+pub struct RunOptions {
+    /// Capture on this interface; repeat for several [default: all that are up]
+    #[arg(short, long = "interface", env = "TRAF_SENSOR_INTERFACES", value_name = "IF", value_delimiter = ',')]
+    pub interfaces: Vec<String>,
+    /// This interface is a mirror port: it has no local side
+    #[arg(long = "mirror", env = "TRAF_SENSOR_MIRRORS", value_name = "IF", value_delimiter = ',')]
+    pub mirrors: Vec<String>,
+    /// Length of a slice of the history, as in 10s [default: 10s]
+    #[arg(long, env = "TRAF_SENSOR_SLICE", value_name = "TIME")]
+    pub slice: Option<Span>,
+    /// Count what tunnels carry instead of the tunnels
+    #[arg(long, env = "TRAF_SENSOR_TUNNELS")]
+    pub tunnels: bool,
+    /// Flows in the table of an interface [default: 262144]
+    #[arg(long, env = "TRAF_SENSOR_FLOWS", value_name = "N")]
+    pub flows: Option<usize>,
+    /// Octets of each frame that are looked at [default: 256]
+    #[arg(long, env = "TRAF_SENSOR_SNAPLEN", value_name = "OCTETS")]
+    pub snaplen: Option<u32>,
+    /// The kernel's buffer for an interface, as in 16MiB [default: 16MiB]
+    #[arg(long, env = "TRAF_SENSOR_BUFFER", value_name = "SIZE")]
+    pub buffer: Option<Size>,
+    /// Octets that may wait for the collector, as in 256MiB [default: 256MiB]
+    #[arg(long, env = "TRAF_SENSOR_SPOOL", value_name = "SIZE")]
+    pub spool: Option<Size>,
+    /// See only frames for this host
+    #[arg(long, env = "TRAF_SENSOR_NO_PROMISCUOUS")]
+    pub no_promiscuous: bool,
+    /// Name for people [default: the host name]
+    #[arg(long, env = "TRAF_SENSOR_NAME", value_name = "NAME")]
+    pub name: Option<String>,
+}
+
+/// The file. Unknown keys are errors.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConfigFile {
+    data: Option<PathBuf>,
+    log: Option<String>,
+    name: Option<String>,
+    interfaces: Option<Vec<String>>,
+    mirrors: Option<Vec<String>>,
+    slice: Option<Span>,
+    tunnels: Option<bool>,
+    flows: Option<usize>,
+    idle: Option<Span>,
+    snaplen: Option<u32>,
+    buffer: Option<Size>,
+    promiscuous: Option<bool>,
+    spool: Option<Size>,
+    spool_files: Option<usize>,
+}
+
+/// What holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Folder of credentials and spool.
+    pub data: PathBuf,
+    /// tracing's filter.
+    pub log: String,
+    /// For people; `None` means the host name.
+    pub name: Option<String>,
+    /// Empty means all that are up.
+    pub interfaces: Vec<String>,
+    /// Mirror ports.
+    pub mirrors: Vec<String>,
+    /// Length of a slice of the history.
+    pub slice: Duration,
+    /// Octets of each frame that are looked at.
+    pub snaplen: u32,
+    /// Octets of the kernel's buffer for an interface.
+    pub buffer: u64,
+    /// See frames for others too.
+    pub promiscuous: bool,
+    /// The spool's bounds.
+    pub spool: Limits,
+    /// The meters' sizes.
+    pub meter: MeterConfig,
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The disk said no.
+    #[error("{0}: {1}")]
+    File(PathBuf, #[source] std::io::Error),
+    /// Not TOML, an unknown key, a wrong type: with line and column.
+    #[error("{0}: {1}")]
+    Toml(PathBuf, String),
+    /// A value that nothing can be done with.
+    #[error("{name} = {value}: {reason}")]
+    Value {
+        /// The key.
+        name: &'static str,
+        /// What was given.
+        value: String,
+        /// What is possible.
+        reason: &'static str,
+    },
+}
+
+impl ConfigFile {
+    /// Reads the file; the default one need not be there.
+    ///
+    /// # Errors
+    /// When it cannot be read, or says what is not understood.
+    pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
+        let (path, wanted) = path.map_or((Path::new(FILE), false), |path| (path, true));
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::parse(&text).map_err(|reason| ConfigError::Toml(path.to_owned(), reason)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !wanted => Ok(Self::default()),
+            Err(error) => Err(ConfigError::File(path.to_owned(), error)),
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())
+    }
+}
+
+impl Config {
+    /// From flags and environment, the file and the defaults.
+    ///
+    /// # Errors
+    /// When the file cannot be used, or a value is out of its range.
+    pub fn load(options: &Options, run: &RunOptions) -> Result<Self, ConfigError> {
+        Self::merge(options, run, ConfigFile::load(options.config.as_deref())?)
+    }
+
+    fn merge(options: &Options, run: &RunOptions, file: ConfigFile) -> Result<Self, ConfigError> {
+        let given = |flags: &Vec<String>, file: Option<Vec<String>>| match flags.is_empty() {
+            true => file.unwrap_or_default(),
+            false => flags.clone(),
+        };
+        let meter = MeterConfig::default();
+        let limits = Limits::default();
+        let config = Self {
+            data: options.data.clone().or(file.data).unwrap_or_else(|| PathBuf::from("/var/lib/traf/sensor")),
+            log: options.log.clone().or(file.log).unwrap_or_else(|| "info".to_owned()),
+            name: run.name.clone().or(file.name),
+            interfaces: given(&run.interfaces, file.interfaces),
+            mirrors: given(&run.mirrors, file.mirrors),
+            slice: run.slice.or(file.slice).map_or(Duration::from_secs(10), |span| span.0),
+            snaplen: run.snaplen.or(file.snaplen).unwrap_or(256),
+            buffer: run.buffer.or(file.buffer).map_or(16 << 20, |size| size.0),
+            promiscuous: !run.no_promiscuous && file.promiscuous.unwrap_or(true),
+            spool: Limits {
+                octets: run.spool.or(file.spool).map_or(limits.octets, |size| size.0),
+                files: file.spool_files.unwrap_or(limits.files),
+            },
+            meter: MeterConfig {
+                flows: run.flows.or(file.flows).unwrap_or(meter.flows),
+                idle: file.idle.map_or(meter.idle, |span| span.0),
+                tunnels: run.tunnels || file.tunnels.unwrap_or(meter.tunnels),
+                ..meter
+            },
+        };
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let wrong = |name, value: &dyn fmt::Debug, reason| {
+            Err(ConfigError::Value { name, value: format!("{value:?}"), reason })
+        };
+        let second = Duration::from_secs(1);
+        if self.slice < second || self.slice > 3600 * second || self.slice.subsec_nanos() != 0 {
+            return wrong("slice", &self.slice, "write whole seconds, from 1s to 1h");
+        }
+        if !(68..=262_144).contains(&self.snaplen) {
+            return wrong("snaplen", &self.snaplen, "write 68 to 262144 octets: less does not hold the headers");
+        }
+        if !(256 << 10..=1 << 30).contains(&self.buffer) {
+            return wrong("buffer", &self.buffer, "write 256KiB to 1GiB");
+        }
+        if !(64..=1 << 24).contains(&self.meter.flows) {
+            return wrong("flows", &self.meter.flows, "write 64 to 16777216");
+        }
+        if self.meter.idle < second {
+            return wrong("idle", &self.meter.idle, "write at least 1s");
+        }
+        if self.spool.octets < 1 << 20 {
+            return wrong("spool", &self.spool.octets, "write at least 1MiB");
+        }
+        if !(16..=1 << 20).contains(&self.spool.files) {
+            return wrong("spool_files", &self.spool.files, "write 16 to 1048576");
+        }
+        Ok(())
+    }
+
+    /// Where records wait.
+    #[must_use]
+    pub fn spool_folder(&self) -> PathBuf {
+        self.data.join("spool")
+    }
+}
+
+/// A length of time as people write it: `10s`, `15m`, `1h`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Span(pub Duration);
+
+impl FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let span: jiff::SignedDuration = text.parse().map_err(|_| format!("`{text}` is no length of time: write 10s, 15m or 1h"))?;
+        Duration::try_from(span).map(Self).map_err(|_| format!("`{text}` is negative"))
+    }
+}
+
+impl TryFrom<String> for Span {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+/// A number of octets as people write it: `16MiB`, `1GiB`, `65536`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "SizeText")]
+pub struct Size(pub u64);
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum SizeText {
+    Number(u64),
+    Text(String),
+}
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is no size: write 65536, 512KiB, 16MiB or 1GiB");
+        let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let number: u64 = text[..digits].parse().map_err(|_| wrong())?;
+        let factor = match text[digits..].trim() {
+            "" | "B" => 1,
+            "K" | "KiB" => 1 << 10,
+            "M" | "MiB" => 1 << 20,
+            "G" | "GiB" => 1 << 30,
+            _ => return Err(wrong()),
+        };
+        number.checked_mul(factor).map(Self).ok_or_else(wrong)
+    }
+}
+
+impl TryFrom<SizeText> for Size {
+    type Error = String;
+
+    fn try_from(text: SizeText) -> Result<Self, String> {
+        match text {
+            SizeText::Number(number) => Ok(Self(number)),
+            SizeText::Text(text) => text.parse(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    fn merge(run: &RunOptions, text: &str) -> Result<Config, ConfigError> {
+        Config::merge(&Options::default(), run, ConfigFile::parse(text).unwrap())
+    }
+
+    #[test]
+    fn a_flag_is_stronger_than_the_file_and_the_file_than_the_default() {
+        let run = RunOptions { slice: Some(Span(Duration::from_secs(1))), ..RunOptions::default() };
+        let config = merge(&run, "slice = \"30s\"\nbuffer = \"2MiB\"\ninterfaces = [\"eth0\"]\nidle = \"1m\"").unwrap();
+        assert_eq!(config.slice, Duration::from_secs(1));
+        assert_eq!((config.buffer, config.snaplen), (2 << 20, 256));
+        assert_eq!(config.interfaces, ["eth0"]);
+        assert_eq!(config.meter.idle, Duration::from_secs(60));
+        assert_eq!(config.spool, Limits::default());
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error_with_its_place() {
+        let error = ConfigFile::parse("slice = \"10s\"\nslcie = \"5s\"\n").unwrap_err();
+        assert!(error.contains("line 2, column 1") && error.contains("slcie"), "{error}");
+        let error = ConfigFile::parse("slice = \"soon\"\n").unwrap_err();
+        assert!(error.contains("line 1, column 9") && error.contains("soon"), "{error}");
+    }
+
+    #[test]
+    fn a_value_out_of_range_names_what_is_possible() {
+        for (text, part) in [
+            ("slice = \"500ms\"", "whole seconds"),
+            ("snaplen = 10", "68 to 262144"),
+            ("buffer = 1", "256KiB"),
+            ("flows = 1", "64 to"),
+            ("spool = \"1K\"", "at least 1MiB"),
+        ] {
+            let error = merge(&RunOptions::default(), text).unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
+        }
+    }
+
+    #[test]
+    fn sizes_and_spans_are_read_as_people_write_them() {
+        assert_eq!("16MiB".parse(), Ok(Size(16 << 20)));
+        assert_eq!("7".parse(), Ok(Size(7)));
+        assert_eq!("15m".parse(), Ok(Span(Duration::from_secs(900))));
+        for wrong in ["", "MiB", "1 parsec", "-1", "99999999999GiB"] {
+            assert!(wrong.parse::<Size>().is_err(), "{wrong}");
+        }
+        assert!("-3s".parse::<Span>().is_err());
+    }
+}

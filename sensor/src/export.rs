@@ -1,0 +1,170 @@
+//! The history plane: records from the spool to the collector, in order, at least once; the collector counts them once.
+//!
+//! Never gives up. A connection that breaks costs nothing: the next hello tells what was committed.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::Status;
+use tonic::codec::CompressionEncoding;
+use tonic::transport::Channel;
+use traf_proto::client::explain;
+use traf_proto::wire::export_request::Message;
+use traf_proto::wire::ingest_client::IngestClient;
+use traf_proto::wire::{Batch, ExportAck, ExportRequest, Hello, MAX_MESSAGE};
+
+use crate::backoff::Backoff;
+use crate::clock;
+use crate::keeper::{Closed, Desk};
+use crate::said::Said;
+use crate::spool::Mark;
+use crate::window::Window;
+
+/// Who we are, for the hello and the snapshots.
+#[derive(Clone, Debug)]
+pub struct Introduction {
+    /// In our certificate: whose marks these are.
+    pub identity: String,
+    /// Of the program.
+    pub version: String,
+    /// For people.
+    pub name: String,
+}
+
+/// Why a stream ended.
+enum End {
+    /// Everything is delivered, and nothing will follow.
+    Delivered,
+    /// The sensor ends.
+    Closed,
+    /// Try again.
+    Broken(String),
+}
+
+impl From<Status> for End {
+    fn from(status: Status) -> Self {
+        Self::Broken(explain(&status))
+    }
+}
+
+impl From<Closed> for End {
+    fn from(_: Closed) -> Self {
+        Self::Closed
+    }
+}
+
+/// A clock that is off by more than this is worth a word.
+const SKEW: Duration = Duration::from_secs(5);
+
+/// Delivers until everything is delivered after the spool has finished, or until `stop`.
+pub async fn run(channel: Channel, introduction: Introduction, desk: Desk, stop: CancellationToken) {
+    let mut backoff = Backoff::default();
+    let mut said = Said::about("delivery to the collector");
+    loop {
+        let mut since = None;
+        let end = tokio::select! {
+            end = session(&channel, &introduction, &desk, &mut said, &mut since) => end,
+            () = stop.cancelled() => return,
+        };
+        match end {
+            Err(End::Broken(words)) => said.trouble(words),
+            Err(End::Delivered | End::Closed) | Ok(()) => return,
+        };
+        if let Some(since) = since {
+            backoff.connected(Instant::now().saturating_duration_since(since));
+        }
+        let wait = backoff.next(rand::random());
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+/// A client with our limits.
+pub(crate) fn client(channel: &Channel) -> IngestClient<Channel> {
+    IngestClient::new(channel.clone())
+        .send_compressed(CompressionEncoding::Zstd)
+        .accept_compressed(CompressionEncoding::Zstd)
+        .max_decoding_message_size(MAX_MESSAGE)
+        .max_encoding_message_size(MAX_MESSAGE)
+}
+
+async fn session(
+    channel: &Channel,
+    introduction: &Introduction,
+    desk: &Desk,
+    said: &mut Said,
+    since: &mut Option<Instant>,
+) -> Result<(), End> {
+    let mut status = desk.status();
+    // As much room as the window: what the window lets through never waits here.
+    let (outgoing, requests) = mpsc::channel(Window::RECORDS + 1);
+    let hello = Hello {
+        epoch: status.borrow().epoch,
+        version: introduction.version.clone(),
+        name: introduction.name.clone(),
+        now: clock::now().0,
+    };
+    let broken = || End::Broken("the connection ended".to_owned());
+    outgoing.try_send(request(Message::Hello(hello))).map_err(|_| broken())?;
+    let mut acks = client(channel).export(ReceiverStream::new(requests)).await?.into_inner();
+    let first = tokio::time::timeout(Duration::from_secs(15), acks.message())
+        .await
+        .map_err(|_| End::Broken("the collector does not answer the hello".to_owned()))??
+        .ok_or_else(broken)?;
+    let mark = Mark { epoch: first.epoch, seq: first.seq };
+    desk.resume(&introduction.identity, mark)
+        .await?
+        .map_err(|error| End::Broken(format!("the spool's numbering cannot be written: {error}")))?;
+    *since = Some(Instant::now());
+    said.well("connected");
+    compare_clocks(&first);
+
+    let mut window = Window::default();
+    loop {
+        // Read before asking: what is sealed in between wakes us.
+        let finished = status.borrow_and_update().finished;
+        while window.has_room() {
+            let Some(record) = desk.next().await? else {
+                if finished && window.is_empty() {
+                    return Err(End::Delivered);
+                }
+                break;
+            };
+            window.sent(record.to, record.summary.len());
+            let batch = Batch {
+                epoch: record.epoch,
+                from_seq: record.from,
+                to_seq: record.to,
+                summary: record.summary.into(),
+            };
+            outgoing.try_send(request(Message::Batch(batch))).map_err(|_| broken())?;
+        }
+        tokio::select! {
+            ack = acks.message() => {
+                let ack = ack?.ok_or_else(broken)?;
+                window.acknowledged(ack.seq);
+                desk.acknowledge(ack.seq).await?;
+                said.forget();
+            }
+            changed = status.changed() => changed.map_err(|_| End::Closed)?,
+        }
+    }
+}
+
+fn request(message: Message) -> ExportRequest {
+    ExportRequest { message: Some(message) }
+}
+
+fn compare_clocks(ack: &ExportAck) {
+    let skew = clock::now().0.saturating_sub(ack.now);
+    let off = Duration::from_nanos(skew.unsigned_abs());
+    if ack.now != 0 && off > SKEW {
+        let direction = if skew > 0 { "ahead of" } else { "behind" };
+        tracing::warn!("this machine's clock is {:.0?} {direction} the collector's: set one of them", off);
+    }
+}

@@ -1,0 +1,184 @@
+//! The thread that owns the spool: seals slices, hands records to the exporter, forgets what is committed.
+//!
+//! The disk may be slow; here nobody else waits for it. Parts and requests come through bounded channels.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use traf_proto::{SpoolState, Summary};
+
+use crate::clock;
+use crate::sealer::{Part, Sealer};
+use crate::spool::{Mark, Outgoing, Spool};
+
+/// Parts on their way from the capture threads.
+pub const PARTS: usize = 64;
+
+/// What the exporter asks.
+enum Request {
+    Resume(String, Mark, oneshot::Sender<io::Result<()>>),
+    Next(oneshot::Sender<Option<Outgoing>>),
+    Acknowledge(u64),
+}
+
+/// What is to be known of the spool.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Status {
+    /// What waits.
+    pub spool: SpoolState,
+    /// This start, in the collector's numbers.
+    pub epoch: u64,
+    /// Everything is sealed, nothing will follow.
+    pub finished: bool,
+}
+
+/// The exporter's side.
+#[derive(Clone, Debug)]
+pub struct Desk {
+    requests: mpsc::Sender<Request>,
+    status: watch::Receiver<Status>,
+}
+
+/// The keeper is gone: the sensor is ending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the spool is closed")]
+pub struct Closed;
+
+impl Desk {
+    /// The collector said where it stands, and who it takes us for.
+    ///
+    /// # Errors
+    /// When the spool is closed; inside, when the disk says no.
+    pub async fn resume(&self, identity: &str, mark: Mark) -> Result<io::Result<()>, Closed> {
+        let (reply, answer) = oneshot::channel();
+        self.requests.send(Request::Resume(identity.to_owned(), mark, reply)).await.map_err(|_| Closed)?;
+        answer.await.map_err(|_| Closed)
+    }
+
+    /// The next record to send, if one waits.
+    ///
+    /// # Errors
+    /// When the spool is closed.
+    pub async fn next(&self) -> Result<Option<Outgoing>, Closed> {
+        let (reply, answer) = oneshot::channel();
+        self.requests.send(Request::Next(reply)).await.map_err(|_| Closed)?;
+        answer.await.map_err(|_| Closed)
+    }
+
+    /// Everything up to `seq` is committed.
+    ///
+    /// # Errors
+    /// When the spool is closed.
+    pub async fn acknowledge(&self, seq: u64) -> Result<(), Closed> {
+        self.requests.send(Request::Acknowledge(seq)).await.map_err(|_| Closed)
+    }
+
+    /// What is to be known of the spool, as it changes.
+    #[must_use]
+    pub fn status(&self) -> watch::Receiver<Status> {
+        self.status.clone()
+    }
+}
+
+/// Owner of the spool.
+pub struct Keeper {
+    spool: Spool,
+    sealer: Sealer,
+    interfaces: Arc<AtomicUsize>,
+    status: watch::Sender<Status>,
+    finished: bool,
+    trouble: Option<String>,
+}
+
+/// Starts the keeper's thread. `interfaces` tells how many are under capture now; it ends when all senders of parts and all
+/// desks are gone.
+///
+/// # Errors
+/// When the system has no thread for it.
+pub fn start(
+    spool: Spool,
+    parts: mpsc::Receiver<Part>,
+    interfaces: Arc<AtomicUsize>,
+) -> io::Result<(Desk, std::thread::JoinHandle<()>)> {
+    let (requests, inbox) = mpsc::channel(8);
+    let (status, watching) = watch::channel(Status::default());
+    let mut keeper =
+        Keeper { spool, sealer: Sealer::default(), interfaces, status, finished: false, trouble: None };
+    keeper.tell();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let thread = std::thread::Builder::new()
+        .name("spool".to_owned())
+        .spawn(move || runtime.block_on(keeper.work(parts, inbox)))?;
+    Ok((Desk { requests, status: watching }, thread))
+}
+
+impl Keeper {
+    async fn work(mut self, mut parts: mpsc::Receiver<Part>, mut requests: mpsc::Receiver<Request>) {
+        let mut tick = tokio::time::interval(Duration::from_millis(250));
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut asked = true;
+        while asked || !self.finished {
+            tokio::select! {
+                part = parts.recv(), if !self.finished => match part {
+                    Some(part) => {
+                        self.sealer.add(part);
+                        // All that came together belongs together.
+                        while let Ok(part) = parts.try_recv() {
+                            self.sealer.add(part);
+                        }
+                    }
+                    None => {
+                        let rest = self.sealer.rest(clock::now());
+                        self.seal(&rest);
+                        self.spool.finish(clock::now());
+                        self.finished = true;
+                    }
+                },
+                request = requests.recv(), if asked => match request {
+                    Some(request) => self.answer(request),
+                    None => asked = false,
+                },
+                _ = tick.tick() => self.spool.retry(),
+            }
+            let ready = self.sealer.ready(clock::now(), self.interfaces.load(Ordering::Relaxed));
+            self.seal(&ready);
+            self.tell();
+        }
+    }
+
+    fn seal(&mut self, summaries: &[Summary]) {
+        for summary in summaries {
+            self.spool.seal(summary);
+        }
+    }
+
+    fn answer(&mut self, request: Request) {
+        // Whoever asked may be gone; then nobody needs the answer.
+        match request {
+            Request::Resume(identity, mark, reply) => drop(reply.send(self.spool.resume(&identity, mark))),
+            Request::Next(reply) => drop(reply.send(self.spool.next())),
+            Request::Acknowledge(seq) => self.spool.acknowledge(seq),
+        }
+    }
+
+    fn tell(&mut self) {
+        let status =
+            Status { spool: self.spool.state(), epoch: self.spool.wire_epoch(), finished: self.finished };
+        self.status.send_if_modified(|known| {
+            let changed = *known != status;
+            *known = status;
+            changed
+        });
+        let trouble = self.spool.trouble();
+        if trouble != self.trouble.as_deref() {
+            match trouble {
+                Some(words) => tracing::error!("{words}; slices wait in memory, and the disk is tried every second"),
+                None => tracing::info!("the spool's disk takes records again"),
+            }
+            self.trouble = trouble.map(str::to_owned);
+        }
+    }
+}

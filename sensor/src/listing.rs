@@ -1,0 +1,173 @@
+//! `traf-sensor interfaces` and `traf-sensor spool`: what is there, as a table or as JSON.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+
+use crate::capture::{CaptureError, Handle};
+use crate::config::Config;
+use crate::interfaces;
+use crate::spool::{disk, record};
+use crate::table::table;
+
+/// How to print.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Table,
+    /// One document.
+    Json,
+    /// One object a line.
+    Jsonl,
+}
+
+impl Format {
+    fn print<T: Serialize>(self, rows: &[T], text: impl Fn() -> String) -> Result<String> {
+        Ok(match self {
+            Self::Table => text(),
+            Self::Json => format!("{}\n", serde_json::to_string_pretty(rows)?),
+            Self::Jsonl => {
+                rows.iter().map(|row| serde_json::to_string(row).map(|line| line + "\n")).collect::<Result<_, _>>()?
+            }
+        })
+    }
+}
+
+#[derive(Serialize)]
+struct InterfaceRow {
+    name: String,
+    index: u32,
+    state: &'static str,
+    link: Option<String>,
+    mac: Option<String>,
+    addresses: Vec<String>,
+    mtu: Option<u32>,
+    speed: Option<u64>,
+    capture: String,
+}
+
+/// The host's interfaces, and whether we may capture on them.
+///
+/// # Errors
+/// When the system does not list them.
+pub fn interfaces(config: &Config, format: Format) -> Result<String> {
+    // A look must not change the interface.
+    let config = Config { promiscuous: false, ..config.clone() };
+    let mut rows = Vec::new();
+    for (name, device) in interfaces::list()? {
+        let mut interface = device.interface;
+        interfaces::facts(&mut interface);
+        let opened = Handle::open(&name, &config, 256 << 10);
+        let (link, capture) = match opened {
+            Ok(handle) => (Some(handle.link.name()), "allowed".to_owned()),
+            Err(CaptureError::Permission(..)) => (None, "no permission".to_owned()),
+            Err(CaptureError::Down(_)) => (None, "down".to_owned()),
+            Err(error) => (None, error.to_string()),
+        };
+        rows.push(InterfaceRow {
+            name,
+            index: interface.index,
+            state: if device.up { "up" } else { "down" },
+            link,
+            mac: interface.mac.map(|mac| mac.to_string()),
+            addresses: interface.addresses.iter().map(ToString::to_string).collect(),
+            mtu: interface.mtu,
+            speed: interface.speed,
+            capture,
+        });
+    }
+    format.print(&rows, || {
+        let head = ["INTERFACE", "STATE", "LINK", "MAC", "MTU", "SPEED", "CAPTURE", "ADDRESSES"];
+        let mut lines = vec![head.map(str::to_owned).to_vec()];
+        lines.extend(rows.iter().map(|row| {
+            vec![
+                row.name.clone(),
+                row.state.to_owned(),
+                row.link.clone().unwrap_or_default(),
+                row.mac.clone().unwrap_or_default(),
+                row.mtu.map(|mtu| mtu.to_string()).unwrap_or_default(),
+                row.speed.map(|speed| format!("{} Mbit/s", speed / 1_000_000)).unwrap_or_default(),
+                row.capture.clone(),
+                row.addresses.join(" "),
+            ]
+        }));
+        let mut text = table(&lines);
+        if rows.iter().any(|row| row.capture == "no permission") {
+            text += "\nNo permission to capture: run as root, or allow the program once with `setcap cap_net_raw+ep`.\n";
+        }
+        text
+    })
+}
+
+#[derive(Serialize)]
+struct RecordRow {
+    from: u64,
+    to: u64,
+    epoch: Option<u64>,
+    start: Option<String>,
+    end: Option<String>,
+    octets: u64,
+    state: String,
+}
+
+/// What waits in the spool in `folder`; it may be in use.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn spool(folder: &Path, format: Format) -> Result<String> {
+    let ranges = match disk::ranges(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        ranges => ranges.with_context(|| format!("reading the spool in {}", folder.display()))?,
+    };
+    let mut rows = Vec::new();
+    for (from, to) in ranges {
+        let octets = std::fs::metadata(folder.join(record::name(from, to))).map(|file| file.len());
+        rows.push(match (disk::header(folder, from, to), octets) {
+            (Ok((header, _)), Ok(octets)) => RecordRow {
+                from,
+                to,
+                epoch: Some(header.epoch),
+                start: Some(header.slice.from.to_string()),
+                end: Some(header.slice.to.to_string()),
+                octets,
+                state: if header.folded { "totals" } else { "whole" }.to_owned(),
+            },
+            // Delivered while we looked.
+            (_, Err(error)) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            (Err(error), octets) => RecordRow {
+                from,
+                to,
+                epoch: None,
+                start: None,
+                end: None,
+                octets: octets.unwrap_or(0),
+                state: error.to_string(),
+            },
+            (_, Err(error)) => anyhow::bail!("reading the spool in {}: {error}", folder.display()),
+        });
+    }
+    format.print(&rows, || {
+        let sensor = if disk::Folder::is_locked(folder) { "a sensor runs" } else { "no sensor runs" };
+        let octets: u64 = rows.iter().map(|row| row.octets).sum();
+        let mut text = format!("{} records, {octets} octets wait in {} ({sensor})\n", rows.len(), folder.display());
+        if !rows.is_empty() {
+            let head = ["FROM", "TO", "EPOCH", "START", "END", "OCTETS", "STATE"];
+            let mut lines = vec![head.map(str::to_owned).to_vec()];
+            lines.extend(rows.iter().map(|row| {
+                vec![
+                    row.from.to_string(),
+                    row.to.to_string(),
+                    row.epoch.map(|epoch| epoch.to_string()).unwrap_or_default(),
+                    row.start.clone().unwrap_or_default(),
+                    row.end.clone().unwrap_or_default(),
+                    row.octets.to_string(),
+                    row.state.clone(),
+                ]
+            }));
+            text += &table(&lines);
+        }
+        text
+    })
+}

@@ -1,0 +1,204 @@
+//! The live plane: the present state once a second, latest wins, never queued; the answers are what consoles wish to see.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use prost::Message;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::Status;
+use tonic::transport::Channel;
+use traf_proto::client::explain;
+use traf_proto::{InterfaceSnapshot, Snapshot, Timestamp, Wish, wire};
+
+use crate::attach::Board;
+use crate::backoff::Backoff;
+use crate::clock;
+use crate::export::{Introduction, client};
+use crate::keeper::Status as SpoolStatus;
+use crate::said::Said;
+
+/// Octets of one snapshot, before compression: a sensor's live stream stays below 60 KB/s whatever the traffic.
+pub const BUDGET: usize = 56_000;
+/// Wishes that are answered at once; the collector merges those of its consoles.
+const WISHES: usize = 32;
+/// After the full second, so that every interface has put its state on the board.
+const AFTER: Duration = Duration::from_millis(40);
+const SECOND: i64 = 1_000_000_000;
+
+/// What the live plane looks at.
+pub struct Live {
+    /// Who we are.
+    pub introduction: Introduction,
+    /// When the program started.
+    pub started: Timestamp,
+    /// The interfaces' present state.
+    pub board: watch::Receiver<Board>,
+    /// The spool's.
+    pub spool: watch::Receiver<SpoolStatus>,
+    /// What consoles look at, for the capture threads.
+    pub wishes: watch::Sender<Arc<Vec<Wish>>>,
+}
+
+impl Live {
+    /// Sends until `stop`.
+    pub async fn run(self, channel: Channel, stop: CancellationToken) {
+        let mut backoff = Backoff::default();
+        let mut said = Said::about("live view at the collector");
+        loop {
+            let started = Instant::now();
+            let ended = tokio::select! {
+                ended = self.session(&channel, &mut said) => ended,
+                () = stop.cancelled() => return,
+            };
+            let words = ended.map_or_else(|status| explain(&status), |()| "the connection ended".to_owned());
+            said.trouble(words);
+            // Nobody looks: the capture threads need not answer.
+            self.wishes.send_replace(Arc::default());
+            backoff.connected(started.elapsed());
+            let wait = backoff.next(rand::random());
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = stop.cancelled() => return,
+            }
+        }
+    }
+
+    async fn session(&self, channel: &Channel, said: &mut Said) -> Result<(), Status> {
+        // One at a time: when the connection does not take it, the next one is newer.
+        let (outgoing, snapshots) = mpsc::channel(1);
+        let first = self.snapshot(clock::now());
+        let _ = outgoing.try_send(first);
+        let mut wishes = client(channel).live(ReceiverStream::new(snapshots)).await?.into_inner();
+        said.well("connected");
+        let mut next = Box::pin(tokio::time::sleep(until_next_second()));
+        loop {
+            tokio::select! {
+                answer = wishes.message() => match answer? {
+                    Some(answer) => drop(self.wishes.send_replace(Arc::new(read(answer)))),
+                    None => return Ok(()),
+                },
+                () = &mut next => {
+                    next.as_mut().reset(Instant::now() + until_next_second());
+                    match outgoing.try_send(self.snapshot(clock::now())) {
+                        Ok(()) => said.forget(),
+                        Err(mpsc::error::TrySendError::Full(_)) => {}
+                        Err(mpsc::error::TrySendError::Closed(_)) => return Ok(()),
+                    }
+                }
+            }
+        }
+    }
+
+    fn snapshot(&self, at: Timestamp) -> wire::Snapshot {
+        let interfaces: Vec<InterfaceSnapshot> = self.board.borrow().snapshots();
+        let spool = self.spool.borrow().clone();
+        let snapshot = Snapshot {
+            at,
+            started: self.started,
+            epoch: spool.epoch,
+            version: self.introduction.version.clone(),
+            name: self.introduction.name.clone(),
+            interfaces,
+            spool: spool.spool,
+        };
+        let mut snapshot = wire::Snapshot::from(&snapshot);
+        trim(&mut snapshot, BUDGET);
+        snapshot
+    }
+}
+
+fn until_next_second() -> Duration {
+    let now = clock::now();
+    let left = SECOND - now.0.rem_euclid(SECOND);
+    let wait = Duration::from_nanos(left.unsigned_abs()) + AFTER;
+    // Just before the full second, the next one is meant only if this one was sent.
+    if wait > Duration::from_secs(1) { wait - Duration::from_secs(1) } else { wait }
+}
+
+fn read(answer: wire::Wishes) -> Vec<Wish> {
+    let read = |wish: wire::Wish| {
+        let id = wish.id;
+        Wish::try_from(wish).inspect_err(|error| tracing::warn!("wish {id} of the collector: {error}")).ok()
+    };
+    answer.wishes.into_iter().take(WISHES).filter_map(read).collect()
+}
+
+/// Cuts the answers so that the snapshot needs at most `budget` octets: row by row from all of them alike. How many matched
+/// stays as it is, so that a console says what it does not show.
+fn trim(snapshot: &mut wire::Snapshot, budget: usize) {
+    if snapshot.encoded_len() <= budget {
+        return;
+    }
+    let mut answers: Vec<&mut wire::Answer> =
+        snapshot.interfaces.iter_mut().flat_map(|interface| &mut interface.answers).collect();
+    let rows: Vec<Vec<wire::Row>> = answers.iter_mut().map(|answer| std::mem::take(&mut answer.rows)).collect();
+    let mut queues: Vec<_> = rows.into_iter().map(Vec::into_iter).collect();
+    drop(answers);
+    let mut left = budget.saturating_sub(snapshot.encoded_len());
+    let mut answers: Vec<&mut wire::Answer> =
+        snapshot.interfaces.iter_mut().flat_map(|interface| &mut interface.answers).collect();
+    let mut open: Vec<usize> = (0..answers.len()).collect();
+    while !open.is_empty() {
+        open.retain(|place| {
+            let Some(row) = queues[*place].next() else { return false };
+            // Tag and length, of the row and of what it lies in.
+            let octets = row.encoded_len() + 9;
+            let fits = octets <= left;
+            if fits {
+                left -= octets;
+                answers[*place].rows.push(row);
+            }
+            fits
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use traf_proto::{Answer, Counters, Item, Row, Traffic};
+
+    use super::*;
+
+    fn answer(id: u64, rows: usize) -> Answer {
+        let row = |number: usize| Row {
+            observed_by: vec![],
+            rate: Traffic::default(),
+            item: Item::Host(
+                std::net::Ipv4Addr::from(number as u32).into(),
+                Traffic::inbound(Counters::new(number as u64, 1 << 40)),
+            ),
+        };
+        Answer { id, matched: rows as u64, total: Traffic::default(), rows: (0..rows).map(row).collect() }
+    }
+
+    fn snapshot(rows: &[usize]) -> wire::Snapshot {
+        let interfaces = rows
+            .iter()
+            .map(|rows| InterfaceSnapshot { answers: vec![answer(1, *rows)], ..InterfaceSnapshot::default() })
+            .collect();
+        (&Snapshot { interfaces, ..Snapshot::default() }).into()
+    }
+
+    #[test]
+    fn a_snapshot_within_its_budget_is_whole() {
+        let mut whole = snapshot(&[100, 7]);
+        trim(&mut whole, BUDGET);
+        assert_eq!(whole, snapshot(&[100, 7]));
+    }
+
+    #[test]
+    fn a_large_snapshot_is_cut_alike_for_all_interfaces_and_says_how_many_matched() {
+        let mut large = snapshot(&[5_000, 3, 5_000]);
+        trim(&mut large, BUDGET);
+        assert!(large.encoded_len() <= BUDGET && large.encoded_len() > BUDGET * 3 / 4, "{}", large.encoded_len());
+        let rows: Vec<usize> = large.interfaces.iter().map(|interface| interface.answers[0].rows.len()).collect();
+        assert_eq!(rows[1], 3);
+        assert!(rows[0] > 300 && rows[0].abs_diff(rows[2]) <= 1, "{rows:?}");
+        assert_eq!(large.interfaces[0].answers[0].matched, 5_000);
+        assert_eq!(large.interfaces[0].answers[0].rows[..], snapshot(&[5_000]).interfaces[0].answers[0].rows[..rows[0]]);
+    }
+}

@@ -1,0 +1,56 @@
+//! Our own connections to the collector, so that their traffic is labelled instead of feeding back into the rates.
+//!
+//! The channel hides its sockets; but every one of ours that leads to the collector's port is such a connection, and there
+//! are few descriptors to ask.
+
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::RawFd;
+
+use nix::sys::socket::{SockaddrStorage, getpeername, getsockname};
+use traf_proto::Endpoint;
+
+/// Both ends, ours first, of every TCP connection of this process to `port`.
+#[must_use]
+pub fn connections(port: u16) -> Vec<(Endpoint, Endpoint)> {
+    let Ok(all) = std::fs::read_dir("/proc/self/fd") else { return Vec::new() };
+    let descriptors = all.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<RawFd>().ok());
+    let mut pairs: Vec<(Endpoint, Endpoint)> = descriptors
+        .filter_map(|descriptor| {
+            let peer = endpoint(&getpeername(descriptor).ok()?)?;
+            Some((endpoint(&getsockname(descriptor).ok()?)?, peer))
+        })
+        .filter(|(_, peer)| peer.port == port)
+        .collect();
+    pairs.sort_unstable();
+    pairs
+}
+
+fn endpoint(address: &SockaddrStorage) -> Option<Endpoint> {
+    let address: SocketAddr = match (address.as_sockaddr_in(), address.as_sockaddr_in6()) {
+        (Some(v4), _) => SocketAddr::from((v4.ip(), v4.port())),
+        (None, Some(v6)) => SocketAddr::from((v6.ip(), v6.port())),
+        (None, None) => return None,
+    };
+    let canonical: IpAddr = address.ip().to_canonical();
+    Some(Endpoint::new(canonical, address.port()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    #[test]
+    fn a_connection_to_the_collectors_port_is_found_and_lost_with_it() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let collector = listener.local_addr().unwrap();
+        let stream = TcpStream::connect(collector).unwrap();
+        let ours = stream.local_addr().unwrap();
+        let pair = (Endpoint::new(ours.ip(), ours.port()), Endpoint::new(collector.ip(), collector.port()));
+        assert_eq!(connections(collector.port()), [pair]);
+        drop(stream);
+        assert_eq!(connections(collector.port()), []);
+    }
+}

@@ -1,0 +1,208 @@
+//! `traf-sensor run`: everything put together, and taken apart again when asked.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use traf_proto::client::{Credentials, channel};
+use traf_proto::{Endpoint, Interval, Timestamp};
+
+use crate::attach::Attachments;
+use crate::capture::Surroundings;
+use crate::config::Config;
+use crate::export::{self, Introduction};
+use crate::live::Live;
+use crate::sealer::Part;
+use crate::spool::Spool;
+use crate::spool::state::Last;
+use crate::{clock, interfaces, keeper, own};
+
+/// Of this program.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// How long the last records may take to the collector when the sensor ends.
+const FAREWELL: Duration = Duration::from_secs(3);
+/// How often interfaces and our own connections are looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Captures until it is asked to end.
+///
+/// # Errors
+/// Without credentials, permission, a spool, or with an unknown interface.
+pub fn run(config: Config) -> Result<()> {
+    let credentials = Credentials::load(&config.data, "traf-sensor")?;
+    if let Err(error) = credentials.check(clock::now().seconds()) {
+        // The clock may still be put right, and until then everything is kept.
+        tracing::warn!("{error}");
+    }
+    let devices = interfaces::list()?;
+    let chosen: Vec<String> = config.interfaces.iter().chain(&config.mirrors).cloned().collect();
+    interfaces::check(&chosen, &devices)?;
+
+    let config = Arc::new(config);
+    let boot = clock::boot_id();
+    let (spool, last) = Spool::open(&config.spool_folder(), config.spool, boot.clone()).context("opening the spool")?;
+    let introduction = Introduction {
+        identity: credentials.identity.to_string(),
+        version: VERSION.to_owned(),
+        name: config.name.clone().unwrap_or_else(hostname),
+    };
+    tracing::info!("{} starts for the {}. time, collector {}", introduction.identity, spool.epoch(), credentials.url);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
+    let channel = runtime.block_on(async { channel(&credentials.url, &credentials) })?;
+
+    let count = Arc::new(AtomicUsize::new(0));
+    let (parts, inbox) = mpsc::channel(keeper::PARTS);
+    let (desk, keeper) = keeper::start(spool, inbox, Arc::clone(&count)).context("starting the spool's thread")?;
+    let (wishes, wished) = watch::channel(Arc::default());
+    let (own, owned) = watch::channel(Arc::default());
+    let started = clock::now();
+    declare_unseen(last, started, &boot, config.slice, &parts);
+
+    let around = Surroundings { config: Arc::clone(&config), parts, wishes: wished, own: owned };
+    let (mut attachments, board) = Attachments::new(around, count);
+    attachments.turn(&devices, started)?;
+    if attachments.is_empty() {
+        tracing::warn!("no interface is up; waiting for one");
+    }
+    let lookout = Lookout::start(attachments, own, credentials.url.port).context("starting the lookout")?;
+    let live = Live { introduction: introduction.clone(), started, board, spool: desk.status(), wishes };
+    runtime.block_on(serve(Planes { channel, introduction, desk, live, lookout }))?;
+    // Whatever still waits for a reply is dropped with the runtime.
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    if keeper.join().is_err() {
+        anyhow::bail!("the spool's thread ended by a fault in this program");
+    }
+    Ok(())
+}
+
+struct Planes {
+    channel: tonic::transport::Channel,
+    introduction: Introduction,
+    desk: keeper::Desk,
+    live: Live,
+    lookout: Lookout,
+}
+
+async fn serve(planes: Planes) -> Result<()> {
+    let Planes { channel, introduction, desk, live, lookout } = planes;
+    let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
+    let stop = CancellationToken::new();
+    let live = tokio::spawn(live.run(channel.clone(), stop.clone()));
+    let mut export = tokio::spawn(export::run(channel, introduction, desk, stop.clone()));
+
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("ending: sealing what is counted and delivering it, for {} s at most", FAREWELL.as_secs());
+    let farewell = async {
+        let deadline = tokio::time::Instant::now() + FAREWELL;
+        let sealed = tokio::task::spawn_blocking(move || lookout.stop()).await;
+        if let Err(error) = sealed {
+            tracing::error!("the captures could not be ended: {error}");
+        }
+        tokio::time::timeout_at(deadline, &mut export).await.is_ok()
+    };
+    tokio::select! {
+        delivered = farewell => {
+            if !delivered {
+                tracing::warn!("the collector has not taken everything; the rest waits in the spool");
+            }
+        }
+        _ = terminate.recv() => hurry(),
+        _ = interrupt.recv() => hurry(),
+    }
+    stop.cancel();
+    if !export.is_finished() {
+        export.abort();
+        let _ = export.await;
+    }
+    live.abort();
+    let _ = live.await;
+    Ok(())
+}
+
+/// Asked twice: the spool is safe at any moment, so this is no worse than a kill.
+fn hurry() {
+    tracing::warn!("asked again: ending at once");
+    std::process::exit(1);
+}
+
+/// What passed between the last sealed slice of the previous start and this one, unless that ended as asked.
+fn declare_unseen(last: Option<Last>, started: Timestamp, boot: &str, slice: Duration, parts: &mpsc::Sender<Part>) {
+    let counters = interfaces::counters();
+    let losses = last.map(|last| last.unseen(started, boot, |name| counters.get(name).copied())).unwrap_or_default();
+    if losses.is_empty() {
+        return;
+    }
+    tracing::warn!("the sensor did not end as asked: what passed since its last slice is declared as not seen");
+    let step = i64::try_from(slice.as_nanos()).unwrap_or(i64::MAX).max(1);
+    let from = started.floor(step);
+    let slice = Interval::new(from, Timestamp(from.0.saturating_add(step)));
+    if parts.try_send(Part { slice, summary: None, losses }).is_err() {
+        tracing::error!("what was not seen could not be declared");
+    }
+}
+
+/// The thread that looks after the interfaces and our own connections.
+struct Lookout {
+    stop: SyncSender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Lookout {
+    fn start(
+        mut attachments: Attachments,
+        own: watch::Sender<Arc<Vec<(Endpoint, Endpoint)>>>,
+        port: u16,
+    ) -> std::io::Result<Self> {
+        let (stop, stopped) = sync_channel::<()>(1);
+        let work = move || {
+            while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(LOOK) {
+                match interfaces::list() {
+                    Ok(devices) => {
+                        if let Err(error) = attachments.turn(&devices, clock::now()) {
+                            tracing::debug!("{error}");
+                        }
+                    }
+                    Err(error) => tracing::warn!("{error}"),
+                }
+                let connections = own::connections(port);
+                own.send_if_modified(|known| {
+                    let changed = **known != connections;
+                    if changed {
+                        *known = Arc::new(connections);
+                    }
+                    changed
+                });
+            }
+            attachments.stop();
+        };
+        let thread = std::thread::Builder::new().name("lookout".to_owned()).spawn(work)?;
+        Ok(Self { stop, thread })
+    }
+
+    fn stop(self) {
+        let _ = self.stop.try_send(());
+        if self.thread.join().is_err() {
+            tracing::error!("the lookout ended by a fault in this program");
+        }
+    }
+}
+
+/// This machine's name.
+#[must_use]
+pub fn hostname() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .map(|name| name.trim().to_owned())
+        .ok()
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "localhost".to_owned())
+}

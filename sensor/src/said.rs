@@ -1,0 +1,60 @@
+//! What was said about the collector: the same trouble is logged once, not at every try.
+
+/// Remembers the last words.
+#[derive(Debug)]
+pub struct Said {
+    what: &'static str,
+    last: Option<String>,
+    well: bool,
+}
+
+impl Said {
+    /// About `what`.
+    #[must_use]
+    pub fn about(what: &'static str) -> Self {
+        Self { what, last: None, well: false }
+    }
+
+    /// Something went wrong; gives whether it was news.
+    pub fn trouble(&mut self, words: String) -> bool {
+        self.well = false;
+        let news = self.last.as_ref() != Some(&words);
+        if news {
+            tracing::warn!("{}: {words}; trying again", self.what);
+            self.last = Some(words);
+        }
+        news
+    }
+
+    /// It works; gives whether that was news.
+    pub fn well(&mut self, words: &str) -> bool {
+        let news = !std::mem::replace(&mut self.well, true);
+        if news {
+            tracing::info!("{}: {words}", self.what);
+        }
+        news
+    }
+
+    /// A connection that was good is over, and nothing is wrong with it: the next trouble is news again.
+    pub fn forget(&mut self) {
+        self.last = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_trouble_is_news_once() {
+        let mut said = Said::about("history");
+        assert!(said.trouble("nobody listens".to_owned()));
+        assert!(!said.trouble("nobody listens".to_owned()));
+        assert!(said.trouble("expired".to_owned()));
+        assert!(said.well("connected"));
+        assert!(!said.well("connected"));
+        assert!(!said.trouble("expired".to_owned()));
+        said.forget();
+        assert!(said.trouble("expired".to_owned()));
+    }
+}

@@ -1,0 +1,141 @@
+//! Puts the parts of all interfaces together: one summary for each slice. Pure.
+//!
+//! A slice is sealed when every interface has reported, or a while after its end: an interface that is later goes into a
+//! record of its own, and the collector adds.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use traf_proto::{InterfaceSummary, Interval, Loss, Summary, Timestamp};
+
+/// What one interface reports.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// Of which slice.
+    pub slice: Interval,
+    /// What was counted; `None` when there is only something to declare.
+    pub summary: Option<Box<InterfaceSummary>>,
+    /// What is known to be missing.
+    pub losses: Vec<Loss>,
+}
+
+/// The slices that are not complete.
+#[derive(Debug, Default)]
+pub struct Sealer {
+    open: BTreeMap<Interval, Open>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    interfaces: Vec<InterfaceSummary>,
+    losses: Vec<Loss>,
+}
+
+impl Sealer {
+    /// How long after its end a slice waits for the last interface.
+    pub const PATIENCE: Duration = Duration::from_millis(1_500);
+    /// Slices that may be incomplete at once; then the oldest is sealed as it is.
+    const ROOM: usize = 16;
+
+    /// Takes a part.
+    pub fn add(&mut self, part: Part) {
+        let open = self.open.entry(part.slice).or_default();
+        open.interfaces.extend(part.summary.map(|summary| *summary));
+        open.losses.extend(part.losses);
+    }
+
+    /// The summaries that are complete, of so many `interfaces`, or have waited enough.
+    pub fn ready(&mut self, now: Timestamp, interfaces: usize) -> Vec<Summary> {
+        let crowded = self.open.len().saturating_sub(Self::ROOM);
+        let ready: Vec<Interval> = self
+            .open
+            .iter()
+            .enumerate()
+            .filter(|(place, (slice, open))| {
+                let complete = interfaces > 0 && open.interfaces.len() >= interfaces;
+                // After a step of the clock a slice may lie in the future for long.
+                let skewed = slice.from.since(now) > 2 * slice.nanos();
+                *place < crowded || complete || skewed || now >= slice.to.after(Self::PATIENCE)
+            })
+            .map(|(_, (slice, _))| *slice)
+            .collect();
+        ready.into_iter().filter_map(|slice| self.seal(slice, now)).collect()
+    }
+
+    /// Everything, complete or not: the sensor ends.
+    pub fn rest(&mut self, now: Timestamp) -> Vec<Summary> {
+        let all: Vec<Interval> = self.open.keys().copied().collect();
+        all.into_iter().filter_map(|slice| self.seal(slice, now)).collect()
+    }
+
+    fn seal(&mut self, slice: Interval, now: Timestamp) -> Option<Summary> {
+        let Open { mut interfaces, losses } = self.open.remove(&slice)?;
+        interfaces.sort_unstable_by(|a, b| a.interface.name.cmp(&b.interface.name));
+        Some(Summary { slice, sealed: now, interfaces, losses })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use traf_proto::Interface;
+
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_seconds(seconds)
+    }
+
+    fn part(name: &str, from: i64) -> Part {
+        let interface = Interface { name: name.to_owned(), ..Interface::default() };
+        let summary = Some(Box::new(InterfaceSummary { interface, ..InterfaceSummary::default() }));
+        Part { slice: Interval::new(at(from), at(from + 10)), summary, losses: vec![] }
+    }
+
+    fn names(summaries: &[Summary]) -> Vec<Vec<&str>> {
+        let names = |summary: &'_ Summary| summary.interfaces.len();
+        summaries
+            .iter()
+            .map(|summary| {
+                let _ = names(summary);
+                summary.interfaces.iter().map(|part| part.interface.name.as_str()).collect()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_slice_is_sealed_when_every_interface_has_reported() {
+        let mut sealer = Sealer::default();
+        sealer.add(part("lo", 0));
+        assert!(sealer.ready(at(10), 2).is_empty());
+        sealer.add(part("eth0", 0));
+        assert_eq!(names(&sealer.ready(at(10), 2)), [["eth0", "lo"]]);
+        assert!(sealer.ready(at(100), 2).is_empty());
+    }
+
+    #[test]
+    fn a_late_interface_gets_a_record_of_its_own() {
+        let mut sealer = Sealer::default();
+        sealer.add(part("lo", 0));
+        assert!(sealer.ready(at(11), 2).is_empty());
+        assert_eq!(names(&sealer.ready(at(12), 2)), [["lo"]]);
+        sealer.add(part("eth0", 0));
+        assert_eq!(names(&sealer.ready(at(12), 2)), [["eth0"]]);
+    }
+
+    #[test]
+    fn at_the_end_everything_is_sealed_in_order() {
+        let mut sealer = Sealer::default();
+        sealer.add(part("eth0", 10));
+        sealer.add(part("eth0", 0));
+        let slices: Vec<Timestamp> = sealer.rest(at(13)).iter().map(|summary| summary.slice.from).collect();
+        assert_eq!(slices, [at(0), at(10)]);
+    }
+
+    #[test]
+    fn a_loss_alone_is_sealed_too() {
+        let mut sealer = Sealer::default();
+        sealer.add(Part { summary: None, ..part("eth0", 0) });
+        assert!(sealer.ready(at(11), 0).is_empty());
+        assert_eq!(sealer.ready(at(12), 0).len(), 1);
+    }
+}

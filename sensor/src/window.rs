@@ -1,0 +1,66 @@
+//! Records on their way: sent, not yet committed. Pure.
+
+use std::collections::VecDeque;
+
+/// How much may be on its way, so that memory stays small and a slow collector is not flooded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Window {
+    sent: VecDeque<(u64, usize)>,
+    octets: usize,
+}
+
+impl Window {
+    /// Records on their way at most.
+    pub const RECORDS: usize = 32;
+    /// Octets on their way at most, unless it is a single record.
+    pub const OCTETS: usize = 4 << 20;
+
+    /// Whether another record may be sent. One alone may be as large as it is.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.sent.len() < Self::RECORDS && self.octets < Self::OCTETS
+    }
+
+    /// A record up to `seq` was sent.
+    pub fn sent(&mut self, seq: u64, octets: usize) {
+        self.sent.push_back((seq, octets));
+        self.octets += octets;
+    }
+
+    /// Everything up to `seq` is committed.
+    pub fn acknowledged(&mut self, seq: u64) {
+        while let Some((_, octets)) = self.sent.pop_front_if(|(sent, _)| *sent <= seq) {
+            self.octets -= octets;
+        }
+    }
+
+    /// Nothing is on its way.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.sent.is_empty()
+    }
+
+    /// The last number that was sent.
+    #[must_use]
+    pub fn last(&self) -> Option<u64> {
+        self.sent.back().map(|(seq, _)| *seq)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_is_bounded_in_records_and_in_octets() {
+        let mut window = Window::default();
+        (1..=32).for_each(|seq| window.sent(seq, 10));
+        assert!(!window.has_room());
+        window.acknowledged(1);
+        assert!(window.has_room());
+        window.sent(33, Window::OCTETS);
+        assert!(!window.has_room());
+        window.acknowledged(33);
+        assert_eq!(window, Window::default());
+    }
+}
