@@ -135,7 +135,8 @@ fn collector(credentials: &Credentials) -> Check {
 
 fn disk_room(config: &Config) -> Check {
     let folder = config.spool_folder();
-    let there = if folder.exists() { folder.as_path() } else { &config.data };
+    // Before the first start the folder, or one above it, is not there yet.
+    let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(&folder);
     let sensor = if disk::Folder::is_locked(&folder) { "a sensor runs" } else { "no sensor runs" };
     match nix::sys::statvfs::statvfs(there) {
         Err(errno) => check("disk", Outcome::Bad, format!("{}: {}", there.display(), std::io::Error::from(errno))),

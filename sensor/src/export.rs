@@ -56,6 +56,8 @@ impl From<Closed> for End {
     }
 }
 
+/// For the answer to a hello.
+const PATIENCE: Duration = Duration::from_secs(15);
 /// A clock that is off by more than this is worth a word.
 const SKEW: Duration = Duration::from_secs(5);
 
@@ -112,10 +114,15 @@ async fn session(
     let broken = || End::Broken("the connection ended".to_owned());
     outgoing.try_send(request(Message::Hello(hello))).map_err(|_| broken())?;
     let mut acks = client(channel).export(ReceiverStream::new(requests)).await?.into_inner();
-    let first = tokio::time::timeout(Duration::from_secs(15), acks.message())
+    let first = tokio::time::timeout(PATIENCE, acks.message())
         .await
-        .map_err(|_| End::Broken("the collector does not answer the hello".to_owned()))??
-        .ok_or_else(broken)?;
+        .map_err(|_| End::Broken("the collector does not answer the hello".to_owned()))?;
+    if let Err(status) = &first
+        && status.code() == tonic::Code::FailedPrecondition
+    {
+        desk.fenced(&introduction.identity).await?;
+    }
+    let first = first?.ok_or_else(broken)?;
     let mark = Mark { epoch: first.epoch, seq: first.seq };
     desk.resume(&introduction.identity, mark)
         .await?

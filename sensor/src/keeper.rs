@@ -22,6 +22,7 @@ enum Request {
     Resume(String, Mark, oneshot::Sender<io::Result<()>>),
     Next(oneshot::Sender<Option<Outgoing>>),
     Acknowledge(u64),
+    Fenced(String),
 }
 
 /// What is to be known of the spool.
@@ -74,6 +75,14 @@ impl Desk {
     /// When the spool is closed.
     pub async fn acknowledge(&self, seq: u64) -> Result<(), Closed> {
         self.requests.send(Request::Acknowledge(seq)).await.map_err(|_| Closed)
+    }
+
+    /// The collector refuses our epoch.
+    ///
+    /// # Errors
+    /// When the spool is closed.
+    pub async fn fenced(&self, identity: &str) -> Result<(), Closed> {
+        self.requests.send(Request::Fenced(identity.to_owned())).await.map_err(|_| Closed)
     }
 
     /// What is to be known of the spool, as it changes.
@@ -161,6 +170,9 @@ impl Keeper {
             Request::Resume(identity, mark, reply) => drop(reply.send(self.spool.resume(&identity, mark))),
             Request::Next(reply) => drop(reply.send(self.spool.next())),
             Request::Acknowledge(seq) => self.spool.acknowledge(seq),
+            Request::Fenced(identity) => {
+                self.spool.fenced(&identity, clock::now());
+            },
         }
     }
 

@@ -59,19 +59,33 @@ impl Sealer {
             })
             .map(|(_, (slice, _))| *slice)
             .collect();
-        ready.into_iter().filter_map(|slice| self.seal(slice, now)).collect()
+        ready.into_iter().flat_map(|slice| self.seal(slice, now)).collect()
     }
 
     /// Everything, complete or not: the sensor ends.
     pub fn rest(&mut self, now: Timestamp) -> Vec<Summary> {
         let all: Vec<Interval> = self.open.keys().copied().collect();
-        all.into_iter().filter_map(|slice| self.seal(slice, now)).collect()
+        all.into_iter().flat_map(|slice| self.seal(slice, now)).collect()
     }
 
-    fn seal(&mut self, slice: Interval, now: Timestamp) -> Option<Summary> {
-        let Open { mut interfaces, losses } = self.open.remove(&slice)?;
-        interfaces.sort_unstable_by(|a, b| a.interface.name.cmp(&b.interface.name));
-        Some(Summary { slice, sealed: now, interfaces, losses })
+    /// An interface that reported twice (it went and came back) is in two summaries: in one it has one place.
+    fn seal(&mut self, slice: Interval, now: Timestamp) -> Vec<Summary> {
+        let Some(Open { mut interfaces, mut losses }) = self.open.remove(&slice) else { return Vec::new() };
+        interfaces.sort_by(|a, b| a.interface.name.cmp(&b.interface.name));
+        let mut summaries = Vec::new();
+        loop {
+            let mut again = Vec::new();
+            let mut once: Vec<InterfaceSummary> = Vec::new();
+            for part in interfaces {
+                let twice = once.last().is_some_and(|last| last.interface.name == part.interface.name);
+                if twice { again.push(part) } else { once.push(part) }
+            }
+            summaries.push(Summary { slice, sealed: now, interfaces: once, losses: std::mem::take(&mut losses) });
+            if again.is_empty() {
+                return summaries;
+            }
+            interfaces = again;
+        }
     }
 }
 
@@ -92,14 +106,7 @@ mod tests {
     }
 
     fn names(summaries: &[Summary]) -> Vec<Vec<&str>> {
-        let names = |summary: &'_ Summary| summary.interfaces.len();
-        summaries
-            .iter()
-            .map(|summary| {
-                let _ = names(summary);
-                summary.interfaces.iter().map(|part| part.interface.name.as_str()).collect()
-            })
-            .collect()
+        summaries.iter().map(|one| one.interfaces.iter().map(|part| part.interface.name.as_str()).collect()).collect()
     }
 
     #[test]
@@ -129,6 +136,15 @@ mod tests {
         sealer.add(part("eth0", 0));
         let slices: Vec<Timestamp> = sealer.rest(at(13)).iter().map(|summary| summary.slice.from).collect();
         assert_eq!(slices, [at(0), at(10)]);
+    }
+
+    #[test]
+    fn an_interface_that_went_and_came_back_within_a_slice_is_in_two_summaries() {
+        let mut sealer = Sealer::default();
+        for name in ["eth0", "lo", "eth0"] {
+            sealer.add(part(name, 0));
+        }
+        assert_eq!(names(&sealer.ready(at(10), 2)), [vec!["eth0", "lo"], vec!["eth0"]]);
     }
 
     #[test]

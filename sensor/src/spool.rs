@@ -132,15 +132,22 @@ impl Spool {
                         tracing::error!("{error}; it is set aside and declared as lost");
                         self.folder.set_aside(&record::name(from, to));
                     }
-                    let slice = self.index.last().map(|last| Interval::new(last.header.slice.to, last.header.slice.to));
-                    let (epoch, slice) = (self.state.epoch, slice.unwrap_or_default());
-                    missing.push(Header { epoch, from, to, slice, folded: false });
-                    self.index.push(Entry::new(Header { epoch, from, to, slice, folded: false }, 0));
+                    let known = self.index.last().map(|last| last.header.slice.to);
+                    let header = Header { epoch: self.state.epoch, from, to, slice: self.about(known), folded: false };
+                    missing.push(header);
+                    self.index.push(Entry::new(header, 0));
                 }
             }
         }
         self.state.next = self.state.next.max(1);
         missing.into_iter().for_each(|header| drop(self.declare_damaged(header)));
+    }
+
+    /// A moment, for what has no other time: `known`, or the last that was sealed.
+    fn about(&self, known: Option<Timestamp>) -> Interval {
+        let last = || self.state.last.as_ref().map(|last| Timestamp(last.end));
+        let at = known.or_else(last).unwrap_or_default();
+        Interval::new(at, Timestamp(at.0.saturating_add(1)))
     }
 
     /// This start of the sensor.
@@ -329,16 +336,34 @@ impl Spool {
         }
     }
 
+    /// Where we stand with the collector that knows us as `identity`.
+    fn numbering(&self, identity: &str) -> Numbering {
+        let known = self.state.numbering.clone().filter(|numbering| numbering.identity == identity);
+        known.unwrap_or_else(|| Numbering { identity: identity.to_owned(), ..Numbering::default() })
+    }
+
+    /// The collector refuses our epoch: a later one of ours was there. When it never answered us before, our memory was lost
+    /// and we go on behind it: with the clock, which is later than any count of starts. Else there are two of us.
+    pub fn fenced(&mut self, identity: &str, now: Timestamp) -> bool {
+        let mut numbering = self.numbering(identity);
+        let clock = now.seconds().unsigned_abs();
+        if numbering.met || self.state.epoch + numbering.epoch >= clock {
+            return false;
+        }
+        tracing::warn!("the collector knows a later start of this sensor: its memory was lost, and goes on from there");
+        numbering.epoch = clock;
+        self.state.numbering = Some(numbering);
+        self.save().is_ok()
+    }
+
     /// The collector said where it stands, and who it takes us for: what it has goes, the rest follows its mark.
     ///
     /// # Errors
     /// When the new numbering cannot be made durable.
     pub fn resume(&mut self, identity: &str, mark: Mark) -> io::Result<()> {
         self.index.rewind();
-        let numbering = self.state.numbering.clone().filter(|numbering| numbering.identity == identity);
-        let known = numbering.is_some();
-        let mut numbering =
-            numbering.unwrap_or_else(|| Numbering { identity: identity.to_owned(), ..Numbering::default() });
+        let mut numbering = self.numbering(identity);
+        let known = std::mem::replace(&mut numbering.met, true);
         if known {
             // Sealed in a later epoch than the mark's, under a number that was used before: not what is committed.
             let done = |header: &Header| {
@@ -354,11 +379,9 @@ impl Spool {
             if known && missing > 0 && first > 1 {
                 tracing::error!("the collector lost {missing} records that it had acknowledged; this is declared");
                 numbering.seq = difference(expected, first - 1);
-                let slice = self.index.first().map(|entry| entry.header.slice.from);
-                let end = slice.or(self.state.last.as_ref().map(|last| Timestamp(last.end))).unwrap_or_default();
+                let slice = self.about(self.index.first().map(|entry| entry.header.slice.from));
                 let (from, epoch) = (first - 1, self.state.epoch);
-                let header = Header { epoch, from, to: from, slice: Interval::new(end, end), folded: false };
-                self.declare_damaged(header);
+                self.declare_damaged(Header { epoch, from, to: from, slice, folded: false });
                 self.state.lost += missing - 1;
             } else {
                 tracing::info!("numbers go on behind what the collector has: {}", mark.seq);

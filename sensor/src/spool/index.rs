@@ -61,6 +61,8 @@ pub struct Index {
 impl Index {
     /// Totals of at most this long a time become one record, as long as there are others to fold.
     const SPAN: i64 = 3_600_000_000_000;
+    /// No record covers a longer time: the collector takes none.
+    const LONGEST: i64 = 24 * Self::SPAN;
 
     /// Appends.
     pub fn push(&mut self, entry: Entry) {
@@ -151,9 +153,9 @@ impl Index {
             Some(0) => Relief::Fold(vec![*free[0]]),
             Some(at) if span(free[at - 1], free[at]) <= Self::SPAN => Relief::Fold(vec![*free[at - 1], *free[at]]),
             Some(at) => Relief::Fold(vec![*free[at]]),
-            None => match free.as_slice() {
-                [first, second, ..] => Relief::Fold(vec![**first, **second]),
-                _ => Relief::None,
+            None => match free.windows(2).find(|pair| span(pair[0], pair[1]) <= Self::LONGEST) {
+                Some(pair) => Relief::Fold(vec![*pair[0], *pair[1]]),
+                None => Relief::None,
             },
         }
     }

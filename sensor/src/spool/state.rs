@@ -26,6 +26,8 @@ pub struct State {
 pub struct Numbering {
     /// Who we are there, as in our certificate.
     pub identity: String,
+    /// It has told its mark.
+    pub met: bool,
     /// Added to our sequence numbers.
     pub seq: i64,
     /// Added to our epochs.

@@ -215,6 +215,34 @@ fn with_a_new_disk_numbers_go_on_behind_the_mark_and_nothing_is_taken_for_a_repe
 }
 
 #[test]
+fn a_sensor_that_lost_its_memory_goes_on_behind_its_former_epochs_and_a_twin_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut spool = open(folder.path(), LIMITS);
+    let now = Timestamp::from_seconds(1_800_000_000);
+    assert!(spool.fenced(US, now));
+    assert_eq!(spool.wire_epoch(), 1_800_000_001);
+    assert!(!spool.fenced(US, now));
+    spool.seal(&summary(0, 100));
+    spool.resume(US, Mark { epoch: 12, seq: 7 }).unwrap();
+    assert_eq!(ranges(&all(&mut spool)), [(8, 8)]);
+    drop(spool);
+    let mut spool = open(folder.path(), LIMITS);
+    assert!(!spool.fenced(US, Timestamp::from_seconds(1_900_000_000)), "it was known: this is another one");
+}
+
+#[test]
+fn every_declaration_covers_some_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut spool = open(folder.path(), LIMITS);
+    spool.seal(&summary(0, 100));
+    drop(spool);
+    fs::write(folder.path().join(record::name(1, 1)), "damaged").unwrap();
+    let mut spool = open(folder.path(), LIMITS);
+    let declared = Summary::decode(&spool.next().unwrap().summary).unwrap();
+    assert_eq!((declared.slice.nanos(), declared.slice.from), (1, Timestamp::from_seconds(10)));
+}
+
+#[test]
 fn another_collector_begins_at_its_own_mark() {
     let folder = tempfile::tempdir().unwrap();
     let mut spool = open(folder.path(), LIMITS);
