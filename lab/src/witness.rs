@@ -1,4 +1,6 @@
-//! The second witness: tcpdump beside the sensor on the same interface, and tshark's count of what it wrote.
+//! The second witness: Wireshark's dumpcap beside the sensor on the same interface, and tshark's count of what it wrote.
+//!
+//! Not tcpdump, which insists on becoming another user and so does not run in a user namespace.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -8,11 +10,11 @@ use anyhow::{Context, Result, ensure};
 use nix::sys::signal::Signal;
 
 use crate::counters::Count;
-use crate::host::Host;
+use crate::host::{Host, run};
 use crate::program::Program;
 use crate::wait::{Deadline, Look, eventually};
 
-/// A tcpdump that writes the heads of all frames.
+/// A dumpcap that writes the heads of all frames.
 #[derive(Debug)]
 pub struct Witness {
     program: Program,
@@ -70,38 +72,43 @@ const FIELDS: [&str; 17] = [
 ];
 
 impl Witness {
-    /// Begins to write what `filter` (tcpdump's words; empty is all) lets through; returns when it listens.
+    /// Begins to write what `filter` (libpcap's words; empty is all) lets through; returns when it listens.
     ///
     /// # Errors
-    /// When tcpdump does not start.
+    /// When dumpcap does not start.
     pub fn start(host: &Host, interface: &str, folder: &Path, filter: &str) -> Result<Self> {
         let file = folder.join(format!("{}-{interface}.pcap", host.name()));
         let name = file.to_string_lossy().into_owned();
         // 128 octets hold every header; 64 MiB hold what comes while the disk is slow.
-        let words = ["-i", interface, "-w", &name, "-s", "128", "-B", "65536", "-U", "-n", "-Z", "root", filter];
-        let program = host.start("tcpdump", &words)?;
-        eventually("tcpdump to listen", Deadline::seconds(10), || {
+        let words = ["-q", "-i", interface, "-w", &name, "-s", "128", "-B", "64", "-f", filter];
+        let program = host.start("dumpcap", &words)?;
+        eventually("dumpcap to listen", Deadline::seconds(10), || {
             let log = program.log();
-            Ok(Look::at(log.contains("listening on").then_some(()), || log))
+            Ok(Look::at(log.contains("File: ").then_some(()), || log))
         })?;
         Ok(Self { program, host: host.clone(), file })
     }
 
-    /// Ends tcpdump and lets tshark count.
+    /// Ends dumpcap and lets tshark count.
     ///
     /// # Errors
-    /// When tcpdump lost a frame, for then it is no witness.
+    /// When dumpcap lost a frame, for then it is no witness.
     pub fn testify(mut self) -> Result<Testimony> {
         self.program.signal(Signal::SIGINT)?;
         self.program.wait(Deadline::seconds(10))?;
         let log = self.program.log();
-        ensure!(log.contains("\n0 packets dropped by kernel"), "tcpdump lost frames: {log}");
+        // "received/dropped on interface 'eth0': 35/0 (pcap:0/dumpcap:0/flushed:0/ps_ifdrop:0)"
+        ensure!(log.contains("/0 (pcap:0/dumpcap:0/flushed:0/"), "dumpcap lost frames: {log}");
         let mut words = vec!["-n", "-r", self.file.to_str().context("a path")?, "-T", "fields", "-E", "occurrence=f"];
         // Checksums are not looked at: offloaded frames carry none yet.
         words.extend(["-o", "ip.defragment:FALSE", "-o", "tcp.desegment_tcp_streams:FALSE"]);
         FIELDS.iter().for_each(|field| words.extend(["-e", field]));
         let mut testimony = Testimony::default();
-        for line in self.host.run("tshark", &words)?.lines() {
+        // A person's own settings must not change what is counted.
+        let mut tshark = self.host.command("tshark");
+        tshark.args(&words).env("WIRESHARK_CONFIG_DIR", self.file.with_extension("settings"));
+        let output = run(tshark.env_remove("XDG_CONFIG_HOME").env_remove("HOME"))?;
+        for line in String::from_utf8_lossy(&output.stdout).lines() {
             testimony.hear(line).with_context(|| format!("tshark said {line:?}"))?;
         }
         Ok(testimony)
