@@ -1,1 +1,44 @@
-//! Not yet written.
+//! The collector: it takes what sensors deliver, keeps it, and answers consoles.
+//!
+//! ```text
+//! socket ─► accept ─► access ─┬─► join      token + key → certificate          (a port of its own)
+//!            TLS      roles   ├─► ingest ─┬─► writer ─► store                  history: committed, then acknowledged
+//!                             │           └─► live                             the present: latest wins
+//!                             └─► view ◄──── live or store                     one report, live and past
+//! ```
+//!
+//! * [`run`] puts it together and takes it down again; [`Config`] says how
+//! * `authority`, `secrets`, `peers`: who may speak; `tls`, `accept`, `access`: how that is enforced
+//! * `ingest`, `writer`, [`store`]: history; `live`: the present and what consoles wish from sensors; `view`: answers
+//! * [`verify`]: do totals add up?
+//!
+//! It draws nothing, captures nothing, and never trusts a name inside a message.
+
+mod accept;
+mod access;
+mod admin;
+mod authority;
+mod clock;
+mod config;
+mod doctor;
+mod failure;
+mod folder;
+mod ingest;
+mod join;
+mod live;
+mod peers;
+mod retention;
+mod run;
+mod secrets;
+pub mod store;
+mod tls;
+pub mod verify;
+mod view;
+mod writer;
+
+pub use admin::{create_token, list_sensors, list_tokens, revoke_sensor, revoke_token};
+pub use config::{Config, ConfigError, ConfigFile, Limits, Retention};
+pub use doctor::doctor;
+pub use failure::exit_code;
+pub use folder::{Folder, FolderError};
+pub use run::{Addresses, run};

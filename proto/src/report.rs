@@ -39,6 +39,12 @@ pub struct Report {
     pub sensors_known: u32,
 }
 
+impl Report {
+    /// The note of a live report whose rows are still to come: sensors have been asked, and have a second to answer. Who
+    /// wants one report only should wait for one without it.
+    pub const WAITING: &str = "waiting for the sensors' first answer";
+}
+
 /// Traffic over time, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Strip {

@@ -1,0 +1,191 @@
+//! What the collector is told: flag over environment over file over default.
+//!
+//! The file is TOML (`/etc/traf/collector.toml`); a key that is not known is an error with its line and column.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// Where the configuration is looked for when nobody names it.
+const DEFAULT_FILE: &str = "/etc/traf/collector.toml";
+/// Where the data lies when nobody says otherwise.
+const DEFAULT_DATA: &str = "/var/lib/traf/collector";
+
+/// All settings.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The data folder.
+    pub data: PathBuf,
+    /// Where sensors and consoles connect; port 0 takes any free one.
+    pub listen: SocketAddr,
+    /// Where machines join; port 0 takes any free one.
+    pub join_listen: SocketAddr,
+    /// How long what is kept.
+    pub retention: Retention,
+    /// How much of everything at once.
+    pub limits: Limits,
+}
+
+/// How long each tier is kept. `None` keeps it for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Flows, hosts, services, stations, sizes of every slice.
+    pub flows: Option<Duration>,
+    /// Interfaces by the second.
+    pub seconds: Option<Duration>,
+    /// Interfaces by the minute.
+    pub minutes: Option<Duration>,
+    /// Ledgers, deliveries and losses.
+    pub ledger: Option<Duration>,
+}
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { flows: Some(7 * DAY), seconds: Some(2 * DAY), minutes: Some(30 * DAY), ledger: Some(365 * DAY) }
+    }
+}
+
+/// Bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections in all.
+    pub connections: usize,
+    /// Connections of one address.
+    pub connections_per_address: usize,
+    /// From the first octet to the end of the TLS handshake.
+    pub handshake_timeout: Duration,
+    /// From the wish to end until streams are cut.
+    pub drain_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 1024,
+            connections_per_address: 64,
+            handshake_timeout: Duration::from_secs(3),
+            drain_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("the configuration {0} cannot be read: {1}")]
+    Read(PathBuf, #[source] io::Error),
+    /// The file does not say what it should.
+    #[error("the configuration {0} is wrong: {1}")]
+    Form(PathBuf, Box<toml::de::Error>),
+}
+
+/// The file as written; what it leaves out is the default.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConfigFile {
+    data: Option<PathBuf>,
+    listen: Option<SocketAddr>,
+    join_listen: Option<SocketAddr>,
+    #[serde(default)]
+    retention: RetentionFile,
+    #[serde(default)]
+    limits: LimitsFile,
+}
+
+/// In days; 0 keeps for ever.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RetentionFile {
+    flows_days: Option<u32>,
+    seconds_days: Option<u32>,
+    minutes_days: Option<u32>,
+    ledger_days: Option<u32>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LimitsFile {
+    connections: Option<u32>,
+    connections_per_address: Option<u32>,
+}
+
+impl ConfigFile {
+    /// Reads the file named, or the default one if it is there.
+    ///
+    /// # Errors
+    /// When the file named is missing, or one that is there is unreadable or wrong.
+    pub fn read(named: Option<&Path>) -> Result<Self, ConfigError> {
+        let path = named.unwrap_or(Path::new(DEFAULT_FILE));
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) => return Err(ConfigError::Read(path.to_owned(), error)),
+        };
+        toml::from_str(&text).map_err(|error| ConfigError::Form(path.to_owned(), Box::new(error)))
+    }
+
+    /// With what flags and environment say on top.
+    #[must_use]
+    pub fn over(self, data: Option<PathBuf>, listen: Option<SocketAddr>, join: Option<SocketAddr>) -> Config {
+        let days = |days: Option<u32>, default: Option<Duration>| match days {
+            None => default,
+            Some(0) => None,
+            Some(days) => Some(DAY * days),
+        };
+        let count = |count: Option<u32>, default: usize| count.map_or(default, |count| count.max(1) as usize);
+        let (retention, limits) = (Retention::default(), Limits::default());
+        Config {
+            data: data.or(self.data).unwrap_or_else(|| DEFAULT_DATA.into()),
+            listen: listen.or(self.listen).unwrap_or_else(|| ([0, 0, 0, 0], 7440).into()),
+            join_listen: join.or(self.join_listen).unwrap_or_else(|| ([0, 0, 0, 0], 7441).into()),
+            retention: Retention {
+                flows: days(self.retention.flows_days, retention.flows),
+                seconds: days(self.retention.seconds_days, retention.seconds),
+                minutes: days(self.retention.minutes_days, retention.minutes),
+                ledger: days(self.retention.ledger_days, retention.ledger),
+            },
+            limits: Limits {
+                connections: count(self.limits.connections, limits.connections),
+                connections_per_address: count(self.limits.connections_per_address, limits.connections_per_address),
+                ..limits
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+
+    fn read(text: &str) -> Result<ConfigFile, ConfigError> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        ConfigFile::read(Some(file.path()))
+    }
+
+    #[test]
+    fn a_flag_is_stronger_than_the_file_and_the_file_than_the_default() {
+        let file =
+            read("listen = \"127.0.0.1:1\"\njoin_listen = \"127.0.0.1:2\"\n[retention]\nflows_days = 0\n").unwrap();
+        let config = file.over(None, Some(([127, 0, 0, 1], 9).into()), None);
+        assert_eq!((config.listen.port(), config.join_listen.port()), (9, 2));
+        assert_eq!((config.retention.flows, config.retention.seconds), (None, Some(2 * DAY)));
+        assert_eq!(config.data, Path::new(DEFAULT_DATA));
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error_that_points_at_it() {
+        let error = read("listen = \"127.0.0.1:1\"\nlissten = 3\n").unwrap_err().to_string();
+        assert!(error.contains("line 2, column 1") && error.contains("lissten"), "{error}");
+        let error = read("listen = \"nowhere\"\n").unwrap_err().to_string();
+        assert!(error.contains("line 1, column 10"), "{error}");
+    }
+}

@@ -1,0 +1,121 @@
+//! What sensors call: history in, the present in, wishes out.
+
+mod check;
+mod export;
+mod present;
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::Stream;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status, Streaming};
+use traf_proto::wire;
+
+use crate::live::Live;
+use crate::peers::Peers;
+use crate::secrets::Peer;
+use crate::store::Store;
+use crate::writer::Writer;
+
+/// The service.
+#[derive(Clone)]
+pub(crate) struct Ingest {
+    pub(crate) store: Store,
+    pub(crate) writer: Writer,
+    pub(crate) live: Arc<Live>,
+    pub(crate) peers: Arc<Peers>,
+    pub(crate) stop: CancellationToken,
+    pub(crate) streams: Streams,
+}
+
+type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl wire::ingest_server::Ingest for Ingest {
+    type ExportStream = Answers<wire::ExportAck>;
+    type LiveStream = Answers<wire::Wishes>;
+
+    async fn export(
+        &self,
+        request: Request<Streaming<wire::ExportRequest>>,
+    ) -> Result<Response<Self::ExportStream>, Status> {
+        let peer = caller(&request)?;
+        Ok(Response::new(Box::pin(export::answers(self.clone(), peer, request.into_inner()))))
+    }
+
+    async fn live(&self, request: Request<Streaming<wire::Snapshot>>) -> Result<Response<Self::LiveStream>, Status> {
+        let peer = caller(&request)?;
+        Ok(Response::new(Box::pin(present::answers(self.clone(), peer, request.into_inner()))))
+    }
+}
+
+/// The record that `access` found.
+pub(crate) fn caller<T>(request: &Request<T>) -> Result<Arc<Peer>, Status> {
+    let peer = request.extensions().get::<Arc<Peer>>().cloned();
+    peer.ok_or_else(|| Status::unauthenticated("no certificate: join first"))
+}
+
+/// Why a long stream must end though neither side is done; `None` while it may go on.
+pub(crate) fn over(peers: &Peers, peer: &Peer, stop: &CancellationToken) -> Option<Status> {
+    if stop.is_cancelled() {
+        return Some(Status::unavailable("the collector is shutting down: come again soon"));
+    }
+    let revoked = || Status::unauthenticated(format!("`{}` was revoked; it may join again with a new key", peer.name));
+    (!peers.still(peer)).then(revoked)
+}
+
+/// One stream of each kind for each sensor: the newest wins.
+#[derive(Clone, Default)]
+pub(crate) struct Streams {
+    open: Arc<Mutex<HashMap<(&'static str, String), (u64, CancellationToken)>>>,
+}
+
+/// The right to be the stream of a sensor, until another takes it.
+pub(crate) struct Turn {
+    streams: Streams,
+    key: (&'static str, String),
+    number: u64,
+    /// Cancelled when a newer stream of the same kind has come.
+    pub(crate) over: CancellationToken,
+}
+
+impl Streams {
+    fn take(&self, kind: &'static str, sensor: &str) -> Turn {
+        let (key, over) = ((kind, sensor.to_owned()), CancellationToken::new());
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = open.get(&key).map_or(1, |(number, older)| {
+            older.cancel();
+            number + 1
+        });
+        open.insert(key.clone(), (number, over.clone()));
+        Turn { streams: self.clone(), key, number, over }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut open = self.streams.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if open.get(&self.key).is_some_and(|(number, _)| *number == self.number) {
+            open.remove(&self.key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_stream_of_a_sensor_wins() {
+        let streams = Streams::default();
+        let first = streams.take("export", "a");
+        let other = streams.take("live", "a");
+        let second = streams.take("export", "a");
+        assert_eq!([&first, &other, &second].map(|turn| turn.over.is_cancelled()), [true, false, false]);
+        drop(first);
+        let _third = streams.take("export", "a");
+        assert!(second.over.is_cancelled());
+    }
+}

@@ -1,0 +1,221 @@
+//! One sensor's history: hello, then records in order without gaps; an acknowledgement after each commit.
+//!
+//! The stream is a loop that is driven by whoever reads the answers: a sensor that does not read them is not read either.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{Stream, stream};
+use tokio::sync::watch;
+use tokio::time::{Interval, MissedTickBehavior, interval};
+use tonic::{Status, Streaming};
+use tracing::{info, warn};
+use traf_proto::{Summary, wire};
+
+use super::check::check;
+use super::{Ingest, Turn, over};
+use crate::clock;
+use crate::secrets::Peer;
+use crate::store::{Delivery, Hello, Mark};
+use crate::writer::Progress;
+
+/// From the opening of the stream to its hello.
+const HELLO: Duration = Duration::from_secs(10);
+/// Octets from which on a record is decoded beside the loop.
+const LARGE: usize = 64 << 10;
+
+/// The answers to one stream.
+pub(super) fn answers(
+    ingest: Ingest,
+    peer: Arc<Peer>,
+    inbound: Streaming<wire::ExportRequest>,
+) -> impl Stream<Item = Result<wire::ExportAck, Status>> {
+    let start = Start { ingest, peer, inbound };
+    stream::unfold(Step::Start(Box::new(start)), |step| async {
+        match step {
+            Step::Start(start) => Some(match start.hello().await {
+                Ok((open, ack)) => (Ok(ack), Step::Open(Box::new(open))),
+                Err(status) => (Err(status), Step::Done),
+            }),
+            Step::Open(mut open) => match open.next().await {
+                Ok(Some(ack)) => Some((Ok(ack), Step::Open(open))),
+                Ok(None) => None,
+                Err(status) => {
+                    info!(sensor = open.peer.name, "history: ended: {}", status.message());
+                    Some((Err(status), Step::Done))
+                }
+            },
+            Step::Done => None,
+        }
+    })
+}
+
+enum Step {
+    Start(Box<Start>),
+    Open(Box<Open>),
+    Done,
+}
+
+struct Start {
+    ingest: Ingest,
+    peer: Arc<Peer>,
+    inbound: Streaming<wire::ExportRequest>,
+}
+
+impl Start {
+    async fn hello(mut self) -> Result<(Open, wire::ExportAck), Status> {
+        use wire::export_request::Message;
+        let first = tokio::time::timeout(HELLO, self.inbound.message()).await;
+        let first = first.map_err(|_| Status::deadline_exceeded("no hello within ten seconds"))??;
+        let Some(Message::Hello(hello)) = first.and_then(|first| first.message) else {
+            return Err(Status::failed_precondition("the first message of a stream is a hello"));
+        };
+        let known = Hello {
+            uuid: self.peer.id.clone(),
+            name: self.peer.name.clone(),
+            version: hello.version.chars().take(64).collect(),
+            epoch: hello.epoch,
+        };
+        let (sensor, mark) = match self.ingest.store.hello(&known).await {
+            Ok(Ok(known)) => known,
+            Ok(Err(epoch)) => {
+                warn!(sensor = self.peer.name, "fenced off: epoch {} after epoch {epoch}", hello.epoch);
+                return Err(Status::failed_precondition(format!(
+                    "epoch {} is over: epoch {epoch} of this sensor has been here; \
+                     two programs share one identity, or its state was restored from a backup",
+                    hello.epoch
+                )));
+            }
+            Err(error) => {
+                warn!(sensor = self.peer.name, "hello cannot be stored: {error}");
+                return Err(Status::unavailable("the collector's store cannot be written just now: try again"));
+            }
+        };
+        info!(sensor = self.peer.name, epoch = hello.epoch, mark = mark.seq, "history: connected");
+        let turn = self.ingest.streams.take("export", &self.peer.id);
+        let (progress, committed) = watch::channel(Progress { mark, failed: String::new() });
+        let mut tick = interval(Duration::from_secs(1));
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let open = Open {
+            ingest: self.ingest,
+            peer: self.peer,
+            inbound: self.inbound,
+            turn,
+            tick,
+            sensor,
+            epoch: hello.epoch,
+            next: mark.seq + 1,
+            progress: Arc::new(progress),
+            committed,
+            draining: false,
+        };
+        Ok((open, ack(mark)))
+    }
+}
+
+struct Open {
+    ingest: Ingest,
+    peer: Arc<Peer>,
+    inbound: Streaming<wire::ExportRequest>,
+    turn: Turn,
+    tick: Interval,
+    sensor: i64,
+    epoch: u64,
+    /// The sequence number that must come now; those before it are committed or queued.
+    next: u64,
+    progress: Arc<watch::Sender<Progress>>,
+    committed: watch::Receiver<Progress>,
+    /// The sensor has said all; what is queued is still to be acknowledged.
+    draining: bool,
+}
+
+impl Open {
+    /// The next acknowledgement; nothing when the stream is over.
+    async fn next(&mut self) -> Result<Option<wire::ExportAck>, Status> {
+        loop {
+            if self.draining && self.committed.borrow().mark.seq + 1 >= self.next {
+                return Ok(None);
+            }
+            tokio::select! {
+                biased;
+                () = self.turn.over.cancelled() => {
+                    return Err(Status::aborted("a newer connection of this sensor has taken over"));
+                }
+                () = self.ingest.stop.cancelled() => {
+                    return Err(Status::unavailable("the collector is shutting down: come again soon"));
+                }
+                changed = self.committed.changed() => {
+                    let progress = self.committed.borrow_and_update().clone();
+                    if changed.is_err() || !progress.failed.is_empty() {
+                        return Err(Status::failed_precondition(progress.failed));
+                    }
+                    return Ok(Some(ack(progress.mark)));
+                }
+                message = self.inbound.message(), if !self.draining => match message? {
+                    Some(wire::ExportRequest { message: Some(wire::export_request::Message::Batch(batch)) }) => {
+                        if let Some(known) = self.batch(batch).await? {
+                            return Ok(Some(ack(known)));
+                        }
+                    }
+                    Some(_) => return Err(Status::invalid_argument("after the hello come batches only")),
+                    None => self.draining = true,
+                },
+                _ = self.tick.tick() => {
+                    if let Some(status) = over(&self.ingest.peers, &self.peer, &self.ingest.stop) {
+                        return Err(status);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Queues a record, or gives the mark when it is known already.
+    async fn batch(&mut self, batch: wire::Batch) -> Result<Option<Mark>, Status> {
+        let wire::Batch { epoch, from_seq, to_seq, summary: octets } = batch;
+        if from_seq == 0 || from_seq > to_seq || to_seq > i64::MAX as u64 || epoch > self.epoch {
+            return Err(Status::invalid_argument(format!(
+                "sequence numbers {from_seq} to {to_seq} of epoch {epoch} cannot be (the hello was of epoch {})",
+                self.epoch
+            )));
+        }
+        if to_seq < self.next {
+            return Ok(Some(self.committed.borrow().mark));
+        }
+        if from_seq != self.next {
+            return Err(Status::failed_precondition(format!(
+                "sequence number {} comes next, not {from_seq}",
+                self.next
+            )));
+        }
+        let size = octets.len();
+        let decode = move || -> Result<Summary, String> {
+            let summary = Summary::decode(&octets).map_err(|error| error.to_string())?;
+            check(&summary).map(|()| summary)
+        };
+        let summary = if size < LARGE {
+            decode()
+        } else {
+            tokio::task::spawn_blocking(decode).await.map_err(|_| Status::internal("decoding a record failed"))?
+        };
+        let summary = Arc::new(summary.map_err(|what| {
+            warn!(sensor = self.peer.name, seq = to_seq, "a record cannot be used: {what}");
+            Status::invalid_argument(format!("record {to_seq} cannot be used: {what}"))
+        })?);
+        let delivery = Delivery { sensor: self.sensor, epoch, from_seq, to_seq, summary };
+        // While the store cannot write this waits; the wish to end must still be heard.
+        let queued = tokio::select! {
+            () = self.ingest.stop.cancelled() => false,
+            () = self.turn.over.cancelled() => return Ok(None),
+            queued = self.ingest.writer.write(delivery, size, &self.progress) => queued,
+        };
+        if !queued {
+            return Err(Status::unavailable("the collector is shutting down: come again soon"));
+        }
+        self.next = to_seq + 1;
+        Ok(None)
+    }
+}
+
+fn ack(mark: Mark) -> wire::ExportAck {
+    wire::ExportAck { epoch: mark.epoch, seq: mark.seq, now: clock::now().0 }
+}

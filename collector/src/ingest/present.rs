@@ -1,0 +1,109 @@
+//! One sensor's present: a snapshot a second in, the wishes of the consoles out whenever they change.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{Stream, stream};
+use tokio::sync::watch;
+use tokio::time::{Interval, MissedTickBehavior, interval};
+use tonic::{Status, Streaming};
+use tracing::{info, warn};
+use traf_proto::{Snapshot, Wish, wire};
+
+use super::{Ingest, Turn, over};
+use crate::clock;
+use crate::live::Connected;
+use crate::secrets::Peer;
+
+/// Interfaces of one snapshot.
+const INTERFACES: usize = 1_024;
+
+/// The wishes to one stream.
+pub(super) fn answers(
+    ingest: Ingest,
+    peer: Arc<Peer>,
+    inbound: Streaming<wire::Snapshot>,
+) -> impl Stream<Item = Result<wire::Wishes, Status>> {
+    let turn = ingest.streams.take("live", &peer.id);
+    let connected = ingest.live.connect(&peer.id, &peer.name, clock::now());
+    let mut tick = interval(Duration::from_secs(1));
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut changed = ingest.live.wishes_changed();
+    // What is wished now goes out at once.
+    changed.mark_changed();
+    info!(sensor = peer.name, "live: connected");
+    let open = Open { ingest, peer, inbound, turn, tick, connected, changed, sent: None };
+    stream::unfold(Some(Box::new(open)), |open| async {
+        let mut open = open?;
+        match open.next().await {
+            Ok(Some(wishes)) => Some((Ok(wishes), Some(open))),
+            Ok(None) => {
+                info!(sensor = open.peer.name, "live: disconnected");
+                None
+            }
+            Err(status) => {
+                info!(sensor = open.peer.name, "live: ended: {}", status.message());
+                Some((Err(status), None))
+            }
+        }
+    })
+}
+
+struct Open {
+    ingest: Ingest,
+    peer: Arc<Peer>,
+    inbound: Streaming<wire::Snapshot>,
+    turn: Turn,
+    tick: Interval,
+    connected: Connected,
+    changed: watch::Receiver<u64>,
+    sent: Option<Vec<Wish>>,
+}
+
+impl Open {
+    async fn next(&mut self) -> Result<Option<wire::Wishes>, Status> {
+        loop {
+            tokio::select! {
+                biased;
+                () = self.turn.over.cancelled() => {
+                    return Err(Status::aborted("a newer connection of this sensor has taken over"));
+                }
+                () = self.ingest.stop.cancelled() => {
+                    return Err(Status::unavailable("the collector is shutting down: come again soon"));
+                }
+                changed = self.changed.changed() => {
+                    if changed.is_err() {
+                        return Ok(None);
+                    }
+                    let wishes = self.ingest.live.wishes_for(&self.peer.name);
+                    if self.sent.as_ref() != Some(&wishes) {
+                        let message = wire::Wishes { wishes: wishes.iter().map(Into::into).collect() };
+                        self.sent = Some(wishes);
+                        return Ok(Some(message));
+                    }
+                }
+                message = self.inbound.message() => match message? {
+                    Some(snapshot) => self.snapshot(snapshot)?,
+                    None => return Ok(None),
+                },
+                _ = self.tick.tick() => {
+                    if let Some(status) = over(&self.ingest.peers, &self.peer, &self.ingest.stop) {
+                        return Err(status);
+                    }
+                }
+            }
+        }
+    }
+
+    fn snapshot(&mut self, snapshot: wire::Snapshot) -> Result<(), Status> {
+        if snapshot.interfaces.len() > INTERFACES {
+            return Err(Status::invalid_argument(format!("{} interfaces are too many", snapshot.interfaces.len())));
+        }
+        let snapshot = Snapshot::try_from(snapshot).map_err(|error| {
+            warn!(sensor = self.peer.name, "a snapshot cannot be used: {error}");
+            Status::invalid_argument(format!("the snapshot cannot be used: {error}"))
+        })?;
+        self.connected.update(snapshot, clock::now());
+        Ok(())
+    }
+}

@@ -1,0 +1,290 @@
+//! The present: the last snapshot of every sensor, a few minutes of seconds, and what consoles wish to see.
+//!
+//! Latest wins; nothing is queued. All of it is in memory and bounded: what is forgotten at a restart comes again within a
+//! second.
+
+mod ring;
+mod wishes;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+use traf_proto::time::SECOND;
+use traf_proto::{ClassGroup, Interval, Presence, Query, Scope, Snapshot, Strip, Timestamp, Wish};
+
+use self::ring::{Ring, STEPS};
+use self::wishes::Wishes;
+pub(crate) use self::wishes::{Granted, NotGranted};
+
+/// Silence after which a connected sensor is late.
+const LATE: i64 = 3 * SECOND;
+
+/// What all sensors say now.
+pub(crate) struct Live {
+    state: Mutex<State>,
+    changed: watch::Sender<u64>,
+    wished: watch::Sender<u64>,
+}
+
+#[derive(Default)]
+struct State {
+    sensors: HashMap<String, Present>,
+    wishes: Wishes,
+    connections: u64,
+}
+
+#[derive(Default)]
+struct Present {
+    name: String,
+    connection: u64,
+    connected: Option<Timestamp>,
+    snapshot: Option<Arc<Snapshot>>,
+    received: Timestamp,
+    offset: i64,
+    rings: HashMap<String, Ring>,
+}
+
+/// A sensor as it was heard last.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    /// The certificate's identifier.
+    pub(crate) id: String,
+    /// The name given at joining.
+    pub(crate) name: String,
+    /// Whether it speaks.
+    pub(crate) presence: Presence,
+    /// When the present connection began.
+    pub(crate) connected: Option<Timestamp>,
+    /// When it was heard last.
+    pub(crate) received: Timestamp,
+    /// Nanoseconds its clock is ahead of ours.
+    pub(crate) offset: i64,
+    /// What it said.
+    pub(crate) snapshot: Arc<Snapshot>,
+}
+
+impl Live {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self { state: Mutex::default(), changed: watch::Sender::new(0), wished: watch::Sender::new(0) })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A sensor has opened its stream; it is connected until the guard is dropped, or a newer one is made.
+    pub(crate) fn connect(self: &Arc<Self>, id: &str, name: &str, now: Timestamp) -> Connected {
+        let mut state = self.state();
+        state.connections += 1;
+        let connection = state.connections;
+        let present = state.sensors.entry(id.to_owned()).or_default();
+        (present.name, present.connection, present.connected) = (name.to_owned(), connection, Some(now));
+        drop(state);
+        Connected { live: self.clone(), id: id.to_owned(), connection }
+    }
+
+    /// All that were heard at least once, by name.
+    pub(crate) fn seen(&self, now: Timestamp) -> Vec<Seen> {
+        let state = self.state();
+        let mut seen: Vec<Seen> = state
+            .sensors
+            .iter()
+            .filter_map(|(id, present)| {
+                let presence = match present.connected {
+                    None => Presence::Away,
+                    Some(_) if now.since(present.received) > LATE => Presence::Late,
+                    Some(_) => Presence::Reporting,
+                };
+                Some(Seen {
+                    id: id.clone(),
+                    name: present.name.clone(),
+                    presence,
+                    connected: present.connected,
+                    received: present.received,
+                    offset: present.offset,
+                    snapshot: present.snapshot.clone()?,
+                })
+            })
+            .collect();
+        seen.sort_by(|a, b| a.name.cmp(&b.name));
+        seen
+    }
+
+    /// Octets of the last minutes by the second, over a scope.
+    pub(crate) fn strip(&self, scope: &Scope, now: Timestamp) -> Strip {
+        let to = now.seconds();
+        let from = to - STEPS as i64;
+        let mut sums: Vec<Option<u64>> = vec![None; STEPS];
+        for present in self.state().sensors.values() {
+            for (interface, ring) in &present.rings {
+                if scope.holds(&present.name, interface) {
+                    for (sum, second) in sums.iter_mut().zip(from..to) {
+                        if let Some(octets) = ring.octets(second) {
+                            *sum = Some(sum.unwrap_or(0).saturating_add(octets));
+                        }
+                    }
+                }
+            }
+        }
+        Strip {
+            from: Timestamp::from_seconds(from),
+            step: SECOND,
+            octets: sums.iter().map(|sum| sum.unwrap_or(0)).collect(),
+            gaps: (0u32..).zip(&sums).filter(|(_, sum)| sum.is_none()).map(|(place, _)| place).collect(),
+        }
+    }
+
+    /// Wishes what a query looks at from all sensors of its scope, until the guard is dropped.
+    pub(crate) fn wish(self: &Arc<Self>, query: &Query) -> Result<WishGuard, NotGranted> {
+        let granted = self.state().wishes.add(query)?;
+        self.wished.send_modify(|version| *version += 1);
+        Ok(WishGuard { live: self.clone(), granted })
+    }
+
+    /// What is wished from a sensor.
+    pub(crate) fn wishes_for(&self, sensor: &str) -> Vec<Wish> {
+        self.state().wishes.of(sensor)
+    }
+
+    /// Wakes when the wishes have changed.
+    pub(crate) fn wishes_changed(&self) -> watch::Receiver<u64> {
+        self.wished.subscribe()
+    }
+
+    /// Wakes when a sensor has said something.
+    pub(crate) fn changed(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// Forgets a sensor that was shut out.
+    pub(crate) fn forget(&self, id: &str) {
+        self.state().sensors.remove(id);
+    }
+}
+
+/// A sensor's stream is open.
+pub(crate) struct Connected {
+    live: Arc<Live>,
+    id: String,
+    connection: u64,
+}
+
+impl Connected {
+    /// Takes what the sensor says; an older connection than the newest is not heard.
+    pub(crate) fn update(&self, snapshot: Snapshot, now: Timestamp) {
+        let mut state = self.live.state();
+        let Some(present) = state.sensors.get_mut(&self.id).filter(|present| present.connection == self.connection)
+        else {
+            return;
+        };
+        present.offset = snapshot.at.since(now);
+        present.rings.retain(|name, _| snapshot.interfaces.iter().any(|interface| interface.interface.name == *name));
+        let before = present.snapshot.as_ref().filter(|before| before.epoch == snapshot.epoch);
+        let covered = Interval::new(present.received, now);
+        for interface in &snapshot.interfaces {
+            let name = &interface.interface.name;
+            let earlier =
+                before.and_then(|before| before.interfaces.iter().find(|other| other.interface.name == *name));
+            let earlier = earlier.filter(|earlier| earlier.started == interface.started);
+            let total = |of: &traf_proto::InterfaceSnapshot| of.classes.group(ClassGroup::Total).total().octets;
+            let ring = present.rings.entry(name.clone()).or_default();
+            if let Some(earlier) = earlier {
+                ring.add(covered, total(interface).saturating_sub(total(earlier)));
+            }
+        }
+        (present.snapshot, present.received) = (Some(Arc::new(snapshot)), now);
+        drop(state);
+        self.live.changed.send_modify(|version| *version += 1);
+    }
+}
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        let mut state = self.live.state();
+        if let Some(present) = state.sensors.get_mut(&self.id)
+            && present.connection == self.connection
+        {
+            present.connected = None;
+        }
+        drop(state);
+        self.live.changed.send_modify(|version| *version += 1);
+    }
+}
+
+/// What a console looks at is wished from the sensors.
+pub(crate) struct WishGuard {
+    live: Arc<Live>,
+    /// What was granted.
+    pub(crate) granted: Granted,
+}
+
+impl Drop for WishGuard {
+    fn drop(&mut self) {
+        self.live.state().wishes.remove(&self.granted);
+        self.live.wished.send_modify(|version| *version += 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use traf_proto::{Class, Counters, InterfaceSnapshot, Traffic};
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_800_000_000 * SECOND);
+
+    fn snapshot(octets: u64) -> Snapshot {
+        let mut interface = InterfaceSnapshot::default();
+        interface.interface.name = "eth0".to_owned();
+        if let Some(class) = Class::at(0) {
+            interface.classes.add(class, Traffic::inbound(Counters::new(1, octets)));
+        }
+        Snapshot { interfaces: vec![interface], ..Snapshot::default() }
+    }
+
+    fn after(seconds: i64) -> Timestamp {
+        Timestamp(NOW.0 + seconds * SECOND)
+    }
+
+    #[test]
+    fn a_sensor_is_reporting_then_late_then_away() {
+        let live = Live::new();
+        let connected = live.connect("7f", "web1", NOW);
+        connected.update(snapshot(1), NOW);
+        let presence = |now| live.seen(now).first().map(|seen| seen.presence);
+        assert_eq!(presence(after(3)), Some(Presence::Reporting));
+        assert_eq!(presence(after(4)), Some(Presence::Late));
+        drop(connected);
+        assert_eq!(presence(after(4)), Some(Presence::Away));
+    }
+
+    #[test]
+    fn an_older_connection_neither_speaks_nor_ends_the_newer() {
+        let live = Live::new();
+        let older = live.connect("7f", "web1", NOW);
+        let newer = live.connect("7f", "web1", NOW);
+        newer.update(snapshot(2), NOW);
+        older.update(snapshot(1), NOW);
+        drop(older);
+        let seen = live.seen(NOW);
+        assert_eq!(
+            seen.iter().map(|seen| (seen.presence, &*seen.snapshot)).collect::<Vec<_>>(),
+            [(Presence::Reporting, &snapshot(2))]
+        );
+    }
+
+    #[test]
+    fn the_strip_shows_what_came_and_where_nobody_reported() {
+        let live = Live::new();
+        let connected = live.connect("7f", "web1", NOW);
+        connected.update(snapshot(100), NOW);
+        connected.update(snapshot(400), after(1));
+        connected.update(snapshot(1000), after(3));
+        let strip = live.strip(&Scope::default(), after(4));
+        let tail = |count: usize| strip.octets[STEPS - count..].to_vec();
+        assert_eq!(tail(5), [0, 300, 300, 300, 0]);
+        assert!(strip.gaps.contains(&(STEPS as u32 - 1)) && !strip.gaps.contains(&(STEPS as u32 - 2)));
+        assert_eq!(strip.octets.iter().sum::<u64>(), 900);
+    }
+}

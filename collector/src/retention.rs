@@ -1,0 +1,56 @@
+//! Old data leaves, tier by tier, a small piece at a time, so that nobody waits long.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use crate::clock;
+use crate::config::Retention;
+use crate::store::{Store, Tier};
+
+/// Between two looks.
+const PACE: Duration = Duration::from_secs(60);
+/// Between two pieces, so that deliveries come in between.
+const BREATH: Duration = Duration::from_millis(20);
+
+/// Until `stop`.
+pub(crate) async fn keep(store: Store, retention: Retention, stop: CancellationToken) {
+    let lengths = [
+        (Tier::Flow, retention.flows),
+        (Tier::Second, retention.seconds),
+        (Tier::Minute, retention.minutes),
+        (Tier::Ledger, retention.ledger),
+    ];
+    let work = async {
+        loop {
+            for (tier, length) in lengths {
+                if let Some(length) = length {
+                    retire(&store, tier, length).await;
+                }
+            }
+            tokio::time::sleep(PACE).await;
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = work => {}
+    }
+}
+
+async fn retire(store: &Store, tier: Tier, length: Duration) {
+    let before = clock::now().before(length);
+    loop {
+        match store.retire(tier, before).await {
+            Ok(false) => return,
+            Ok(true) => {
+                debug!(tier = tier.name(), "a piece is retired");
+                tokio::time::sleep(BREATH).await;
+            }
+            Err(error) => {
+                warn!(tier = tier.name(), "old data cannot be retired just now: {error}");
+                return;
+            }
+        }
+    }
+}

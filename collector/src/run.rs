@@ -1,0 +1,266 @@
+//! The collector as a whole: everything is made, then started, and taken down in the opposite order.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use arc_swap::ArcSwap;
+use rustls::ServerConfig;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, oneshot};
+use tokio::task::JoinSet;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::codec::CompressionEncoding::Zstd;
+use tonic::transport::Server;
+use tracing::{error, info, warn};
+use traf_proto::wire::{self, MAX_MESSAGE};
+
+use crate::accept::accept;
+use crate::access::AccessLayer;
+use crate::authority::Authority;
+use crate::config::Config;
+use crate::folder::Folder;
+use crate::ingest::{Ingest, Streams};
+use crate::join::{JoinService, MAX_REQUEST, Rate};
+use crate::live::Live;
+use crate::peers::Peers;
+use crate::secrets::Secrets;
+use crate::store::{Sqlite, Store};
+use crate::view::{QUESTIONS, View};
+use crate::writer::Writer;
+use crate::{clock, retention, tls};
+
+/// Octets of the largest question of a console.
+const MAX_QUESTION: usize = 1 << 20;
+/// How often the record of peers is read again.
+const RELOAD: Duration = Duration::from_secs(1);
+/// How often the collector's own certificate is made anew; it holds for thirty days.
+const RENEW: Duration = Duration::from_secs(24 * 3600);
+
+/// Where a running collector listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Addresses {
+    /// For sensors and consoles.
+    pub main: SocketAddr,
+    /// For those who join.
+    pub join: SocketAddr,
+}
+
+/// Runs a collector until `shutdown`, and returns when all its tasks have ended and everything taken is stored.
+///
+/// `ready` hears where it listens; the same stands in `DIR/addresses` while it runs.
+///
+/// # Errors
+/// When it cannot start: the folder, the store, the ports, the clock.
+pub async fn run(
+    config: Config,
+    ready: oneshot::Sender<Addresses>,
+    shutdown: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    let folder = Folder::open(&config.data).context("opening the data folder")?;
+    let _lock = folder.lock()?;
+    let authority = Arc::new(Authority::open(&folder, clock::now()).context("opening the authority")?);
+    let secrets = Secrets::open(&folder).await.context("opening the file of tokens and peers")?;
+    let store = Store::Sqlite(Sqlite::open(&folder.history()).await.context("opening the store")?);
+    let main = bind(config.listen, "listen").await?;
+    let join = bind(config.join_listen, "join_listen").await?;
+    let addresses = Addresses { main: main.local_addr()?, join: join.local_addr()? };
+
+    let peers = Arc::new(Peers::load(authority.cluster(), secrets.clone()).await?);
+    let tls = Tls::new(&authority, &peers)?;
+    let stop = CancellationToken::new();
+    let (writer, writing) = Writer::start(store.clone(), stop.clone());
+    let live = Live::new();
+    let ingest = Ingest {
+        store: store.clone(),
+        writer: writer.clone(),
+        live: live.clone(),
+        peers: peers.clone(),
+        stop: stop.clone(),
+        streams: Streams::default(),
+    };
+    let view = View {
+        store: store.clone(),
+        writer: writer.state(),
+        live: live.clone(),
+        peers: peers.clone(),
+        stop: stop.clone(),
+        turns: Arc::new(Semaphore::new(QUESTIONS)),
+    };
+    let joining = JoinService {
+        authority: authority.clone(),
+        secrets: secrets.clone(),
+        peers: peers.clone(),
+        port: addresses.main.port(),
+        rate: Rate::new(clock::now()),
+    };
+
+    let mut tasks = JoinSet::new();
+    tasks.spawn(serve(main, tls.service.clone(), &config, &stop, services(ingest, view, &peers)));
+    let joining = wire::join_server::JoinServer::new(joining).max_decoding_message_size(MAX_REQUEST);
+    tasks.spawn(serve(join, tls.join.clone(), &config, &stop, server().add_service(joining)));
+    tasks.spawn(ended(retention::keep(store.clone(), config.retention, stop.clone())));
+    tasks.spawn(ended(watch_peers(peers, live, stop.clone())));
+    tasks.spawn(ended(tls.renew(authority.clone(), stop.clone())));
+
+    info!(cluster = authority.cluster(), data = %config.data.display(), "listening on {}, joining on {}", addresses.main, addresses.join);
+    folder.write_addresses(&format!("main {}\njoin {}\n", addresses.main, addresses.join))?;
+    let _ = ready.send(addresses);
+
+    let outcome = tokio::select! {
+        () = shutdown => Ok(()),
+        ended = tasks.join_next() => match ended {
+            Some(Ok(Err(error))) => Err(error),
+            Some(Err(error)) => Err(anyhow::Error::new(error).context("a task of the collector failed")),
+            _ => Err(anyhow::anyhow!("a task of the collector ended by itself")),
+        },
+    };
+    info!("shutting down: what was taken is being stored");
+    folder.clear_addresses();
+    stop.cancel();
+    drain(tasks, config.limits.drain_timeout).await;
+    // The last handle on the queue: the writer ends when all that waits is committed.
+    drop(writer);
+    if tokio::time::timeout(config.limits.drain_timeout, writing).await.is_err() {
+        warn!("not everything could be stored in time; the sensors will send it again");
+    }
+    store.close().await;
+    secrets.close().await;
+    info!("ended");
+    outcome
+}
+
+async fn bind(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
+    match TcpListener::bind(address).await {
+        Ok(listener) => Ok(listener),
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+            bail!("{address} is in use by another program: stop it, or choose another address ({setting})")
+        }
+        Err(error) => Err(error).with_context(|| format!("listening on {address} ({setting})")),
+    }
+}
+
+/// What both services have in common: every connection is bounded in streams, headers, windows and patience.
+fn server() -> Server {
+    Server::builder()
+        .http2_keepalive_interval(Some(Duration::from_secs(10)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(10)))
+        .max_concurrent_streams(Some(32))
+        .http2_max_header_list_size(Some(8 << 10))
+        .http2_max_pending_accept_reset_streams(Some(20))
+        .initial_stream_window_size(Some(1 << 20))
+        .initial_connection_window_size(Some(4 << 20))
+}
+
+type Router = tonic::transport::server::Router<tower::layer::util::Stack<AccessLayer, tower::layer::util::Identity>>;
+
+fn services(ingest: Ingest, view: View, peers: &Arc<Peers>) -> Router {
+    let ingest = wire::ingest_server::IngestServer::new(ingest)
+        .max_decoding_message_size(MAX_MESSAGE)
+        .accept_compressed(Zstd)
+        .send_compressed(Zstd);
+    let view = wire::view_server::ViewServer::new(view)
+        .max_decoding_message_size(MAX_QUESTION)
+        .max_encoding_message_size(MAX_MESSAGE)
+        .accept_compressed(Zstd)
+        .send_compressed(Zstd);
+    server().layer(AccessLayer(peers.clone())).add_service(ingest).add_service(view)
+}
+
+/// Serves one listener; returns when all its connections have ended.
+fn serve<L>(
+    listener: TcpListener,
+    tls: Arc<ArcSwap<ServerConfig>>,
+    config: &Config,
+    stop: &CancellationToken,
+    router: tonic::transport::server::Router<L>,
+) -> impl Future<Output = anyhow::Result<()>> + Send + 'static
+where
+    L: tower::Layer<tonic::service::Routes> + Clone + Send + 'static,
+    L::Service: tower::Service<
+            tonic::codegen::http::Request<tonic::body::Body>,
+            Response = tonic::codegen::http::Response<tonic::body::Body>,
+        > + Clone
+        + Send
+        + 'static,
+    <L::Service as tower::Service<tonic::codegen::http::Request<tonic::body::Body>>>::Future: Send,
+    <L::Service as tower::Service<tonic::codegen::http::Request<tonic::body::Body>>>::Error:
+        Into<Box<dyn std::error::Error + Send + Sync>> + Send,
+{
+    let connections = accept(listener, tls, &config.limits, stop.clone());
+    let stop = stop.clone().cancelled_owned();
+    async move {
+        router.serve_with_incoming_shutdown(ReceiverStream::new(connections), stop).await.context("serving connections")
+    }
+}
+
+async fn ended(task: impl Future<Output = ()>) -> anyhow::Result<()> {
+    task.await;
+    Ok(())
+}
+
+/// Waits for the tasks, but not for ever: a peer that does not listen is cut off.
+async fn drain(mut tasks: JoinSet<anyhow::Result<()>>, patience: Duration) {
+    let all = async {
+        while let Some(ended) = tasks.join_next().await {
+            if let Ok(Err(error)) = ended {
+                error!("while ending: {error:#}");
+            }
+        }
+    };
+    if tokio::time::timeout(patience, all).await.is_err() {
+        warn!("some connections did not end in time and are cut off");
+        tasks.shutdown().await;
+    }
+}
+
+/// Another process may have admitted or revoked somebody.
+async fn watch_peers(peers: Arc<Peers>, live: Arc<Live>, stop: CancellationToken) {
+    while tokio::time::timeout(RELOAD, stop.cancelled()).await.is_err() {
+        if let Err(error) = peers.reload().await {
+            warn!("the record of peers cannot be read: {error}");
+        }
+        for peer in peers.sensors().iter().filter(|peer| peer.revoked.is_some()) {
+            live.forget(&peer.id);
+        }
+    }
+}
+
+/// The TLS state of both services; a connection takes what stands here when it comes.
+struct Tls {
+    service: Arc<ArcSwap<ServerConfig>>,
+    join: Arc<ArcSwap<ServerConfig>>,
+    peers: Arc<Peers>,
+}
+
+impl Tls {
+    fn new(authority: &Authority, peers: &Arc<Peers>) -> anyhow::Result<Self> {
+        let (service, join) = Self::states(authority, peers)?;
+        Ok(Self {
+            service: Arc::new(ArcSwap::from_pointee(service)),
+            join: Arc::new(ArcSwap::from_pointee(join)),
+            peers: peers.clone(),
+        })
+    }
+
+    fn states(authority: &Authority, peers: &Arc<Peers>) -> anyhow::Result<(ServerConfig, ServerConfig)> {
+        let (certificate, key) = authority.collector(clock::now())?;
+        let service = tls::service(authority, (certificate.clone(), key.clone_key()), peers)?;
+        Ok((service, tls::join(authority, (certificate, key))?))
+    }
+
+    async fn renew(self, authority: Arc<Authority>, stop: CancellationToken) {
+        while tokio::time::timeout(RENEW, stop.cancelled()).await.is_err() {
+            match Self::states(&authority, &self.peers) {
+                Ok((service, join)) => {
+                    self.service.store(Arc::new(service));
+                    self.join.store(Arc::new(join));
+                }
+                Err(error) => error!("the collector's certificate cannot be made anew: {error:#}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,380 @@
+//! Tokens, admitted peers and the audit: `secrets.db`, which no query of a user ever opens.
+//!
+//! Several processes may use it at once (the running collector, and `token create` beside it).
+
+use std::time::Duration;
+
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
+use sqlx::{Row, SqlSafeStr, SqlitePool};
+use traf_proto::token::Token;
+use traf_proto::{Role, Timestamp};
+
+use crate::folder::{Folder, FolderError, touch_secret};
+
+/// The file of secrets, open.
+#[derive(Clone, Debug)]
+pub(crate) struct Secrets(SqlitePool);
+
+/// Why the file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SecretsError {
+    /// The disk said no.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// SQLite said no.
+    #[error("secrets.db: {0}")]
+    Sqlite(#[from] sqlx::Error),
+    /// Made by another version.
+    #[error("secrets.db cannot be brought up to date: {0}; was it made by a newer version?")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// Changed by hand.
+    #[error("secrets.db holds a record that means nothing: {0}")]
+    Damaged(String),
+}
+
+/// A token as lists show it.
+#[derive(Clone, Debug)]
+pub(crate) struct TokenRecord {
+    /// What lists show.
+    pub id: String,
+    /// What it makes of whoever joins with it.
+    pub role: Role,
+    /// When it was made.
+    pub created: Timestamp,
+    /// From when on it is void.
+    pub expires: Timestamp,
+    /// How many may still join.
+    pub uses_left: i64,
+    /// When it was taken back.
+    pub revoked: Option<Timestamp>,
+}
+
+/// An admitted peer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Peer {
+    /// SHA-256 of its public key.
+    pub key: [u8; 32],
+    /// The certificate's identifier.
+    pub id: String,
+    /// What it may do.
+    pub role: Role,
+    /// Unique among all.
+    pub name: String,
+    /// When it joined.
+    pub admitted: Timestamp,
+    /// When it was shut out.
+    pub revoked: Option<Timestamp>,
+}
+
+/// What became of a request to join.
+#[derive(Debug)]
+pub(crate) enum Admission {
+    /// Come in: the name given and the certificate (DER).
+    Admitted(String, Vec<u8>),
+    /// The words are for the audit; the asker only hears that the token is not good.
+    Refused(&'static str),
+}
+
+/// Who wants to join.
+pub(crate) struct Applicant<'a> {
+    /// SHA-256 of the public key.
+    pub(crate) key: [u8; 32],
+    /// The name it would like.
+    pub(crate) name: &'a str,
+    /// Identifier that it will have, if it is new.
+    pub(crate) id: String,
+}
+
+impl Secrets {
+    /// Opens the file, made and brought up to date where needed.
+    pub(crate) async fn open(folder: &Folder) -> Result<Self, SecretsError> {
+        let path = folder.secrets();
+        touch_secret(&path)?;
+        let options = SqliteConnectOptions::new()
+            .filename(&path)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_secs(5));
+        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+        let first = include_str!("../../migrations/secrets/0001_secrets.sql").into_sql_str();
+        let migration = Migration::new(1, "secrets".into(), MigrationType::Simple, first, false);
+        Migrator::with_migrations(vec![migration]).run(&pool).await?;
+        Ok(Self(pool))
+    }
+
+    /// Keeps a new token: the hash of its secret only.
+    pub(crate) async fn add_token(
+        &self,
+        token: &Token,
+        role: Role,
+        (created, expires): (Timestamp, Timestamp),
+        uses: u32,
+    ) -> Result<(), SecretsError> {
+        sqlx::query("insert into token (id, secret, role, created, expires, uses_left) values (?, ?, ?, ?, ?, ?)")
+            .bind(token.id.to_vec())
+            .bind(token.secret_hash().to_vec())
+            .bind(role.name())
+            .bind(created.seconds())
+            .bind(expires.seconds())
+            .bind(i64::from(uses))
+            .execute(&self.0)
+            .await?;
+        Ok(())
+    }
+
+    /// All tokens, newest first.
+    pub(crate) async fn tokens(&self) -> Result<Vec<TokenRecord>, SecretsError> {
+        let rows =
+            sqlx::query("select id, role, created, expires, uses_left, revoked from token order by created desc")
+                .fetch_all(&self.0)
+                .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(TokenRecord {
+                    id: Token::id_text(&row.try_get::<Vec<u8>, _>(0)?),
+                    role: role(row.try_get(1)?)?,
+                    created: Timestamp::from_seconds(row.try_get(2)?),
+                    expires: Timestamp::from_seconds(row.try_get(3)?),
+                    uses_left: row.try_get(4)?,
+                    revoked: row.try_get::<Option<i64>, _>(5)?.map(Timestamp::from_seconds),
+                })
+            })
+            .collect()
+    }
+
+    /// Takes a token back; false when there is none of this name.
+    pub(crate) async fn revoke_token(&self, id: &str, now: Timestamp) -> Result<bool, SecretsError> {
+        let ids = sqlx::query("select id from token").fetch_all(&self.0).await?;
+        for row in ids {
+            let octets: Vec<u8> = row.try_get(0)?;
+            if Token::id_text(&octets) == id {
+                sqlx::query("update token set revoked = coalesce(revoked, ?) where id = ?")
+                    .bind(now.seconds())
+                    .bind(octets)
+                    .execute(&self.0)
+                    .await?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Lets a key in by a token: one use less and a record more in one transaction. The same key with the same token gets
+    /// the same answer and costs nothing, because a reply may get lost.
+    pub(crate) async fn admit<E: From<SecretsError>>(
+        &self,
+        token: &Token,
+        applicant: &Applicant<'_>,
+        now: Timestamp,
+        sign: impl FnOnce(Role) -> Result<Vec<u8>, E>,
+    ) -> Result<Admission, E> {
+        let sql = |error: sqlx::Error| E::from(SecretsError::Sqlite(error));
+        let mut transaction = self.0.begin_with("begin immediate").await.map_err(sql)?;
+        let known = sqlx::query("select secret, role, expires, uses_left, revoked from token where id = ?")
+            .bind(token.id.to_vec())
+            .fetch_optional(&mut *transaction)
+            .await
+            .map_err(sql)?;
+        // An unknown token is compared too, so that the answer takes the same time.
+        let kept: Vec<u8> = known.as_ref().map_or(Ok(vec![0; 32]), |row| row.try_get(0)).map_err(sql)?;
+        let equal = same(&kept, &token.secret_hash());
+        let Some(row) = known.filter(|_| equal) else {
+            return Ok(Admission::Refused("unknown token or wrong secret"));
+        };
+        let before = sqlx::query("select name, certificate, token, revoked from peer where key = ?")
+            .bind(applicant.key.to_vec())
+            .fetch_optional(&mut *transaction)
+            .await
+            .map_err(sql)?;
+        if let Some(peer) = before {
+            let (by, gone): (Vec<u8>, Option<i64>) = (peer.try_get(2).map_err(sql)?, peer.try_get(3).map_err(sql)?);
+            return Ok(match (by == token.id, gone) {
+                (true, None) => Admission::Admitted(peer.try_get(0).map_err(sql)?, peer.try_get(1).map_err(sql)?),
+                (_, Some(_)) => Admission::Refused("this key was revoked"),
+                (false, None) => Admission::Refused("this key has joined before, with another token"),
+            });
+        }
+        if row.try_get::<Option<i64>, _>(4).map_err(sql)?.is_some() {
+            return Ok(Admission::Refused("the token was revoked"));
+        }
+        if row.try_get::<i64, _>(2).map_err(sql)? <= now.seconds() {
+            return Ok(Admission::Refused("the token has expired"));
+        }
+        if row.try_get::<i64, _>(3).map_err(sql)? <= 0 {
+            return Ok(Admission::Refused("the token is used up"));
+        }
+        let role = role(row.try_get(1).map_err(sql)?)?;
+        let certificate = sign(role)?;
+        let name = free_name(&mut transaction, applicant.name).await?;
+        sqlx::query("update token set uses_left = uses_left - 1 where id = ?")
+            .bind(token.id.to_vec())
+            .execute(&mut *transaction)
+            .await
+            .map_err(sql)?;
+        sqlx::query(
+            "insert into peer (key, id, role, name, admitted, token, certificate) values (?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(applicant.key.to_vec())
+        .bind(&applicant.id)
+        .bind(role.name())
+        .bind(&name)
+        .bind(now.seconds())
+        .bind(token.id.to_vec())
+        .bind(&certificate)
+        .execute(&mut *transaction)
+        .await
+        .map_err(sql)?;
+        transaction.commit().await.map_err(sql)?;
+        Ok(Admission::Admitted(name, certificate))
+    }
+
+    /// All peers, by name.
+    pub(crate) async fn peers(&self) -> Result<Vec<Peer>, SecretsError> {
+        let rows = sqlx::query("select key, id, role, name, admitted, revoked from peer order by name")
+            .fetch_all(&self.0)
+            .await?;
+        rows.iter().map(peer).collect()
+    }
+
+    /// Shuts a peer out, by name or identifier; gives its record, or nothing when there is none.
+    pub(crate) async fn revoke_peer(&self, name: &str, now: Timestamp) -> Result<Option<Peer>, SecretsError> {
+        let row = sqlx::query(
+            "update peer set revoked = coalesce(revoked, ?) where name = ? or id = ? \
+             returning key, id, role, name, admitted, revoked",
+        )
+        .bind(now.seconds())
+        .bind(name)
+        .bind(name)
+        .fetch_optional(&self.0)
+        .await?;
+        row.as_ref().map(peer).transpose()
+    }
+
+    /// Writes down who did what; the newest hundred thousand lines are kept.
+    pub(crate) async fn audit(&self, now: Timestamp, who: &str, what: &str) -> Result<(), SecretsError> {
+        sqlx::query("insert into audit (at, who, what) values (?, ?, ?)")
+            .bind(now.seconds())
+            .bind(who)
+            .bind(what)
+            .execute(&self.0)
+            .await?;
+        sqlx::query("delete from audit where id <= (select max(id) from audit) - 100000").execute(&self.0).await?;
+        Ok(())
+    }
+
+    /// Closes the file.
+    pub(crate) async fn close(&self) {
+        self.0.close().await;
+    }
+}
+
+/// The name, or with `-2`, `-3` ... where it is taken.
+async fn free_name(connection: &mut sqlx::SqliteConnection, wanted: &str) -> Result<String, SecretsError> {
+    let base = plain_name(wanted);
+    for number in 1u32.. {
+        let name = if number == 1 { base.clone() } else { format!("{base}-{number}") };
+        let taken =
+            sqlx::query("select 1 from peer where name = ?").bind(&name).fetch_optional(&mut *connection).await?;
+        if taken.is_none() {
+            return Ok(name);
+        }
+    }
+    Err(SecretsError::Damaged("every name is taken".to_owned()))
+}
+
+/// What is left of a host name when only letters, digits, `.`, `-` and `_` may stand in it: it must fit into a filter.
+fn plain_name(wanted: &str) -> String {
+    let name: String = wanted
+        .chars()
+        .take(64)
+        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c.to_ascii_lowercase() } else { '-' })
+        .collect();
+    let name = name.trim_matches(['-', '.', '_']);
+    if name.is_empty() { "unnamed".to_owned() } else { name.to_owned() }
+}
+
+/// Whether two strings of octets are the same, in a time that does not tell where they differ.
+fn same(a: &[u8], b: &[u8]) -> bool {
+    let differing = a.iter().zip(b).fold(0u8, |sum, (x, y)| sum | (x ^ y));
+    a.len() == b.len() && std::hint::black_box(differing) == 0
+}
+
+fn role(text: &str) -> Result<Role, SecretsError> {
+    text.parse().map_err(|error: traf_proto::identity::IdentityError| SecretsError::Damaged(error.to_string()))
+}
+
+fn peer(row: &SqliteRow) -> Result<Peer, SecretsError> {
+    let key: Vec<u8> = row.try_get(0)?;
+    Ok(Peer {
+        key: key.try_into().map_err(|_| SecretsError::Damaged("a key hash of a wrong length".to_owned()))?,
+        id: row.try_get(1)?,
+        role: role(row.try_get(2)?)?,
+        name: row.try_get(3)?,
+        admitted: Timestamp::from_seconds(row.try_get(4)?),
+        revoked: row.try_get::<Option<i64>, _>(5)?.map(Timestamp::from_seconds),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_800_000_000_000_000_000);
+
+    async fn secrets(dir: &tempfile::TempDir) -> Secrets {
+        Secrets::open(&Folder::open(dir.path()).unwrap()).await.unwrap()
+    }
+
+    async fn join(secrets: &Secrets, token: &Token, key: u8, now: Timestamp) -> Admission {
+        let applicant = Applicant { key: [key; 32], name: "Web 1", id: format!("id{key}") };
+        secrets.admit::<SecretsError>(token, &applicant, now, |_| Ok(vec![key])).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_token_lets_in_as_many_as_it_says_and_a_lost_reply_costs_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let secrets = secrets(&dir).await;
+        let token = Token { pin: [0; 32], id: [1; 6], secret: [2; 20] };
+        let until = NOW.after(Duration::from_secs(60));
+        secrets.add_token(&token, Role::Sensor, (NOW, until), 2).await.unwrap();
+
+        for (key, name) in [(1, "web-1"), (1, "web-1"), (2, "web-1-2")] {
+            let Admission::Admitted(given, certificate) = join(&secrets, &token, key, NOW).await else {
+                panic!("{key}")
+            };
+            assert_eq!((given.as_str(), certificate), (name, vec![key]));
+        }
+        assert!(matches!(join(&secrets, &token, 3, NOW).await, Admission::Refused("the token is used up")));
+        assert_eq!(secrets.tokens().await.unwrap()[0].uses_left, 0);
+    }
+
+    #[tokio::test]
+    async fn wrong_late_and_revoked_tokens_let_nobody_in() {
+        let dir = tempfile::tempdir().unwrap();
+        let secrets = secrets(&dir).await;
+        let token = Token { pin: [0; 32], id: [1; 6], secret: [2; 20] };
+        let until = NOW.after(Duration::from_secs(60));
+        secrets.add_token(&token, Role::Viewer, (NOW, until), 9).await.unwrap();
+
+        let wrong = Token { secret: [3; 20], ..token.clone() };
+        assert!(matches!(join(&secrets, &wrong, 1, NOW).await, Admission::Refused(_)));
+        assert!(matches!(join(&secrets, &token, 1, until).await, Admission::Refused("the token has expired")));
+        assert!(matches!(join(&secrets, &token, 1, NOW).await, Admission::Admitted(..)));
+        secrets.revoke_peer("web-1", NOW).await.unwrap().unwrap();
+        assert!(matches!(join(&secrets, &token, 1, NOW).await, Admission::Refused("this key was revoked")));
+        assert!(secrets.revoke_token(&Token::id_text(&token.id), NOW).await.unwrap());
+        assert!(matches!(join(&secrets, &token, 2, NOW).await, Admission::Refused("the token was revoked")));
+    }
+
+    #[test]
+    fn names_are_such_that_a_filter_can_say_them() {
+        for (wanted, name) in
+            [("Web 1", "web-1"), ("db.lan", "db.lan"), ("", "unnamed"), ("..", "unnamed"), ("é", "unnamed")]
+        {
+            assert_eq!(plain_name(wanted), name);
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! What goes into a store and comes out of it, in the model's words.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use traf_proto::{
+    Bracket, Class, Flow, Interface, Interval, Ledger, Mac, Service, Station, Summary, Timestamp, Traffic,
+};
+
+/// Everything up to and including this is stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark {
+    /// Start number of the record stored last.
+    pub epoch: u64,
+    /// Its sequence number; it grows over the sensor's whole life and never begins again.
+    pub seq: u64,
+}
+
+/// A sensor opens its stream.
+#[derive(Clone, Debug)]
+pub struct Hello {
+    /// The certificate's identifier.
+    pub uuid: String,
+    /// The name given at joining.
+    pub name: String,
+    /// Of its program.
+    pub version: String,
+    /// Start number.
+    pub epoch: u64,
+}
+
+/// One record of a sensor.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// The store's number of the sensor.
+    pub sensor: i64,
+    /// Start number under which it was sealed.
+    pub epoch: u64,
+    /// First sequence number that it stands for.
+    pub from_seq: u64,
+    /// Last one.
+    pub to_seq: u64,
+    /// What it says.
+    pub summary: Arc<Summary>,
+}
+
+/// What became of a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Stored; the sensor's mark is now this.
+    Stored(Mark),
+    /// Nothing to do: at or below the mark.
+    Known(Mark),
+    /// Not the next one.
+    Gap(Mark),
+}
+
+/// A sensor that said hello at least once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredSensor {
+    /// The store's number.
+    pub id: i64,
+    /// The certificate's identifier.
+    pub uuid: String,
+    /// The name given at joining.
+    pub name: String,
+    /// Of its program, at the last hello.
+    pub version: String,
+    /// Highest start number.
+    pub epoch: u64,
+    /// What is stored.
+    pub mark: Mark,
+    /// End of the newest slice that is stored.
+    pub stored: Option<Timestamp>,
+}
+
+/// Where a fact was seen: the store's numbers of sensor and interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// Sensor.
+    pub sensor: i64,
+    /// Interface of that sensor.
+    pub interface: i64,
+}
+
+/// An observation point of the past.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredPoint {
+    /// The store's numbers.
+    pub place: Place,
+    /// The sensor's name.
+    pub sensor: String,
+    /// As it was last.
+    pub interface: Interface,
+}
+
+/// Which facts: of these sensors, in all slices that overlap the interval.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Half-open.
+    pub interval: Interval,
+    /// The store's numbers.
+    pub sensors: Vec<i64>,
+}
+
+/// A delivered slice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slice {
+    /// The store's number of the sensor.
+    pub sensor: i64,
+    /// What it covers.
+    pub interval: Interval,
+}
+
+/// A row of a facility.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fact {
+    /// What one slice saw of a conversation.
+    Flow(Flow),
+    /// Conversations that found no place: class, traffic, keys.
+    OtherFlows(Class, Traffic, u64),
+    /// Where every frame went, what was our own stream.
+    Ledger(Box<Ledger>, Traffic),
+    /// Traffic of a class.
+    Class(Class, Traffic),
+    /// A size bracket.
+    Size(Bracket, Traffic),
+    /// A service; `None` is `other`.
+    Service(Option<Service>, Traffic),
+    /// A host; `None` is `other`.
+    Host(Option<IpAddr>, Traffic),
+    /// A station; `None` is `other`.
+    Station(Option<Mac>, Station),
+}
+
+/// What is retired together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Tier {
+    /// Flows, hosts, services, stations, sizes.
+    Flow,
+    /// Classes by the second.
+    Second,
+    /// Classes by the minute.
+    Minute,
+    /// Ledgers, slices, losses.
+    Ledger,
+}
+
+impl Tier {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Flow, Self::Second, Self::Minute, Self::Ledger];
+
+    /// As the store names it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Flow => "flow",
+            Self::Second => "second",
+            Self::Minute => "minute",
+            Self::Ledger => "ledger",
+        }
+    }
+}
+
+/// From when on each tier is whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// [`Tier::Flow`].
+    pub flow: Timestamp,
+    /// [`Tier::Second`].
+    pub second: Timestamp,
+    /// [`Tier::Minute`].
+    pub minute: Timestamp,
+    /// [`Tier::Ledger`].
+    pub ledger: Timestamp,
+}

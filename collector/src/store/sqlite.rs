@@ -1,0 +1,298 @@
+//! The history in one SQLite file: WAL, every commit synced, one connection that writes and a few that only read.
+
+mod audit;
+mod dictionary;
+mod pack;
+mod read;
+mod retire;
+mod write;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use read::STATEMENTS;
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::sqlite::{
+    SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+};
+use sqlx::{Row, SqlSafeStr, SqlitePool};
+use tokio::sync::Mutex;
+use traf_proto::{Interface, Timestamp};
+
+use self::dictionary::Dictionary;
+use super::{Hello, Mark, Place, StoreError, StoredPoint, StoredSensor};
+use crate::folder::touch_secret;
+
+/// `TRAF`: what marks a file as ours.
+const APPLICATION: i32 = 0x5452_4146;
+
+/// Every migration, in order.
+const MIGRATIONS: [(&str, &str); 2] = [
+    ("history", include_str!("../../../migrations/sqlite/0001_history.sql")),
+    ("views", include_str!("../../../migrations/sqlite/0002_views.sql")),
+];
+
+/// The history in a file.
+#[derive(Clone, Debug)]
+pub struct Sqlite {
+    writer: SqlitePool,
+    readers: SqlitePool,
+    dictionary: Arc<Mutex<Dictionary>>,
+}
+
+impl Sqlite {
+    /// Opens the file, made and brought up to date where needed.
+    ///
+    /// # Errors
+    /// When it is not ours, too new, or cannot be opened.
+    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        touch_secret(path)?;
+        let options = SqliteConnectOptions::new().filename(path).busy_timeout(Duration::from_secs(2));
+        let writer = options
+            .clone()
+            .page_size(8192)
+            .auto_vacuum(SqliteAutoVacuum::Incremental)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            // A small log that is soon worked off: on a full disk a large one could not even be emptied.
+            .pragma("wal_autocheckpoint", "256")
+            .pragma("journal_size_limit", "16777216")
+            .pragma("cache_size", "-32768");
+        check_ours(path).await?;
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(Duration::from_secs(30))
+            .connect_with(writer)
+            .await
+            .map_err(|error| foreign(path, error))?;
+        migrate(path, &writer).await?;
+        Self::with(writer, options).await
+    }
+
+    /// Opens a file that is there, to look only.
+    ///
+    /// # Errors
+    /// When it is not ours, too new, too old, or cannot be opened.
+    pub async fn open_read_only(path: &Path) -> Result<Self, StoreError> {
+        check_ours(path).await?;
+        let options = SqliteConnectOptions::new().filename(path).busy_timeout(Duration::from_secs(2));
+        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone().read_only(true)).await?;
+        Self::with(writer, options).await
+    }
+
+    async fn with(writer: SqlitePool, options: SqliteConnectOptions) -> Result<Self, StoreError> {
+        let readers = SqlitePoolOptions::new()
+            .max_connections(4)
+            .acquire_timeout(Duration::from_secs(10))
+            .connect_with(options.read_only(true).pragma("query_only", "on").pragma("cache_size", "-8192"))
+            .await?;
+        Ok(Self { writer, readers, dictionary: Arc::default() })
+    }
+
+    pub(super) async fn hello(&self, hello: &Hello) -> Result<Result<(i64, Mark), u64>, StoreError> {
+        let mut transaction = self.writer.begin_with("begin immediate").await?;
+        let known = sqlx::query("select id, epoch, mark_epoch, mark_seq from sensor where uuid = ?")
+            .bind(&hello.uuid)
+            .fetch_optional(&mut *transaction)
+            .await?;
+        let mark = match &known {
+            Some(row) => Mark { epoch: count(row, 2)?, seq: count(row, 3)? },
+            None => Mark::default(),
+        };
+        if let Some(row) = &known
+            && count(row, 1)? > hello.epoch
+        {
+            return Ok(Err(count(row, 1)?));
+        }
+        let row = sqlx::query(
+            "insert into sensor (uuid, name, version, epoch) values (?, ?, ?, ?) on conflict (uuid) do update \
+             set name = excluded.name, version = excluded.version, epoch = excluded.epoch returning id",
+        )
+        .bind(&hello.uuid)
+        .bind(&hello.name)
+        .bind(&hello.version)
+        .bind(number(hello.epoch))
+        .fetch_one(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(Ok((row.try_get(0)?, mark)))
+    }
+
+    pub(super) async fn sensors(&self) -> Result<Vec<StoredSensor>, StoreError> {
+        // The newest slice is that of the greatest ts; one of an hour may end later, but then it began earlier by less.
+        let rows = sqlx::query(
+            "select id, uuid, name, version, epoch, mark_epoch, mark_seq, \
+             (select max(l.to_ns) from slice l where l.sensor = s.id and l.ts >= (select max(ts) from slice) - 7200) \
+             from sensor s order by name",
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(StoredSensor {
+                    id: row.try_get(0)?,
+                    uuid: row.try_get(1)?,
+                    name: row.try_get(2)?,
+                    version: row.try_get(3)?,
+                    epoch: count(row, 4)?,
+                    mark: Mark { epoch: count(row, 5)?, seq: count(row, 6)? },
+                    stored: row.try_get::<Option<i64>, _>(7)?.map(Timestamp),
+                })
+            })
+            .collect()
+    }
+
+    pub(super) async fn points(&self) -> Result<Vec<StoredPoint>, StoreError> {
+        let rows = sqlx::query(
+            "select i.sensor, i.id, s.name, i.name, i.kernel_index, i.mac, i.addresses, i.mtu, i.speed, i.link, \
+             i.loopback, i.mirror from interface i join sensor s on s.id = i.sensor order by s.name, i.name",
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(point).collect()
+    }
+
+    pub(super) async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+fn point(row: &SqliteRow) -> Result<StoredPoint, StoreError> {
+    let addresses: String = row.try_get(6)?;
+    let interface = Interface {
+        name: row.try_get(3)?,
+        index: row.try_get(4)?,
+        mac: row.try_get::<Option<String>, _>(5)?.map(|mac| pack::parse(&mac)).transpose()?,
+        addresses: pack::parse_list(&addresses)?,
+        mtu: row.try_get(7)?,
+        speed: row.try_get::<Option<i64>, _>(8)?.map(i64::cast_unsigned),
+        link: row.try_get(9)?,
+        loopback: row.try_get(10)?,
+        mirror: row.try_get(11)?,
+    };
+    let place = Place { sensor: row.try_get(0)?, interface: row.try_get(1)? };
+    Ok(StoredPoint { place, sensor: row.try_get(2)?, interface })
+}
+
+/// A count of the store; it was a count before, so it is not negative.
+fn count(row: &SqliteRow, column: usize) -> Result<u64, StoreError> {
+    let number: i64 = row.try_get(column)?;
+    u64::try_from(number).map_err(|_| StoreError::Damaged(format!("a negative count {number}")))
+}
+
+/// As the store keeps a count; what does not fit (it would take centuries) is the greatest number.
+fn number(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// Looks before anything is written, so that another program's file stays as it is.
+async fn check_ours(path: &Path) -> Result<(), StoreError> {
+    let empty = std::fs::metadata(path).map(|metadata| metadata.len() == 0).unwrap_or(true);
+    if empty {
+        return Ok(());
+    }
+    let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(Duration::from_secs(2));
+    let look = async {
+        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+        let application: i32 = sqlx::query("pragma application_id").fetch_one(&pool).await?.try_get(0)?;
+        let tables: i64 = sqlx::query("select count(*) from sqlite_schema").fetch_one(&pool).await?.try_get(0)?;
+        let newest = match application {
+            APPLICATION => {
+                let sql = "select coalesce(max(version), 0) from _sqlx_migrations";
+                // No such table yet: the first start was cut short.
+                sqlx::query(sql).fetch_one(&pool).await.map_or(Ok(0), |row| row.try_get(0))?
+            }
+            _ => 0i64,
+        };
+        pool.close().await;
+        Ok::<_, sqlx::Error>((application, tables, newest))
+    };
+    match look.await {
+        Ok((APPLICATION, _, newest)) if newest > MIGRATIONS.len() as i64 => {
+            Err(StoreError::Newer(path.to_owned(), newest))
+        }
+        Ok((APPLICATION, ..) | (0, 0, _)) => Ok(()),
+        Ok(_) => Err(StoreError::Foreign(path.to_owned(), "a data base of another program")),
+        Err(error) => Err(foreign(path, error)),
+    }
+}
+
+/// `file is not a database` in our words.
+fn foreign(path: &Path, error: sqlx::Error) -> StoreError {
+    let code = error.as_database_error().and_then(|error| error.code().map(|code| code.into_owned()));
+    match code.as_deref() {
+        Some("26") => StoreError::Foreign(path.to_owned(), "not a data base"),
+        Some("11") => StoreError::Foreign(path.to_owned(), "a damaged data base: restore it from a backup"),
+        _ => error.into(),
+    }
+}
+
+async fn migrate(path: &Path, pool: &SqlitePool) -> Result<(), StoreError> {
+    sqlx::query(sqlx::AssertSqlSafe(format!("pragma application_id = {APPLICATION}"))).execute(pool).await?;
+    let migrations = MIGRATIONS.into_iter().zip(1..).map(|((name, sql), version)| {
+        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    });
+    let failed = |error: MigrateError| match error {
+        MigrateError::VersionMissing(version) => StoreError::Newer(PathBuf::from(path), version),
+        error => StoreError::Migrate(PathBuf::from(path), error),
+    };
+    Migrator::with_migrations(migrations.collect()).run(pool).await.map_err(failed)
+}
+
+/// Whether an error of SQLite may go away by itself: busy, locked, no memory, read-only, I/O, full, cannot open.
+pub(super) fn may_pass(error: &dyn sqlx::error::DatabaseError) -> bool {
+    let code = error.code().and_then(|code| code.parse::<u32>().ok());
+    code.is_some_and(|code| matches!(code & 0xff, 5 | 6 | 7 | 8 | 10 | 13 | 14))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+
+    #[test]
+    fn every_migration_file_is_listed() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../migrations/sqlite");
+        let mut files: Vec<String> =
+            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        files.sort();
+        let listed: Vec<String> =
+            MIGRATIONS.iter().zip(1..).map(|((name, _), number)| format!("{number:04}_{name}.sql")).collect();
+        assert_eq!(files, listed);
+    }
+
+    #[tokio::test]
+    async fn files_of_others_are_refused_in_words_and_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let (text, other) = (dir.path().join("text.db"), dir.path().join("other.db"));
+        std::fs::write(&text, "dear diary, ".repeat(1000)).unwrap();
+        let pool = SqlitePoolOptions::new()
+            .connect_with(SqliteConnectOptions::new().filename(&other).create_if_missing(true))
+            .await
+            .unwrap();
+        sqlx::query("create table diary (day text)").execute(&pool).await.unwrap();
+        pool.close().await;
+        for (path, words) in [(&text, "not a data base"), (&other, "a data base of another program")] {
+            let before = std::fs::read(path).unwrap();
+            let error = Sqlite::open(path).await.err().unwrap().to_string();
+            assert!(error.contains(words), "{error}");
+            assert_eq!(std::fs::read(path).unwrap(), before);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_newer_schema_is_refused_in_words() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("history.db");
+        let store = Sqlite::open(&path).await.unwrap();
+        sqlx::query("insert into _sqlx_migrations select 99, description, installed_on, success, checksum, execution_time from _sqlx_migrations where version = 1")
+            .execute(&store.writer)
+            .await
+            .unwrap();
+        store.close().await;
+        assert!(matches!(Sqlite::open(&path).await, Err(StoreError::Newer(_, 99))));
+    }
+}

@@ -1,0 +1,101 @@
+//! Do totals add up? The statements behind `traf-collector verify`: each finds what does not.
+
+use sqlx::Row;
+
+use super::{Sqlite, count};
+use crate::store::StoreError;
+use crate::verify::{Finding, Invariant};
+
+/// Each gives how many rows were looked at, how many are wrong, and the first of those.
+const CHECKS: [(Invariant, &str, &str); 8] = [
+    (
+        Invariant::Capture,
+        "received = parsed + malformed + unsupported + dropped, in every slice",
+        "select count(*), coalesce(sum(received <> parsed + malformed + unsupported + dropped), 0), \
+      (select s.name || '/' || i.name || ' at ' || datetime(l.ts, 'unixepoch') from slice_ledger l \
+       join sensor s on s.id = l.sensor join interface i on i.sensor = l.sensor and i.id = l.interface \
+       where l.received <> l.parsed + l.malformed + l.unsupported + l.dropped limit 1) from slice_ledger",
+    ),
+    (
+        Invariant::Meter,
+        "parsed = the sum of every facility's rows and its `other`, in every slice whose details are kept",
+        "with wrong as (select sensor || '/' || interface || ' at ' || time || ': ' || \
+      'classes ' || residue_classes || ', flows ' || residue_flows || ', sizes ' || residue_sizes || ', services ' || \
+      residue_services || ', hosts ' || residue_hosts_in || ' and ' || residue_hosts_out || ', stations ' || \
+      residue_stations_in || ' and ' || residue_stations_out as what, \
+      (residue_classes or residue_flows or residue_sizes or residue_services or residue_hosts_in or residue_hosts_out \
+       or residue_stations_in or residue_stations_out) as bad from accounting) \
+      select count(*), coalesce(sum(bad), 0), (select what from wrong where bad limit 1) from wrong",
+    ),
+    (
+        Invariant::Deliver,
+        "deliveries follow each other without gap or overlap up to the mark",
+        "with d as (select sensor, seq, from_seq, lag(seq) over (partition by sensor order by seq) as before from slice) \
+      select count(*), coalesce(sum(before is not null and from_seq <> before + 1), 0), \
+      (select s.name || ': after ' || d.before || ' comes ' || d.from_seq from d join sensor s on s.id = d.sensor \
+       where d.before is not null and d.from_seq <> d.before + 1 limit 1) from d",
+    ),
+    (
+        Invariant::Deliver,
+        "the mark is the last delivery, and what is stored or declared lost makes it up",
+        "with m as (select s.name, s.mark_seq, s.stored_records + s.lost_records as made, \
+      (select max(seq) from slice d where d.sensor = s.id) as last from sensor s) \
+      select count(*), coalesce(sum(mark_seq <> made or mark_seq <> coalesce(last, mark_seq)), 0), \
+      (select name || ': mark ' || mark_seq || ', made up of ' || made || ', last delivery ' || coalesce(last, 0) from m \
+       where mark_seq <> made or mark_seq <> coalesce(last, mark_seq) limit 1) from m",
+    ),
+    (
+        Invariant::Deliver,
+        "every fact belongs to a delivery",
+        "with f as (select distinct ts, sensor, seq from slice_ledger union select distinct ts, sensor, seq from second \
+      where ts >= (select since from kept where tier = 'ledger')) \
+      select count(*), coalesce(sum(not exists (select 1 from slice d where d.ts = f.ts and d.sensor = f.sensor \
+      and d.seq = f.seq)), 0), null from f",
+    ),
+    (
+        Invariant::RollUp,
+        "a minute = the sum of its seconds, wherever both are kept",
+        "with k as (select max(since) as since from kept where tier in ('second', 'minute')), \
+      a as (select at - at % 60 as ts, sensor, interface, class, sum(in_packets) p, sum(in_octets) o, sum(out_packets) q, \
+       sum(out_octets) r from second where at >= (select since from k) + 3600 * ((select since from k) > 0) group by 1, 2, 3, 4), \
+      w as (select a.ts, a.sensor, a.interface, m.class is null or a.p <> m.in_packets or a.o <> m.in_octets \
+       or a.q <> m.out_packets or a.r <> m.out_octets as bad from a left join minute m on m.ts = a.ts \
+       and m.sensor = a.sensor and m.interface = a.interface and m.class = a.class) \
+      select count(*), coalesce(sum(bad), 0), (select s.name || ' at ' || datetime(w.ts, 'unixepoch') from w \
+       join sensor s on s.id = w.sensor where bad limit 1) from w",
+    ),
+    (
+        Invariant::RollUp,
+        "no minute without seconds, wherever both are kept",
+        "with k as (select max(since) as since from kept where tier in ('second', 'minute')), \
+      a as (select distinct at - at % 60 as ts, sensor, interface, class from second) \
+      select count(*), coalesce(sum(a.ts is null), 0), null from minute m left join a on a.ts = m.ts \
+      and a.sensor = m.sensor and a.interface = m.interface and a.class = m.class \
+      where m.ts >= (select since from k) + 3600 * ((select since from k) > 0)",
+    ),
+    (
+        Invariant::RollUp,
+        "an interface's totals = the sum of its minutes, where none has been retired",
+        "with m as (select sensor, interface, sum(in_packets) p, sum(in_octets) o, sum(out_packets) q, sum(out_octets) r \
+      from minute group by 1, 2), \
+      w as (select s.name || '/' || i.name as what, i.in_packets <> coalesce(m.p, 0) or i.in_octets <> coalesce(m.o, 0) \
+       or i.out_packets <> coalesce(m.q, 0) or i.out_octets <> coalesce(m.r, 0) as bad from interface i \
+       join sensor s on s.id = i.sensor left join m on m.sensor = i.sensor and m.interface = i.id \
+       where (select since from kept where tier = 'minute') = 0) \
+      select count(*), coalesce(sum(bad), 0), (select what from w where bad limit 1) from w",
+    ),
+];
+
+impl Sqlite {
+    pub(in crate::store) async fn verify(&self) -> Result<Vec<Finding>, StoreError> {
+        // One transaction: all checks look at the same moment, while the collector may go on writing.
+        let mut transaction = self.readers.begin().await?;
+        let mut findings = Vec::with_capacity(CHECKS.len());
+        for (invariant, claim, sql) in CHECKS {
+            let row = sqlx::query(sql).fetch_one(&mut *transaction).await?;
+            let (rows, wrong) = (count(&row, 0)?, count(&row, 1)?);
+            findings.push(Finding { invariant, claim: claim.to_owned(), rows, wrong, example: row.try_get(2)? });
+        }
+        Ok(findings)
+    }
+}

@@ -1,0 +1,340 @@
+//! Facts of a window. The slices lead, and each leads to its rows by the first three columns of their keys; so a window
+//! costs what lies in it, however large the store is.
+
+use std::net::IpAddr;
+
+use futures_util::TryStreamExt;
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+use traf_proto::{
+    Bracket, Class, Counters, Endpoint, Facility, Flow, FlowKey, FlowState, Half, Interval, Ledger, Loss, LossReason,
+    Mac, Nic, Service, Station, Timestamp, Traffic,
+};
+
+use super::{Sqlite, count, pack};
+use crate::store::{Fact, Place, Selection, Slice, StoreError, Tier};
+
+macro_rules! window {
+    () => {
+        " s.ts >= ?1 and s.ts <= ?2 and s.to_ns > ?3 and s.from_ns < ?4 and s.sensor in (select value from json_each(?5)) "
+    };
+}
+
+macro_rules! sums {
+    () => {
+        "sum(f.in_packets), sum(f.in_octets), sum(f.in_coalesced), sum(f.out_packets), sum(f.out_octets), sum(f.out_coalesced)"
+    };
+}
+
+const SLICES: &str = concat!("select s.sensor, s.from_ns, s.to_ns from slice s where", window!(), "order by s.ts");
+const FLOWS: &str = concat!(
+    "select s.sensor, f.interface, f.protocol, f.vlan, a.ip, f.source_port, b.ip, f.destination_port, f.reverse_packets, \
+     f.reverse_octets, f.reverse_coalesced, f.forward_packets, f.forward_octets, f.forward_coalesced, f.ts, f.first_us, \
+     f.last_us, f.status, f.windows, f.forward_size, f.reverse_size, m.mac, n.mac",
+    " from slice s cross join flow f on f.ts = s.ts and f.sensor = s.sensor and f.seq = s.seq \
+     left join address a on a.id = f.source left join address b on b.id = f.destination \
+     left join mac m on m.id = f.forward_mac left join mac n on n.id = f.reverse_mac where",
+    window!(),
+    "order by s.ts, s.sensor, s.seq, f.n"
+);
+const OTHER_FLOWS: &str = concat!(
+    "select s.sensor, f.interface, f.class, sum(f.keys), ",
+    sums!(),
+    " from slice s cross join flow_other f on f.ts = s.ts and f.sensor = s.sensor and f.seq = s.seq where",
+    window!(),
+    "group by s.sensor, f.interface, f.class"
+);
+const SIZES: &str = concat!(
+    "select s.sensor, f.interface, f.size_from, f.size_to, ",
+    sums!(),
+    " from slice s cross join size f on f.ts = s.ts and f.sensor = s.sensor and f.seq = s.seq where",
+    window!(),
+    "group by s.sensor, f.interface, f.size_from, f.size_to"
+);
+const SERVICES: &str = concat!(
+    "select s.sensor, f.interface, f.protocol, f.port, ",
+    sums!(),
+    " from slice s cross join service f on f.ts = s.ts and f.sensor = s.sensor and f.seq = s.seq where",
+    window!(),
+    "group by s.sensor, f.interface, f.protocol, f.port"
+);
+const HOSTS: &str = concat!(
+    "select g.sensor, g.interface, a.ip, g.address, g.c1, g.c2, g.c3, g.c4, g.c5, g.c6 from (select s.sensor, f.interface, \
+     f.address, sum(f.in_packets) c1, sum(f.in_octets) c2, sum(f.in_coalesced) c3, sum(f.out_packets) c4, \
+     sum(f.out_octets) c5, sum(f.out_coalesced) c6",
+    " from slice s cross join host f on f.ts = s.ts and f.sensor = s.sensor and f.seq = s.seq where",
+    window!(),
+    "group by s.sensor, f.interface, f.address) g left join address a on a.id = g.address"
+);
+const STATIONS: &str = concat!(
+    "select s.sensor, f.interface, m.mac, f.mac, ",
+    sums!(),
+    ", sum(f.ip_in_packets), sum(f.ip_in_octets), sum(f.ip_in_coalesced), sum(f.ip_out_packets), sum(f.ip_out_octets), \
+     sum(f.ip_out_coalesced), group_concat(distinct f.addresses)",
+    " from slice s cross join station f on f.ts = s.ts and f.sensor = s.sensor and f.seq = s.seq \
+     left join mac m on m.id = f.mac where",
+    window!(),
+    "group by s.sensor, f.interface, f.mac"
+);
+const LEDGERS: &str = concat!(
+    "select s.sensor, f.interface, f.received, f.parsed, f.malformed, f.unsupported, f.dropped, f.bad_checksum, \
+     f.unparsed_octets, f.nic_rx_packets, f.nic_rx_octets, f.nic_tx_packets, f.nic_tx_octets, f.nic_rx_dropped, \
+     f.nic_tx_dropped, f.kernel_received, f.clock_step, f.own_in_packets, f.own_in_octets, f.own_out_packets, \
+     f.own_out_octets",
+    " from slice s cross join slice_ledger f on f.ts = s.ts and f.sensor = s.sensor and f.seq = s.seq where",
+    window!(),
+    "order by s.ts, s.seq"
+);
+const SECONDS: &str = concat!(
+    "select s.sensor, f.interface, f.at, f.class, f.in_packets, f.in_octets, f.in_coalesced, f.out_packets, f.out_octets, \
+     f.out_coalesced",
+    " from slice s cross join second f on f.ts = s.ts and f.sensor = s.sensor and f.seq = s.seq where",
+    window!()
+);
+const MINUTES: &str = "select f.sensor, f.interface, f.ts, f.class, f.in_packets, f.in_octets, f.in_coalesced, \
+    f.out_packets, f.out_octets, f.out_coalesced from minute f where f.ts > ?1 - 60 and f.ts <= ?2 \
+    and f.ts * 1000000000 + 60000000000 > ?3 and f.ts * 1000000000 < ?4 and f.sensor in (select value from json_each(?5))";
+const LONGEST: &str = "select coalesce(max(longest), 0) from sensor where id in (select value from json_each(?1))";
+const LOSSES: &str = "select reason, from_ns, to_ns, records, packets, octets, interface from loss where sensor = ?1 \
+    order by ts desc, seq desc, n desc limit ?2";
+
+/// Every statement that reads, for the test that prepares them all.
+pub const STATEMENTS: [(&str, &str); 12] = [
+    ("slices", SLICES),
+    ("flows", FLOWS),
+    ("other flows", OTHER_FLOWS),
+    ("sizes", SIZES),
+    ("services", SERVICES),
+    ("hosts", HOSTS),
+    ("stations", STATIONS),
+    ("ledgers", LEDGERS),
+    ("seconds", SECONDS),
+    ("minutes", MINUTES),
+    ("longest", LONGEST),
+    ("losses", LOSSES),
+];
+
+type Read = fn(&SqliteRow) -> Result<Fact, StoreError>;
+
+impl Sqlite {
+    pub(in crate::store) async fn slices(&self, selection: &Selection) -> Result<Vec<Slice>, StoreError> {
+        let mut slices = Vec::new();
+        self.each(SLICES, selection, &mut |row| {
+            let interval = Interval::new(Timestamp(row.try_get(1)?), Timestamp(row.try_get(2)?));
+            slices.push(Slice { sensor: row.try_get(0)?, interval });
+            Ok(())
+        })
+        .await?;
+        Ok(slices)
+    }
+
+    pub(in crate::store) async fn facts(
+        &self,
+        facility: Facility,
+        selection: &Selection,
+        take: &mut (dyn FnMut(Place, Fact) + Send),
+    ) -> Result<(), StoreError> {
+        let reads: &[(&'static str, Read)] = match facility {
+            Facility::Traffic => &[(FLOWS, flow), (OTHER_FLOWS, other_flows)],
+            Facility::Interfaces => &[(LEDGERS, ledger)],
+            Facility::Sizes => &[(SIZES, size)],
+            Facility::Services => &[(SERVICES, service)],
+            Facility::Stations => &[(STATIONS, station)],
+            Facility::Hosts => &[(HOSTS, host)],
+        };
+        for (sql, read) in reads {
+            self.each(sql, selection, &mut |row| {
+                take(place(row)?, read(row)?);
+                Ok(())
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    pub(in crate::store) async fn classes(
+        &self,
+        tier: Tier,
+        selection: &Selection,
+        take: &mut (dyn FnMut(Place, i64, Fact) + Send),
+    ) -> Result<(), StoreError> {
+        let sql = if tier == Tier::Minute { MINUTES } else { SECONDS };
+        self.each(sql, selection, &mut |row| {
+            take(place(row)?, row.try_get(2)?, Fact::Class(class(row, 3)?, traffic(row, 4)?));
+            Ok(())
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn losses(&self, sensor: i64, limit: u32) -> Result<Vec<Loss>, StoreError> {
+        let rows = sqlx::query(LOSSES).bind(sensor).bind(limit).fetch_all(&self.readers).await?;
+        rows.iter()
+            .map(|row| {
+                let reason: i64 = row.try_get(0)?;
+                let reason = usize::try_from(reason - 1).ok().and_then(|place| LossReason::ALL.get(place));
+                let counted = row.try_get::<Option<i64>, _>(4)?.zip(row.try_get::<Option<i64>, _>(5)?);
+                Ok(Loss {
+                    reason: *reason.ok_or_else(|| StoreError::Damaged("an unknown loss".to_owned()))?,
+                    interval: Interval::new(Timestamp(row.try_get(1)?), Timestamp(row.try_get(2)?)),
+                    records: count(row, 3)?,
+                    counted: counted.map(|(packets, octets)| (packets.cast_unsigned(), octets.cast_unsigned())),
+                    interface: row.try_get(6)?,
+                })
+            })
+            .collect()
+    }
+
+    /// Every row of a window.
+    async fn each(
+        &self,
+        sql: &'static str,
+        selection: &Selection,
+        take: &mut (dyn FnMut(&SqliteRow) -> Result<(), StoreError> + Send),
+    ) -> Result<(), StoreError> {
+        let Interval { from, to } = selection.interval;
+        let ids: Vec<String> = selection.sensors.iter().map(ToString::to_string).collect();
+        let sensors = format!("[{}]", ids.join(","));
+        let longest: i64 = sqlx::query(LONGEST).bind(&sensors).fetch_one(&self.readers).await?.try_get(0)?;
+        let mut rows = sqlx::query(sql)
+            .bind(Timestamp(from.0.saturating_sub(longest)).seconds())
+            .bind(to.seconds())
+            .bind(from.0)
+            .bind(to.0)
+            .bind(&sensors)
+            .fetch(&self.readers);
+        while let Some(row) = rows.try_next().await? {
+            take(&row)?;
+        }
+        Ok(())
+    }
+}
+
+fn place(row: &SqliteRow) -> Result<Place, StoreError> {
+    Ok(Place { sensor: row.try_get(0)?, interface: row.try_get(1)? })
+}
+
+fn counters(row: &SqliteRow, at: usize) -> Result<Counters, StoreError> {
+    Ok(Counters { packets: count(row, at)?, octets: count(row, at + 1)?, coalesced: count(row, at + 2)? })
+}
+
+fn traffic(row: &SqliteRow, at: usize) -> Result<Traffic, StoreError> {
+    Ok(Traffic { inbound: counters(row, at)?, outbound: counters(row, at + 3)? })
+}
+
+fn class(row: &SqliteRow, at: usize) -> Result<Class, StoreError> {
+    let index: i64 = row.try_get(at)?;
+    let class = usize::try_from(index).ok().and_then(Class::at);
+    class.ok_or_else(|| StoreError::Damaged(format!("class {index}")))
+}
+
+fn text<T: std::str::FromStr>(row: &SqliteRow, at: usize) -> Result<Option<T>, StoreError> {
+    row.try_get::<Option<&str>, _>(at)?.map(pack::parse).transpose()
+}
+
+fn flow(row: &SqliteRow) -> Result<Fact, StoreError> {
+    let end = |at: usize| -> Result<Endpoint, StoreError> {
+        let address: IpAddr =
+            text(row, at)?.ok_or_else(|| StoreError::Damaged("an address without text".to_owned()))?;
+        Ok(Endpoint::new(address, row.try_get(at + 1)?))
+    };
+    let start = row.try_get::<i64, _>(14)? * 1_000_000;
+    let at = |column: usize| -> Result<Timestamp, StoreError> {
+        Ok(Timestamp((start + row.try_get::<i64, _>(column)?).saturating_mul(1_000)))
+    };
+    let windows: i64 = row.try_get(18)?;
+    let mac = |column: usize| text::<Mac>(row, column);
+    let mut flow = Flow {
+        key: FlowKey { protocol: row.try_get(2)?, vlan: row.try_get(3)?, source: end(4)?, destination: end(6)? },
+        traffic: traffic(row, 8)?,
+        first: at(15)?,
+        last: at(16)?,
+        forward: Half { window: (windows >> 16) as u16, size: row.try_get(19)?, mac: mac(21)?, ..Half::default() },
+        reverse: Half { window: windows as u16, size: row.try_get(20)?, mac: mac(22)?, ..Half::default() },
+        state: FlowState::Active,
+        complete: false,
+        own: false,
+    };
+    pack::read_status(row.try_get(17)?, &mut flow);
+    Ok(Fact::Flow(flow))
+}
+
+fn other_flows(row: &SqliteRow) -> Result<Fact, StoreError> {
+    Ok(Fact::OtherFlows(class(row, 2)?, traffic(row, 4)?, count(row, 3)?))
+}
+
+fn size(row: &SqliteRow) -> Result<Fact, StoreError> {
+    Ok(Fact::Size(Bracket { from: row.try_get(2)?, to: row.try_get(3)? }, traffic(row, 4)?))
+}
+
+fn service(row: &SqliteRow) -> Result<Fact, StoreError> {
+    Ok(Fact::Service(Service::new(row.try_get(2)?, row.try_get(3)?), traffic(row, 4)?))
+}
+
+fn host(row: &SqliteRow) -> Result<Fact, StoreError> {
+    Ok(Fact::Host(text(row, 2)?, traffic(row, 4)?))
+}
+
+fn station(row: &SqliteRow) -> Result<Fact, StoreError> {
+    let mut station = Station { traffic: traffic(row, 4)?, ip: traffic(row, 10)?, addresses: Vec::new() };
+    pack::parse_list(row.try_get(16)?)?.into_iter().for_each(|address| station.seen(address));
+    Ok(Fact::Station(text(row, 2)?, station))
+}
+
+fn ledger(row: &SqliteRow) -> Result<Fact, StoreError> {
+    let nic =
+        |at: usize| -> Result<u64, StoreError> { Ok(row.try_get::<Option<i64>, _>(at)?.unwrap_or(0).cast_unsigned()) };
+    let has_nic = row.try_get::<Option<i64>, _>(9)?.is_some();
+    let ledger = Ledger {
+        received: count(row, 2)?,
+        parsed: count(row, 3)?,
+        malformed: count(row, 4)?,
+        unsupported: count(row, 5)?,
+        dropped: count(row, 6)?,
+        bad_checksum: count(row, 7)?,
+        unparsed_octets: count(row, 8)?,
+        nic: if has_nic {
+            Some(Nic {
+                rx_packets: nic(9)?,
+                rx_octets: nic(10)?,
+                tx_packets: nic(11)?,
+                tx_octets: nic(12)?,
+                rx_dropped: nic(13)?,
+                tx_dropped: nic(14)?,
+            })
+        } else {
+            None
+        },
+        kernel_received: row.try_get::<Option<i64>, _>(15)?.map(i64::cast_unsigned),
+        clock_step: row.try_get(16)?,
+    };
+    let own = Traffic {
+        inbound: Counters::new(count(row, 17)?, count(row, 18)?),
+        outbound: Counters::new(count(row, 19)?, count(row, 20)?),
+    };
+    Ok(Fact::Ledger(Box::new(ledger), own))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use sqlx::{Executor, SqlSafeStr};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn every_statement_prepares_and_follows_the_time_key() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Sqlite::open(&dir.path().join("history.db")).await.unwrap();
+        for (name, sql) in STATEMENTS {
+            store.readers.prepare(sql.into_sql_str()).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+            let plan = sqlx::query(sqlx::AssertSqlSafe(format!("explain query plan {sql}")))
+                .fetch_all(&store.readers)
+                .await
+                .unwrap();
+            let plan: Vec<String> = plan.iter().map(|row| row.get::<String, _>(3)).collect();
+            let facts = ["SCAN f", "SCAN s"].map(|scan| plan.iter().any(|step| step == scan));
+            assert_eq!(facts, [false, false], "{name}: {plan:#?}");
+        }
+    }
+}

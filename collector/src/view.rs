@@ -1,0 +1,109 @@
+//! What consoles call: a question, and its whole answer each time.
+//!
+//! An answer is made when the console is ready to take one, so a slow console gets the latest and never a queue.
+
+mod apply;
+mod fleet;
+mod merge;
+mod past;
+mod present;
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use futures_util::{Stream, stream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status};
+use tracing::debug;
+use traf_proto::{Query, Report, Scope, Timestamp, Window, wire};
+
+use crate::ingest::caller;
+use crate::live::Live;
+use crate::peers::Peers;
+use crate::secrets::Peer;
+use crate::store::Store;
+use crate::writer::State;
+
+pub(crate) use apply::specialise;
+
+/// Questions to the store at once; others wait their turn.
+pub(crate) const QUESTIONS: usize = 3;
+
+/// The service.
+#[derive(Clone)]
+pub(crate) struct View {
+    pub(crate) store: Store,
+    pub(crate) writer: tokio::sync::watch::Receiver<State>,
+    pub(crate) live: Arc<Live>,
+    pub(crate) peers: Arc<Peers>,
+    pub(crate) stop: CancellationToken,
+    pub(crate) turns: Arc<Semaphore>,
+}
+
+type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl wire::view_server::View for View {
+    type WatchStream = Answers<wire::Report>;
+    type FleetStream = Answers<wire::FleetState>;
+
+    async fn watch(&self, request: Request<wire::Query>) -> Result<Response<Self::WatchStream>, Status> {
+        let peer = caller(&request)?;
+        let query = Query::try_from(request.into_inner())
+            .map_err(|error| Status::invalid_argument(format!("the question cannot be read: {error}")))?;
+        debug!(console = peer.name, ?query, "watch");
+        Ok(Response::new(match query.window {
+            Window::Live => present::answers(self.clone(), peer, query),
+            Window::Last(_) => past::answers_again(self.clone(), peer, query),
+            Window::Past(interval) => {
+                let view = self.clone();
+                Box::pin(stream::once(async move {
+                    view.past(&query, interval).await.map(|report| wire::Report::from(&report))
+                }))
+            }
+        }))
+    }
+
+    async fn fleet(&self, request: Request<wire::FleetQuery>) -> Result<Response<Self::FleetStream>, Status> {
+        let peer = caller(&request)?;
+        Ok(Response::new(fleet::answers(self.clone(), peer)))
+    }
+}
+
+impl View {
+    /// Why a stream must end; `None` while it may go on.
+    fn over(&self, peer: &Peer) -> Option<Status> {
+        crate::ingest::over(&self.peers, peer, &self.stop)
+    }
+
+    /// What every report says of its scope: how many sensors, how many of them report, who is away, what is wrong.
+    fn census(&self, report: &mut Report, scope: &Scope, now: Timestamp) {
+        let known = self.peers.sensors();
+        let known: Vec<_> =
+            known.iter().filter(|peer| peer.revoked.is_none() && scope.holds_sensor(&peer.name)).collect();
+        let seen = self.live.seen(now);
+        let reporting =
+            |id: &str| seen.iter().any(|seen| seen.id == id && seen.presence == traf_proto::Presence::Reporting);
+        report.at = now;
+        report.sensors_known = u32::try_from(known.len()).unwrap_or(u32::MAX);
+        let silent: Vec<&str> =
+            known.iter().filter(|peer| !reporting(&peer.id)).map(|peer| peer.name.as_str()).collect();
+        report.sensors_reporting = report.sensors_known - u32::try_from(silent.len()).unwrap_or(u32::MAX);
+        if report.live && !silent.is_empty() {
+            report.notes.push(match silent.len() {
+                1..=3 => format!("{}: no word now, not in these numbers", silent.join(", ")),
+                many => format!("{many} sensors give no word now and are not in these numbers"),
+            });
+        }
+        for point in &scope.0 {
+            if !known.iter().any(|peer| peer.name == point.sensor) {
+                report.notes.push(format!("there is no sensor `{}`", point.sensor));
+            }
+        }
+        let trouble = self.writer.borrow().trouble.clone();
+        if !trouble.is_empty() {
+            report.notes.push(trouble);
+        }
+    }
+}

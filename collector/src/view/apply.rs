@@ -1,0 +1,140 @@
+//! Filters where there is no flow to test: what is known of the sensor, the interface or the class decides, or nothing does.
+
+use traf_proto::filter::{Expression, Test};
+use traf_proto::{Cast, Class, Family, Filter, Flow, Traffic, Transport};
+
+/// What is left of a filter on one sensor, which does not know the name it has here; `None` when it selects nothing there.
+pub(crate) fn specialise(filter: &Filter, sensor: &str) -> Option<Filter> {
+    let Some(expression) = filter.expression() else { return Some(Filter::default()) };
+    match fold(expression, &|test| match test {
+        Test::Sensor(name) => Some(name == sensor),
+        _ => None,
+    }) {
+        Folded::Always(true) => Some(Filter::default()),
+        Folded::Always(false) => None,
+        Folded::Depends(rest) => Some(Filter::new(rest)),
+    }
+}
+
+/// Whether a filter selects what is only known by sensor, interface and, perhaps, class; `None` when that does not decide.
+pub(super) fn selects(filter: &Filter, sensor: &str, interface: &str, class: Option<Class>) -> Option<bool> {
+    let Some(expression) = filter.expression() else { return Some(true) };
+    match fold(expression, &|test| match test {
+        Test::Sensor(name) => Some(name == sensor),
+        Test::Interface(name) => Some(name == interface),
+        test => class.and_then(|class| of_class(test, class)),
+    }) {
+        Folded::Always(selected) => Some(selected),
+        Folded::Depends(_) => None,
+    }
+}
+
+/// The directions of a flow that a filter selects; `None` when neither has anything in it.
+pub(super) fn masked(filter: &Filter, mut flow: Flow, sensor: &str, interface: &str) -> Option<Flow> {
+    let (forward, reverse) = filter.directions(&flow, sensor, interface);
+    if !forward {
+        flow.traffic.outbound = Default::default();
+    }
+    if !reverse {
+        flow.traffic.inbound = Default::default();
+    }
+    ((forward || reverse) && flow.traffic != Traffic::default()).then_some(flow)
+}
+
+fn of_class(test: &Test, class: Class) -> Option<bool> {
+    let ip = class.family != Family::NonIp;
+    let transport = |wanted: Transport| ip && class.transport == wanted;
+    match test {
+        Test::Ipv4 => Some(class.family == Family::Ipv4),
+        Test::Ipv6 => Some(class.family == Family::Ipv6),
+        Test::Icmp => Some(class.family == Family::Ipv4 && class.transport == Transport::Icmp),
+        Test::Icmpv6 => Some(class.family == Family::Ipv6 && class.transport == Transport::Icmp),
+        Test::Protocol(6) => Some(transport(Transport::Tcp)),
+        Test::Protocol(17) => Some(transport(Transport::Udp)),
+        Test::Protocol(1 | 58) if !transport(Transport::Icmp) => Some(false),
+        Test::Protocol(number) if Transport::of(*number) == Transport::Other && !transport(Transport::Other) => {
+            Some(false)
+        }
+        Test::Broadcast => Some(class.cast == Cast::Broadcast),
+        // In tcpdump, too, broadcast is multicast: the group bit is set.
+        Test::Multicast => Some(class.cast != Cast::Unicast),
+        Test::Arp | Test::Rarp if ip => Some(false),
+        Test::Host(..) | Test::Net(..) | Test::App(_) if !ip => Some(false),
+        Test::Port(_, Some(6), ..) if !transport(Transport::Tcp) => Some(false),
+        Test::Port(_, Some(17), ..) if !transport(Transport::Udp) => Some(false),
+        Test::Port(..) if !ip || class.transport == Transport::Icmp => Some(false),
+        _ => None,
+    }
+}
+
+enum Folded {
+    Always(bool),
+    Depends(Expression),
+}
+
+/// What is left of an expression when some of its tests are decided.
+fn fold(expression: &Expression, decide: &dyn Fn(&Test) -> Option<bool>) -> Folded {
+    use Folded::{Always, Depends};
+    match expression {
+        Expression::Test(test) => decide(test).map_or_else(|| Depends(expression.clone()), Always),
+        Expression::Not(inner) => match fold(inner, decide) {
+            Always(decided) => Always(!decided),
+            Depends(rest) => Depends(Expression::Not(rest.into())),
+        },
+        Expression::And(a, b) => match (fold(a, decide), fold(b, decide)) {
+            (Always(false), _) | (_, Always(false)) => Always(false),
+            (Always(true), rest) | (rest, Always(true)) => rest,
+            (Depends(a), Depends(b)) => Depends(Expression::And(a.into(), b.into())),
+        },
+        Expression::Or(a, b) => match (fold(a, decide), fold(b, decide)) {
+            (Always(true), _) | (_, Always(true)) => Always(true),
+            (Always(false), rest) | (rest, Always(false)) => rest,
+            (Depends(a), Depends(b)) => Depends(Expression::Or(a.into(), b.into())),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_sensor_is_asked_only_for_what_is_left_of_the_filter_there() {
+        for (text, on_web1, on_db1) in [
+            ("", Some(""), Some("")),
+            ("sensor web1", Some(""), None),
+            ("not sensor web1", None, Some("")),
+            ("sensor web1 and tcp", Some("tcp"), None),
+            ("(sensor web1 and tcp) or udp", Some("tcp or udp"), Some("udp")),
+        ] {
+            let filter: Filter = text.parse().unwrap();
+            for (sensor, left) in [("web1", on_web1), ("db1", on_db1)] {
+                assert_eq!(specialise(&filter, sensor).map(|left| left.to_string()), left.map(str::to_owned), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_class_decides_what_it_can_and_no_more() {
+        let tcp = Class { family: Family::Ipv4, transport: Transport::Tcp, cast: Cast::Unicast };
+        let arp = Class { family: Family::NonIp, transport: Transport::Other, cast: Cast::Broadcast };
+        for (text, of_tcp, of_arp) in [
+            ("tcp", Some(true), Some(false)),
+            ("not tcp", Some(false), Some(true)),
+            ("ip6 or udp", Some(false), Some(false)),
+            ("port 80", None, Some(false)),
+            ("udp port 80", Some(false), Some(false)),
+            ("host 10.0.0.1 and tcp", None, Some(false)),
+            ("arp", Some(false), None),
+            ("broadcast", Some(false), Some(true)),
+            ("iface eth0 and tcp", Some(true), Some(false)),
+            ("vlan 7", None, None),
+        ] {
+            let filter: Filter = text.parse().unwrap();
+            let found = [tcp, arp].map(|class| selects(&filter, "web1", "eth0", Some(class)));
+            assert_eq!(found, [of_tcp, of_arp], "{text}");
+        }
+    }
+}

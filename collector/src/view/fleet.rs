@@ -1,0 +1,151 @@
+//! Who reports, once a second: what is on record, what is stored, and what is said now.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::stream;
+use tracing::warn;
+use traf_proto::time::SECOND;
+use traf_proto::{Fleet, InterfaceState, Loss, Presence, SensorState, Timestamp, wire};
+
+use super::{Answers, View};
+use crate::clock;
+use crate::live::Seen;
+use crate::secrets::Peer;
+use crate::store::{StoreError, StoredSensor};
+
+/// Losses of one sensor shown.
+const LOSSES: u32 = 100;
+/// How long a sensor that was shut out stays on the screen.
+const REMEMBERED: i64 = 24 * 3600 * SECOND;
+/// A clock that is apart by this is in trouble.
+const APART: i64 = 2 * SECOND;
+
+/// States until the console has seen enough.
+pub(super) fn answers(view: View, peer: Arc<Peer>) -> Answers<wire::FleetState> {
+    let state = Some((view, peer, History::default(), false));
+    Box::pin(stream::unfold(state, |state| async {
+        let (view, peer, mut history, again) = state?;
+        if again {
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_secs(1)) => {}
+                () = view.stop.cancelled() => {}
+            }
+        }
+        if let Some(status) = view.over(&peer) {
+            return Some((Err(status), None));
+        }
+        history.refresh(&view).await;
+        let fleet = view.fleet_now(&history, clock::now());
+        Some((Ok(wire::FleetState::from(&fleet)), Some((view, peer, history, true))))
+    }))
+}
+
+/// What the store knows of the sensors, read again after each commit.
+#[derive(Default)]
+struct History {
+    commits: Option<u64>,
+    sensors: HashMap<String, (StoredSensor, Vec<Loss>)>,
+}
+
+impl History {
+    async fn refresh(&mut self, view: &View) {
+        let commits = view.writer.borrow().commits;
+        if self.commits == Some(commits) {
+            return;
+        }
+        match read(view).await {
+            Ok(sensors) => (self.commits, self.sensors) = (Some(commits), sensors),
+            Err(error) => warn!("the store cannot say what it has of the sensors: {error}"),
+        }
+    }
+}
+
+async fn read(view: &View) -> Result<HashMap<String, (StoredSensor, Vec<Loss>)>, StoreError> {
+    let mut sensors = HashMap::new();
+    for sensor in view.store.sensors().await? {
+        let losses = view.store.losses(sensor.id, LOSSES).await?;
+        sensors.insert(sensor.uuid.clone(), (sensor, losses));
+    }
+    Ok(sensors)
+}
+
+impl View {
+    fn fleet_now(&self, history: &History, now: Timestamp) -> Fleet {
+        let seen: HashMap<String, Seen> = self.live.seen(now).into_iter().map(|seen| (seen.id.clone(), seen)).collect();
+        let shown = |peer: &Arc<Peer>| peer.revoked.is_none_or(|revoked| now.since(revoked) < REMEMBERED);
+        let peers = self.peers.sensors();
+        let sensors = peers
+            .iter()
+            .filter(|peer| shown(peer))
+            .map(|peer| {
+                let (stored, losses) = history.sensors.get(&peer.id).cloned().unzip();
+                let mut state = state(peer, seen.get(&peer.id), stored.as_ref(), losses.unwrap_or_default());
+                state.trouble = self.trouble(peer, &state);
+                state
+            })
+            .collect();
+        Fleet { at: now, sensors }
+    }
+
+    fn trouble(&self, peer: &Peer, state: &SensorState) -> String {
+        let mut words = Vec::new();
+        if peer.revoked.is_some() {
+            words.push("revoked".to_owned());
+        } else if let Some(refusal) = self.peers.refusal(&peer.key) {
+            words.push(refusal);
+        }
+        let writer = self.writer.borrow().trouble.clone();
+        if !writer.is_empty() {
+            words.push(writer);
+        }
+        if state.presence == Presence::Reporting && state.clock_offset.abs() > APART {
+            let (seconds, way) =
+                (state.clock_offset.abs() / SECOND, if state.clock_offset > 0 { "ahead" } else { "behind" });
+            words.push(format!("its clock is {seconds} s {way}"));
+        }
+        let spool = &state.spool;
+        if spool.limit > 0 && spool.octets > spool.limit / 10 * 9 {
+            words.push("its spool is nearly full".to_owned());
+        }
+        let open = || state.interfaces.iter().filter(|interface| !interface.gone);
+        if state.presence != Presence::Away && open().next().is_none() {
+            words.push("it captures on no interface".to_owned());
+        }
+        let dropped: u64 = open().map(|interface| interface.ledger.dropped).sum();
+        if dropped > 0 {
+            words.push(format!("its kernel has dropped {dropped} frames since it started"));
+        }
+        words.join("; ")
+    }
+}
+
+fn state(peer: &Peer, seen: Option<&Seen>, stored: Option<&StoredSensor>, losses: Vec<Loss>) -> SensorState {
+    let mut state = SensorState { id: peer.id.clone(), name: peer.name.clone(), losses, ..SensorState::default() };
+    if let Some(stored) = stored {
+        state.stored = stored.stored;
+        (state.version, state.epoch) = (stored.version.clone(), stored.epoch);
+        state.last_seen = stored.stored;
+    }
+    if let Some(seen) = seen {
+        let snapshot = &seen.snapshot;
+        (state.presence, state.connected) = (seen.presence, seen.connected);
+        (state.started, state.last_seen) = (Some(snapshot.started), Some(seen.received));
+        (state.version, state.epoch) = (snapshot.version.clone(), snapshot.epoch);
+        (state.clock_offset, state.spool) = (seen.offset, snapshot.spool);
+        state.interfaces = snapshot
+            .interfaces
+            .iter()
+            .map(|snapshot| InterfaceState {
+                interface: snapshot.interface.clone(),
+                ledger: snapshot.ledger,
+                rate: snapshot.rate,
+                gone: snapshot.gone,
+                flows: snapshot.flows,
+                capacity: snapshot.capacity,
+            })
+            .collect();
+    }
+    state
+}

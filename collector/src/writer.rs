@@ -1,0 +1,179 @@
+//! The one task that writes: it takes what streams hand it, commits it in groups, and tells each stream what is stored.
+//!
+//! The queue is bounded in octets, so a store that cannot write makes streams wait and sensors spool; nothing is lost and
+//! nothing is acknowledged that is not committed. A full disk or a lock is tried again until it passes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, info, warn};
+
+use crate::clock;
+use crate::store::{Delivery, Mark, Outcome, Store, StoreError};
+
+/// How long a group waits for company: an acknowledgement later by this, a commit for many sensors at once.
+const COMPANY: Duration = Duration::from_millis(50);
+/// Deliveries of one group.
+const GROUP: usize = 64;
+/// Octets on the wire of all deliveries that wait; in memory they take several times as much.
+const WAITING: usize = 64 << 20;
+/// Between two tries while the store cannot write.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// What a stream knows of its deliveries.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Progress {
+    /// Committed up to here.
+    pub(crate) mark: Mark,
+    /// Why this stream cannot go on; empty while it can.
+    pub(crate) failed: String,
+}
+
+struct Job {
+    delivery: Delivery,
+    progress: Arc<watch::Sender<Progress>>,
+    _room: OwnedSemaphorePermit,
+}
+
+/// Hands deliveries to the task.
+#[derive(Clone)]
+pub(crate) struct Writer {
+    jobs: mpsc::Sender<Job>,
+    room: Arc<Semaphore>,
+    state: watch::Receiver<State>,
+}
+
+/// What everybody may know of the task.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct State {
+    /// Grows with each commit.
+    pub(crate) commits: u64,
+    /// Why nothing can be written just now; empty when it can.
+    pub(crate) trouble: String,
+}
+
+impl Writer {
+    /// Starts the task; it ends when all handles are gone and everything is written, or after `stop` when it cannot write.
+    pub(crate) fn start(store: Store, stop: CancellationToken) -> (Self, tokio::task::JoinHandle<()>) {
+        let (jobs, queue) = mpsc::channel(GROUP);
+        let (state, watched) = watch::channel(State::default());
+        let task = tokio::spawn(Task { store, stop, state }.run(queue));
+        (Self { jobs, room: Arc::new(Semaphore::new(WAITING)), state: watched }, task)
+    }
+
+    /// Queues a delivery of `octets` on the wire, as soon as there is room; false when the task has ended.
+    pub(crate) async fn write(
+        &self,
+        delivery: Delivery,
+        octets: usize,
+        progress: &Arc<watch::Sender<Progress>>,
+    ) -> bool {
+        let octets = u32::try_from(octets.clamp(1, WAITING)).unwrap_or(u32::MAX);
+        let room: Result<_, AcquireError> = self.room.clone().acquire_many_owned(octets).await;
+        let Ok(room) = room else { return false };
+        self.jobs.send(Job { delivery, progress: progress.clone(), _room: room }).await.is_ok()
+    }
+
+    /// Commits and trouble, to look at or to wait for.
+    pub(crate) fn state(&self) -> watch::Receiver<State> {
+        self.state.clone()
+    }
+}
+
+struct Task {
+    store: Store,
+    stop: CancellationToken,
+    state: watch::Sender<State>,
+}
+
+impl Task {
+    async fn run(self, mut queue: mpsc::Receiver<Job>) {
+        while let Some(job) = queue.recv().await {
+            let mut group = vec![job];
+            let company = async {
+                while group.len() < GROUP {
+                    match queue.recv().await {
+                        Some(job) => group.push(job),
+                        None => break,
+                    }
+                }
+            };
+            let _ = tokio::time::timeout(COMPANY, company).await;
+            if !self.commit(group).await {
+                warn!("ended with deliveries that could not be written; the sensors will send them again");
+                return;
+            }
+        }
+    }
+
+    /// False when it was told to stop and cannot write.
+    async fn commit(&self, group: Vec<Job>) -> bool {
+        let deliveries: Vec<Delivery> = group.iter().map(|job| job.delivery.clone()).collect();
+        match self.apply(&deliveries).await {
+            Some(Ok(outcomes)) => group.iter().zip(outcomes).for_each(|(job, outcome)| tell(job, outcome)),
+            Some(Err(error)) if group.len() == 1 => {
+                error!("a delivery cannot be stored: {error}");
+                fail(&group[0], format!("the collector cannot store this record: {error}"));
+            }
+            Some(Err(error)) => {
+                debug!("a group cannot be stored, trying each alone: {error}");
+                for job in group {
+                    if !Box::pin(self.commit(vec![job])).await {
+                        return false;
+                    }
+                }
+            }
+            None => return false,
+        }
+        true
+    }
+
+    /// Until it succeeds, fails for good, or must stop.
+    async fn apply(&self, deliveries: &[Delivery]) -> Option<Result<Vec<Outcome>, StoreError>> {
+        loop {
+            match self.store.apply(deliveries, clock::now()).await {
+                Err(error) if error.may_pass() => {
+                    let first = self.state.send_if_modified(|state| {
+                        let first = state.trouble.is_empty();
+                        state.trouble = format!("the collector cannot write: {error}");
+                        first
+                    });
+                    if first {
+                        warn!("the store cannot be written, sensors wait: {error}");
+                    }
+                    tokio::select! {
+                        () = self.stop.cancelled() => return None,
+                        () = tokio::time::sleep(PATIENCE) => {}
+                    }
+                }
+                result => {
+                    self.state.send_modify(|state| {
+                        if !state.trouble.is_empty() {
+                            info!("the store can be written again");
+                            state.trouble.clear();
+                        }
+                        state.commits += u64::from(result.is_ok());
+                    });
+                    return Some(result);
+                }
+            }
+        }
+    }
+}
+
+fn tell(job: &Job, outcome: Outcome) {
+    match outcome {
+        Outcome::Stored(mark) | Outcome::Known(mark) => {
+            job.progress.send_modify(|progress| progress.mark = progress.mark.max(mark));
+        }
+        Outcome::Gap(mark) => {
+            fail(job, format!("sequence number {} comes next, not {}", mark.seq + 1, job.delivery.from_seq))
+        }
+    }
+}
+
+fn fail(job: &Job, words: String) {
+    job.progress.send_modify(|progress| progress.failed = words);
+}

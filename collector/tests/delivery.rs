@@ -1,0 +1,134 @@
+//! History from a sensor to the store: once, in order, and nothing twice.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod common;
+
+use common::{Collector, Export, summary};
+use tonic::Code;
+use traf_proto::Role;
+
+#[tokio::test]
+async fn a_delivery_is_committed_then_acknowledged_and_a_resent_one_counts_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let collector = Collector::start(&folder).await;
+    let sensor = collector.joined(Role::Sensor, "web1").await;
+
+    let (mut export, first) = Export::open(sensor.clone(), 1).await.unwrap();
+    assert_eq!((first.epoch, first.seq), (0, 0));
+    for seq in 1..=3 {
+        export.send(1, seq, seq, &summary(seq as i64)).await;
+    }
+    export.acked(3).await;
+    // The same again, on the same stream and on a new one.
+    export.send(1, 2, 2, &summary(2)).await;
+    assert_eq!(export.ack().await.unwrap().seq, 3);
+    let (mut again, mark) = Export::open(sensor, 1).await.unwrap();
+    assert_eq!((mark.epoch, mark.seq), (1, 3));
+    again.send(1, 3, 3, &summary(3)).await;
+    assert_eq!(again.ack().await.unwrap().seq, 3);
+
+    let findings = traf_collector::verify::verify(&collector.config).await.unwrap();
+    assert!(findings.iter().all(|finding| finding.wrong == 0), "{findings:#?}");
+    assert_eq!(findings[0].rows, 3);
+    collector.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_committed_but_not_acknowledged_counts_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let collector = Collector::start(&folder).await;
+    let credentials = collector.join(Role::Sensor, "web1").await;
+    let (mut export, _) = Export::open(collector.channel(&credentials), 1).await.unwrap();
+    export.send(1, 1, 1, &summary(1)).await;
+    export.acked(1).await;
+    // The collector dies; the sensor never saw the acknowledgement of what it sent last.
+    export.send(1, 2, 2, &summary(2)).await;
+    collector.kill().await;
+
+    let collector = Collector::start(&folder).await;
+    let (mut export, mark) = Export::open(collector.channel(&credentials), 1).await.unwrap();
+    assert!((1..=2).contains(&mark.seq));
+    for seq in 1..=3 {
+        export.send(1, seq, seq, &summary(seq as i64)).await;
+    }
+    export.acked(3).await;
+    let findings = traf_collector::verify::verify(&collector.config).await.unwrap();
+    assert!(findings.iter().all(|finding| finding.wrong == 0), "{findings:#?}");
+    assert_eq!(findings[0].rows, 3);
+    collector.stop().await;
+}
+
+#[tokio::test]
+async fn a_gap_is_refused_and_the_words_name_what_comes_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let collector = Collector::start(&folder).await;
+    let sensor = collector.joined(Role::Sensor, "web1").await;
+    let (mut export, _) = Export::open(sensor.clone(), 1).await.unwrap();
+    export.send(1, 2, 2, &summary(2)).await;
+    let status = export.ack().await.unwrap_err();
+    assert_eq!(status.code(), Code::FailedPrecondition);
+    assert!(status.message().contains("sequence number 1 comes next, not 2"), "{status}");
+
+    // A record that stands for several may close it.
+    let (mut export, _) = Export::open(sensor, 1).await.unwrap();
+    export.send(1, 1, 4, &summary(4)).await;
+    export.acked(4).await;
+    collector.stop().await;
+}
+
+#[tokio::test]
+async fn an_older_epoch_is_fenced_off_and_a_newer_connection_wins() {
+    let folder = tempfile::tempdir().unwrap();
+    let collector = Collector::start(&folder).await;
+    let sensor = collector.joined(Role::Sensor, "web1").await;
+    let (mut older, _) = Export::open(sensor.clone(), 5).await.unwrap();
+    let (mut newer, _) = Export::open(sensor.clone(), 5).await.unwrap();
+    assert_eq!(older.ack().await.unwrap_err().code(), Code::Aborted);
+    newer.send(5, 1, 1, &summary(1)).await;
+    newer.acked(1).await;
+
+    let refused = Export::open(sensor.clone(), 4).await.err().unwrap();
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+    assert!(refused.message().contains("epoch 4 is over"), "{refused}");
+    // A record of an older epoch, still in the spool, is delivered under the newer one.
+    let (mut export, mark) = Export::open(sensor, 6).await.unwrap();
+    assert_eq!((mark.epoch, mark.seq), (5, 1));
+    export.send(5, 2, 2, &summary(2)).await;
+    export.send(6, 3, 3, &summary(3)).await;
+    export.acked(3).await;
+    collector.stop().await;
+}
+
+#[tokio::test]
+async fn a_record_that_means_nothing_is_refused_in_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let collector = Collector::start(&folder).await;
+    let sensor = collector.joined(Role::Sensor, "web1").await;
+    let (mut export, _) = Export::open(sensor, 1).await.unwrap();
+    let mut backwards = summary(1);
+    backwards.slice.to = backwards.slice.from;
+    export.send(1, 1, 1, &backwards).await;
+    let status = export.ack().await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument);
+    assert!(status.message().contains("record 1 cannot be used"), "{status}");
+    collector.stop().await;
+}
+
+#[tokio::test]
+async fn while_another_program_locks_the_store_nothing_is_acknowledged_and_nothing_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let collector = Collector::start(&folder).await;
+    let sensor = collector.joined(Role::Sensor, "web1").await;
+    let (mut export, _) = Export::open(sensor, 1).await.unwrap();
+
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(folder.path().join("history.db"));
+    let other = sqlx::sqlite::SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
+    let lock = other.begin_with("begin immediate").await.unwrap();
+    export.send(1, 1, 1, &summary(1)).await;
+    let early = tokio::time::timeout(std::time::Duration::from_secs(3), export.acks.message()).await;
+    assert!(early.is_err(), "acknowledged without a commit: {early:?}");
+    lock.rollback().await.unwrap();
+    export.acked(1).await;
+    collector.stop().await;
+}

@@ -1,0 +1,288 @@
+-- The history. One row per (slice, interface, key), both directions in it, so that sums over any stretch of time are sums
+-- of rows. Every fact begins with the same three columns, (ts, sensor, seq): the start of its slice in seconds since 1970,
+-- the sensor, and the sequence number of the delivery that brought it. Time comes first, so a window is one range of the
+-- tree; there is no index on addresses, because it would cost ten times the insert. What people read are the views.
+--
+-- Packets and octets are counts; `*_coalesced` are packets that offload hid beyond those captured. A key of 0 (address,
+-- mac, protocol) is `other`: what a table of the sensor had no place for.
+
+create table sensor (
+    id integer primary key,
+    -- the certificate's identifier
+    uuid text not null unique,
+    name text not null,
+    version text not null default '',
+    -- highest start number that said hello: an older one is fenced off
+    epoch integer not null default 0,
+    -- everything up to and including this is stored
+    mark_epoch integer not null default 0,
+    mark_seq integer not null default 0,
+    -- sequence numbers stored, and those declared lost; together they make mark_seq
+    stored_records integer not null default 0,
+    lost_records integer not null default 0,
+    -- nanoseconds of the longest slice: how far before a window its first slice may begin
+    longest integer not null default 0
+) strict;
+
+create table interface (
+    sensor integer not null,
+    id integer not null,
+    name text not null,
+    kernel_index integer not null,
+    mac text,
+    addresses text not null,
+    mtu integer,
+    speed integer,
+    link text not null,
+    loopback integer not null,
+    mirror integer not null,
+    -- since it was first seen; never trimmed
+    in_packets integer not null default 0,
+    in_octets integer not null default 0,
+    out_packets integer not null default 0,
+    out_octets integer not null default 0,
+    received integer not null default 0,
+    dropped integer not null default 0,
+    primary key (sensor, id),
+    unique (sensor, name)
+) strict, without rowid;
+
+create table address (
+    id integer primary key,
+    ip text not null unique
+) strict;
+
+create table mac (
+    id integer primary key,
+    mac text not null unique
+) strict;
+
+-- What was delivered: the ledger of deliveries, written with the rows they brought.
+create table slice (
+    ts integer not null,
+    sensor integer not null,
+    seq integer not null,
+    -- first sequence number that this delivery stands for
+    from_seq integer not null,
+    epoch integer not null,
+    -- nanoseconds since 1970, half-open
+    from_ns integer not null,
+    to_ns integer not null,
+    sealed_ns integer not null,
+    stored_ns integer not null,
+    -- of the sequence numbers from from_seq to seq, how many are declared lost
+    lost integer not null default 0,
+    primary key (ts, sensor, seq)
+) strict, without rowid;
+
+-- Where every frame went: received = parsed + malformed + unsupported + dropped.
+create table slice_ledger (
+    ts integer not null,
+    sensor integer not null,
+    seq integer not null,
+    interface integer not null,
+    received integer not null,
+    parsed integer not null,
+    malformed integer not null,
+    unsupported integer not null,
+    dropped integer not null,
+    bad_checksum integer not null,
+    unparsed_octets integer not null,
+    -- the interface's own counters, cumulative; null for a file
+    nic_rx_packets integer,
+    nic_rx_octets integer,
+    nic_tx_packets integer,
+    nic_tx_octets integer,
+    nic_rx_dropped integer,
+    nic_tx_dropped integer,
+    -- the capture socket's count, cumulative; null for a file
+    kernel_received integer,
+    -- nanoseconds by which the wall clock moved against the monotonic one
+    clock_step integer not null,
+    -- our own stream to the collector, inside all other counts
+    own_in_packets integer not null,
+    own_in_octets integer not null,
+    own_out_packets integer not null,
+    own_out_octets integer not null,
+    largest_in integer not null,
+    largest_out integer not null,
+    primary key (ts, sensor, seq, interface)
+) strict, without rowid;
+
+-- Conversations. `status` holds, from the lowest bit: state 3, complete 1, own 1, word forward 3, word reverse 3, TCP flags
+-- seen forward 8, reverse 8, TCP flags of the last packet forward 8, reverse 8. `windows` is forward * 65536 + reverse.
+create table flow (
+    ts integer not null,
+    sensor integer not null,
+    seq integer not null,
+    n integer not null,
+    interface integer not null,
+    protocol integer not null,
+    vlan integer,
+    source integer not null,
+    source_port integer not null,
+    destination integer not null,
+    destination_port integer not null,
+    forward_packets integer not null,
+    forward_octets integer not null,
+    forward_coalesced integer not null,
+    reverse_packets integer not null,
+    reverse_octets integer not null,
+    reverse_coalesced integer not null,
+    -- microseconds after ts; the first packet may be long before it
+    first_us integer not null,
+    last_us integer not null,
+    status integer not null,
+    windows integer not null,
+    forward_size integer not null,
+    reverse_size integer not null,
+    forward_mac integer not null,
+    reverse_mac integer not null,
+    primary key (ts, sensor, seq, n)
+) strict, without rowid;
+
+-- By class, the conversations that the sensor's flow table folded. IP octets. class = (family * 4 + transport) * 3 + cast;
+-- family: 0 IPv4, 1 IPv6, 2 no IP; transport: 0 TCP, 1 UDP, 2 ICMP, 3 other; cast: 0 unicast, 1 broadcast, 2 multicast.
+create table flow_other (
+    ts integer not null,
+    sensor integer not null,
+    seq integer not null,
+    interface integer not null,
+    class integer not null,
+    in_packets integer not null,
+    in_octets integer not null,
+    in_coalesced integer not null,
+    out_packets integer not null,
+    out_octets integer not null,
+    out_coalesced integer not null,
+    keys integer not null,
+    primary key (ts, sensor, seq, interface, class)
+) strict, without rowid;
+
+-- Packet sizes, both ends inclusive; size_to is null for what is larger than the MTU.
+create table size (
+    ts integer not null,
+    sensor integer not null,
+    seq integer not null,
+    interface integer not null,
+    size_from integer not null,
+    size_to integer,
+    in_packets integer not null,
+    in_octets integer not null,
+    in_coalesced integer not null,
+    out_packets integer not null,
+    out_octets integer not null,
+    out_coalesced integer not null,
+    primary key (ts, sensor, seq, interface, size_from)
+) strict, without rowid;
+
+create table service (
+    ts integer not null,
+    sensor integer not null,
+    seq integer not null,
+    interface integer not null,
+    protocol integer not null,
+    port integer not null,
+    in_packets integer not null,
+    in_octets integer not null,
+    in_coalesced integer not null,
+    out_packets integer not null,
+    out_octets integer not null,
+    out_coalesced integer not null,
+    primary key (ts, sensor, seq, interface, protocol, port)
+) strict, without rowid;
+
+create table host (
+    ts integer not null,
+    sensor integer not null,
+    seq integer not null,
+    interface integer not null,
+    address integer not null,
+    in_packets integer not null,
+    in_octets integer not null,
+    in_coalesced integer not null,
+    out_packets integer not null,
+    out_octets integer not null,
+    out_coalesced integer not null,
+    primary key (ts, sensor, seq, interface, address)
+) strict, without rowid;
+
+-- Stations; `ip_*` are the frames among them that carried IP. `addresses`: at most eight seen behind the station.
+create table station (
+    ts integer not null,
+    sensor integer not null,
+    seq integer not null,
+    interface integer not null,
+    mac integer not null,
+    in_packets integer not null,
+    in_octets integer not null,
+    in_coalesced integer not null,
+    out_packets integer not null,
+    out_octets integer not null,
+    out_coalesced integer not null,
+    ip_in_packets integer not null,
+    ip_in_octets integer not null,
+    ip_in_coalesced integer not null,
+    ip_out_packets integer not null,
+    ip_out_octets integer not null,
+    ip_out_coalesced integer not null,
+    addresses text not null,
+    primary key (ts, sensor, seq, interface, mac)
+) strict, without rowid;
+
+-- Interfaces by the second (`at`) and class. Frame octets.
+create table second (
+    ts integer not null,
+    sensor integer not null,
+    seq integer not null,
+    interface integer not null,
+    at integer not null,
+    class integer not null,
+    in_packets integer not null,
+    in_octets integer not null,
+    in_coalesced integer not null,
+    out_packets integer not null,
+    out_octets integer not null,
+    out_coalesced integer not null,
+    primary key (ts, sensor, seq, interface, at, class)
+) strict, without rowid;
+
+-- The same by the minute, added up in the transaction that writes the seconds.
+create table minute (
+    ts integer not null,
+    sensor integer not null,
+    interface integer not null,
+    class integer not null,
+    in_packets integer not null,
+    in_octets integer not null,
+    in_coalesced integer not null,
+    out_packets integer not null,
+    out_octets integer not null,
+    out_coalesced integer not null,
+    primary key (ts, sensor, interface, class)
+) strict, without rowid;
+
+-- What is known to be missing. reason: 1 the sensor ended before it sealed the slice, 2 the spool was full, 3 a spooled
+-- record was damaged, 4 an interface vanished.
+create table loss (
+    ts integer not null,
+    sensor integer not null,
+    seq integer not null,
+    n integer not null,
+    reason integer not null,
+    from_ns integer not null,
+    to_ns integer not null,
+    records integer not null,
+    packets integer,
+    octets integer,
+    interface text,
+    primary key (ts, sensor, seq, n)
+) strict, without rowid;
+
+-- From when on (seconds since 1970) each tier is complete: what is older has been retired.
+create table kept (
+    tier text primary key,
+    since integer not null default 0
+) strict, without rowid;
+
+insert into kept (tier) values ('flow'), ('second'), ('minute'), ('ledger');

@@ -1,0 +1,293 @@
+-- The views for people, and the public interface of the store: readable times, addresses and names. Each keeps `ts`
+-- (seconds since 1970, the start of the slice), so that `where ts >= unixepoch('2026-01-01 12:00')` stays one range of the
+-- key. Dictionaries hang on by left joins, so that the facts stay the outer loop.
+
+create view sensors as
+select
+    s.id as sensor_id,
+    s.name as sensor,
+    s.uuid as id,
+    s.version,
+    s.epoch,
+    s.mark_epoch,
+    s.mark_seq,
+    s.stored_records,
+    s.lost_records,
+    (select strftime('%Y-%m-%dT%H:%M:%SZ', max(l.to_ns) / 1000000000, 'unixepoch') from slice l
+     where l.sensor = s.id and l.ts >= (select max(m.ts) from slice m where m.sensor = s.id) ) as stored_until
+from sensor s;
+
+create view interfaces as
+select
+    s.name as sensor,
+    i.name as interface,
+    i.mac,
+    i.addresses,
+    i.mtu,
+    i.speed,
+    i.link,
+    i.loopback,
+    i.mirror,
+    i.in_packets,
+    i.in_octets,
+    i.out_packets,
+    i.out_octets,
+    i.in_packets + i.out_packets as packets,
+    i.in_octets + i.out_octets as octets,
+    i.received,
+    i.dropped
+from interface i
+join sensor s on s.id = i.sensor;
+
+create view flows as
+select
+    f.ts,
+    strftime('%Y-%m-%dT%H:%M:%SZ', f.ts, 'unixepoch') as time,
+    s.name as sensor,
+    i.name as interface,
+    case f.protocol when 1 then 'icmp' when 2 then 'igmp' when 6 then 'tcp' when 17 then 'udp' when 47 then 'gre'
+        when 50 then 'esp' when 51 then 'ah' when 58 then 'icmp6' when 89 then 'ospf' when 132 then 'sctp'
+        else cast(f.protocol as text) end as protocol,
+    f.vlan,
+    a.ip as source,
+    f.source_port,
+    b.ip as destination,
+    f.destination_port,
+    f.forward_packets,
+    f.forward_octets,
+    f.forward_coalesced,
+    f.reverse_packets,
+    f.reverse_octets,
+    f.reverse_coalesced,
+    f.forward_packets + f.reverse_packets as packets,
+    f.forward_octets + f.reverse_octets as octets,
+    strftime('%Y-%m-%dT%H:%M:%S', (f.ts * 1000000 + f.first_us) / 1000000, 'unixepoch')
+        || printf('.%06dZ', (f.ts * 1000000 + f.first_us) % 1000000) as first,
+    strftime('%Y-%m-%dT%H:%M:%S', (f.ts * 1000000 + f.last_us) / 1000000, 'unixepoch')
+        || printf('.%06dZ', (f.ts * 1000000 + f.last_us) % 1000000) as last,
+    case f.status & 7 when 0 then 'active' when 1 then 'opening' when 2 then 'established' when 3 then 'closing'
+        when 4 then 'closed' when 5 then 'reset' else 'timed_out' end as state,
+    f.status >> 3 & 1 as complete,
+    f.status >> 4 & 1 as own,
+    m.mac as source_mac,
+    n.mac as destination_mac
+from flow f
+left join sensor s on s.id = f.sensor
+left join interface i on i.sensor = f.sensor and i.id = f.interface
+left join address a on a.id = f.source
+left join address b on b.id = f.destination
+left join mac m on m.id = f.forward_mac
+left join mac n on n.id = f.reverse_mac;
+
+create view hosts as
+select
+    h.ts,
+    strftime('%Y-%m-%dT%H:%M:%SZ', h.ts, 'unixepoch') as time,
+    s.name as sensor,
+    i.name as interface,
+    coalesce(a.ip, 'other') as address,
+    h.in_packets,
+    h.in_octets,
+    h.out_packets,
+    h.out_octets
+from host h
+left join sensor s on s.id = h.sensor
+left join interface i on i.sensor = h.sensor and i.id = h.interface
+left join address a on a.id = h.address;
+
+create view services as
+select
+    v.ts,
+    strftime('%Y-%m-%dT%H:%M:%SZ', v.ts, 'unixepoch') as time,
+    s.name as sensor,
+    i.name as interface,
+    case v.protocol when 6 then 'tcp' when 17 then 'udp' else 'other' end as protocol,
+    v.port,
+    v.in_packets,
+    v.in_octets,
+    v.out_packets,
+    v.out_octets
+from service v
+left join sensor s on s.id = v.sensor
+left join interface i on i.sensor = v.sensor and i.id = v.interface;
+
+create view stations as
+select
+    t.ts,
+    strftime('%Y-%m-%dT%H:%M:%SZ', t.ts, 'unixepoch') as time,
+    s.name as sensor,
+    i.name as interface,
+    coalesce(m.mac, 'other') as mac,
+    t.in_packets,
+    t.in_octets,
+    t.out_packets,
+    t.out_octets,
+    t.ip_in_packets,
+    t.ip_in_octets,
+    t.ip_out_packets,
+    t.ip_out_octets,
+    t.addresses
+from station t
+left join sensor s on s.id = t.sensor
+left join interface i on i.sensor = t.sensor and i.id = t.interface
+left join mac m on m.id = t.mac;
+
+create view sizes as
+select
+    z.ts,
+    strftime('%Y-%m-%dT%H:%M:%SZ', z.ts, 'unixepoch') as time,
+    s.name as sensor,
+    i.name as interface,
+    z.size_from,
+    z.size_to,
+    z.in_packets,
+    z.in_octets,
+    z.out_packets,
+    z.out_octets
+from size z
+left join sensor s on s.id = z.sensor
+left join interface i on i.sensor = z.sensor and i.id = z.interface;
+
+create view traffic as
+select
+    c.ts,
+    c.at,
+    strftime('%Y-%m-%dT%H:%M:%SZ', c.at, 'unixepoch') as time,
+    s.name as sensor,
+    i.name as interface,
+    case c.class / 12 when 0 then 'ipv4' when 1 then 'ipv6' else 'non_ip' end as family,
+    case when c.class >= 24 then 'non_ip' when c.class / 3 % 4 = 0 then 'tcp' when c.class / 3 % 4 = 1 then 'udp'
+        when c.class / 3 % 4 = 2 then 'icmp' else 'other_ip' end as transport,
+    case c.class % 3 when 0 then 'unicast' when 1 then 'broadcast' else 'multicast' end as "cast",
+    c.in_packets,
+    c.in_octets,
+    c.out_packets,
+    c.out_octets
+from second c
+left join sensor s on s.id = c.sensor
+left join interface i on i.sensor = c.sensor and i.id = c.interface;
+
+-- Where every frame went, by slice: the table slice_ledger with names.
+create view ledger as
+select
+    l.ts,
+    strftime('%Y-%m-%dT%H:%M:%SZ', l.ts, 'unixepoch') as time,
+    s.name as sensor,
+    i.name as interface,
+    l.received,
+    l.parsed,
+    l.malformed,
+    l.unsupported,
+    l.dropped,
+    l.bad_checksum,
+    l.unparsed_octets,
+    l.nic_rx_packets,
+    l.nic_rx_octets,
+    l.nic_tx_packets,
+    l.nic_tx_octets,
+    l.nic_rx_dropped,
+    l.nic_tx_dropped,
+    l.kernel_received,
+    l.clock_step
+from slice_ledger l
+left join sensor s on s.id = l.sensor
+left join interface i on i.sensor = l.sensor and i.id = l.interface;
+
+create view events as
+select
+    o.ts,
+    strftime('%Y-%m-%dT%H:%M:%SZ', o.from_ns / 1000000000, 'unixepoch') as time,
+    s.name as sensor,
+    o.interface,
+    case o.reason when 1 then 'sensor ended before it sealed the slice' when 2 then 'spool full'
+        when 3 then 'spooled record damaged' else 'interface vanished' end as what,
+    strftime('%Y-%m-%dT%H:%M:%SZ', o.to_ns / 1000000000, 'unixepoch') as until,
+    o.records,
+    o.packets,
+    o.octets
+from loss o
+left join sensor s on s.id = o.sensor
+union all
+select
+    l.ts,
+    strftime('%Y-%m-%dT%H:%M:%SZ', l.ts, 'unixepoch'),
+    s.name,
+    i.name,
+    'kernel dropped frames',
+    null,
+    null,
+    l.dropped,
+    null
+from slice_ledger l
+left join sensor s on s.id = l.sensor
+left join interface i on i.sensor = l.sensor and i.id = l.interface
+where l.dropped > 0
+union all
+select
+    l.ts,
+    strftime('%Y-%m-%dT%H:%M:%SZ', l.ts, 'unixepoch'),
+    s.name,
+    i.name,
+    'clock moved by ' || (l.clock_step / 1000000) || ' ms',
+    null,
+    null,
+    null,
+    null
+from slice_ledger l
+left join sensor s on s.id = l.sensor
+left join interface i on i.sensor = l.sensor and i.id = l.interface
+where abs(l.clock_step) >= 100000000;
+
+-- Do totals add up? One row per observation point and slice whose details are all still kept; every `residue_*` is in
+-- packets and is zero, or something is wrong. Stations are counted where the link has MAC addresses at all.
+create view accounting as
+with counted as (
+    select
+        l.ts, l.sensor, l.seq, l.interface, l.parsed,
+        l.received - l.parsed - l.malformed - l.unsupported - l.dropped as residue_capture,
+        coalesce((select sum(c.in_packets + c.out_packets) from second c
+            where c.ts = l.ts and c.sensor = l.sensor and c.seq = l.seq and c.interface = l.interface), 0) as frames,
+        coalesce((select sum(c.in_packets + c.out_packets) from second c
+            where c.ts = l.ts and c.sensor = l.sensor and c.seq = l.seq and c.interface = l.interface
+            and c.class < 24), 0) as ip,
+        coalesce((select sum(c.in_packets + c.out_packets) from second c
+            where c.ts = l.ts and c.sensor = l.sensor and c.seq = l.seq and c.interface = l.interface
+            and c.class < 24 and c.class / 3 % 4 < 2), 0) as tcp_udp,
+        coalesce((select sum(f.forward_packets + f.reverse_packets) from flow f
+            where f.ts = l.ts and f.sensor = l.sensor and f.seq = l.seq and f.interface = l.interface), 0)
+        + coalesce((select sum(o.in_packets + o.out_packets) from flow_other o
+            where o.ts = l.ts and o.sensor = l.sensor and o.seq = l.seq and o.interface = l.interface), 0) as flows,
+        coalesce((select sum(z.in_packets + z.out_packets) from size z
+            where z.ts = l.ts and z.sensor = l.sensor and z.seq = l.seq and z.interface = l.interface), 0) as sizes,
+        coalesce((select sum(v.in_packets + v.out_packets) from service v
+            where v.ts = l.ts and v.sensor = l.sensor and v.seq = l.seq and v.interface = l.interface), 0) as services,
+        coalesce((select sum(h.in_packets) from host h
+            where h.ts = l.ts and h.sensor = l.sensor and h.seq = l.seq and h.interface = l.interface), 0) as hosts_in,
+        coalesce((select sum(h.out_packets) from host h
+            where h.ts = l.ts and h.sensor = l.sensor and h.seq = l.seq and h.interface = l.interface), 0) as hosts_out,
+        coalesce((select sum(t.in_packets) from station t
+            where t.ts = l.ts and t.sensor = l.sensor and t.seq = l.seq and t.interface = l.interface), 0) as stations_in,
+        coalesce((select sum(t.out_packets) from station t
+            where t.ts = l.ts and t.sensor = l.sensor and t.seq = l.seq and t.interface = l.interface), 0) as stations_out
+    from slice_ledger l
+    where l.ts >= (select max(k.since) from kept k where k.tier in ('flow', 'second', 'ledger'))
+)
+select
+    c.ts,
+    strftime('%Y-%m-%dT%H:%M:%SZ', c.ts, 'unixepoch') as time,
+    s.name as sensor,
+    i.name as interface,
+    c.seq,
+    c.parsed,
+    c.residue_capture,
+    c.parsed - c.frames as residue_classes,
+    c.ip - c.flows as residue_flows,
+    c.parsed - c.sizes as residue_sizes,
+    c.tcp_udp - c.services as residue_services,
+    c.ip - c.hosts_in as residue_hosts_in,
+    c.ip - c.hosts_out as residue_hosts_out,
+    case when c.stations_in + c.stations_out = 0 then 0 else c.parsed - c.stations_in end as residue_stations_in,
+    case when c.stations_in + c.stations_out = 0 then 0 else c.parsed - c.stations_out end as residue_stations_out
+from counted c
+left join sensor s on s.id = c.sensor
+left join interface i on i.sensor = c.sensor and i.id = c.interface;
