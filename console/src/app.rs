@@ -80,8 +80,12 @@ pub struct App {
     pub look: Look,
     /// Columns and rows of the terminal.
     pub size: (u16, u16),
-    /// The moment of the last event.
+    /// The moment of the last event, by the collector's clock: windows of the past are windows of its past.
     pub now: Timestamp,
+    /// Nanoseconds that the collector's clock is ahead of ours.
+    skew: i64,
+    /// When the collector was heard last.
+    heard: Timestamp,
     /// What is on the screen.
     pub screen: Screen,
     /// What lies over it.
@@ -114,6 +118,12 @@ pub struct App {
     pub leaving: bool,
 }
 
+/// The list of sensors comes each second; after this long without it nobody is there.
+const SILENCE: i64 = 5_000_000_000;
+
+/// Clocks that differ by less are the same.
+const SAME_CLOCK: i64 = 1_500_000_000;
+
 impl App {
     /// A console that has heard nothing yet. Tell it the terminal's size and the first moment with [`App::start`].
     #[must_use]
@@ -129,8 +139,12 @@ impl App {
 
     /// Takes an event that happened at `now`.
     pub fn on(&mut self, event: Event, now: Timestamp) -> Option<Action> {
-        let second_passed = now.seconds() > self.now.seconds();
-        self.now = now.max(self.now);
+        let before = self.now.seconds();
+        self.now = Timestamp(now.0.saturating_add(self.skew));
+        if matches!(event, Event::Report(..) | Event::Fleet(_) | Event::Refused(..)) {
+            self.link = Link::Up;
+            self.heard = self.now;
+        }
         match event {
             Event::Key(key) => {
                 if let Some(action) = self.on_key(key) {
@@ -141,25 +155,24 @@ impl App {
                 self.size = (width, height);
                 self.keep_in_place();
             }
-            Event::Tick => {}
+            Event::Tick => self.listen(),
             Event::Report(id, report) => self.on_report(id, *report),
             Event::Fleet(fleet) => {
-                self.link = Link::Up;
+                self.compare_clocks(fleet.at, now);
                 self.fleet = Some(*fleet);
                 self.keep_in_place();
             }
             Event::Refused(id, reason) => {
-                self.link = Link::Up;
                 if let Some((_, feed)) = self.feeds.find(id) {
                     feed.refused = Some(reason);
                 }
             }
             Event::Away(reason) => {
-                let since = if let Link::Away(since, _) = self.link { since } else { now };
+                let since = if let Link::Away(since, _) = self.link { since } else { self.now };
                 self.link = Link::Away(since, reason);
             }
         }
-        if second_passed {
+        if self.now.seconds() != before {
             self.time.tick(self.now);
         }
         self.feeds.ask(self.wanted())
@@ -193,12 +206,27 @@ impl App {
         }
     }
 
+    /// A connection may be dead long before it is known to be: a collector that says nothing is away.
+    fn listen(&mut self) {
+        if self.link == Link::Up && self.now.since(self.heard) > SILENCE {
+            self.link = Link::Away(self.heard, "connected, but it says nothing".to_owned());
+        }
+    }
+
+    /// Follows the collector's clock where it is another; the way of a message is no difference.
+    fn compare_clocks(&mut self, collector: Timestamp, ours: Timestamp) {
+        let skew = collector.since(ours);
+        if skew.saturating_sub(self.skew).abs() > SAME_CLOCK {
+            self.now = Timestamp(ours.0.saturating_add(skew));
+            (self.skew, self.heard) = (skew, self.now);
+        }
+    }
+
     fn on_report(&mut self, id: u64, report: Report) {
-        self.link = Link::Up;
         let paused = matches!(self.time.when, When::Paused(_));
         let pages = (self.page_of(Pane::Upper), self.page_of(Pane::Lower));
         let Some((place, feed)) = self.feeds.find(id) else { return };
-        if report.facility != feed.query.facility || (paused && feed.fresh) {
+        if report.facility != feed.query.facility || (paused && feed.fresh) || feed.pass_over(&report) {
             return;
         }
         let before = feed.report.replace(report);

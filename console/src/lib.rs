@@ -3,10 +3,21 @@
 //! * the middle: [`app`] (state), [`event`], [`key`], [`screen`] and [`widget`] (drawing), [`number`], [`moment`],
 //!   [`text`], [`theme`]; no clock, no terminal, no network
 pub mod app;
+pub mod cli;
+pub mod client;
+pub mod clock;
+pub mod command;
+pub mod config;
 pub mod event;
+pub mod failure;
+pub mod join;
 pub mod key;
+pub mod local;
 pub mod moment;
 pub mod number;
+pub mod output;
+pub mod record;
+pub mod runner;
 pub mod screen;
 pub mod text;
 pub mod theme;

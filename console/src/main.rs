@@ -1,3 +1,123 @@
-//! `traf`: see the library.
+//! `traf`: what the command line asks for; the exit code says how it went.
 
-fn main() {}
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use traf_console::app::Look;
+use traf_console::cli::{Cli, Command};
+use traf_console::client::Client;
+use traf_console::config::{Config, Places};
+use traf_console::failure::{Usage, exit_code};
+use traf_console::text::clean_lines;
+use traf_console::theme::Theme;
+use traf_console::{clock, command, join, local, runner};
+use traf_proto::Facility;
+use traf_proto::client::Credentials;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match start(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => match exit_code(&error) {
+            Some(code) => {
+                let _ = writeln!(io::stderr(), "traf: {}", clean_lines(&format!("{error:#}")));
+                ExitCode::from(code)
+            }
+            None => ExitCode::SUCCESS,
+        },
+    }
+}
+
+/// What every command needs.
+struct Setting {
+    places: Places,
+    credentials: PathBuf,
+    look: Look,
+}
+
+fn start(cli: Cli) -> Result<()> {
+    let places = Places::find(|name| std::env::var_os(name))?;
+    let config = Config::read(cli.config.as_deref(), &places)?;
+    let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let look = Look {
+        zone: config.zone().context("finding the time zone")?,
+        units: config.rates.into(),
+        theme: Theme { mono: !config.colour.unwrap_or(!no_colour) },
+        collector: String::new(),
+    };
+    let credentials = cli.credentials.unwrap_or_else(|| config.credentials(&places));
+    let setting = Setting { places, credentials, look };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("starting the runtime")?;
+    let done = runtime.block_on(run(cli.command, setting));
+    // A thread that still waits for a key, or a name server, must not hold us up.
+    runtime.shutdown_background();
+    done
+}
+
+async fn run(command: Option<Command>, setting: Setting) -> Result<()> {
+    let facility = match &command {
+        Some(Command::Traffic(_)) => Facility::Traffic,
+        Some(Command::Interfaces(_)) => Facility::Interfaces,
+        Some(Command::Sizes(_)) => Facility::Sizes,
+        Some(Command::Services(_)) => Facility::Services,
+        Some(Command::Stations(_)) => Facility::Stations,
+        _ => Facility::Hosts,
+    };
+    let out = BufWriter::new(io::stdout());
+    match command {
+        None => {
+            screens_possible()?;
+            let (client, look) = connect(&setting)?;
+            runner::run(client, look).await
+        }
+        Some(Command::Join(join)) => join::run(&join, &setting.credentials).await,
+        Some(Command::Local(local)) => {
+            if !local.once {
+                screens_possible()?;
+            }
+            local::run(&local, &setting.places.state, setting.look).await
+        }
+        Some(Command::Sensors(sensors)) => {
+            let (client, look) = connect(&setting)?;
+            command::sensors(&client, &sensors, &look, out).await
+        }
+        Some(
+            Command::Traffic(table)
+            | Command::Interfaces(table)
+            | Command::Sizes(table)
+            | Command::Services(table)
+            | Command::Stations(table)
+            | Command::Hosts(table),
+        ) => {
+            // A wrong question is told before anybody is asked.
+            table.window(clock::now(), &setting.look.zone)?;
+            table.filter()?;
+            let (client, look) = connect(&setting)?;
+            command::table(&client, facility, &table, &look, out).await
+        }
+    }
+}
+
+fn screens_possible() -> Result<(), Usage> {
+    if io::stdout().is_terminal() && io::stdin().is_terminal() {
+        return Ok(());
+    }
+    Err(Usage(
+        "the screens need a terminal; for pipes and scripts there are traf traffic, traf interfaces, traf sensors …"
+            .to_owned(),
+    ))
+}
+
+fn connect(setting: &Setting) -> Result<(Client, Look)> {
+    let credentials = Credentials::load(&setting.credentials, "traf")?;
+    credentials.check(clock::now().seconds())?;
+    let look = Look { collector: credentials.url.to_string(), ..setting.look.clone() };
+    Ok((Client::new(&credentials)?, look))
+}

@@ -1,6 +1,6 @@
 //! Every screen as it stands on a terminal, at 80×24 and 132×40, colours left out; driven by keys, as people do.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
 mod sample;
 
@@ -376,4 +376,47 @@ fn a_refusal_is_told_where_the_rows_would_be() {
     let id = console.watches[0].id;
     console.on(Event::Refused(id, "a sensor may not look".to_owned()));
     assert!(console.screen().contains("a sensor may not look"), "{}", console.screen());
+}
+
+#[test]
+fn a_collector_that_says_nothing_is_away() {
+    let console = Console::new(SMALL).after(5);
+    assert!(console.screen().contains("LIVE"));
+    let mut console = console.after(2);
+    assert!(console.screen().contains("collector away 7 s"), "{}", console.screen());
+    console.on(Event::Fleet(Box::new(sample::fleet())));
+    assert!(console.screen().contains("LIVE"));
+}
+
+#[test]
+fn the_past_is_the_collectors_past_whatever_our_clock_says() {
+    let mut console = Console::silent(SMALL);
+    console.now = Timestamp(console.now.0 - 3_600_000_000_000);
+    console.on(Event::Fleet(Box::new(sample::fleet())));
+    let console = console.keys("<left>");
+    let Window::Past(window) = console.watches[0].query.window else { panic!("not the past") };
+    assert_eq!(window.to.to_string(), "2026-11-22T14:02:20.000000000Z");
+}
+
+#[test]
+fn a_thousand_rows_are_drawn_in_ten_milliseconds() {
+    fn many(query: &Query) -> Report {
+        let mut report = answer(query);
+        let rows: Vec<_> =
+            report.rows.iter().filter(|row| matches!(row.item, traf_proto::Item::Flow(_))).cloned().collect();
+        report.rows = rows.into_iter().cycle().take(1_000).collect();
+        report
+    }
+    let console = Console::with(LARGE, many).keys("i");
+    let mut terminal = Terminal::new(TestBackend::new(LARGE.0, LARGE.1)).unwrap();
+    // The fastest of many: other programs on the machine are not what is measured.
+    let fastest = (0..50)
+        .map(|_| {
+            let began = std::time::Instant::now();
+            terminal.draw(|frame| screen::draw(&console.app, frame)).unwrap();
+            began.elapsed()
+        })
+        .min()
+        .unwrap();
+    assert!(fastest < Duration::from_millis(10), "{fastest:?}");
 }

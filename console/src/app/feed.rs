@@ -17,6 +17,20 @@ pub struct Feed {
     pub fresh: bool,
     /// The collector will not answer, and why.
     pub refused: Option<String>,
+    /// Answers that were passed over because sensors still owed theirs.
+    passed: u32,
+}
+
+/// So many unfinished answers are passed over, which is about a second; then what there is will do.
+const PATIENCE: u32 = 20;
+
+impl Feed {
+    /// Whether to wait for a better answer than this one: rows of some sensors only would come and go at once.
+    pub fn pass_over(&mut self, report: &Report) -> bool {
+        let unfinished = !self.fresh && report.notes.iter().any(|note| note == Report::WAITING);
+        self.passed += u32::from(unfinished);
+        unfinished && self.passed <= PATIENCE
+    }
 }
 
 /// All open questions of a screen.
@@ -42,7 +56,7 @@ impl Feeds {
                 before => {
                     self.last += 1;
                     let report = before.filter(|old| old.query.facility == query.facility).and_then(|old| old.report);
-                    Feed { id: self.last, query, report, fresh: false, refused: None }
+                    Feed { id: self.last, query, report, ..Feed::default() }
                 }
             };
             self.feeds.push(feed);

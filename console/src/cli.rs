@@ -1,0 +1,246 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use jiff::tz::TimeZone;
+use traf_proto::{Filter, Interval, Order, OrderBy, Query, Timestamp, Window};
+
+use crate::failure::Usage;
+use crate::moment;
+use crate::output::Format;
+
+const AFTER: &str = "\
+Without a command: the screens. Data goes to standard output, messages to standard error.
+
+Exit codes: 0 done, 1 failed, 2 usage, 69 collector unavailable, 77 no permission, 78 bad configuration.
+
+Files: $XDG_CONFIG_HOME/traf/console/ holds the credentials that `traf join` gets; $XDG_CONFIG_HOME/traf/console.toml
+may set credentials = \"DIR\", rates = \"bits\"|\"bytes\", colour = true|false, time_zone = \"Europe/Berlin\".";
+
+/// IPTraf for the whole network: the console.
+#[derive(Debug, Parser)]
+#[command(name = "traf", version, after_help = AFTER, disable_help_subcommand = true)]
+pub struct Cli {
+    /// Folder with the credentials
+    #[arg(long, env = "TRAF_CREDENTIALS", value_name = "DIR", global = true)]
+    pub credentials: Option<PathBuf>,
+    /// Configuration file
+    #[arg(long, env = "TRAF_CONSOLE_CONFIG", value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+    /// What to do; the screens when nothing is said
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Watch this machine alone: a private collector and a sensor, gone with the screens
+    Local(Local),
+    /// Flows: who talks to whom
+    Traffic(Table),
+    /// Interface statistics
+    Interfaces(Table),
+    /// Packet sizes
+    Sizes(Table),
+    /// TCP and UDP services
+    Services(Table),
+    /// LAN stations
+    Stations(Table),
+    /// Hosts
+    Hosts(Table),
+    /// Who reports, since when, and what is missing
+    Sensors(Sensors),
+    /// Get credentials from a collector, with a token
+    Join(Join),
+}
+
+/// Which rows of a table, of which time, written how.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Table {
+    /// The ten seconds that hold this moment: -2h, 14:00, "yesterday 14:00", 2026-11-22T05:20:00Z
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["from", "to", "last"], allow_hyphen_values = true)]
+    pub at: Option<String>,
+    /// From this moment on, up to --to
+    #[arg(long, value_name = "TIME", conflicts_with = "last", allow_hyphen_values = true)]
+    pub from: Option<String>,
+    /// Up to this moment; now when only --from is given
+    #[arg(long, value_name = "TIME", requires = "from", allow_hyphen_values = true)]
+    pub to: Option<String>,
+    /// The last stretch of this length: 90s, 5m, 1h30m
+    #[arg(long, value_name = "LENGTH")]
+    pub last: Option<String>,
+    /// Only this sensor (may be given again)
+    #[arg(long, value_name = "NAME")]
+    pub sensor: Vec<String>,
+    /// Only interfaces of this name (may be given again)
+    #[arg(long, value_name = "IF")]
+    pub interface: Vec<String>,
+    /// Only traffic that this filter selects, in tcpdump's words
+    #[arg(long, value_name = "FILTER", default_value = "", hide_default_value = true)]
+    pub filter: String,
+    /// What comes first: octets, packets, rate, first, last, key
+    #[arg(long, value_name = "BY", default_value = "octets", value_parser = order)]
+    pub order: Order,
+    /// At most so many rows
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=i64::from(Query::LIMIT)))]
+    pub limit: u32,
+    /// A new table each second, until ended
+    #[arg(long, conflicts_with_all = ["at", "from", "to"])]
+    pub watch: bool,
+    /// How it is written
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// How the list of sensors is written.
+#[derive(Clone, Debug, Args)]
+pub struct Sensors {
+    /// Only this sensor (may be given again)
+    #[arg(long, value_name = "NAME")]
+    pub sensor: Vec<String>,
+    /// A new list each second, until ended
+    #[arg(long)]
+    pub watch: bool,
+    /// How it is written
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// Whom to join.
+#[derive(Clone, Debug, Args)]
+pub struct Join {
+    /// The collector's join service: https://HOST:7441
+    pub url: String,
+    /// File with the token that `traf-collector token create --role viewer` printed; - reads standard input
+    #[arg(long, value_name = "FILE")]
+    pub token_file: PathBuf,
+    /// Name to be known by; the host name when nothing is said
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+}
+
+/// How to watch this machine alone.
+#[derive(Clone, Debug, Args)]
+pub struct Local {
+    /// Interface to watch; all that are up when nothing is said
+    pub interface: Option<String>,
+    /// Leave collector and sensor running
+    #[arg(long)]
+    pub keep: bool,
+    /// Folder for everything that is kept; $XDG_STATE_HOME/traf/local when nothing is said
+    #[arg(long, value_name = "DIR", env = "TRAF_LOCAL_DATA")]
+    pub data: Option<PathBuf>,
+    /// Wait for traffic, print interfaces and traffic as tables, stop everything, and end
+    #[arg(long, conflicts_with = "keep")]
+    pub once: bool,
+}
+
+fn order(text: &str) -> Result<Order, String> {
+    let by = OrderBy::ALL.into_iter().find(|by| by.name() == text);
+    let by = by.ok_or_else(|| format!("choose one of {}", OrderBy::ALL.map(OrderBy::name).join(", ")))?;
+    Ok(Order { by, ascending: by == OrderBy::Key })
+}
+
+/// One slice.
+const SLICE: i64 = 10_000_000_000;
+
+impl Table {
+    /// Which time is meant.
+    ///
+    /// # Errors
+    /// When a text names no time, or the stretch is empty.
+    pub fn window(&self, now: Timestamp, zone: &TimeZone) -> Result<Window, Usage> {
+        let moment = |option: &str, text: &str| {
+            moment::parse(text, now, zone).map_err(|error| Usage(format!("--{option}: {error}")))
+        };
+        if let Some(text) = &self.last {
+            let length = moment::length(text).filter(|nanos| *nanos > 0).and_then(|nanos| u64::try_from(nanos).ok());
+            let length = length
+                .ok_or_else(|| Usage(format!("--last: `{text}` is no length of time: write 90s, 5m or 1h30m")))?;
+            return Ok(Window::Last(std::time::Duration::from_nanos(length)));
+        }
+        if let Some(text) = &self.at {
+            let from = moment("at", text)?.floor(SLICE);
+            return Ok(Window::Past(Interval::new(from, Timestamp(from.0.saturating_add(SLICE)))));
+        }
+        let Some(from) = &self.from else { return Ok(Window::Live) };
+        let from = moment("from", from)?;
+        let to = self.to.as_ref().map_or(Ok(now), |to| moment("to", to))?;
+        if from < to {
+            Ok(Window::Past(Interval::new(from, to)))
+        } else {
+            Err(Usage(format!("--from {from} is not before --to {to}")))
+        }
+    }
+
+    /// Which traffic is meant.
+    ///
+    /// # Errors
+    /// Where the filter is wrong.
+    pub fn filter(&self) -> Result<Filter, Usage> {
+        self.filter.parse().map_err(|error: traf_proto::FilterError| Usage(error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn table(words: &[&str]) -> Result<Table, clap::Error> {
+        let cli = Cli::try_parse_from(["traf", "traffic"].iter().chain(words))?;
+        let Some(Command::Traffic(table)) = cli.command else { panic!("not traffic") };
+        Ok(table)
+    }
+
+    fn window(words: &[&str]) -> String {
+        let now = "2026-11-22T14:02:31Z".parse().unwrap();
+        match table(words).unwrap().window(now, &TimeZone::UTC) {
+            Ok(Window::Past(Interval { from, to })) => format!("{from} {to}").replace(".000000000", ""),
+            Ok(window) => format!("{window:?}"),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_way_to_name_a_time_becomes_a_window() {
+        for (words, meant) in [
+            (vec![], "Live"),
+            (vec!["--last", "5m"], "Last(300s)"),
+            (vec!["--at", "-2h"], "2026-11-22T12:02:30Z 2026-11-22T12:02:40Z"),
+            (vec!["--from", "05:20"], "2026-11-22T05:20:00Z 2026-11-22T14:02:31Z"),
+            (vec!["--from", "yesterday", "--to", "today"], "2026-11-21T00:00:00Z 2026-11-22T00:00:00Z"),
+        ] {
+            assert_eq!(window(&words), meant, "{words:?}");
+        }
+        assert!(window(&["--from", "-1h", "--to", "-2h"]).contains("is not before"));
+        assert!(window(&["--at", "soon"]).starts_with("--at: `soon` is no time"));
+        assert!(window(&["--last", "0s"]).contains("is no length of time"));
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_refused() {
+        for words in [
+            &["--at", "-2h", "--last", "5m"][..],
+            &["--to", "-2h"],
+            &["--watch", "--at", "-2h"],
+            &["--limit", "0"],
+            &["--limit", "1001"],
+            &["--order", "size"],
+            &["--format", "xml"],
+        ] {
+            assert!(table(words).is_err(), "{words:?}");
+        }
+        assert!(table(&["--filter", "host"]).unwrap().filter().unwrap_err().to_string().contains('^'));
+    }
+}

@@ -1,0 +1,162 @@
+//! Tables as commands: the same questions as the screens ask, the answers on standard output.
+
+use std::io::{self, Write};
+
+use anyhow::{Context, Result};
+use futures_util::StreamExt;
+use traf_proto::{Facility, Fleet, Point, Query, Report, Scope};
+
+use crate::app::Look;
+use crate::cli::{Sensors, Table};
+use crate::client::{Client, ClientError};
+use crate::clock;
+use crate::failure::Usage;
+use crate::output::{Answer, Writer};
+use crate::text::clean_lines;
+
+/// Unfinished answers that are passed over: they come twenty a second while a sensor owes its part.
+const PATIENCE: u32 = 60;
+
+/// Writes one table, or one each second.
+///
+/// # Errors
+/// When the question is wrong, the collector away, or nobody reads.
+pub async fn table(client: &Client, facility: Facility, table: &Table, look: &Look, out: impl Write) -> Result<()> {
+    let query = Query {
+        facility,
+        window: table.window(clock::now(), &look.zone)?,
+        scope: Scope::default(),
+        filter: table.filter()?,
+        order: table.order,
+        limit: table.limit,
+    };
+    let query = Query { scope: scope(client, table).await?, ..query };
+    let mut writer = Writer::new(out, table.format, look);
+    let mut reports = std::pin::pin!(client.watch(&query).await?);
+    let mut patience = PATIENCE;
+    loop {
+        let Some(report) = reports.next().await else {
+            return Err(ClientError::Away("it ended the stream".to_owned()).into());
+        };
+        let report = report?;
+        // The first answer may come before every sensor knew the question.
+        let unfinished = report.notes.iter().any(|note| note == Report::WAITING);
+        if unfinished && std::mem::replace(&mut patience, patience.saturating_sub(1)) > 0 {
+            continue;
+        }
+        writer.write(Answer::Report(&report)).context("writing the table")?;
+        if !table.watch {
+            let shown = report.rows.len() as u64;
+            if report.matched > shown {
+                say(&format!("{shown} of {} rows; --limit shows more", report.matched));
+            }
+            report.notes.iter().for_each(|note| say(note));
+            return Ok(());
+        }
+    }
+}
+
+/// Writes who reports.
+///
+/// # Errors
+/// When the collector is away, or nobody reads.
+pub async fn sensors(client: &Client, sensors: &Sensors, look: &Look, out: impl Write) -> Result<()> {
+    let mut writer = Writer::new(out, sensors.format, look);
+    let mut states = std::pin::pin!(client.fleet().await?);
+    loop {
+        let Some(fleet) = states.next().await else {
+            return Err(ClientError::Away("it ended the stream".to_owned()).into());
+        };
+        let mut fleet = fleet?;
+        known(&fleet, &sensors.sensor)?;
+        fleet.sensors.retain(|sensor| sensors.sensor.is_empty() || sensors.sensor.contains(&sensor.name));
+        writer.write(Answer::Fleet(&fleet)).context("writing the table")?;
+        if !sensors.watch {
+            return Ok(());
+        }
+    }
+}
+
+/// The observation points that were named, checked against those that there are.
+async fn scope(client: &Client, table: &Table) -> Result<Scope> {
+    if table.sensor.is_empty() && table.interface.is_empty() {
+        return Ok(Scope::default());
+    }
+    let fleet = client.fleet_now().await?;
+    known(&fleet, &table.sensor)?;
+    Ok(Scope(points(&fleet, &table.sensor, &table.interface)?))
+}
+
+fn known(fleet: &Fleet, wanted: &[String]) -> Result<(), Usage> {
+    match wanted.iter().find(|name| fleet.sensors.iter().all(|sensor| sensor.name != **name)) {
+        None => Ok(()),
+        Some(name) => {
+            let names: Vec<&str> = fleet.sensors.iter().map(|sensor| sensor.name.as_str()).collect();
+            Err(Usage(format!("no sensor is called `{name}`; there are: {}", names.join(", "))))
+        }
+    }
+}
+
+fn points(fleet: &Fleet, sensors: &[String], interfaces: &[String]) -> Result<Vec<Point>, Usage> {
+    let wanted = fleet.sensors.iter().filter(|sensor| sensors.is_empty() || sensors.contains(&sensor.name));
+    if interfaces.is_empty() {
+        return Ok(wanted.map(|sensor| Point { sensor: sensor.name.clone(), interface: None }).collect());
+    }
+    let all: Vec<Point> = wanted
+        .flat_map(|sensor| sensor.interfaces.iter().map(|state| Point::new(&sensor.name, &state.interface.name)))
+        .collect();
+    let is = |point: &Point, name: &String| point.interface.as_ref() == Some(name);
+    if let Some(name) = interfaces.iter().find(|name| all.iter().all(|point| !is(point, name))) {
+        let names: Vec<String> = all.iter().map(ToString::to_string).collect();
+        return Err(Usage(format!("no interface is called `{name}`; there are: {}", names.join(", "))));
+    }
+    Ok(all.into_iter().filter(|point| interfaces.iter().any(|name| is(point, name))).collect())
+}
+
+/// A message, for people.
+pub fn say(words: &str) {
+    // Nobody to tell it to is no reason to fail.
+    let _ = writeln!(io::stderr(), "traf: {}", clean_lines(words));
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use traf_proto::{Interface, InterfaceState, SensorState};
+
+    use super::*;
+
+    fn fleet() -> Fleet {
+        let state = |name: &str| InterfaceState {
+            interface: Interface { name: name.to_owned(), ..Interface::default() },
+            ..InterfaceState::default()
+        };
+        let sensor = |name: &str, interfaces: &[&str]| SensorState {
+            name: name.to_owned(),
+            interfaces: interfaces.iter().map(|name| state(name)).collect(),
+            ..SensorState::default()
+        };
+        Fleet { sensors: vec![sensor("nas", &["eth0"]), sensor("web1", &["eth0", "lo"])], ..Fleet::default() }
+    }
+
+    fn named(sensors: &[&str], interfaces: &[&str]) -> Result<String, String> {
+        let own = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        known(&fleet(), &own(sensors)).map_err(|error| error.to_string())?;
+        let points = points(&fleet(), &own(sensors), &own(interfaces)).map_err(|error| error.to_string())?;
+        Ok(Scope(points).to_string())
+    }
+
+    #[test]
+    fn names_become_observation_points() {
+        assert_eq!(named(&["web1"], &[]).as_deref(), Ok("web1"));
+        assert_eq!(named(&[], &["eth0"]).as_deref(), Ok("nas/eth0, web1/eth0"));
+        assert_eq!(named(&["web1"], &["lo", "eth0"]).as_deref(), Ok("web1/eth0, web1/lo"));
+    }
+
+    #[test]
+    fn a_name_that_nobody_has_is_told_with_those_there_are() {
+        assert_eq!(named(&["web2"], &[]), Err("no sensor is called `web2`; there are: nas, web1".to_owned()));
+        assert_eq!(named(&["nas"], &["lo"]), Err("no interface is called `lo`; there are: nas/eth0".to_owned()));
+    }
+}

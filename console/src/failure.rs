@@ -1,0 +1,86 @@
+//! Exit codes: 0 done, 1 failed, 2 usage, 69 peer unavailable, 77 no permission, 78 bad configuration.
+
+use std::io;
+
+use traf_proto::client::{CredentialsError, JoinError, UrlError};
+use traf_proto::token::TokenError;
+
+use crate::client::ClientError;
+use crate::config::ConfigError;
+
+/// What a command line asks for and cannot get; its words say what to write instead.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Usage(pub String);
+
+/// Something else's refusal, with its exit code.
+#[derive(Debug, thiserror::Error)]
+#[error("{words}")]
+pub struct Refusal {
+    /// 69, 77 or 78.
+    pub code: u8,
+    /// What happened, and what to do.
+    pub words: String,
+}
+
+/// The exit code that says what kind of failure it was; `None` when the reader of our output went away, which is none.
+#[must_use]
+pub fn exit_code(error: &anyhow::Error) -> Option<u8> {
+    for cause in error.chain() {
+        if let Some(refusal) = cause.downcast_ref::<Refusal>() {
+            return Some(refusal.code);
+        }
+        if cause.is::<Usage>() || cause.is::<UrlError>() || cause.is::<TokenError>() {
+            return Some(2);
+        }
+        if cause.is::<ConfigError>() {
+            return Some(78);
+        }
+        match cause.downcast_ref::<CredentialsError>() {
+            Some(CredentialsError::File(_, error)) if error.kind() == io::ErrorKind::PermissionDenied => {
+                return Some(77);
+            }
+            Some(_) => return Some(78),
+            None => {}
+        }
+        match cause.downcast_ref::<ClientError>() {
+            Some(ClientError::Away(_)) => return Some(69),
+            Some(ClientError::Denied(_)) => return Some(77),
+            Some(ClientError::Refused(_) | ClientError::Wire(_)) => return Some(1),
+            None => {}
+        }
+        match cause.downcast_ref::<JoinError>() {
+            Some(JoinError::Unreachable { .. }) => return Some(69),
+            Some(JoinError::Refused(_)) => return Some(77),
+            _ => {}
+        }
+        match cause.downcast_ref::<io::Error>().map(io::Error::kind) {
+            Some(io::ErrorKind::BrokenPipe) => return None,
+            Some(io::ErrorKind::PermissionDenied) => return Some(77),
+            _ => {}
+        }
+    }
+    Some(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_exit_code_says_what_kind_of_failure_it_was() {
+        let io = |kind: io::ErrorKind| anyhow::Error::new(io::Error::from(kind));
+        for (error, code) in [
+            (anyhow::Error::new(Usage("x".into())).context("reading the command line"), Some(2)),
+            (anyhow::Error::new(ClientError::Away("x".into())), Some(69)),
+            (anyhow::Error::new(ClientError::Denied("x".into())), Some(77)),
+            (anyhow::Error::new(CredentialsError::Missing("/x".into(), "traf")), Some(78)),
+            (anyhow::Error::new(Refusal { code: 77, words: "x".into() }), Some(77)),
+            (io(io::ErrorKind::BrokenPipe), None),
+            (io(io::ErrorKind::PermissionDenied), Some(77)),
+            (anyhow::anyhow!("anything"), Some(1)),
+        ] {
+            assert_eq!(exit_code(&error), code, "{error:#}");
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! `traf local`: one machine, no collector yet. A private collector and a sensor, found beside this program, that end with
+//! the screens.
+//!
+//! ```text
+//! DIR/collector/    the collector's data, its authority too: kept for the next time
+//! DIR/sensor/       the sensor's credentials and spool
+//! DIR/console/      our credentials
+//! DIR/*.log         what the two say
+//! DIR/running       process numbers of what runs, and of whom it belongs to
+//! ```
+//!
+//! Everything listens on loopback, on ports that are free.
+
+mod child;
+mod running;
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use futures_util::StreamExt;
+use traf_proto::client::{CollectorUrl, Credentials, join};
+use traf_proto::token::Token;
+use traf_proto::{ClassGroup, Facility, Item, Order, OrderBy, Query, Report};
+
+use crate::app::Look;
+use crate::cli::Local;
+use crate::client::Client;
+use crate::command::say;
+use crate::failure::Refusal;
+use crate::output::{Answer, Format, Writer};
+use crate::runner;
+use child::{Child, answer_of, program};
+use running::{Found, Running, end_left_behind};
+
+/// How long a program may take to be ready.
+const READY: Duration = Duration::from_secs(20);
+
+/// How long `--once` waits for traffic.
+const TRAFFIC: Duration = Duration::from_secs(60);
+
+/// How often files and processes are looked at while waiting.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// The folders of a private collector and its sensor.
+struct Place {
+    collector: PathBuf,
+    sensor: PathBuf,
+    console: PathBuf,
+    root: PathBuf,
+}
+
+/// Where the collector says that it listens.
+struct Addresses {
+    main: CollectorUrl,
+    join: CollectorUrl,
+}
+
+/// Starts both, shows the screens (or prints the tables once), and ends both.
+///
+/// # Errors
+/// When a program is missing or does not come up, or nothing may be captured.
+pub async fn run(local: &Local, state: &Path, look: Look) -> Result<()> {
+    let place = Place::make(local.data.clone().unwrap_or_else(|| state.join("local")))?;
+    let mut children = Vec::new();
+    let (addresses, kept) = match Running::find(&place.root) {
+        Found::Busy(id) => bail!(
+            "another `traf local` (process {id}) uses {}: leave that one first, or choose another folder with --data",
+            place.root.display()
+        ),
+        Found::Kept(kept) => {
+            say(&format!("collector and sensor run already (processes {kept}): opening them"));
+            let addresses = place.addresses();
+            (addresses.context("the collector that runs does not say where: end it, and try again")?, true)
+        }
+        Found::Nothing(left) => {
+            if !left.is_empty() {
+                say("ending what an earlier run left behind …");
+                until(READY, "it has ended", &mut [], || Ok(end_left_behind(&left).then_some(()))).await?;
+            }
+            (place.start(local, &mut children).await?, false)
+        }
+    };
+    let credentials = place.credentials(&addresses).await?;
+    let client = Client::new(&credentials)?;
+    let report = first_traffic(&client, local.once, &mut children).await?;
+    let look = Look { collector: format!("{} (traf local)", credentials.url), ..look };
+
+    if local.once {
+        print(&client, &report, &look).await?;
+    } else {
+        runner::run(client, look).await?;
+    }
+    if kept {
+        return Ok(());
+    }
+    if local.keep {
+        let kept = Running::keep(&place.root, children)?;
+        say(&format!("collector and sensor go on; stop them with: kill {kept}"));
+        return Ok(());
+    }
+    end(children).await;
+    Running::forget(&place.root);
+    Ok(())
+}
+
+impl Place {
+    fn make(root: PathBuf) -> Result<Self> {
+        let make = |path: &Path| {
+            let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+            made.with_context(|| format!("making the folder {} (choose another with --data)", path.display()))
+        };
+        make(&root)?;
+        let root = root.canonicalize().with_context(|| format!("finding the folder {}", root.display()))?;
+        let place = Self {
+            collector: root.join("collector"),
+            sensor: root.join("sensor"),
+            console: root.join("console"),
+            root,
+        };
+        make(&place.collector)?;
+        make(&place.sensor)?;
+        Ok(place)
+    }
+
+    /// Both programs, one after the other; they end with `children` if anything fails.
+    async fn start(&self, local: &Local, children: &mut Vec<Child>) -> Result<Addresses> {
+        let (collector, sensor) = (program("traf-collector")?, program("traf-sensor")?);
+        // Left by a collector that was killed, it would speak of ports that nobody listens on.
+        let _ = fs::remove_file(self.collector.join("addresses"));
+        say("starting a private collector …");
+        let config = self.root.join("collector.toml");
+        let data = self.options(&self.collector, &config)?;
+        let loopback = ["run", "--listen", "127.0.0.1:0", "--join-listen", "127.0.0.1:0"].map(OsStr::new);
+        children.push(Child::start(&collector, &[&loopback[..], &data].concat(), &self.root.join("collector.log"))?);
+        Running::own(&self.root, children)?;
+        let addresses = until(READY, "the collector is ready", children, || Ok(self.addresses().ok())).await?;
+
+        let config = self.root.join("sensor.toml");
+        let data = self.options(&self.sensor, &config)?;
+        if !self.sensor_joined(&addresses) {
+            let token = self.root.join("token");
+            write_secret(&token, &self.token("sensor").await?)?;
+            let url = addresses.join.to_string();
+            let words = ["join", &url, "--token-file"].map(OsStr::new);
+            let joined = answer_of(&sensor, &[&words[..], &[token.as_os_str()], &data].concat()).await;
+            let _ = fs::remove_file(&token);
+            joined.context("joining the sensor")?;
+        }
+        say("starting the sensor …");
+        let mut words = vec![OsStr::new("run")];
+        if let Some(interface) = &local.interface {
+            words.extend(["--interface".as_ref(), OsStr::new(interface)]);
+        }
+        words.extend(data);
+        children.push(Child::start(&sensor, &words, &self.root.join("sensor.log"))?);
+        Running::own(&self.root, children)?;
+        Ok(addresses)
+    }
+
+    /// The sensor joined before; its credentials are told where the collector listens this time.
+    fn sensor_joined(&self, addresses: &Addresses) -> bool {
+        Credentials::load(&self.sensor, "traf-sensor").is_ok_and(|mut credentials| {
+            credentials.url = addresses.main.clone();
+            credentials.save(&self.sensor).is_ok()
+        })
+    }
+
+    /// The options that name a program's folder and an empty configuration: the machine's own are for others.
+    fn options<'a>(&self, data: &'a Path, config: &'a Path) -> Result<[&'a OsStr; 4]> {
+        fs::write(config, "").with_context(|| format!("writing {}", config.display()))?;
+        Ok(["--data".as_ref(), data.as_os_str(), "--config".as_ref(), config.as_os_str()])
+    }
+
+    /// Ours, from the last time or new.
+    async fn credentials(&self, addresses: &Addresses) -> Result<Credentials> {
+        if let Ok(mut credentials) = Credentials::load(&self.console, "traf") {
+            credentials.url = addresses.main.clone();
+            return Ok(credentials);
+        }
+        let token: Token = self.token("viewer").await?.parse().context("reading the collector's token")?;
+        let name = format!("{}-console", crate::join::host_name());
+        let (credentials, _) = join(&addresses.join, &token, &name, env!("CARGO_PKG_VERSION")).await?;
+        credentials.save(&self.console)?;
+        Ok(credentials)
+    }
+
+    async fn token(&self, role: &str) -> Result<String> {
+        let config = self.root.join("collector.toml");
+        let data = self.options(&self.collector, &config)?;
+        let words = [&["token", "create", "--role", role].map(OsStr::new)[..], &data].concat();
+        answer_of(&program("traf-collector")?, &words).await.with_context(|| format!("making a token for a {role}"))
+    }
+
+    /// Lines of a name and an address each.
+    fn addresses(&self) -> Result<Addresses> {
+        let path = self.collector.join("addresses");
+        let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        let find = |name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix([' ', '=']));
+            let line = line.with_context(|| format!("{} names no address `{name}`", path.display()))?;
+            Ok::<CollectorUrl, anyhow::Error>(line.trim().parse()?)
+        };
+        Ok(Addresses { main: find("main")?, join: find("join")? })
+    }
+}
+
+/// Waits until the sensor reports, or, for `--once`, until packets were seen.
+async fn first_traffic(client: &Client, once: bool, children: &mut [Child]) -> Result<Report> {
+    let query = Query { facility: Facility::Interfaces, limit: 100, ..Query::default() };
+    say(if once { "waiting for traffic …" } else { "waiting for the sensor's first report …" });
+    let waited = tokio::time::timeout(TRAFFIC, async {
+        loop {
+            alive(children)?;
+            // The collector may need a moment more before it answers; that its end was seen is checked above.
+            let Ok(reports) = client.watch(&query).await else {
+                tokio::time::sleep(LOOK).await;
+                continue;
+            };
+            let mut reports = std::pin::pin!(reports);
+            while let Some(Ok(report)) = reports.next().await {
+                let total = |item: &Item| match item {
+                    Item::Interface(stats) => stats.classes.group(ClassGroup::Total).total().packets,
+                    _ => 0,
+                };
+                let seen: u64 = report.rows.iter().map(|row| total(&row.item)).sum();
+                if report.sensors_reporting > 0 && !report.rows.is_empty() && (seen > 0 || !once) {
+                    return Ok(report);
+                }
+                alive(children)?;
+            }
+        }
+    });
+    match waited.await {
+        Ok(report) => report,
+        Err(_) => bail!("no traffic was seen for {} s: is the machine silent? its log may say more", TRAFFIC.as_secs()),
+    }
+}
+
+/// Both tables, for people.
+async fn print(client: &Client, interfaces: &Report, look: &Look) -> Result<()> {
+    let query = Query {
+        facility: Facility::Traffic,
+        order: Order { by: OrderBy::Octets, ascending: false },
+        limit: 20,
+        ..Query::default()
+    };
+    // The first report may be older than the first flow.
+    let waited = tokio::time::timeout(READY, async {
+        let mut reports = std::pin::pin!(client.watch(&query).await?);
+        while let Some(report) = reports.next().await {
+            let report = report?;
+            if !report.rows.is_empty() {
+                return Ok(report);
+            }
+        }
+        bail!("the collector ended the stream")
+    });
+    let traffic = waited.await.context("waiting for the first flow")??;
+    let mut writer = Writer::new(std::io::stdout().lock(), Format::Table, look);
+    for report in [interfaces, &traffic] {
+        writer.write(Answer::Report(report)).context("writing the tables")?;
+    }
+    Ok(())
+}
+
+/// Asks again and again, as long as the programs live.
+async fn until<T>(
+    deadline: Duration,
+    what: &str,
+    children: &mut [Child],
+    mut look: impl FnMut() -> Result<Option<T>>,
+) -> Result<T> {
+    let waited = tokio::time::timeout(deadline, async {
+        loop {
+            if let Some(found) = look()? {
+                return Ok(found);
+            }
+            alive(children)?;
+            tokio::time::sleep(LOOK).await;
+        }
+    });
+    waited.await.with_context(|| format!("waiting {} s until {what}", deadline.as_secs()))?
+}
+
+/// A program that ended early says why: its exit code and its last words become ours.
+fn alive(children: &mut [Child]) -> Result<()> {
+    for child in children {
+        if let Some((code, words)) = child.ended()? {
+            let words = format!("{} ended (exit code {code}): {words}", child.name());
+            return Err(Refusal { code: if matches!(code, 69 | 77 | 78) { code } else { 1 }, words }.into());
+        }
+    }
+    Ok(())
+}
+
+/// The sensor first, so that its last slice still arrives.
+async fn end(mut children: Vec<Child>) {
+    while let Some(child) = children.pop() {
+        child.end().await;
+    }
+}
+
+fn write_secret(path: &Path, text: &str) -> Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let open = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
+    let written = open.and_then(|mut file| file.write_all(text.as_bytes()));
+    written.with_context(|| format!("writing {}", path.display()))
+}

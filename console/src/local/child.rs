@@ -1,0 +1,130 @@
+//! Programs that are started beside ours, and ended with it, whatever happens.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::failure::Refusal;
+
+/// How long a program may take to end in order.
+const GRACE: Duration = Duration::from_secs(8);
+
+/// A program of ours by name: beside this one, else on the PATH.
+pub(super) fn program(name: &str) -> Result<PathBuf> {
+    let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join(name)));
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    let all = beside.into_iter().chain(std::env::split_paths(&paths).map(|folder| folder.join(name)));
+    let found = all.into_iter().find(|path| path.is_file());
+    found.with_context(|| {
+        format!("{name} is neither beside traf nor on the PATH: install it, or build it (cargo build)")
+    })
+}
+
+/// A running program. Dropped (a panic, an error), it is told to end.
+#[derive(Debug)]
+pub(super) struct Child {
+    name: String,
+    log: PathBuf,
+    process: std::process::Child,
+    /// Whether dropping it ends it.
+    ours: bool,
+}
+
+impl Child {
+    /// Starts a program; what it says goes into `log`.
+    pub(super) fn start(program: &Path, words: &[&OsStr], log: &Path) -> Result<Self> {
+        let file = File::create(log).with_context(|| format!("writing {}", log.display()))?;
+        let errors = file.try_clone().with_context(|| format!("writing {}", log.display()))?;
+        let mut command = Command::new(program);
+        command.args(words).stdin(Stdio::null()).stdout(file).stderr(errors);
+        // A group of its own: ctrl-c in the terminal is for us, and we end it in order.
+        command.process_group(0);
+        let process = command.spawn().with_context(|| format!("starting {}", program.display()))?;
+        let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Self { name, log: log.to_owned(), process, ours: true })
+    }
+
+    /// As it was started.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its process number.
+    pub(super) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Exit code and last words, if it is over.
+    pub(super) fn ended(&mut self) -> Result<Option<(u8, String)>> {
+        let status = self.process.try_wait().with_context(|| format!("looking after {}", self.name))?;
+        Ok(status.map(|status| {
+            let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
+            (code, last_words(&self.log))
+        }))
+    }
+
+    /// Lets it go on without us.
+    pub(super) fn leave(mut self) {
+        self.ours = false;
+    }
+
+    /// Asks it to end, and makes it when it does not.
+    pub(super) async fn end(mut self) {
+        self.signal(Signal::SIGTERM);
+        let gone = async {
+            while let Ok(None) = self.process.try_wait() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        if tokio::time::timeout(GRACE, gone).await.is_err() {
+            self.signal(Signal::SIGKILL);
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Ok(id) = i32::try_from(self.process.id()) {
+            // That it is gone already is what we want.
+            let _ = kill(Pid::from_raw(id), signal);
+        }
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        if self.ours && matches!(self.process.try_wait(), Ok(None)) {
+            self.signal(Signal::SIGTERM);
+        }
+    }
+}
+
+/// Runs a program to its end; what it prints.
+pub(super) async fn answer_of(program: &Path, words: &[&OsStr]) -> Result<String> {
+    let output = tokio::process::Command::new(program).args(words).stdin(Stdio::null()).kill_on_drop(true).output();
+    let output = tokio::time::timeout(Duration::from_secs(30), output).await;
+    let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let output =
+        output.with_context(|| format!("{name} did not answer"))?.with_context(|| format!("running {name}"))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    }
+    let words = format!("{name}: {}", String::from_utf8_lossy(&output.stderr).trim());
+    match output.status.code() {
+        Some(code @ (69 | 77 | 78)) => Err(Refusal { code: code as u8, words }.into()),
+        _ => bail!(words),
+    }
+}
+
+/// The end of a log.
+fn last_words(log: &Path) -> String {
+    let text = fs::read(log).map(|text| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().rev().take(3).collect();
+    let words = lines.into_iter().rev().collect::<Vec<_>>().join("; ");
+    if words.is_empty() { format!("without a word in {}", log.display()) } else { words }
+}

@@ -1,0 +1,116 @@
+//! What runs in a folder: so that the next `traf local` opens what `--keep` left, ends what a killed one left behind, and
+//! does not disturb one that is at work.
+
+use std::fmt;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::child::Child;
+
+/// Process numbers, as a line in the file `running`: the owner (0 for none), then collector and sensor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Running {
+    owner: u32,
+    programs: Vec<u32>,
+}
+
+/// What is found in a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// Nothing, or what is left of something.
+    Nothing(Vec<u32>),
+    /// Both programs, left running with `--keep`.
+    Kept(Running),
+    /// Another `traf local`, of this process number.
+    Busy(u32),
+}
+
+const FILE: &str = "running";
+
+impl Running {
+    /// Looks into a folder. A number may since belong to another program: it counts only where that is one of ours.
+    pub(super) fn find(root: &Path) -> Found {
+        let text = fs::read_to_string(root.join(FILE)).unwrap_or_default();
+        let ids: Option<Vec<u32>> = text.split_whitespace().map(|id| id.parse().ok()).collect();
+        let Some((owner, programs)) = ids.as_deref().and_then(<[u32]>::split_first) else {
+            return Found::Nothing(Vec::new());
+        };
+        if *owner != 0 && *owner != std::process::id() && is(*owner, &["traf"]) {
+            return Found::Busy(*owner);
+        }
+        let alive: Vec<u32> =
+            programs.iter().copied().filter(|id| is(*id, &["traf-collector", "traf-sensor"])).collect();
+        if *owner == 0 && alive.len() == 2 {
+            return Found::Kept(Self { owner: 0, programs: alive });
+        }
+        Found::Nothing(alive)
+    }
+
+    /// Notes what runs now, and that it is ours.
+    pub(super) fn own(root: &Path, children: &[Child]) -> Result<()> {
+        Self { owner: std::process::id(), programs: children.iter().map(Child::id).collect() }.note(root)
+    }
+
+    /// Leaves these running without us.
+    pub(super) fn keep(root: &Path, children: Vec<Child>) -> Result<Self> {
+        let kept = Self { owner: 0, programs: children.iter().map(Child::id).collect() };
+        kept.note(root)?;
+        children.into_iter().for_each(Child::leave);
+        Ok(kept)
+    }
+
+    fn note(&self, root: &Path) -> Result<()> {
+        let path = root.join(FILE);
+        let line = format!("{} {self}\n", self.owner);
+        fs::write(&path, line).with_context(|| format!("writing {}", path.display()))
+    }
+
+    /// Nothing runs any more.
+    pub(super) fn forget(root: &Path) {
+        let _ = fs::remove_file(root.join(FILE));
+    }
+}
+
+/// As `kill` takes them.
+impl fmt::Display for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ids: Vec<String> = self.programs.iter().map(u32::to_string).collect();
+        f.write_str(&ids.join(" "))
+    }
+}
+
+/// Ends programs that nobody owns any more. True when all of them are gone.
+pub(super) fn end_left_behind(programs: &[u32]) -> bool {
+    for id in programs.iter().filter_map(|id| i32::try_from(*id).ok()) {
+        let _ = kill(Pid::from_raw(id), Signal::SIGTERM);
+    }
+    programs.iter().all(|id| !is(*id, &["traf-collector", "traf-sensor"]))
+}
+
+fn is(id: u32, names: &[&str]) -> bool {
+    let name = fs::read_to_string(format!("/proc/{id}/comm")).unwrap_or_default();
+    names.contains(&name.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+
+    #[test]
+    fn numbers_of_programs_that_are_gone_or_not_ours_count_for_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let me = std::process::id();
+        for text in [format!("0 {me} {me}\n"), format!("{me} {me}\n"), "1 2 x".to_owned(), String::new()] {
+            fs::write(folder.path().join(FILE), &text).unwrap();
+            assert_eq!(Running::find(folder.path()), Found::Nothing(Vec::new()), "{text:?}");
+        }
+        Running::forget(folder.path());
+        assert_eq!(Running::find(folder.path()), Found::Nothing(Vec::new()));
+    }
+}
