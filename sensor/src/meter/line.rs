@@ -1,7 +1,7 @@
 //! The interface as a whole: classes by the second, packet sizes, where every frame went.
 
 use traf_proto::time::SECOND;
-use traf_proto::{Bracket, Brackets, Classes, Counters, Interval, Ledger, Second, Timestamp, Traffic};
+use traf_proto::{Bracket, Brackets, ClassGroup, Classes, Counters, Interval, Ledger, Second, Timestamp, Traffic};
 
 use crate::packet::Packet;
 
@@ -148,9 +148,9 @@ impl Line {
         &self.sizes
     }
 
-    /// The busiest second, each direction.
+    /// The busiest second, each direction; the open one too.
     pub(super) fn peak(&self) -> Traffic {
-        self.peak
+        busier(self.peak, self.open.group(ClassGroup::Total))
     }
 
     #[cold]
@@ -167,9 +167,7 @@ impl Line {
             return;
         }
         self.total.merge(&classes);
-        let traffic = classes.group(traf_proto::ClassGroup::Total);
-        self.peak.inbound = busier(self.peak.inbound, traffic.inbound);
-        self.peak.outbound = busier(self.peak.outbound, traffic.outbound);
+        self.peak = busier(self.peak, classes.group(ClassGroup::Total));
         let full = self.seconds.len() >= SECONDS;
         match self.seconds.last_mut() {
             Some(last) if full || last.at.0 == self.from => last.classes.merge(&classes),
@@ -178,8 +176,10 @@ impl Line {
     }
 }
 
-fn busier(a: Counters, b: Counters) -> Counters {
-    if b.octets > a.octets { b } else { a }
+/// The greater of both, each direction.
+fn busier(a: Traffic, b: Traffic) -> Traffic {
+    let busier = |a: Counters, b: Counters| if b.octets > a.octets { b } else { a };
+    Traffic { inbound: busier(a.inbound, b.inbound), outbound: busier(a.outbound, b.outbound) }
 }
 
 /// Seconds of late and of early packets belong to the slice that counted them.

@@ -1,1 +1,245 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod scan;
+#[path = "../../tests/sums/mod.rs"]
+mod sums;
+mod traffic;
+
+use etherparse::{PacketBuilder, TcpHeader};
+use traf_proto::time::SECOND;
+use traf_proto::{Facility, Filter, Flow, FlowState, Item, Mac, Order, OrderBy};
+
+use super::*;
+use traffic::{A, B, frame, tcp, udp};
+
+fn meter(config: MeterConfig) -> Meter {
+    let interface = Interface { name: "eth0".to_owned(), mtu: Some(1500), ..Interface::default() };
+    Meter::new(config, interface, Link::Ethernet, Timestamp(0))
+}
+
+fn slice(from: i64, to: i64) -> Interval {
+    Interval::new(Timestamp(from * SECOND), Timestamp(to * SECOND))
+}
+
+fn give(meter: &mut Meter, at: i64, bytes: &[u8]) {
+    meter.frame(Timestamp(at), bytes.len() as u32, bytes);
+}
+
+fn wish(facility: Facility, filter: &str, limit: u32) -> Wish {
+    let order = Order { by: OrderBy::Octets, ascending: false };
+    Wish { id: 7, facility, filter: filter.parse::<Filter>().unwrap(), order, limit }
+}
+
+fn flows(rows: &[traf_proto::Row]) -> Vec<Flow> {
+    rows.iter().filter_map(|row| if let Item::Flow(flow) = row.item { Some(flow) } else { None }).collect()
+}
+
+#[test]
+fn slices_are_deltas_and_snapshots_are_cumulative() {
+    let mut meter = meter(MeterConfig { flows: 64, ..MeterConfig::default() });
+    give(&mut meter, 1, &udp(A, B, 5000, 53, 10));
+    let first = meter.close(slice(0, 10));
+    give(&mut meter, 11 * SECOND, &udp(B, A, 53, 5000, 100));
+    let snapshot = meter.snapshot(Timestamp(12 * SECOND), &[wish(Facility::Traffic, "", 10)]);
+    let second = meter.close(slice(10, 20));
+
+    let (a, b) = (&first.flows[0], &second.flows[0]);
+    assert_eq!((a.key, a.first), (b.key, b.first));
+    assert_eq!(a.traffic, Traffic::outbound(Counters::new(1, 38)));
+    assert_eq!(b.traffic, Traffic::inbound(Counters::new(1, 128)));
+    assert_eq!(a.key.destination.port, 53);
+    assert_eq!(b.reverse.mac, Some(Mac([2, 0, 0, 0, 0, 2])));
+    let live = flows(&snapshot.answers[0].rows);
+    assert_eq!(live[0].traffic, a.traffic + b.traffic);
+    assert_eq!(snapshot.classes.group(ClassGroup::Total).total(), Counters::new(2, 52 + 142));
+    assert_eq!(second.seconds[0].at, Timestamp(11 * SECOND));
+    assert_eq!((second.largest_inbound, second.largest_outbound), (142, 0));
+    assert_eq!(meter.close(slice(20, 30)).flows, []);
+}
+
+#[test]
+fn a_reused_key_gives_two_rows_with_their_own_beginning() {
+    let mut meter = meter(MeterConfig { flows: 64, ..MeterConfig::default() });
+    let packet = |from, ports: (u16, u16), change: &dyn Fn(&mut TcpHeader)| tcp(from, ports, change, 0);
+    let mut at = 0;
+    for isn in [100, 9000] {
+        for bytes in [
+            packet(true, (40000, 22), &|tcp| (tcp.syn, tcp.sequence_number) = (true, isn)),
+            packet(false, (22, 40000), &|tcp| (tcp.syn, tcp.ack, tcp.acknowledgment_number) = (true, true, isn + 1)),
+            packet(false, (22, 40000), &|tcp| (tcp.rst, tcp.ack) = (true, true)),
+        ] {
+            at += SECOND;
+            give(&mut meter, at, &bytes);
+        }
+    }
+    let summary = meter.close(slice(0, 10));
+    sums::hold(&summary, "reuse");
+    let mut rows: Vec<_> =
+        summary.flows.iter().map(|f| (f.first.0 / SECOND, f.state, f.traffic.total().packets)).collect();
+    rows.sort();
+    assert_eq!(rows, [(1, FlowState::Reset, 3), (4, FlowState::Reset, 3)]);
+    assert!(summary.flows.iter().all(|flow| flow.complete && flow.key.destination.port == 22));
+}
+
+#[test]
+fn silence_longer_than_the_timeout_parts_a_flow() {
+    let mut meter = meter(MeterConfig { flows: 64, ..MeterConfig::default() });
+    let idle = 15 * 60 * SECOND;
+    for at in [0, idle, 2 * idle + 1] {
+        give(&mut meter, at, &udp(A, B, 5000, 53, 10));
+    }
+    let summary = meter.close(slice(0, 3600));
+    let mut packets: Vec<u64> = summary.flows.iter().map(|flow| flow.traffic.total().packets).collect();
+    packets.sort_unstable();
+    assert_eq!(packets, [1, 2]);
+}
+
+#[test]
+fn direction_comes_from_the_interfaces_own_mac() {
+    let interface = Interface { mac: Some(Mac([2, 0, 0, 0, 0, 1])), ..Interface::default() };
+    let mut meter = Meter::new(MeterConfig::default(), interface.clone(), Link::Ethernet, Timestamp(0));
+    give(&mut meter, 0, &udp(A, B, 5000, 53, 10));
+    give(&mut meter, 0, &udp(B, A, 53, 5000, 20));
+    let classes = meter.close(slice(0, 1)).classes().group(ClassGroup::Udp);
+    assert_eq!(classes, Traffic { outbound: Counters::new(1, 52), inbound: Counters::new(1, 62) });
+    meter.update_interface(Interface { mirror: true, ..interface });
+    give(&mut meter, 0, &udp(A, B, 5000, 53, 10));
+    assert_eq!(meter.close(slice(0, 1)).classes().group(ClassGroup::Udp), Traffic::inbound(Counters::new(1, 52)));
+}
+
+#[test]
+fn our_own_connection_is_labelled_and_counted_in_frame_octets() {
+    let mut meter = meter(MeterConfig { flows: 64, ..MeterConfig::default() });
+    let bytes = tcp(true, (40000, 7440), &|tcp| tcp.ack = true, 100);
+    give(&mut meter, 0, &bytes);
+    let end = |address: [u8; 4], port| Endpoint::new(address.into(), port);
+    meter.own(&[(end(B, 7440), end(A, 40000))]);
+    give(&mut meter, 1, &bytes);
+    let summary = meter.close(slice(0, 10));
+    assert!(summary.flows[0].own);
+    assert_eq!(summary.own, Traffic::inbound(Counters::new(1, bytes.len() as u64)));
+}
+
+#[test]
+fn packets_that_offload_hid_are_counted_in_every_facility() {
+    let mut meter = meter(MeterConfig { flows: 64, ..MeterConfig::default() });
+    give(&mut meter, 0, &tcp(true, (40000, 80), &|tcp| tcp.syn = true, 0));
+    let syn_ack = |tcp: &mut TcpHeader| {
+        (tcp.syn, tcp.ack) = (true, true);
+        tcp.set_options_raw(&[2, 4, 0x05, 0xb4]).unwrap();
+    };
+    give(&mut meter, 1, &tcp(false, (80, 40000), &syn_ack, 0));
+    give(&mut meter, 2, &tcp(true, (40000, 80), &|tcp| tcp.ack = true, 14_600));
+    let summary = meter.close(slice(0, 10));
+    assert_eq!(summary.flows[0].traffic.outbound.coalesced, 9);
+    sums::hold(&summary, "offload");
+    assert_eq!(summary.classes().group(ClassGroup::Tcp).total().wire_packets(), 12);
+    let host = summary.hosts.row(&A.into()).unwrap();
+    assert_eq!((host.outbound.coalesced, host.inbound.coalesced), (9, 0));
+}
+
+#[test]
+fn fragments_follow_their_first() {
+    let mut meter = meter(MeterConfig { flows: 64, ..MeterConfig::default() });
+    let mut bytes = udp(A, B, 5000, 53, 64);
+    bytes[20] = 0x20;
+    give(&mut meter, 0, &bytes);
+    bytes[20..22].copy_from_slice(&[0, 9]);
+    give(&mut meter, 1, &bytes);
+    let summary = meter.close(slice(0, 10));
+    assert_eq!(summary.flows.len(), 1);
+    assert_eq!(summary.flows[0].traffic.total().packets, 2);
+}
+
+#[test]
+fn an_unreachable_port_ends_the_flow_it_speaks_of() {
+    let mut meter = meter(MeterConfig { flows: 64, ..MeterConfig::default() });
+    let question = udp(A, B, 5000, 53, 10);
+    give(&mut meter, 0, &question);
+    let icmp = etherparse::Icmpv4Type::DestinationUnreachable(etherparse::icmpv4::DestUnreachableHeader::Port);
+    let mut error = Vec::new();
+    PacketBuilder::ipv4(B, A, 64).icmpv4(icmp).write(&mut error, &question[14..42]).unwrap();
+    give(&mut meter, 1, &frame(false, &error));
+    let summary = meter.close(slice(0, 10));
+    let states: Vec<_> = summary.flows.iter().map(|flow| (flow.key.protocol, flow.state)).collect();
+    assert!(states.contains(&(17, FlowState::Reset)) && states.contains(&(1, FlowState::Active)));
+}
+
+#[test]
+fn answers_are_exact_ordered_and_limited() {
+    let mut meter = meter(MeterConfig { flows: 4096, ..MeterConfig::default() });
+    for number in 0..1000u16 {
+        for _ in 0..=number % 7 {
+            give(&mut meter, 1, &udp(A, B, 1000 + number, 53, usize::from(number)));
+        }
+    }
+    let wishes = [
+        wish(Facility::Traffic, "", 10),
+        wish(Facility::Traffic, "src port 1500", 10),
+        wish(Facility::Hosts, "", 10),
+        wish(Facility::Services, "", 10),
+        wish(Facility::Stations, "", 10),
+        wish(Facility::Sizes, "", 30),
+        wish(Facility::Interfaces, "", 30),
+    ];
+    let snapshot = meter.snapshot(Timestamp(SECOND), &wishes);
+    let total = snapshot.classes.group(ClassGroup::Ipv4).total();
+    let [traffic, one, hosts, services, stations, sizes, interfaces] = &snapshot.answers[..] else { panic!() };
+    assert_eq!((traffic.matched, traffic.total.total().packets, traffic.rows.len()), (1000, total.packets, 10));
+    let octets: Vec<u64> = flows(&traffic.rows).iter().map(|flow| flow.traffic.total().octets).collect();
+    assert!(octets.is_sorted_by(|a, b| a >= b));
+    let largest = (0..1000u64).map(|n| (n % 7 + 1) * (n + 28)).max();
+    assert_eq!(octets.first().copied(), largest);
+    assert_eq!((one.matched, flows(&one.rows)[0].key.source.port), (1, 1500));
+    assert_eq!((hosts.matched, hosts.total.total().packets), (2, 2 * total.packets));
+    assert_eq!((services.matched, services.total.inbound.packets), (1, total.packets));
+    assert_eq!((stations.matched, stations.total.total()), (2, total + total));
+    assert_eq!((sizes.total.total(), interfaces.total.total()), (total, total));
+
+    // The same after the slice is sealed: live counts are cumulative.
+    meter.close(slice(0, 10));
+    let after = meter.snapshot(Timestamp(2 * SECOND), &wishes);
+    for (before, after) in snapshot.answers.iter().zip(&after.answers) {
+        assert_eq!((before.matched, before.total), (after.matched, after.total));
+    }
+}
+
+#[test]
+fn a_live_flow_has_the_rate_of_the_last_five_seconds() {
+    let mut meter = meter(MeterConfig { flows: 64, ..MeterConfig::default() });
+    let wishes = [wish(Facility::Traffic, "", 10), wish(Facility::Hosts, "", 10)];
+    meter.snapshot(Timestamp(0), &wishes);
+    for second in 0..8 {
+        give(&mut meter, second * SECOND + SECOND / 2, &udp(A, B, 5000, 53, 972));
+        if second < 2 {
+            give(&mut meter, second * SECOND + SECOND / 2, &udp(B, A, 53, 5000, 1972));
+        }
+        if second == 5 {
+            meter.close(slice(0, 6));
+        }
+        let snapshot = meter.snapshot(Timestamp((second + 1) * SECOND), &wishes);
+        let row = &snapshot.answers[0].rows[0];
+        assert_eq!(row.rate.outbound, Counters::new(1, 1000), "second {second}");
+        assert_eq!(snapshot.peak.inbound.octets, 1014 + 2014);
+        let host = &snapshot.answers[1].rows[0];
+        assert_eq!(host.rate.total().octets, row.rate.total().octets);
+        if second >= 7 {
+            assert_eq!(row.rate.inbound, Counters::default());
+            assert_eq!(snapshot.rate, Traffic::inbound(Counters::new(1, 1014)));
+        }
+    }
+}
+
+#[test]
+fn what_leaves_the_table_is_forgotten_but_still_counted() {
+    let mut meter = meter(MeterConfig { flows: 64, ..MeterConfig::default() });
+    give(&mut meter, 0, &udp(A, B, 5000, 53, 10));
+    meter.close(slice(0, 10));
+    meter.close(slice(900, 910));
+    assert_eq!(meter.snapshot(Timestamp(911 * SECOND), &[]).flows, 1);
+    meter.close(slice(1000, 1010));
+    let snapshot = meter.snapshot(Timestamp(1011 * SECOND), &[wish(Facility::Traffic, "", 10)]);
+    assert_eq!((snapshot.flows, snapshot.answers[0].matched), (0, 0));
+    assert_eq!(snapshot.answers[0].total.total(), Counters::new(1, 38));
+    assert!(matches!(snapshot.answers[0].rows[..], [traf_proto::Row { item: Item::Other(_, _, 1), .. }]));
+}

@@ -8,7 +8,7 @@ use traf_sensor::link::Link;
 use traf_sensor::meter::{Meter, MeterConfig};
 
 /// The folder, if it is named; says so when it is not.
-pub fn folder() -> Option<PathBuf> {
+pub(crate) fn folder() -> Option<PathBuf> {
     let folder = std::env::var_os("TRAF_CAPTURES").map(PathBuf::from);
     if folder.is_none() {
         eprintln!("0 captures read: TRAF_CAPTURES does not name a folder of captures");
@@ -16,30 +16,31 @@ pub fn folder() -> Option<PathBuf> {
     folder
 }
 
-/// A file through a meter, in one slice: its frames, the trouble it ended with, and the summary.
-pub fn metered(path: &Path, config: MeterConfig) -> (u64, Option<String>, InterfaceSummary) {
-    let mut file = match CaptureFile::open(path) {
-        Ok(file) => file,
-        Err(error) => return (0, Some(error.to_string()), InterfaceSummary::default()),
-    };
+/// What a file gave.
+pub(crate) struct Metered {
+    /// Frames that could be read.
+    pub(crate) frames: u64,
+    /// Why there are no more, if the file does not end as it should.
+    pub(crate) trouble: Option<String>,
+    /// All of them in one slice.
+    pub(crate) summary: InterfaceSummary,
+}
+
+/// A file through a meter.
+pub(crate) fn metered(path: &Path, config: MeterConfig) -> Metered {
     let mut meter = Meter::new(config, Interface::default(), Link::Ethernet, Timestamp(0));
-    let mut frames = 0;
-    let mut trouble = None;
-    let mut last = Timestamp(i64::MIN);
-    loop {
-        match file.next_frame() {
-            Ok(Some(frame)) => {
-                frames += 1;
-                last = last.max(frame.at);
-                meter.set_link(frame.link);
-                meter.frame(frame.at, frame.length, frame.captured);
-            }
-            Ok(None) => break,
-            Err(error) => {
-                trouble = Some(error.to_string());
-                break;
-            }
+    let (mut frames, mut last) = (0, Timestamp(0));
+    let mut read = || -> Result<(), traf_sensor::file::FileError> {
+        let mut file = CaptureFile::open(path)?;
+        while let Some(frame) = file.next_frame()? {
+            frames += 1;
+            last = last.max(frame.at);
+            meter.set_link(frame.link);
+            meter.frame(frame.at, frame.length, frame.captured);
         }
-    }
-    (frames, trouble, meter.close(Interval::new(Timestamp(0).min(last), Timestamp(last.0.saturating_add(1)))))
+        Ok(())
+    };
+    let trouble = read().err().map(|error| error.to_string());
+    let summary = meter.close(Interval::new(Timestamp(0), Timestamp(last.0.saturating_add(1))));
+    Metered { frames, trouble, summary }
 }
