@@ -1,8 +1,6 @@
 //! IP headers of every kind, taken apart by etherparse.
 
-use etherparse::{
-    IpNumber, Ipv6ExtensionSlice, LaxIpSlice, LaxIpv4Slice, LaxIpv6Slice, TcpHeaderSlice, UdpHeaderSlice,
-};
+use etherparse::{IpNumber, LaxIpSlice, LaxIpv4Slice, LaxIpv6Slice, TcpHeaderSlice, UdpHeaderSlice};
 
 use super::{be16, checksum, tcp};
 use crate::packet::{End, Fragment, Packet, flag};
@@ -46,16 +44,35 @@ fn ipv6<'a>(packet: &mut Packet, vlan: u16, bytes: &'a [u8], wire: u32, slice: &
     let header = slice.header();
     let payload = u32::from(header.payload_length());
     packet.octets = if payload == 0 { wire } else { (payload + 40).min(wire) };
-    for extension in slice.extensions().clone() {
-        if let Ipv6ExtensionSlice::Fragment(fragment) = extension
-            && fragment.is_fragmenting_payload()
-        {
-            packet.id = fragment.identification();
-            packet.fragment = if fragment.fragment_offset().value() == 0 { Fragment::First } else { Fragment::Later };
-        }
+    if slice.extensions().is_fragmenting_payload() {
+        let first = slice.extensions().first_header().map_or(0, |number| number.0);
+        (packet.fragment, packet.id) = fragment(first, slice.extensions().slice()).unwrap_or_default();
     }
     let addresses = (u128::from_be_bytes(header.source()), u128::from_be_bytes(header.destination()));
     transport(packet, 6, vlan, addresses, bytes, slice.payload())
+}
+
+/// What the fragment header among extension headers says: which fragment, and of which datagram (RFC 8200, 4.5).
+///
+/// Walked by hand: etherparse's iterator reads on behind a header that is cut.
+fn fragment(mut kind: u8, mut headers: &[u8]) -> Option<(Fragment, u32)> {
+    loop {
+        let (&next, &length) = (headers.first()?, headers.get(1)?);
+        let size = match kind {
+            44 => {
+                let place = be16(headers, 2)?;
+                let which = match place {
+                    _ if place & 0xfff8 != 0 => Fragment::Later,
+                    _ if place & 1 != 0 => Fragment::First,
+                    _ => return None,
+                };
+                return Some((which, super::be32(headers, 4)?));
+            }
+            51 => (usize::from(length) + 2) * 4,
+            _ => (usize::from(length) + 1) * 8,
+        };
+        (kind, headers) = (next, headers.get(size..)?);
+    }
 }
 
 /// The frame was cut inside the options: the addresses are here, the ports are not.
