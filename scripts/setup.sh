@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034
 # Sourced by scripts/quickstart and scripts/test: what a machine must have before anything is built.
 # Says what it does, asks for root only to install, and leaves alone what is there.
 

@@ -30,7 +30,8 @@ impl Sensor {
         more: &[&str],
     ) -> Result<Self> {
         let state = join(host, collector, folder)?;
-        let mut words: Vec<String> = ["run", "--data", &state.to_string_lossy()].map(str::to_owned).into();
+        let mut words: Vec<String> =
+            ["run", "--name", host.name(), "--data", &state.to_string_lossy()].map(str::to_owned).into();
         words.extend(interfaces.iter().flat_map(|name| ["--interface".to_owned(), (*name).to_owned()]));
         words.extend(more.iter().map(|word| (*word).to_owned()));
         let program = launch(host, &words)?;
