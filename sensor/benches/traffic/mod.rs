@@ -9,7 +9,7 @@ use std::path::Path;
 use etherparse::{EtherType, IpNumber, Ipv4Header, Ipv6Header, TcpHeader, UdpHeader};
 
 /// Writes the file.
-pub fn write(path: &Path, packets: u64, flows: u64) -> io::Result<()> {
+pub(crate) fn write(path: &Path, packets: u64, flows: u64) -> io::Result<()> {
     let mut random = Random(0x5eed_0000_0000_0001);
     let headers: Vec<Headers> = (0..flows).map(|_| Headers::new(&mut random)).collect();
     let mut out = BufWriter::with_capacity(1 << 20, File::create(path)?);

@@ -31,7 +31,7 @@ impl Hot {
     pub(super) fn count(&mut self, way: usize, octets: u32, flags: u8, window: u16) -> bool {
         let (packets, word) = (&mut self.packets[way], &mut self.words[way]);
         *packets += 1;
-        *word = (*word & 0xffff_ffff_ffff) + u64::from(octets) | u64::from(flags) << 40 | u64::from(window) << 48;
+        *word = ((*word & 0xffff_ffff_ffff) + u64::from(octets)) | (u64::from(flags) << 40) | (u64::from(window) << 48);
         (*packets >> 31) as u64 | (*word >> 39) & 1 != 0
     }
 

@@ -57,8 +57,11 @@ fn usual(kind: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
+/// Family, protocol, addresses, ports, VLAN, flags.
+type Said = (Family, u8, [u128; 2], [u16; 2], u16, u8);
+
 /// What etherparse's own walk over a whole Ethernet frame says: class, ends, VLAN, flags.
-fn witness(bytes: &[u8]) -> Option<(Family, u8, [u128; 2], [u16; 2], u16, u8)> {
+fn witness(bytes: &[u8]) -> Option<Said> {
     let sliced = LaxSlicedPacket::from_ethernet(bytes).ok()?;
     let vlan = match sliced.link_exts.first() {
         Some(LaxLinkExtSlice::Vlan(vlan)) => vlan.vlan_identifier().value(),

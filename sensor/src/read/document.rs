@@ -1,12 +1,26 @@
 //! The JSON document of `traf-sensor read`: names and order are stable, scripts rely on them.
 
-use serde::Serialize;
+use std::fmt::Display;
+use std::net::IpAddr;
+
+use serde::{Serialize, Serializer};
 use traf_proto::names::protocol_name;
 use traf_proto::{
-    Bracket, Class, ClassGroup, Counters, Flow, InterfaceSummary, Ledger, Service, Station, Traffic, Transport,
+    Bracket, Class, ClassGroup, Counters, Flow, InterfaceSummary, Ledger, Mac, Service, Station, Timestamp, Traffic,
+    Transport,
 };
 
 use super::Totals;
+
+/// A value that stands in JSON as its text, written without a copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Text<T>(pub T);
+
+impl<T: Display> Serialize for Text<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
 
 /// Everything that was read.
 #[derive(Clone, Debug, Serialize)]
@@ -16,9 +30,9 @@ pub struct Document {
     /// Their octets on the wire.
     pub octets: u64,
     /// Time of the earliest frame.
-    pub first: Option<String>,
+    pub first: Option<Text<Timestamp>>,
     /// Time of the latest frame.
-    pub last: Option<String>,
+    pub last: Option<Text<Timestamp>>,
     /// Where every frame went.
     pub accounting: Accounting,
     /// IPTraf's ten rows of interface statistics. Frame octets.
@@ -96,11 +110,11 @@ pub struct FlowRow {
     /// Outermost VLAN identifier.
     pub vlan: Option<u16>,
     /// The initiator.
-    pub source: Option<String>,
+    pub source: Option<Text<IpAddr>>,
     /// Its port; zero where the protocol has none.
     pub source_port: Option<u16>,
     /// The responder.
-    pub destination: Option<String>,
+    pub destination: Option<Text<IpAddr>>,
     /// Its port.
     pub destination_port: Option<u16>,
     /// From the initiator.
@@ -108,9 +122,9 @@ pub struct FlowRow {
     /// To the initiator.
     pub reverse: Count,
     /// Time of the first packet.
-    pub first: Option<String>,
+    pub first: Option<Text<Timestamp>>,
     /// Time of the last packet.
-    pub last: Option<String>,
+    pub last: Option<Text<Timestamp>>,
     /// Where it was in its life when the file ended.
     pub state: Option<&'static str>,
     /// The beginning was seen.
@@ -150,7 +164,7 @@ pub struct ServiceRow {
 #[derive(Clone, Debug, Serialize)]
 pub struct StationRow {
     /// MAC address.
-    pub address: Option<String>,
+    pub address: Option<Text<Mac>>,
     /// Sent to it.
     #[serde(rename = "in")]
     pub inbound: Count,
@@ -158,14 +172,14 @@ pub struct StationRow {
     #[serde(rename = "out")]
     pub outbound: Count,
     /// IP addresses behind it, eight at most.
-    pub ips: Vec<String>,
+    pub ips: Vec<Text<IpAddr>>,
 }
 
 /// A host; the one without an address is what found no place.
 #[derive(Clone, Debug, Serialize)]
 pub struct HostRow {
     /// IP address.
-    pub address: Option<String>,
+    pub address: Option<Text<IpAddr>>,
     /// Sent to it.
     #[serde(rename = "in")]
     pub inbound: Count,
@@ -181,8 +195,8 @@ impl Document {
         Self {
             frames: totals.frames,
             octets: totals.octets,
-            first: some.then(|| totals.first.to_string()),
-            last: some.then(|| totals.last.to_string()),
+            first: some.then_some(Text(totals.first)),
+            last: some.then_some(Text(totals.last)),
             accounting: Accounting::from(&summary.ledger),
             classes: ClassGroup::ALL
                 .iter()
@@ -218,29 +232,29 @@ fn services(summary: &InterfaceSummary) -> Vec<ServiceRow> {
 }
 
 fn stations(summary: &InterfaceSummary) -> Vec<StationRow> {
-    let row = |address: Option<String>, station: &Station| StationRow {
-        address,
+    let row = |address: Option<Mac>, station: &Station| StationRow {
+        address: address.map(Text),
         inbound: Count::from(station.traffic.inbound),
         outbound: Count::from(station.traffic.outbound),
-        ips: station.addresses.iter().map(ToString::to_string).collect(),
+        ips: station.addresses.iter().copied().map(Text).collect(),
     };
     let mut rows: Vec<_> = summary.stations.rows().collect();
     rows.sort_by_key(|(mac, station)| (std::cmp::Reverse(station.traffic.total().octets), **mac));
     let other = Some(summary.stations.other()).filter(|other| !other.traffic.is_empty());
-    let rows = rows.into_iter().map(|(mac, station)| row(Some(mac.to_string()), station));
+    let rows = rows.into_iter().map(|(mac, station)| row(Some(*mac), station));
     rows.chain(other.map(|station| row(None, station))).collect()
 }
 
 fn hosts(summary: &InterfaceSummary) -> Vec<HostRow> {
-    let row = |address: Option<String>, traffic: Traffic| HostRow {
-        address,
+    let row = |address: Option<IpAddr>, traffic: Traffic| HostRow {
+        address: address.map(Text),
         inbound: Count::from(traffic.inbound),
         outbound: Count::from(traffic.outbound),
     };
     let mut rows: Vec<_> = summary.hosts.rows().collect();
     rows.sort_by_key(|(address, traffic)| (std::cmp::Reverse(traffic.total().octets), **address));
     let other = Some(*summary.hosts.other()).filter(|other| !other.is_empty());
-    let rows = rows.into_iter().map(|(address, traffic)| row(Some(address.to_string()), *traffic));
+    let rows = rows.into_iter().map(|(address, traffic)| row(Some(*address), *traffic));
     rows.chain(other.map(|traffic| row(None, traffic))).collect()
 }
 
@@ -276,14 +290,14 @@ impl From<&Flow> for FlowRow {
         Self {
             protocol: protocol_name(flow.key.protocol),
             vlan: flow.key.vlan,
-            source: Some(flow.key.source.address.to_string()),
+            source: Some(Text(flow.key.source.address)),
             source_port: Some(flow.key.source.port),
-            destination: Some(flow.key.destination.address.to_string()),
+            destination: Some(Text(flow.key.destination.address)),
             destination_port: Some(flow.key.destination.port),
             forward: Count::from(flow.traffic.outbound),
             reverse: Count::from(flow.traffic.inbound),
-            first: Some(flow.first.to_string()),
-            last: Some(flow.last.to_string()),
+            first: Some(Text(flow.first)),
+            last: Some(Text(flow.last)),
             state: Some(flow.state.name()),
             complete: flow.complete,
             other: false,

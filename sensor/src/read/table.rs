@@ -1,23 +1,22 @@
 //! A document for people: totals, and the busiest rows of each table.
 
+use std::fmt::Display;
 use std::io::{self, Write};
+use std::net::IpAddr;
 
-use super::document::{Both, Count, Document, FlowRow};
+use traf_proto::{Endpoint, Timestamp};
+
+use super::document::{Both, Count, Document, FlowRow, Text};
 
 /// Rows of one table.
 const ROWS: usize = 20;
 
 /// Prints the document.
 pub(super) fn print(mut out: impl Write, document: &Document) -> io::Result<()> {
-    let none = || "-".to_owned();
+    let time = |at: Option<Text<Timestamp>>| at.map_or_else(|| "-".to_owned(), |at| at.0.to_string());
     let accounting = document.accounting;
     writeln!(out, "{} frames, {} octets", document.frames, document.octets)?;
-    writeln!(
-        out,
-        "from {} to {}",
-        document.first.clone().unwrap_or_else(none),
-        document.last.clone().unwrap_or_else(none)
-    )?;
+    writeln!(out, "from {} to {}", time(document.first), time(document.last))?;
     writeln!(
         out,
         "{} parsed, {} malformed, {} unsupported, {} with a bad IPv4 checksum",
@@ -49,12 +48,12 @@ pub(super) fn print(mut out: impl Write, document: &Document) -> io::Result<()> 
 
     title(&mut out, "host", document.hosts.len())?;
     for host in document.hosts.iter().take(ROWS) {
-        each_way(&mut out, host.address.as_deref().unwrap_or("other"), host.inbound, host.outbound)?;
+        each_way(&mut out, &name(host.address), host.inbound, host.outbound)?;
     }
 
     title(&mut out, "station", document.stations.len())?;
     for station in document.stations.iter().take(ROWS) {
-        each_way(&mut out, station.address.as_deref().unwrap_or("other"), station.inbound, station.outbound)?;
+        each_way(&mut out, &name(station.address), station.inbound, station.outbound)?;
     }
 
     title(&mut out, "size", document.sizes.len())?;
@@ -103,14 +102,16 @@ fn each_way(out: &mut impl Write, name: &str, inbound: Count, outbound: Count) -
     writeln!(out, "{name:<40} {packets:>9} {octets:>14} {:>9} {:>14}", outbound.packets, outbound.octets)
 }
 
+fn name<T: Display>(address: Option<Text<T>>) -> String {
+    address.map_or_else(|| "other".to_owned(), |address| address.0.to_string())
+}
+
 fn flow_name(flow: &FlowRow) -> String {
-    let end = |address: &Option<String>, port: Option<u16>| match (address.as_deref(), port) {
-        (None, _) => "*".to_owned(),
-        (Some(address), None | Some(0)) => address.to_owned(),
-        (Some(address), Some(port)) if address.contains(':') => format!("[{address}]:{port}"),
-        (Some(address), Some(port)) => format!("{address}:{port}"),
+    let end = |address: Option<Text<IpAddr>>, port: Option<u16>| match address {
+        None => "*".to_owned(),
+        Some(Text(address)) => Endpoint::new(address, port.unwrap_or_default()).to_string(),
     };
-    let (source, destination) = (end(&flow.source, flow.source_port), end(&flow.destination, flow.destination_port));
+    let (source, destination) = (end(flow.source, flow.source_port), end(flow.destination, flow.destination_port));
     let vlan = flow.vlan.map(|vlan| format!(" vlan {vlan}")).unwrap_or_default();
     format!("{} {source} -> {destination}{vlan}", flow.protocol)
 }
