@@ -12,13 +12,14 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
-use traf_proto::{Interface, InterfaceSnapshot, Interval, Loss, LossReason, Nic, Timestamp};
+use traf_proto::{Interface, InterfaceSnapshot, Interval, Loss, LossReason, Timestamp};
 
 use crate::capture::{CaptureError, Controls, Handle, Line, Surroundings};
 use crate::interfaces::{self, Device};
 use crate::link::Link;
 use crate::meter::MeterConfig;
 use crate::sealer::Part;
+use crate::spool::state::Counters;
 
 /// Interfaces under capture at once.
 pub const INTERFACES: usize = 64;
@@ -54,7 +55,7 @@ struct Attached {
 struct Missing {
     since: Timestamp,
     index: u32,
-    counters: Option<Nic>,
+    counters: Option<Counters>,
 }
 
 /// All captures of the sensor.
@@ -176,7 +177,9 @@ impl Attachments {
             }
             let mut last = attached.live.borrow().clone();
             last.gone = true;
-            let missing = Missing { since: now, index: attached.interface.index, counters: last.ledger.nic };
+            let Interface { index, loopback, .. } = attached.interface;
+            let counters = last.ledger.nic.map(|nic| Counters::new(nic, loopback));
+            let missing = Missing { since: now, index, counters };
             self.missing.insert(name.clone(), missing);
             if self.missing.len() > INTERFACES {
                 let oldest = self.missing.iter().min_by_key(|(_, missing)| missing.since).map(|(name, _)| name.clone());
@@ -242,8 +245,8 @@ impl Attachments {
         if let Some(missing) = self.missing.remove(&name) {
             let counters = interfaces::counters_of(&name);
             // Another device of the same name has counted from zero.
-            let before = if missing.index == interface.index { missing.counters } else { Some(Nic::default()) };
-            let counted = counters.zip(before).and_then(|(now, before)| now.since(&before));
+            let before = if missing.index == interface.index { missing.counters } else { Some(Counters::default()) };
+            let counted = counters.zip(before).and_then(|(now, before)| before.until(now));
             self.declare(&name, Interval::new(missing.since, now), counted);
         }
         self.attached.insert(name, Attached { interface, thread, facts, live, stop });
@@ -264,13 +267,8 @@ impl Attachments {
         let step = i64::try_from(self.around.config.slice.as_nanos()).unwrap_or(i64::MAX).max(1);
         let from = interval.to.floor(step);
         let slice = Interval::new(from, Timestamp(from.0.saturating_add(step)));
-        let loss = Loss {
-            reason: LossReason::Vanished,
-            interval,
-            records: 0,
-            counted,
-            interface: Some(name.to_owned()),
-        };
+        let loss =
+            Loss { reason: LossReason::Vanished, interval, records: 0, counted, interface: Some(name.to_owned()) };
         if let Err(mpsc::error::TrySendError::Full(part)) =
             self.around.parts.try_send(Part { slice, summary: None, losses: vec![loss] })
         {

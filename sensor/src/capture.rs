@@ -56,7 +56,8 @@ impl CaptureError {
         let (words, name) = (error.to_string(), name.to_owned());
         let holds = |parts: &[&str]| parts.iter().any(|part| words.contains(part));
         if holds(&["ermission", "not permitted", "CAP_NET_RAW"]) {
-            let program = std::env::current_exe().map_or_else(|_| "traf-sensor".to_owned(), |path| path.display().to_string());
+            let program =
+                std::env::current_exe().map_or_else(|_| "traf-sensor".to_owned(), |path| path.display().to_string());
             Self::Permission(name, program, words)
         } else if holds(&["is not up", "went down", "Network is down"]) {
             Self::Down(name)
@@ -138,7 +139,13 @@ pub struct Line {
 impl Line {
     /// Ready to run; `interface` carries what the system knows of it.
     #[must_use]
-    pub fn new(handle: Handle, interface: Interface, meter: MeterConfig, around: Surroundings, controls: Controls) -> Self {
+    pub fn new(
+        handle: Handle,
+        interface: Interface,
+        meter: MeterConfig,
+        around: Surroundings,
+        controls: Controls,
+    ) -> Self {
         let now = clock::now();
         Self {
             handle: handle.capture,

@@ -45,9 +45,8 @@ impl Steps {
 }
 
 fn offset() -> i64 {
-    let boot = clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(0, |time| {
-        time.tv_sec().saturating_mul(1_000_000_000).saturating_add(time.tv_nsec())
-    });
+    let boot = clock_gettime(ClockId::CLOCK_BOOTTIME)
+        .map_or(0, |time| time.tv_sec().saturating_mul(1_000_000_000).saturating_add(time.tv_nsec()));
     now().0.saturating_sub(boot)
 }
 

@@ -236,7 +236,8 @@ impl FromStr for Span {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let span: jiff::SignedDuration = text.parse().map_err(|_| format!("`{text}` is no length of time: write 10s, 15m or 1h"))?;
+        let span: jiff::SignedDuration =
+            text.parse().map_err(|_| format!("`{text}` is no length of time: write 10s, 15m or 1h"))?;
         Duration::try_from(span).map(Self).map_err(|_| format!("`{text}` is negative"))
     }
 }

@@ -98,7 +98,8 @@ fn chosen(config: &Config) -> Check {
         return check("interfaces", Outcome::Bad, error.to_string());
     }
     let wanted = |name: &String| config.interfaces.is_empty() || chosen.contains(name);
-    let (up, down): (Vec<_>, Vec<_>) = devices.iter().filter(|(name, _)| wanted(name)).partition(|(_, device)| device.up);
+    let (up, down): (Vec<_>, Vec<_>) =
+        devices.iter().filter(|(name, _)| wanted(name)).partition(|(_, device)| device.up);
     let names = |all: &[(&String, &interfaces::Device)]| {
         all.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ")
     };

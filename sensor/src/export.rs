@@ -143,12 +143,8 @@ async fn session(
                 break;
             };
             window.sent(record.to, record.summary.len());
-            let batch = Batch {
-                epoch: record.epoch,
-                from_seq: record.from,
-                to_seq: record.to,
-                summary: record.summary.into(),
-            };
+            let batch =
+                Batch { epoch: record.epoch, from_seq: record.from, to_seq: record.to, summary: record.summary.into() };
             outgoing.try_send(request(Message::Batch(batch))).map_err(|_| broken())?;
         }
         tokio::select! {

@@ -114,8 +114,7 @@ pub fn start(
 ) -> io::Result<(Desk, std::thread::JoinHandle<()>)> {
     let (requests, inbox) = mpsc::channel(8);
     let (status, watching) = watch::channel(Status::default());
-    let mut keeper =
-        Keeper { spool, sealer: Sealer::default(), interfaces, status, finished: false, trouble: None };
+    let mut keeper = Keeper { spool, sealer: Sealer::default(), interfaces, status, finished: false, trouble: None };
     keeper.tell();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let thread = std::thread::Builder::new()
@@ -172,13 +171,12 @@ impl Keeper {
             Request::Acknowledge(seq) => self.spool.acknowledge(seq),
             Request::Fenced(identity) => {
                 self.spool.fenced(&identity, clock::now());
-            },
+            }
         }
     }
 
     fn tell(&mut self) {
-        let status =
-            Status { spool: self.spool.state(), epoch: self.spool.wire_epoch(), finished: self.finished };
+        let status = Status { spool: self.spool.state(), epoch: self.spool.wire_epoch(), finished: self.finished };
         self.status.send_if_modified(|known| {
             let changed = *known != status;
             *known = status;

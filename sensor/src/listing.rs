@@ -95,7 +95,8 @@ pub fn interfaces(config: &Config, format: Format) -> Result<String> {
         }));
         let mut text = table(&lines);
         if rows.iter().any(|row| row.capture == "no permission") {
-            text += "\nNo permission to capture: run as root, or allow the program once with `setcap cap_net_raw+ep`.\n";
+            text +=
+                "\nNo permission to capture: run as root, or allow the program once with `setcap cap_net_raw+ep`.\n";
         }
         text
     })

@@ -199,6 +199,9 @@ mod tests {
         assert_eq!(rows[1], 3);
         assert!(rows[0] > 300 && rows[0].abs_diff(rows[2]) <= 1, "{rows:?}");
         assert_eq!(large.interfaces[0].answers[0].matched, 5_000);
-        assert_eq!(large.interfaces[0].answers[0].rows[..], snapshot(&[5_000]).interfaces[0].answers[0].rows[..rows[0]]);
+        assert_eq!(
+            large.interfaces[0].answers[0].rows[..],
+            snapshot(&[5_000]).interfaces[0].answers[0].rows[..rows[0]]
+        );
     }
 }

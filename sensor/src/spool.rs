@@ -35,7 +35,9 @@ pub enum SpoolError {
     #[error("{0}: {1}")]
     Folder(PathBuf, #[source] io::Error),
     /// Two sensors, one spool.
-    #[error("{0} is in use: another traf-sensor runs with this data folder; stop it, or give this one its own with --data")]
+    #[error(
+        "{0} is in use: another traf-sensor runs with this data folder; stop it, or give this one its own with --data"
+    )]
     Locked(PathBuf),
     /// Not what was written.
     #[error("{0} cannot be used: {1}")]
@@ -94,7 +96,9 @@ impl Spool {
         let failed = |error| SpoolError::Folder(path.to_owned(), error);
         let state = match folder.read(STATE) {
             Ok(file) => State::decode(&file).unwrap_or_else(|| {
-                tracing::error!("the spool's state is damaged and was set aside; going on behind the records that wait");
+                tracing::error!(
+                    "the spool's state is damaged and was set aside; going on behind the records that wait"
+                );
                 folder.set_aside(STATE);
                 State::default()
             }),
@@ -195,7 +199,8 @@ impl Spool {
         self.index.push(entry);
         let file = header.encode(&payload);
         // Never past one that waits in memory: what is on the disk has no gaps.
-        let written = self.memory.is_empty().then(|| self.folder.write(&header.name(), &file).and_then(|()| self.save()));
+        let written =
+            self.memory.is_empty().then(|| self.folder.write(&header.name(), &file).and_then(|()| self.save()));
         match written {
             Some(Ok(())) => self.trouble = None,
             refused => {
@@ -230,9 +235,11 @@ impl Spool {
     fn bound_memory(&mut self) {
         while self.in_memory > MEMORY {
             let Some(header) =
-                self.memory.values().filter_map(|file| Header::decode(file).ok()).map(|(header, _)| header).find(|header| {
-                    !header.folded && self.index.unsent().is_some_and(|unsent| unsent.header.from <= header.from)
-                })
+                self.memory.values().filter_map(|file| Header::decode(file).ok()).map(|(header, _)| header).find(
+                    |header| {
+                        !header.folded && self.index.unsent().is_some_and(|unsent| unsent.header.from <= header.from)
+                    },
+                )
             else {
                 return;
             };
@@ -309,7 +316,9 @@ impl Spool {
         };
         let reason = match file {
             Ok(file) => match Header::decode(&file) {
-                Ok((read, payload)) if (read.from, read.to) == (header.from, header.to) => return Some(payload.to_vec()),
+                Ok((read, payload)) if (read.from, read.to) == (header.from, header.to) => {
+                    return Some(payload.to_vec());
+                }
                 Ok(_) => RecordError::Name.to_string(),
                 Err(error) => error.to_string(),
             },

@@ -29,8 +29,13 @@ impl Folder {
     pub fn open(path: &Path) -> Result<Self, SpoolError> {
         let failed = |error| SpoolError::Folder(path.to_owned(), error);
         fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
-        let file =
-            OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path.join("lock")).map_err(failed)?;
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path.join("lock"))
+            .map_err(failed)?;
         let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
             nix::errno::Errno::EWOULDBLOCK => SpoolError::Locked(path.to_owned()),
             errno => failed(errno.into()),
@@ -151,9 +156,8 @@ pub fn header(path: &Path, from: u64, to: u64) -> Result<(Header, usize), SpoolE
     let length = file.metadata().map_err(failed)?.len();
     let mut start = Vec::with_capacity(HEADER);
     (&file).take(HEADER as u64).read_to_end(&mut start).map_err(failed)?;
-    let header = Header::peek(&start, length).and_then(|header| {
-        if (header.from, header.to) == (from, to) { Ok(header) } else { Err(RecordError::Name) }
-    });
+    let header = Header::peek(&start, length)
+        .and_then(|header| if (header.from, header.to) == (from, to) { Ok(header) } else { Err(RecordError::Name) });
     let header = header.map_err(|error| SpoolError::Record(path.clone(), error))?;
     Ok((header, usize::try_from(length).unwrap_or(usize::MAX).saturating_sub(HEADER)))
 }

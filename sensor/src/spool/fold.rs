@@ -101,10 +101,8 @@ fn gather(losses: Vec<Loss>) -> Vec<Loss> {
             Some(known) => {
                 known.interval = known.interval.hull(loss.interval);
                 known.records += loss.records;
-                known.counted = known
-                    .counted
-                    .zip(loss.counted)
-                    .map(|(a, b)| (a.0.saturating_add(b.0), a.1.saturating_add(b.1)));
+                known.counted =
+                    known.counted.zip(loss.counted).map(|(a, b)| (a.0.saturating_add(b.0), a.1.saturating_add(b.1)));
             }
             None => gathered.push(loss),
         }

@@ -55,19 +55,27 @@ pub struct Counters {
     rx_octets: u64,
     tx_packets: u64,
     tx_octets: u64,
+    /// Every frame is in both directions, and counts once.
+    loopback: bool,
 }
 
-impl From<Nic> for Counters {
-    fn from(nic: Nic) -> Self {
+impl Counters {
+    /// Of an interface.
+    #[must_use]
+    pub fn new(nic: Nic, loopback: bool) -> Self {
         let Nic { rx_packets, rx_octets, tx_packets, tx_octets, .. } = nic;
-        Self { rx_packets, rx_octets, tx_packets, tx_octets }
+        Self { rx_packets, rx_octets, tx_packets, tx_octets, loopback }
     }
-}
 
-impl From<Counters> for Nic {
-    fn from(counters: Counters) -> Self {
-        let Counters { rx_packets, rx_octets, tx_packets, tx_octets } = counters;
-        Self { rx_packets, rx_octets, tx_packets, tx_octets, ..Self::default() }
+    /// Frames and octets until the interface's own counters were `later`; `None` when they went backwards.
+    #[must_use]
+    pub fn until(&self, later: Nic) -> Option<(u64, u64)> {
+        let Self { rx_packets, rx_octets, tx_packets, tx_octets, loopback } = *self;
+        let earlier = Nic { rx_packets, rx_octets, tx_packets, tx_octets, ..Nic::default() };
+        match loopback {
+            true => Some((later.rx_packets.checked_sub(rx_packets)?, later.rx_octets.checked_sub(rx_octets)?)),
+            false => later.since(&earlier),
+        }
     }
 }
 
@@ -110,7 +118,7 @@ impl Last {
             if let Some(nic) = part.ledger.nic
                 && (self.counters.len() < Self::INTERFACES || self.counters.contains_key(&part.interface.name))
             {
-                self.counters.insert(part.interface.name.clone(), nic.into());
+                self.counters.insert(part.interface.name.clone(), Counters::new(nic, part.interface.loopback));
             }
         }
     }
@@ -127,7 +135,7 @@ impl Last {
             reason: LossReason::Ended,
             interval: Interval::new(end, start),
             records: 0,
-            counted: counters(name).filter(|_| same_boot).and_then(|now| now.since(&(*earlier).into())),
+            counted: counters(name).filter(|_| same_boot).and_then(|now| earlier.until(now)),
             interface: Some(name.clone()),
         };
         self.counters.iter().map(|(name, earlier)| loss(name, earlier)).collect()
@@ -144,7 +152,7 @@ mod tests {
     }
 
     fn last() -> Last {
-        let counters = [("eth0".to_owned(), nic(1_000).into())].into();
+        let counters = [("eth0".to_owned(), Counters::new(nic(1_000), false))].into();
         Last { end: 10, boot: "b1".to_owned(), ended: false, counters }
     }
 
@@ -167,6 +175,13 @@ mod tests {
         assert_eq!(losses.len(), 1);
         assert_eq!(losses[0].counted, Some((40, 4_000)));
         assert_eq!(losses[0].interval, Interval::new(Timestamp(10), Timestamp(30)));
+    }
+
+    #[test]
+    fn on_the_loopback_every_frame_counts_once() {
+        let both = |packets| Nic { tx_packets: packets, tx_octets: packets * 100, ..nic(packets) };
+        assert_eq!(Counters::new(both(5), true).until(both(8)), Some((3, 300)));
+        assert_eq!(Counters::new(both(5), false).until(both(8)), Some((6, 600)));
     }
 
     #[test]

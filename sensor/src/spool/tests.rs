@@ -107,7 +107,9 @@ fn a_damaged_record_is_declared_and_costs_no_other() {
         assert_eq!((losses.len(), losses[0].reason, losses[0].records), (1, LossReason::Damaged, 1), "{place}");
         assert_eq!(spool.state().lost, lost, "{place}");
     }
-    assert!(fs::read_dir(folder.path()).unwrap().flatten().any(|file| file.path().extension().is_some_and(|e| e == "bad")));
+    assert!(
+        fs::read_dir(folder.path()).unwrap().flatten().any(|file| file.path().extension().is_some_and(|e| e == "bad"))
+    );
 }
 
 #[test]

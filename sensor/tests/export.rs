@@ -1,0 +1,132 @@
+//! Records from the spool to a collector over mTLS: nothing missing, nothing twice, whatever breaks.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod support;
+
+use std::path::Path;
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex};
+
+use support::{Authority, Book, Collector, until};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use traf_proto::client::{Credentials, channel};
+use traf_proto::{Interface, InterfaceSummary, Interval, Ledger, Summary, Timestamp};
+use traf_sensor::export::{self, Introduction};
+use traf_sensor::keeper::{self, Desk};
+use traf_sensor::sealer::Part;
+use traf_sensor::spool::Spool;
+use traf_sensor::spool::index::Limits;
+
+/// A sensor without captures: what is to be delivered comes from the test.
+struct Sensor {
+    parts: Option<mpsc::Sender<Part>>,
+    desk: Desk,
+    export: tokio::task::JoinHandle<()>,
+    number: u64,
+}
+
+impl Sensor {
+    fn start(data: &Path, credentials: &Credentials, number: u64) -> Self {
+        let (spool, _) = Spool::open(&data.join("spool"), Limits::default(), "boot".to_owned()).unwrap();
+        let (parts, inbox) = mpsc::channel(keeper::PARTS);
+        let (desk, _) = keeper::start(spool, inbox, Arc::new(AtomicUsize::new(1))).unwrap();
+        let introduction = Introduction {
+            identity: credentials.identity.to_string(),
+            version: "0".to_owned(),
+            name: "here".to_owned(),
+        };
+        let channel = channel(&credentials.url, credentials).unwrap();
+        let export = tokio::spawn(export::run(channel, introduction, desk.clone(), CancellationToken::new()));
+        Self { parts: Some(parts), desk, export, number }
+    }
+
+    async fn count(&mut self, slices: u64) {
+        for _ in 0..slices {
+            let from = Timestamp::from_seconds(1_700_000_000 + self.number as i64);
+            self.number += 1;
+            let summary = InterfaceSummary {
+                interface: Interface { name: "eth0".to_owned(), ..Interface::default() },
+                ledger: Ledger { received: self.number, parsed: self.number, ..Ledger::default() },
+                ..InterfaceSummary::default()
+            };
+            let slice = Interval::new(from, Timestamp::from_seconds(from.seconds() + 1));
+            let part = Part { slice, summary: Some(Box::new(summary)), losses: vec![] };
+            self.parts.as_ref().unwrap().send(part).await.unwrap();
+        }
+    }
+
+    /// As asked: everything is delivered, then it ends.
+    async fn end(mut self) {
+        self.parts = None;
+        tokio::time::timeout(std::time::Duration::from_secs(60), self.export).await.expect("delivered").unwrap();
+        assert_eq!(self.desk.status().borrow().spool.records, 0);
+    }
+}
+
+fn received(book: &Mutex<Book>) -> Vec<u64> {
+    let batches = book.lock().unwrap().committed.clone();
+    let summaries = batches.iter().map(|batch| Summary::decode(&batch.summary).unwrap());
+    summaries.flat_map(|summary| summary.interfaces).map(|part| part.ledger.received).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_cut_after_the_commit_and_before_the_ack_lose_nothing_and_count_nothing_twice() {
+    let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
+    let book = Arc::new(Mutex::new(Book { cut_after: Some(7), ..Book::default() }));
+    let collector = Collector::start(&authority, "127.0.0.1:0", Arc::clone(&book)).await;
+    let mut sensor = Sensor::start(folder.path(), &authority.credentials(collector.address), 0);
+    sensor.count(40).await;
+    until("forty are committed", 60, || book.lock().unwrap().committed.len() == 40).await;
+    sensor.end().await;
+
+    assert_eq!(received(&book), (1..=40).collect::<Vec<_>>());
+    let book = book.lock().unwrap();
+    assert_eq!(book.committed.iter().map(|batch| batch.from_seq).collect::<Vec<_>>(), (1..=40).collect::<Vec<_>>());
+    assert!(book.hellos >= 5, "{} connections", book.hellos);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_collector_that_comes_late_and_a_sensor_that_was_killed_lose_nothing() {
+    let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut sensor = Sensor::start(folder.path(), &authority.credentials(port), 0);
+    sensor.count(5).await;
+    let mut status = sensor.desk.status();
+    status.wait_for(|status| status.spool.records == 5).await.unwrap();
+    // Killed: nobody says goodbye. Only the lock on the folder must be free again.
+    sensor.export.abort();
+    let number = sensor.number;
+    drop(sensor);
+    until("the folder is free", 10, || !traf_sensor::spool::disk::Folder::is_locked(&folder.path().join("spool")))
+        .await;
+
+    let mut sensor = Sensor::start(folder.path(), &authority.credentials(port), number);
+    sensor.count(3).await;
+    let book = Arc::default();
+    let _collector = Collector::start(&authority, &port.to_string(), Arc::clone(&book)).await;
+    sensor.end().await;
+    assert_eq!(received(&book), (1..=8).collect::<Vec<_>>());
+    let epochs: Vec<u64> = book.lock().unwrap().committed.iter().map(|batch| batch.epoch).collect();
+    assert_eq!(epochs, [1, 1, 1, 1, 1, 2, 2, 2]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_foreign_collector_gets_nothing() {
+    let (folder, ours, foreign) = (tempfile::tempdir().unwrap(), Authority::new(), Authority::new());
+    let (book, true_book) = (Arc::default(), Arc::default());
+    let collector = Collector::start(&foreign, "127.0.0.1:0", Arc::clone(&book)).await;
+    let address = collector.address;
+    let mut sensor = Sensor::start(folder.path(), &ours.credentials(address), 0);
+    sensor.count(2).await;
+    let mut status = sensor.desk.status();
+    status.wait_for(|status| status.spool.records == 2).await.unwrap();
+    // When ours takes the place, everything is still there.
+    collector.stop.cancel();
+    drop(collector);
+    until("the port is free", 10, || std::net::TcpListener::bind(address).is_ok()).await;
+    let _collector = Collector::start(&ours, &address.to_string(), Arc::clone(&true_book)).await;
+    sensor.end().await;
+    assert_eq!(received(&true_book), [1, 2]);
+    assert_eq!((received(&book), book.lock().unwrap().hellos), (vec![], 0));
+}
