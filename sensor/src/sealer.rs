@@ -36,6 +36,8 @@ impl Sealer {
     pub const PATIENCE: Duration = Duration::from_millis(1_500);
     /// Slices that may be incomplete at once; then the oldest is sealed as it is.
     const ROOM: usize = 16;
+    /// Rows of one summary, unless a single interface has more: at some 150 octets each, half of the largest message.
+    const ROWS: usize = 100_000;
 
     /// Takes a part.
     pub fn add(&mut self, part: Part) {
@@ -68,23 +70,29 @@ impl Sealer {
         all.into_iter().flat_map(|slice| self.seal(slice, now)).collect()
     }
 
-    /// An interface that reported twice (it went and came back) is in two summaries: in one it has one place.
+    /// One summary, or several: an interface that reported twice (it went and came back) has one place in each, and no
+    /// summary grows larger than a message may be.
     fn seal(&mut self, slice: Interval, now: Timestamp) -> Vec<Summary> {
         let Some(Open { mut interfaces, mut losses }) = self.open.remove(&slice) else { return Vec::new() };
         interfaces.sort_by(|a, b| a.interface.name.cmp(&b.interface.name));
         let mut summaries = Vec::new();
         loop {
-            let mut again = Vec::new();
-            let mut once: Vec<InterfaceSummary> = Vec::new();
+            let (mut here, mut next, mut rows) = (Vec::<InterfaceSummary>::new(), Vec::new(), 0);
             for part in interfaces {
-                let twice = once.last().is_some_and(|last| last.interface.name == part.interface.name);
-                if twice { again.push(part) } else { once.push(part) }
+                let twice = here.last().is_some_and(|last| last.interface.name == part.interface.name);
+                let more = part.flows.len() + part.hosts.len() + part.services.len() + part.stations.len();
+                if twice || (!here.is_empty() && rows + more > Self::ROWS) {
+                    next.push(part);
+                } else {
+                    rows += more;
+                    here.push(part);
+                }
             }
-            summaries.push(Summary { slice, sealed: now, interfaces: once, losses: std::mem::take(&mut losses) });
-            if again.is_empty() {
+            summaries.push(Summary { slice, sealed: now, interfaces: here, losses: std::mem::take(&mut losses) });
+            if next.is_empty() {
                 return summaries;
             }
-            interfaces = again;
+            interfaces = next;
         }
     }
 }
@@ -145,6 +153,20 @@ mod tests {
             sealer.add(part(name, 0));
         }
         assert_eq!(names(&sealer.ready(at(10), 2)), [vec!["eth0", "lo"], vec!["eth0"]]);
+    }
+
+    #[test]
+    fn no_summary_grows_larger_than_a_message_may_be() {
+        let mut sealer = Sealer::default();
+        for name in ["a", "b", "c", "d"] {
+            let mut part = part(name, 0);
+            if let Some(summary) = &mut part.summary {
+                let host = |number: u32| std::net::IpAddr::from(std::net::Ipv4Addr::from(number));
+                (0..40_000).for_each(|number| summary.hosts.add(host(number), traf_proto::Traffic::default()));
+            }
+            sealer.add(part);
+        }
+        assert_eq!(names(&sealer.ready(at(10), 4)), [["a", "b"], ["c", "d"]]);
     }
 
     #[test]
