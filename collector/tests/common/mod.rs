@@ -1,6 +1,6 @@
 //! A real collector on loopback, and what speaks to it: TLS, gRPC and SQLite are the real ones.
 
-#![allow(dead_code, clippy::unwrap_used, clippy::expect_used)] // each test file uses its part
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used)] // each test file uses its part
 
 use std::path::Path;
 use std::time::Duration;

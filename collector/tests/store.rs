@@ -1,0 +1,215 @@
+//! What is stored is what was delivered: no count changes on the way in or out.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod common;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::{START, end, flow, summary};
+use proptest::prelude::*;
+use traf_collector::store::{Delivery, Fact, Hello, Outcome, Selection, Sqlite, Store, Tier};
+use traf_proto::{
+    Class, ClassGroup, Counters, Facility, Interval, Mac, Second, Service, Station, Summary, Timestamp, Traffic,
+};
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+async fn open(folder: &tempfile::TempDir) -> (Store, i64) {
+    let store = Store::Sqlite(Sqlite::open(&folder.path().join("history.db")).await.unwrap());
+    let hello = Hello { uuid: "7f".into(), name: "web1".into(), version: "test".into(), epoch: 1 };
+    let (sensor, _) = store.hello(&hello).await.unwrap().unwrap();
+    (store, sensor)
+}
+
+fn delivery(sensor: i64, seq: u64, summary: Summary) -> Delivery {
+    Delivery { sensor, epoch: 1, from_seq: seq, to_seq: seq, summary: Arc::new(summary) }
+}
+
+fn traffic() -> impl Strategy<Value = Traffic> {
+    let counters = || (0u64..1 << 30, 0u64..1 << 40, 0u64..1 << 20);
+    (counters(), counters()).prop_map(|(a, b)| {
+        let counters = |(packets, octets, coalesced)| Counters { packets, octets, coalesced };
+        Traffic { inbound: counters(a), outbound: counters(b) }
+    })
+}
+
+prop_compose! {
+    /// A slice of any content: its sums need not agree, but each must survive.
+    fn any_summary(slice: i64)(
+        flows in proptest::collection::vec((any::<(u8, u16)>(), traffic()), 0..250),
+        keys in proptest::collection::vec((any::<u8>(), traffic()), 0..40),
+        other in traffic(),
+        classes in proptest::collection::vec((0usize..Class::COUNT, 0i64..10, traffic()), 0..30),
+    ) -> Summary {
+        let mut summary = summary(slice);
+        let from = summary.slice.from;
+        let interface = &mut summary.interfaces[0];
+        interface.flows = flows.into_iter().map(|((last, port), traffic)| {
+            let mut flow = flow(from);
+            (flow.key.source, flow.traffic) = (end(last, port), traffic);
+            flow
+        }).collect();
+        (interface.services, interface.hosts, interface.stations) = Default::default();
+        for (key, traffic) in keys {
+            interface.services.add(Service { protocol: 17, port: u16::from(key) }, traffic);
+            interface.hosts.add([fe(key), 0, 0, 0, 0, 0, 0, 1].into(), traffic);
+            let station = Station { traffic, ip: traffic.reversed(), addresses: vec![[10, 0, 0, key].into()] };
+            interface.stations.add(Mac([2, 0, 0, 0, 0, key]), station);
+        }
+        interface.services.add_other(other);
+        interface.hosts.add_other(other);
+        interface.seconds = (0..10).map(|second| Second {
+            at: Timestamp(from.0 + second * 1_000_000_000),
+            classes: classes.iter().filter(|(_, at, _)| *at == second)
+                .filter_map(|(class, _, traffic)| Some((Class::at(*class)?, *traffic))).collect(),
+        }).collect();
+        summary
+    }
+}
+
+fn fe(key: u8) -> u16 {
+    0xfe80 + u16::from(key)
+}
+
+/// Traffic of every facility, in the order of `Facility::ALL`.
+fn delivered(summaries: &[Summary]) -> [Traffic; 6] {
+    let mut sums = [Traffic::default(); 6];
+    for interface in summaries.iter().flat_map(|summary| &summary.interfaces) {
+        sums[0] += interface.flows.iter().map(|flow| flow.traffic).sum::<Traffic>();
+        sums[0] += interface.other_flows.iter().map(|(_, traffic, _)| *traffic).sum::<Traffic>();
+        sums[1] += interface.classes().group(ClassGroup::Total);
+        sums[2] += interface.sizes.iter().map(|(_, traffic)| *traffic).sum::<Traffic>();
+        sums[3] +=
+            interface.services.rows().map(|(_, traffic)| *traffic).sum::<Traffic>() + *interface.services.other();
+        sums[4] += interface.stations.rows().map(|(_, station)| station.traffic).sum::<Traffic>();
+        sums[5] += interface.hosts.rows().map(|(_, traffic)| *traffic).sum::<Traffic>() + *interface.hosts.other();
+    }
+    sums
+}
+
+async fn stored(store: &Store, sensor: i64) -> [Traffic; 6] {
+    let interval = Interval::new(Timestamp::from_seconds(START), Timestamp::from_seconds(START + 100_000));
+    let selection = Selection { interval, sensors: vec![sensor] };
+    let mut sums = [Traffic::default(); 6];
+    for (facility, sum) in Facility::ALL.into_iter().zip(&mut sums) {
+        store
+            .facts(facility, &selection, &mut |_, fact| match fact {
+                Fact::Flow(flow) => *sum += flow.traffic,
+                Fact::OtherFlows(_, traffic, _)
+                | Fact::Size(_, traffic)
+                | Fact::Service(_, traffic)
+                | Fact::Host(_, traffic) => *sum += traffic,
+                Fact::Station(_, station) => *sum += station.traffic,
+                Fact::Ledger(..) | Fact::Class(..) => {}
+            })
+            .await
+            .unwrap();
+    }
+    for tier in [Tier::Second, Tier::Minute] {
+        sums[1] = Traffic::default();
+        let sum = &mut sums[1];
+        store
+            .classes(tier, &selection, &mut |_, _, fact| {
+                if let Fact::Class(_, traffic) = fact {
+                    *sum += traffic;
+                }
+            })
+            .await
+            .unwrap();
+    }
+    sums
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn sums_survive_the_store(first in any_summary(1), second in any_summary(2), third in any_summary(7)) {
+        let summaries = [first, second, third];
+        let expected = delivered(&summaries);
+        let found = runtime().block_on(async {
+            let folder = tempfile::tempdir().unwrap();
+            let (store, sensor) = open(&folder).await;
+            let deliveries: Vec<Delivery> =
+                summaries.into_iter().zip(1..).map(|(summary, seq)| delivery(sensor, seq, summary)).collect();
+            // In one group, and all of it again.
+            for _ in 0..2 {
+                store.apply(&deliveries, Timestamp(0)).await.unwrap();
+            }
+            let found = stored(&store, sensor).await;
+            store.close().await;
+            found
+        });
+        prop_assert_eq!(found, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_failed_group_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, sensor) = open(&folder).await;
+    let mut twice = summary(2);
+    let size = twice.interfaces[0].sizes[0];
+    twice.interfaces[0].sizes.push(size);
+    let group = [delivery(sensor, 1, summary(1)), delivery(sensor, 2, twice)];
+    let error = store.apply(&group, Timestamp(0)).await.unwrap_err();
+    assert!(!error.may_pass(), "{error}");
+    assert_eq!(stored(&store, sensor).await, [Traffic::default(); 6]);
+    let outcomes = store.apply(&group[..1], Timestamp(0)).await.unwrap();
+    assert!(matches!(outcomes[..], [Outcome::Stored(mark)] if mark.seq == 1));
+    assert_eq!(stored(&store, sensor).await, delivered(&[summary(1)]));
+    store.close().await;
+}
+
+#[tokio::test]
+async fn what_is_retired_is_gone_and_what_is_left_still_adds_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, sensor) = open(&folder).await;
+    let deliveries: Vec<Delivery> = (1..=60).map(|seq| delivery(sensor, seq, summary(seq as i64))).collect();
+    store.apply(&deliveries, Timestamp(0)).await.unwrap();
+    let before = Timestamp::from_seconds(START + 300);
+    for tier in Tier::ALL {
+        let mut pieces = 0;
+        while store.retire(tier, before).await.unwrap() {
+            pieces += 1;
+        }
+        assert!(pieces > 2, "{tier:?} left in {pieces} pieces");
+    }
+    let kept = store.kept().await.unwrap();
+    assert_eq!((kept.flow, kept.ledger), (before, before));
+    let left: Vec<Summary> = (30..=60).map(summary).collect();
+    assert_eq!(stored(&store, sensor).await, delivered(&left));
+    let findings = store.verify().await.unwrap();
+    assert!(findings.iter().all(|finding| finding.wrong == 0), "{findings:#?}");
+    store.close().await;
+}
+
+#[tokio::test]
+async fn verify_finds_a_row_that_was_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, sensor) = open(&folder).await;
+    let deliveries: Vec<Delivery> = (1..=3).map(|seq| delivery(sensor, seq, summary(seq as i64))).collect();
+    store.apply(&deliveries, Timestamp(0)).await.unwrap();
+    let options = sqlx::sqlite::SqliteConnectOptions::new()
+        .filename(folder.path().join("history.db"))
+        .busy_timeout(Duration::from_secs(5));
+    let other = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    for (change, wrong) in [
+        ("update slice_ledger set received = received + 1 where seq = 1", vec![0]),
+        ("update slice_ledger set received = received - 1 where seq = 1", vec![]),
+        ("update flow set forward_packets = forward_packets + 1 where seq = 2", vec![1]),
+        ("update flow set forward_packets = forward_packets - 1 where seq = 2", vec![]),
+        ("delete from slice where seq = 2", vec![2, 4]),
+        ("update minute set in_octets = in_octets + 1", vec![2, 4, 5, 7]),
+    ] {
+        sqlx::query(change).execute(&other).await.unwrap();
+        let findings = store.verify().await.unwrap();
+        let found: Vec<usize> = (0..).zip(&findings).filter(|(_, finding)| finding.wrong > 0).map(|(n, _)| n).collect();
+        assert_eq!(found, wrong, "{change}: {findings:#?}");
+    }
+    store.close().await;
+}
