@@ -17,7 +17,9 @@ pub mod traffic;
 
 use jiff::tz::TimeZone;
 use traf_proto::filter::{Expression, Test};
-use traf_proto::{Facility, Filter, Fleet, Item, Order, OrderBy, Query, Report, Row, Scope, SensorState, Timestamp};
+use traf_proto::{
+    Facility, Filter, Fleet, Item, Order, OrderBy, Query, Report, Row, Scope, SensorState, Strip, Timestamp,
+};
 
 use crate::event::{Action, Event};
 use crate::number::Units;
@@ -114,6 +116,8 @@ pub struct App {
     pub fleet: Option<Fleet>,
     /// Whether the collector is there.
     pub link: Link,
+    /// The newest strip of the present: shown while a new question waits for its first answer.
+    strip: Strip,
     /// `x` was pressed in the main menu: once more leaves.
     pub leaving: bool,
 }
@@ -229,6 +233,9 @@ impl App {
         if report.facility != feed.query.facility || (paused && feed.fresh) || feed.pass_over(&report) {
             return;
         }
+        if report.live {
+            self.strip.clone_from(&report.strip);
+        }
         let before = feed.report.replace(report);
         (feed.fresh, feed.refused) = (true, None);
         let feed = feed.report.as_ref();
@@ -245,6 +252,19 @@ impl App {
     #[must_use]
     pub fn report(&self) -> Option<&Report> {
         self.feeds.report(0)
+    }
+
+    /// Traffic over time: of the answer, or, while that is still to come, as it was a moment ago.
+    #[must_use]
+    pub fn strip(&self) -> Option<&Strip> {
+        let live = self.time.when == When::Live;
+        self.report().map(|report| &report.strip).or_else(|| live.then_some(&self.strip))
+    }
+
+    /// The screen shows an answer to another question, or none: the right one is still to come.
+    #[must_use]
+    pub fn asking(&self) -> bool {
+        self.feeds.get(0).is_some_and(|feed| !feed.fresh && feed.refused.is_none())
     }
 
     /// Sensors, by name.
@@ -269,7 +289,7 @@ impl App {
             return vec![reason];
         }
         let mut notes: Vec<&str> = Vec::new();
-        for note in self.feeds.reports().flat_map(|report| &report.notes) {
+        for note in self.feeds.fresh().flat_map(|report| &report.notes) {
             if !notes.contains(&note.as_str()) {
                 notes.push(note);
             }

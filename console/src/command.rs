@@ -41,7 +41,8 @@ pub async fn table(client: &Client, facility: Facility, table: &Table, look: &Lo
         let report = report?;
         // The first answer may come before every sensor knew the question.
         let unfinished = report.notes.iter().any(|note| note == Report::WAITING);
-        if unfinished && std::mem::replace(&mut patience, patience.saturating_sub(1)) > 0 {
+        if unfinished && patience > 0 {
+            patience -= 1;
             continue;
         }
         writer.write(Answer::Report(&report)).context("writing the table")?;

@@ -57,7 +57,6 @@ impl<'a, W: Write> Writer<'a, W> {
     /// # Errors
     /// When nobody takes it.
     pub fn write(&mut self, answer: Answer<'_>) -> io::Result<()> {
-        let (document, rows): (fn(Answer<'_>) -> Value, fn(Answer<'_>) -> Vec<Value>) = (document, rows);
         match self.format {
             Format::Table => {
                 if self.begun {

@@ -47,8 +47,11 @@ pub async fn run(client: Client, look: Look) -> Result<()> {
     screens.act(first)?;
     let mut tick = tokio::time::interval(TICK);
     let [terminate, interrupt, hangup] = &mut ends[..] else { return Ok(()) };
+    // Builds for tests can be told to panic, so that a test can see what a panic leaves behind.
+    let panics = cfg!(debug_assertions) && std::env::var_os("TRAF_PANIC").is_some();
     loop {
         screens.draw()?;
+        assert!(!panics, "TRAF_PANIC is set");
         let event = tokio::select! {
             event = inbox.recv() => event,
             _ = tick.tick() => Some(Event::Tick),

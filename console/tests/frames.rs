@@ -371,6 +371,19 @@ fn an_answer_to_an_old_question_is_not_shown() {
 }
 
 #[test]
+fn an_unfinished_answer_is_passed_over_for_a_second_and_then_taken() {
+    fn unfinished(query: &Query) -> Report {
+        Report { notes: vec![Report::WAITING.to_owned()], ..answer(query) }
+    }
+    let mut console = Console::new(SMALL);
+    console.answer = unfinished;
+    console = console.keys("i");
+    assert!(console.screen().contains("asking …") && !console.screen().contains("10.0.0.3:49197"));
+    (0..20).for_each(|_| console.answer());
+    assert!(console.screen().contains("10.0.0.3:49197"), "{}", console.screen());
+}
+
+#[test]
 fn a_refusal_is_told_where_the_rows_would_be() {
     let mut console = Console::with(SMALL, nothing).keys("i");
     let id = console.watches[0].id;
@@ -400,6 +413,8 @@ fn the_past_is_the_collectors_past_whatever_our_clock_says() {
 
 #[test]
 fn a_thousand_rows_are_drawn_in_ten_milliseconds() {
+    // The budget is that of a release; without optimisation everything takes some ten times as long.
+    let budget = Duration::from_millis(if cfg!(debug_assertions) { 100 } else { 10 });
     fn many(query: &Query) -> Report {
         let mut report = answer(query);
         let rows: Vec<_> =
@@ -418,5 +433,5 @@ fn a_thousand_rows_are_drawn_in_ten_milliseconds() {
         })
         .min()
         .unwrap();
-    assert!(fastest < Duration::from_millis(10), "{fastest:?}");
+    assert!(fastest < budget, "{fastest:?}");
 }

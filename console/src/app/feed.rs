@@ -82,6 +82,11 @@ impl Feeds {
         self.feeds.get(place)?.report.as_ref()
     }
 
+    /// Answers to the present questions.
+    pub fn fresh(&self) -> impl Iterator<Item = &Report> {
+        self.feeds.iter().filter(|feed| feed.fresh).filter_map(|feed| feed.report.as_ref())
+    }
+
     /// All answers that are there.
     pub fn reports(&self) -> impl Iterator<Item = &Report> {
         self.feeds.iter().filter_map(|feed| feed.report.as_ref())

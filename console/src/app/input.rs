@@ -84,7 +84,7 @@ impl App {
             Command::PageDown => self.go(|at, _| at + page),
             Command::Home => self.go(|_, _| 0),
             Command::End if self.time.when == When::Live || self.screen == Screen::Sensors => {
-                self.go(|_, length| length)
+                self.go(|_, length| length);
             }
             Command::End | Command::Live => self.time.live(),
             Command::Enter if self.screen == Screen::Home => return self.choose(),
@@ -102,7 +102,7 @@ impl App {
                 self.traffic.pane = if self.traffic.pane == Pane::Upper { Pane::Lower } else { Pane::Upper };
             }
             Command::Columns if self.screen == Screen::Traffic => {
-                self.traffic.columns = Columns::next(self.traffic.columns)
+                self.traffic.columns = Columns::next(self.traffic.columns);
             }
             Command::Columns => self.directions = !self.directions,
             Command::Earlier => self.time.step(-1, now),

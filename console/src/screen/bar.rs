@@ -75,6 +75,9 @@ fn reporting(app: &App) -> (String, Role) {
     if app.report().is_none() && app.fleet.is_none() {
         return ("connecting".to_owned(), Role::Desktop);
     }
+    if app.asking() {
+        return ("asking …".to_owned(), Role::Desktop);
+    }
     (format!("{now} of {known} reporting"), role)
 }
 
@@ -93,7 +96,7 @@ pub(super) fn notes(app: &App, buffer: &mut Buffer, area: Rect) {
 pub(super) fn strip(app: &App, buffer: &mut Buffer, area: Rect) {
     let columns = usize::from(area.width);
     let window = app.time.interval();
-    let strip = app.report().map(|report| &report.strip);
+    let strip = app.strip();
     let label = match (window, strip) {
         (Some(_), Some(strip)) if !strip.octets.is_empty() => {
             let end = strip.from.0.saturating_add(strip.step.saturating_mul(strip.octets.len() as i64));

@@ -23,7 +23,7 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, areas: Areas) -> Option<(u16,
         Overlay::Sort => sort(app, buffer, areas.body),
         Overlay::Scope(picker) => scope(picker, buffer, areas.body, theme),
         Overlay::Details(row) => {
-            dialog(buffer, areas.body, "Details · any key closes", &details(row, &app.look), 0, theme)
+            dialog(buffer, areas.body, "Details · any key closes", &details(row, &app.look), 0, theme);
         }
         Overlay::About => about(app, buffer, areas.body),
         Overlay::Filter(input) => {
@@ -180,7 +180,7 @@ fn about(app: &App, buffer: &mut Buffer, body: Rect) {
         pair("version", env!("CARGO_PKG_VERSION").to_owned()),
         pair("licence", "MIT or Apache-2.0".to_owned()),
         pair("collector", app.look.collector.clone()),
-        pair("times", format!("{}", app.look.zone.iana_name().unwrap_or("this machine's time zone"))),
+        pair("times", app.look.zone.iana_name().unwrap_or("this machine's time zone").to_owned()),
     ];
     dialog(buffer, body, "About · any key closes", &lines, 0, app.look.theme);
 }

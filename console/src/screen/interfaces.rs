@@ -65,7 +65,7 @@ fn group(stats: &InterfaceStats, group: ClassGroup) -> Cell {
 /// What IPTraf has, in its order; wide terminals add directions, peaks and drops.
 fn packets<'a>() -> Vec<Col<'a>> {
     vec![
-        Column::name(|row, context| name(row, context)),
+        Column::name(name),
         Column::right("Total", 10, 0, |(_, stats), _| group(stats, ClassGroup::Total)),
         Column::right("IPv4", 10, 0, |(_, stats), _| group(stats, ClassGroup::Ipv4)),
         Column::right("IPv6", 9, 0, |(_, stats), _| group(stats, ClassGroup::Ipv6)),
@@ -86,7 +86,7 @@ fn packets<'a>() -> Vec<Col<'a>> {
 /// Each direction for itself.
 fn directions<'a>() -> Vec<Col<'a>> {
     vec![
-        Column::name(|row, context| name(row, context)),
+        Column::name(name),
         Column::right("In packets", 10, 0, |(_, stats), _| {
             Cell::number(count(stats.classes.group(ClassGroup::Total).inbound.packets))
         }),
