@@ -13,7 +13,7 @@ use crate::run::{VERSION, hostname};
 /// What `join` is told. The token is never an argument: other users see those.
 #[derive(clap::Args, Clone, Debug)]
 pub struct JoinArgs {
-    /// The collector's join service: https://HOST[:7441]
+    /// The collector's join service: <https://HOST:7441>
     #[arg(value_name = "URL")]
     pub url: String,
     /// File that holds the token; `-` reads it from standard input

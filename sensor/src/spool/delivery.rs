@@ -1,0 +1,146 @@
+//! The collector's side of the spool: what goes out, under which number, and what is forgotten when it is committed.
+
+use std::io;
+
+use traf_proto::Timestamp;
+
+use super::Spool;
+use super::index::Entry;
+use super::record::Header;
+use super::state::Numbering;
+
+/// Everything up to and including this is committed, in the collector's numbers. Zero and zero: nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mark {
+    /// Of the last record.
+    pub epoch: u64,
+    /// Of the last record.
+    pub seq: u64,
+}
+
+/// A record on its way, in the collector's numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    /// In which it was sealed.
+    pub epoch: u64,
+    /// First sequence number.
+    pub from: u64,
+    /// Last sequence number.
+    pub to: u64,
+    /// An encoded summary.
+    pub summary: Vec<u8>,
+}
+
+impl Spool {
+    /// Where we stand with the collector that knows us as `identity`.
+    fn numbering(&self, identity: &str) -> Numbering {
+        let known = self.state.numbering.clone().filter(|numbering| numbering.identity == identity);
+        known.unwrap_or_else(|| Numbering { identity: identity.to_owned(), ..Numbering::default() })
+    }
+
+    /// The collector refuses our epoch: a later one of ours was there. When it never answered us before, our memory was lost
+    /// and we go on behind it: with the clock, which is later than any count of starts. Else there are two of us.
+    pub fn fenced(&mut self, identity: &str, now: Timestamp) -> bool {
+        let mut numbering = self.numbering(identity);
+        let clock = now.seconds().unsigned_abs();
+        if numbering.met || self.state.epoch + numbering.epoch >= clock {
+            return false;
+        }
+        tracing::warn!("the collector knows a later start of this sensor: its memory was lost, and goes on from there");
+        numbering.epoch = clock;
+        self.state.numbering = Some(numbering);
+        self.save().is_ok()
+    }
+
+    /// The collector said where it stands, and who it takes us for: what it has goes, the rest follows its mark.
+    ///
+    /// # Errors
+    /// When the new numbering cannot be made durable.
+    pub fn resume(&mut self, identity: &str, mark: Mark) -> io::Result<()> {
+        self.index.rewind();
+        let mut numbering = self.numbering(identity);
+        let known = std::mem::replace(&mut numbering.met, true);
+        if known {
+            // Sealed in a later epoch than the mark's, under a number that was used before: not what is committed.
+            let done = |header: &Header| {
+                wire(header.to, numbering.seq) <= mark.seq && header.epoch + numbering.epoch <= mark.epoch
+            };
+            let popped: Vec<Entry> = std::iter::from_fn(|| self.index.pop_if(done)).collect();
+            self.forget(&popped);
+        }
+        let first = self.index.first().map_or(self.state.next, |entry| entry.header.from);
+        let expected = mark.seq.saturating_add(1);
+        if wire(first, numbering.seq) != expected {
+            let missing = wire(first, numbering.seq).saturating_sub(expected);
+            if known && missing > 0 && first > 1 {
+                tracing::error!("the collector lost {missing} records that it had acknowledged; this is declared");
+                numbering.seq = difference(expected, first - 1);
+                let slice = self.about(self.index.first().map(|entry| entry.header.slice.from));
+                let (from, epoch) = (first - 1, self.state.epoch);
+                self.declare_damaged(Header { epoch, from, to: from, slice, folded: false });
+                self.state.lost += missing - 1;
+            } else {
+                tracing::info!("numbers go on behind what the collector has: {}", mark.seq);
+                numbering.seq = difference(expected, first);
+            }
+        }
+        // What we seal must be later than the mark, unless the mark is our own.
+        let earliest = match known {
+            true => self.state.epoch,
+            false => self.index.first().map_or(self.state.epoch, |entry| entry.header.epoch),
+        };
+        if !known || mark.epoch > self.state.epoch + numbering.epoch {
+            numbering.epoch = numbering.epoch.max((mark.epoch + 1).saturating_sub(earliest));
+        }
+        if self.state.numbering.as_ref() == Some(&numbering) {
+            return Ok(());
+        }
+        self.state.numbering = Some(numbering);
+        self.save()
+    }
+
+    /// The next record to send; from now on it may be committed at any moment.
+    #[allow(clippy::should_implement_trait, reason = "the spool is no iterator: more may follow after `None`")]
+    pub fn next(&mut self) -> Option<Outgoing> {
+        let header = self.index.unsent()?.header;
+        let summary = self.payload(&header)?;
+        let header = self.index.unsent()?.header;
+        self.index.sent(&header);
+        let numbering = self.state.numbering.as_ref();
+        let (seq, epoch) = numbering.map_or((0, 0), |numbering| (numbering.seq, numbering.epoch));
+        let (from, to) = (wire(header.from, seq), wire(header.to, seq));
+        Some(Outgoing { epoch: header.epoch + epoch, from, to, summary })
+    }
+
+    /// The collector has committed everything up to `seq`, in its numbers.
+    pub fn acknowledge(&mut self, seq: u64) {
+        let shift = self.state.numbering.as_ref().map_or(0, |numbering| numbering.seq);
+        let popped: Vec<Entry> =
+            std::iter::from_fn(|| self.index.pop_if(|header| wire(header.to, shift) <= seq)).collect();
+        self.forget(&popped);
+        if !self.memory.is_empty() {
+            self.retry(); // there is room now
+        }
+    }
+
+    fn forget(&mut self, popped: &[Entry]) {
+        let mut names = Vec::new();
+        for Entry { header, .. } in popped {
+            if let Some(file) = self.memory.remove(&header.from) {
+                self.in_memory -= file.len() as u64;
+            }
+            names.push(header.name());
+        }
+        if !names.is_empty() {
+            self.folder.remove(names);
+        }
+    }
+}
+
+fn wire(seq: u64, shift: i64) -> u64 {
+    seq.saturating_add_signed(shift)
+}
+
+fn difference(a: u64, b: u64) -> i64 {
+    i64::try_from(i128::from(a) - i128::from(b)).unwrap_or(0)
+}
