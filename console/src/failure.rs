@@ -17,7 +17,7 @@ pub struct Usage(pub String);
 #[derive(Debug, thiserror::Error)]
 #[error("{words}")]
 pub struct Refusal {
-    /// 69, 77 or 78.
+    /// 2, 69, 77 or 78.
     pub code: u8,
     /// What happened, and what to do.
     pub words: String,

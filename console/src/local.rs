@@ -179,6 +179,8 @@ impl Place {
     async fn credentials(&self, addresses: &Addresses) -> Result<Credentials> {
         if let Ok(mut credentials) = Credentials::load(&self.console, "traf") {
             credentials.url = addresses.main.clone();
+            // So that `traf --credentials DIR/console` finds what --keep leaves.
+            credentials.save(&self.console)?;
             return Ok(credentials);
         }
         let token: Token = self.token("viewer").await?.parse().context("reading the collector's token")?;
@@ -291,7 +293,7 @@ fn alive(children: &mut [Child]) -> Result<()> {
     for child in children {
         if let Some((code, words)) = child.ended()? {
             let words = format!("{} ended (exit code {code}): {words}", child.name());
-            return Err(Refusal { code: if matches!(code, 69 | 77 | 78) { code } else { 1 }, words }.into());
+            return Err(Refusal { code: if matches!(code, 2 | 69 | 77 | 78) { code } else { 1 }, words }.into());
         }
     }
     Ok(())

@@ -141,7 +141,10 @@ struct Guard;
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        ratatui::restore();
+        // In a panic the hook has done it already, and spoken: a second time would put the cursor over its words.
+        if !std::thread::panicking() {
+            ratatui::restore();
+        }
     }
 }
 

@@ -66,7 +66,7 @@ impl Child {
         let status = self.process.try_wait().with_context(|| format!("looking after {}", self.name))?;
         Ok(status.map(|status| {
             let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
-            (code, last_words(&self.log))
+            (code, last_words(&self.name, &self.log))
         }))
     }
 
@@ -121,10 +121,36 @@ pub(super) async fn answer_of(program: &Path, words: &[&OsStr]) -> Result<String
     }
 }
 
-/// The end of a log.
-fn last_words(log: &Path) -> String {
+/// The error that a program ended with: the last line that begins with its name, and what follows; else the end of its log.
+fn last_words(name: &str, log: &Path) -> String {
     let text = fs::read(log).map(|text| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default();
-    let lines: Vec<&str> = text.lines().rev().take(3).collect();
-    let words = lines.into_iter().rev().collect::<Vec<_>>().join("; ");
-    if words.is_empty() { format!("without a word in {}", log.display()) } else { words }
+    let lines: Vec<&str> = text.lines().collect();
+    let prefix = format!("{name}: ");
+    let from = lines.iter().rposition(|line| line.starts_with(&prefix)).unwrap_or(lines.len().saturating_sub(3));
+    let words = lines[from..].join("\n");
+    match words.strip_prefix(&prefix).unwrap_or(&words) {
+        "" => format!("without a word in {}", log.display()),
+        words => words.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+
+    #[test]
+    fn the_words_of_a_program_that_ended_are_its_error_not_its_log() {
+        let log = tempfile::NamedTempFile::new().unwrap();
+        for (text, words) in [
+            ("2026 INFO starts\ntraf-sensor: no interface `x`\n  try another\n", "no interface `x`\n  try another"),
+            ("one\ntwo\nthree\nfour\n", "two\nthree\nfour"),
+        ] {
+            fs::write(log.path(), text).unwrap();
+            assert_eq!(last_words("traf-sensor", log.path()), words);
+        }
+        fs::write(log.path(), "").unwrap();
+        assert!(last_words("traf-sensor", log.path()).starts_with("without a word in /"));
+    }
 }
