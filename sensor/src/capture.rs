@@ -191,9 +191,10 @@ impl Line {
                 self.close(slice);
             }
             self.outbox.send();
-            // A clock that was put back must not stop the live view.
-            if now >= self.second || now.0 < self.second.0 - 2 * SECOND {
-                let wishes = Arc::clone(&self.around.wishes.borrow());
+            // A clock that was put back must not stop the live view; whoever has just begun to look is not kept waiting.
+            let asked = self.around.wishes.has_changed().unwrap_or(false);
+            if asked || now >= self.second || now.0 < self.second.0 - 2 * SECOND {
+                let wishes = Arc::clone(&self.around.wishes.borrow_and_update());
                 let snapshot = self.snapshot(now, &wishes);
                 self.controls.live.send_replace(snapshot);
                 self.second = next_second(now);

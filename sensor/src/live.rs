@@ -26,6 +26,8 @@ pub const BUDGET: usize = 56_000;
 const WISHES: usize = 32;
 /// After the full second, so that every interface has put its state on the board.
 const AFTER: Duration = Duration::from_millis(40);
+/// After new wishes: the capture threads look at them ten times a second.
+const ANSWERED: Duration = Duration::from_millis(160);
 const SECOND: i64 = 1_000_000_000;
 
 /// What the live plane looks at.
@@ -77,7 +79,15 @@ impl Live {
         loop {
             tokio::select! {
                 answer = wishes.message() => match answer? {
-                    Some(answer) => drop(self.wishes.send_replace(Arc::new(read(answer)))),
+                    Some(answer) => {
+                        let wishes = read(answer);
+                        let same = **self.wishes.borrow() == wishes;
+                        if !same {
+                            self.wishes.send_replace(Arc::new(wishes));
+                            let soon = next.deadline().min(Instant::now() + ANSWERED);
+                            next.as_mut().reset(soon);
+                        }
+                    }
                     None => return Ok(()),
                 },
                 () = &mut next => {

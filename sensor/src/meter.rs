@@ -283,7 +283,10 @@ impl Meter {
             self.marks.pop_front();
         }
         let (then, before, own_before) = self.marks.front().copied().unwrap_or((now, total, own));
-        self.marks.push_back((now, total, own));
+        // A snapshot between the seconds leaves no mark: the average stays one of five seconds.
+        if self.marks.back().is_none_or(|(last, ..)| now.since(*last) >= traf_proto::time::SECOND / 2) {
+            self.marks.push_back((now, total, own));
+        }
         let nanos = now.since(then);
         ((total - before).per_second(nanos), (own - own_before).per_second(nanos))
     }
