@@ -64,16 +64,16 @@ impl<S> Access<S> {
         else {
             return Err(Status::unauthenticated("no certificate: join first"));
         };
-        let refuse = |status: fn(String) -> Status, why: String| {
+        let refuse = |status: fn(String) -> Status, why: String| -> Result<(), Status> {
             info!(%address, path = request.uri().path(), "denied: {why}");
             Err(status(why))
         };
         let peer = match self.peers.admitted(&identity, &key) {
             Ok(peer) => peer,
-            Err(stranger) => return refuse(|why| Status::unauthenticated(why), stranger.to_string()),
+            Err(stranger) => return refuse(Status::unauthenticated, stranger.to_string()),
         };
         if let Some(why) = denial(request.uri().path(), peer.role, &peer.name) {
-            return refuse(|why| Status::permission_denied(why), why);
+            return refuse(Status::permission_denied, why);
         }
         self.peers.welcomed(&key);
         request.extensions_mut().insert(peer);

@@ -62,6 +62,23 @@ impl Folder {
         Ok(Self(path.to_owned()))
     }
 
+    /// Root steps down to the owner of a folder that is there, so that what it writes is the owner's. To be called before
+    /// any thread is started.
+    ///
+    /// # Errors
+    /// When the system says no.
+    pub fn step_down(path: &Path) -> Result<(), FolderError> {
+        let (Ok(metadata), true) = (fs::metadata(path), nix::unistd::geteuid().is_root()) else { return Ok(()) };
+        if metadata.uid() == 0 {
+            return Ok(());
+        }
+        let step = || {
+            nix::unistd::setegid(metadata.gid().into())?;
+            nix::unistd::seteuid(metadata.uid().into())
+        };
+        step().map_err(|error| FolderError::at(path)(error.into()))
+    }
+
     /// Whether it was ever used; [`Folder::open`] would make it.
     #[must_use]
     pub fn exists(path: &Path) -> bool {

@@ -69,13 +69,16 @@ pub(crate) fn over(peers: &Peers, peer: &Peer, stop: &CancellationToken) -> Opti
 /// One stream of each kind for each sensor: the newest wins.
 #[derive(Clone, Default)]
 pub(crate) struct Streams {
-    open: Arc<Mutex<HashMap<(&'static str, String), (u64, CancellationToken)>>>,
+    open: Arc<Mutex<HashMap<StreamKey, (u64, CancellationToken)>>>,
 }
+
+/// Which kind of stream, and the sensor's identifier.
+type StreamKey = (&'static str, String);
 
 /// The right to be the stream of a sensor, until another takes it.
 pub(crate) struct Turn {
     streams: Streams,
-    key: (&'static str, String),
+    key: StreamKey,
     number: u64,
     /// Cancelled when a newer stream of the same kind has come.
     pub(crate) over: CancellationToken,

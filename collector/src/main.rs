@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
-use traf_collector::{Addresses, Config, ConfigFile};
+use traf_collector::{Addresses, Config, ConfigFile, Folder};
 use traf_proto::Role;
 
 /// Collects what Trafalgar's sensors see, keeps it, and answers questions about it.
@@ -95,11 +95,15 @@ enum SensorsCommand {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     log(cli.verbose);
+    let config = match configure(&cli) {
+        Ok(config) => config,
+        Err(error) => return failed(&error),
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&anyhow::Error::new(error).context("starting")),
     };
-    match runtime.block_on(execute(cli)) {
+    match runtime.block_on(execute(cli.command, config)) {
         Ok(code) => code,
         Err(error) => failed(&error),
     }
@@ -110,16 +114,26 @@ fn failed(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(traf_collector::exit_code(error))
 }
 
-async fn execute(cli: Cli) -> anyhow::Result<ExitCode> {
+/// Before any thread is started: root steps down to the owner of the data folder.
+fn configure(cli: &Cli) -> anyhow::Result<Config> {
+    let (listen, join_listen) = match &cli.command {
+        Command::Run { listen, join_listen } => (*listen, *join_listen),
+        _ => (None, None),
+    };
     let file = ConfigFile::read(cli.settings.config.as_deref())?;
-    let data = cli.settings.data;
-    match cli.command {
-        Command::Run { listen, join_listen } => run(file.over(data, listen, join_listen)).await?,
-        Command::Token(command) => token(&file.over(data, None, None), command).await?,
-        Command::Sensors(command) => sensors(&file.over(data, None, None), command).await?,
-        Command::Verify => return verify(&file.over(data, None, None)).await,
+    let config = file.over(cli.settings.data.clone(), listen, join_listen);
+    Folder::step_down(&config.data)?;
+    Ok(config)
+}
+
+async fn execute(command: Command, config: Config) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Run { .. } => run(config).await?,
+        Command::Token(command) => token(&config, command).await?,
+        Command::Sensors(command) => sensors(&config, command).await?,
+        Command::Verify => return verify(&config).await,
         Command::Doctor => {
-            let (lines, well) = traf_collector::doctor(&file.over(data, None, None)).await;
+            let (lines, well) = traf_collector::doctor(&config).await;
             print(&lines);
             return Ok(ExitCode::from(u8::from(!well)));
         }

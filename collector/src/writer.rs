@@ -18,7 +18,7 @@ const COMPANY: Duration = Duration::from_millis(50);
 /// Deliveries of one group.
 const GROUP: usize = 64;
 /// Octets on the wire of all deliveries that wait; in memory they take several times as much.
-const WAITING: usize = 64 << 20;
+const WAITING: usize = 32 << 20;
 /// Between two tries while the store cannot write.
 const PATIENCE: Duration = Duration::from_millis(500);
 
@@ -169,7 +169,7 @@ fn tell(job: &Job, outcome: Outcome) {
             job.progress.send_modify(|progress| progress.mark = progress.mark.max(mark));
         }
         Outcome::Gap(mark) => {
-            fail(job, format!("sequence number {} comes next, not {}", mark.seq + 1, job.delivery.from_seq))
+            fail(job, format!("sequence number {} comes next, not {}", mark.seq + 1, job.delivery.from_seq));
         }
     }
 }

@@ -135,6 +135,25 @@ async fn what_keeps_it_from_running_is_said_in_words_with_the_right_code() {
 }
 
 #[tokio::test]
+async fn what_root_makes_in_a_folder_belongs_to_its_owner() {
+    use std::os::unix::fs::MetadataExt;
+    // Without root there is nobody to step down, and all files are ours: the claim is the same.
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    if nix::unistd::geteuid().is_root() {
+        std::os::unix::fs::chown(&data, Some(65_534), Some(65_534)).unwrap();
+        std::os::unix::fs::chown(folder.path(), Some(65_534), Some(65_534)).unwrap();
+    }
+    let (code, _, stderr) = output(&data, &["token", "create", "--role", "sensor"]);
+    assert_eq!(code, 0, "{stderr}");
+    let owner = std::fs::metadata(&data).unwrap().uid();
+    for file in ["secrets.db", "authority/key.pem"] {
+        assert_eq!(std::fs::metadata(data.join(file)).unwrap().uid(), owner, "{file}");
+    }
+}
+
+#[tokio::test]
 async fn two_never_run_on_one_folder_and_doctor_tells() {
     let folder = tempfile::tempdir().unwrap();
     let (_running, ..) = start(folder.path()).await;

@@ -47,7 +47,11 @@ fn check_interface(summary: &InterfaceSummary) -> Result<(), String> {
     if summary.seconds.iter().any(|second| second.at.0 < 0 || second.at.0 > LATEST) {
         return Err("a second lies outside time".to_owned());
     }
-    if summary.flows.iter().any(|flow| flow.first.0 < 0 || flow.last.0 > LATEST || flow.first > flow.last) {
+    if summary
+        .flows
+        .iter()
+        .any(|flow| flow.first.0 < 0 || flow.first.0 > LATEST || flow.last.0 < 0 || flow.last.0 > LATEST)
+    {
         return Err("a flow lies outside time".to_owned());
     }
     let ledger = &summary.ledger;

@@ -16,7 +16,7 @@ use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
     SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
-use sqlx::{Row, SqlSafeStr, SqlitePool};
+use sqlx::{Connection, Row, SqlSafeStr, SqlitePool};
 use tokio::sync::Mutex;
 use traf_proto::{Interface, Timestamp};
 
@@ -63,6 +63,14 @@ impl Sqlite {
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(Duration::from_secs(30))
+            // A full disk makes SQLite roll back by itself; sqlx still believes in the transaction, and such a connection
+            // could never write again. The ping waits until a rollback under way is done.
+            .after_release(|connection, _| {
+                Box::pin(async move {
+                    connection.ping().await?;
+                    Ok(!connection.is_in_transaction())
+                })
+            })
             .connect_with(writer)
             .await
             .map_err(|error| foreign(path, error))?;

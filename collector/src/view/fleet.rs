@@ -96,6 +96,9 @@ impl View {
         } else if let Some(refusal) = self.peers.refusal(&peer.key) {
             words.push(refusal);
         }
+        if state.started.is_none() && state.stored.is_none() {
+            words.push("has joined, but was never heard of since: is `traf-sensor run` running there?".to_owned());
+        }
         let writer = self.writer.borrow().trouble.clone();
         if !writer.is_empty() {
             words.push(writer);

@@ -21,6 +21,8 @@ use crate::secrets::Peer;
 const PACE: Duration = Duration::from_millis(900);
 /// While sensors still owe their first answer.
 const HURRY: Duration = Duration::from_millis(50);
+/// For how long they may owe it: after that the report goes on without them, and says so.
+const PATIENCE: Duration = Duration::from_secs(3);
 /// Silence after which the same is said again, so that the console knows that we are there.
 const SILENCE: Duration = Duration::from_secs(1);
 /// Several sensors speak at about the same time: one report for all.
@@ -32,7 +34,7 @@ pub(super) fn answers(view: View, peer: Arc<Peer>, query: Query) -> Answers<wire
     changed.mark_unchanged();
     // Interfaces are in every snapshot; all else must be wished.
     let wish = (query.facility != Facility::Interfaces).then(|| view.live.wish(&query));
-    let watch = Watch { view, peer, query, wish, changed, last: None, waiting: false };
+    let watch = Watch { view, peer, query, wish, changed, opened: None, last: None, waiting: false };
     Box::pin(stream::unfold(Some(Box::new(watch)), |watch| async {
         let mut watch = watch?;
         watch.ready().await;
@@ -49,6 +51,7 @@ struct Watch {
     query: Query,
     wish: Option<Result<WishGuard, NotGranted>>,
     changed: watch::Receiver<u64>,
+    opened: Option<Instant>,
     last: Option<Instant>,
     /// Some sensor has not answered the wish yet.
     waiting: bool,
@@ -73,6 +76,12 @@ impl Watch {
         }
         self.changed.mark_unchanged();
         self.last = Some(Instant::now());
+        self.opened = self.opened.or(self.last);
+    }
+
+    /// Whether sensors may still owe their first answer.
+    fn patient(&self) -> bool {
+        self.opened.zip(self.last).is_none_or(|(opened, last)| last.duration_since(opened) < PATIENCE)
     }
 
     fn report(&mut self, now: Timestamp) -> Report {
@@ -111,9 +120,12 @@ impl Watch {
             }
             _ => {}
         }
-        self.waiting = !table.waiting.is_empty();
+        self.waiting = !table.waiting.is_empty() && self.patient();
         if self.waiting {
             report.notes.push(Report::WAITING.to_owned());
+        } else if !table.waiting.is_empty() {
+            table.waiting.dedup();
+            report.notes.push(format!("{}: no answer, not in these rows", table.waiting.join(", ")));
         }
         if table.points > 1 && query.facility != Facility::Interfaces {
             report.notes.push(super::past::SEVERAL.to_owned());
