@@ -63,7 +63,9 @@ impl Set {
         let rank = |way: usize| {
             let state = self.states[way];
             let class = if by_class { u64::from(state & CLASS) } else { 0 };
-            let freshness = u64::from(u32::MAX - now.wrapping_sub(self.last[way]));
+            // Who was seen after a late packet is not old.
+            let age = (now.wrapping_sub(self.last[way]) as i32).max(0) as u32;
+            let freshness = u64::from(u32::MAX - age);
             u64::from(!wanted(state)) << 62 | class << 32 | freshness
         };
         (0..WAYS).min_by_key(|&way| rank(way)).unwrap_or_default()
@@ -352,6 +354,16 @@ mod tests {
             assert!(holds(&table, number));
         }
         assert_eq!(table.sets[0].states_with(PROTECTED).count_ones(), PROTECTED_WAYS);
+    }
+
+    #[test]
+    fn a_late_packet_pushes_out_the_oldest_too() {
+        let mut table = Table::new(8, 0);
+        for number in 0..8 {
+            insert(&mut table, number, 100 + number);
+        }
+        insert(&mut table, 100, 103);
+        assert!(!holds(&table, 0) && (1..8).all(|number| holds(&table, number)));
     }
 
     #[test]
