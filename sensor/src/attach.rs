@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use traf_proto::{Interface, InterfaceSnapshot, Interval, Loss, LossReason, Timestamp};
 
 use crate::capture::{CaptureError, Controls, Handle, Line, Surroundings};
+use crate::config::Config;
 use crate::interfaces::{self, Device};
 use crate::link::Link;
 use crate::meter::MeterConfig;
@@ -103,13 +104,11 @@ impl Attachments {
             let mut facts = device.interface.clone();
             match self.attached.get_mut(name) {
                 Some(attached) => {
-                    if (&facts.addresses, facts.mac) != (&attached.interface.addresses, attached.interface.mac) {
-                        self.fill(&mut facts);
-                        if let Some(attached) = self.attached.get_mut(name) {
-                            facts.link.clone_from(&attached.interface.link);
-                            attached.interface = facts.clone();
-                            attached.facts.send_replace(facts);
-                        }
+                    fill(&self.around.config, &mut facts);
+                    facts.link.clone_from(&attached.interface.link);
+                    if facts != attached.interface {
+                        attached.interface = facts.clone();
+                        attached.facts.send_replace(facts);
                     }
                 }
                 None => self.attach(facts, now)?,
@@ -149,11 +148,6 @@ impl Attachments {
         let config = &self.around.config;
         let chosen = config.interfaces.iter().chain(&config.mirrors).any(|chosen| chosen == name);
         chosen || config.interfaces.is_empty()
-    }
-
-    fn fill(&self, interface: &mut Interface) {
-        interfaces::facts(interface);
-        interface.mirror = self.around.config.mirrors.contains(&interface.name);
     }
 
     /// Notices the captures that ended, and ends those whose device is another one now.
@@ -223,7 +217,7 @@ impl Attachments {
             self.unfit.insert((name, interface.index));
             return Ok(());
         }
-        self.fill(&mut interface);
+        fill(&self.around.config, &mut interface);
         interface.link = handle.link.name();
         let (facts, news) = watch::channel(interface.clone());
         let fresh = InterfaceSnapshot { interface: interface.clone(), started: now, ..InterfaceSnapshot::default() };
@@ -275,6 +269,11 @@ impl Attachments {
             tracing::warn!("a gap of {name} could not be recorded: {:?}", part.losses);
         }
     }
+}
+
+fn fill(config: &Config, interface: &mut Interface) {
+    interfaces::facts(interface);
+    interface.mirror = config.mirrors.contains(&interface.name);
 }
 
 /// Memory for one more interface when `open` have theirs: the first four get all that was asked for, the next less, so that

@@ -67,11 +67,21 @@ pub fn list() -> Result<BTreeMap<String, Device>, InterfaceError> {
 
 /// Adds what takes files to read: MTU and speed.
 pub fn facts(interface: &mut Interface) {
-    let read = |name: &str| std::fs::read_to_string(format!("/sys/class/net/{}/{name}", interface.name)).ok();
-    let number = |name: &str| read(name).and_then(|text| text.trim().parse::<i64>().ok()).filter(|number| *number > 0);
-    interface.mtu = number("mtu").and_then(|mtu| u32::try_from(mtu).ok());
-    // In Mbit/s; -1 where the device does not know.
-    interface.speed = number("speed").and_then(|speed| u64::try_from(speed).ok()).map(|speed| speed * 1_000_000);
+    let read = |path: String| std::fs::read_to_string(path).ok().map(|text| text.trim().to_owned());
+    let number = |path: String| read(path).and_then(|text| text.parse::<u64>().ok()).filter(|number| *number > 0);
+    let system = |name: &str| format!("/sys/class/net/{}/{name}", interface.name);
+    // In a network namespace /sys may still show the devices of another one; /proc never does.
+    let same_index = number(system("ifindex")) == Some(u64::from(interface.index));
+    let same_mac = interface.mac.is_none_or(|mac| read(system("address")) == Some(mac.to_string()));
+    let ours = same_index && same_mac;
+    let mtu = match ours {
+        true => number(system("mtu")),
+        false => number(format!("/proc/sys/net/ipv6/conf/{}/mtu", interface.name)),
+    };
+    // In Mbit/s; negative where the device does not know.
+    let speed = if ours { number(system("speed")) } else { None };
+    interface.mtu = mtu.and_then(|mtu| u32::try_from(mtu).ok());
+    interface.speed = speed.and_then(|speed| speed.checked_mul(1_000_000));
 }
 
 /// The names that were chosen and do not exist are refused, with the list of those that do.

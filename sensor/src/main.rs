@@ -60,7 +60,7 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("traf-sensor: {error:#}");
+            eprintln!("traf-sensor: {}", words(&error));
             ExitCode::from(code(&error))
         }
     }
@@ -110,6 +110,15 @@ fn print(text: &str) -> Result<()> {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
     }
+}
+
+/// The error and its causes, each once: some already say what caused them.
+fn words(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |words, cause| match words.as_str() {
+        "" => cause,
+        known if known.contains(&cause) => words,
+        _ => format!("{words}: {cause}"),
+    })
 }
 
 /// The exit code that scripts rely on.
