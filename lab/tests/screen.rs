@@ -30,7 +30,7 @@ fn the_first_screen_is_there_within_a_second_and_leaving_leaves_the_terminal_cle
         for (columns, rows) in [(60, 15), (132, 40), (columns, rows)] {
             terminal.resize(columns, rows).unwrap();
             let screen = terminal.wait_for("a screen of the new size", Deadline::seconds(5), |screen| {
-                screen.contains("10.77.1.2") && screen.trim_end_matches('\n').lines().count() == usize::from(rows)
+                screen.contains("Trafalgar") && screen.trim_end_matches('\n').lines().count() == usize::from(rows)
             });
             assert_fits(&screen.unwrap(), columns, rows);
         }

@@ -198,8 +198,11 @@ fn a_port_in_use_and_a_foreign_database_are_named() {
                 FAILED,
                 &["in use", "127.0.0.1"],
             ),
-            with(on(&foreign), case("no database", "traf-collector", &[], FAILED, &["history.db", "not a database"])),
-            with(on(&other), case("another program's database", "traf-collector", &[], FAILED, &["history.db"])),
+            with(on(&foreign), case("no database", "traf-collector", &[], FAILED, &["history.db", "not a data base"])),
+            with(
+                on(&other),
+                case("another program's database", "traf-collector", &[], FAILED, &["history.db", "another program"]),
+            ),
         ],
     );
 }
@@ -224,8 +227,8 @@ fn a_collector_away_and_a_wrong_token_are_told_apart() {
                 &["token"],
             ),
             case("no token", "traf", &["join", &url, "--token-file", &token], FAILED, &["token"]),
-            case("not joined", "traf", &["traffic"], FAILED, &["join"]),
-            case("not joined", "traf-sensor", &["run", "--data", &data], FAILED, &["join"]),
+            case("not joined", "traf", &["traffic"], BAD_CONFIGURATION, &["traf join"]),
+            case("not joined", "traf-sensor", &["run", "--data", &data], BAD_CONFIGURATION, &["traf-sensor join"]),
         ],
     );
 }
