@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use futures_util::StreamExt;
+use tokio::signal::unix::{SignalKind, signal};
 use traf_proto::client::{CollectorUrl, Credentials, join};
 use traf_proto::token::Token;
 use traf_proto::{ClassGroup, Facility, Item, Order, OrderBy, Query, Report};
@@ -66,45 +67,63 @@ struct Addresses {
 pub async fn run(local: &Local, state: &Path, look: Look) -> Result<()> {
     let place = Place::make(local.data.clone().unwrap_or_else(|| state.join("local")))?;
     let mut children = Vec::new();
-    let (addresses, kept) = match Running::find(&place.root) {
+    let done = match unless_interrupted(prepare(&place, local, &mut children)).await {
+        Ok((client, report, _)) if local.once => unless_interrupted(print(&client, &report, &look)).await,
+        // Returns when the screens are left: by a key, a signal, or because the terminal went away.
+        Ok((client, _, url)) => runner::run(client, Look { collector: format!("{url} (traf local)"), ..look }).await,
+        Err(error) => Err(error),
+    };
+    // What an earlier run left is not ours to end.
+    if children.is_empty() {
+        return done;
+    }
+    if local.keep && done.is_ok() {
+        let kept = Running::keep(&place.root, children)?;
+        say(&format!("collector and sensor go on; stop them with: kill {kept}"));
+        return done;
+    }
+    end(children).await;
+    Running::forget(&place.root);
+    done
+}
+
+/// Both programs run, or run already, and have reported.
+async fn prepare(place: &Place, local: &Local, children: &mut Vec<Child>) -> Result<(Client, Report, String)> {
+    let addresses = match Running::find(&place.root) {
         Found::Busy(id) => bail!(
             "another `traf local` (process {id}) uses {}: leave that one first, or choose another folder with --data",
             place.root.display()
         ),
         Found::Kept(kept) => {
             say(&format!("collector and sensor run already (processes {kept}): opening them"));
-            let addresses = place.addresses();
-            (addresses.context("the collector that runs does not say where: end it, and try again")?, true)
+            place.addresses().context("the collector that runs does not say where: end it, and try again")?
         }
         Found::Nothing(left) => {
             if !left.is_empty() {
                 say("ending what an earlier run left behind …");
                 until(READY, "it has ended", &mut [], || Ok(end_left_behind(&left).then_some(()))).await?;
             }
-            (place.start(local, &mut children).await?, false)
+            place.start(local, children).await?
         }
     };
     let credentials = place.credentials(&addresses).await?;
     let client = Client::new(&credentials)?;
-    let report = first_traffic(&client, local.once, &mut children).await?;
-    let look = Look { collector: format!("{} (traf local)", credentials.url), ..look };
+    let report = first_traffic(&client, local.once, children).await?;
+    Ok((client, report, credentials.url.to_string()))
+}
 
-    if local.once {
-        print(&client, &report, &look).await?;
-    } else {
-        runner::run(client, look).await?;
+/// A signal ends the work, not us: what we started has to end with us.
+async fn unless_interrupted<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let listen = |kind: SignalKind| signal(kind).context("listening for signals");
+    let (mut terminate, mut interrupt, mut hangup) =
+        (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?, listen(SignalKind::hangup())?);
+    tokio::select! {
+        done = work => return done,
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        _ = hangup.recv() => {}
     }
-    if kept {
-        return Ok(());
-    }
-    if local.keep {
-        let kept = Running::keep(&place.root, children)?;
-        say(&format!("collector and sensor go on; stop them with: kill {kept}"));
-        return Ok(());
-    }
-    end(children).await;
-    Running::forget(&place.root);
-    Ok(())
+    bail!("ended by a signal before it was done")
 }
 
 impl Place {

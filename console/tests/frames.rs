@@ -433,5 +433,6 @@ fn a_thousand_rows_are_drawn_in_ten_milliseconds() {
         })
         .min()
         .unwrap();
+    println!("a frame of 1,000 rows: {fastest:?}");
     assert!(fastest < budget, "{fastest:?}");
 }
