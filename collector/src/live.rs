@@ -206,6 +206,7 @@ impl Drop for Connected {
             && present.connection == self.connection
         {
             present.connected = None;
+            tracing::info!(sensor = present.name, "live: disconnected");
         }
         drop(state);
         self.live.changed.send_modify(|version| *version += 1);

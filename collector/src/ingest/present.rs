@@ -37,10 +37,7 @@ pub(super) fn answers(
         let mut open = open?;
         match open.next().await {
             Ok(Some(wishes)) => Some((Ok(wishes), Some(open))),
-            Ok(None) => {
-                info!(sensor = open.peer.name, "live: disconnected");
-                None
-            }
+            Ok(None) => None,
             Err(status) => {
                 info!(sensor = open.peer.name, "live: ended: {}", status.message());
                 Some((Err(status), None))
