@@ -18,6 +18,7 @@ pub struct Bracket {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Brackets {
     mtu: u32,
+    width: u32,
     rows: [Traffic; Self::COUNT + 1],
 }
 
@@ -28,7 +29,8 @@ impl Brackets {
     /// For an interface of this MTU in octets; a tiny one is taken as 20.
     #[must_use]
     pub fn new(mtu: u32) -> Self {
-        Self { mtu: mtu.max(20), rows: [Traffic::default(); Self::COUNT + 1] }
+        let mtu = mtu.max(Self::COUNT as u32);
+        Self { mtu, width: mtu / Self::COUNT as u32, rows: [Traffic::default(); Self::COUNT + 1] }
     }
 
     /// Counts a packet of `size` octets without the link header.
@@ -37,7 +39,7 @@ impl Brackets {
         let place = if size > self.mtu {
             Self::COUNT
         } else {
-            (size.saturating_sub(1) / (self.mtu / 20)).min(Self::COUNT as u32 - 1) as usize
+            (size.saturating_sub(1) / self.width).min(Self::COUNT as u32 - 1) as usize
         };
         let traffic = &mut self.rows[place];
         *(if outbound { &mut traffic.outbound } else { &mut traffic.inbound }) += counters;
@@ -49,7 +51,7 @@ impl Brackets {
     }
 
     fn bracket(&self, place: usize) -> Bracket {
-        let (width, place) = (self.mtu / 20, place as u32);
+        let (width, place) = (self.width, place as u32);
         let from = if place == 0 { 0 } else { place * width + 1 };
         match place {
             19 => Bracket { from, to: Some(self.mtu) },

@@ -1,6 +1,6 @@
 //! The history plane.
 
-use prost::Message;
+use prost::{Message, encoding};
 
 use super::model::{class_rows, classes, traffic};
 use super::{WireError, each, from_each, need, time};
@@ -8,9 +8,19 @@ use crate::{InterfaceSummary, Interval, Second, Station, Summary, Tally, Traffic
 
 impl Summary {
     /// The octets of a spooled record or a batch.
+    ///
+    /// Flows, of which there are many, become messages one at a time: a field that repeats may be appended.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        wire::Summary::from(self).encode_to_vec()
+        let mut octets = wire::Summary::of(self).encode_to_vec();
+        for interface in &self.interfaces {
+            let mut message = wire::InterfaceSummary::of(interface).encode_to_vec();
+            for flow in &interface.flows {
+                encoding::message::encode(FLOWS, &wire::Flow::from(flow), &mut message);
+            }
+            encoding::bytes::encode(INTERFACES, &message, &mut octets);
+        }
+        octets
     }
 
     /// Reads them.
@@ -22,13 +32,18 @@ impl Summary {
     }
 }
 
-impl From<&Summary> for wire::Summary {
-    fn from(summary: &Summary) -> Self {
+/// `Summary.interfaces` and `InterfaceSummary.flows` in the schema.
+const INTERFACES: u32 = 4;
+const FLOWS: u32 = 4;
+
+impl wire::Summary {
+    /// Without its interfaces.
+    fn of(summary: &Summary) -> Self {
         Self {
             from: summary.slice.from.0,
             to: summary.slice.to.0,
             sealed: summary.sealed.0,
-            interfaces: from_each(&summary.interfaces),
+            interfaces: Vec::new(),
             losses: from_each(&summary.losses),
         }
     }
@@ -61,13 +76,14 @@ impl TryFrom<wire::Second> for Second {
     }
 }
 
-impl From<&InterfaceSummary> for wire::InterfaceSummary {
-    fn from(summary: &InterfaceSummary) -> Self {
+impl wire::InterfaceSummary {
+    /// Without its flows.
+    fn of(summary: &InterfaceSummary) -> Self {
         Self {
             interface: Some((&summary.interface).into()),
             ledger: Some((&summary.ledger).into()),
             seconds: from_each(&summary.seconds),
-            flows: from_each(&summary.flows),
+            flows: Vec::new(),
             other_flows: from_each(&summary.other_flows),
             sizes: from_each(&summary.sizes),
             services: summary.services.rows().map(Into::into).collect(),
