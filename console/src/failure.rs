@@ -3,7 +3,6 @@
 use std::io;
 
 use traf_proto::client::{CredentialsError, JoinError, UrlError};
-use traf_proto::token::TokenError;
 
 use crate::client::ClientError;
 use crate::config::ConfigError;
@@ -30,7 +29,7 @@ pub fn exit_code(error: &anyhow::Error) -> Option<u8> {
         if let Some(refusal) = cause.downcast_ref::<Refusal>() {
             return Some(refusal.code);
         }
-        if cause.is::<Usage>() || cause.is::<UrlError>() || cause.is::<TokenError>() {
+        if cause.is::<Usage>() || cause.is::<UrlError>() {
             return Some(2);
         }
         if cause.is::<ConfigError>() {
