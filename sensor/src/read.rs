@@ -7,6 +7,7 @@ mod table;
 
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
 use traf_proto::{Interface, InterfaceSummary, Interval, Timestamp};
@@ -74,11 +75,13 @@ pub fn run(args: &ReadArgs) -> anyhow::Result<()> {
     trouble
 }
 
-/// A meter's settings for files: nothing is trimmed but what exceeds `flows`.
+/// A meter's settings for files: nothing is trimmed but what exceeds `flows`, and silence ends no flow, since nobody waits
+/// for the table's room.
 #[must_use]
 pub fn config(flows: usize, tunnels: bool) -> MeterConfig {
     MeterConfig {
         flows,
+        idle: Duration::MAX,
         tunnels,
         history_flows: usize::MAX,
         parted: flows,
