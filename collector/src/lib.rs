@@ -14,6 +14,8 @@
 //!
 //! It draws nothing, captures nothing, and never trusts a name inside a message.
 
+#![forbid(unsafe_code)]
+
 mod accept;
 mod access;
 mod admin;

@@ -2,6 +2,8 @@
 //!
 //! * the middle: [`app`] (state), [`event`], [`key`], [`screen`] and [`widget`] (drawing), [`number`], [`moment`],
 //!   [`text`], [`theme`]; no clock, no terminal, no network
+
+#![forbid(unsafe_code)]
 pub mod app;
 pub mod cli;
 pub mod client;

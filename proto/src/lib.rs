@@ -9,6 +9,8 @@
 //!
 //! Nothing here captures, stores or draws.
 
+#![forbid(unsafe_code)]
+
 pub mod class;
 pub mod client;
 pub mod filter;
