@@ -124,7 +124,7 @@ fn bad_input_is_answered_in_words_and_with_its_exit_code() {
         (&["traffic", "--at", "soon"], 2, "--at: `soon` is no time"),
         (&["traffic", "--bogus"], 2, "--bogus"),
         (&["join", "http://x", "--token-file", token], 2, "https://HOST:PORT"),
-        (&["join", "https://127.0.0.1:1", "--token-file", token], 2, "begins with `traf1.`"),
+        (&["join", "https://127.0.0.1:1", "--token-file", token], 1, "begins with `traf1.`"),
         (&["join", "https://127.0.0.1:1", "--token-file", "/nowhere"], 1, "/nowhere"),
         (&["--config", "/nowhere.toml", "sensors"], 78, "/nowhere.toml"),
     ] {

@@ -88,7 +88,6 @@ pub fn config(flows: usize, tunnels: bool) -> MeterConfig {
         hosts: flows,
         services: 2 << 16,
         stations: 1 << 16,
-        ..MeterConfig::default()
     }
 }
 
