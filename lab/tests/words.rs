@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use traf_lab::program::ours;
+use traf_proto::token::Token;
 
 const FAILED: i32 = 1;
 const USAGE: i32 = 2;
@@ -214,6 +215,9 @@ fn a_collector_away_and_a_wrong_token_are_told_apart() {
     let token = folder.join("token");
     fs::write(&token, "traf-this-is-no-token\n").unwrap();
     let token = token.to_string_lossy().into_owned();
+    let whole = folder.join("whole");
+    fs::write(&whole, Token { pin: [7; 32], id: [1; 6], secret: [9; 20] }.to_string()).unwrap();
+    let whole = whole.to_string_lossy().into_owned();
     let url = format!("https://{away}");
     let data = folder.join("state").to_string_lossy().into_owned();
     all_hold(
@@ -227,6 +231,20 @@ fn a_collector_away_and_a_wrong_token_are_told_apart() {
                 &["token"],
             ),
             case("no token", "traf", &["join", &url, "--token-file", &token], FAILED, &["token"]),
+            case(
+                "collector away",
+                "traf-sensor",
+                &["join", &url, "--token-file", &whole, "--data", &data],
+                UNAVAILABLE,
+                &["is the collector running"],
+            ),
+            case(
+                "collector away",
+                "traf",
+                &["join", &url, "--token-file", &whole],
+                UNAVAILABLE,
+                &["is the collector running"],
+            ),
             case("not joined", "traf", &["traffic"], BAD_CONFIGURATION, &["traf join"]),
             case("not joined", "traf-sensor", &["run", "--data", &data], BAD_CONFIGURATION, &["traf-sensor join"]),
         ],
