@@ -10,7 +10,7 @@ use traf_sensor::capture::CaptureError;
 use traf_sensor::config::{Config, ConfigError, Options, RunOptions};
 use traf_sensor::interfaces::InterfaceError;
 use traf_sensor::listing::Format;
-use traf_sensor::{doctor, join, listing, read, run};
+use traf_sensor::{doctor, join, listing, machine, read, run};
 
 /// Captures and meters this host's traffic for a Trafalgar collector.
 ///
@@ -75,7 +75,10 @@ fn work(Arguments { options, command }: Arguments) -> Result<bool> {
     let config = Config::load(&options, if let Command::Run(run) = &command { run } else { &none })?;
     start_log(&config.log)?;
     match command {
-        Command::Run(_) => run::run(config)?,
+        Command::Run(_) => {
+            machine::give_memory_back();
+            run::run(config)?;
+        }
         Command::Join(args) => print(&format!("{}\n", join::run(&args, &config.data)?))?,
         Command::Interfaces { format } => print(&listing::interfaces(&config, format)?)?,
         Command::Spool { format } => print(&listing::spool(&config.spool_folder(), format)?)?,

@@ -79,7 +79,7 @@ impl Default for MeterConfig {
             flows: 262_144,
             idle: Duration::from_secs(15 * 60),
             tunnels: false,
-            history_flows: 20_000,
+            history_flows: 10_000,
             parted: 4_096,
             hosts: 16_384,
             services: 8_192,

@@ -9,8 +9,8 @@ use zerocopy::FromZeros;
 
 use super::seed::{Seed, spread};
 use super::slot::{Cold, Hot, Warm};
+use crate::machine::prefetch;
 use crate::packet::Key;
-use crate::prefetch::prefetch;
 
 /// Places of a set.
 const WAYS: usize = 8;
