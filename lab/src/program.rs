@@ -98,16 +98,19 @@ impl Program {
         Ok(self.child.try_wait().context("looking at a process")?.is_none())
     }
 
-    /// The most memory it ever held resident, in octets.
+    /// The most memory it ever held resident, in octets, without the pages of its own file: those are the system's, and a
+    /// debug build has many.
     ///
     /// # Errors
     /// When it is gone.
     pub fn peak_memory(&self) -> Result<u64> {
         let path = format!("/proc/{}/status", self.pid());
         let status = fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
-        let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse().context("VmHWM")?;
-        Ok(kilobytes * 1024)
+        let octets = |name: &str| -> Result<u64> {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).with_context(|| format!("no {name}"))?;
+            Ok(line.trim().trim_end_matches("kB").trim().parse::<u64>().with_context(|| name.to_owned())? * 1024)
+        };
+        Ok(octets("VmHWM:")?.saturating_sub(octets("RssFile:")?))
     }
 
     /// The CPU that all its threads have used: exact to the nanosecond, other than `times`.
