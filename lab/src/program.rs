@@ -98,8 +98,8 @@ impl Program {
         Ok(self.child.try_wait().context("looking at a process")?.is_none())
     }
 
-    /// The most memory it ever held resident, in octets, without the pages of its own file: those are the system's, and a
-    /// debug build has many.
+    /// The most memory it ever held resident, in octets, without pages of files and sockets: the program's own text, of
+    /// which a debug build has much, and a capture's ring, which is the kernel's.
     ///
     /// # Errors
     /// When it is gone.
