@@ -23,7 +23,7 @@ fn ten_conversations_stay_on_the_screen_through_a_million_new_flows() {
     let words = ["tcp", &v4, "--octets", "100000000000", "--rate", "30000"];
     let mut people: Vec<_> = (0..10).map(|_| fleet.lan.hosts[0].start_traffic(&words).unwrap()).collect();
     let mac = fleet.lan.plugs[1].mac.clone();
-    let scan = ["frames", "--to", &mac, "--count", "1000000", "--flows", "1000000", "--syn", "--rate", "60000"];
+    let scan = ["frames", "--to", &mac, "--count", "1000000", "--flows", "1000000", "--syn", "--rate", "40000"];
     println!("scan: {}", fleet.lan.hosts[2].traffic(&scan).unwrap().trim());
     people.iter_mut().for_each(|person| person.kill().unwrap());
     let mut kernel = fleet.kernel().unwrap();
