@@ -10,7 +10,7 @@ use traf_lab::{Fleet, Terminal};
 const FIRST: Duration = Duration::from_secs(1);
 
 #[test]
-fn the_first_screen_is_there_within_a_second_and_leaving_leaves_the_terminal_clean() {
+fn the_first_screen_is_there_within_a_second_and_leaving_or_a_panic_leaves_the_terminal_clean() {
     let fleet = Fleet::new(&["anna", "ben"], false, &[]).unwrap();
     let (_serve, v4, _) = fleet.lan.serve(1, 9000).unwrap();
     let _traffic =
@@ -37,6 +37,13 @@ fn the_first_screen_is_there_within_a_second_and_leaving_leaves_the_terminal_cle
         terminal.key("C-c").unwrap();
         terminal.wait_for("the shell", Deadline::seconds(5), |screen| screen.trim_end().ends_with('$')).unwrap();
         assert_eq!(terminal.manners().unwrap(), before, "as if it had never been there");
+
+        // The build that tests run panics behind its first frame when it is asked to.
+        terminal.line(&format!("clear; TRAF_PANIC=1 {}", fleet.console.line().unwrap())).unwrap();
+        let words = |screen: &str| screen.contains("panicked") && screen.trim_end().ends_with('$');
+        let screen = terminal.wait_for("the words of a panic", Deadline::seconds(10), words).unwrap();
+        assert!(screen.contains("TRAF_PANIC is set"), "{screen}");
+        assert_eq!(terminal.manners().unwrap(), before, "a panic leaves it clean too");
     }
 }
 

@@ -4,7 +4,8 @@
 //! flow leaves (pushed out, or its key begun anew), and for every flow when a slice closes; so each packet passes it
 //! once, and the facilities add up whatever the table did.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
 
 use traf_proto::{Counters, Flow, Half, Mac, Timestamp, Traffic};
 
@@ -295,13 +296,23 @@ impl Flows {
         if count <= self.history {
             return Bar { octets: 0, ties: usize::MAX };
         }
-        let octets = |slot: usize| self.table.hot[slot].counted(0).1 + self.table.hot[slot].counted(1).1;
-        let mut all: Vec<u64> = parted.iter().map(|flow| flow.traffic.total().octets).collect();
-        all.extend(sets.flat_map(|set| self.table.touched(set)).map(octets));
         let Some(last) = self.history.checked_sub(1) else { return Bar { octets: u64::MAX, ties: 0 } };
-        let (above, bar, _) = all.select_nth_unstable_by(last, |a, b| b.cmp(a));
-        let bar = *bar;
-        let ties = self.history - above.iter().filter(|octets| **octets > bar).count();
+        let octets = |slot: usize| self.table.hot[slot].counted(0).1 + self.table.hot[slot].counted(1).1;
+        let all = parted.iter().map(|flow| flow.traffic.total().octets);
+        let all = all.chain(sets.flat_map(|set| self.table.touched(set)).map(octets));
+        // The busiest so far, the least of them on top: a scan's flows must not cost memory here either.
+        let mut busiest = BinaryHeap::with_capacity(self.history);
+        for octets in all {
+            if busiest.len() <= last {
+                busiest.push(Reverse(octets));
+            } else if let Some(mut least) = busiest.peek_mut()
+                && least.0 < octets
+            {
+                least.0 = octets;
+            }
+        }
+        let bar = busiest.peek().map_or(0, |least| least.0);
+        let ties = busiest.iter().filter(|octets| octets.0 == bar).count();
         Bar { octets: bar, ties }
     }
 
