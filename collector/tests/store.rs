@@ -11,7 +11,7 @@ use common::{START, end, flow, summary};
 use proptest::prelude::*;
 use traf_collector::store::{Delivery, Fact, Hello, Outcome, Selection, Sqlite, Store, Tier};
 use traf_proto::{
-    Class, ClassGroup, Counters, Facility, Interval, Mac, Second, Service, Station, Summary, Timestamp, Traffic,
+    Class, ClassGroup, Counters, Facility, Interval, Learnt, Mac, Second, Service, Station, Summary, Timestamp, Traffic,
 };
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -57,7 +57,8 @@ prop_compose! {
         for (key, traffic) in keys {
             interface.services.add(Service { protocol: 17, port: u16::from(key) }, traffic);
             interface.hosts.add([fe(key), 0, 0, 0, 0, 0, 0, 1].into(), traffic);
-            let station = Station { traffic, ip: traffic.reversed(), addresses: vec![[10, 0, 0, key].into()] };
+            let learnt = Learnt { address: [10, 0, 0, key].into(), first: Timestamp(0), last: Timestamp(0) };
+            let station = Station { traffic, ip: traffic.reversed(), addresses: vec![learnt] };
             interface.stations.add(Mac([2, 0, 0, 0, 0, key]), station);
         }
         interface.services.add_other(other);

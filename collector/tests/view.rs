@@ -124,11 +124,11 @@ async fn what_a_console_looks_at_is_wished_from_the_sensors_of_its_scope() {
 
     let wishes = web1.wishes().await;
     assert_eq!(wishes.iter().map(|wish| (wish.filter.as_str(), wish.limit)).collect::<Vec<_>>(), [("tcp", 50)]);
-    let row =
-        Row { observed_by: vec![], rate: Traffic::default(), item: Item::Flow(flow(Timestamp::from_seconds(START))) };
+    let row = Row::new(Traffic::default(), Item::Flow(flow(Timestamp::from_seconds(START))));
     let total = row.item.traffic();
     let mut answered = snapshot(2);
-    answered.interfaces[0].answers = vec![Answer { id: wishes[0].id, matched: 1, total, rows: vec![row] }];
+    answered.interfaces[0].answers =
+        vec![Answer { id: wishes[0].id, matched: 1, total, rows: vec![row], ..Answer::default() }];
     web1.say(&answered).await;
     let report = until(&mut stream, |report| !report.rows.is_empty()).await;
     assert_eq!((report.matched, report.total, report.notes.as_slice()), (1, total, [].as_slice()));

@@ -18,7 +18,7 @@ pub mod traffic;
 use jiff::tz::TimeZone;
 use traf_proto::filter::{Expression, Test};
 use traf_proto::{
-    Facility, Filter, Fleet, Item, Order, OrderBy, Query, Report, Row, Scope, SensorState, Strip, Timestamp,
+    Facility, Filter, Fleet, Group, Item, Order, OrderBy, Query, Report, Row, Scope, SensorState, Strip, Timestamp,
 };
 
 use crate::event::{Action, Event};
@@ -189,6 +189,7 @@ impl App {
             window: self.time.window(),
             scope: self.scope.clone(),
             filter,
+            group: Group::Flow,
             order,
             limit,
         };

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use anyhow::{Context, Result};
 use futures_util::StreamExt;
-use traf_proto::{Facility, Fleet, Point, Query, Report, Scope};
+use traf_proto::{Facility, Fleet, Group, Point, Query, Report, Scope};
 
 use crate::app::Look;
 use crate::cli::{Sensors, Table};
@@ -27,6 +27,7 @@ pub async fn table(client: &Client, facility: Facility, table: &Table, look: &Lo
         window: table.window(clock::now(), &look.zone)?,
         scope: Scope::default(),
         filter: table.filter()?,
+        group: Group::Flow,
         order: table.order,
         limit: table.limit,
     };

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 use traf_proto::names::protocol_name;
 use traf_proto::{
-    ClassGroup, Counters, Family, Fleet, Flow, Half, Interface, InterfaceState, InterfaceStats, Item, Ledger, Loss,
-    Nic, Point, Report, Row, SensorState, Timestamp, Traffic, Transport,
+    ClassGroup, Counters, Family, Fleet, Flow, Gap, Half, Interface, InterfaceState, InterfaceStats, Item, Ledger,
+    Loss, Nic, Point, Report, Row, SensorState, Timestamp, Traffic, Transport,
 };
 
 /// A whole report as one document.
@@ -20,11 +20,18 @@ pub fn document(report: &Report) -> Value {
         "total": both(report.total),
         "rate": both(report.rate),
         "dropped": report.dropped,
+        "gaps": report.gaps.iter().map(gap).collect::<Vec<_>>(),
+        "mtu": report.mtu,
+        "largest": { "in": report.largest[0], "out": report.largest[1] },
         "notes": report.notes,
         "sensors_reporting": report.sensors_reporting,
         "sensors_known": report.sensors_known,
         "rows": rows(report),
     })
+}
+
+fn gap(gap: &Gap) -> Value {
+    json!({ "point": gap.point.to_string(), "from": time(gap.interval.from), "to": time(gap.interval.to) })
 }
 
 /// The rows of a report.
@@ -59,12 +66,33 @@ fn row(row: &Row) -> Value {
             "in": count(station.traffic.inbound),
             "out": count(station.traffic.outbound),
             "ip": { "in": count(station.ip.inbound), "out": count(station.ip.outbound) },
-            "ips": station.addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "ips": station.addresses.iter().map(|learnt| learnt.address.to_string()).collect::<Vec<_>>(),
+            "learnt": station.addresses.iter().map(|learnt| json!({
+                "address": learnt.address.to_string(), "first": time(learnt.first), "last": time(learnt.last),
+            })).collect::<Vec<_>>(),
         }),
-        Item::Host(address, traffic) => json!({
+        Item::Host(address, host) => json!({
             "address": address.to_string(),
-            "in": count(traffic.inbound),
-            "out": count(traffic.outbound),
+            "in": count(host.traffic.inbound),
+            "out": count(host.traffic.outbound),
+            "peers": host.peers,
+            "flows": host.flows,
+        }),
+        Item::Group(key, traffic, flows) => json!({
+            "group": key.to_string(),
+            "forward": count(traffic.outbound),
+            "reverse": count(traffic.inbound),
+            "flows": flows,
+        }),
+        Item::Line(line) => json!({
+            "number": line.number,
+            "time": time(line.at),
+            "label": line.label,
+            "detail": line.detail,
+            "octets": line.octets,
+            "source": line.source.to_string(),
+            "destination": line.destination.to_string(),
+            "mac": line.mac.map(|mac| mac.to_string()),
         }),
         Item::Other(class, traffic, keys) => {
             let protocol = match (class.family, class.transport) {
@@ -84,9 +112,12 @@ fn row(row: &Row) -> Value {
             })
         }
     };
+    if !row.site.is_empty() {
+        fields.insert("site".to_owned(), json!(row.site));
+    }
     extend(&mut fields, more);
     let rate = match &row.item {
-        Item::Flow(_) | Item::Other(..) => {
+        Item::Flow(_) | Item::Group(..) | Item::Other(..) => {
             json!({ "forward": count(row.rate.outbound), "reverse": count(row.rate.inbound) })
         }
         _ => json!({ "in": count(row.rate.inbound), "out": count(row.rate.outbound) }),

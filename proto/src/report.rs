@@ -4,8 +4,8 @@ use std::cmp::Ordering;
 use std::net::IpAddr;
 
 use crate::{
-    Bracket, Class, ClassGroup, Classes, Facility, Flow, Interface, Interval, Ledger, Loss, Mac, Order, OrderBy, Point,
-    Service, SpoolState, Station, Timestamp, Traffic,
+    Bracket, Class, ClassGroup, Classes, Counters, Facility, Flow, GroupKey, Interface, Interval, Ledger, Line, Loss,
+    Mac, Order, OrderBy, Point, Service, SettingsState, SpoolState, Station, Timestamp, Traffic,
 };
 
 /// The whole answer to a query.
@@ -31,6 +31,12 @@ pub struct Report {
     pub dropped: u64,
     /// Traffic over time.
     pub strip: Strip,
+    /// When a sensor of the scope was blind or silent within the window, oldest first, at most [`Report::GAPS`].
+    pub gaps: Vec<Gap>,
+    /// Of packet sizes: largest packet seen in and out, in octets without the link header; zero for none.
+    pub largest: [u32; 2],
+    /// Of packet sizes: the MTU that the brackets divide; `None` when the scope has several.
+    pub mtu: Option<u32>,
     /// What this report cannot say, in words.
     pub notes: Vec<String>,
     /// Sensors of the scope that report now.
@@ -40,6 +46,9 @@ pub struct Report {
 }
 
 impl Report {
+    /// Gaps of one report.
+    pub const GAPS: usize = 100;
+
     /// The note of a live report whose rows are still to come: sensors have been asked, and have a second to answer. Who
     /// wants one report only should wait for one without it.
     pub const WAITING: &str = "waiting for the sensors' first answer";
@@ -58,9 +67,20 @@ pub struct Strip {
     pub gaps: Vec<u32>,
 }
 
+/// A time in which an observation point counted nothing because it could not.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Gap {
+    /// When.
+    pub interval: Interval,
+    /// Who.
+    pub point: Point,
+}
+
 /// One row of a table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
+    /// The site of those who saw it: networks of several sites may use the same addresses. Empty where none is set.
+    pub site: String,
     /// Who saw it.
     pub observed_by: Vec<Point>,
     /// Per second: live over the last five seconds, past over the window.
@@ -83,7 +103,11 @@ pub enum Item {
     /// A station.
     Station(Mac, Station),
     /// A host.
-    Host(IpAddr, Traffic),
+    Host(IpAddr, Host),
+    /// Flows that have something in common, and how many they are.
+    Group(GroupKey, Traffic, u64),
+    /// A packet that belongs to no connection.
+    Line(Line),
     /// What a table had no place for: class, traffic, keys.
     Other(Class, Traffic, u64),
 }
@@ -96,9 +120,11 @@ impl Item {
             Self::Flow(flow) => flow.traffic,
             Self::Interface(stats) => stats.classes.group(ClassGroup::Total),
             Self::Station(_, station) => station.traffic,
+            Self::Host(_, host) => host.traffic,
+            Self::Line(line) => Traffic::inbound(Counters::new(1, u64::from(line.octets))),
             Self::Size(_, traffic)
             | Self::Service(_, traffic)
-            | Self::Host(_, traffic)
+            | Self::Group(_, traffic, _)
             | Self::Other(_, traffic, _) => *traffic,
         }
     }
@@ -106,7 +132,31 @@ impl Item {
     fn seen(&self) -> (Timestamp, Timestamp) {
         match self {
             Self::Flow(flow) => (flow.first, flow.last),
+            Self::Line(line) => (line.at, line.at),
             _ => Default::default(),
+        }
+    }
+
+    /// Of a station: its IP part.
+    fn ip(&self) -> Traffic {
+        match self {
+            Self::Station(_, station) => station.ip,
+            _ => self.traffic(),
+        }
+    }
+
+    fn peers(&self) -> u64 {
+        match self {
+            Self::Host(_, host) => host.peers,
+            _ => 0,
+        }
+    }
+
+    fn flows(&self) -> u64 {
+        match self {
+            Self::Host(_, host) => host.flows,
+            Self::Group(.., flows) | Self::Other(.., flows) => *flows,
+            _ => 0,
         }
     }
 
@@ -120,6 +170,8 @@ impl Item {
             (Self::Station(a, _), Self::Station(b, _)) => a.cmp(b),
             (Self::Host(a, _), Self::Host(b, _)) => a.cmp(b),
             (Self::Other(a, ..), Self::Other(b, ..)) => a.cmp(b),
+            (Self::Group(a, ..), Self::Group(b, ..)) => a.cmp(b),
+            (Self::Line(a), Self::Line(b)) => (a.at, a.number).cmp(&(b.at, b.number)),
             _ => self.kind().cmp(&other.kind()),
         }
     }
@@ -133,11 +185,19 @@ impl Item {
             Self::Station(..) => 4,
             Self::Host(..) => 5,
             Self::Other(..) => 6,
+            Self::Group(..) => 7,
+            Self::Line(_) => 8,
         }
     }
 }
 
 impl Row {
+    /// As a sensor answers: it names neither itself nor its site.
+    #[must_use]
+    pub const fn new(rate: Traffic, item: Item) -> Self {
+        Self { site: String::new(), observed_by: Vec::new(), rate, item }
+    }
+
     /// The order of two rows; equal counts are told apart by key and observer, so that rows keep still.
     #[must_use]
     pub fn compare(&self, other: &Self, order: Order) -> Ordering {
@@ -149,9 +209,38 @@ impl Row {
             OrderBy::First => a.seen().0.cmp(&b.seen().0),
             OrderBy::Last => a.seen().1.cmp(&b.seen().1),
             OrderBy::Key => a.compare_key(b),
+            OrderBy::PacketsIn => a.traffic().inbound.packets.cmp(&b.traffic().inbound.packets),
+            OrderBy::OctetsIn => a.traffic().inbound.octets.cmp(&b.traffic().inbound.octets),
+            OrderBy::PacketsOut => a.traffic().outbound.packets.cmp(&b.traffic().outbound.packets),
+            OrderBy::OctetsOut => a.traffic().outbound.octets.cmp(&b.traffic().outbound.octets),
+            OrderBy::IpIn => a.ip().inbound.packets.cmp(&b.ip().inbound.packets),
+            OrderBy::IpOut => a.ip().outbound.packets.cmp(&b.ip().outbound.packets),
+            OrderBy::Peers => a.peers().cmp(&b.peers()),
+            OrderBy::Flows => a.flows().cmp(&b.flows()),
         };
         let by = if order.ascending { by } else { by.reverse() };
-        by.then_with(|| a.compare_key(b)).then_with(|| self.observed_by.cmp(&other.observed_by))
+        by.then_with(|| a.compare_key(b))
+            .then_with(|| self.site.cmp(&other.site))
+            .then_with(|| self.observed_by.cmp(&other.observed_by))
+    }
+}
+
+/// What a host did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Host {
+    /// IP octets, to and from it.
+    pub traffic: Traffic,
+    /// Addresses it talks with: live, in the flows that are remembered; past, in the recorded flows of the window.
+    pub peers: u64,
+    /// Flows of the same.
+    pub flows: u64,
+}
+
+impl crate::Merge for Host {
+    fn merge(&mut self, other: Self) {
+        self.traffic += other.traffic;
+        self.peers = self.peers.saturating_add(other.peers);
+        self.flows = self.flows.saturating_add(other.flows);
     }
 }
 
@@ -164,8 +253,12 @@ pub struct InterfaceStats {
     pub ledger: Ledger,
     /// Frame octets.
     pub classes: Classes,
-    /// Highest rate of one second in the window.
+    /// Per second, by class: live over the last five seconds, past over the window.
+    pub rates: Classes,
+    /// Highest rate of one second in the window, each way by itself.
     pub peak: Traffic,
+    /// Highest rate of one second in the window, both ways together.
+    pub peak_total: Counters,
     /// Our own stream to the collector, inside `classes`.
     pub own: Traffic,
 }
@@ -213,6 +306,8 @@ pub struct SensorState {
     pub id: String,
     /// Unique among the collector's sensors.
     pub name: String,
+    /// The site it stands at, as it says; empty where none is set.
+    pub site: String,
     /// Whether it speaks.
     pub presence: Presence,
     /// When the present connection began.
@@ -237,6 +332,8 @@ pub struct SensorState {
     pub losses: Vec<Loss>,
     /// Why it is refused or blind, in words; empty when all is well.
     pub trouble: String,
+    /// The settings that it runs with, and what became of the last change.
+    pub settings: SettingsState,
 }
 
 /// One observation point of a sensor, now.

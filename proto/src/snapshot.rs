@@ -1,6 +1,8 @@
 //! The live plane: a sensor's present state, a second old at most; the latest wins.
 
-use crate::{Classes, Facility, Filter, Interface, Ledger, Order, Row, Timestamp, Traffic};
+use crate::{
+    Classes, Counters, Facility, Filter, Group, Interface, Ledger, Order, Row, SettingsState, Timestamp, Traffic,
+};
 
 /// The present state of a sensor.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -15,10 +17,14 @@ pub struct Snapshot {
     pub version: String,
     /// Host name.
     pub name: String,
+    /// The site it stands at; empty where none is set.
+    pub site: String,
     /// All that are open, and those that vanished since the start.
     pub interfaces: Vec<InterfaceSnapshot>,
     /// What waits to be delivered.
     pub spool: SpoolState,
+    /// What it runs with.
+    pub settings: SettingsState,
 }
 
 /// An interface since the sensor opened it. Cumulative.
@@ -34,8 +40,12 @@ pub struct InterfaceSnapshot {
     pub classes: Classes,
     /// Per second, averaged over the last five.
     pub rate: Traffic,
-    /// Highest rate of one second.
+    /// The same by class.
+    pub rates: Classes,
+    /// Highest rate of one second, each way by itself.
     pub peak: Traffic,
+    /// Highest rate of one second, both ways together.
+    pub peak_total: Counters,
     /// Our own stream's share of `rate`.
     pub own_rate: Traffic,
     /// Our own stream, inside `classes`.
@@ -74,6 +84,8 @@ pub struct Wish {
     pub facility: Facility,
     /// Of which rows.
     pub filter: Filter,
+    /// What of the flows makes a row.
+    pub group: Group,
     /// In which order.
     pub order: Order,
     /// How many, at most [`Wish::LIMIT`].
@@ -94,6 +106,10 @@ pub struct Answer {
     pub matched: u64,
     /// Traffic of all that matched.
     pub total: Traffic,
+    /// Of packet sizes: largest packet seen in and out, in octets without the link header.
+    pub largest: [u32; 2],
+    /// Since when it was counted, where that is later than the interface's start: a filter that a console has just set.
+    pub since: Option<Timestamp>,
     /// The first of them in the wished order.
     pub rows: Vec<Row>,
 }

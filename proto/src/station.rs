@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use crate::{Merge, Traffic};
+use crate::{Merge, Timestamp, Traffic};
 
 /// A MAC address (EUI-48).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,18 +56,39 @@ pub struct Station {
     /// The frames that carried IP.
     pub ip: Traffic,
     /// IP addresses seen behind it, at most [`Station::ADDRESSES`], smallest first.
-    pub addresses: Vec<IpAddr>,
+    pub addresses: Vec<Learnt>,
+}
+
+/// An address behind a station.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Learnt {
+    /// IPv4 or IPv6.
+    pub address: IpAddr,
+    /// First time it was seen there.
+    pub first: Timestamp,
+    /// Last time.
+    pub last: Timestamp,
 }
 
 impl Station {
     /// How many addresses are kept: a router shows the whole Internet behind its MAC.
     pub const ADDRESSES: usize = 8;
 
-    /// Notes an address behind the station.
-    pub fn seen(&mut self, address: IpAddr) {
-        if let Err(place) = self.addresses.binary_search(&address) {
-            self.addresses.insert(place, address);
-            self.addresses.truncate(Self::ADDRESSES);
+    /// Notes an address behind the station. When there is no more room, the one that was not seen for longest leaves.
+    pub fn seen(&mut self, learnt: Learnt) {
+        match self.addresses.binary_search_by(|known| known.address.cmp(&learnt.address)) {
+            Ok(place) => {
+                let known = &mut self.addresses[place];
+                (known.first, known.last) = (known.first.min(learnt.first), known.last.max(learnt.last));
+            }
+            Err(place) => {
+                self.addresses.insert(place, learnt);
+                if self.addresses.len() > Self::ADDRESSES
+                    && let Some(oldest) = (0..self.addresses.len()).min_by_key(|place| self.addresses[*place].last)
+                {
+                    self.addresses.remove(oldest);
+                }
+            }
         }
     }
 }
@@ -76,7 +97,7 @@ impl Merge for Station {
     fn merge(&mut self, other: Self) {
         self.traffic += other.traffic;
         self.ip += other.ip;
-        other.addresses.into_iter().for_each(|address| self.seen(address));
+        other.addresses.into_iter().for_each(|learnt| self.seen(learnt));
     }
 }
 

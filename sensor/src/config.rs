@@ -61,6 +61,9 @@ pub struct RunOptions {
     /// Name for people [default: the host name]
     #[arg(long, env = "TRAF_SENSOR_NAME", value_name = "NAME")]
     pub name: Option<String>,
+    /// The network it stands in, where several use the same addresses [default: none]
+    #[arg(long, env = "TRAF_SENSOR_SITE", value_name = "NAME")]
+    pub site: Option<String>,
 }
 
 /// The file. Unknown keys are errors.
@@ -70,6 +73,7 @@ pub struct ConfigFile {
     data: Option<PathBuf>,
     log: Option<String>,
     name: Option<String>,
+    site: Option<String>,
     interfaces: Option<Vec<String>>,
     mirrors: Option<Vec<String>>,
     slice: Option<Span>,
@@ -92,6 +96,8 @@ pub struct Config {
     pub log: String,
     /// For people; `None` means the host name.
     pub name: Option<String>,
+    /// The network it stands in; `None` where addresses are unambiguous.
+    pub site: Option<String>,
     /// Empty means all that are up.
     pub interfaces: Vec<String>,
     /// Mirror ports.
@@ -170,6 +176,7 @@ impl Config {
             data: options.data.clone().or(file.data).unwrap_or_else(|| PathBuf::from("/var/lib/traf/sensor")),
             log: options.log.clone().or(file.log).unwrap_or_else(|| "info".to_owned()),
             name: run.name.clone().or(file.name),
+            site: run.site.clone().or(file.site),
             interfaces: given(&run.interfaces, file.interfaces),
             mirrors: given(&run.mirrors, file.mirrors),
             slice: run.slice.or(file.slice).map_or(Duration::from_secs(10), |span| span.0),

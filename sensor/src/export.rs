@@ -32,6 +32,8 @@ pub struct Introduction {
     pub version: String,
     /// For people.
     pub name: String,
+    /// The network it stands in, where several use the same addresses; empty where none is set.
+    pub site: String,
 }
 
 /// Why a stream ended.
@@ -110,6 +112,7 @@ async fn session(
         version: introduction.version.clone(),
         name: introduction.name.clone(),
         now: clock::now().0,
+        site: introduction.site.clone(),
     };
     let broken = || End::Broken("the connection ended".to_owned());
     outgoing.try_send(request(Message::Hello(hello))).map_err(|_| broken())?;

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::transport::Channel;
 use traf_proto::client::explain;
-use traf_proto::{InterfaceSnapshot, Snapshot, Timestamp, Wish, wire};
+use traf_proto::{InterfaceSnapshot, SettingsState, Snapshot, Timestamp, Wish, wire};
 
 use crate::attach::Board;
 use crate::backoff::Backoff;
@@ -113,6 +113,8 @@ impl Live {
             name: self.introduction.name.clone(),
             interfaces,
             spool: spool.spool,
+            site: self.introduction.site.clone(),
+            settings: SettingsState::default(),
         };
         let mut snapshot = wire::Snapshot::from(&snapshot);
         trim(&mut snapshot, BUDGET);
@@ -169,20 +171,20 @@ fn trim(snapshot: &mut wire::Snapshot, budget: usize) {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
-    use traf_proto::{Answer, Counters, Item, Row, Traffic};
+    use traf_proto::{Answer, Counters, Host, Item, Row, Traffic};
 
     use super::*;
 
     fn answer(id: u64, rows: usize) -> Answer {
-        let row = |number: usize| Row {
-            observed_by: vec![],
-            rate: Traffic::default(),
-            item: Item::Host(
-                std::net::Ipv4Addr::from(number as u32).into(),
-                Traffic::inbound(Counters::new(number as u64, 1 << 40)),
-            ),
+        let host = |number: usize| Host {
+            traffic: Traffic::inbound(Counters::new(number as u64, 1 << 40)),
+            ..Host::default()
         };
-        Answer { id, matched: rows as u64, total: Traffic::default(), rows: (0..rows).map(row).collect() }
+        let row = |number: usize| {
+            let address = std::net::Ipv4Addr::from(number as u32).into();
+            Row::new(Traffic::default(), Item::Host(address, host(number)))
+        };
+        Answer { id, matched: rows as u64, rows: (0..rows).map(row).collect(), ..Answer::default() }
     }
 
     fn snapshot(rows: &[usize]) -> wire::Snapshot {

@@ -256,18 +256,20 @@ impl Meter {
         let (rate, own_rate) = self.rate(now, total, own);
         let interface = self.interface.clone();
         let (ledger, peak) = (self.line.ledger(), self.line.peak());
-        let stats = InterfaceStats { interface, ledger, classes, peak, own };
+        let stats = InterfaceStats { interface, ledger, classes, peak, own, ..InterfaceStats::default() };
         let (flows, line, rates) = (&self.flows, &self.line, &self.rates);
         let view = live::View { flows, line, rates, stats: &stats, rate, now };
         let answers = wishes.iter().map(|wish| view.answer(wish)).collect();
-        let InterfaceStats { interface, ledger, classes, peak, own } = stats;
+        let InterfaceStats { interface, ledger, classes, rates, peak, peak_total, own } = stats;
         InterfaceSnapshot {
             interface,
             started: self.started,
             ledger,
             classes,
             rate,
+            rates,
             peak,
+            peak_total,
             own_rate,
             own,
             answers,

@@ -51,6 +51,7 @@ pub fn run(config: Config) -> Result<()> {
         identity: credentials.identity.to_string(),
         version: VERSION.to_owned(),
         name: config.name.clone().unwrap_or_else(hostname),
+        site: config.site.clone().unwrap_or_default(),
     };
     tracing::info!("{} starts for the {}. time, collector {}", introduction.identity, spool.epoch(), credentials.url);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;

@@ -35,6 +35,7 @@ impl Sensor {
             identity: credentials.identity.to_string(),
             version: "0".to_owned(),
             name: "here".to_owned(),
+            site: String::new(),
         };
         let channel = channel(&credentials.url, credentials).unwrap();
         let export = tokio::spawn(export::run(channel, introduction, desk.clone(), CancellationToken::new()));

@@ -75,12 +75,13 @@ async fn datagrams_on_the_loopback_are_in_the_live_view_and_once_in_the_history_
     let port = receiver.local_addr().unwrap().port();
     let wish = Wish {
         id: 7,
+        group: traf_proto::Group::Flow,
         facility: traf_proto::Facility::Traffic,
         filter: format!("udp and port {port}").parse().unwrap(),
         order: Order::default(),
         limit: 10,
     };
-    let wishes = Some(wire::Wishes { wishes: vec![(&wish).into()] });
+    let wishes = Some(wire::Wishes { wishes: vec![(&wish).into()], settings: None });
     let book = Arc::new(Mutex::new(Book { wishes, ..Book::default() }));
     let collector = Collector::start(&authority, "127.0.0.1:0", Arc::clone(&book)).await;
     support::save(&authority.credentials(collector.address), folder.path());

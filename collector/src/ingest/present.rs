@@ -74,7 +74,7 @@ impl Open {
                     }
                     let wishes = self.ingest.live.wishes_for(&self.peer.name);
                     if self.sent.as_ref() != Some(&wishes) {
-                        let message = wire::Wishes { wishes: wishes.iter().map(Into::into).collect() };
+                        let message = wire::Wishes { wishes: wishes.iter().map(Into::into).collect(), settings: None };
                         self.sent = Some(wishes);
                         return Ok(Some(message));
                     }

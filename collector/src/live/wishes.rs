@@ -1,6 +1,6 @@
 //! What consoles look at, once for all that look at the same.
 
-use traf_proto::{Facility, Filter, Order, Query, Scope, Wish};
+use traf_proto::{Facility, Filter, Group, Order, Query, Scope, Wish};
 
 use crate::view::specialise;
 
@@ -83,7 +83,7 @@ impl Wishes {
                 // A sensor does not know the name that it has here.
                 let filter = specialise(&open.filter, sensor)?;
                 let (id, facility, order) = (open.id, open.facility, open.order);
-                Some(Wish { id, facility, filter, order, limit: open.limit() })
+                Some(Wish { id, facility, filter, group: Group::Flow, order, limit: open.limit() })
             })
             .collect()
     }

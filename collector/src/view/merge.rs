@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use traf_proto::time::SECOND;
 use traf_proto::{
-    Bracket, Class, Flow, FlowKey, InterfaceStats, Item, Mac, Merge as _, Order, Point, Row, Service, Station,
+    Bracket, Class, Flow, FlowKey, Host, InterfaceStats, Item, Mac, Merge as _, Order, Point, Row, Service, Station,
     Timestamp, Traffic,
 };
 
@@ -78,13 +78,15 @@ impl Merge {
             Item::Interface(stats) => self.interface(point, rate, stats),
             Item::Size(bracket, traffic) => self.sum(point, rate, Key::Size(bracket), Sum::Traffic(traffic)),
             Item::Service(service, traffic) => self.sum(point, rate, Key::Service(service), Sum::Traffic(traffic)),
-            Item::Host(address, traffic) => self.sum(point, rate, Key::Host(address), Sum::Traffic(traffic)),
+            Item::Host(address, host) => self.sum(point, rate, Key::Host(address), Sum::Traffic(host.traffic)),
             Item::Station(mac, station) => self.sum(point, rate, Key::Station(mac), Sum::Station(station)),
             Item::Other(class, traffic, keys) => {
                 let other = self.others.entry(class).or_default();
                 other.0 += traffic;
                 other.1 += keys;
             }
+            // Made here, from flows; and shown by the live view alone.
+            Item::Group(..) | Item::Line(_) => {}
         }
     }
 
@@ -107,7 +109,7 @@ impl Merge {
     }
 
     fn interface(&mut self, point: &Point, rate: Traffic, stats: Box<InterfaceStats>) {
-        self.interfaces.push(Row { observed_by: vec![point.clone()], rate, item: Item::Interface(stats) });
+        self.interfaces.push(Row { observed_by: vec![point.clone()], ..Row::new(rate, Item::Interface(stats)) });
     }
 
     fn sum(&mut self, point: &Point, rate: Traffic, key: Key, value: Sum) {
@@ -151,10 +153,10 @@ impl Merge {
                 (Key::Station(mac), Sum::Station(station)) => Item::Station(mac, station),
                 (Key::Size(bracket), Sum::Traffic(traffic)) => Item::Size(bracket, traffic),
                 (Key::Service(service), Sum::Traffic(traffic)) => Item::Service(service, traffic),
-                (Key::Host(address), Sum::Traffic(traffic)) => Item::Host(address, traffic),
+                (Key::Host(address), Sum::Traffic(traffic)) => Item::Host(address, Host { traffic, ..Host::default() }),
                 _ => continue,
             };
-            rows.push(Row { observed_by, rate, item });
+            rows.push(Row { observed_by, ..Row::new(rate, item) });
         }
         if let Some(nanos) = nanos {
             rows.iter_mut().for_each(|row| row.rate = row.item.traffic().per_second(nanos));
@@ -167,10 +169,9 @@ impl Merge {
         rows.sort_by(|a, b| a.compare(b, order));
         let mut others: Vec<(Class, (Traffic, u64))> = self.others.into_iter().collect();
         others.sort_by_key(|(class, _)| *class);
-        rows.extend(others.into_iter().map(|(class, (traffic, keys))| Row {
-            observed_by: Vec::new(),
-            rate: nanos.map_or_else(Traffic::default, |nanos| traffic.per_second(nanos)),
-            item: Item::Other(class, traffic, keys),
+        rows.extend(others.into_iter().map(|(class, (traffic, keys))| {
+            let rate = nanos.map_or_else(Traffic::default, |nanos| traffic.per_second(nanos));
+            Row::new(rate, Item::Other(class, traffic, keys))
         }));
         let mut notes = Vec::new();
         if self.overflow.1 > 0 {
@@ -209,7 +210,7 @@ impl Conversation {
     fn row(self) -> Row {
         let mut observed_by: Vec<Point> = self.seen.into_iter().map(|(point, _)| point).collect();
         observed_by.sort();
-        Row { observed_by, rate: self.rate, item: Item::Flow(self.flow) }
+        Row { observed_by, ..Row::new(self.rate, Item::Flow(self.flow)) }
     }
 }
 

@@ -9,7 +9,7 @@ use tonic::Status;
 use tracing::error;
 use traf_proto::time::SECOND;
 use traf_proto::{
-    Classes, Facility, Filter, InterfaceStats, Interval, Item, Ledger, Point, Query, Report, Strip, Timestamp, Traffic,
+    Classes, Facility, Filter, Host, InterfaceStats, Interval, Item, Point, Query, Report, Strip, Timestamp, Traffic,
     Window, wire,
 };
 
@@ -146,16 +146,14 @@ impl Ask<'_> {
     /// What every point of the scope saw, by class.
     async fn interfaces(&self, tier: Tier, nanos: i64) -> Result<HashMap<Place, InterfaceStats>, StoreError> {
         let (store, mut all) = (&self.view.store, HashMap::<Place, InterfaceStats>::new());
-        let stats = |all: &mut HashMap<Place, InterfaceStats>, place: Place, change: &dyn Fn(&mut InterfaceStats)| {
-            let Some(point) = self.points.get(&place) else { return };
-            change(all.entry(place).or_insert_with(|| InterfaceStats {
-                interface: point.interface.clone(),
-                ledger: Ledger::default(),
-                classes: Classes::default(),
-                peak: Traffic::default(),
-                own: Traffic::default(),
-            }));
-        };
+        let stats =
+            |all: &mut HashMap<Place, InterfaceStats>, place: Place, change: &dyn Fn(&mut InterfaceStats)| {
+                let Some(point) = self.points.get(&place) else { return };
+                change(all.entry(place).or_insert_with(|| InterfaceStats {
+                    interface: point.interface.clone(),
+                    ..InterfaceStats::default()
+                }));
+            };
         store
             .facts(Facility::Interfaces, self.selection, &mut |place, fact| {
                 if let Fact::Ledger(ledger, own) = fact {
@@ -300,8 +298,15 @@ impl Rows<'_> {
                 let (key, traffic) = (flow.key, flow.traffic);
                 match self.facility {
                     Facility::Hosts => {
-                        merge.add(point, none, Item::Host(key.source.address, traffic));
-                        merge.add(point, none, Item::Host(key.destination.address, traffic.reversed()));
+                        merge.add(point, none, Item::Host(key.source.address, Host { traffic, ..Host::default() }));
+                        merge.add(
+                            point,
+                            none,
+                            Item::Host(
+                                key.destination.address,
+                                Host { traffic: traffic.reversed(), ..Host::default() },
+                            ),
+                        );
                     }
                     Facility::Services => {
                         let Some(service) = flow.service() else { return };
@@ -326,7 +331,7 @@ impl Rows<'_> {
                 None => merge.add_total(traffic),
             },
             Fact::Host(host, traffic) => match host {
-                Some(host) => merge.add(point, none, Item::Host(host, traffic)),
+                Some(host) => merge.add(point, none, Item::Host(host, Host { traffic, ..Host::default() })),
                 None => merge.add_total(traffic),
             },
             Fact::Size(bracket, traffic) => {

@@ -169,7 +169,9 @@ impl Present<'_> {
             interface: snapshot.interface.clone(),
             ledger: snapshot.ledger,
             classes,
+            rates: snapshot.rates.clone(),
             peak: snapshot.peak,
+            peak_total: snapshot.peak_total,
             own: snapshot.own,
         };
         (self.matched, self.placed, self.points) = (self.matched + 1, self.placed + 1, self.points + 1);

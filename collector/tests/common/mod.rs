@@ -98,7 +98,7 @@ pub struct Export {
 impl Export {
     pub async fn open(channel: Channel, epoch: u64) -> Result<(Self, wire::ExportAck), tonic::Status> {
         let (out, requests) = tokio::sync::mpsc::channel(64);
-        let hello = wire::Hello { epoch, version: "test".into(), name: "x".into(), now: 0 };
+        let hello = wire::Hello { epoch, version: "test".into(), name: "x".into(), ..wire::Hello::default() };
         out.send(wire::ExportRequest { message: Some(wire::export_request::Message::Hello(hello)) }).await.unwrap();
         let mut client = wire::ingest_client::IngestClient::new(channel)
             .send_compressed(tonic::codec::CompressionEncoding::Zstd)
@@ -204,7 +204,9 @@ fn interface_summary(from: Timestamp, slice: i64) -> InterfaceSummary {
     summary.hosts.add([10, 0, 0, 2].into(), ip.reversed());
     summary.hosts.add_other(Traffic { inbound: Counters::new(5, 500), outbound: Counters::new(5, 500) });
     let stations = Traffic { inbound: all.total(), outbound: all.total() };
-    let station = Station { traffic: stations, ip: stations, addresses: vec![[10, 0, 0, 1].into()] };
+    let seen = from;
+    let learnt = traf_proto::Learnt { address: [10, 0, 0, 1].into(), first: seen, last: seen };
+    let station = Station { traffic: stations, ip: stations, addresses: vec![learnt] };
     summary.stations.add(Mac([2, 0, 0, 0, 0, 1]), station);
     summary
 }

@@ -45,6 +45,7 @@ pub(super) fn report(report: &Report, look: &Look) -> String {
             &["Station", "Addresses", ">Packets in", ">Octets in", ">Packets out", ">Octets out", ">Rate", "Seen by"]
         }
         Facility::Hosts => &["Host", ">Packets in", ">Octets in", ">Packets out", ">Octets out", ">Rate", "Seen by"],
+        Facility::Lines => &["Packet"],
     };
     let rows = report.rows.iter().map(|row| cells(row, report.facility, units));
     table(titles, rows)
@@ -116,9 +117,11 @@ fn cells(row: &Row, facility: Facility, units: Units) -> Vec<String> {
             named(format!("{} {to}", bracket.from), *traffic)
         }
         Item::Service(service, traffic) => named(service.to_string(), *traffic),
-        Item::Host(address, traffic) => named(address.to_string(), *traffic),
+        Item::Host(address, host) => named(address.to_string(), host.traffic),
+        Item::Group(key, traffic, _) => named(key.to_string(), *traffic),
+        Item::Line(line) => vec![line.words(&seen, true, |end| end.to_string())],
         Item::Station(mac, station) => {
-            let addresses: Vec<String> = station.addresses.iter().map(ToString::to_string).collect();
+            let addresses: Vec<String> = station.addresses.iter().map(|learnt| learnt.address.to_string()).collect();
             let ways = ways(station.traffic).to_vec();
             [vec![mac.to_string(), addresses.join(" ")], ways, vec![speed, seen]].concat()
         }

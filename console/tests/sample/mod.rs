@@ -4,9 +4,9 @@
 
 use traf_proto::time::SECOND;
 use traf_proto::{
-    Bracket, Cast, Class, Counters, Endpoint, Facility, Family, Fleet, Flow, FlowKey, FlowState, Half, Interface,
-    InterfaceState, InterfaceStats, Interval, Item, Ledger, Loss, LossReason, Mac, Point, Presence, Report, Row,
-    SensorState, Service, SpoolState, Station, Strip, Timestamp, Traffic, Transport, Word,
+    Bracket, Cast, Class, Classes, Counters, Endpoint, Facility, Family, Fleet, Flow, FlowKey, FlowState, Half, Host,
+    Interface, InterfaceState, InterfaceStats, Interval, Item, Learnt, Ledger, Loss, LossReason, Mac, Point, Presence,
+    Report, Row, SensorState, Service, SpoolState, Station, Strip, Timestamp, Traffic, Transport, Word,
 };
 
 pub fn now() -> Timestamp {
@@ -49,7 +49,8 @@ pub fn flow(protocol: u8, source: Endpoint, destination: Endpoint, traffic: Traf
 
 fn seen(points: &[&str], rate: Traffic, item: Item) -> Row {
     let points = points.iter().map(|name| name.split_once('/').unwrap());
-    Row { observed_by: points.map(|(sensor, interface)| Point::new(sensor, interface)).collect(), rate, item }
+    let observed_by = points.map(|(sensor, interface)| Point::new(sensor, interface)).collect();
+    Row { observed_by, ..Row::new(rate, item) }
 }
 
 pub fn report(facility: Facility, rows: Vec<Row>) -> Report {
@@ -63,11 +64,10 @@ pub fn report(facility: Facility, rows: Vec<Row>) -> Report {
         rows,
         total,
         rate: rates(4_775_000, 512_500),
-        dropped: 0,
         strip: strip(),
-        notes: Vec::new(),
         sensors_reporting: 2,
         sensors_known: 3,
+        ..Report::default()
     }
 }
 
@@ -159,7 +159,9 @@ fn stats(name: &str, last: u8, scale: u64) -> Item {
         },
         ledger: Ledger { received: parsed + 5, parsed, malformed: 2, dropped: 3, bad_checksum: 2, ..Ledger::default() },
         classes: classes.into_iter().collect(),
+        rates: Classes::default(),
         peak: rates(9_000_000, 600_000),
+        peak_total: Counters::new(9_000, 9_600_000),
         own: traffic((10, 1_000), (20, 9_000)),
     }))
 }
@@ -185,7 +187,10 @@ pub fn hosts() -> Report {
         seen(
             &["web1/eth0"],
             rates(inbound, outbound),
-            Item::Host(address, traffic((900, inbound * 60), (400, outbound * 60))),
+            Item::Host(
+                address,
+                Host { traffic: traffic((900, inbound * 60), (400, outbound * 60)), peers: 14, flows: 33 },
+            ),
         )
     };
     report(
@@ -218,10 +223,11 @@ pub fn services() -> Report {
 }
 
 pub fn stations() -> Report {
+    let learnt = |text: &str| Learnt { address: text.parse().unwrap(), first: ago(600), last: ago(2) };
     let station = Station {
         traffic: traffic((10, 900), (20, 30_000)),
         ip: traffic((9, 800), (19, 29_000)),
-        addresses: vec!["10.0.0.3".parse().unwrap(), "fe80::3".parse().unwrap()],
+        addresses: vec![learnt("10.0.0.3"), learnt("fe80::3")],
     };
     report(
         Facility::Stations,
@@ -271,6 +277,7 @@ pub fn fleet() -> Fleet {
         interfaces: vec![state("eth0", 0)],
         losses: Vec::new(),
         trouble: String::new(),
+        ..SensorState::default()
     };
     let mut nas = sensor("nas");
     nas.spool = SpoolState { records: 12, octets: 1_540_000, limit: 256_000_000, oldest: Some(ago(130)), lost: 2 };

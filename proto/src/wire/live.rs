@@ -1,8 +1,8 @@
 //! The live plane.
 
 use super::model::{class_rows, classes, traffic};
-use super::{WireError, each, from_each, need, time};
-use crate::{Answer, InterfaceSnapshot, Snapshot, SpoolState, Wish, wire};
+use super::{WireError, each, from_each, narrow, need, pick, place, time};
+use crate::{Answer, Group, InterfaceSnapshot, Settings, SettingsState, Snapshot, SpoolState, Wish, wire};
 
 impl From<&Snapshot> for wire::Snapshot {
     fn from(snapshot: &Snapshot) -> Self {
@@ -14,6 +14,8 @@ impl From<&Snapshot> for wire::Snapshot {
             name: snapshot.name.clone(),
             interfaces: from_each(&snapshot.interfaces),
             spool: Some((&snapshot.spool).into()),
+            site: snapshot.site.clone(),
+            settings: Some((&snapshot.settings).into()),
         }
     }
 }
@@ -28,8 +30,10 @@ impl TryFrom<wire::Snapshot> for Snapshot {
             epoch: wire.epoch,
             version: wire.version,
             name: wire.name,
+            site: wire.site,
             interfaces: each(wire.interfaces)?,
             spool: wire.spool.unwrap_or_default().into(),
+            settings: wire.settings.unwrap_or_default().try_into()?,
         })
     }
 }
@@ -49,6 +53,8 @@ impl From<&InterfaceSnapshot> for wire::InterfaceSnapshot {
             flows: snapshot.flows,
             capacity: snapshot.capacity,
             gone: snapshot.gone,
+            rates: class_rows(&snapshot.rates),
+            peak_total: Some((&snapshot.peak_total).into()),
         }
     }
 }
@@ -63,7 +69,9 @@ impl TryFrom<wire::InterfaceSnapshot> for InterfaceSnapshot {
             ledger: need(wire.ledger, "ledger")?.into(),
             classes: classes(wire.classes)?,
             rate: traffic(wire.rate),
+            rates: classes(wire.rates)?,
             peak: traffic(wire.peak),
+            peak_total: wire.peak_total.unwrap_or_default().into(),
             own_rate: traffic(wire.own_rate),
             own: traffic(wire.own),
             answers: each(wire.answers)?,
@@ -88,6 +96,59 @@ impl From<wire::Spool> for SpoolState {
     }
 }
 
+impl From<&Settings> for wire::Settings {
+    fn from(settings: &Settings) -> Self {
+        let range = |&(from, to): &(u16, u16)| wire::PortRange { from: u32::from(from), to: u32::from(to) };
+        Self {
+            revision: settings.revision,
+            promiscuous: settings.promiscuous,
+            capture: settings.capture.clone(),
+            ports: settings.ports.as_ref().map(|ports| wire::Ports { ranges: ports.iter().map(range).collect() }),
+            log: settings.log,
+            log_interval: settings.log_interval,
+            idle: settings.idle,
+        }
+    }
+}
+
+impl TryFrom<wire::Settings> for Settings {
+    type Error = WireError;
+
+    fn try_from(wire: wire::Settings) -> Result<Self, WireError> {
+        let range = |range: wire::PortRange| match (narrow(range.from, "from")?, narrow(range.to, "to")?) {
+            (from, to) if from <= to => Ok((from, to)),
+            (_, to) => Err(WireError::Range("to", u64::from(to))),
+        };
+        let ports = |ports: wire::Ports| match ports.ranges.len() {
+            count if count > Self::PORTS => Err(WireError::TooMany("ports", count)),
+            _ => ports.ranges.into_iter().map(range).collect(),
+        };
+        Ok(Self {
+            revision: wire.revision,
+            promiscuous: wire.promiscuous,
+            capture: wire.capture,
+            ports: wire.ports.map(ports).transpose()?,
+            log: wire.log,
+            log_interval: wire.log_interval,
+            idle: wire.idle,
+        })
+    }
+}
+
+impl From<&SettingsState> for wire::SettingsState {
+    fn from(state: &SettingsState) -> Self {
+        Self { settings: Some((&state.settings).into()), refused: state.refused.clone() }
+    }
+}
+
+impl TryFrom<wire::SettingsState> for SettingsState {
+    type Error = WireError;
+
+    fn try_from(wire: wire::SettingsState) -> Result<Self, WireError> {
+        Ok(Self { settings: wire.settings.unwrap_or_default().try_into()?, refused: wire.refused })
+    }
+}
+
 impl From<&Wish> for wire::Wish {
     fn from(wish: &Wish) -> Self {
         Self {
@@ -96,6 +157,7 @@ impl From<&Wish> for wire::Wish {
             filter: wish.filter.to_string(),
             order: Some((&wish.order).into()),
             limit: wish.limit,
+            group: place(&Group::ALL, &wish.group),
         }
     }
 }
@@ -108,6 +170,7 @@ impl TryFrom<wire::Wish> for Wish {
             id: wire.id,
             facility: super::view::facility(wire.facility)?,
             filter: wire.filter.parse()?,
+            group: pick(&Group::ALL, wire.group, "group")?,
             order: wire.order.unwrap_or_default().try_into()?,
             limit: match wire.limit {
                 limit if limit <= Self::LIMIT => limit,
@@ -124,6 +187,9 @@ impl From<&Answer> for wire::Answer {
             matched: answer.matched,
             total: Some((&answer.total).into()),
             rows: from_each(&answer.rows),
+            largest_inbound: answer.largest[0],
+            largest_outbound: answer.largest[1],
+            since: answer.since.map(|since| since.0),
         }
     }
 }
@@ -135,6 +201,13 @@ impl TryFrom<wire::Answer> for Answer {
         if wire.rows.len() > Wish::LIMIT as usize {
             return Err(WireError::TooMany("rows", wire.rows.len()));
         }
-        Ok(Self { id: wire.id, matched: wire.matched, total: traffic(wire.total), rows: each(wire.rows)? })
+        Ok(Self {
+            id: wire.id,
+            matched: wire.matched,
+            total: traffic(wire.total),
+            largest: [wire.largest_inbound, wire.largest_outbound],
+            since: wire.since.map(time),
+            rows: each(wire.rows)?,
+        })
     }
 }

@@ -3,7 +3,7 @@
 use super::{WireError, address, address_octets, each, from_each, narrow, need, pick, place, time};
 use crate::flow::Word;
 use crate::{
-    Bracket, Cast, Class, Counters, Endpoint, Family, Flow, FlowKey, FlowState, Half, Interface, Ledger, Loss,
+    Bracket, Cast, Class, Counters, Endpoint, Family, Flow, FlowKey, FlowState, Half, Interface, Learnt, Ledger, Loss,
     LossReason, Mac, Nic, Service, Station, Traffic, Transport, wire,
 };
 
@@ -146,12 +146,12 @@ impl TryFrom<wire::Half> for Half {
     }
 }
 
-fn mac_octets(mac: Option<Mac>) -> Vec<u8> {
+pub(super) fn mac_octets(mac: Option<Mac>) -> Vec<u8> {
     mac.map(|mac| mac.0.to_vec()).unwrap_or_default()
 }
 
 /// No octets: the link has no addresses.
-fn mac(octets: &[u8]) -> Result<Option<Mac>, WireError> {
+pub(super) fn mac(octets: &[u8]) -> Result<Option<Mac>, WireError> {
     match octets {
         [] => Ok(None),
         octets => octets.try_into().map(|octets| Some(Mac(octets))).map_err(|_| WireError::Mac(octets.len())),
@@ -224,7 +224,7 @@ impl TryFrom<wire::ServiceTraffic> for (Service, Traffic) {
 
 impl From<(&std::net::IpAddr, &Traffic)> for wire::HostTraffic {
     fn from((host, traffic): (&std::net::IpAddr, &Traffic)) -> Self {
-        Self { address: address_octets(*host), traffic: Some(traffic.into()) }
+        Self { address: address_octets(*host), traffic: Some(traffic.into()), peers: 0, flows: 0 }
     }
 }
 
@@ -236,13 +236,27 @@ impl TryFrom<wire::HostTraffic> for (std::net::IpAddr, Traffic) {
     }
 }
 
+impl From<&Learnt> for wire::Learnt {
+    fn from(learnt: &Learnt) -> Self {
+        Self { address: address_octets(learnt.address), first: learnt.first.0, last: learnt.last.0 }
+    }
+}
+
+impl TryFrom<wire::Learnt> for Learnt {
+    type Error = WireError;
+
+    fn try_from(wire: wire::Learnt) -> Result<Self, WireError> {
+        Ok(Self { address: address(&wire.address)?, first: time(wire.first), last: time(wire.last) })
+    }
+}
+
 impl From<(Option<Mac>, &Station)> for wire::StationTraffic {
     fn from((mac, station): (Option<Mac>, &Station)) -> Self {
         Self {
             mac: mac_octets(mac),
             traffic: Some((&station.traffic).into()),
             ip: Some((&station.ip).into()),
-            addresses: station.addresses.iter().map(|address| address_octets(*address)).collect(),
+            learnt: from_each(&station.addresses),
         }
     }
 }
@@ -252,8 +266,8 @@ impl TryFrom<wire::StationTraffic> for (Option<Mac>, Station) {
 
     fn try_from(wire: wire::StationTraffic) -> Result<Self, WireError> {
         let mut station = Station { traffic: traffic(wire.traffic), ip: traffic(wire.ip), addresses: Vec::new() };
-        for octets in &wire.addresses {
-            station.seen(address(octets)?);
+        for learnt in wire.learnt {
+            station.seen(learnt.try_into()?);
         }
         Ok((mac(&wire.mac)?, station))
     }

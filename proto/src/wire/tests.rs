@@ -156,7 +156,9 @@ impl Source<'_> {
 
     fn station(&mut self) -> Station {
         let mut station = Station { traffic: self.traffic(), ip: self.traffic(), addresses: Vec::new() };
-        self.list(Self::address).into_iter().for_each(|address| station.seen(address));
+        let learnt =
+            self.list(|source| Learnt { address: source.address(), first: source.time(), last: source.time() });
+        learnt.into_iter().for_each(|learnt| station.seen(learnt));
         station
     }
 
@@ -204,22 +206,77 @@ impl Source<'_> {
     }
 
     fn row(&mut self) -> Row {
-        let item = match self.below(7) {
+        let item = match self.below(9) {
             0 => Item::Flow(self.flow()),
             1 => Item::Interface(Box::new(InterfaceStats {
                 interface: self.interface(),
                 ledger: self.ledger(),
                 classes: self.classes(),
+                rates: self.classes(),
                 peak: self.traffic(),
+                peak_total: self.traffic().inbound,
                 own: self.traffic(),
             })),
             2 => Item::Size(self.bracket(), self.traffic()),
             3 => Item::Service(self.service(), self.traffic()),
             4 => Item::Station(self.mac(), self.station()),
-            5 => Item::Host(self.address(), self.traffic()),
+            5 => Item::Host(
+                self.address(),
+                Host { traffic: self.traffic(), peers: self.number(8), flows: self.number(8) },
+            ),
+            6 => Item::Group(self.group_key(), self.traffic(), self.number(8)),
+            7 => Item::Line(self.line()),
             _ => Item::Other(self.class(), self.traffic(), self.number(8)),
         };
-        Row { observed_by: self.list(Self::point), rate: self.traffic(), item }
+        Row { site: self.text(), observed_by: self.list(Self::point), rate: self.traffic(), item }
+    }
+
+    fn group_key(&mut self) -> GroupKey {
+        match self.below(4) {
+            0 => GroupKey::Address(self.address()),
+            1 => GroupKey::Port(self.number(1) as u8, self.number(2) as u16),
+            2 => GroupKey::Pair(self.address(), self.address()),
+            _ => GroupKey::Sensor(self.text()),
+        }
+    }
+
+    fn line_end(&mut self) -> LineEnd {
+        match self.below(3) {
+            0 => LineEnd::Host(self.end()),
+            1 => LineEnd::Station(self.mac()),
+            _ => LineEnd::Nobody,
+        }
+    }
+
+    fn line(&mut self) -> Line {
+        Line {
+            number: self.number(8),
+            at: self.time(),
+            kind: self.one(&LineKind::ALL),
+            label: self.text(),
+            detail: self.text(),
+            octets: self.number(4) as u32,
+            source: self.line_end(),
+            destination: self.line_end(),
+            mac: self.some(Self::mac),
+        }
+    }
+
+    fn settings(&mut self) -> SettingsState {
+        let port = |source: &mut Self| {
+            let (a, b) = (source.number(2) as u16, source.number(2) as u16);
+            (a.min(b), a.max(b))
+        };
+        let settings = Settings {
+            revision: self.number(8),
+            promiscuous: self.some(Self::flag),
+            capture: self.some(Self::text),
+            ports: self.some(|source| source.list(port)),
+            log: self.some(Self::flag),
+            log_interval: self.some(|source| source.number(4) as u32),
+            idle: self.some(|source| source.number(4) as u32),
+        };
+        SettingsState { settings, refused: self.text() }
     }
 
     fn point(&mut self) -> Point {
@@ -247,19 +304,24 @@ impl Source<'_> {
             epoch: self.number(8),
             version: self.text(),
             name: self.text(),
+            site: self.text(),
             interfaces: self.list(|source| InterfaceSnapshot {
                 interface: source.interface(),
                 started: source.time(),
                 ledger: source.ledger(),
                 classes: source.classes(),
                 rate: source.traffic(),
+                rates: source.classes(),
                 peak: source.traffic(),
+                peak_total: source.traffic().outbound,
                 own_rate: source.traffic(),
                 own: source.traffic(),
                 answers: source.list(|source| Answer {
                     id: source.number(8),
                     matched: source.number(8),
                     total: source.traffic(),
+                    largest: [source.number(4) as u32, source.number(4) as u32],
+                    since: source.some(Self::time),
                     rows: source.list(Self::row),
                 }),
                 flows: source.number(8),
@@ -267,6 +329,7 @@ impl Source<'_> {
                 gone: source.flag(),
             }),
             spool: self.spool(),
+            settings: self.settings(),
         }
     }
 
@@ -281,6 +344,7 @@ impl Source<'_> {
             },
             scope: Scope(self.list(Self::point)),
             filter: self.one(&["", "tcp port 443 and not net 10.0.0.0/8"]).parse().unwrap(),
+            group: self.one(&Group::ALL),
             order: self.order(),
             limit: self.number(2) as u32 % Query::LIMIT + 1,
         }
@@ -303,6 +367,10 @@ impl Source<'_> {
                 octets: self.list(|source| source.number(8)),
                 gaps: self.list(|source| source.number(4) as u32),
             },
+            gaps: self
+                .list(|source| Gap { interval: Interval::new(source.time(), source.time()), point: source.point() }),
+            largest: [self.number(4) as u32, self.number(4) as u32],
+            mtu: self.some(|source| source.number(4) as u32),
             notes: self.list(Self::text),
             sensors_reporting: self.number(4) as u32,
             sensors_known: self.number(4) as u32,
@@ -315,6 +383,7 @@ impl Source<'_> {
             sensors: self.list(|source| SensorState {
                 id: source.text(),
                 name: source.text(),
+                site: source.text(),
                 presence: source.one(&Presence::ALL),
                 connected: source.some(Self::time),
                 started: source.some(Self::time),
@@ -334,6 +403,7 @@ impl Source<'_> {
                 }),
                 losses: source.list(Self::loss),
                 trouble: source.text(),
+                settings: source.settings(),
             }),
         }
     }
@@ -366,7 +436,8 @@ proptest! {
         prop_assert_eq!(across::<wire::Report, _>(&report), Ok(report));
         let fleet = source.fleet();
         prop_assert_eq!(across::<wire::FleetState, _>(&fleet), Ok(fleet));
-        let wish = Wish { id: 1, facility: Facility::Hosts, filter: source.query().filter, order: source.order(), limit: 9 };
+        let Query { facility, filter, group, order, .. } = source.query();
+        let wish = Wish { id: 1, facility, filter, group, order, limit: 9 };
         prop_assert_eq!(across::<wire::Wish, _>(&wish), Ok(wish));
     }
 
@@ -399,7 +470,7 @@ proptest! {
 
 #[test]
 fn what_contradicts_itself_is_refused_by_name() {
-    let host = wire::HostTraffic { address: vec![10, 0, 0, 1], traffic: None };
+    let host = wire::HostTraffic { address: vec![10, 0, 0, 1], ..wire::HostTraffic::default() };
     let interface = wire::InterfaceSummary {
         interface: Some(wire::Interface::default()),
         ledger: Some(wire::Ledger::default()),

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use super::model::{class_rows, classes, traffic};
-use super::{WireError, each, from_each, need, pick, place, time};
+use super::model::{class_rows, classes, mac, mac_octets, traffic};
+use super::{WireError, address, address_octets, each, from_each, narrow, need, pick, place, time};
 use crate::{
-    Facility, Fleet, InterfaceState, InterfaceStats, Interval, Item, Mac, Order, OrderBy, Point, Presence, Query,
-    Report, Row, Scope, SensorState, Station, Strip, Window, wire,
+    Facility, Fleet, Gap, Group, GroupKey, Host, InterfaceState, InterfaceStats, Interval, Item, Line, LineEnd,
+    LineKind, Mac, Order, OrderBy, Point, Presence, Query, Report, Row, Scope, SensorState, Station, Strip, Window,
+    wire,
 };
 
 impl From<Facility> for wire::Facility {
@@ -18,6 +19,7 @@ impl From<Facility> for wire::Facility {
             Facility::Services => Self::Services,
             Facility::Stations => Self::Stations,
             Facility::Hosts => Self::Hosts,
+            Facility::Lines => Self::Lines,
         }
     }
 }
@@ -105,6 +107,7 @@ impl From<&Query> for wire::Query {
             filter: query.filter.to_string(),
             order: Some((&query.order).into()),
             limit: query.limit,
+            group: place(&Group::ALL, &query.group),
         }
     }
 }
@@ -121,6 +124,7 @@ impl TryFrom<wire::Query> for Query {
             window: need(wire.window, "window")?.try_into()?,
             scope: Scope(points(wire.scope)),
             filter: wire.filter.parse()?,
+            group: pick(&Group::ALL, wire.group, "group")?,
             order: wire.order.unwrap_or_default().try_into()?,
             limit: match wire.limit {
                 0 => 200,
@@ -137,13 +141,24 @@ impl From<&Row> for wire::Row {
         Self {
             observed_by: from_each(&row.observed_by),
             rate: Some((&row.rate).into()),
+            site: row.site.clone(),
             item: Some(match &row.item {
                 Item::Flow(flow) => Wire::Flow(flow.into()),
                 Item::Interface(stats) => Wire::Interface((&**stats).into()),
                 Item::Size(bracket, traffic) => Wire::Size((&(*bracket, *traffic)).into()),
                 Item::Service(service, traffic) => Wire::Service((service, traffic).into()),
                 Item::Station(mac, station) => Wire::Station((Some(*mac), station).into()),
-                Item::Host(address, traffic) => Wire::Host((address, traffic).into()),
+                Item::Host(address, host) => Wire::Host(wire::HostTraffic {
+                    peers: host.peers,
+                    flows: host.flows,
+                    ..(address, &host.traffic).into()
+                }),
+                Item::Group(key, traffic, flows) => Wire::Group(wire::GroupTraffic {
+                    key: Some(key.into()),
+                    traffic: Some(traffic.into()),
+                    flows: *flows,
+                }),
+                Item::Line(line) => Wire::Line(line.into()),
                 Item::Other(class, traffic, keys) => Wire::Other((&(*class, *traffic, *keys)).into()),
             }),
         }
@@ -171,15 +186,97 @@ impl TryFrom<wire::Row> for Row {
                 Item::Station(need(mac, "mac")?, station)
             }
             Wire::Host(host) => {
+                let (peers, flows) = (host.peers, host.flows);
                 let (address, traffic) = host.try_into()?;
-                Item::Host(address, traffic)
+                Item::Host(address, Host { traffic, peers, flows })
             }
+            Wire::Group(group) => Item::Group(need(group.key, "key")?.try_into()?, traffic(group.traffic), group.flows),
+            Wire::Line(line) => Item::Line(line.try_into()?),
             Wire::Other(other) => {
                 let (class, traffic, keys) = other.try_into()?;
                 Item::Other(class, traffic, keys)
             }
         };
-        Ok(Self { observed_by: points(wire.observed_by), rate: traffic(wire.rate), item })
+        Ok(Self { site: wire.site, observed_by: points(wire.observed_by), rate: traffic(wire.rate), item })
+    }
+}
+
+impl From<&GroupKey> for wire::group_traffic::Key {
+    fn from(key: &GroupKey) -> Self {
+        match key {
+            GroupKey::Address(host) => Self::Address(address_octets(*host)),
+            GroupKey::Port(protocol, port) => {
+                Self::Port(wire::PortKey { protocol: u32::from(*protocol), port: u32::from(*port) })
+            }
+            GroupKey::Pair(initiator, responder) => Self::Pair(wire::PairKey {
+                initiator: address_octets(*initiator),
+                responder: address_octets(*responder),
+            }),
+            GroupKey::Sensor(name) => Self::Sensor(name.clone()),
+        }
+    }
+}
+
+impl TryFrom<wire::group_traffic::Key> for GroupKey {
+    type Error = WireError;
+
+    fn try_from(wire: wire::group_traffic::Key) -> Result<Self, WireError> {
+        use wire::group_traffic::Key as Wire;
+        Ok(match wire {
+            Wire::Address(octets) => Self::Address(address(&octets)?),
+            Wire::Port(key) => Self::Port(narrow(key.protocol, "protocol")?, narrow(key.port, "port")?),
+            Wire::Pair(key) => Self::Pair(address(&key.initiator)?, address(&key.responder)?),
+            Wire::Sensor(name) => Self::Sensor(name),
+        })
+    }
+}
+
+impl From<&Line> for wire::Line {
+    fn from(line: &Line) -> Self {
+        let end = |end: LineEnd| {
+            let end = match end {
+                LineEnd::Host(end) => wire::line_end::End::Host((&end).into()),
+                LineEnd::Station(mac) => wire::line_end::End::Mac(mac.0.to_vec()),
+                LineEnd::Nobody => return None,
+            };
+            Some(wire::LineEnd { end: Some(end) })
+        };
+        Self {
+            number: line.number,
+            at: line.at.0,
+            kind: place(&LineKind::ALL, &line.kind),
+            label: line.label.clone(),
+            detail: line.detail.clone(),
+            octets: line.octets,
+            source: end(line.source),
+            destination: end(line.destination),
+            mac: mac_octets(line.mac),
+        }
+    }
+}
+
+impl TryFrom<wire::Line> for Line {
+    type Error = WireError;
+
+    fn try_from(wire: wire::Line) -> Result<Self, WireError> {
+        let end = |end: Option<wire::LineEnd>| -> Result<LineEnd, WireError> {
+            Ok(match end.and_then(|end| end.end) {
+                Some(wire::line_end::End::Host(end)) => LineEnd::Host(end.try_into()?),
+                Some(wire::line_end::End::Mac(octets)) => LineEnd::Station(need(mac(&octets)?, "mac")?),
+                None => LineEnd::Nobody,
+            })
+        };
+        Ok(Self {
+            number: wire.number,
+            at: time(wire.at),
+            kind: pick(&LineKind::ALL, wire.kind, "kind")?,
+            label: wire.label,
+            detail: wire.detail,
+            octets: wire.octets,
+            source: end(wire.source)?,
+            destination: end(wire.destination)?,
+            mac: mac(&wire.mac)?,
+        })
     }
 }
 
@@ -191,6 +288,8 @@ impl From<&InterfaceStats> for wire::InterfaceStats {
             classes: class_rows(&stats.classes),
             peak: Some((&stats.peak).into()),
             own: Some((&stats.own).into()),
+            rates: class_rows(&stats.rates),
+            peak_total: Some((&stats.peak_total).into()),
         }
     }
 }
@@ -203,7 +302,9 @@ impl TryFrom<wire::InterfaceStats> for InterfaceStats {
             interface: need(wire.interface, "interface")?.try_into()?,
             ledger: wire.ledger.unwrap_or_default().into(),
             classes: classes(wire.classes)?,
+            rates: classes(wire.rates)?,
             peak: traffic(wire.peak),
+            peak_total: wire.peak_total.unwrap_or_default().into(),
             own: traffic(wire.own),
         })
     }
@@ -218,6 +319,21 @@ impl From<&Strip> for wire::Strip {
 impl From<wire::Strip> for Strip {
     fn from(wire: wire::Strip) -> Self {
         Self { from: time(wire.from), step: wire.step, octets: wire.octets, gaps: wire.gaps }
+    }
+}
+
+impl From<&Gap> for wire::Gap {
+    fn from(gap: &Gap) -> Self {
+        Self { from: gap.interval.from.0, to: gap.interval.to.0, point: Some((&gap.point).into()) }
+    }
+}
+
+impl TryFrom<wire::Gap> for Gap {
+    type Error = WireError;
+
+    fn try_from(wire: wire::Gap) -> Result<Self, WireError> {
+        let interval = Interval::new(time(wire.from), time(wire.to));
+        Ok(Self { interval, point: need(wire.point, "point")?.into() })
     }
 }
 
@@ -238,6 +354,10 @@ impl From<&Report> for wire::Report {
             rate: Some((&report.rate).into()),
             sensors_reporting: report.sensors_reporting,
             sensors_known: report.sensors_known,
+            gaps: from_each(&report.gaps),
+            largest_inbound: report.largest[0],
+            largest_outbound: report.largest[1],
+            mtu: report.mtu,
         }
     }
 }
@@ -257,6 +377,9 @@ impl TryFrom<wire::Report> for Report {
             rate: traffic(wire.rate),
             dropped: wire.dropped,
             strip: wire.strip.unwrap_or_default().into(),
+            gaps: each(wire.gaps)?,
+            largest: [wire.largest_inbound, wire.largest_outbound],
+            mtu: wire.mtu,
             notes: wire.notes,
             sensors_reporting: wire.sensors_reporting,
             sensors_known: wire.sensors_known,
@@ -295,6 +418,8 @@ impl From<&SensorState> for wire::SensorState {
             interfaces: from_each(&sensor.interfaces),
             losses: from_each(&sensor.losses),
             trouble: sensor.trouble.clone(),
+            site: sensor.site.clone(),
+            settings: Some((&sensor.settings).into()),
         }
     }
 }
@@ -306,6 +431,7 @@ impl TryFrom<wire::SensorState> for SensorState {
         Ok(Self {
             id: wire.id,
             name: wire.name,
+            site: wire.site,
             presence: pick(&Presence::ALL, wire.presence, "presence")?,
             connected: wire.connected.map(time),
             started: wire.started.map(time),
@@ -318,6 +444,7 @@ impl TryFrom<wire::SensorState> for SensorState {
             interfaces: each(wire.interfaces)?,
             losses: each(wire.losses)?,
             trouble: wire.trouble,
+            settings: wire.settings.unwrap_or_default().try_into()?,
         })
     }
 }

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use traf_proto::{Counters, Mac, Service, Station, Tally, Traffic};
+use traf_proto::{Counters, Learnt, Mac, Service, Station, Tally, Timestamp, Traffic};
 
 use super::ranked::{Keyed, Ranked};
 use super::seed::Seed;
@@ -54,6 +54,8 @@ pub(super) struct Folded {
     pub(super) counters: [Counters; 2],
     /// Source MAC of each way; `None` where that way was never seen or has none.
     pub(super) macs: [Option<Mac>; 2],
+    /// Time of the flow's last packet.
+    pub(super) last: i64,
 }
 
 impl Folded {
@@ -167,9 +169,9 @@ impl Facilities {
         for (mac, number) in folded.macs.iter().zip([a, b]) {
             if let Some(station) = mac.and_then(|mac| self.stations.known(mac)) {
                 let address = folded.key.address(number);
-                let full = station.addresses.len() >= Station::ADDRESSES;
-                if number != 0 && !(full && station.addresses.last().is_some_and(|last| *last < address)) {
-                    station.seen(address);
+                if number != 0 {
+                    let last = Timestamp(folded.last);
+                    station.seen(Learnt { address, first: last, last });
                 }
             }
         }

@@ -188,7 +188,8 @@ impl Flows {
         });
         hot.empty();
         let macs = [0, 1].map(|way| mac(cold.macs[way]));
-        let folded = Folded { key: hot.key, second_began: memory::second_began(warm), counters, macs };
+        let second_began = memory::second_began(warm);
+        let folded = Folded { key: hot.key, second_began, counters, macs, last: warm.last };
         if counters[0].packets + counters[1].packets > 0 {
             self.facilities.fold(&folded);
         }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use traf_proto::{Answer, Facility, InterfaceStats, Item, Merge, Order, Row, Station, Timestamp, Traffic, Wish};
+use traf_proto::{Answer, Facility, Host, InterfaceStats, Item, Merge, Order, Row, Station, Timestamp, Traffic, Wish};
 
 use super::flows::Flows;
 use super::line::Line;
@@ -41,6 +41,7 @@ impl View<'_> {
             Facility::Services => self.services(wish, &mut top),
             Facility::Hosts => self.hosts(wish, &mut top),
             Facility::Stations => self.stations(wish, &mut top),
+            Facility::Lines => {}
         }
         top.answer()
     }
@@ -84,7 +85,7 @@ impl View<'_> {
             sums.add_with_rate(flow.key.source.address, traffic, rate);
             sums.add_with_rate(flow.key.destination.address, traffic.reversed(), rate.reversed());
         });
-        sums.rows(|host, traffic, rate| top.push(rate, Item::Host(host, traffic)));
+        sums.rows(|host, traffic, rate| top.push(rate, Item::Host(host, Host { traffic, ..Host::default() })));
         top.add_total(other);
     }
 
@@ -175,7 +176,7 @@ impl Top {
     fn push(&mut self, rate: Traffic, item: Item) {
         self.answer.matched += 1;
         self.answer.total.merge(item.traffic());
-        self.answer.rows.push(Row { observed_by: Vec::new(), rate, item });
+        self.answer.rows.push(Row::new(rate, item));
         if self.answer.rows.len() >= 2 * self.limit + 64 {
             self.prune();
         }
@@ -183,7 +184,7 @@ impl Top {
 
     fn push_other(&mut self, item: Item) {
         self.answer.total.merge(item.traffic());
-        self.others.push(Row { observed_by: Vec::new(), rate: Traffic::default(), item });
+        self.others.push(Row::new(Traffic::default(), item));
     }
 
     fn add_total(&mut self, traffic: Traffic) {

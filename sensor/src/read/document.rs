@@ -236,7 +236,7 @@ fn stations(summary: &InterfaceSummary) -> Vec<StationRow> {
         address: address.map(Text),
         inbound: Count::from(station.traffic.inbound),
         outbound: Count::from(station.traffic.outbound),
-        ips: station.addresses.iter().copied().map(Text).collect(),
+        ips: station.addresses.iter().map(|learnt| Text(learnt.address)).collect(),
     };
     let mut rows: Vec<_> = summary.stations.rows().collect();
     rows.sort_by_key(|(mac, station)| (std::cmp::Reverse(station.traffic.total().octets), **mac));

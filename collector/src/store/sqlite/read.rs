@@ -7,8 +7,8 @@ use futures_util::TryStreamExt;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 use traf_proto::{
-    Bracket, Class, Counters, Endpoint, Facility, Flow, FlowKey, FlowState, Half, Interval, Ledger, Loss, LossReason,
-    Mac, Nic, Service, Station, Timestamp, Traffic,
+    Bracket, Class, Counters, Endpoint, Facility, Flow, FlowKey, FlowState, Half, Interval, Learnt, Ledger, Loss,
+    LossReason, Mac, Nic, Service, Station, Timestamp, Traffic,
 };
 
 use super::{Sqlite, count, pack};
@@ -141,6 +141,7 @@ impl Sqlite {
             Facility::Services => &[(SERVICES, service)],
             Facility::Stations => &[(STATIONS, station)],
             Facility::Hosts => &[(HOSTS, host)],
+            Facility::Lines => &[],
         };
         for (sql, read) in reads {
             self.each(sql, selection, &mut |row| {
@@ -276,7 +277,10 @@ fn host(row: &SqliteRow) -> Result<Fact, StoreError> {
 
 fn station(row: &SqliteRow) -> Result<Fact, StoreError> {
     let mut station = Station { traffic: traffic(row, 4)?, ip: traffic(row, 10)?, addresses: Vec::new() };
-    pack::parse_list(row.try_get(16)?)?.into_iter().for_each(|address| station.seen(address));
+    for address in pack::parse_list(row.try_get(16)?)? {
+        let seen = Timestamp(0);
+        station.seen(Learnt { address, first: seen, last: seen });
+    }
     Ok(Fact::Station(text(row, 2)?, station))
 }
 

@@ -200,7 +200,10 @@ impl Rows {
     fn add_station(&mut self, key: &[i64; 4], mac: i64, station: &traf_proto::Station) {
         let mut numbers: Numbers<17> = counted(key, &[mac], station.traffic);
         numbers[11..].copy_from_slice(&six(station.ip));
-        self.stations.push((numbers, pack::list(&station.addresses)));
+        self.stations.push((numbers, {
+            let addresses: Vec<_> = station.addresses.iter().map(|learnt| learnt.address).collect();
+            pack::list(&addresses)
+        }));
     }
 
     async fn insert(self, connection: &mut SqliteConnection) -> Result<(), StoreError> {

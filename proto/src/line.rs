@@ -1,0 +1,143 @@
+//! Packets that belong to no connection, one by one: IPTraf's lower window, and its log.
+//!
+//! A line is data; [`Line::words`] puts it together as IPTraf does, with the ends named by whoever shows it.
+
+use std::fmt;
+
+use crate::{Endpoint, Mac, Timestamp};
+
+/// One packet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Counts the lines of its interface from 1, so that whoever looks knows what was not shown.
+    pub number: u64,
+    /// When it was captured.
+    pub at: Timestamp,
+    /// What it is.
+    pub kind: LineKind,
+    /// `ICMP`, `OSPFv2`, `ARP request for 10.0.0.1`, `Non-IP (DEC LAT)`.
+    pub label: String,
+    /// `dest unrch (port)`, `hlo (a=5 r=10.77.0.2)`, `fragment`; often empty.
+    pub detail: String,
+    /// Octets without the link header.
+    pub octets: u32,
+    /// From.
+    pub source: LineEnd,
+    /// To.
+    pub destination: LineEnd,
+    /// Source MAC; `None` where the link has none.
+    pub mac: Option<Mac>,
+}
+
+/// What a line is about: screens paint by it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LineKind {
+    /// UDP.
+    Udp,
+    /// ICMP.
+    Icmp,
+    /// ICMPv6.
+    Icmpv6,
+    /// OSPF.
+    Ospf,
+    /// IGMP.
+    Igmp,
+    /// IGP.
+    Igp,
+    /// IGRP.
+    Igrp,
+    /// GRE.
+    Gre,
+    /// IPv6 inside IPv4.
+    Ipv6Tunnel,
+    /// Any other IP protocol.
+    #[default]
+    OtherIp,
+    /// ARP.
+    Arp,
+    /// RARP.
+    Rarp,
+    /// Anything that is not IP.
+    NonIp,
+}
+
+impl LineKind {
+    /// In the order of the wire's numbers.
+    pub const ALL: [Self; 13] = [
+        Self::Udp,
+        Self::Icmp,
+        Self::Icmpv6,
+        Self::Ospf,
+        Self::Igmp,
+        Self::Igp,
+        Self::Igrp,
+        Self::Gre,
+        Self::Ipv6Tunnel,
+        Self::OtherIp,
+        Self::Arp,
+        Self::Rarp,
+        Self::NonIp,
+    ];
+}
+
+/// Who sent it, or to whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LineEnd {
+    /// An IP packet.
+    Host(Endpoint),
+    /// Anything else.
+    Station(Mac),
+    /// A link without addresses.
+    Nobody,
+}
+
+impl fmt::Display for LineEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Host(end) => end.fmt(f),
+            Self::Station(mac) => mac.fmt(f),
+            Self::Nobody => f.write_str("?"),
+        }
+    }
+}
+
+impl Line {
+    /// IPTraf's line: `ICMP dest unrch (port) (61 bytes) from A to B (src HWaddr M) on eth0`; the MAC only when asked for.
+    #[must_use]
+    pub fn words(&self, interface: &str, mac: bool, name: impl Fn(LineEnd) -> String) -> String {
+        let detail = if self.detail.is_empty() { String::new() } else { format!(" {}", self.detail) };
+        let (from, to) = (name(self.source), name(self.destination));
+        let mac = self.mac.filter(|_| mac).map(|mac| format!(" (src HWaddr {mac})")).unwrap_or_default();
+        format!("{}{detail} ({} bytes) from {from} to {to}{mac} on {interface}", self.label, self.octets)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_line_reads_as_in_iptraf() {
+        let end = |text: &str| LineEnd::Host(Endpoint::new(text.parse().unwrap(), 0));
+        let mut line = Line {
+            number: 1,
+            at: Timestamp(0),
+            kind: LineKind::Icmp,
+            label: "ICMP".into(),
+            detail: "dest unrch (port)".into(),
+            octets: 61,
+            source: end("10.77.0.1"),
+            destination: end("10.77.0.2"),
+            mac: Some(Mac([2, 0, 0, 0, 0x77, 1])),
+        };
+        let words = |line: &Line, mac| line.words("ipta0", mac, |end| end.to_string());
+        assert_eq!(words(&line, false), "ICMP dest unrch (port) (61 bytes) from 10.77.0.1 to 10.77.0.2 on ipta0");
+        line.detail = String::new();
+        assert_eq!(
+            words(&line, true),
+            "ICMP (61 bytes) from 10.77.0.1 to 10.77.0.2 (src HWaddr 02:00:00:00:77:01) on ipta0"
+        );
+    }
+}
