@@ -58,7 +58,7 @@ impl Nic {
 /// Where every frame went: [`Ledger::residue`] is zero or something is wrong.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ledger {
-    /// Frames that reached the capture, with those it dropped.
+    /// Frames that reached the capture, with those it dropped. What a capture filter keeps out does not reach it.
     pub received: u64,
     /// Understood at least to the link layer.
     pub parsed: u64,

@@ -33,4 +33,6 @@ pub struct SettingsState {
     pub settings: Settings,
     /// Why the change of `settings.revision` was refused, in words; empty when it holds.
     pub refused: String,
+    /// What of it does not work now, in words, as a log on a full disk; empty when all of it does.
+    pub trouble: String,
 }

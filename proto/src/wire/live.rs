@@ -137,7 +137,11 @@ impl TryFrom<wire::Settings> for Settings {
 
 impl From<&SettingsState> for wire::SettingsState {
     fn from(state: &SettingsState) -> Self {
-        Self { settings: Some((&state.settings).into()), refused: state.refused.clone() }
+        Self {
+            settings: Some((&state.settings).into()),
+            refused: state.refused.clone(),
+            trouble: state.trouble.clone(),
+        }
     }
 }
 
@@ -145,7 +149,8 @@ impl TryFrom<wire::SettingsState> for SettingsState {
     type Error = WireError;
 
     fn try_from(wire: wire::SettingsState) -> Result<Self, WireError> {
-        Ok(Self { settings: wire.settings.unwrap_or_default().try_into()?, refused: wire.refused })
+        let settings = wire.settings.unwrap_or_default().try_into()?;
+        Ok(Self { settings, refused: wire.refused, trouble: wire.trouble })
     }
 }
 

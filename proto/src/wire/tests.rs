@@ -276,7 +276,7 @@ impl Source<'_> {
             log_interval: self.some(|source| source.number(4) as u32),
             idle: self.some(|source| source.number(4) as u32),
         };
-        SettingsState { settings, refused: self.text() }
+        SettingsState { settings, refused: self.text(), trouble: self.text() }
     }
 
     fn point(&mut self) -> Point {
