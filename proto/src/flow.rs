@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-use crate::{Mac, Service, Timestamp, Traffic};
+use crate::{Mac, Ports, Service, Timestamp, Traffic};
 
 /// An address and a port; port 0 where the protocol has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -186,12 +186,12 @@ pub struct Flow {
 }
 
 impl Flow {
-    /// The TCP or UDP service it belongs to, so that each packet counts for one service: the port below 1024 where only one
-    /// end has such a port, else the port that the initiator asked for.
+    /// The TCP or UDP service it belongs to, so that each packet counts for one service: the port that `ports` holds where
+    /// only one end has such a port, else the port that the initiator asked for.
     #[must_use]
-    pub fn service(&self) -> Option<Service> {
+    pub fn service(&self, ports: &Ports) -> Option<Service> {
         let (source, destination) = (self.key.source.port, self.key.destination.port);
-        let port = if source < 1024 && destination >= 1024 { source } else { destination };
+        let port = if ports.serves_source(source, destination) { source } else { destination };
         Service::new(self.key.protocol, port)
     }
 }

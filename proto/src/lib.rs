@@ -41,7 +41,7 @@ pub use interface::{Interface, Ledger, Nic};
 pub use line::{Line, LineEnd, LineKind};
 pub use query::{Facility, Group, GroupKey, Order, OrderBy, Point, Query, Scope, Window};
 pub use report::{Fleet, Gap, Host, InterfaceState, InterfaceStats, Item, Presence, Report, Row, SensorState, Strip};
-pub use service::Service;
+pub use service::{Ports, Service};
 pub use settings::{Settings, SettingsState};
 pub use size::{Bracket, Brackets};
 pub use snapshot::{Answer, InterfaceSnapshot, Snapshot, SpoolState, Wish};

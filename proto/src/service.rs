@@ -24,9 +24,79 @@ impl Service {
     }
 }
 
+/// Ports that count as services: those below 1024, and what an administrator adds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ports {
+    /// First and last, in order, apart from each other.
+    ranges: Vec<(u16, u16)>,
+}
+
+impl Ports {
+    /// Those below 1024 and `extra`: ranges, both ends inside, in any order; one that ends before it begins is empty.
+    #[must_use]
+    pub fn new(extra: &[(u16, u16)]) -> Self {
+        let mut sorted: Vec<(u16, u16)> = extra.iter().copied().filter(|(from, to)| from <= to).collect();
+        sorted.sort_unstable();
+        let mut ranges: Vec<(u16, u16)> = Vec::with_capacity(sorted.len());
+        for (from, to) in sorted {
+            match ranges.last_mut() {
+                Some(last) if from <= last.1.saturating_add(1) => last.1 = last.1.max(to),
+                _ => ranges.push((from, to)),
+            }
+        }
+        Self { ranges }
+    }
+
+    /// Whether a port is a service.
+    #[inline]
+    #[must_use]
+    pub fn holds(&self, port: u16) -> bool {
+        port < 1024 || !self.ranges.is_empty() && self.added(port)
+    }
+
+    fn added(&self, port: u16) -> bool {
+        let after = self.ranges.partition_point(|(from, _)| *from <= port);
+        self.ranges[..after].last().is_some_and(|(_, to)| port <= *to)
+    }
+
+    /// Whether the source's port is the service, of two that a flow has: it is where only that one counts as a service; in
+    /// any other case the initiator asked for the destination's.
+    #[inline]
+    #[must_use]
+    pub fn serves_source(&self, source: u16, destination: u16) -> bool {
+        self.holds(source) && !self.holds(destination)
+    }
+}
+
 /// `tcp/22`.
 impl fmt::Display for Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", protocol_name(self.protocol), self.port)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_below_1024_and_those_added_are_services() {
+        let ports = Ports::new(&[(9000, 9010), (8080, 8080), (9005, 9100), (9101, 9101), (7000, 6000), (65535, 65535)]);
+        assert_eq!(ports.ranges, [(8080, 8080), (9000, 9101), (65535, 65535)]);
+        for port in [0, 80, 1023, 8080, 9000, 9101, 65535] {
+            assert!(ports.holds(port), "{port}");
+        }
+        for port in [1024, 6500, 8079, 8081, 8999, 9102, 65534] {
+            assert!(!ports.holds(port), "{port}");
+        }
+        assert!(!Ports::default().holds(8080));
+    }
+
+    #[test]
+    fn an_added_port_is_the_service_also_where_the_initiator_was_not_seen() {
+        let ports = Ports::new(&[(8080, 8080)]);
+        assert!(ports.serves_source(8080, 40000) && !ports.serves_source(40000, 8080));
+        assert!(!ports.serves_source(8080, 80) && !ports.serves_source(40000, 50000));
+        assert!(!Ports::default().serves_source(8080, 40000));
     }
 }

@@ -15,6 +15,7 @@ mod facilities;
 mod flows;
 mod fragments;
 mod line;
+pub mod lines;
 mod live;
 mod local;
 mod memory;
@@ -33,7 +34,7 @@ use std::time::Duration;
 
 use traf_proto::{
     ClassGroup, Counters, Endpoint, FlowKey, Interface, InterfaceSnapshot, InterfaceStats, InterfaceSummary, Interval,
-    Timestamp, Traffic, Wish,
+    Ports, Timestamp, Traffic, Transport, Wish,
 };
 
 use crate::link::Link;
@@ -43,6 +44,7 @@ use coalesced::Offload;
 use flows::Flows;
 use fragments::Fragments;
 use line::Line;
+use lines::{Lines, Taken};
 use local::Local;
 use rates::Rates;
 
@@ -103,6 +105,7 @@ pub struct Meter {
     /// Flows that ICMP errors of this batch speak of.
     unreachable: Vec<Key>,
     line: Line,
+    lines: Lines,
     flows: Flows,
     fragments: Fragments,
     rates: Rates,
@@ -125,6 +128,7 @@ impl Meter {
             waiting: 0,
             unreachable: Vec::with_capacity(BATCH),
             line: Line::new(interface.mtu),
+            lines: Lines::default(),
             flows: Flows::new(&config, started.0),
             fragments: Fragments::new(),
             rates: Rates::default(),
@@ -150,10 +154,13 @@ impl Meter {
                 if packet.stations != [0; 12] {
                     self.flows.facilities.frame(&packet);
                 }
+                if packet.key.protocol() != 6 {
+                    self.lines.packet(&packet, captured);
+                }
                 if packet.is_ip() {
                     if packet.fragment != Fragment::Whole {
                         self.fragments.follow(&mut packet);
-                    } else if packet.quote != 0 {
+                    } else if packet.class.transport == Transport::Icmp {
                         self.note_unreachable(&packet, captured);
                     }
                     self.batch[self.waiting] = packet;
@@ -214,6 +221,28 @@ impl Meter {
         self.flows.set_own(endpoints.iter().map(key).collect());
     }
 
+    /// Ports and ranges that count as services beside those below 1024, from now on.
+    pub fn set_ports(&mut self, extra: &[(u16, u16)]) {
+        self.flush();
+        self.flows.facilities.ports = Ports::new(extra);
+    }
+
+    /// Flows that are silent for longer are over, from now on.
+    pub fn set_idle(&mut self, idle: Duration) {
+        self.flush();
+        self.flows.set_idle(idle);
+    }
+
+    /// Whether a log wants the packets that are no TCP: they then wait for [`Meter::take_lines`], a bounded number of them.
+    pub fn keep_lines(&mut self, keep: bool) {
+        self.lines.keep(keep);
+    }
+
+    /// The packets that are no TCP since the last time; [`lines::line`] says them in words.
+    pub fn take_lines(&mut self) -> Taken {
+        self.lines.take()
+    }
+
     /// The interface's addresses or its MTU changed.
     pub fn update_interface(&mut self, interface: Interface) {
         self.flush();
@@ -257,8 +286,8 @@ impl Meter {
         let interface = self.interface.clone();
         let (ledger, peak) = (self.line.ledger(), self.line.peak());
         let stats = InterfaceStats { interface, ledger, classes, peak, own, ..InterfaceStats::default() };
-        let (flows, line, rates) = (&self.flows, &self.line, &self.rates);
-        let view = live::View { flows, line, rates, stats: &stats, rate, now };
+        let (flows, line, lines, rates) = (&self.flows, &self.line, &self.lines, &self.rates);
+        let view = live::View { flows, line, lines, rates, stats: &stats, rate, now };
         let answers = wishes.iter().map(|wish| view.answer(wish)).collect();
         let InterfaceStats { interface, ledger, classes, rates, peak, peak_total, own } = stats;
         InterfaceSnapshot {
@@ -296,7 +325,7 @@ impl Meter {
     #[cold]
     fn note_unreachable(&mut self, packet: &Packet, captured: &[u8]) {
         if self.unreachable.len() < BATCH
-            && let Some((key, _)) = parse::quoted(captured, packet.quote, packet.key.vlan())
+            && let Some((key, _)) = parse::unreachable(packet, captured)
         {
             self.unreachable.push(key);
         }

@@ -25,6 +25,9 @@ pub(crate) type End = (u128, u16);
 pub(crate) struct Key(pub(crate) [u64; 5]);
 
 impl Key {
+    /// Of no flow, without a VLAN.
+    pub(crate) const NONE: Self = Self([0, 0, 0, 0, (NO_VLAN as u64) << 40]);
+
     /// The key, and whether `source` is its second end.
     #[inline(always)]
     pub(crate) fn new(version: u8, protocol: u8, vlan: u16, source: End, destination: End) -> (Self, bool) {
@@ -111,7 +114,7 @@ pub(crate) enum Fragment {
 /// One parsed frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Packet {
-    /// Its flow; of no meaning when it is not IP.
+    /// Its flow; of what is not IP only the VLAN.
     pub(crate) key: Key,
     /// Nanoseconds since 1970; set by the meter.
     pub(crate) at: i64,
@@ -133,8 +136,10 @@ pub(crate) struct Packet {
     pub(crate) window: u16,
     /// Largest segment that a SYN announces; zero for none.
     pub(crate) mss: u16,
-    /// Where an ICMP "unreachable" quotes the packet it speaks of; zero for none.
-    pub(crate) quote: u16,
+    /// Ether type of what is not IP, or its length where that stands in its place; zero where the link has none.
+    pub(crate) ether_type: u16,
+    /// Where in the frame the transport header begins, if it was captured; zero for none.
+    pub(crate) transport: u16,
     /// Destination MAC, source MAC; zeros where the link has none.
     pub(crate) stations: [u8; 12],
     /// TCP flags.
@@ -147,6 +152,8 @@ pub(crate) struct Packet {
     pub(crate) sent: bool,
     /// IPv4 header checksum is wrong.
     pub(crate) bad_checksum: bool,
+    /// An authentication header (RFC 4302) was passed on the way to the transport.
+    pub(crate) authenticated: bool,
     /// Which fragment.
     pub(crate) fragment: Fragment,
 }
@@ -156,7 +163,7 @@ impl Packet {
     #[inline(always)]
     pub(crate) fn new(length: u32) -> Self {
         Self {
-            key: Key([0; 5]),
+            key: Key::NONE,
             at: 0,
             length,
             octets: 0,
@@ -167,13 +174,15 @@ impl Packet {
             header: 0,
             window: 0,
             mss: 0,
-            quote: 0,
+            ether_type: 0,
+            transport: 0,
             stations: [0; 12],
             flags: 0,
             class: Class { family: Family::NonIp, transport: Transport::Other, cast: Cast::Unicast },
             reverse: false,
             sent: false,
             bad_checksum: false,
+            authenticated: false,
             fragment: Fragment::Whole,
         }
     }
@@ -193,6 +202,12 @@ impl Packet {
             [first, ..] if first & 1 == 1 => Cast::Multicast,
             _ => Cast::Unicast,
         };
+    }
+
+    /// Notes the VLAN of what may turn out not to be IP.
+    #[inline(always)]
+    pub(crate) fn set_vlan(&mut self, vlan: u16) {
+        self.key = Key([0, 0, 0, 0, u64::from(vlan) << 40]);
     }
 
     /// Makes it an IP packet of this flow.

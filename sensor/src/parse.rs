@@ -18,7 +18,7 @@ mod tunnel;
 mod tests;
 
 use crate::link::Link;
-use crate::packet::{Key, Packet};
+use crate::packet::{Fragment, Key, Packet};
 
 /// VLAN tags, MPLS labels, PPPoE and tunnels together: deeper is not looked.
 const LAYERS: u8 = 8;
@@ -58,12 +58,22 @@ impl Parser {
     }
 }
 
-/// The flow of a packet that an ICMP error quotes from `at` on, as its sender sent it, and whether it goes from the key's
-/// second end to the first.
-pub(crate) fn quoted(captured: &[u8], at: u16, vlan: u16) -> Option<(Key, bool)> {
-    let bytes = captured.get(usize::from(at)..)?;
+/// The flow of the packet that an ICMP or ICMPv6 "destination unreachable" speaks of, as its sender sent it, and whether it
+/// goes from the key's second end to the first. Not of the code that only asks for smaller packets.
+pub(crate) fn unreachable(packet: &Packet, captured: &[u8]) -> Option<(Key, bool)> {
+    let segment = captured.get(usize::from(packet.transport)..)?;
+    match (packet.key.protocol(), segment) {
+        _ if packet.transport == 0 || packet.fragment == Fragment::Later => None,
+        (1, [3, code, ..]) if *code != 4 => quoted(segment, packet.key.vlan()),
+        (58, [1, ..]) => quoted(segment, packet.key.vlan()),
+        _ => None,
+    }
+}
+
+/// The flow of the packet that stands behind the eight octets of an ICMP header.
+fn quoted(segment: &[u8], vlan: u16) -> Option<(Key, bool)> {
     let mut packet = Packet::new(0);
-    ip::parse(&mut packet, vlan, bytes, u32::MAX).map(|_| (packet.key, packet.reverse))
+    ip::parse(&mut packet, vlan, segment.get(8..)?, u32::MAX).map(|_| (packet.key, packet.reverse))
 }
 
 /// A big-endian number of two octets.

@@ -9,8 +9,8 @@ use tonic::Status;
 use tracing::error;
 use traf_proto::time::SECOND;
 use traf_proto::{
-    Classes, Facility, Filter, Host, InterfaceStats, Interval, Item, Point, Query, Report, Strip, Timestamp, Traffic,
-    Window, wire,
+    Classes, Facility, Filter, Host, InterfaceStats, Interval, Item, Point, Ports, Query, Report, Strip, Timestamp,
+    Traffic, Window, wire,
 };
 
 use super::merge::Merge;
@@ -309,7 +309,7 @@ impl Rows<'_> {
                         );
                     }
                     Facility::Services => {
-                        let Some(service) = flow.service() else { return };
+                        let Some(service) = flow.service(&Ports::default()) else { return };
                         let at_source = key.source.port == service.port && key.destination.port != service.port;
                         let traffic = if at_source { traffic } else { traffic.reversed() };
                         merge.add(point, none, Item::Service(service, traffic));

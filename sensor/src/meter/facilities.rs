@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use traf_proto::{Counters, Learnt, Mac, Service, Station, Tally, Timestamp, Traffic};
+use traf_proto::{Counters, Learnt, Mac, Ports, Service, Station, Tally, Timestamp, Traffic};
 
 use super::ranked::{Keyed, Ranked};
 use super::seed::Seed;
@@ -83,6 +83,8 @@ pub(super) struct Facilities {
     pub(super) hosts: Ranked<Host, Traffic>,
     pub(super) services: Ranked<Service, Traffic>,
     pub(super) stations: Ranked<Mac, Station>,
+    /// Which ports are services.
+    pub(super) ports: Ports,
     pairs: Box<[Pair]>,
     seed: Seed,
 }
@@ -93,6 +95,7 @@ impl Facilities {
             hosts: Ranked::new(hosts),
             services: Ranked::new(services),
             stations: Ranked::new(stations),
+            ports: Ports::default(),
             pairs: vec![Pair::default(); PAIRS].into_boxed_slice(),
             seed: Seed::random(),
         }
@@ -162,7 +165,7 @@ impl Facilities {
         let ((a, a_port), (b, b_port)) = folded.key.ends();
         *self.hosts.row(Host(version, a), packets) += Traffic { outbound: there, inbound: back };
         *self.hosts.row(Host(version, b), packets) += Traffic { outbound: back, inbound: there };
-        if let Some((service, at_second)) = service(&folded.key, a_port, b_port, folded.second_began) {
+        if let Some((service, at_second)) = service(&self.ports, &folded.key, (a_port, b_port), folded.second_began) {
             let (to, from) = if at_second { (there, back) } else { (back, there) };
             *self.services.row(service, packets) += Traffic { inbound: to, outbound: from };
         }
@@ -199,11 +202,12 @@ impl Facilities {
     }
 }
 
-/// The service of a flow and whether it is at the key's second end; the rule is [`traf_proto::Flow::service`]'s.
+/// The service of a flow with these ports and whether it is at the key's second end; the rule is
+/// [`traf_proto::Flow::service`]'s.
 #[inline(always)]
-pub(super) fn service(key: &Key, a_port: u16, b_port: u16, second_began: bool) -> Option<(Service, bool)> {
-    let (source, destination) = if second_began { (b_port, a_port) } else { (a_port, b_port) };
-    let at_source = source < 1024 && destination >= 1024;
+pub(super) fn service(ports: &Ports, key: &Key, (a, b): (u16, u16), second_began: bool) -> Option<(Service, bool)> {
+    let (source, destination) = if second_began { (b, a) } else { (a, b) };
+    let at_source = ports.serves_source(source, destination);
     let service = Service::new(key.protocol(), if at_source { source } else { destination })?;
     Some((service, at_source == second_began))
 }
@@ -217,6 +221,7 @@ mod tests {
 
     #[test]
     fn the_service_of_a_flow_is_the_models() {
+        let ports = Ports::new(&[(6000, 6063)]);
         for (source, destination) in [(40000, 22), (22, 40000), (22, 80), (5000, 6000), (6000, 5000), (0, 0)] {
             for (from, to) in [(1, 2), (2, 1)] {
                 let (key, second_began) = Key::new(4, 6, NO_VLAN, (from, source), (to, destination));
@@ -232,10 +237,10 @@ mod tests {
                     complete: true,
                     own: false,
                 };
-                let found = service(&key, a, b, second_began);
-                assert_eq!(found.map(|(service, _)| service), flow.service());
+                let found = service(&ports, &key, (a, b), second_began);
+                assert_eq!(found.map(|(service, _)| service), flow.service(&ports));
                 let port = found.map(|(_, at_second)| if at_second { b } else { a });
-                assert_eq!(port, flow.service().map(|service| service.port));
+                assert_eq!(port, flow.service(&ports).map(|service| service.port));
             }
         }
     }

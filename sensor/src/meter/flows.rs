@@ -6,6 +6,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
+use std::time::Duration;
 
 use traf_proto::{Counters, Flow, Half, Mac, Timestamp, Traffic};
 
@@ -47,7 +48,7 @@ impl Flows {
             table: Table::new(config.flows, started),
             facilities: Facilities::new(config.hosts, config.services, config.stations),
             coalesced: Coalesced::default(),
-            idle: i64::try_from(config.idle.as_nanos()).unwrap_or(memory::NEVER),
+            idle: nanos(config.idle),
             history: config.history_flows,
             own: Vec::new(),
             parted: Vec::new(),
@@ -106,6 +107,11 @@ impl Flows {
         if let Some(slot) = self.table.find(home, key) {
             memory::unreachable(&self.table.hot[slot], &mut self.table.warm[slot]);
         }
+    }
+
+    /// Flows that are silent for longer are over from now on.
+    pub(super) fn set_idle(&mut self, idle: Duration) {
+        self.idle = nanos(idle);
     }
 
     /// Our own connections from now on.
@@ -364,6 +370,10 @@ fn merged(rows: Vec<Flow>) -> Vec<Flow> {
         }
     }
     sums
+}
+
+fn nanos(idle: Duration) -> i64 {
+    i64::try_from(idle.as_nanos()).unwrap_or(memory::NEVER)
 }
 
 /// Our own connection is known without its VLAN.

@@ -7,6 +7,7 @@ use traf_proto::{Answer, Facility, Host, InterfaceStats, Item, Merge, Order, Row
 
 use super::flows::Flows;
 use super::line::Line;
+use super::lines::Lines;
 use super::memory;
 use super::rates::Rates;
 
@@ -14,6 +15,7 @@ use super::rates::Rates;
 pub(super) struct View<'a> {
     pub(super) flows: &'a Flows,
     pub(super) line: &'a Line,
+    pub(super) lines: &'a Lines,
     pub(super) rates: &'a Rates,
     /// The interface's own row.
     pub(super) stats: &'a InterfaceStats,
@@ -41,7 +43,7 @@ impl View<'_> {
             Facility::Services => self.services(wish, &mut top),
             Facility::Hosts => self.hosts(wish, &mut top),
             Facility::Stations => self.stations(wish, &mut top),
-            Facility::Lines => {}
+            Facility::Lines => return self.lines(wish),
         }
         top.answer()
     }
@@ -62,7 +64,7 @@ impl View<'_> {
             self.flows.facilities.services.totals().for_each(|(service, traffic)| sums.add(service, traffic));
         }
         self.each_flow(wish, |slot, flow, rate| {
-            let Some(service) = flow.service() else { return };
+            let Some(service) = flow.service(&self.flows.facilities.ports) else { return };
             let at_source = flow.key.source.port == service.port && flow.key.destination.port != service.port;
             let towards = |traffic: Traffic| if at_source { traffic } else { traffic.reversed() };
             // What was folded already is in the totals.
@@ -108,6 +110,13 @@ impl View<'_> {
             let Station { traffic, .. } = self.flows.facilities.stations.other();
             top.add_total(traffic);
         }
+    }
+
+    /// How many lines there were since the start; of those that a filter selects, as many as are still there.
+    fn lines(&self, wish: &Wish) -> Answer {
+        let (rows, total) = self.lines.rows(wish, &self.stats.interface);
+        let matched = if wish.filter.is_all() { self.lines.newest() } else { total.total().packets };
+        Answer { id: wish.id, matched, total, rows, ..Answer::default() }
     }
 
     /// Every flow that the filter selects, with the directions it selects, and its rate.

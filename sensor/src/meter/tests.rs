@@ -7,7 +7,7 @@ mod traffic;
 
 use etherparse::{PacketBuilder, TcpHeader};
 use traf_proto::time::SECOND;
-use traf_proto::{Facility, Filter, Flow, FlowState, Item, Mac, Order, OrderBy};
+use traf_proto::{Facility, Filter, Flow, FlowState, Group, Item, Mac, Order, OrderBy};
 
 use super::*;
 use traffic::{A, B, frame, tcp, udp};
@@ -27,7 +27,8 @@ fn give(meter: &mut Meter, at: i64, bytes: &[u8]) {
 
 fn wish(facility: Facility, filter: &str, limit: u32) -> Wish {
     let order = Order { by: OrderBy::Octets, ascending: false };
-    Wish { id: 7, facility, filter: filter.parse::<Filter>().unwrap(), order, limit }
+    let filter = filter.parse::<Filter>().unwrap();
+    Wish { id: 7, facility, filter, group: Group::Flow, order, limit }
 }
 
 fn flows(rows: &[traf_proto::Row]) -> Vec<Flow> {

@@ -35,6 +35,7 @@ fn ipv4<'a>(packet: &mut Packet, vlan: u16, bytes: &'a [u8], wire: u32, slice: &
         packet.id = u32::from(header.identification());
         packet.fragment = if header.fragments_offset().value() == 0 { Fragment::First } else { Fragment::Later };
     }
+    packet.authenticated = slice.extensions().auth.is_some();
     let address = |octets: [u8; 4]| u128::from(u32::from_be_bytes(octets));
     let addresses = (address(header.source()), address(header.destination()));
     transport(packet, 4, vlan, addresses, bytes, slice.payload())
@@ -44,10 +45,11 @@ fn ipv6<'a>(packet: &mut Packet, vlan: u16, bytes: &'a [u8], wire: u32, slice: &
     let header = slice.header();
     let payload = u32::from(header.payload_length());
     packet.octets = if payload == 0 { wire } else { (payload + 40).min(wire) };
+    let first = slice.extensions().first_header().map_or(0, |number| number.0);
     if slice.extensions().is_fragmenting_payload() {
-        let first = slice.extensions().first_header().map_or(0, |number| number.0);
         (packet.fragment, packet.id) = fragment(first, slice.extensions().slice()).unwrap_or_default();
     }
+    packet.authenticated = authenticated(first, slice.extensions().slice());
     let addresses = (u128::from_be_bytes(header.source()), u128::from_be_bytes(header.destination()));
     transport(packet, 6, vlan, addresses, bytes, slice.payload())
 }
@@ -73,6 +75,19 @@ fn fragment(mut kind: u8, mut headers: &[u8]) -> Option<(Fragment, u32)> {
         };
         (kind, headers) = (next, headers.get(size..)?);
     }
+}
+
+/// Whether an authentication header is among extension headers.
+fn authenticated(mut kind: u8, mut headers: &[u8]) -> bool {
+    while let [next, length, ..] = headers {
+        let size = match kind {
+            51 => return true,
+            44 => 8,
+            _ => (usize::from(*length) + 1) * 8,
+        };
+        (kind, headers) = (*next, headers.get(size..).unwrap_or_default());
+    }
+    false
 }
 
 /// The frame was cut inside the options: the addresses are here, the ports are not.
@@ -104,6 +119,8 @@ fn transport<'a>(
     let wire = packet.octets.saturating_sub(before as u32);
     let protocol = payload.ip_number.0;
     let mut ends: (End, End) = ((source, 0), (destination, 0));
+    // The caller adds what is before the IP header.
+    packet.transport = if segment.is_empty() { 0 } else { u16::try_from(before).unwrap_or_default() };
     if packet.fragment != Fragment::Later {
         match payload.ip_number {
             IpNumber::TCP => {
@@ -121,8 +138,6 @@ fn transport<'a>(
                 }
             }
             IpNumber::UDP if UdpHeaderSlice::from_slice(segment).is_ok() => packet.payload = wire.saturating_sub(8),
-            IpNumber::ICMP if is_unreachable(segment, 3, Some(4)) => packet.quote = quote(bytes, segment),
-            IpNumber::IPV6_ICMP if is_unreachable(segment, 1, None) => packet.quote = quote(bytes, segment),
             _ => {}
         }
         if matches!(protocol, 6 | 17 | 132)
@@ -151,15 +166,4 @@ fn cut_tcp(packet: &mut Packet, segment: &[u8], wire: u32) {
     if flags & flag::SYN != 0 {
         packet.mss = tcp::mss(segment.get(20..segment.len().min(size as usize)).unwrap_or_default());
     }
-}
-
-/// ICMP "destination unreachable", but not the code that only asks for smaller packets.
-fn is_unreachable(segment: &[u8], kind: u8, but: Option<u8>) -> bool {
-    matches!(segment, [first, code, ..] if *first == kind && Some(*code) != but)
-}
-
-/// Where the quoted packet begins, counted from the IP header; the caller adds what is before.
-fn quote(bytes: &[u8], segment: &[u8]) -> u16 {
-    let before = segment.as_ptr() as usize - bytes.as_ptr() as usize;
-    u16::try_from(before + 8).unwrap_or_default()
 }

@@ -21,13 +21,15 @@ pub(super) struct Walk<'a> {
     pub(super) layers: u8,
     /// Outermost VLAN identifier.
     pub(super) vlan: u16,
+    /// The last ether type that was followed; zero where the link has none.
+    pub(super) kind: u16,
 }
 
 /// Parses a frame of any link type.
 pub(super) fn parse(parser: Parser, link: Link, length: u32, captured: &[u8]) -> Result<Packet, Unparsed> {
     let frame = captured.get(..captured.len().min(length as usize)).unwrap_or_default();
     let mut packet = Packet::new(length);
-    let mut walk = Walk { frame, at: 0, layers: 0, vlan: NO_VLAN };
+    let mut walk = Walk { frame, at: 0, layers: 0, vlan: NO_VLAN, kind: 0 };
     let network = match link {
         Link::Ethernet => walk.ethernet(&mut packet),
         Link::LinuxSll => walk.cooked(&mut packet, Cooked { header: 16, protocol: 14, kind: 1 }),
@@ -38,6 +40,8 @@ pub(super) fn parse(parser: Parser, link: Link, length: u32, captured: &[u8]) ->
         Link::Unsupported(_) => return Err(Unparsed::Unsupported),
     }
     .ok_or(Unparsed::Malformed)?;
+    packet.set_vlan(walk.vlan);
+    packet.ether_type = walk.kind;
     if network == Network::Ip {
         let wire = length.saturating_sub(walk.at as u32);
         tunnel::parse(parser, &mut packet, &mut walk, wire);
@@ -131,6 +135,7 @@ impl Walk<'_> {
     /// Follows ether types. VLAN tags are added to `header`, since the MTU does not bound them.
     pub(super) fn ether_type(&mut self, mut kind: u16, mut header: Option<&mut u16>) -> Network {
         while self.layers < LAYERS {
+            self.kind = kind;
             match kind {
                 IPV4 | IPV6 => return self.by_version(),
                 0x8100 | 0x88a8 | 0x9100 => {

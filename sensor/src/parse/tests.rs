@@ -114,7 +114,7 @@ proptest! {
             for length in [bytes.len() as u32, length] {
                 if let Ok(packet) = (Parser { tunnels }).parse(link, length, &bytes) {
                     prop_assert!(packet.octets <= packet.length);
-                    let _ = quoted(&bytes, packet.quote, NO_VLAN);
+                    let _ = unreachable(&packet, &bytes);
                 }
             }
         }
@@ -329,6 +329,6 @@ fn an_unreachable_names_the_flow_it_speaks_of() {
     let icmp = etherparse::Icmpv4Type::DestinationUnreachable(etherparse::icmpv4::DestUnreachableHeader::Port);
     ethernet().ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64).icmpv4(icmp).write(&mut error, &sent[14..42]).unwrap();
     let packet = parse(&error);
-    let (key, reverse) = quoted(&error, packet.quote, NO_VLAN).unwrap();
+    let (key, reverse) = unreachable(&packet, &error).unwrap();
     assert_eq!((key, reverse), (parse(&sent).key, parse(&sent).reverse));
 }

@@ -13,11 +13,13 @@ pub(super) fn parse(parser: Parser, packet: &mut Packet, walk: &mut Walk<'_>, mu
     loop {
         let Some(bytes) = walk.frame.get(walk.at..) else { return };
         let mut inner = *packet;
-        (inner.fragment, inner.payload, inner.flags, inner.mss, inner.quote) = (Fragment::Whole, 0, 0, 0, 0);
+        (inner.fragment, inner.payload, inner.flags, inner.mss, inner.authenticated) =
+            (Fragment::Whole, 0, 0, 0, false);
         let Some(carried) = ip::parse(&mut inner, walk.vlan, bytes, wire) else { return };
-        if inner.quote != 0 {
-            inner.quote = u16::try_from(walk.at + usize::from(inner.quote)).unwrap_or_default();
+        if inner.transport != 0 {
+            inner.transport = u16::try_from(walk.at + usize::from(inner.transport)).unwrap_or_default();
         }
+        inner.ether_type = 0;
         inner.bad_checksum |= packet.bad_checksum;
         *packet = inner;
         walk.layers += 1;

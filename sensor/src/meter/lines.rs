@@ -1,0 +1,141 @@
+//! The latest packets that belong to no TCP connection, one by one: IPTraf's lower window.
+//!
+//! On the capture path a packet becomes a [`Record`] in a ring, nothing else; [`line`] makes words of it where somebody looks
+//! or a log is written. Datagrams have a ring of their own, so that a video call does not push out the ICMP error before it.
+//! Both rings number alike, so that whoever looks sees how many lines are missing.
+
+mod record;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use traf_proto::{Interface, Item, LineKind, OrderBy, Row, Traffic, Wish};
+
+pub use record::Record;
+pub use words::line;
+
+use crate::packet::Packet;
+
+/// Records of one ring: IPTraf's scroll-back. Two rings are 96 KiB.
+const RING: usize = 512;
+
+/// Records that wait for a log, while there is one: a round of the capture, in 384 KiB.
+const WAITING: usize = 4_096;
+
+/// The rings of one interface.
+#[derive(Default)]
+pub(super) struct Lines {
+    newest: u64,
+    datagrams: Ring,
+    others: Ring,
+    /// What a log has not taken yet; `None` without a log.
+    waiting: Option<Vec<Record>>,
+    lost: u64,
+}
+
+/// What a log takes.
+#[derive(Debug, Default)]
+pub struct Taken {
+    /// In the order in which they were captured.
+    pub records: Vec<Record>,
+    /// How many more there were since the last time, for which there was no room.
+    pub lost: u64,
+}
+
+impl Lines {
+    /// Notes a packet that is not TCP.
+    #[inline]
+    pub(super) fn packet(&mut self, packet: &Packet, captured: &[u8]) {
+        self.newest += 1;
+        let record = Record::new(self.newest, packet, captured);
+        if let Some(waiting) = &mut self.waiting {
+            if waiting.len() < WAITING {
+                waiting.push(record);
+            } else {
+                self.lost += 1;
+            }
+        }
+        if packet.key.protocol() == 17 { &mut self.datagrams } else { &mut self.others }.push(record);
+    }
+
+    /// Whether a log takes the records.
+    pub(super) fn keep(&mut self, keep: bool) {
+        match (keep, &self.waiting) {
+            (true, None) => self.waiting = Some(Vec::new()),
+            (false, Some(_)) => (self.waiting, self.lost) = (None, 0),
+            _ => {}
+        }
+    }
+
+    /// What has come since the last time.
+    pub(super) fn take(&mut self) -> Taken {
+        let records = self.waiting.as_mut().map(std::mem::take).unwrap_or_default();
+        Taken { records, lost: std::mem::take(&mut self.lost) }
+    }
+
+    /// How many lines there were.
+    pub(super) fn newest(&self) -> u64 {
+        self.newest
+    }
+
+    /// The rows of a wish in its order, and the traffic of all that match.
+    pub(super) fn rows(&self, wish: &Wish, interface: &Interface) -> (Vec<Row>, Traffic) {
+        let mut records: Vec<&Record> = self.datagrams.iter().chain(self.others.iter()).collect();
+        records.retain(|record| wish.filter.matches(&record.subject(&interface.name)));
+        let row = |record: &Record| Row::new(Traffic::default(), Item::Line(line(record)));
+        let total = records.iter().map(|record| record.traffic()).sum();
+        let limit = wish.limit.min(Wish::LIMIT) as usize;
+        // By time means by number here: several packets may carry one time.
+        if matches!(wish.order.by, OrderBy::First | OrderBy::Last) {
+            records.sort_unstable_by_key(|record| record.number);
+            if !wish.order.ascending {
+                records.reverse();
+            }
+            records.truncate(limit);
+            return (records.into_iter().map(row).collect(), total);
+        }
+        let mut rows: Vec<Row> = records.into_iter().map(row).collect();
+        rows.sort_by(|a, b| a.compare(b, wish.order));
+        rows.truncate(limit);
+        (rows, total)
+    }
+}
+
+/// The last [`RING`] records.
+#[derive(Default)]
+struct Ring {
+    records: Vec<Record>,
+    next: usize,
+}
+
+impl Ring {
+    #[inline]
+    fn push(&mut self, record: Record) {
+        match self.records.get_mut(self.next) {
+            Some(oldest) => *oldest = record,
+            None => self.records.push(record),
+        }
+        self.next = (self.next + 1) % RING;
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Record> {
+        self.records.iter()
+    }
+}
+
+/// What a line is about, by IP protocol.
+fn kind(protocol: u8) -> LineKind {
+    match protocol {
+        1 => LineKind::Icmp,
+        2 => LineKind::Igmp,
+        9 => LineKind::Igp,
+        17 => LineKind::Udp,
+        41 => LineKind::Ipv6Tunnel,
+        47 => LineKind::Gre,
+        58 => LineKind::Icmpv6,
+        88 => LineKind::Igrp,
+        89 => LineKind::Ospf,
+        _ => LineKind::OtherIp,
+    }
+}
