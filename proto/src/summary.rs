@@ -94,11 +94,13 @@ pub enum LossReason {
     Damaged,
     /// The interface vanished.
     Vanished,
+    /// The collector no longer has what it acknowledged: it was restored from an older backup.
+    Forgotten,
 }
 
 impl LossReason {
     /// In the order of the wire's numbers, which begin with 1.
-    pub const ALL: [Self; 4] = [Self::Ended, Self::SpoolFull, Self::Damaged, Self::Vanished];
+    pub const ALL: [Self; 5] = [Self::Ended, Self::SpoolFull, Self::Damaged, Self::Vanished, Self::Forgotten];
 
     /// In words, for a screen or an SQL row.
     #[must_use]
@@ -108,6 +110,7 @@ impl LossReason {
             Self::SpoolFull => "spool full",
             Self::Damaged => "spooled record damaged",
             Self::Vanished => "interface vanished",
+            Self::Forgotten => "collector forgot what it had acknowledged",
         }
     }
 }

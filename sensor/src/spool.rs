@@ -125,7 +125,7 @@ impl Spool {
             }
         }
         self.state.next = self.state.next.max(1);
-        missing.into_iter().for_each(|header| drop(self.declare_damaged(header)));
+        missing.into_iter().for_each(|header| drop(self.declare(LossReason::Damaged, header)));
     }
 
     /// A moment, for what has no other time: `known`, or the last that was sealed.
@@ -277,10 +277,9 @@ impl Spool {
     }
 
     /// Puts the confession that a record is gone in its place.
-    fn declare_damaged(&mut self, header: Header) -> Vec<u8> {
+    fn declare(&mut self, reason: LossReason, header: Header) -> Vec<u8> {
         let records = header.to - header.from + 1;
-        let loss =
-            Loss { reason: LossReason::Damaged, interval: header.slice, records, counted: None, interface: None };
+        let loss = Loss { reason, interval: header.slice, records, counted: None, interface: None };
         let summary = Summary { slice: header.slice, sealed: header.slice.to, interfaces: vec![], losses: vec![loss] };
         let (payload, header) = (summary.encode(), Header { folded: true, ..header });
         self.state.lost += records;
@@ -307,7 +306,7 @@ impl Spool {
         };
         tracing::error!("record {} of the spool is damaged: {reason}; it is set aside and declared as lost", header.to);
         self.folder.set_aside(&name);
-        let payload = self.declare_damaged(*header);
+        let payload = self.declare(LossReason::Damaged, *header);
         if let Err(error) = self.save() {
             self.trouble = Some(trouble(&error));
         }
@@ -321,7 +320,7 @@ impl Spool {
             Err(error) => {
                 tracing::error!("record {} of the spool is no summary: {error}", header.to);
                 self.folder.set_aside(&header.name());
-                Summary::decode(&self.declare_damaged(*header)).ok()
+                Summary::decode(&self.declare(LossReason::Damaged, *header)).ok()
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use traf_proto::Timestamp;
+use traf_proto::{LossReason, Timestamp};
 
 use super::Spool;
 use super::index::Entry;
@@ -77,7 +77,7 @@ impl Spool {
                 numbering.seq = difference(expected, first - 1);
                 let slice = self.about(self.index.first().map(|entry| entry.header.slice.from));
                 let (from, epoch) = (first - 1, self.state.epoch);
-                self.declare_damaged(Header { epoch, from, to: from, slice, folded: false });
+                self.declare(LossReason::Forgotten, Header { epoch, from, to: from, slice, folded: false });
                 self.state.lost += missing - 1;
             } else {
                 tracing::info!("numbers go on behind what the collector has: {}", mark.seq);

@@ -268,7 +268,7 @@ fn a_collector_that_forgot_what_it_acknowledged_is_told() {
     spool.resume(US, Mark { epoch: 1, seq: 2 }).unwrap();
     let records = all(&mut spool);
     assert_eq!(ranges(&records), [(3, 3), (4, 4)], "the declaration, then what waits");
-    assert_eq!(losses(&records)[0].reason, LossReason::Damaged);
+    assert_eq!(losses(&records)[0].reason, LossReason::Forgotten);
     assert_eq!(spool.state().lost, 2);
     spool.acknowledge(4);
     spool.seal(&summary(5, 100));
