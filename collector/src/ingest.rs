@@ -97,6 +97,17 @@ impl Streams {
     }
 }
 
+impl Turn {
+    /// Waits until another stream has taken over or the collector ends, and says which.
+    async fn ended(&self, stop: &CancellationToken) -> Status {
+        tokio::select! {
+            biased;
+            () = self.over.cancelled() => Status::aborted("a newer connection of this sensor has taken over"),
+            () = stop.cancelled() => Status::unavailable("the collector is shutting down: come again soon"),
+        }
+    }
+}
+
 impl Drop for Turn {
     fn drop(&mut self) {
         let mut open = self.streams.open.lock().unwrap_or_else(PoisonError::into_inner);

@@ -10,6 +10,7 @@
 //! * [`run`] puts it together and takes it down again; [`Config`] says how
 //! * `authority`, `secrets`, `peers`: who may speak; `tls`, `accept`, `access`: how that is enforced
 //! * `ingest`, `writer`, [`store`]: history; `live`: the present and what consoles wish from sensors; `view`: answers
+//! * [`primary`]: each byte once, whoever saw it
 //! * [`verify`]: do totals add up?
 //!
 //! It draws nothing, captures nothing, and never trusts a name inside a message.
@@ -29,6 +30,7 @@ mod ingest;
 mod join;
 mod live;
 mod peers;
+pub mod primary;
 mod retention;
 mod run;
 mod secrets;

@@ -9,7 +9,9 @@ mod sqlite;
 
 use std::path::PathBuf;
 
-pub use fact::{Delivery, Fact, Hello, Kept, Mark, Outcome, Place, Selection, Slice, StoredPoint, StoredSensor, Tier};
+pub use fact::{
+    Delivery, Fact, Hello, Identity, Kept, Mark, Outcome, Place, Selection, Slice, StoredPoint, StoredSensor, Tier,
+};
 pub use sqlite::{STATEMENTS, Sqlite};
 use traf_proto::{Facility, Loss, Timestamp};
 
@@ -147,6 +149,16 @@ impl Store {
     pub async fn losses(&self, sensor: i64, limit: u32) -> Result<Vec<Loss>, StoreError> {
         match self {
             Self::Sqlite(store) => store.losses(sensor, limit).await,
+        }
+    }
+
+    /// Addresses behind stations, of some sensors, that were seen since a moment.
+    ///
+    /// # Errors
+    /// When the data base says no.
+    pub async fn identities(&self, sensors: &[i64], since: Timestamp) -> Result<Vec<Identity>, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.identities(sensors, since).await,
         }
     }
 

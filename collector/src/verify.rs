@@ -2,7 +2,8 @@
 //!
 //! I1 capture and I2 meter are what sensors promise of each slice, I3 deliver what both sides promise of the way between
 //! them (what still waits in a sensor's spool is the sensor's to count), I4 roll-up what the store promises of its tiers.
-//! Of the roll-ups there is one so far: interfaces by the minute.
+//! Of the roll-ups there is one so far: interfaces by the minute. In a LAN each byte counts once: a flow that several see has
+//! one primary (see [`crate::primary`]).
 
 use std::fmt;
 
@@ -23,6 +24,8 @@ pub enum Invariant {
     Deliver,
     /// I4.
     RollUp,
+    /// Each byte once in a LAN.
+    Once,
 }
 
 impl fmt::Display for Invariant {
@@ -32,6 +35,7 @@ impl fmt::Display for Invariant {
             Self::Meter => "I2 meter",
             Self::Deliver => "I3 deliver",
             Self::RollUp => "I4 roll-up",
+            Self::Once => "LAN once",
         })
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use common::{START, end, flow, summary};
 use proptest::prelude::*;
-use traf_collector::store::{Delivery, Fact, Hello, Outcome, Selection, Sqlite, Store, Tier};
+use traf_collector::store::{Delivery, Fact, Hello, Identity, Outcome, Selection, Sqlite, Store, Tier};
 use traf_proto::{
     Class, ClassGroup, Counters, Facility, Interval, Learnt, Mac, Second, Service, Station, Summary, Timestamp, Traffic,
 };
@@ -20,7 +20,7 @@ fn runtime() -> tokio::runtime::Runtime {
 
 async fn open(folder: &tempfile::TempDir) -> (Store, i64) {
     let store = Store::Sqlite(Sqlite::open(&folder.path().join("history.db")).await.unwrap());
-    let hello = Hello { uuid: "7f".into(), name: "web1".into(), version: "test".into(), epoch: 1 };
+    let hello = Hello { uuid: "7f".into(), name: "web1".into(), site: String::new(), version: "test".into(), epoch: 1 };
     let (sensor, _) = store.hello(&hello).await.unwrap().unwrap();
     (store, sensor)
 }
@@ -99,7 +99,7 @@ async fn stored(store: &Store, sensor: i64) -> [Traffic; 6] {
     for (facility, sum) in Facility::ALL.into_iter().zip(&mut sums) {
         store
             .facts(facility, &selection, &mut |_, fact| match fact {
-                Fact::Flow(flow) => *sum += flow.traffic,
+                Fact::Flow(flow, _) => *sum += flow.traffic,
                 Fact::OtherFlows(_, traffic, _)
                 | Fact::Size(_, traffic)
                 | Fact::Service(_, traffic)
@@ -189,6 +189,92 @@ async fn what_is_retired_is_gone_and_what_is_left_still_adds_up() {
     store.close().await;
 }
 
+/// Flow rows that count and those that do not, of every sensor.
+async fn marks(store: &Store, sensors: &[i64]) -> Vec<(usize, usize)> {
+    let interval = Interval::new(Timestamp::from_seconds(START), Timestamp::from_seconds(START + 100_000));
+    let mut all = Vec::new();
+    for sensor in sensors {
+        let selection = Selection { interval, sensors: vec![*sensor] };
+        let mut counted = (0, 0);
+        let mut take = |_, fact| match fact {
+            Fact::Flow(_, true) => counted.0 += 1,
+            Fact::Flow(_, false) => counted.1 += 1,
+            _ => {}
+        };
+        store.facts(Facility::Traffic, &selection, &mut take).await.unwrap();
+        all.push(counted);
+    }
+    all
+}
+
+async fn another(store: &Store, name: &str, site: &str) -> i64 {
+    let hello = Hello { uuid: name.into(), name: name.into(), site: site.into(), version: "test".into(), epoch: 1 };
+    store.hello(&hello).await.unwrap().unwrap().0
+}
+
+#[tokio::test]
+async fn of_two_sensors_that_see_a_flow_one_counts_over_restarts_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut store, web1) = open(&folder).await;
+    let web2 = another(&store, "web2", "").await;
+    let away = another(&store, "away", "elsewhere").await;
+    for seq in 1..=30 {
+        // The second one comes first as often.
+        let mut order = [web1, web2, away];
+        if seq % 2 == 0 {
+            order.reverse();
+        }
+        for sensor in order {
+            // The first one stops half-way.
+            if sensor != web1 || seq <= 15 {
+                store.apply(&[delivery(sensor, seq, summary(seq as i64))], Timestamp(0)).await.unwrap();
+            }
+        }
+        if seq % 4 == 0 {
+            store.close().await;
+            (store, _) = open(&folder).await;
+        }
+    }
+    assert_eq!(marks(&store, &[web1, web2, away]).await, [(15, 0), (15, 15), (30, 0)]);
+    let findings = store.verify().await.unwrap();
+    assert!(findings.iter().all(|finding| finding.wrong == 0), "{findings:#?}");
+    store.close().await;
+}
+
+#[tokio::test]
+async fn rows_that_come_late_count_where_nobody_elses_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, web1) = open(&folder).await;
+    let (web2, web3) = (another(&store, "web2", "").await, another(&store, "web3", "").await);
+    for seq in 1..=10 {
+        store.apply(&[delivery(web1, seq, summary(seq as i64))], Timestamp(0)).await.unwrap();
+    }
+    store.apply(&[delivery(web1, 11, summary(100))], Timestamp(0)).await.unwrap();
+    // Both late, in one group: slices 5 to 20, of which nobody has seen 12 to 20.
+    for (seq, slice) in (1..).zip(5..=20) {
+        let group = [delivery(web2, seq, summary(slice)), delivery(web3, seq, summary(slice))];
+        store.apply(&group, Timestamp(0)).await.unwrap();
+    }
+    assert_eq!(marks(&store, &[web1, web2, web3]).await, [(11, 0), (9, 7), (0, 16)]);
+    let findings = store.verify().await.unwrap();
+    assert!(findings.iter().all(|finding| finding.wrong == 0), "{findings:#?}");
+    store.close().await;
+}
+
+#[tokio::test]
+async fn who_was_behind_a_mac_is_known_from_first_to_last() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, sensor) = open(&folder).await;
+    let deliveries: Vec<Delivery> = (1..=5).map(|seq| delivery(sensor, seq, summary(seq as i64))).collect();
+    store.apply(&deliveries, Timestamp(0)).await.unwrap();
+    let found = store.identities(&[sensor], Timestamp(0)).await.unwrap();
+    let at = |slice: i64| Timestamp::from_seconds(START + slice * 10);
+    let learnt = Learnt { address: [10, 0, 0, 1].into(), first: at(1), last: at(5) };
+    assert_eq!(found, [Identity { sensor, mac: Mac([2, 0, 0, 0, 0, 1]), learnt }]);
+    assert!(store.identities(&[sensor], at(6)).await.unwrap().is_empty());
+    store.close().await;
+}
+
 #[tokio::test]
 async fn verify_finds_a_row_that_was_changed() {
     let folder = tempfile::tempdir().unwrap();
@@ -206,6 +292,7 @@ async fn verify_finds_a_row_that_was_changed() {
         ("update flow set forward_packets = forward_packets - 1 where seq = 2", vec![]),
         ("delete from slice where seq = 2", vec![2, 4]),
         ("update minute set in_octets = in_octets + 1", vec![2, 4, 5, 7]),
+        ("update flow set prim = 0", vec![2, 4, 5, 7, 9]),
     ] {
         sqlx::query(change).execute(&other).await.unwrap();
         let findings = store.verify().await.unwrap();

@@ -11,6 +11,8 @@ create table sensor (
     -- the certificate's identifier
     uuid text not null unique,
     name text not null,
+    -- where it stands: addresses of different sites have nothing in common
+    site text not null default '',
     version text not null default '',
     -- highest start number that said hello: an older one is fenced off
     epoch integer not null default 0,
@@ -138,6 +140,8 @@ create table flow (
     reverse_size integer not null,
     forward_mac integer not null,
     reverse_mac integer not null,
+    -- 1: of all observation points of its site that saw the flow in this slice, this one counts
+    prim integer not null,
     primary key (ts, sensor, seq, n)
 ) strict, without rowid;
 
@@ -230,6 +234,18 @@ create table station (
     primary key (ts, sensor, seq, interface, mac)
 ) strict, without rowid;
 
+-- Which addresses were seen behind which MAC, and from when to when (nanoseconds since 1970).
+create table identity (
+    sensor integer not null,
+    mac integer not null,
+    address integer not null,
+    first_ns integer not null,
+    last_ns integer not null,
+    primary key (sensor, mac, address)
+) strict, without rowid;
+
+create index identity_last on identity (last_ns);
+
 -- Interfaces by the second (`at`) and class. Frame octets.
 create table second (
     ts integer not null,
@@ -263,7 +279,7 @@ create table minute (
 ) strict, without rowid;
 
 -- What is known to be missing. reason: 1 the sensor ended before it sealed the slice, 2 the spool was full, 3 a spooled
--- record was damaged, 4 an interface vanished.
+-- record was damaged, 4 an interface vanished, 5 the collector forgot what it had acknowledged.
 create table loss (
     ts integer not null,
     sensor integer not null,

@@ -7,6 +7,7 @@ select
     s.id as sensor_id,
     s.name as sensor,
     s.uuid as id,
+    s.site,
     s.version,
     s.epoch,
     s.mark_epoch,
@@ -45,6 +46,8 @@ select
     strftime('%Y-%m-%dT%H:%M:%SZ', f.ts, 'unixepoch') as time,
     s.name as sensor,
     i.name as interface,
+    s.site,
+    f.prim,
     case f.protocol when 1 then 'icmp' when 2 then 'igmp' when 6 then 'tcp' when 17 then 'udp' when 47 then 'gre'
         when 50 then 'esp' when 51 then 'ah' when 58 then 'icmp6' when 89 then 'ospf' when 132 then 'sctp'
         else cast(f.protocol as text) end as protocol,
@@ -132,6 +135,20 @@ left join sensor s on s.id = t.sensor
 left join interface i on i.sensor = t.sensor and i.id = t.interface
 left join mac m on m.id = t.mac;
 
+-- Who was behind which MAC address, and from when to when.
+create view identities as
+select
+    s.name as sensor,
+    s.site,
+    m.mac,
+    a.ip as address,
+    strftime('%Y-%m-%dT%H:%M:%SZ', d.first_ns / 1000000000, 'unixepoch') as first,
+    strftime('%Y-%m-%dT%H:%M:%SZ', d.last_ns / 1000000000, 'unixepoch') as last
+from identity d
+left join sensor s on s.id = d.sensor
+left join mac m on m.id = d.mac
+left join address a on a.id = d.address;
+
 create view sizes as
 select
     z.ts,
@@ -200,7 +217,8 @@ select
     s.name as sensor,
     o.interface,
     case o.reason when 1 then 'sensor ended before it sealed the slice' when 2 then 'spool full'
-        when 3 then 'spooled record damaged' else 'interface vanished' end as what,
+        when 3 then 'spooled record damaged' when 4 then 'interface vanished'
+        else 'collector forgot what it had acknowledged' end as what,
     strftime('%Y-%m-%dT%H:%M:%SZ', o.to_ns / 1000000000, 'unixepoch') as until,
     o.records,
     o.packets,

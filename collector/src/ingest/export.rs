@@ -73,6 +73,7 @@ impl Start {
         let known = Hello {
             uuid: self.peer.id.clone(),
             name: self.peer.name.clone(),
+            site: hello.site.chars().filter(|c| !c.is_control()).take(64).collect(),
             version: hello.version.chars().take(64).collect(),
             epoch: hello.epoch,
         };
@@ -138,12 +139,7 @@ impl Open {
             }
             tokio::select! {
                 biased;
-                () = self.turn.over.cancelled() => {
-                    return Err(Status::aborted("a newer connection of this sensor has taken over"));
-                }
-                () = self.ingest.stop.cancelled() => {
-                    return Err(Status::unavailable("the collector is shutting down: come again soon"));
-                }
+                status = self.turn.ended(&self.ingest.stop) => return Err(status),
                 changed = self.committed.changed() => {
                     let progress = self.committed.borrow_and_update().clone();
                     if changed.is_err() || !progress.failed.is_empty() {

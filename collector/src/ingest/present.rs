@@ -62,12 +62,7 @@ impl Open {
         loop {
             tokio::select! {
                 biased;
-                () = self.turn.over.cancelled() => {
-                    return Err(Status::aborted("a newer connection of this sensor has taken over"));
-                }
-                () = self.ingest.stop.cancelled() => {
-                    return Err(Status::unavailable("the collector is shutting down: come again soon"));
-                }
+                status = self.turn.ended(&self.ingest.stop) => return Err(status),
                 changed = self.changed.changed() => {
                     if changed.is_err() {
                         return Ok(None);

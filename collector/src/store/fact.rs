@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use traf_proto::{
-    Bracket, Class, Flow, Interface, Interval, Ledger, Mac, Service, Station, Summary, Timestamp, Traffic,
+    Bracket, Class, Flow, Interface, Interval, Learnt, Ledger, Mac, Service, Station, Summary, Timestamp, Traffic,
 };
 
 /// Everything up to and including this is stored.
@@ -23,6 +23,8 @@ pub struct Hello {
     pub uuid: String,
     /// The name given at joining.
     pub name: String,
+    /// Where it stands, as it says; empty where none is set.
+    pub site: String,
     /// Of its program.
     pub version: String,
     /// Start number.
@@ -64,6 +66,8 @@ pub struct StoredSensor {
     pub uuid: String,
     /// The name given at joining.
     pub name: String,
+    /// Where it stands, as it said last.
+    pub site: String,
     /// Of its program, at the last hello.
     pub version: String,
     /// Highest start number.
@@ -90,6 +94,8 @@ pub struct StoredPoint {
     pub place: Place,
     /// The sensor's name.
     pub sensor: String,
+    /// The sensor's site.
+    pub site: String,
     /// As it was last.
     pub interface: Interface,
 }
@@ -115,12 +121,12 @@ pub struct Slice {
 /// A row of a facility.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fact {
-    /// What one slice saw of a conversation.
-    Flow(Flow),
+    /// What one slice saw of a conversation, and whether that counts in its LAN.
+    Flow(Flow, bool),
     /// Conversations that found no place: class, traffic, keys.
     OtherFlows(Class, Traffic, u64),
-    /// Where every frame went, what was our own stream.
-    Ledger(Box<Ledger>, Traffic),
+    /// Where every frame went, what was our own stream, octets of the largest frame in and out.
+    Ledger(Box<Ledger>, Traffic, [u32; 2]),
     /// Traffic of a class.
     Class(Class, Traffic),
     /// A size bracket.
@@ -131,6 +137,17 @@ pub enum Fact {
     Host(Option<IpAddr>, Traffic),
     /// A station; `None` is `other`.
     Station(Option<Mac>, Station),
+}
+
+/// An address behind a station, as its sensor saw it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The store's number of the sensor.
+    pub sensor: i64,
+    /// The station.
+    pub mac: Mac,
+    /// The address, and from when to when it was seen.
+    pub learnt: Learnt,
 }
 
 /// What is retired together.

@@ -2,6 +2,7 @@
 
 mod audit;
 mod dictionary;
+mod marks;
 mod pack;
 mod read;
 mod retire;
@@ -21,6 +22,7 @@ use tokio::sync::Mutex;
 use traf_proto::{Interface, Timestamp};
 
 use self::dictionary::Dictionary;
+use self::marks::Marks;
 use super::{Hello, Mark, Place, StoreError, StoredPoint, StoredSensor};
 use crate::folder::touch_secret;
 
@@ -38,7 +40,14 @@ const MIGRATIONS: [(&str, &str); 2] = [
 pub struct Sqlite {
     writer: SqlitePool,
     readers: SqlitePool,
-    dictionary: Arc<Mutex<Dictionary>>,
+    memory: Arc<Mutex<Memory>>,
+}
+
+/// What the writer remembers of the file; forgotten when a transaction fails.
+#[derive(Debug, Default)]
+struct Memory {
+    dictionary: Dictionary,
+    marks: Marks,
 }
 
 impl Sqlite {
@@ -95,7 +104,7 @@ impl Sqlite {
             .acquire_timeout(Duration::from_secs(10))
             .connect_with(options.read_only(true).pragma("query_only", "on").pragma("cache_size", "-8192"))
             .await?;
-        Ok(Self { writer, readers, dictionary: Arc::default() })
+        Ok(Self { writer, readers, memory: Arc::default() })
     }
 
     pub(super) async fn hello(&self, hello: &Hello) -> Result<Result<(i64, Mark), u64>, StoreError> {
@@ -114,11 +123,12 @@ impl Sqlite {
             return Ok(Err(count(row, 1)?));
         }
         let row = sqlx::query(
-            "insert into sensor (uuid, name, version, epoch) values (?, ?, ?, ?) on conflict (uuid) do update \
-             set name = excluded.name, version = excluded.version, epoch = excluded.epoch returning id",
+            "insert into sensor (uuid, name, site, version, epoch) values (?, ?, ?, ?, ?) on conflict (uuid) do update \
+             set name = excluded.name, site = excluded.site, version = excluded.version, epoch = excluded.epoch returning id",
         )
         .bind(&hello.uuid)
         .bind(&hello.name)
+        .bind(&hello.site)
         .bind(&hello.version)
         .bind(number(hello.epoch))
         .fetch_one(&mut *transaction)
@@ -130,7 +140,7 @@ impl Sqlite {
     pub(super) async fn sensors(&self) -> Result<Vec<StoredSensor>, StoreError> {
         // The newest slice is that of the greatest ts; one of an hour may end later, but then it began earlier by less.
         let rows = sqlx::query(
-            "select id, uuid, name, version, epoch, mark_epoch, mark_seq, \
+            "select id, uuid, name, version, epoch, mark_epoch, mark_seq, site, \
              (select max(l.to_ns) from slice l where l.sensor = s.id and l.ts >= (select max(ts) from slice) - 7200) \
              from sensor s order by name",
         )
@@ -145,7 +155,8 @@ impl Sqlite {
                     version: row.try_get(3)?,
                     epoch: count(row, 4)?,
                     mark: Mark { epoch: count(row, 5)?, seq: count(row, 6)? },
-                    stored: row.try_get::<Option<i64>, _>(7)?.map(Timestamp),
+                    site: row.try_get(7)?,
+                    stored: row.try_get::<Option<i64>, _>(8)?.map(Timestamp),
                 })
             })
             .collect()
@@ -154,7 +165,7 @@ impl Sqlite {
     pub(super) async fn points(&self) -> Result<Vec<StoredPoint>, StoreError> {
         let rows = sqlx::query(
             "select i.sensor, i.id, s.name, i.name, i.kernel_index, i.mac, i.addresses, i.mtu, i.speed, i.link, \
-             i.loopback, i.mirror from interface i join sensor s on s.id = i.sensor order by s.name, i.name",
+             i.loopback, i.mirror, s.site from interface i join sensor s on s.id = i.sensor order by s.name, i.name",
         )
         .fetch_all(&self.readers)
         .await?;
@@ -181,7 +192,7 @@ fn point(row: &SqliteRow) -> Result<StoredPoint, StoreError> {
         mirror: row.try_get(11)?,
     };
     let place = Place { sensor: row.try_get(0)?, interface: row.try_get(1)? };
-    Ok(StoredPoint { place, sensor: row.try_get(2)?, interface })
+    Ok(StoredPoint { place, sensor: row.try_get(2)?, site: row.try_get(12)?, interface })
 }
 
 /// A count of the store; it was a count before, so it is not negative.

@@ -128,6 +128,7 @@ fn state(peer: &Peer, seen: Option<&Seen>, stored: Option<&StoredSensor>, losses
     let mut state = SensorState { id: peer.id.clone(), name: peer.name.clone(), losses, ..SensorState::default() };
     if let Some(stored) = stored {
         state.stored = stored.stored;
+        state.site.clone_from(&stored.site);
         (state.version, state.epoch) = (stored.version.clone(), stored.epoch);
         state.last_seen = stored.stored;
     }
@@ -137,6 +138,8 @@ fn state(peer: &Peer, seen: Option<&Seen>, stored: Option<&StoredSensor>, losses
         (state.started, state.last_seen) = (Some(snapshot.started), Some(seen.received));
         (state.version, state.epoch) = (snapshot.version.clone(), snapshot.epoch);
         (state.clock_offset, state.spool) = (seen.offset, snapshot.spool);
+        state.site.clone_from(&snapshot.site);
+        state.settings.clone_from(&snapshot.settings);
         state.interfaces = snapshot
             .interfaces
             .iter()

@@ -156,7 +156,7 @@ impl Ask<'_> {
             };
         store
             .facts(Facility::Interfaces, self.selection, &mut |place, fact| {
-                if let Fact::Ledger(ledger, own) = fact {
+                if let Fact::Ledger(ledger, own, _) = fact {
                     stats(&mut all, place, &|stats| {
                         stats.ledger.merge(&ledger);
                         stats.own += own;
@@ -293,7 +293,7 @@ impl Rows<'_> {
         let (merge, none) = (&mut *self.merge, Traffic::default());
         let filter = self.filter;
         match fact {
-            Fact::Flow(flow) => {
+            Fact::Flow(flow, _) => {
                 let Some(flow) = apply::masked(filter, flow, &point.sensor, interface) else { return };
                 let (key, traffic) = (flow.key, flow.traffic);
                 match self.facility {

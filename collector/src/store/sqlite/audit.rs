@@ -7,7 +7,7 @@ use crate::store::StoreError;
 use crate::verify::{Finding, Invariant};
 
 /// Each gives how many rows were looked at, how many are wrong, and the first of those.
-const CHECKS: [(Invariant, &str, &str); 8] = [
+const CHECKS: [(Invariant, &str, &str); 10] = [
     (
         Invariant::Capture,
         "received = parsed + malformed + unsupported + dropped, in every slice",
@@ -83,6 +83,32 @@ const CHECKS: [(Invariant, &str, &str); 8] = [
        join sensor s on s.id = i.sensor left join m on m.sensor = i.sensor and m.interface = i.id \
        where (select since from kept where tier = 'minute') = 0) \
       select count(*), coalesce(sum(bad), 0), (select what from w where bad limit 1) from w",
+    ),
+    (
+        Invariant::Once,
+        "of all observation points of a site that saw a flow in a slice, one at most counts",
+        "with w as (select s.site as site, case when i.loopback or a.ip = '::1' or a.ip like '127.%' or b.ip = '::1' or b.ip like '127.%' then f.sensor \
+       else 0 end as home, f.protocol as protocol, min(f.source * 65536 + f.source_port, f.destination * 65536 + \
+       f.destination_port) as low, max(f.source * 65536 + f.source_port, f.destination * 65536 + f.destination_port) as high, f.ts as ts, min(s.name || '/' || i.name) as a, max(s.name || '/' || i.name) as b, \
+       count(distinct f.sensor || '/' || f.interface || '/' || coalesce(f.vlan, -1)) as observers \
+       from flow f join sensor s on s.id = f.sensor join interface i on i.sensor = f.sensor and i.id = f.interface \
+       join address a on a.id = f.source join address b on b.id = f.destination \
+       where f.prim = 1 group by 1, 2, 3, 4, 5, 6) \
+      select count(*), coalesce(sum(observers > 1), 0), (select a || ' and ' || b || ' at ' || datetime(ts, 'unixepoch') \
+       from w where observers > 1 limit 1) from w",
+    ),
+    (
+        Invariant::Once,
+        "wherever a flow was seen, somebody's row of it counts within a minute",
+        "with g as (select s.site as site, case when i.loopback or a.ip = '::1' or a.ip like '127.%' or b.ip = '::1' or b.ip like '127.%' then f.sensor \
+       else 0 end as home, f.protocol as protocol, min(f.source * 65536 + f.source_port, f.destination * 65536 + \
+       f.destination_port) as low, max(f.source * 65536 + f.source_port, f.destination * 65536 + f.destination_port) as high, f.ts as ts, max(f.prim) as prim, min(s.name || '/' || i.name) as who \
+       from flow f join sensor s on s.id = f.sensor join interface i on i.sensor = f.sensor and i.id = f.interface \
+       join address a on a.id = f.source join address b on b.id = f.destination group by 1, 2, 3, 4, 5, 6), \
+      w as (select who, ts, max(prim) over (partition by site, home, protocol, low, high order by ts \
+       range between 70 preceding and 70 following) as counts from g) \
+      select count(*), coalesce(sum(counts = 0), 0), (select who || ' at ' || datetime(ts, 'unixepoch') from w \
+       where counts = 0 limit 1) from w",
     ),
 ];
 

@@ -47,6 +47,8 @@ impl Dictionary {
             }
             addresses.extend(interface.hosts.rows().map(|(address, _)| *address));
             macs.extend(interface.stations.rows().map(|(mac, _)| *mac));
+            let behind = interface.stations.rows().flat_map(|(_, station)| &station.addresses);
+            addresses.extend(behind.map(|learnt| learnt.address));
         }
         addresses.retain(|address| !self.addresses.contains_key(address));
         macs.retain(|mac| !self.macs.contains_key(mac));

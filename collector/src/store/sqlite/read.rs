@@ -12,7 +12,7 @@ use traf_proto::{
 };
 
 use super::{Sqlite, count, pack};
-use crate::store::{Fact, Place, Selection, Slice, StoreError, Tier};
+use crate::store::{Fact, Identity, Place, Selection, Slice, StoreError, Tier};
 
 macro_rules! window {
     () => {
@@ -30,7 +30,7 @@ const SLICES: &str = concat!("select s.sensor, s.from_ns, s.to_ns from slice s w
 const FLOWS: &str = concat!(
     "select s.sensor, f.interface, f.protocol, f.vlan, a.ip, f.source_port, b.ip, f.destination_port, f.reverse_packets, \
      f.reverse_octets, f.reverse_coalesced, f.forward_packets, f.forward_octets, f.forward_coalesced, f.ts, f.first_us, \
-     f.last_us, f.status, f.windows, f.forward_size, f.reverse_size, m.mac, n.mac",
+     f.last_us, f.status, f.windows, f.forward_size, f.reverse_size, m.mac, n.mac, f.prim",
     " from slice s cross join flow f on f.ts = s.ts and f.sensor = s.sensor and f.seq = s.seq \
      left join address a on a.id = f.source left join address b on b.id = f.destination \
      left join mac m on m.id = f.forward_mac left join mac n on n.id = f.reverse_mac where",
@@ -80,7 +80,7 @@ const LEDGERS: &str = concat!(
     "select s.sensor, f.interface, f.received, f.parsed, f.malformed, f.unsupported, f.dropped, f.bad_checksum, \
      f.unparsed_octets, f.nic_rx_packets, f.nic_rx_octets, f.nic_tx_packets, f.nic_tx_octets, f.nic_rx_dropped, \
      f.nic_tx_dropped, f.kernel_received, f.clock_step, f.own_in_packets, f.own_in_octets, f.own_out_packets, \
-     f.own_out_octets",
+     f.own_out_octets, f.largest_in, f.largest_out",
     " from slice s cross join slice_ledger f on f.ts = s.ts and f.sensor = s.sensor and f.seq = s.seq where",
     window!(),
     "order by s.ts, s.seq"
@@ -98,8 +98,11 @@ const LONGEST: &str = "select coalesce(max(longest), 0) from sensor where id in 
 const LOSSES: &str = "select reason, from_ns, to_ns, records, packets, octets, interface from loss where sensor = ?1 \
     order by ts desc, seq desc, n desc limit ?2";
 
+const IDENTITIES: &str = "select d.sensor, m.mac, a.ip, d.first_ns, d.last_ns from identity d join mac m on m.id = d.mac \
+    join address a on a.id = d.address where d.last_ns >= ?1 and d.sensor in (select value from json_each(?2))";
+
 /// Every statement that reads, for the test that prepares them all.
-pub const STATEMENTS: [(&str, &str); 12] = [
+pub const STATEMENTS: [(&str, &str); 14] = [
     ("slices", SLICES),
     ("flows", FLOWS),
     ("other flows", OTHER_FLOWS),
@@ -112,6 +115,8 @@ pub const STATEMENTS: [(&str, &str); 12] = [
     ("minutes", MINUTES),
     ("longest", LONGEST),
     ("losses", LOSSES),
+    ("identities", IDENTITIES),
+    ("marks", super::marks::SEEN),
 ];
 
 type Read = fn(&SqliteRow) -> Result<Fact, StoreError>;
@@ -185,6 +190,21 @@ impl Sqlite {
             .collect()
     }
 
+    pub(in crate::store) async fn identities(
+        &self,
+        sensors: &[i64],
+        since: Timestamp,
+    ) -> Result<Vec<Identity>, StoreError> {
+        let rows = sqlx::query(IDENTITIES).bind(since.0).bind(json(sensors)).fetch_all(&self.readers).await?;
+        rows.iter()
+            .map(|row| {
+                let (first, last) = (Timestamp(row.try_get(3)?), Timestamp(row.try_get(4)?));
+                let learnt = Learnt { address: pack::parse(row.try_get(2)?)?, first, last };
+                Ok(Identity { sensor: row.try_get(0)?, mac: pack::parse(row.try_get(1)?)?, learnt })
+            })
+            .collect()
+    }
+
     /// Every row of a window.
     async fn each(
         &self,
@@ -193,8 +213,7 @@ impl Sqlite {
         take: &mut (dyn FnMut(&SqliteRow) -> Result<(), StoreError> + Send),
     ) -> Result<(), StoreError> {
         let Interval { from, to } = selection.interval;
-        let ids: Vec<String> = selection.sensors.iter().map(ToString::to_string).collect();
-        let sensors = format!("[{}]", ids.join(","));
+        let sensors = json(&selection.sensors);
         let longest: i64 = sqlx::query(LONGEST).bind(&sensors).fetch_one(&self.readers).await?.try_get(0)?;
         let mut rows = sqlx::query(sql)
             .bind(Timestamp(from.0.saturating_sub(longest)).seconds())
@@ -208,6 +227,10 @@ impl Sqlite {
         }
         Ok(())
     }
+}
+
+fn json(numbers: &[i64]) -> String {
+    format!("[{}]", pack::list(numbers))
 }
 
 fn place(row: &SqliteRow) -> Result<Place, StoreError> {
@@ -256,7 +279,7 @@ fn flow(row: &SqliteRow) -> Result<Fact, StoreError> {
         own: false,
     };
     pack::read_status(row.try_get(17)?, &mut flow);
-    Ok(Fact::Flow(flow))
+    Ok(Fact::Flow(flow, row.try_get(23)?))
 }
 
 fn other_flows(row: &SqliteRow) -> Result<Fact, StoreError> {
@@ -315,7 +338,7 @@ fn ledger(row: &SqliteRow) -> Result<Fact, StoreError> {
         inbound: Counters::new(count(row, 17)?, count(row, 18)?),
         outbound: Counters::new(count(row, 19)?, count(row, 20)?),
     };
-    Ok(Fact::Ledger(Box::new(ledger), own))
+    Ok(Fact::Ledger(Box::new(ledger), own, [row.try_get(21)?, row.try_get(22)?]))
 }
 
 #[cfg(test)]

@@ -62,6 +62,12 @@ impl Sqlite {
         for (_, delete) in tables(tier) {
             sqlx::query(*delete).bind(until).execute(&mut *transaction).await?;
         }
+        if tier == Tier::Flow {
+            sqlx::query("delete from identity where last_ns < ? * 1000000000")
+                .bind(until)
+                .execute(&mut *transaction)
+                .await?;
+        }
         sqlx::query("update kept set since = max(since, ?) where tier = ?")
             .bind(until)
             .bind(tier.name())

@@ -1,13 +1,14 @@
 //! Deliveries become rows, in the transaction that moves the mark.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use sqlx::QueryBuilder;
 use sqlx::sqlite::SqliteConnection;
+use sqlx::{QueryBuilder, Row as _};
 use traf_proto::{Flow, InterfaceSummary, LossReason, Timestamp, Traffic};
 
 use super::dictionary::Dictionary;
-use super::{Sqlite, count, number, pack};
+use super::marks::Marks;
+use super::{Memory, Sqlite, count, number, pack};
 use crate::store::{Delivery, Mark, Outcome, StoreError};
 
 /// Rows of one statement: more are not faster, and 200 × 25 values stay below SQLite's limit.
@@ -21,7 +22,7 @@ type Numbers<const N: usize> = [Option<i64>; N];
 struct Rows {
     slices: Vec<Numbers<10>>,
     ledgers: Vec<Numbers<25>>,
-    flows: Vec<Numbers<25>>,
+    flows: Vec<Numbers<26>>,
     other_flows: Vec<Numbers<12>>,
     sizes: Vec<Numbers<12>>,
     services: Vec<Numbers<12>>,
@@ -29,6 +30,8 @@ struct Rows {
     stations: Vec<(Numbers<17>, String)>,
     seconds: Vec<Numbers<12>>,
     minutes: BTreeMap<[i64; 4], Traffic>,
+    /// Sensor, MAC and address: first and last seen.
+    identities: HashMap<[i64; 3], [i64; 2]>,
     losses: Vec<(Numbers<10>, Option<String>)>,
     /// Sensor and interface: packets and octets in and out, frames received and dropped.
     totals: BTreeMap<(i64, i64), [u64; 6]>,
@@ -40,9 +43,9 @@ impl Sqlite {
         deliveries: &[Delivery],
         now: Timestamp,
     ) -> Result<Vec<Outcome>, StoreError> {
-        let mut dictionary = self.dictionary.lock().await;
+        let mut memory = self.memory.lock().await;
         let mut transaction = self.writer.begin_with("begin immediate").await?;
-        let written = write(&mut transaction, &mut dictionary, deliveries, now).await;
+        let written = write(&mut transaction, &mut memory, deliveries, now).await;
         let outcome = match written {
             Ok(outcomes) => transaction.commit().await.map(|()| outcomes).map_err(StoreError::from),
             Err(error) => {
@@ -51,7 +54,7 @@ impl Sqlite {
             }
         };
         if outcome.is_err() {
-            dictionary.clear();
+            *memory = Memory::default();
         }
         outcome
     }
@@ -59,32 +62,41 @@ impl Sqlite {
 
 async fn write(
     connection: &mut SqliteConnection,
-    dictionary: &mut Dictionary,
+    memory: &mut Memory,
     deliveries: &[Delivery],
     now: Timestamp,
 ) -> Result<Vec<Outcome>, StoreError> {
+    let Memory { dictionary, marks } = memory;
+    marks.recall(connection).await?;
     let mut rows = Rows::default();
     let mut outcomes = Vec::with_capacity(deliveries.len());
     for delivery in deliveries {
-        let mark = mark(connection, delivery.sensor).await?;
+        let (mark, site) = mark(connection, delivery.sensor).await?;
         if delivery.to_seq <= mark.seq {
             outcomes.push(Outcome::Known(mark));
         } else if delivery.from_seq != mark.seq + 1 {
             outcomes.push(Outcome::Gap(mark));
         } else {
             dictionary.learn(connection, delivery.sensor, &delivery.summary).await?;
-            let lost = rows.add(delivery, dictionary, now)?;
+            if marks.is_late(delivery.summary.slice) {
+                // What is decided from the table must find there what came in this group.
+                std::mem::take(&mut rows).insert(connection).await?;
+                marks.look_around(connection, delivery.summary.slice).await?;
+            }
+            let lost = rows.add(delivery, &site, dictionary, marks, now)?;
             outcomes.push(Outcome::Stored(advance(connection, delivery, lost).await?));
         }
     }
     rows.insert(connection).await?;
+    marks.correct(connection).await?;
     Ok(outcomes)
 }
 
-async fn mark(connection: &mut SqliteConnection, sensor: i64) -> Result<Mark, StoreError> {
-    let row =
-        sqlx::query("select mark_epoch, mark_seq from sensor where id = ?").bind(sensor).fetch_one(connection).await?;
-    Ok(Mark { epoch: count(&row, 0)?, seq: count(&row, 1)? })
+/// What is stored of a sensor, and its site.
+async fn mark(connection: &mut SqliteConnection, sensor: i64) -> Result<(Mark, String), StoreError> {
+    let sql = "select mark_epoch, mark_seq, site from sensor where id = ?";
+    let row = sqlx::query(sql).bind(sensor).fetch_one(connection).await?;
+    Ok((Mark { epoch: count(&row, 0)?, seq: count(&row, 1)? }, row.try_get(2)?))
 }
 
 async fn advance(connection: &mut SqliteConnection, delivery: &Delivery, lost: u64) -> Result<Mark, StoreError> {
@@ -105,10 +117,17 @@ async fn advance(connection: &mut SqliteConnection, delivery: &Delivery, lost: u
 
 impl Rows {
     /// Gives how many of the delivery's sequence numbers are declared lost.
-    fn add(&mut self, delivery: &Delivery, dictionary: &Dictionary, now: Timestamp) -> Result<u64, StoreError> {
+    fn add(
+        &mut self,
+        delivery: &Delivery,
+        site: &str,
+        dictionary: &Dictionary,
+        marks: &mut Marks,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
         let summary = &delivery.summary;
         let key = [summary.slice.from.seconds(), delivery.sensor, number(delivery.to_seq)];
-        let gone = |reason| matches!(reason, LossReason::SpoolFull | LossReason::Damaged);
+        let gone = |reason| matches!(reason, LossReason::SpoolFull | LossReason::Damaged | LossReason::Forgotten);
         let lost: u64 = summary.losses.iter().filter(|loss| gone(loss.reason)).map(|loss| loss.records).sum();
         let lost = lost.min(delivery.to_seq - delivery.from_seq);
         self.slices.push(row(
@@ -131,12 +150,17 @@ impl Rows {
                 (loss.counted.map(|(packets, _)| number(packets)), loss.counted.map(|(_, octets)| number(octets)));
             self.losses.push((numbers, loss.interface.clone()));
         }
+        marks.delivered(delivery.sensor, summary.slice);
         let mut n = 0;
         for interface in &summary.interfaces {
             let id = dictionary.interface(delivery.sensor, &interface.interface.name)?;
             self.add_interface([key[0], key[1], key[2], id], interface, dictionary)?;
             for flow in &interface.flows {
-                self.flows.push(flow_row([key[0], key[1], key[2], n, id], flow, dictionary)?);
+                let row = [key[0], key[1], key[2], n];
+                let primary = marks.see((site, id, &interface.interface), summary.slice, row, flow);
+                let mut numbers = flow_row([key[0], key[1], key[2], n, id], flow, dictionary)?;
+                numbers[25] = Some(i64::from(primary));
+                self.flows.push(numbers);
                 n += 1;
             }
         }
@@ -172,7 +196,14 @@ impl Rows {
         }
         self.hosts.extend(other([0], *summary.hosts.other()).map(|(zero, traffic)| counted(&key, &zero, traffic)));
         for (mac, station) in summary.stations.rows() {
-            self.add_station(&key, dictionary.mac(Some(*mac))?, station);
+            let mac = dictionary.mac(Some(*mac))?;
+            self.add_station(&key, mac, station);
+            for learnt in &station.addresses {
+                let (first, last) = (learnt.first.0, learnt.last.0);
+                let seen = self.identities.entry([key[1], mac, dictionary.address(learnt.address)?]);
+                let seen = seen.or_insert([first, last]);
+                *seen = [seen[0].min(first), seen[1].max(last)];
+            }
         }
         let rest = summary.stations.other();
         if !rest.traffic.is_empty() {
@@ -220,6 +251,8 @@ impl Rows {
         let minutes: Vec<Numbers<10>> =
             self.minutes.into_iter().map(|(key, traffic)| counted(&key, &[], traffic)).collect();
         insert(connection, "insert into minute ", &minutes, ADD_MINUTE).await?;
+        let identities: Vec<Numbers<5>> = self.identities.into_iter().map(|(key, seen)| row(&key, seen)).collect();
+        insert(connection, "insert into identity ", &identities, SEEN).await?;
         for ((sensor, interface), totals) in self.totals {
             let mut update = sqlx::query(
                 "update interface set in_packets = in_packets + ?, in_octets = in_octets + ?, out_packets = out_packets + ?, \
@@ -238,6 +271,9 @@ const ADD_MINUTE: &str = " on conflict do update set in_packets = in_packets + e
     in_octets = in_octets + excluded.in_octets, in_coalesced = in_coalesced + excluded.in_coalesced, \
     out_packets = out_packets + excluded.out_packets, out_octets = out_octets + excluded.out_octets, \
     out_coalesced = out_coalesced + excluded.out_coalesced";
+
+const SEEN: &str = " on conflict do update set first_ns = min(first_ns, excluded.first_ns), \
+    last_ns = max(last_ns, excluded.last_ns)";
 
 async fn insert<const N: usize>(
     connection: &mut SqliteConnection,
@@ -341,7 +377,8 @@ fn ledger_row(key: &[i64; 4], summary: &InterfaceSummary) -> Numbers<25> {
     numbers
 }
 
-fn flow_row(key: [i64; 5], flow: &Flow, dictionary: &Dictionary) -> Result<Numbers<25>, StoreError> {
+/// Its mark is not known here.
+fn flow_row(key: [i64; 5], flow: &Flow, dictionary: &Dictionary) -> Result<Numbers<26>, StoreError> {
     let start = key[0] * 1_000_000;
     let after = |time: Timestamp| time.0.div_euclid(1_000) - start;
     let mut numbers = row(
