@@ -10,6 +10,7 @@
 //! first. Memory is fixed: every table is bounded, and what finds no place stands in an `other` of its own. Time is an
 //! argument; nothing here captures, stores or sends.
 
+mod averages;
 mod coalesced;
 mod facilities;
 mod flows;
@@ -29,17 +30,17 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use traf_proto::{
-    ClassGroup, Counters, Endpoint, FlowKey, Interface, InterfaceSnapshot, InterfaceStats, InterfaceSummary, Interval,
-    Ports, Timestamp, Traffic, Transport, Wish,
+    Counters, Endpoint, FlowKey, Interface, InterfaceSnapshot, InterfaceStats, InterfaceSummary, Interval, Ports,
+    Timestamp, Transport, Wish,
 };
 
 use crate::link::Link;
 use crate::packet::{Fragment, Key, Packet};
 use crate::parse::{self, Parser, Unparsed};
+use averages::Averages;
 use coalesced::Offload;
 use flows::Flows;
 use fragments::Fragments;
@@ -50,9 +51,6 @@ use rates::Rates;
 
 /// Packets that are hashed before the first of them is counted.
 const BATCH: usize = 32;
-
-/// Snapshots that a rate is averaged over.
-const SECONDS: usize = 5;
 
 /// How large a meter's tables are, and what it does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,15 +100,14 @@ pub struct Meter {
     latest: i64,
     batch: Box<[Packet; BATCH]>,
     waiting: usize,
-    /// Flows that ICMP errors of this batch speak of.
-    unreachable: Vec<Key>,
+    /// Flows that ICMP errors of this batch speak of, and which of its packets that were.
+    unreachable: Vec<(usize, Key)>,
     line: Line,
     lines: Lines,
     flows: Flows,
     fragments: Fragments,
     rates: Rates,
-    /// Cumulative frames, and our own among them, at the last snapshots.
-    marks: VecDeque<(Timestamp, Traffic, Traffic)>,
+    averages: Averages,
 }
 
 impl Meter {
@@ -132,7 +129,7 @@ impl Meter {
             flows: Flows::new(&config, started.0),
             fragments: Fragments::new(),
             rates: Rates::default(),
-            marks: VecDeque::from([(started, Traffic::default(), Traffic::default())]),
+            averages: Averages::new(started),
             interface,
         }
     }
@@ -186,8 +183,12 @@ impl Meter {
         for (home, packet) in homes.iter().zip(batch) {
             self.flows.table.prefetch(*home, self.flows.table.tick(packet.at));
         }
-        for (home, packet) in homes.iter().zip(batch) {
+        let mut unreachable = self.unreachable.drain(..).peekable();
+        for (place, (home, packet)) in homes.iter().zip(batch).enumerate() {
             let slot = self.flows.packet(*home, packet);
+            if let Some((_, key)) = unreachable.next_if(|(at, _)| *at == place) {
+                self.flows.unreachable(&key);
+            }
             let own = self.flows.is_own(slot);
             if own {
                 self.line.own(packet.sent, Counters::new(1, u64::from(packet.length)));
@@ -206,9 +207,6 @@ impl Meter {
                     }
                 }
             }
-        }
-        for key in self.unreachable.drain(..) {
-            self.flows.unreachable(&key);
         }
     }
 
@@ -280,14 +278,11 @@ impl Meter {
         self.flush();
         self.flows.facilities.flush_pairs();
         self.rates.roll(now.0, !wishes.is_empty(), &mut self.flows.table);
-        let classes = self.line.classes();
-        let (total, own) = (classes.group(ClassGroup::Total), self.line.own_total());
-        let (rate, own_rate) = self.rate(now, total, own);
-        let interface = self.interface.clone();
-        let (ledger, peak) = (self.line.ledger(), self.line.peak());
-        let stats = InterfaceStats { interface, ledger, classes, peak, own, ..InterfaceStats::default() };
+        let stats = self.line.stats(&self.interface);
+        let rated = self.averages.rates(now, &stats.classes, stats.own);
+        let stats = InterfaceStats { rates: rated.classes, ..stats };
         let (flows, line, lines, rates) = (&self.flows, &self.line, &self.lines, &self.rates);
-        let view = live::View { flows, line, lines, rates, stats: &stats, rate, now };
+        let view = live::View { flows, line, lines, rates, stats: &stats, rate: rated.total, now };
         let answers = wishes.iter().map(|wish| view.answer(wish)).collect();
         let InterfaceStats { interface, ledger, classes, rates, peak, peak_total, own } = stats;
         InterfaceSnapshot {
@@ -295,11 +290,11 @@ impl Meter {
             started: self.started,
             ledger,
             classes,
-            rate,
+            rate: rated.total,
             rates,
             peak,
             peak_total,
-            own_rate,
+            own_rate: rated.own,
             own,
             answers,
             flows: self.flows.table.len() as u64,
@@ -308,26 +303,12 @@ impl Meter {
         }
     }
 
-    /// Averages since the oldest mark, at most five seconds.
-    fn rate(&mut self, now: Timestamp, total: Traffic, own: Traffic) -> (Traffic, Traffic) {
-        while self.marks.len() > SECONDS {
-            self.marks.pop_front();
-        }
-        let (then, before, own_before) = self.marks.front().copied().unwrap_or((now, total, own));
-        // A snapshot between the seconds leaves no mark: the average stays one of five seconds.
-        if self.marks.back().is_none_or(|(last, ..)| now.since(*last) >= traf_proto::time::SECOND / 2) {
-            self.marks.push_back((now, total, own));
-        }
-        let nanos = now.since(then);
-        ((total - before).per_second(nanos), (own - own_before).per_second(nanos))
-    }
-
     #[cold]
     fn note_unreachable(&mut self, packet: &Packet, captured: &[u8]) {
         if self.unreachable.len() < BATCH
             && let Some((key, _)) = parse::unreachable(packet, captured)
         {
-            self.unreachable.push(key);
+            self.unreachable.push((self.waiting, key));
         }
     }
 }

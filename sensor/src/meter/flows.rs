@@ -105,7 +105,7 @@ impl Flows {
     pub(super) fn unreachable(&mut self, key: &Key) {
         let home = self.table.home(key);
         if let Some(slot) = self.table.find(home, key) {
-            memory::unreachable(&self.table.hot[slot], &mut self.table.warm[slot]);
+            memory::unreachable(&mut self.table.warm[slot]);
         }
     }
 

@@ -1,7 +1,10 @@
 //! The interface as a whole: classes by the second, packet sizes, where every frame went.
 
 use traf_proto::time::SECOND;
-use traf_proto::{Bracket, Brackets, ClassGroup, Classes, Counters, Interval, Ledger, Second, Timestamp, Traffic};
+use traf_proto::{
+    Bracket, Brackets, ClassGroup, Classes, Counters, Interface, InterfaceStats, Interval, Ledger, Second, Timestamp,
+    Traffic,
+};
 
 use crate::packet::Packet;
 
@@ -20,6 +23,7 @@ pub(super) struct Line {
     until: i64,
     total: Classes,
     peak: Traffic,
+    peak_total: Counters,
     mtu: u32,
     sizes: Brackets,
     sealed_sizes: Brackets,
@@ -29,6 +33,8 @@ pub(super) struct Line {
     sealed_own: Traffic,
     /// Largest frame received, and sent.
     largest: [u32; 2],
+    /// Largest packet received, and sent, since the start: without the link header.
+    largest_packets: [u32; 2],
 }
 
 /// What a slice says of the interface as a whole.
@@ -50,6 +56,7 @@ impl Line {
             until: i64::MIN,
             total: Classes::default(),
             peak: Traffic::default(),
+            peak_total: Counters::default(),
             mtu,
             sizes: Brackets::new(mtu),
             sealed_sizes: Brackets::new(mtu),
@@ -58,6 +65,7 @@ impl Line {
             own: Traffic::default(),
             sealed_own: Traffic::default(),
             largest: [0; 2],
+            largest_packets: [0; 2],
         }
     }
 
@@ -72,9 +80,10 @@ impl Line {
         self.ledger.parsed += 1;
         self.ledger.bad_checksum += u64::from(packet.bad_checksum);
         self.open.count(packet.class, sent, counters);
-        self.sizes.count(packet.length.saturating_sub(u32::from(packet.header)), sent, counters);
-        let largest = &mut self.largest[usize::from(sent)];
-        *largest = (*largest).max(packet.length);
+        let size = packet.length.saturating_sub(u32::from(packet.header));
+        self.sizes.count(size, sent, counters);
+        let (frame, largest) = (&mut self.largest[usize::from(sent)], &mut self.largest_packets[usize::from(sent)]);
+        (*frame, *largest) = ((*frame).max(packet.length), (*largest).max(size));
     }
 
     /// Counts packets that offload hid in a frame.
@@ -126,21 +135,20 @@ impl Line {
         Sealed { seconds, sizes, ledger, own, largest: std::mem::take(&mut self.largest) }
     }
 
-    /// Cumulative: every frame since the interface was opened.
-    pub(super) fn ledger(&self) -> Ledger {
-        self.ledger
-    }
-
-    /// Cumulative.
-    pub(super) fn classes(&self) -> Classes {
+    /// Everything since the start, and the busiest seconds, the open one too; rates are left to [`super::averages`].
+    pub(super) fn stats(&self, interface: &Interface) -> InterfaceStats {
         let mut classes = self.total.clone();
         classes.merge(&self.open);
-        classes
-    }
-
-    /// Cumulative.
-    pub(super) fn own_total(&self) -> Traffic {
-        self.own
+        let open = self.open.group(ClassGroup::Total);
+        InterfaceStats {
+            interface: interface.clone(),
+            ledger: self.ledger,
+            classes,
+            rates: Classes::default(),
+            peak: busier_each(self.peak, open),
+            peak_total: busier(self.peak_total, open.total()),
+            own: self.own,
+        }
     }
 
     /// Cumulative.
@@ -148,9 +156,9 @@ impl Line {
         &self.sizes
     }
 
-    /// The busiest second, each direction; the open one too.
-    pub(super) fn peak(&self) -> Traffic {
-        busier(self.peak, self.open.group(ClassGroup::Total))
+    /// Largest packet received, and sent, since the start, in octets without the link header.
+    pub(super) fn largest(&self) -> [u32; 2] {
+        self.largest_packets
     }
 
     #[cold]
@@ -167,7 +175,9 @@ impl Line {
             return;
         }
         self.total.merge(&classes);
-        self.peak = busier(self.peak, classes.group(ClassGroup::Total));
+        let total = classes.group(ClassGroup::Total);
+        self.peak = busier_each(self.peak, total);
+        self.peak_total = busier(self.peak_total, total.total());
         let full = self.seconds.len() >= SECONDS;
         match self.seconds.last_mut() {
             Some(last) if full || last.at.0 == self.from => last.classes.merge(&classes),
@@ -177,9 +187,12 @@ impl Line {
 }
 
 /// The greater of both, each direction.
-fn busier(a: Traffic, b: Traffic) -> Traffic {
-    let busier = |a: Counters, b: Counters| if b.octets > a.octets { b } else { a };
+fn busier_each(a: Traffic, b: Traffic) -> Traffic {
     Traffic { inbound: busier(a.inbound, b.inbound), outbound: busier(a.outbound, b.outbound) }
+}
+
+fn busier(a: Counters, b: Counters) -> Counters {
+    if b.octets > a.octets { b } else { a }
 }
 
 /// Seconds of late and of early packets belong to the slice that counted them.

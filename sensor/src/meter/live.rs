@@ -45,7 +45,11 @@ impl View<'_> {
             Facility::Stations => self.stations(wish, &mut top),
             Facility::Lines => return self.lines(wish),
         }
-        top.answer()
+        let mut answer = top.answer();
+        if wish.facility == Facility::Sizes {
+            answer.largest = self.line.largest();
+        }
+        answer
     }
 
     fn traffic(&self, wish: &Wish, top: &mut Top) {

@@ -1,8 +1,8 @@
 //! What a flow remembers beyond its counts: who began it, how far TCP has come, whether it is over.
 //!
 //! The words are IPTraf's: DONE, a FIN was sent; CLOS, it was acknowledged; RSET, an RST was sent; TMOU, silent for
-//! longer than the idle timeout. A flow is over when an RST was seen, when both ends sent FIN and one was acknowledged,
-//! or when the only end that ever spoke sent FIN.
+//! longer than the idle timeout. A flow is over when an RST was seen, when an ICMP error said that its other end cannot be
+//! reached, when both ends sent FIN and one was acknowledged, or when the only end that ever spoke sent FIN.
 //!
 //! A packet begins a new flow of the same key when
 //! * the flow was silent for longer than the idle timeout, or
@@ -18,7 +18,7 @@ use crate::packet::{Packet, flag};
 const FIN: u16 = 1;
 /// That FIN was acknowledged.
 const ACKNOWLEDGED: u16 = 1 << 2;
-/// An end sent RST, or both were told that the other cannot be reached.
+/// An end sent RST.
 const RESET: u16 = 1 << 4;
 /// An end spoke.
 const SPOKE: u16 = 1 << 6;
@@ -34,6 +34,8 @@ pub(super) const COALESCED: u16 = 1 << 11;
 const ANSWER_FIRST: u16 = 1 << 12;
 /// To whom the first packet went; two bits.
 const CAST: u16 = 13;
+/// An ICMP error said that the other end cannot be reached, and nothing has come since.
+const UNREACHABLE: u16 = 1 << 15;
 
 /// An idle timeout that never comes.
 pub(super) const NEVER: i64 = i64::MAX;
@@ -92,9 +94,10 @@ pub(super) fn follow(packet: &Packet, warm: &mut Warm, cold: &mut Cold) {
     let waiting = warm.state & (FIN | FIN << 1) != 0;
     if packet.flags & (flag::SYN | flag::FIN | flag::RST) != 0 || waiting {
         turn(packet, warm, cold);
-    } else if warm.state & RESET != 0 && packet.key.protocol() != 6 {
-        // Told to be unreachable, yet it goes on.
-        warm.state &= !(RESET | RESET << 1);
+    }
+    if warm.state & UNREACHABLE != 0 && packet.flags & (flag::SYN | flag::ACK) != flag::SYN {
+        // Told to be unreachable, yet it goes on: the error was forged, or the path is back. Another try is no sign of life.
+        warm.state &= !UNREACHABLE;
     }
 }
 
@@ -126,11 +129,11 @@ fn turn(packet: &Packet, warm: &mut Warm, cold: &mut Cold) {
     }
 }
 
-/// An ICMP error says that the other end cannot be reached. TCP that was answered knows better (RFC 5927, 5.2).
-pub(super) fn unreachable(hot: &Hot, warm: &mut Warm) {
-    let answered = warm.state & (SPOKE | SPOKE << 1) == SPOKE | SPOKE << 1;
-    if hot.key.protocol() != 6 || !answered {
-        warm.state |= RESET | RESET << 1;
+/// An ICMP error says that the other end cannot be reached. TCP that was answered may know better (RFC 5927, 5.2): then it
+/// goes on, and the next packet takes this back.
+pub(super) fn unreachable(warm: &mut Warm) {
+    if !is_over(warm) {
+        warm.state |= UNREACHABLE;
     }
 }
 
@@ -146,11 +149,11 @@ pub(super) fn is_over(warm: &Warm) -> bool {
     let state = warm.state;
     let fins = state & (FIN | FIN << 1);
     if fins == 0 {
-        return state & (RESET | RESET << 1) != 0;
+        return state & (RESET | RESET << 1 | UNREACHABLE) != 0;
     }
     let both = fins == FIN | FIN << 1 && state & (ACKNOWLEDGED | ACKNOWLEDGED << 1) != 0;
     let alone = fins != FIN | FIN << 1 && state & (SPOKE | SPOKE << 1) == fins / FIN * SPOKE;
-    both || alone || state & (RESET | RESET << 1) != 0
+    both || alone || state & (RESET | RESET << 1 | UNREACHABLE) != 0
 }
 
 /// Both ends spoke, and nobody refused.
@@ -163,7 +166,7 @@ pub(super) fn is_answered(warm: &Warm) -> bool {
 pub(super) fn state(hot: &Hot, warm: &Warm, now: i64, idle: i64) -> FlowState {
     let silent = now.saturating_sub(warm.last) > idle;
     let tcp = hot.key.protocol() == 6;
-    let (fins, resets) = (warm.state & (FIN | FIN << 1), warm.state & (RESET | RESET << 1));
+    let (fins, resets) = (warm.state & (FIN | FIN << 1), warm.state & (RESET | RESET << 1 | UNREACHABLE));
     let syn = (hot.flags(0) | hot.flags(1)) & flag::SYN != 0;
     let both = warm.state & (SPOKE | SPOKE << 1) == SPOKE | SPOKE << 1;
     match () {
@@ -184,7 +187,7 @@ pub(super) fn word(warm: &Warm, way: usize, state: FlowState) -> Option<Word> {
         () if state == FlowState::TimedOut => Some(Word::TimedOut),
         () if has(ACKNOWLEDGED) => Some(Word::Closed),
         () if has(FIN) => Some(Word::Done),
-        () if has(RESET) => Some(Word::Reset),
+        () if has(RESET) || warm.state & UNREACHABLE != 0 => Some(Word::Reset),
         () => None,
     }
 }
@@ -330,13 +333,22 @@ mod tests {
     }
 
     #[test]
-    fn an_unreachable_ends_what_was_not_answered() {
-        let (hot, mut warm, _) = lines(&conversation()[..3]);
-        unreachable(&hot, &mut warm);
-        assert_eq!(state(&hot, &warm, 2, NEVER), FlowState::Established);
-        let (hot, mut warm, _) = lines(&conversation()[..1]);
-        unreachable(&hot, &mut warm);
-        assert_eq!(state(&hot, &warm, 2, NEVER), FlowState::Reset);
+    fn an_unreachable_ends_a_connection_and_whoever_goes_on_is_alive_again() {
+        for count in [1, 3] {
+            let packets = &conversation()[..count];
+            let (hot, mut warm, mut cold) = lines(packets);
+            unreachable(&mut warm);
+            assert_eq!(state(&hot, &warm, 2, NEVER), FlowState::Reset);
+            assert_eq!([0, 1].map(|way| word(&warm, way, FlowState::Reset)), [Some(Word::Reset); 2]);
+            follow(&packets[0], &mut warm, &mut cold);
+            assert_eq!(state(&hot, &warm, 2, NEVER), FlowState::Reset);
+            follow(&tcp(3, true, flag::ACK | flag::SYN, 500, 101), &mut warm, &mut cold);
+            assert_eq!(state(&hot, &warm, 2, NEVER), FlowState::Established);
+            assert_eq!(word(&warm, 0, FlowState::Established), None);
+        }
+        let (hot, mut warm, _) = lines(&conversation());
+        unreachable(&mut warm);
+        assert_eq!(state(&hot, &warm, 2, NEVER), FlowState::Closed);
     }
 
     #[test]

@@ -7,10 +7,10 @@ mod traffic;
 
 use etherparse::{PacketBuilder, TcpHeader};
 use traf_proto::time::SECOND;
-use traf_proto::{Facility, Filter, Flow, FlowState, Group, Item, Mac, Order, OrderBy};
+use traf_proto::{ClassGroup, Facility, Filter, Flow, FlowState, Group, Item, Mac, Order, OrderBy, Traffic};
 
 use super::*;
-use traffic::{A, B, frame, tcp, udp};
+use traffic::{A, B, frame, tcp, tcp_six, udp, unreachable};
 
 fn meter(config: MeterConfig) -> Meter {
     let interface = Interface { name: "eth0".to_owned(), mtu: Some(1500), ..Interface::default() };
@@ -164,6 +164,72 @@ fn an_unreachable_port_ends_the_flow_it_speaks_of() {
     let summary = meter.close(slice(0, 10));
     let states: Vec<_> = summary.flows.iter().map(|flow| (flow.key.protocol, flow.state)).collect();
     assert!(states.contains(&(17, FlowState::Reset)) && states.contains(&(1, FlowState::Active)));
+}
+
+/// ICMP over IPv4, ICMPv6 over IPv6.
+#[test]
+fn an_unreachable_closes_the_connection_it_speaks_of_until_that_goes_on() {
+    for six in [false, true] {
+        let mut meter = meter(MeterConfig { flows: 64, ..MeterConfig::default() });
+        let segment = |forward: bool, change: &dyn Fn(&mut TcpHeader)| {
+            let ports = if forward { (40000, 80) } else { (80, 40000) };
+            if six { tcp_six(forward, ports, change) } else { tcp(forward, ports, change, 0) }
+        };
+        let syn = segment(true, &|tcp| tcp.syn = true);
+        let answer = segment(false, &|tcp| (tcp.syn, tcp.ack) = (true, true));
+        let data = segment(true, &|tcp| (tcp.ack, tcp.psh) = (true, true));
+        let state = |meter: &mut Meter| {
+            let snapshot = meter.snapshot(Timestamp(SECOND), &[wish(Facility::Traffic, "tcp", 10)]);
+            let flows = flows(&snapshot.answers[0].rows);
+            assert_eq!(flows.len(), 1);
+            (flows[0].state, flows[0].forward.label(), flows[0].reverse.label())
+        };
+        give(&mut meter, 1, &syn);
+        give(&mut meter, 2, &unreachable(&syn));
+        let reset = (FlowState::Reset, "RSET".to_owned(), "RSET".to_owned());
+        assert_eq!(state(&mut meter), reset);
+        // In one batch with what follows: the error ends what was before it only.
+        give(&mut meter, 3, &unreachable(&syn));
+        give(&mut meter, 4, &answer);
+        assert_eq!(state(&mut meter), (FlowState::Established, "S---".to_owned(), "S-A-".to_owned()));
+        give(&mut meter, 5, &data);
+        give(&mut meter, 6, &unreachable(&data));
+        assert_eq!(state(&mut meter), reset);
+        give(&mut meter, 7, &data);
+        assert_eq!(state(&mut meter), (FlowState::Established, "-PA-".to_owned(), "S-A-".to_owned()));
+        // That a packet was too big ends nothing.
+        let mut too_big = unreachable(&data);
+        let place = if six { 54 } else { 34 };
+        too_big[place..place + 2].copy_from_slice(if six { &[2, 0] } else { &[3, 4] });
+        give(&mut meter, 8, &too_big);
+        assert_eq!(state(&mut meter).0, FlowState::Established);
+    }
+}
+
+#[test]
+fn a_snapshot_says_rates_by_class_peaks_and_the_largest_packets() {
+    let interface = Interface { mac: Some(Mac([2, 0, 0, 0, 0, 1])), mtu: Some(1500), ..Interface::default() };
+    let mut meter =
+        Meter::new(MeterConfig { flows: 64, ..MeterConfig::default() }, interface, Link::Ethernet, Timestamp(0));
+    let wishes = [wish(Facility::Sizes, "", 30), wish(Facility::Interfaces, "", 1)];
+    for second in 0..3 {
+        // A kilobyte sent each second, and received in the second second.
+        give(&mut meter, second * SECOND, &udp(A, B, 5000, 53, 1000 - 42));
+        if second == 1 {
+            give(&mut meter, second * SECOND, &udp(B, A, 53, 5000, 1000 - 42));
+        }
+        let snapshot = meter.snapshot(Timestamp((second + 1) * SECOND), &wishes);
+        assert_eq!(snapshot.rates.group(ClassGroup::Udp).outbound, Counters::new(1, 1000));
+        let received = [0, 500, 333][usize::try_from(second).unwrap()];
+        assert_eq!(snapshot.rates.group(ClassGroup::Ipv4).inbound.octets, received);
+        assert_eq!(snapshot.peak_total.octets, if second == 0 { 1000 } else { 2000 });
+        let Item::Interface(stats) = &snapshot.answers[1].rows[0].item else { panic!() };
+        assert_eq!((&stats.rates, stats.peak_total), (&snapshot.rates, snapshot.peak_total));
+        assert_eq!(stats.interface.mtu, Some(1500));
+        meter.close(slice(second, second + 1));
+    }
+    let largest = meter.snapshot(Timestamp(4 * SECOND), &wishes).answers[0].largest;
+    assert_eq!(largest, [986, 986]);
 }
 
 #[test]

@@ -29,3 +29,35 @@ pub(super) fn tcp(forward: bool, ports: (u16, u16), change: &dyn Fn(&mut TcpHead
     PacketBuilder::ipv4(from, to, 64).tcp_header(header).write(&mut packet, &vec![0; payload]).unwrap();
     frame(forward, &packet)
 }
+
+/// The same over IPv6.
+pub(super) fn tcp_six(forward: bool, ports: (u16, u16), change: &dyn Fn(&mut TcpHeader)) -> Vec<u8> {
+    let (mut from, mut to) = ([0xfd; 16], [0xfe; 16]);
+    if !forward {
+        (from, to) = (to, from);
+    }
+    let mut header = TcpHeader::new(ports.0, ports.1, 1, 1000);
+    change(&mut header);
+    let mut packet = Vec::new();
+    PacketBuilder::ipv6(from, to, 64).tcp_header(header).write(&mut packet, &[]).unwrap();
+    let mut frame = frame(forward, &packet);
+    frame[12..14].copy_from_slice(&[0x86, 0xdd]);
+    frame
+}
+
+/// What a router says to whoever sent this frame: nobody listens at that port.
+pub(super) fn unreachable(sent: &[u8]) -> Vec<u8> {
+    let router = [192, 0, 2, 1];
+    let (mut error, quote) = (Vec::new(), &sent[14..]);
+    if sent[12] == 8 {
+        let port = etherparse::icmpv4::DestUnreachableHeader::Port;
+        let icmp = etherparse::Icmpv4Type::DestinationUnreachable(port);
+        PacketBuilder::ipv4(router, A, 64).icmpv4(icmp).write(&mut error, quote).unwrap();
+    } else {
+        let icmp = etherparse::Icmpv6Type::DestinationUnreachable(etherparse::icmpv6::DestUnreachableCode::Port);
+        PacketBuilder::ipv6([0xfc; 16], [0xfd; 16], 64).icmpv6(icmp).write(&mut error, quote).unwrap();
+    }
+    let mut frame = frame(false, &error);
+    frame[12..14].copy_from_slice(&sent[12..14]);
+    frame
+}
