@@ -10,25 +10,28 @@ pub mod cursor;
 pub mod feed;
 mod input;
 pub mod layout;
+pub mod list;
 pub mod menu;
 pub mod overlay;
+mod question;
+pub mod tail;
 pub mod timebar;
 pub mod traffic;
 
 use jiff::tz::TimeZone;
-use traf_proto::filter::{Expression, Test};
-use traf_proto::{
-    Facility, Filter, Fleet, Group, Item, Order, OrderBy, Query, Report, Row, Scope, SensorState, Strip, Timestamp,
-};
+use traf_proto::time::SECOND;
+use traf_proto::{Facility, Filter, Fleet, Group, OrderBy, Report, Row, Scope, SensorState, Strip, Timestamp};
 
 use crate::event::{Action, Event};
-use crate::number::Units;
+use crate::moment;
+use crate::number::{Units, plural, span};
 use crate::theme::Theme;
 use cursor::Cursor;
 use feed::Feeds;
+use list::List;
 use overlay::Overlay;
 use timebar::{TimeBar, When};
-use traffic::{Pane, TrafficState};
+use traffic::{Others, Pane, TrafficState};
 
 /// What is on the screen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,8 +43,36 @@ pub enum Screen {
     Traffic,
     /// General interface statistics.
     Interfaces,
+    /// Detailed interface statistics.
+    Detailed,
+    /// Packet sizes.
+    Sizes,
+    /// TCP and UDP services.
+    Services,
+    /// LAN stations.
+    Stations,
+    /// Hosts.
+    Hosts,
     /// Who reports.
     Sensors,
+}
+
+impl Screen {
+    /// In titles.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Home => "Main menu and overview",
+            Self::Traffic => "IP traffic monitor",
+            Self::Interfaces => "General interface statistics",
+            Self::Detailed => "Detailed interface statistics",
+            Self::Sizes => "Packet sizes",
+            Self::Services => "TCP and UDP services",
+            Self::Stations => "LAN station monitor",
+            Self::Hosts => "Hosts",
+            Self::Sensors => "Sensors",
+        }
+    }
 }
 
 /// Whether the collector is there.
@@ -56,7 +87,7 @@ pub enum Link {
     Away(Timestamp, String),
 }
 
-/// How things are written: what does not change while the program runs.
+/// How things are written and what is left out.
 #[derive(Clone, Debug)]
 pub struct Look {
     /// Of the reader.
@@ -65,13 +96,48 @@ pub struct Look {
     pub units: Units,
     /// Colours.
     pub theme: Theme,
+    /// Packets of the lower window name their source MAC.
+    pub macs: bool,
+    /// Minutes after which connections that are over leave the traffic monitor; 0 leaves them there.
+    pub persistence: u32,
     /// The collector, for About and for the first seconds.
     pub collector: String,
 }
 
 impl Default for Look {
     fn default() -> Self {
-        Self { zone: TimeZone::UTC, units: Units::default(), theme: Theme::default(), collector: String::new() }
+        Self {
+            zone: TimeZone::UTC,
+            units: Units::default(),
+            theme: Theme::default(),
+            macs: false,
+            persistence: 0,
+            collector: String::new(),
+        }
+    }
+}
+
+/// Rows of the tables that are one list.
+#[derive(Clone, Debug)]
+pub struct Lists {
+    /// General interface statistics.
+    pub interfaces: List,
+    /// TCP and UDP services.
+    pub services: List,
+    /// LAN stations.
+    pub stations: List,
+    /// Hosts.
+    pub hosts: List,
+}
+
+impl Default for Lists {
+    fn default() -> Self {
+        Self {
+            interfaces: List::new(OrderBy::Key),
+            services: List::new(OrderBy::Octets),
+            stations: List::new(OrderBy::Octets),
+            hosts: List::new(OrderBy::Rate),
+        }
     }
 }
 
@@ -102,10 +168,12 @@ pub struct App {
     pub time: TimeBar,
     /// The IP traffic monitor.
     pub traffic: TrafficState,
-    /// Rows of the interface statistics.
-    pub interfaces: Cursor<String>,
-    /// Their second set of columns.
-    pub directions: bool,
+    /// The other tables.
+    pub lists: Lists,
+    /// The second set of columns, where a screen has two.
+    pub second: bool,
+    /// Stations without broadcast and multicast addresses.
+    pub no_groups: bool,
     /// Rows of the sensors.
     pub sensors: Cursor<String>,
     /// First line of the details below the sensors that is seen, and whether they have the keys.
@@ -182,35 +250,6 @@ impl App {
         self.feeds.ask(self.wanted())
     }
 
-    /// The questions whose answers the present screen shows.
-    fn wanted(&self) -> Vec<Query> {
-        let ask = |facility, filter, order, limit| Query {
-            facility,
-            window: self.time.window(),
-            scope: self.scope.clone(),
-            filter,
-            group: Group::Flow,
-            order,
-            limit,
-        };
-        let by_key = Order { by: OrderBy::Key, ascending: true };
-        let interfaces = ask(Facility::Interfaces, Filter::default(), by_key, Query::LIMIT);
-        match self.screen {
-            Screen::Home => {
-                let by_rate = Order { by: OrderBy::Rate, ascending: false };
-                vec![interfaces, ask(Facility::Hosts, self.filter.clone(), by_rate, 20)]
-            }
-            Screen::Traffic => {
-                let tcp = Expression::Test(Test::Protocol(6));
-                let others = Expression::Not(Box::new(tcp.clone()));
-                let flows =
-                    |part| ask(Facility::Traffic, both(&self.filter, part), self.traffic.order, self.traffic.limit);
-                vec![flows(tcp), flows(others)]
-            }
-            Screen::Interfaces | Screen::Sensors => vec![interfaces],
-        }
-    }
-
     /// A connection may be dead long before it is known to be: a collector that says nothing is away.
     fn listen(&mut self) {
         if self.link == Link::Up && self.now.since(self.heard) > SILENCE {
@@ -229,7 +268,6 @@ impl App {
 
     fn on_report(&mut self, id: u64, report: Report) {
         let paused = matches!(self.time.when, When::Paused(_));
-        let pages = (self.page_of(Pane::Upper), self.page_of(Pane::Lower));
         let Some((place, feed)) = self.feeds.find(id) else { return };
         if report.facility != feed.query.facility || (paused && feed.fresh) || feed.pass_over(&report) {
             return;
@@ -237,16 +275,55 @@ impl App {
         if report.live {
             self.strip.clone_from(&report.strip);
         }
+        if report.facility == Facility::Lines && !feed.fresh {
+            self.traffic.tail.forget_lines();
+        }
         let before = feed.report.replace(report);
         (feed.fresh, feed.refused) = (true, None);
-        let feed = feed.report.as_ref();
-        if let (Screen::Traffic, Some(report)) = (self.screen, feed) {
-            match place {
-                0 => self.traffic.arrange_upper(report, before.as_ref(), pages.0),
-                _ => self.traffic.arrange_lower(report, before.as_ref(), pages.1),
-            }
-        }
+        self.arrange(place, before.as_ref());
         self.keep_in_place();
+    }
+
+    /// Lists the rows of an answer; `before` is the one it replaces.
+    fn arrange(&mut self, place: usize, before: Option<&Report>) {
+        let flushed = self.flushed();
+        let (page, lower) = (self.page_of(Pane::Upper), self.page_of(Pane::Lower));
+        let Some(report) = self.feeds.report(place) else { return };
+        match (self.screen, report.facility) {
+            (Screen::Traffic, Facility::Lines) => self.traffic.tail.take_lines(report, lower),
+            (Screen::Traffic, _) if self.traffic.group != Group::Flow => {
+                self.traffic.groups.arrange(report, before, page, traffic::is_group);
+            }
+            (Screen::Traffic, _) if place == 0 => self.traffic.arrange_upper(report, before, page, flushed),
+            (Screen::Traffic, _) => {
+                self.traffic.arrange_lower(report, before, lower);
+                if self.traffic.others(report.live) == Others::Mixed {
+                    self.traffic.tail.take_flows(Some(report), lower);
+                }
+            }
+            (Screen::Stations, _) => {
+                let hidden = self.no_groups;
+                self.lists.stations.arrange(report, before, page, |row| !(hidden && traffic::is_group_address(row)));
+            }
+            (Screen::Interfaces, _) => self.lists.interfaces.arrange(report, before, page, |_| true),
+            (Screen::Services, _) => self.lists.services.arrange(report, before, page, |_| true),
+            (Screen::Hosts, _) => self.lists.hosts.arrange(report, before, page, |_| true),
+            (Screen::Home | Screen::Detailed | Screen::Sizes | Screen::Sensors, _) => {}
+        }
+    }
+
+    /// Lists the rows of the same answer anew: others are hidden now.
+    fn arrange_again(&mut self) {
+        let before = self.feeds.report(0).cloned();
+        self.arrange(0, before.as_ref());
+        self.keep_in_place();
+    }
+
+    /// Connections that were over by then are out of sight; none are in the past.
+    fn flushed(&self) -> Option<Timestamp> {
+        let minutes = i64::from(self.look.persistence);
+        let aged = (minutes > 0).then(|| Timestamp(self.now.0.saturating_sub(minutes * 60 * SECOND)));
+        self.traffic.flushed.max(aged).filter(|_| self.time.interval().is_none())
     }
 
     /// The answer that the screen is about.
@@ -283,19 +360,46 @@ impl App {
         }
     }
 
-    /// What the reports cannot say, once each; or why the collector is away.
+    /// What the reports cannot say, once each, and the newest gap; or why the collector is away.
     #[must_use]
-    pub fn notes(&self) -> Vec<&str> {
+    pub fn notes(&self) -> Vec<String> {
         if let Link::Away(_, reason) = &self.link {
-            return vec![reason];
+            return vec![reason.clone()];
         }
-        let mut notes: Vec<&str> = Vec::new();
+        let mut notes = Vec::new();
+        let gaps = self.feeds.fresh().next().map_or(&[][..], |report| &report.gaps);
+        if let Some(gap) = gaps.last() {
+            let more = match gaps.len() {
+                1 => String::new(),
+                several => format!(", and {} (press !)", plural(several as u64 - 1, "more gap", "more gaps")),
+            };
+            notes.push(format!("blind: {}{more}", self.gap_words(gap)));
+        }
+        notes.extend(self.report_notes());
+        notes
+    }
+
+    /// All of it, a line each.
+    #[must_use]
+    pub fn missing(&self) -> Vec<String> {
+        let gaps = self.feeds.fresh().next().map_or(&[][..], |report| &report.gaps);
+        let gaps = gaps.iter().rev().map(|gap| format!("blind: {}", self.gap_words(gap)));
+        self.report_notes().into_iter().chain(gaps).collect()
+    }
+
+    fn report_notes(&self) -> Vec<String> {
+        let mut notes: Vec<String> = Vec::new();
         for note in self.feeds.fresh().flat_map(|report| &report.notes) {
-            if !notes.contains(&note.as_str()) {
-                notes.push(note);
+            if !notes.contains(note) {
+                notes.push(note.clone());
             }
         }
         notes
+    }
+
+    fn gap_words(&self, gap: &traf_proto::Gap) -> String {
+        let from = moment::show(gap.interval.from, self.now, &self.look.zone);
+        format!("{} {from} for {}", gap.point, span(gap.interval.nanos()))
     }
 
     /// Where things are.
@@ -306,76 +410,95 @@ impl App {
 
     /// Rows of tables that are seen at once.
     fn page(&self) -> usize {
-        let body = self.areas().body;
-        match self.screen {
-            Screen::Traffic => self.page_of(self.traffic.pane),
-            Screen::Sensors => usize::from(layout::panes(body, 5).0.height),
-            Screen::Home | Screen::Interfaces => usize::from(layout::inside(body).height),
-        }
+        self.page_of(self.traffic.pane)
     }
 
     fn page_of(&self, pane: Pane) -> usize {
-        let (upper, lower) = layout::panes(self.areas().body, 6);
-        usize::from(if pane == Pane::Upper { upper.height } else { lower.height })
+        let body = self.areas().body;
+        let inside = usize::from(layout::inside(body).height);
+        match self.screen {
+            Screen::Traffic if self.traffic.group == Group::Flow => {
+                let (upper, lower) = layout::panes(body, 6);
+                usize::from(if pane == Pane::Upper { upper.height } else { lower.height })
+            }
+            Screen::Sensors => usize::from(layout::panes(body, 5).0.height),
+            Screen::Services => inside.saturating_sub(1),
+            Screen::Stations => inside / layout::station_lines(body),
+            _ => inside,
+        }
+    }
+
+    /// The table of the screen, and the place of its answer.
+    #[must_use]
+    pub fn list(&self) -> Option<(&List, usize)> {
+        match self.screen {
+            Screen::Traffic if self.traffic.group != Group::Flow => Some((&self.traffic.groups, 0)),
+            Screen::Traffic if self.traffic.pane == Pane::Upper => Some((&self.traffic.upper, 0)),
+            Screen::Traffic if self.others() == Others::Flows => Some((&self.traffic.lower, 1)),
+            Screen::Interfaces => Some((&self.lists.interfaces, 0)),
+            Screen::Services => Some((&self.lists.services, 0)),
+            Screen::Stations => Some((&self.lists.stations, 0)),
+            Screen::Hosts => Some((&self.lists.hosts, 0)),
+            _ => None,
+        }
+    }
+
+    /// The same, to be changed, with its answer.
+    fn list_mut(&mut self) -> Option<(&mut List, Option<&Report>)> {
+        let others = self.others();
+        let (list, place) = match self.screen {
+            Screen::Traffic if self.traffic.group != Group::Flow => (&mut self.traffic.groups, 0),
+            Screen::Traffic if self.traffic.pane == Pane::Upper => (&mut self.traffic.upper, 0),
+            Screen::Traffic if others == Others::Flows => (&mut self.traffic.lower, 1),
+            Screen::Interfaces => (&mut self.lists.interfaces, 0),
+            Screen::Services => (&mut self.lists.services, 0),
+            Screen::Stations => (&mut self.lists.stations, 0),
+            Screen::Hosts => (&mut self.lists.hosts, 0),
+            _ => return None,
+        };
+        Some((list, self.feeds.report(place)))
+    }
+
+    /// What the lower pane of the traffic monitor shows at this time.
+    #[must_use]
+    pub fn others(&self) -> Others {
+        self.traffic.others(self.time.interval().is_none())
+    }
+
+    /// The row with the bar.
+    #[must_use]
+    pub fn selected(&self) -> Option<&Row> {
+        match self.list() {
+            Some((list, place)) => Some(list.selected(self.feeds.report(place))?.0),
+            None if self.screen == Screen::Traffic => self.traffic.tail.selected(),
+            None => None,
+        }
     }
 
     /// Bars stay on their rows and inside their lists, whatever came or went.
     fn keep_in_place(&mut self) {
         let page = self.page();
-        match self.screen {
-            Screen::Interfaces => {
-                let Some(report) = self.feeds.report(0) else { return };
-                let key = |place: usize| report.rows.get(place).and_then(interface_key);
-                self.interfaces.follow(key, report.rows.len(), page);
-                self.renew_details();
-            }
-            Screen::Sensors => {
-                let sensors = self.fleet.as_ref().map_or(&[][..], |fleet| &fleet.sensors);
-                self.sensors.follow(|place| Some(sensors.get(place)?.id.clone()), sensors.len(), page);
-            }
-            Screen::Traffic => {
-                let (upper, lower) = (self.page_of(Pane::Upper), self.page_of(Pane::Lower));
-                self.traffic.upper.step(0, self.traffic.connections() * 2, upper);
-                self.traffic.lower.step(0, self.traffic.others(), lower);
-                self.renew_details();
-            }
-            Screen::Home => {}
+        if self.screen == Screen::Traffic {
+            let (upper, lower) = (self.page_of(Pane::Upper), self.page_of(Pane::Lower));
+            self.traffic.upper.fit(upper);
+            self.traffic.lower.fit(lower);
+            self.traffic.tail.fit(lower);
         }
+        if self.screen == Screen::Sensors {
+            let sensors = self.fleet.as_ref().map_or(&[][..], |fleet| &fleet.sensors);
+            self.sensors.follow(|place| Some(sensors.get(place)?.id.clone()), sensors.len(), page);
+        } else if let Some((list, _)) = self.list_mut() {
+            list.fit(page);
+        }
+        self.renew_details();
     }
 
     /// Details show the newest numbers of their row.
     fn renew_details(&mut self) {
         let Some(Overlay::Details(shown)) = &mut self.overlay else { return };
-        let newest = self.feeds.reports().flat_map(|report| &report.rows).find(|row| same_row(row, shown));
+        let newest = self.feeds.reports().flat_map(|report| &report.rows).find(|row| list::id(row) == list::id(shown));
         if let Some(row) = newest {
             **shown = row.clone();
         }
     }
-}
-
-/// `web1/eth0` of a row that is an interface.
-fn interface_key(row: &Row) -> Option<String> {
-    match &row.item {
-        Item::Interface(stats) => {
-            let sensor = row.observed_by.first().map_or("", |point| &point.sensor);
-            Some(format!("{sensor}/{}", stats.interface.name))
-        }
-        _ => None,
-    }
-}
-
-/// Whether both are the same conversation or the same interface, with whatever counts.
-fn same_row(a: &Row, b: &Row) -> bool {
-    match (&a.item, &b.item) {
-        (Item::Flow(_), Item::Flow(_)) => traffic::id(a) == traffic::id(b),
-        (Item::Interface(_), Item::Interface(_)) => interface_key(a) == interface_key(b),
-        _ => false,
-    }
-}
-
-fn both(filter: &Filter, part: Expression) -> Filter {
-    Filter::new(match filter.expression() {
-        Some(expression) => Expression::And(Box::new(expression.clone()), Box::new(part)),
-        None => part,
-    })
 }

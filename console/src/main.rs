@@ -45,8 +45,8 @@ fn start(cli: Cli) -> Result<()> {
     let look = Look {
         zone: config.zone().context("finding the time zone")?,
         units: config.rates.into(),
-        theme: Theme { mono: !config.colour.unwrap_or(!no_colour) },
-        collector: String::new(),
+        theme: if config.colour.unwrap_or(!no_colour) { Theme::default() } else { Theme::MONO },
+        ..Look::default()
     };
     let credentials = cli.credentials.unwrap_or_else(|| config.credentials(&places));
     let setting = Setting { places, credentials, look };

@@ -16,6 +16,11 @@ const EXACT: u64 = 100_000_000;
 /// `12,345,678`, then `100,000k`: never more than ten characters below 10^20, and never rounded up.
 #[must_use]
 pub fn count(count: u64) -> String {
+    let (rest, suffix) = scaled(count);
+    format!("{}{suffix}", grouped(rest))
+}
+
+fn scaled(count: u64) -> (u64, &'static str) {
     let (mut rest, mut suffix) = (count, "");
     for next in ["k", "M", "G", "T"] {
         if rest < EXACT {
@@ -23,7 +28,7 @@ pub fn count(count: u64) -> String {
         }
         (rest, suffix) = (rest / 1000, next);
     }
-    format!("{}{suffix}", grouped(rest))
+    (rest, suffix)
 }
 
 /// With a comma after every third digit.
@@ -58,6 +63,29 @@ pub fn rate(octets: u64, units: Units) -> String {
     }
     let tenths = value * 10 / scale;
     format!("{}.{} {}", tenths / 10, tenths % 10, names[place])
+}
+
+/// The same in at most six characters, for narrow columns whose title has the unit: `18.2M`, `0.22k`.
+#[must_use]
+pub fn short_rate(octets: u64, units: Units) -> String {
+    let whole = rate(octets, units);
+    whole.split_once(' ').map_or_else(|| whole.clone(), |(number, unit)| format!("{number}{}", &unit[..1]))
+}
+
+/// The unit of a short rate.
+#[must_use]
+pub const fn rate_unit(units: Units) -> &'static str {
+    match units {
+        Units::Bits => "bit/s",
+        Units::Bytes => "B/s",
+    }
+}
+
+/// A count as IPTraf writes it, in at most eight characters: `12345678`, then `100000k`.
+#[must_use]
+pub fn plain(count: u64) -> String {
+    let (rest, suffix) = scaled(count);
+    format!("{rest}{suffix}")
 }
 
 /// Octets on a disk: `1.5 MB`.
@@ -130,6 +158,7 @@ mod tests {
             (u64::MAX, "18,446,744T"),
         ] {
             assert_eq!(count(number), text);
+            assert_eq!(plain(number), text.replace(',', ""));
         }
     }
 
@@ -146,6 +175,7 @@ mod tests {
             (u64::MAX, "147573952.5 Tbit/s", "18446744.0 TB/s"),
         ] {
             assert_eq!((rate(octets, Units::Bits), rate(octets, Units::Bytes)), (bits.to_owned(), bytes.to_owned()));
+            assert_eq!(short_rate(octets, Units::Bits), bits.replace([' ', 'b', 'i', 't', '/', 's'], ""));
         }
     }
 

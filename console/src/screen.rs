@@ -1,10 +1,18 @@
 //! Drawing: a frame is a function of the application's state. Nothing here remembers or decides.
 
 mod bar;
+mod detailed;
+mod details;
 mod dialog;
+mod groups;
 mod home;
+mod hosts;
 mod interfaces;
+mod name;
 mod sensors;
+mod services;
+mod sizes;
+mod stations;
 mod traffic;
 mod words;
 
@@ -34,6 +42,11 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) {
         Screen::Home => home::draw(app, buffer, areas.body),
         Screen::Traffic => traffic::draw(app, buffer, areas.body),
         Screen::Interfaces => interfaces::draw(app, buffer, areas.body),
+        Screen::Detailed => detailed::draw(app, buffer, areas.body),
+        Screen::Sizes => sizes::draw(app, buffer, areas.body),
+        Screen::Services => services::draw(app, buffer, areas.body),
+        Screen::Stations => stations::draw(app, buffer, areas.body),
+        Screen::Hosts => hosts::draw(app, buffer, areas.body),
         Screen::Sensors => sensors::draw(app, buffer, areas.body),
     }
     if matches!(app.link, Link::Away(..)) {

@@ -1,5 +1,6 @@
 //! Pieces that every screen is made of. They draw what they are given and know nothing of the application.
 
+pub mod bar;
 pub mod border;
 pub mod strip;
 pub mod table;

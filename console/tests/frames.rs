@@ -13,10 +13,11 @@ use traf_console::app::{App, Look};
 use traf_console::event::{Action, Event, Watch};
 use traf_console::screen;
 use traf_console::theme::Theme;
-use traf_proto::{Facility, Filter, Order, OrderBy, Point, Query, Report, Scope, Timestamp, Window};
+use traf_proto::{Facility, Filter, Group, Order, OrderBy, Point, Query, Report, Scope, Timestamp, Window};
 
 const SMALL: (u16, u16) = (80, 24);
 const LARGE: (u16, u16) = (132, 40);
+const HUGE: (u16, u16) = (200, 60);
 
 /// A console that is driven, and answered from the sample LAN.
 struct Console {
@@ -28,13 +29,20 @@ struct Console {
 }
 
 fn answer(query: &Query) -> Report {
-    let lower = query.filter.to_string().ends_with("not tcp");
+    let filter = query.filter.to_string();
     let mut report = match query.facility {
-        Facility::Traffic if lower => sample::others(),
+        Facility::Traffic if query.group != Group::Flow => sample::groups(query.group),
+        Facility::Traffic if filter.ends_with("udp") => sample::datagrams(),
+        Facility::Traffic if filter.ends_with("not tcp") => sample::others(),
         Facility::Traffic => sample::connections(),
         Facility::Interfaces => sample::interfaces(),
-        _ => sample::hosts(),
+        Facility::Sizes => sample::sizes(),
+        Facility::Services => sample::services(),
+        Facility::Stations => sample::stations(),
+        Facility::Hosts => sample::hosts(),
+        Facility::Lines => sample::lines(),
     };
+    report.rows.retain(|row| row.observed_by.iter().any(|point| query.scope.holds_sensor(&point.sensor)));
     if let Window::Past(window) = query.window {
         (report.live, report.interval) = (false, window);
     }
@@ -52,7 +60,7 @@ fn nobody(query: &Query) -> Report {
 impl Console {
     fn silent(size: (u16, u16)) -> Self {
         let collector = "https://collector.lan:7440".to_owned();
-        let look = Look { collector, theme: Theme { mono: true }, ..Look::default() };
+        let look = Look { collector, theme: Theme::MONO, ..Look::default() };
         let mut console =
             Self { app: App::new(look), now: sample::now(), watches: Vec::new(), actions: Vec::new(), answer };
         let action = console.app.start(size, console.now);
@@ -148,20 +156,25 @@ fn named(name: &str) -> KeyEvent {
 /// Compares a screen, at both sizes, with the one that was approved.
 macro_rules! frame {
     ($name:literal, $keys:literal) => {
-        for (size, label) in [(SMALL, "80x24"), (LARGE, "132x40")] {
+        frame!($name, $keys, [(SMALL, "80x24"), (LARGE, "132x40")]);
+    };
+    ($name:literal, $keys:literal, $sizes:expr) => {
+        for (size, label) in $sizes {
             insta::assert_snapshot!(format!("{}_{label}", $name), Console::new(size).keys($keys).screen());
         }
     };
 }
 
+const ALL_SIZES: [((u16, u16), &str); 3] = [(SMALL, "80x24"), (LARGE, "132x40"), (HUGE, "200x60")];
+
 #[test]
 fn the_first_screen_is_the_menu_beside_the_overview() {
-    frame!("home", "");
+    frame!("home", "", ALL_SIZES);
 }
 
 #[test]
 fn the_traffic_monitor_pairs_tcp_rows_above_all_other_flows() {
-    frame!("traffic", "i");
+    frame!("traffic", "i", ALL_SIZES);
 }
 
 #[test]
@@ -172,18 +185,60 @@ fn the_traffic_monitor_cycles_its_columns() {
 
 #[test]
 fn the_traffic_monitor_shows_the_past_in_the_same_rows() {
-    frame!("traffic_past", "i<left><left>");
+    frame!("traffic_past", "i<left><left>", ALL_SIZES);
 }
 
 #[test]
 fn interface_statistics_have_iptrafs_columns() {
-    frame!("interfaces", "g");
+    frame!("interfaces", "g", ALL_SIZES);
     frame!("interfaces_directions", "gm");
 }
 
 #[test]
 fn sensors_say_in_words_what_is_missing() {
-    frame!("sensors", "e");
+    frame!("sensors", "e", ALL_SIZES);
+}
+
+#[test]
+fn detailed_statistics_fit_a_small_terminal_whole() {
+    frame!("detailed", "d<down><enter>", ALL_SIZES);
+    frame!("detailed_all", "d<home><enter>");
+    frame!("detailed_rates", "d<down><enter>m");
+    frame!("detailed_past", "d<down><enter><left>");
+}
+
+#[test]
+fn packet_sizes_are_a_histogram() {
+    frame!("sizes", "bs<end><enter>", ALL_SIZES);
+}
+
+#[test]
+fn services_have_iptrafs_columns_and_the_rates_of_the_highlighted_one() {
+    frame!("services", "bp<down>", ALL_SIZES);
+}
+
+#[test]
+fn stations_take_two_lines_or_one() {
+    frame!("stations", "l<down>", ALL_SIZES);
+    frame!("stations_no_groups", "la");
+}
+
+#[test]
+fn hosts_show_their_share_of_the_line() {
+    frame!("hosts", "o", ALL_SIZES);
+}
+
+#[test]
+fn the_lower_window_shows_packets_as_iptraf_does() {
+    frame!("packets", "iuw<up><up>", ALL_SIZES);
+    frame!("packets_shifted", "iuw<right>");
+    frame!("others_as_flows", "iuu");
+}
+
+#[test]
+fn traffic_is_grouped_by_what_flows_have_in_common() {
+    frame!("grouped_port", "igp", ALL_SIZES);
+    frame!("grouped_pair", "igi");
 }
 
 #[test]
@@ -198,6 +253,12 @@ fn dialogs_lie_over_their_screen() {
     frame!("scope", "iv<down><down>");
     frame!("details", "i<enter>");
     frame!("interface_details", "g<enter>");
+    frame!("station_details", "l<down><enter>");
+    frame!("select_interface", "d<down>");
+    frame!("breakdowns", "b");
+    frame!("sort_services", "bps");
+    frame!("group", "ig");
+    frame!("missing", "i!");
     frame!("about", "a");
 }
 
@@ -262,7 +323,7 @@ fn keys_become_questions() {
     let console = Console::new(SMALL).keys("i");
     let asked = |console: &Console| console.watches.iter().map(|watch| watch.query.clone()).collect::<Vec<_>>();
     let filters: Vec<String> = asked(&console).iter().map(|query| query.filter.to_string()).collect();
-    assert_eq!(filters, ["tcp", "not tcp"]);
+    assert_eq!(filters, ["tcp", "udp", "not udp"]);
     assert_eq!(asked(&console)[0].order, Order { by: OrderBy::Rate, ascending: false });
 
     let console = console.keys("sp<left>fhost 10.0.0.3 or arp<enter>v<down><down><enter>");
@@ -288,7 +349,7 @@ fn a_jump_asks_for_the_slice_of_that_moment() {
 
 #[test]
 fn playing_the_past_asks_for_a_window_a_second() {
-    let console = Console::new(SMALL).keys("i<left><left><left> ").after(1).after(1);
+    let console = Console::new(SMALL).keys("i<left><left><left>p").after(1).after(1);
     let Window::Past(window) = console.watches[0].query.window else { panic!("not the past") };
     assert_eq!(window.to.to_string(), "2026-11-22T14:02:20.000000000Z");
     assert_eq!(console.after(1).after(1).watches[0].query.window, Window::Live);
@@ -296,14 +357,14 @@ fn playing_the_past_asks_for_a_window_a_second() {
 
 #[test]
 fn a_pause_holds_the_rows_still() {
-    let mut console = Console::new(SMALL).keys("i ");
+    let mut console = Console::new(SMALL).keys("ip");
     let before = console.screen();
     console.answer = nothing;
     console.answer();
     let lines = |screen: &str| screen.lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(lines(&console.screen()), lines(&before));
     assert!(console.screen().contains("PAUSED 14:02:31"));
-    console = console.keys(" ");
+    console = console.keys("p");
     console.answer();
     assert!(!console.screen().contains("10.0.0.3:49197"));
 }

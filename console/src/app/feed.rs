@@ -55,7 +55,8 @@ impl Feeds {
                 Some(feed) if feed.query == query => feed,
                 before => {
                     self.last += 1;
-                    let report = before.filter(|old| old.query.facility == query.facility).and_then(|old| old.report);
+                    let kind = |query: &Query| (query.facility, query.group);
+                    let report = before.filter(|old| kind(&old.query) == kind(&query)).and_then(|old| old.report);
                     Feed { id: self.last, query, report, ..Feed::default() }
                 }
             };

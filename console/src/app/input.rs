@@ -1,26 +1,42 @@
 //! What keys do to the state.
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use traf_proto::{Group, Item, Point};
 use tui_input::Input;
 
-use super::menu::{self, Target};
+use super::menu::{self, Entry, Target};
 use super::overlay::{self, Overlay, Picker};
+use super::question::both;
 use super::timebar::When;
-use super::traffic::{Columns, Pane};
+use super::traffic::{self, Columns, Pane};
 use super::{App, Screen};
 use crate::event::Action;
 use crate::key::{Command, Place, command};
+use crate::number::Units;
+
+/// Columns by which IPTraf shifts long lines.
+const SHIFT: u16 = 60;
 
 impl App {
     /// The screen as the list of keys knows it.
     #[must_use]
-    pub const fn place(&self) -> Place {
+    pub fn place(&self) -> Place {
         match self.screen {
             Screen::Home => Place::HOME,
+            Screen::Traffic if self.in_lower_pane() => Place::LOWER,
             Screen::Traffic => Place::TRAFFIC,
             Screen::Interfaces => Place::INTERFACES,
+            Screen::Detailed => Place::DETAILED,
+            Screen::Sizes => Place::SIZES,
+            Screen::Services => Place::SERVICES,
+            Screen::Stations => Place::STATIONS,
+            Screen::Hosts => Place::HOSTS,
             Screen::Sensors => Place::SENSORS,
         }
+    }
+
+    fn in_lower_pane(&self) -> bool {
+        self.traffic.pane == Pane::Lower && self.traffic.group == Group::Flow
     }
 
     pub(super) fn on_key(&mut self, key: KeyEvent) -> Option<Action> {
@@ -52,13 +68,17 @@ impl App {
             return None;
         }
         self.menu = menu::ENTRIES.iter().position(|entry| entry.hot.eq_ignore_ascii_case(&letter))?;
-        self.choose()
+        self.choose(menu::ENTRIES.get(self.menu)?)
     }
 
-    /// Opens the entry of the menu that has the bar.
-    fn choose(&mut self) -> Option<Action> {
-        match menu::ENTRIES.get(self.menu)?.target {
+    /// Opens what an entry of a menu stands for.
+    fn choose(&mut self, entry: &Entry) -> Option<Action> {
+        match entry.target {
+            Target::Screen(screen @ (Screen::Detailed | Screen::Sizes)) if !self.one_interface() => {
+                self.choose_interface(screen);
+            }
             Target::Screen(screen) => self.open(screen),
+            Target::Breakdowns => self.overlay = Some(Overlay::Breakdowns(0)),
             Target::Filter => self.overlay = Some(Overlay::Filter(self.filter.to_string().into())),
             Target::About => self.overlay = Some(Overlay::About),
             Target::Exit => return Some(Action::Quit),
@@ -67,9 +87,30 @@ impl App {
         None
     }
 
-    fn open(&mut self, screen: Screen) {
+    /// Goes to a screen.
+    pub fn open(&mut self, screen: Screen) {
         self.screen = screen;
+        self.second = false;
         self.traffic.clear();
+        for list in
+            [&mut self.lists.interfaces, &mut self.lists.services, &mut self.lists.stations, &mut self.lists.hosts]
+        {
+            list.clear();
+        }
+    }
+
+    fn one_interface(&self) -> bool {
+        matches!(&self.scope.0[..], [Point { interface: Some(_), .. }])
+    }
+
+    /// Detailed statistics can be a sum; sizes of different MTUs cannot.
+    fn choose_interface(&mut self, screen: Screen) {
+        let picker = Picker::interfaces(self.fleet.as_ref(), screen == Screen::Detailed, &self.scope);
+        if picker.choices.is_empty() {
+            self.open(screen);
+        } else {
+            self.overlay = Some(Overlay::Interface(picker, screen));
+        }
     }
 
     fn perform(&mut self, command: Command) -> Option<Action> {
@@ -87,24 +128,45 @@ impl App {
                 self.go(|_, length| length);
             }
             Command::End | Command::Live => self.time.live(),
-            Command::Enter if self.screen == Screen::Home => return self.choose(),
-            Command::Enter => self.show_details(),
-            Command::Back => self.open(Screen::Home),
+            Command::Enter if self.screen == Screen::Home => return self.choose(menu::ENTRIES.get(self.menu)?),
+            Command::Enter => self.enter(),
+            Command::Back => self.back(),
             Command::Quit => return Some(Action::Quit),
             Command::Redraw => return Some(Action::Redraw),
             Command::Help => self.overlay = Some(Overlay::Help(0)),
+            Command::Missing => self.overlay = Some(Overlay::Missing(0)),
             Command::Scope => self.overlay = Some(Overlay::Scope(Picker::new(self.fleet.as_ref(), &self.scope))),
-            Command::Sort => self.overlay = Some(Overlay::Sort),
+            Command::Interface => self.choose_interface(self.screen),
+            Command::Sort if self.list().is_some() => self.overlay = Some(Overlay::Sort),
+            // Packets come in the order of time.
+            Command::Sort => {}
+            Command::Freeze => self.freeze(),
             Command::Filter => self.overlay = Some(Overlay::Filter(self.filter.to_string().into())),
             Command::Moment => self.overlay = Some(Overlay::Moment(Input::default())),
+            Command::Group => self.overlay = Some(Overlay::Group),
             Command::Pane if self.screen == Screen::Sensors => self.details.1 = !self.details.1,
             Command::Pane => {
                 self.traffic.pane = if self.traffic.pane == Pane::Upper { Pane::Lower } else { Pane::Upper };
             }
+            Command::Others => {
+                self.traffic.others = self.traffic.others.next();
+                self.traffic.tail.clear();
+            }
+            Command::Flush => {
+                self.traffic.flushed = Some(self.report().map_or(now, |report| report.at));
+                self.arrange_again();
+            }
+            Command::Groups => {
+                self.no_groups = !self.no_groups;
+                self.arrange_again();
+            }
             Command::Columns if self.screen == Screen::Traffic => {
                 self.traffic.columns = Columns::next(self.traffic.columns);
             }
-            Command::Columns => self.directions = !self.directions,
+            Command::Columns => self.second = !self.second,
+            Command::Units => {
+                self.look.units = if self.look.units == Units::Bits { Units::Bytes } else { Units::Bits };
+            }
             Command::Earlier => self.time.step(-1, now),
             Command::Later => self.time.step(1, now),
             Command::MuchEarlier => self.time.step(-10, now),
@@ -112,8 +174,8 @@ impl App {
             Command::Pause => self.time.pause(now),
             Command::ZoomIn => self.time.zoom(-1),
             Command::ZoomOut => self.time.zoom(1),
-            Command::ShiftLeft => self.traffic.shift = self.traffic.shift.saturating_sub(20),
-            Command::ShiftRight => self.traffic.shift = (self.traffic.shift + 20).min(200),
+            Command::ShiftLeft => self.traffic.shift = self.traffic.shift.saturating_sub(SHIFT),
+            Command::ShiftRight => self.traffic.shift = (self.traffic.shift + SHIFT).min(4 * SHIFT),
         }
         None
     }
@@ -126,16 +188,6 @@ impl App {
                 let last = menu::ENTRIES.len() - 1;
                 self.menu = to(self.menu, last).min(last);
             }
-            Screen::Traffic => {
-                let reports = (self.feeds.report(0), self.feeds.report(1));
-                self.traffic.go(to, reports, page);
-            }
-            Screen::Interfaces => {
-                let Some(report) = self.feeds.report(0) else { return };
-                let length = report.rows.len();
-                self.interfaces.go(to(self.interfaces.selected, length), length, page);
-                self.interfaces.note(|place| report.rows.get(place).and_then(super::interface_key));
-            }
             Screen::Sensors if self.details.1 => self.details.0 = to(self.details.0, 0).min(500),
             Screen::Sensors => {
                 let length = self.sensor_states().len();
@@ -144,29 +196,54 @@ impl App {
                 self.sensors.note(|place| Some(sensors.get(place)?.id.clone()));
                 self.details.0 = 0;
             }
+            _ => {
+                if let Some((list, report)) = self.list_mut() {
+                    list.go(to, report, page);
+                } else if self.screen == Screen::Traffic {
+                    self.traffic.tail.go(to, page);
+                }
+            }
         }
     }
 
-    fn show_details(&mut self) {
-        let row = match self.screen {
-            Screen::Traffic => match self.traffic.pane {
-                Pane::Upper => self
-                    .feeds
-                    .report(0)
-                    .and_then(|report| self.traffic.line(report, self.traffic.upper.selected))
-                    .map(|line| line.row),
-                Pane::Lower => {
-                    self.feeds.report(1).and_then(|report| self.traffic.other(report, self.traffic.lower.selected))
+    /// Rows keep their places, or move again.
+    fn freeze(&mut self) {
+        match self.screen {
+            Screen::Traffic => self.traffic.keep(!self.traffic.upper.continuous),
+            _ => {
+                if let Some((list, _)) = self.list_mut() {
+                    list.continuous = !list.continuous;
                 }
-            },
-            Screen::Interfaces => self.feeds.report(0).and_then(|report| report.rows.get(self.interfaces.selected)),
-            Screen::Home => None,
-            Screen::Sensors => {
-                self.details.1 = true;
-                None
             }
-        };
-        self.overlay = row.map(|row| Overlay::Details(Box::new(row.clone())));
+        }
+    }
+
+    /// Opens the flows of a group, or shows all that is known of a row.
+    fn enter(&mut self) {
+        if self.screen == Screen::Sensors {
+            self.details.1 = true;
+            return;
+        }
+        let Some(row) = self.selected().cloned() else { return };
+        if let Item::Group(key, ..) = &row.item {
+            self.traffic.opened = Some((self.filter.clone(), self.traffic.group));
+            self.filter = both(&self.filter, traffic::of_group(key));
+            self.traffic.group = Group::Flow;
+            self.traffic.clear();
+        } else {
+            self.overlay = Some(Overlay::Details(Box::new(row)));
+        }
+    }
+
+    /// From an opened group to the groups, from a screen to the main menu.
+    fn back(&mut self) {
+        match self.traffic.opened.take() {
+            Some((filter, group)) if self.screen == Screen::Traffic => {
+                (self.filter, self.traffic.group) = (filter, group);
+                self.traffic.clear();
+            }
+            _ => self.open(Screen::Home),
+        }
     }
 
     /// A key while something lies over the screen; what lies there afterwards.
@@ -178,22 +255,32 @@ impl App {
             return None;
         }
         match overlay {
-            Overlay::Help(line) => match key.code {
-                KeyCode::Up => Some(Overlay::Help(line.saturating_sub(1))),
-                KeyCode::Down | KeyCode::PageDown | KeyCode::Char(' ') => Some(Overlay::Help((line + 1).min(60))),
-                KeyCode::PageUp => Some(Overlay::Help(line.saturating_sub(10))),
-                _ => None,
-            },
-            Overlay::Sort => {
+            Overlay::Help(line) => scrolled(line, key.code).map(Overlay::Help),
+            Overlay::Missing(line) => scrolled(line, key.code).map(Overlay::Missing),
+            Overlay::Sort => self.sort_by(key.code),
+            Overlay::Group => {
                 let KeyCode::Char(letter) = key.code else { return None };
-                if letter.eq_ignore_ascii_case(&'c') {
-                    self.traffic.continuous = !self.traffic.continuous;
-                    return Some(Overlay::Sort);
+                let chosen = overlay::GROUPINGS.iter().find(|(hot, ..)| hot.eq_ignore_ascii_case(&letter));
+                if let Some((_, group, _)) = chosen {
+                    self.traffic.group = *group;
+                    self.traffic.opened = None;
+                    self.traffic.clear();
                 }
-                self.traffic.order = overlay::order(letter).unwrap_or(self.traffic.order);
-                self.traffic.upper.selected = 0;
-                self.traffic.lower.selected = 0;
                 None
+            }
+            Overlay::Breakdowns(at) => {
+                let last = menu::BREAKDOWNS.len() - 1;
+                let chosen = match key.code {
+                    KeyCode::Up => return Some(Overlay::Breakdowns(at.checked_sub(1).unwrap_or(last))),
+                    KeyCode::Down => return Some(Overlay::Breakdowns(if at >= last { 0 } else { at + 1 })),
+                    KeyCode::Enter => menu::BREAKDOWNS.get(at),
+                    KeyCode::Char(letter) => {
+                        menu::BREAKDOWNS.iter().find(|entry| entry.hot.eq_ignore_ascii_case(&letter))
+                    }
+                    _ => None,
+                };
+                chosen.and_then(|entry| self.choose(entry));
+                self.overlay.take()
             }
             Overlay::Filter(mut input) => {
                 if key.code != KeyCode::Enter {
@@ -201,7 +288,10 @@ impl App {
                     return Some(Overlay::Filter(input));
                 }
                 match overlay::typed_filter(&input) {
-                    Ok(filter) => self.filter = filter,
+                    Ok(filter) => {
+                        self.filter = filter;
+                        self.traffic.opened = None;
+                    }
                     Err(_) => return Some(Overlay::Filter(input)),
                 }
                 None
@@ -217,24 +307,59 @@ impl App {
                 }
                 None
             }
-            Overlay::Scope(mut picker) => {
-                let last = picker.choices.len().saturating_sub(1);
-                picker.selected = match key.code {
-                    KeyCode::Up => picker.selected.saturating_sub(1),
-                    KeyCode::Down => (picker.selected + 1).min(last),
-                    KeyCode::PageUp => picker.selected.saturating_sub(10),
-                    KeyCode::PageDown => (picker.selected + 10).min(last),
-                    KeyCode::Home => 0,
-                    KeyCode::End => last,
-                    KeyCode::Enter => {
-                        self.scope = picker.choices.swap_remove(picker.selected);
-                        return None;
-                    }
-                    _ => picker.selected,
-                };
-                Some(Overlay::Scope(picker))
+            Overlay::Scope(mut picker) => match picker.on_key(key.code) {
+                Some(scope) => {
+                    self.scope = scope;
+                    None
+                }
+                None => Some(Overlay::Scope(picker)),
+            },
+            Overlay::Interface(mut picker, screen) => match picker.on_key(key.code) {
+                Some(scope) => {
+                    self.scope = scope;
+                    self.open(screen);
+                    None
+                }
+                None => Some(Overlay::Interface(picker, screen)),
+            },
+            Overlay::Details(row) => {
+                if key.code == KeyCode::Char('t')
+                    && let Some(expression) = traffic::of_row(&row)
+                {
+                    self.filter = both(&self.filter, expression);
+                    self.traffic.group = Group::Flow;
+                    self.open(Screen::Traffic);
+                }
+                None
             }
-            Overlay::Details(_) | Overlay::About => None,
+            Overlay::About => None,
         }
+    }
+
+    /// A letter of the sort dialog.
+    fn sort_by(&mut self, key: KeyCode) -> Option<Overlay> {
+        let KeyCode::Char(letter) = key else { return None };
+        if letter.eq_ignore_ascii_case(&'c') {
+            self.freeze();
+            return Some(Overlay::Sort);
+        }
+        let order = overlay::order(overlay::orders(self.screen, self.traffic.group), letter)?;
+        if self.screen == Screen::Traffic && self.traffic.group == Group::Flow {
+            self.traffic.sort(order);
+        } else if let Some((list, _)) = self.list_mut() {
+            list.sort(order);
+        }
+        None
+    }
+}
+
+/// The first line of a longer text after a key; `None` for keys that close it.
+fn scrolled(line: usize, key: KeyCode) -> Option<usize> {
+    match key {
+        KeyCode::Up => Some(line.saturating_sub(1)),
+        KeyCode::Down => Some((line + 1).min(200)),
+        KeyCode::PageDown | KeyCode::Char(' ') => Some((line + 10).min(200)),
+        KeyCode::PageUp | KeyCode::Char('-') => Some(line.saturating_sub(10)),
+        _ => None,
     }
 }

@@ -1,4 +1,4 @@
-//! The main menu, in IPTraf's order.
+//! The main menu, in IPTraf's order, and the one below it.
 
 use super::Screen;
 
@@ -22,6 +22,8 @@ pub struct Entry {
 pub enum Target {
     /// A screen.
     Screen(Screen),
+    /// The menu of statistical breakdowns.
+    Breakdowns,
     /// The filter line.
     Filter,
     /// About.
@@ -42,7 +44,7 @@ pub static ENTRIES: [Entry; 11] = [
         "IP traffic monitor",
         'i',
         Target::Screen(Screen::Traffic),
-        "Who talks to whom: TCP connections, and all other flows below them",
+        "Who talks to whom: TCP connections, and all other packets below them",
         false,
     ),
     entry(
@@ -55,19 +57,31 @@ pub static ENTRIES: [Entry; 11] = [
     entry(
         "Detailed interface statistics",
         'd',
-        Target::NotYet,
-        "Not on screen yet: `traf interfaces --format json` has all its counts",
+        Target::Screen(Screen::Detailed),
+        "Packets, octets and rates by protocol, in and out, with their peaks",
         false,
     ),
     entry(
-        "Statistical breakdowns",
+        "Statistical breakdowns...",
         'b',
-        Target::NotYet,
-        "Not on screen yet: see `traf sizes` and `traf services`",
+        Target::Breakdowns,
+        "Traffic by packet size, or by TCP and UDP port",
         false,
     ),
-    entry("LAN station monitor", 'l', Target::NotYet, "Not on screen yet: see `traf stations`", false),
-    entry("Hosts", 'o', Target::NotYet, "Not on screen yet: the busiest are on this page; see `traf hosts`", true),
+    entry(
+        "LAN station monitor",
+        'l',
+        Target::Screen(Screen::Stations),
+        "Traffic of every MAC address, and the IP addresses behind it",
+        false,
+    ),
+    entry(
+        "Hosts",
+        'o',
+        Target::Screen(Screen::Hosts),
+        "Traffic of every IP address: who uses the line, with how many peers",
+        true,
+    ),
     entry(
         "Sensors",
         'e',
@@ -75,16 +89,34 @@ pub static ENTRIES: [Entry; 11] = [
         "Who reports, since when, how late, and what is missing",
         false,
     ),
-    entry("Filters", 'f', Target::Filter, "Which traffic is shown, in tcpdump's words", true),
+    entry("Filters...", 'f', Target::Filter, "Which traffic is shown, in tcpdump's words", true),
     entry(
-        "Configure",
+        "Configure...",
         'c',
         Target::NotYet,
         "Not on screen yet: console.toml has the settings (see `traf --help`)",
         false,
     ),
-    entry("About", 'a', Target::About, "Version, licence, and where the collector is", true),
+    entry("About...", 'a', Target::About, "Version, licence, and where the collector is", true),
     entry("Exit", 'x', Target::Exit, "Back to the shell", true),
+];
+
+/// The statistical breakdowns.
+pub static BREAKDOWNS: [Entry; 2] = [
+    entry(
+        "By packet size",
+        's',
+        Target::Screen(Screen::Sizes),
+        "How many packets of which size an interface carries",
+        false,
+    ),
+    entry(
+        "By TCP/UDP port",
+        'p',
+        Target::Screen(Screen::Services),
+        "Traffic of every TCP and UDP service, to and from it",
+        false,
+    ),
 ];
 
 #[cfg(test)]
@@ -93,9 +125,11 @@ mod tests {
 
     #[test]
     fn every_entry_has_a_letter_of_its_own_in_its_title() {
-        for (place, entry) in ENTRIES.iter().enumerate() {
-            assert!(entry.title.to_lowercase().contains(entry.hot), "{}", entry.title);
-            assert!(ENTRIES.iter().skip(place + 1).all(|other| other.hot != entry.hot), "{}", entry.title);
+        for entries in [&ENTRIES[..], &BREAKDOWNS] {
+            for (place, entry) in entries.iter().enumerate() {
+                assert!(entry.title.to_lowercase().contains(entry.hot), "{}", entry.title);
+                assert!(entries.iter().skip(place + 1).all(|other| other.hot != entry.hot), "{}", entry.title);
+            }
         }
     }
 }

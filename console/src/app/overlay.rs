@@ -2,9 +2,10 @@
 
 use jiff::tz::TimeZone;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use traf_proto::{Filter, FilterError, Fleet, Order, OrderBy, Point, Row, Scope, Timestamp};
+use traf_proto::{Filter, FilterError, Fleet, Group, Order, OrderBy, Point, Row, Scope, Timestamp};
 use tui_input::{Input, InputRequest};
 
+use super::Screen;
 use crate::moment::{self, MomentError};
 
 /// The one that is open.
@@ -20,6 +21,14 @@ pub enum Overlay {
     Moment(Input),
     /// A scope is chosen.
     Scope(Picker),
+    /// An interface is chosen, for this screen.
+    Interface(Picker, Screen),
+    /// The menu of statistical breakdowns, with its bar.
+    Breakdowns(usize),
+    /// The next key chooses what of the flows makes a row.
+    Group,
+    /// What is missing, from this line on.
+    Missing(usize),
     /// All that is known of a row.
     Details(Box<Row>),
     /// Who made this.
@@ -52,6 +61,40 @@ impl Picker {
         Self { choices, selected }
     }
 
+    /// One interface of those that are up, by name; all of them first where that is allowed.
+    #[must_use]
+    pub fn interfaces(fleet: Option<&Fleet>, all: bool, now: &Scope) -> Self {
+        let sensors = fleet.map_or(&[][..], |fleet| &fleet.sensors);
+        let mut points: Vec<Point> = sensors
+            .iter()
+            .flat_map(|sensor| {
+                let up = sensor.interfaces.iter().filter(|state| !state.gone);
+                up.map(|state| Point::new(&sensor.name, &state.interface.name))
+            })
+            .collect();
+        points.sort();
+        let all = all.then(Scope::default);
+        let choices: Vec<Scope> = all.into_iter().chain(points.into_iter().map(|point| Scope(vec![point]))).collect();
+        let selected = choices.iter().position(|choice| choice == now).unwrap_or(0);
+        Self { choices, selected }
+    }
+
+    /// Moves the bar, or chooses.
+    pub fn on_key(&mut self, key: KeyCode) -> Option<Scope> {
+        let last = self.choices.len().saturating_sub(1);
+        self.selected = match key {
+            KeyCode::Up => self.selected.saturating_sub(1),
+            KeyCode::Down => (self.selected + 1).min(last),
+            KeyCode::PageUp | KeyCode::Char('-') => self.selected.saturating_sub(10),
+            KeyCode::PageDown | KeyCode::Char(' ') => (self.selected + 10).min(last),
+            KeyCode::Home => 0,
+            KeyCode::End => last,
+            KeyCode::Enter => return self.choices.get(self.selected).cloned(),
+            _ => self.selected,
+        };
+        None
+    }
+
     /// The name of a choice, set in under its sensor.
     #[must_use]
     pub fn label(choice: &Scope) -> String {
@@ -62,22 +105,89 @@ impl Picker {
     }
 }
 
-/// Orders by the key that chooses them.
-pub const ORDERS: [(char, OrderBy, &str); 6] = [
-    ('p', OrderBy::Packets, "packets"),
-    ('b', OrderBy::Octets, "octets (bytes)"),
+/// Orders of a table by the key that chooses them.
+pub type Orders = &'static [(char, OrderBy, &'static str)];
+
+/// IPTraf has the first two.
+const FLOWS: Orders = &[
+    ('p', OrderBy::Packets, "packet count"),
+    ('b', OrderBy::Octets, "byte count"),
     ('r', OrderBy::Rate, "rate"),
     ('f', OrderBy::First, "first seen, newest first"),
     ('l', OrderBy::Last, "last seen, newest first"),
     ('k', OrderBy::Key, "address"),
 ];
 
-/// The order that a key chooses.
+const GROUPS: Orders = &[
+    ('p', OrderBy::Packets, "packet count"),
+    ('b', OrderBy::Octets, "byte count"),
+    ('r', OrderBy::Rate, "rate"),
+    ('f', OrderBy::Flows, "number of flows"),
+    ('k', OrderBy::Key, "name"),
+];
+
+/// IPTraf's seven, and the rate.
+const SERVICES: Orders = &[
+    ('r', OrderBy::Key, "port number"),
+    ('p', OrderBy::Packets, "total packets"),
+    ('b', OrderBy::Octets, "total bytes"),
+    ('t', OrderBy::PacketsIn, "packets to"),
+    ('o', OrderBy::OctetsIn, "bytes to"),
+    ('f', OrderBy::PacketsOut, "packets from"),
+    ('m', OrderBy::OctetsOut, "bytes from"),
+    ('a', OrderBy::Rate, "rate (activity)"),
+];
+
+/// IPTraf's six, the rate and the address.
+const STATIONS: Orders = &[
+    ('p', OrderBy::PacketsIn, "total packets in"),
+    ('i', OrderBy::IpIn, "IP packets in"),
+    ('b', OrderBy::OctetsIn, "total bytes in"),
+    ('k', OrderBy::PacketsOut, "total packets out"),
+    ('o', OrderBy::IpOut, "IP packets out"),
+    ('y', OrderBy::OctetsOut, "total bytes out"),
+    ('a', OrderBy::Rate, "rate (activity)"),
+    ('h', OrderBy::Key, "hardware address"),
+];
+
+const HOSTS: Orders = &[
+    ('p', OrderBy::Packets, "packet count"),
+    ('b', OrderBy::Octets, "byte count"),
+    ('i', OrderBy::OctetsIn, "bytes in"),
+    ('o', OrderBy::OctetsOut, "bytes out"),
+    ('r', OrderBy::Rate, "rate"),
+    ('e', OrderBy::Peers, "number of peers"),
+    ('f', OrderBy::Flows, "number of flows"),
+    ('k', OrderBy::Key, "address"),
+];
+
+/// The orders of a screen.
 #[must_use]
-pub fn order(key: char) -> Option<Order> {
-    let (_, by, _) = ORDERS.iter().find(|(letter, ..)| letter.eq_ignore_ascii_case(&key))?;
+pub const fn orders(screen: Screen, group: Group) -> Orders {
+    match (screen, group) {
+        (Screen::Services, _) => SERVICES,
+        (Screen::Stations, _) => STATIONS,
+        (Screen::Hosts, _) => HOSTS,
+        (_, Group::Flow) => FLOWS,
+        _ => GROUPS,
+    }
+}
+
+/// The order that a key chooses; of keys the smallest comes first.
+#[must_use]
+pub fn order(orders: Orders, key: char) -> Option<Order> {
+    let (_, by, _) = orders.iter().find(|(letter, ..)| letter.eq_ignore_ascii_case(&key))?;
     Some(Order { by: *by, ascending: *by == OrderBy::Key })
 }
+
+/// Groups by the key that chooses them.
+pub const GROUPINGS: [(char, Group, &str); 5] = [
+    ('f', Group::Flow, "flow: each for itself"),
+    ('a', Group::Address, "address: who was asked"),
+    ('p', Group::Port, "port: what was asked for"),
+    ('i', Group::Pair, "pair: who asked whom"),
+    ('s', Group::Sensor, "sensor: who counts it"),
+];
 
 /// The filter that is typed.
 ///

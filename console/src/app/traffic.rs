@@ -1,10 +1,10 @@
-//! State of the IP traffic monitor: two panes, their order, their bars.
+//! State of the IP traffic monitor: two panes or one table of groups, and what was put out of sight.
 
-use std::collections::HashMap;
+use traf_proto::filter::{End, Expression, Test};
+use traf_proto::{Filter, Flow, Group, GroupKey, Item, Order, OrderBy, Report, Row, Timestamp, Traffic, Transport};
 
-use traf_proto::{Flow, FlowKey, Item, Order, OrderBy, Point, Query, Report, Row, Timestamp, Traffic, Transport};
-
-use super::cursor::Cursor;
+use super::list::List;
+use super::tail::Tail;
 
 /// Which pane has the keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,15 +40,37 @@ impl Columns {
     }
 }
 
-/// Which flow: the same key used again is another flow, the same flow seen elsewhere another row.
-pub type FlowId = (FlowKey, Timestamp, Vec<Point>);
+/// What the lower pane shows. The past knows flows only: single packets are not recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Others {
+    /// UDP as flows, all else packet by packet.
+    #[default]
+    Mixed,
+    /// Every packet, as in IPTraf.
+    Packets,
+    /// Flows only, in the order of the connections.
+    Flows,
+}
 
-/// The identity of a row that is a flow.
-#[must_use]
-pub fn id(row: &Row) -> Option<FlowId> {
-    match &row.item {
-        Item::Flow(flow) => Some((flow.key, flow.first, row.observed_by.clone())),
-        _ => None,
+impl Others {
+    /// The one after this.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        match self {
+            Self::Mixed => Self::Packets,
+            Self::Packets => Self::Flows,
+            Self::Flows => Self::Mixed,
+        }
+    }
+
+    /// In the pane's title.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Mixed => "UDP flows, other packets",
+            Self::Packets => "Other packets",
+            Self::Flows => "Other flows",
+        }
     }
 }
 
@@ -61,6 +83,17 @@ pub struct Line<'a> {
     pub flow: &'a Flow,
     /// From the initiator.
     pub forward: bool,
+}
+
+impl<'a> Line<'a> {
+    /// A line of a row that is a flow.
+    #[must_use]
+    pub fn of((row, line): (&'a Row, usize)) -> Option<Self> {
+        match &row.item {
+            Item::Flow(flow) => Some(Self { row, flow, forward: line == 0 }),
+            _ => None,
+        }
+    }
 }
 
 /// What a report has no rows for.
@@ -79,148 +112,157 @@ pub struct TrafficState {
     pub pane: Pane,
     /// Which columns.
     pub columns: Columns,
-    /// What the collector sorts by.
-    pub order: Order,
-    /// Rows move as their numbers do; else a row keeps its place until the next sort.
-    pub continuous: bool,
-    /// By line: two for each connection.
-    pub upper: Cursor<(FlowId, bool)>,
-    /// By flow.
-    pub lower: Cursor<FlowId>,
+    /// What of the flows makes a row; but for single flows there is one table and no panes.
+    pub group: Group,
+    /// The filter and the grouping that a group was opened from.
+    pub opened: Option<(Filter, Group)>,
+    /// What the lower pane shows.
+    pub others: Others,
+    /// Connections: two lines each.
+    pub upper: List,
+    /// Flows of the lower pane.
+    pub lower: List,
+    /// Groups.
+    pub groups: List,
+    /// Packets of the lower pane.
+    pub tail: Tail,
     /// Columns by which the text of the lower pane is shifted.
     pub shift: u16,
-    /// Rows asked for: more as one scrolls.
-    pub limit: u32,
-    upper_rows: Vec<usize>,
-    lower_rows: Vec<usize>,
+    /// Connections that were over by then are out of sight.
+    pub flushed: Option<Timestamp>,
 }
-
-/// Rows of the first question; live answers stay small unless one scrolls.
-const FIRST_LIMIT: u32 = 200;
 
 impl Default for TrafficState {
     fn default() -> Self {
         Self {
-            pane: Pane::Upper,
-            columns: Columns::Counts,
-            order: Order { by: OrderBy::Rate, ascending: false },
-            continuous: true,
-            upper: Cursor::default(),
-            lower: Cursor::default(),
+            pane: Pane::default(),
+            columns: Columns::default(),
+            group: Group::Flow,
+            opened: None,
+            others: Others::default(),
+            upper: List::new(OrderBy::Rate).of_lines(2),
+            lower: List::new(OrderBy::Rate),
+            groups: List::new(OrderBy::Rate),
+            tail: Tail::default(),
             shift: 0,
-            limit: FIRST_LIMIT,
-            upper_rows: Vec::new(),
-            lower_rows: Vec::new(),
+            flushed: None,
         }
     }
 }
 
 impl TrafficState {
-    /// Takes the connections of a new report; `before` is the one it replaces.
-    pub fn arrange_upper(&mut self, report: &Report, before: Option<&Report>, page: usize) {
-        self.upper_rows = arrange(report, before.filter(|_| !self.continuous), &self.upper_rows);
-        let rows = &self.upper_rows;
-        self.upper.follow(|line| upper_key(rows, report, line), rows.len() * 2, page);
+    /// What the lower pane shows at a time that is live or not.
+    #[must_use]
+    pub const fn others(&self, live: bool) -> Others {
+        if live { self.others } else { Others::Flows }
+    }
+
+    /// Takes the connections of a new report, but for those that were over by `flushed`.
+    pub fn arrange_upper(&mut self, report: &Report, before: Option<&Report>, page: usize, flushed: Option<Timestamp>) {
+        self.upper.arrange(report, before, page, |row| match &row.item {
+            Item::Flow(flow) => !(flow.state.is_over() && flushed.is_some_and(|at| flow.last <= at)),
+            _ => false,
+        });
     }
 
     /// Takes the other flows of a new report.
     pub fn arrange_lower(&mut self, report: &Report, before: Option<&Report>, page: usize) {
-        self.lower_rows = arrange(report, before.filter(|_| !self.continuous), &self.lower_rows);
-        let rows = &self.lower_rows;
-        self.lower.follow(|place| lower_key(rows, report, place), rows.len(), page);
+        self.lower.arrange(report, before, page, |row| matches!(row.item, Item::Flow(_)));
     }
 
-    /// Moves the bar of the pane that has the keys.
-    pub fn go(&mut self, to: impl Fn(usize, usize) -> usize, reports: (Option<&Report>, Option<&Report>), page: usize) {
-        match self.pane {
-            Pane::Upper => {
-                let length = self.upper_rows.len() * 2;
-                self.upper.go(to(self.upper.selected, length), length, page);
-                let rows = &self.upper_rows;
-                self.upper.note(|line| upper_key(rows, reports.0?, line));
-            }
-            Pane::Lower => {
-                let length = self.lower_rows.len();
-                self.lower.go(to(self.lower.selected, length), length, page);
-                let rows = &self.lower_rows;
-                self.lower.note(|place| lower_key(rows, reports.1?, place));
-            }
-        }
-        let selected = match self.pane {
-            Pane::Upper => self.upper.selected / 2,
-            Pane::Lower => self.lower.selected,
-        };
-        if selected + page.max(20) >= self.limit as usize {
-            self.limit = (self.limit * 2).min(Query::LIMIT);
+    /// Sorts all of it.
+    pub fn sort(&mut self, order: Order) {
+        self.upper.sort(order);
+        self.lower.sort(order);
+    }
+
+    /// Whether rows move as their numbers do.
+    pub fn keep(&mut self, continuous: bool) {
+        for list in [&mut self.upper, &mut self.lower, &mut self.groups] {
+            list.continuous = continuous;
         }
     }
 
-    /// How many connections are listed.
-    #[must_use]
-    pub fn connections(&self) -> usize {
-        self.upper_rows.len()
-    }
-
-    /// How many other flows are listed.
-    #[must_use]
-    pub fn others(&self) -> usize {
-        self.lower_rows.len()
-    }
-
-    /// A line of the upper pane.
-    #[must_use]
-    pub fn line<'a>(&self, report: &'a Report, line: usize) -> Option<Line<'a>> {
-        let row = report.rows.get(*self.upper_rows.get(line / 2)?)?;
-        let Item::Flow(flow) = &row.item else { return None };
-        Some(Line { row, flow, forward: line.is_multiple_of(2) })
-    }
-
-    /// A row of the lower pane.
-    #[must_use]
-    pub fn other<'a>(&self, report: &'a Report, place: usize) -> Option<&'a Row> {
-        report.rows.get(*self.lower_rows.get(place)?)
-    }
-
-    /// Forgets what it listed: another facility, another time.
+    /// Forgets what it listed: another screen, another question.
     pub fn clear(&mut self) {
-        self.upper_rows.clear();
-        self.lower_rows.clear();
+        for list in [&mut self.upper, &mut self.lower, &mut self.groups] {
+            list.clear();
+        }
+        self.tail.clear();
     }
 }
 
-fn upper_key(rows: &[usize], report: &Report, line: usize) -> Option<(FlowId, bool)> {
-    Some((id(report.rows.get(*rows.get(line / 2)?)?)?, line.is_multiple_of(2)))
-}
-
-fn lower_key(rows: &[usize], report: &Report, place: usize) -> Option<FlowId> {
-    id(report.rows.get(*rows.get(place)?)?)
-}
-
-/// Places of the flows of `report`: in its order, or in the order they had in `before`, new ones last.
-fn arrange(report: &Report, before: Option<&Report>, listed: &[usize]) -> Vec<usize> {
-    let flows = report.rows.iter().enumerate().filter(|(_, row)| matches!(row.item, Item::Flow(_)));
-    let mut rows: Vec<usize> = flows.map(|(place, _)| place).collect();
-    if let Some(before) = before {
-        let known = listed.iter().enumerate().filter_map(|(place, row)| Some((id(before.rows.get(*row)?)?, place)));
-        let known: HashMap<FlowId, usize> = known.collect();
-        let place = |row: &usize| id(&report.rows[*row]).and_then(|id| known.get(&id).copied()).unwrap_or(usize::MAX);
-        rows.sort_by_cached_key(place);
+/// The flows of a group, as a filter has it: both directions, so of an address also what it began itself.
+#[must_use]
+pub fn of_group(key: &GroupKey) -> Expression {
+    let test = Expression::Test;
+    let host = |address| test(Test::Host(End::Either, address));
+    match key {
+        GroupKey::Address(address) => host(*address),
+        GroupKey::Port(protocol @ (6 | 17 | 132), port) if *port > 0 => {
+            test(Test::Port(End::Either, Some(*protocol), *port, *port))
+        }
+        GroupKey::Port(protocol, _) => test(Test::Protocol(*protocol)),
+        GroupKey::Pair(source, destination) if source == destination => host(*source),
+        GroupKey::Pair(source, destination) => Expression::And(Box::new(host(*source)), Box::new(host(*destination))),
+        GroupKey::Sensor(name) => test(Test::Sensor(name.clone())),
     }
-    rows
+}
+
+/// The traffic of a row of another table, as a filter has it; `None` where no filter has words for it.
+#[must_use]
+pub fn of_row(row: &Row) -> Option<Expression> {
+    Some(match &row.item {
+        Item::Host(address, _) => of_group(&GroupKey::Address(*address)),
+        Item::Service(service, _) => of_group(&GroupKey::Port(service.protocol, service.port)),
+        Item::Station(mac, _) => Expression::Test(Test::Ether(End::Either, *mac)),
+        Item::Flow(flow) => of_group(&GroupKey::Pair(flow.key.source.address, flow.key.destination.address)),
+        Item::Group(key, ..) => of_group(key),
+        _ => return None,
+    })
+}
+
+/// A row of groups, or what has no row.
+#[must_use]
+pub fn is_group(row: &Row) -> bool {
+    matches!(row.item, Item::Group(..) | Item::Other(..))
+}
+
+/// A station that is no machine, but all or a group of them.
+#[must_use]
+pub fn is_group_address(row: &Row) -> bool {
+    matches!(&row.item, Item::Station(mac, _) if mac.is_group())
 }
 
 /// What the answers for TCP and for all else have no rows for.
 #[must_use]
-pub fn folded(tcp: Option<&Report>, others: Option<&Report>) -> Folded {
-    let rows = |report: Option<&'_ Report>, tcp: bool| {
-        let rows = report.into_iter().flat_map(|report| &report.rows);
-        rows.fold(Folded::default(), |sum, row| match row.item {
-            Item::Other(class, traffic, keys) if (class.transport == Transport::Tcp) == tcp => {
-                Folded { keys: sum.keys + keys, traffic: sum.traffic + traffic }
+pub fn folded<'a>(reports: impl Iterator<Item = &'a Report>) -> Folded {
+    let folded = reports.enumerate().flat_map(|(place, report)| {
+        // Answers may both speak of what no filter can tell apart: of each only its own part counts.
+        report.rows.iter().filter_map(move |row| match row.item {
+            Item::Other(class, traffic, keys) if (class.transport == Transport::Tcp) == (place == 0) => {
+                Some(Folded { keys, traffic })
             }
-            _ => sum,
+            _ => None,
         })
-    };
-    let (tcp, others) = (rows(tcp, true), rows(others, false));
-    Folded { keys: tcp.keys + others.keys, traffic: tcp.traffic + others.traffic }
+    });
+    folded.fold(Folded::default(), |sum, one| Folded { keys: sum.keys + one.keys, traffic: sum.traffic + one.traffic })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_is_opened_with_the_filter_that_selects_its_flows() {
+        for (key, words) in [
+            (GroupKey::Address([10, 0, 0, 9].into()), "host 10.0.0.9"),
+            (GroupKey::Port(6, 443), "tcp port 443"),
+            (GroupKey::Port(47, 0), "proto 47"),
+            (GroupKey::Pair([10, 0, 0, 3].into(), [10, 0, 0, 9].into()), "host 10.0.0.3 and host 10.0.0.9"),
+            (GroupKey::Sensor("web1".to_owned()), "sensor web1"),
+        ] {
+            assert_eq!(Filter::new(of_group(&key)), words.parse().unwrap_or_default(), "{words}");
+        }
+    }
 }

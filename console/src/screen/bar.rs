@@ -4,7 +4,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use traf_proto::{Presence, Timestamp};
 
-use crate::app::menu::ENTRIES;
+use crate::app::menu::{BREAKDOWNS, ENTRIES};
+use crate::app::overlay::Overlay;
 use crate::app::timebar::When;
 use crate::app::{App, Link, Screen};
 use crate::key::bindings;
@@ -14,7 +15,7 @@ use crate::text::{clean, fit, width};
 use crate::theme::Role;
 use crate::widget;
 
-/// Scope, who reports, and when: the only place that tells live from past.
+/// Scope, filter, who reports, and when: the only place that tells live from past.
 pub(super) fn head(app: &App, buffer: &mut Buffer, area: Rect) {
     let theme = app.look.theme;
     let all = usize::from(area.width);
@@ -32,7 +33,13 @@ pub(super) fn head(app: &App, buffer: &mut Buffer, area: Rect) {
     }
     let scope = app.scope.to_string();
     let scope = fit(&clean(&scope), room.saturating_sub(15)).into_owned();
-    buffer.set_stringn(area.x, area.y, format!(" Trafalgar   {scope} ▾"), room, theme.style(Role::Desktop));
+    let words = format!(" Trafalgar   {scope} ▾  ");
+    let (x, _) = buffer.set_stringn(area.x, area.y, &words, room, theme.style(Role::Desktop));
+    if !app.filter.is_all() {
+        let room = room.saturating_sub(usize::from(x - area.x));
+        let filter = app.filter.to_string();
+        buffer.set_stringn(x, area.y, fit(&clean(&filter), room), room, theme.style(Role::Hot));
+    }
 }
 
 fn when(app: &App) -> (String, Role) {
@@ -86,7 +93,8 @@ pub(super) fn notes(app: &App, buffer: &mut Buffer, area: Rect) {
     if area.height == 0 {
         return;
     }
-    let words = clean(&app.notes().join(" · ")).into_owned();
+    let notes = app.notes();
+    let words = clean(&notes.join(" · ")).into_owned();
     let columns = usize::from(area.width);
     let line = format!("{:columns$}", fit(&format!(" ! {words}"), columns));
     buffer.set_stringn(area.x, area.y, line, columns, app.look.theme.style(Role::Warn));
@@ -122,7 +130,10 @@ pub(super) fn keys(app: &App, buffer: &mut Buffer, area: Rect) {
     }
     let mut x = area.x + 1;
     if app.screen == Screen::Home {
-        let words = ENTRIES.get(app.menu).map_or("", |entry| entry.words);
+        let words = match &app.overlay {
+            Some(Overlay::Breakdowns(at)) => BREAKDOWNS.get(*at).map_or("", |entry| entry.words),
+            _ => ENTRIES.get(app.menu).map_or("", |entry| entry.words),
+        };
         let room = columns.saturating_sub(18);
         buffer.set_stringn(x, area.y, fit(words, room), room, theme.style(Role::Desktop));
         x = area.x + columns.saturating_sub(15) as u16;

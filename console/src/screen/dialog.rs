@@ -2,16 +2,17 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use traf_proto::names::protocol_name;
-use traf_proto::{ClassGroup, Flow, Half, InterfaceStats, Item, Row, Timestamp};
+use traf_proto::Scope;
 use tui_input::Input;
 
+use super::details::details;
+use crate::app::App;
 use crate::app::layout::Areas;
-use crate::app::overlay::{self, ORDERS, Overlay, Picker};
-use crate::app::{App, Look};
+use crate::app::menu::BREAKDOWNS;
+use crate::app::overlay::{self, GROUPINGS, Overlay, Picker};
+use crate::app::traffic::of_row;
 use crate::key::bindings;
 use crate::moment;
-use crate::number::{grouped, rate, span};
 use crate::text::{clean, fit, width, wrap};
 use crate::theme::{Role, Theme};
 
@@ -21,9 +22,22 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, areas: Areas) -> Option<(u16,
     match app.overlay.as_ref()? {
         Overlay::Help(first) => help(app, buffer, areas.body, *first),
         Overlay::Sort => sort(app, buffer, areas.body),
-        Overlay::Scope(picker) => scope(picker, buffer, areas.body, theme),
+        Overlay::Group => group(app, buffer, areas.body),
+        Overlay::Breakdowns(at) => breakdowns(*at, buffer, areas.body, theme),
+        Overlay::Missing(first) => missing(app, buffer, areas.body, *first),
+        Overlay::Scope(picker) => {
+            scope("What to look at · enter chooses", picker, buffer, areas.body, theme, Picker::label);
+        }
+        Overlay::Interface(picker, _) => {
+            scope("Select Interface", picker, buffer, areas.body, theme, |choice| match &choice.0[..] {
+                [] => "All interfaces".to_owned(),
+                _ => choice.to_string(),
+            });
+        }
         Overlay::Details(row) => {
-            dialog(buffer, areas.body, "Details · any key closes", &details(row, &app.look), 0, theme);
+            let traffic = if of_row(row).is_some() { "t shows its traffic, " } else { "" };
+            let title = format!("Details · {traffic}any other key closes");
+            dialog(buffer, areas.body, &title, &details(row, app), 0, theme);
         }
         Overlay::About => about(app, buffer, areas.body),
         Overlay::Filter(input) => {
@@ -100,7 +114,8 @@ fn prompt(
     (line.x + cursor as u16, line.y)
 }
 
-type Lines = Vec<(String, String)>;
+/// Keys or names, and words.
+pub(super) type Lines = Vec<(String, String)>;
 
 /// A box in the middle: keys or names at the left, words at the right.
 fn dialog(buffer: &mut Buffer, body: Rect, title: &str, lines: &Lines, first: usize, theme: Theme) {
@@ -136,41 +151,63 @@ fn dialog(buffer: &mut Buffer, body: Rect, title: &str, lines: &Lines, first: us
 fn help(app: &App, buffer: &mut Buffer, body: Rect, first: usize) {
     let lines: Lines =
         bindings(app.place()).map(|binding| (binding.label.to_owned(), binding.words.to_owned())).collect();
-    let title = match app.screen {
-        crate::app::Screen::Home => "Main menu and overview: keys",
-        crate::app::Screen::Traffic => "IP traffic monitor: keys",
-        crate::app::Screen::Interfaces => "General interface statistics: keys",
-        crate::app::Screen::Sensors => "Sensors: keys",
-    };
-    dialog(buffer, body, title, &lines, first, app.look.theme);
+    dialog(buffer, body, &format!("{}: keys", app.screen.title()), &lines, first, app.look.theme);
 }
 
 fn sort(app: &App, buffer: &mut Buffer, body: Rect) {
-    let mark = |by| if app.traffic.order.by == by { " ◂" } else { "" };
-    let mut lines: Lines = ORDERS
+    let Some((list, _)) = app.list() else { return };
+    let mark = |by| if list.order.by == by { " ◂" } else { "" };
+    let mut lines: Lines = overlay::orders(app.screen, app.traffic.group)
         .iter()
-        .map(|(key, by, words)| (key.to_ascii_uppercase().to_string(), format!("sort by {words}{}", mark(*by))))
+        .map(|(key, by, words)| (key.to_ascii_uppercase().to_string(), format!("{words}{}", mark(*by))))
         .collect();
-    let continuous = if app.traffic.continuous {
-        "rows move as their numbers do"
-    } else {
-        "rows keep their places until the next sort"
-    };
+    let continuous =
+        if list.continuous { "rows move as their numbers do" } else { "rows keep their places until the next sort" };
     lines.push(("C".to_owned(), format!("continuous: {continuous}")));
     lines.push((String::new(), "any other key cancels".to_owned()));
     dialog(buffer, body, "Select sort criterion", &lines, 0, app.look.theme);
 }
 
-fn scope(picker: &Picker, buffer: &mut Buffer, body: Rect, theme: Theme) {
+fn group(app: &App, buffer: &mut Buffer, body: Rect) {
+    let mark = |group| if app.traffic.group == group { " ◂" } else { "" };
+    let mut lines: Lines = GROUPINGS
+        .iter()
+        .map(|(key, group, words)| (key.to_ascii_uppercase().to_string(), format!("{words}{}", mark(*group))))
+        .collect();
+    lines.push((String::new(), "any other key cancels".to_owned()));
+    dialog(buffer, body, "A row for each", &lines, 0, app.look.theme);
+}
+
+fn breakdowns(at: usize, buffer: &mut Buffer, body: Rect, theme: Theme) {
+    let lines: Lines = BREAKDOWNS
+        .iter()
+        .enumerate()
+        .map(|(place, entry)| {
+            let bar = if place == at { "›" } else { " " };
+            (format!("{bar} {}", entry.hot.to_ascii_uppercase()), entry.title.to_owned())
+        })
+        .collect();
+    dialog(buffer, body, "Statistical breakdowns", &lines, 0, theme);
+}
+
+fn missing(app: &App, buffer: &mut Buffer, body: Rect, first: usize) {
+    let mut lines: Lines = app.missing().into_iter().map(|words| (String::new(), words)).collect();
+    if lines.is_empty() {
+        lines.push((String::new(), "nothing is known to be missing from these numbers".to_owned()));
+    }
+    dialog(buffer, body, "What is missing · any key closes", &lines, first, app.look.theme);
+}
+
+fn scope(title: &str, picker: &Picker, buffer: &mut Buffer, body: Rect, theme: Theme, label: fn(&Scope) -> String) {
     let page = usize::from(body.height.saturating_sub(2)).max(1);
     let first = (picker.selected + 1).saturating_sub(page);
     let lines: Lines = picker
         .choices
         .iter()
         .enumerate()
-        .map(|(place, choice)| (if place == picker.selected { "›" } else { " " }.to_owned(), Picker::label(choice)))
+        .map(|(place, choice)| (if place == picker.selected { "›" } else { " " }.to_owned(), label(choice)))
         .collect();
-    dialog(buffer, body, "What to look at · enter chooses", &lines, first, theme);
+    dialog(buffer, body, title, &lines, first, theme);
 }
 
 fn about(app: &App, buffer: &mut Buffer, body: Rect) {
@@ -183,109 +220,4 @@ fn about(app: &App, buffer: &mut Buffer, body: Rect) {
         pair("times", app.look.zone.iana_name().unwrap_or("this machine's time zone").to_owned()),
     ];
     dialog(buffer, body, "About · any key closes", &lines, 0, app.look.theme);
-}
-
-/// All that is known of a row.
-fn details(row: &Row, look: &Look) -> Lines {
-    let mut lines = match &row.item {
-        Item::Flow(flow) => flow_details(flow, row, look),
-        Item::Interface(stats) => interface_details(stats, row, look),
-        _ => Vec::new(),
-    };
-    let seen: Vec<String> = row.observed_by.iter().map(ToString::to_string).collect();
-    lines.push(("seen by".to_owned(), seen.join(", ")));
-    lines
-}
-
-fn flow_details(flow: &Flow, row: &Row, look: &Look) -> Lines {
-    let full = |at: Timestamp| moment::show_full(at, &look.zone);
-    let pair = |name: &str, words: String| (name.to_owned(), words);
-    let key = flow.key;
-    let way = |octets: u64, packets: u64, hidden: u64, speed: u64| {
-        let hidden =
-            if hidden == 0 { String::new() } else { format!(" (about {} on the wire)", grouped(packets + hidden)) };
-        format!("{} packets{hidden}, {} octets, {}", grouped(packets), grouped(octets), rate(speed, look.units))
-    };
-    let (out, back) = (flow.traffic.outbound, flow.traffic.inbound);
-    let mut lines = vec![
-        pair("protocol", protocol_name(key.protocol)),
-        pair("from", key.source.to_string()),
-        pair("to", key.destination.to_string()),
-        pair(
-            "state",
-            format!(
-                "{}{}",
-                flow.state.name().replace('_', " "),
-                if flow.complete { "" } else { ", its beginning was not seen" }
-            ),
-        ),
-        pair("first packet", full(flow.first)),
-        pair("last packet", format!("{}, after {}", full(flow.last), span(flow.last.since(flow.first).max(0)))),
-        pair("forward", way(out.octets, out.packets, out.coalesced, row.rate.outbound.octets)),
-        pair("reverse", way(back.octets, back.packets, back.coalesced, row.rate.inbound.octets)),
-        pair("forward end", half(&flow.forward)),
-        pair("reverse end", half(&flow.reverse)),
-    ];
-    if let Some(vlan) = key.vlan {
-        lines.insert(3, pair("vlan", vlan.to_string()));
-    }
-    if flow.own {
-        lines.push(pair("note", "our own stream to the collector, left out of rates".to_owned()));
-    }
-    lines
-}
-
-fn half(half: &Half) -> String {
-    const FLAGS: [(u8, &str); 8] =
-        [(2, "SYN"), (16, "ACK"), (8, "PSH"), (1, "FIN"), (4, "RST"), (32, "URG"), (64, "ECE"), (128, "CWR")];
-    let flags: Vec<&str> = FLAGS.iter().filter(|(bit, _)| half.flags & bit != 0).map(|(_, name)| *name).collect();
-    let mac = half.mac.map_or_else(|| "no MAC".to_owned(), |mac| mac.to_string());
-    let flags = if flags.is_empty() {
-        String::new()
-    } else {
-        format!(", flags seen {}, window {}", flags.join(" "), half.window)
-    };
-    format!("{mac}, last packet {} octets{flags}", half.size)
-}
-
-fn interface_details(stats: &InterfaceStats, row: &Row, look: &Look) -> Lines {
-    let interface = &stats.interface;
-    let addresses: Vec<String> = interface.addresses.iter().map(ToString::to_string).collect();
-    let mac = interface.mac.map_or_else(|| "none".to_owned(), |mac| mac.to_string());
-    let pair = |name: &str, words: String| (name.to_owned(), words);
-    let mut lines = vec![
-        pair("interface", format!("{} ({}), MAC {mac}", interface.name, interface.link)),
-        pair("addresses", addresses.join(" ")),
-        pair(
-            "rates",
-            format!(
-                "{} in, {} out, peak {}",
-                rate(row.rate.inbound.octets, look.units),
-                rate(row.rate.outbound.octets, look.units),
-                rate(stats.peak.total().octets, look.units)
-            ),
-        ),
-    ];
-    for group in ClassGroup::ALL {
-        let traffic = stats.classes.group(group);
-        let (inbound, outbound) = (traffic.inbound, traffic.outbound);
-        let way = |packets: u64, octets: u64| format!("{} packets {} octets", grouped(packets), grouped(octets));
-        lines.push(pair(
-            group.name(),
-            format!("in {}, out {}", way(inbound.packets, inbound.octets), way(outbound.packets, outbound.octets)),
-        ));
-    }
-    let ledger = &stats.ledger;
-    lines.push(pair(
-        "ledger",
-        format!(
-            "{} received = {} parsed + {} malformed + {} unsupported + {} dropped",
-            grouped(ledger.received),
-            grouped(ledger.parsed),
-            grouped(ledger.malformed),
-            grouped(ledger.unsupported),
-            grouped(ledger.dropped)
-        ),
-    ));
-    lines
 }

@@ -11,6 +11,7 @@ use crate::app::menu::{ENTRIES, Target};
 use crate::number::{Units, count, plural, rate, span};
 use crate::text::{clean, wrap};
 use crate::theme::Role;
+use crate::widget::bar::{bar, percent};
 use crate::widget::border;
 use crate::widget::table::{Cell, Column, Table};
 
@@ -112,7 +113,7 @@ fn table<'a>(
         top: rows.iter().map(speed).max().unwrap_or(0).max(1),
         all: rows.iter().map(speed).sum::<u64>().max(1),
     };
-    let table = Table { columns, context: &context, theme: app.look.theme };
+    let table = Table::new(columns, &context, app.look.theme);
     let y = rows_area.y.saturating_sub(1);
     let end = table.draw(buffer, rows_area, y, rows.iter().copied(), None);
     border::title(buffer, area, y, title, end, app.look.theme);
@@ -129,7 +130,7 @@ fn line_rows(app: &App) -> Vec<&Row> {
 fn line_columns<'a>() -> [Column<&'a Row, Context>; 4] {
     [
         Column::name(|row, context| line_name(row, context)),
-        Column::left("", 30, 80, |row, context| bar(row, context, 30)),
+        Column::left("", 30, 80, |row, context| busy(row, context, 30)),
         Column::right("in", 12, 0, |row, context| Cell::number(rate(row.rate.inbound.octets, context.units))),
         Column::right("out", 12, 0, |row, context| Cell::number(rate(row.rate.outbound.octets, context.units))),
     ]
@@ -149,10 +150,9 @@ fn host_columns<'a>() -> [Column<&'a Row, Context>; 5] {
         Column::right("in", 12, 0, |row, context| Cell::number(rate(row.rate.inbound.octets, context.units))),
         Column::right("out", 12, 0, |row, context| Cell::number(rate(row.rate.outbound.octets, context.units))),
         Column::right("share", 6, 60, |row, context| {
-            let share = u128::from(row.rate.total().octets) * 100 / u128::from(context.all);
-            Cell::number(format!("{share} %"))
+            Cell::number(format!("{} %", percent(row.rate.total().octets, context.all)))
         }),
-        Column::left("", 20, 80, |row, context| bar(row, context, 20)),
+        Column::left("", 20, 80, |row, context| busy(row, context, 20)),
     ]
 }
 
@@ -163,11 +163,9 @@ fn host_name(row: &Row) -> Cell {
     }
 }
 
-/// A bar of eighths, full for the busiest row.
-fn bar(row: &Row, context: &Context, columns: u64) -> Cell {
-    const PARTS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
-    let eighths = (u128::from(row.rate.total().octets) * u128::from(columns * 8) / u128::from(context.top)) as usize;
-    Cell::new(format!("{}{}", "█".repeat(eighths / 8), PARTS[eighths % 8]), Role::Mark)
+/// A bar, full for the busiest row.
+fn busy(row: &Row, context: &Context, columns: u16) -> Cell {
+    Cell::new(bar(row.rate.total().octets, context.top, columns), Role::Mark)
 }
 
 /// What is wrong now, or that nothing is.

@@ -8,39 +8,31 @@ use super::traffic::{footer, say};
 use super::words::why_empty;
 use crate::app::App;
 use crate::app::layout::inside;
-use crate::number::{Units, count, plural, rate};
+use crate::number::{count, plural, rate};
 use crate::theme::Role;
 use crate::widget::border;
 use crate::widget::table::{Cell, Column, Table};
 
-struct Context {
-    several: bool,
-    units: Units,
-}
-
-type Col<'a> = Column<(&'a Row, &'a InterfaceStats), Context>;
+type Col<'a> = Column<(&'a Row, &'a InterfaceStats), App>;
 
 pub(super) fn draw(app: &App, buffer: &mut Buffer, body: Rect) {
     let theme = app.look.theme;
     border::frame(buffer, body, theme);
     let area = inside(body).inner(Margin::new(1, 0));
-    let context = Context { several: app.several_sensors(), units: app.look.units };
-    let columns = if app.directions { directions() } else { packets() };
-    let table = Table { columns: &columns, context: &context, theme };
-    let rows = app.report().map_or(&[][..], |report| &report.rows);
-    let stats = rows.iter().filter_map(|row| match &row.item {
+    let columns = if app.second { directions() } else { packets() };
+    let table = Table::new(&columns, app, theme);
+    let list = &app.lists.interfaces;
+    let stats = list.seen(app.report()).filter_map(|(row, _)| match &row.item {
         Item::Interface(stats) => Some((row, &**stats)),
         _ => None,
     });
-    let cursor = &app.interfaces;
-    let bar = (!rows.is_empty()).then(|| cursor.selected - cursor.offset);
-    let end = table.draw(buffer, area, body.y, stats.skip(cursor.offset), bar);
+    let end = table.draw(buffer, area, body.y, stats, list.bar());
     border::title(buffer, body, body.y, "Iface", end, theme);
-    if rows.is_empty() {
+    if list.is_empty() {
         say(buffer, area, &why_empty(app, "interface"), app);
     }
     let Some(report) = app.report() else { return };
-    let sum = rows.iter().map(|row| row.rate).sum::<traf_proto::Traffic>().total();
+    let sum = report.rows.iter().map(|row| row.rate).sum::<traf_proto::Traffic>().total();
     let words = format!(
         "Total: {} / {} pps · {}",
         rate(sum.octets, app.look.units),
@@ -50,10 +42,10 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, body: Rect) {
     footer(app, buffer, body, &words);
 }
 
-fn name((row, stats): &(&Row, &InterfaceStats), context: &Context) -> Cell {
+fn name((row, stats): &(&Row, &InterfaceStats), app: &App) -> Cell {
     let name = &stats.interface.name;
     match row.observed_by.first() {
-        Some(point) if context.several => Cell::text(format!("{}/{name}", point.sensor)),
+        Some(point) if app.several_sensors() => Cell::text(format!("{}/{name}", point.sensor)),
         _ => Cell::text(name.clone()),
     }
 }
@@ -71,14 +63,10 @@ fn packets<'a>() -> Vec<Col<'a>> {
         Column::right("IPv6", 9, 0, |(_, stats), _| group(stats, ClassGroup::Ipv6)),
         Column::right("NonIP", 8, 0, |(_, stats), _| group(stats, ClassGroup::NonIp)),
         Column::right("BadIP", 6, 0, |(_, stats), _| bad(stats.ledger.bad_checksum)),
-        Column::right("Activity", 13, 0, |(row, _), context| {
-            Cell::number(rate(row.rate.total().octets, context.units))
-        }),
-        Column::right("In", 13, 110, |(row, _), context| Cell::number(rate(row.rate.inbound.octets, context.units))),
-        Column::right("Out", 13, 110, |(row, _), context| Cell::number(rate(row.rate.outbound.octets, context.units))),
-        Column::right("Peak", 13, 124, |(_, stats), context| {
-            Cell::number(rate(stats.peak.total().octets, context.units))
-        }),
+        Column::right("Activity", 13, 0, |(row, _), app| Cell::number(rate(row.rate.total().octets, app.look.units))),
+        Column::right("In", 13, 110, |(row, _), app| Cell::number(rate(row.rate.inbound.octets, app.look.units))),
+        Column::right("Out", 13, 110, |(row, _), app| Cell::number(rate(row.rate.outbound.octets, app.look.units))),
+        Column::right("Peak", 13, 124, |(_, stats), app| Cell::number(rate(stats.peak.total().octets, app.look.units))),
         Column::right("Drops", 7, 110, |(_, stats), _| bad(stats.ledger.dropped)),
     ]
 }
@@ -99,11 +87,9 @@ fn directions<'a>() -> Vec<Col<'a>> {
         Column::right("Out octets", 10, 0, |(_, stats), _| {
             Cell::number(count(stats.classes.group(ClassGroup::Total).outbound.octets))
         }),
-        Column::right("Activity", 13, 0, |(row, _), context| {
-            Cell::number(rate(row.rate.total().octets, context.units))
-        }),
-        Column::right("In", 13, 110, |(row, _), context| Cell::number(rate(row.rate.inbound.octets, context.units))),
-        Column::right("Out", 13, 110, |(row, _), context| Cell::number(rate(row.rate.outbound.octets, context.units))),
+        Column::right("Activity", 13, 0, |(row, _), app| Cell::number(rate(row.rate.total().octets, app.look.units))),
+        Column::right("In", 13, 110, |(row, _), app| Cell::number(rate(row.rate.inbound.octets, app.look.units))),
+        Column::right("Out", 13, 110, |(row, _), app| Cell::number(rate(row.rate.outbound.octets, app.look.units))),
         Column::right("Drops", 7, 110, |(_, stats), _| bad(stats.ledger.dropped)),
     ]
 }

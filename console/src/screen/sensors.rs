@@ -30,7 +30,7 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, body: Rect) {
     let at = app.fleet.as_ref().map_or(app.now, |fleet| fleet.at);
     let context = Context { at };
     let columns = columns();
-    let table = Table { columns: &columns, context: &context, theme };
+    let table = Table::new(&columns, &context, theme);
     let sensors = app.sensor_states();
     let cursor = &app.sensors;
     let bar = (!sensors.is_empty()).then(|| cursor.selected - cursor.offset);

@@ -1,57 +1,45 @@
-//! IP traffic monitor: TCP connections above, two rows each; all other flows below, a line each.
+//! IP traffic monitor: TCP connections above, two rows each; all other traffic below, a line each.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use traf_proto::{Counters, Half, Item};
+use traf_proto::{Counters, Group, Half};
 
-use super::words::{Line, other_line, seen_by, why_empty};
+use super::name;
+use super::words::{Line, filter_words, listed, order_words, other_line, seen_by, why_empty};
 use crate::app::App;
 use crate::app::layout::panes;
-use crate::app::traffic::{Columns, Pane, folded};
-use crate::number::{Units, count, elapsed, grouped, plural, rate};
+use crate::app::traffic::{Columns, Others, Pane, folded};
+use crate::number::{count, elapsed, plural, rate};
 use crate::theme::Role;
 use crate::widget::border;
 use crate::widget::table::{Cell, Column, Table};
 
-/// What cells need to know beside their row.
-struct Context {
-    /// Rows name sensors, not interfaces.
-    several: bool,
-    /// Of rates.
-    units: Units,
-}
-
-type Col<'a> = Column<Line<'a>, Context>;
+type Col<'a> = Column<Line<'a>, App>;
 
 pub(super) fn draw(app: &App, buffer: &mut Buffer, body: Rect) {
+    if app.traffic.group != Group::Flow {
+        super::groups::draw(app, buffer, body);
+        return;
+    }
     let theme = app.look.theme;
     let (upper, lower) = panes(body, 6);
     border::frame(buffer, body, theme);
     upper_pane(app, buffer, body, upper);
-
-    let divider = lower.y - 1;
-    border::divider(buffer, body, divider, theme);
-    let active = |pane| if app.traffic.pane == pane { Role::Mark } else { Role::Border };
-    border::title(buffer, body, divider, &lower_title(app), body.right(), theme);
-    if app.traffic.pane == Pane::Lower {
-        border::right(buffer, body, divider, body.x, &[("Active".to_owned(), active(Pane::Lower))], theme);
-    }
-    lower_pane(app, buffer, lower);
+    border::divider(buffer, body, lower.y - 1, theme);
+    lower_pane(app, buffer, body, lower);
     foot(app, buffer, body);
 }
 
 fn upper_pane(app: &App, buffer: &mut Buffer, body: Rect, area: Rect) {
     let theme = app.look.theme;
     let state = &app.traffic;
-    let context = Context { several: app.several_sensors(), units: app.look.units };
-    let columns = columns(state.columns, context.several);
-    let table = Table { columns: &columns, context: &context, theme };
-    let report = app.report();
-    let lines = (state.upper.offset..state.connections() * 2).map_while(|line| state.line(report?, line));
-    let bar = (state.pane == Pane::Upper && state.connections() > 0).then(|| state.upper.selected - state.upper.offset);
+    let columns = columns(state.columns, app.several_sensors(), area.width);
+    let table = Table::new(&columns, app, theme);
+    let lines = state.upper.seen(app.report()).filter_map(Line::of);
+    let bar = state.upper.bar().filter(|_| state.pane == Pane::Upper);
     let end = table.draw(buffer, area, body.y, lines, bar);
-    border::title(buffer, body, body.y, &upper_title(app), end, theme);
-    if state.connections() == 0 {
+    title(app, buffer, body, body.y, &upper_title(app), end, Pane::Upper);
+    if state.upper.is_empty() {
         say(buffer, area, &why_empty(app, "TCP connection"), app);
     }
 }
@@ -68,64 +56,103 @@ pub(super) fn say(buffer: &mut Buffer, area: Rect, lines: &[String], app: &App) 
     }
 }
 
-fn upper_title(app: &App) -> String {
-    let matched = app.report().map_or(0, |report| report.matched);
-    let listed = app.traffic.connections() as u64;
-    let number =
-        if matched > listed { format!("{} of {}", grouped(listed), grouped(matched)) } else { grouped(listed) };
-    let once = if app.traffic.continuous { "" } else { ", kept" };
-    let filter = if app.filter.is_all() { String::new() } else { format!(" · {}", app.filter) };
-    format!("TCP connections · {number} · by {}{once}{filter}", app.traffic.order.by.name())
+/// The title of a pane, bright where it has the keys.
+fn title(app: &App, buffer: &mut Buffer, body: Rect, y: u16, words: &str, end: u16, pane: Pane) {
+    let role = if app.traffic.pane == pane { Role::Mark } else { Role::Border };
+    border::words(buffer, body, y, words, end, app.look.theme.style(role));
 }
 
-fn lower_title(app: &App) -> String {
-    let matched = app.feeds.report(1).map_or(0, |report| report.matched);
-    let listed = app.traffic.others() as u64;
-    let number =
-        if matched > listed { format!("{} of {}", grouped(listed), grouped(matched)) } else { grouped(listed) };
-    let folded = folded(app.report(), app.feeds.report(1));
+fn upper_title(app: &App) -> String {
+    let list = &app.traffic.upper;
+    let matched = app.report().map_or(0, |report| report.matched);
+    let number = listed(list.len() as u64, matched);
+    format!("TCP connections · {number} · {}{}", order_words(list), filter_words(app))
+}
+
+fn lower_pane(app: &App, buffer: &mut Buffer, body: Rect, area: Rect) {
+    let state = &app.traffic;
+    let (theme, y) = (app.look.theme, area.y - 1);
+    let (mut pieces, bar): (Vec<(String, Role)>, _) = match app.others() {
+        Others::Flows => {
+            let rows = state.lower.seen(app.feeds.report(1)).map(|(row, _)| row);
+            rows.zip(area.top()..area.bottom()).for_each(|(row, y)| other(app, buffer, area, y, row));
+            (Vec::new(), state.lower.bar())
+        }
+        Others::Mixed | Others::Packets => {
+            let tail = &state.tail;
+            let rows = tail.entries().iter().skip(tail.cursor.offset);
+            rows.zip(area.top()..area.bottom()).for_each(|(row, y)| other(app, buffer, area, y, row));
+            let bar = (!tail.entries().is_empty()).then(|| tail.cursor.selected.saturating_sub(tail.cursor.offset));
+            (vec![(tail.position(usize::from(area.height)).to_owned(), Role::Border)], bar)
+        }
+    };
+    if let Some(bar) = bar.filter(|_| state.pane == Pane::Lower) {
+        let y = area.y + bar as u16;
+        buffer.set_style(Rect::new(area.x, y, area.width, 1).intersection(area), theme.bar());
+    }
+    pieces.retain(|(words, _)| !words.is_empty());
+    if let Some(captured) = captured(app) {
+        pieces.push((format!("Captured {}", count(captured)), Role::Border));
+    }
+    let words = lower_title(app, area.width);
+    border::right(buffer, body, y, body.x + crate::text::width(&words) as u16 + 3, &pieces, theme);
+    title(app, buffer, body, y, &words, body.right(), Pane::Lower);
+}
+
+fn other(app: &App, buffer: &mut Buffer, area: Rect, y: u16, row: &traf_proto::Row) {
+    let (text, role) = other_line(app, row);
+    let text = crate::text::clean(&text);
+    let shifted: String = text.chars().skip(usize::from(app.traffic.shift)).collect();
+    let room = usize::from(area.width.saturating_sub(1));
+    buffer.set_stringn(area.x + 1, y, crate::text::fit(&shifted, room), room, app.look.theme.style(role));
+}
+
+fn lower_title(app: &App, width: u16) -> String {
+    let others = app.others();
+    let number = match others {
+        Others::Flows => {
+            let matched = app.feeds.report(1).map_or(0, |report| report.matched);
+            listed(app.traffic.lower.len() as u64, matched)
+        }
+        Others::Mixed | Others::Packets => {
+            let more = match app.traffic.tail.not_shown() {
+                0 => String::new(),
+                more => format!(", {} more not shown", count(more)),
+            };
+            format!("{}{more}", app.traffic.tail.entries().len())
+        }
+    };
+    let folded = folded(app.feeds.reports().filter(|report| report.facility == traf_proto::Facility::Traffic));
     let other = match folded.keys {
         0 => String::new(),
+        keys if width < 100 => format!(" · {} folded", count(keys)),
         keys => format!(
             " · other: {} folded, {} bytes",
             plural(keys, "flow", "flows"),
             count(folded.traffic.total().octets)
         ),
     };
-    format!("Other flows · {number}{other}")
+    format!("{} · {number}{other}", others.title())
 }
 
-fn lower_pane(app: &App, buffer: &mut Buffer, area: Rect) {
-    let state = &app.traffic;
-    let several = app.several_sensors();
-    let Some(report) = app.feeds.report(1) else { return };
-    let rows = (state.lower.offset..state.others()).map_while(|place| state.other(report, place));
-    for (row, y) in rows.zip(area.top()..area.bottom()) {
-        let Item::Flow(flow) = &row.item else { continue };
-        let (text, role) = other_line(row, flow, several);
-        let text = crate::text::clean(&text);
-        let shifted: String = text.chars().skip(usize::from(state.shift)).collect();
-        let room = usize::from(area.width.saturating_sub(1));
-        buffer.set_stringn(area.x + 1, y, crate::text::fit(&shifted, room), room, app.look.theme.style(role));
-    }
-    if state.pane == Pane::Lower && state.others() > 0 {
-        let y = area.y + (state.lower.selected - state.lower.offset) as u16;
-        buffer.set_style(Rect::new(area.x, y, area.width, 1).intersection(area), app.look.theme.bar());
-    }
+/// Every frame that reached the captures of the scope since they began, whatever the filter; the past does not say.
+fn captured(app: &App) -> Option<u64> {
+    app.time.interval().is_none().then_some(())?;
+    let sensors = app.sensor_states().iter();
+    let frames = sensors.flat_map(|sensor| {
+        let inside = sensor.interfaces.iter().filter(|state| app.scope.holds(&sensor.name, &state.interface.name));
+        inside.map(|state| state.ledger.received)
+    });
+    Some(frames.sum())
 }
 
 /// Rates of the scope and of the row with the bar; drops and time as IPTraf has them.
 fn foot(app: &App, buffer: &mut Buffer, body: Rect) {
     let Some(report) = app.report() else { return };
-    let units = app.look.units;
-    let state = &app.traffic;
+    let (units, state) = (app.look.units, &app.traffic);
     let highlighted = match state.pane {
-        Pane::Upper => state
-            .line(report, state.upper.selected)
-            .map(|line| if line.forward { line.row.rate.outbound } else { line.row.rate.inbound }),
-        Pane::Lower => {
-            app.feeds.report(1).and_then(|report| state.other(report, state.lower.selected)).map(|row| row.rate.total())
-        }
+        Pane::Upper => state.upper.selected(Some(report)).and_then(Line::of).map(|line| speed(&line)),
+        Pane::Lower => app.selected().map(|row| row.rate.total()),
     };
     let highlighted = highlighted.map(|counters| format!(" ── row {}", rate(counters.octets, units)));
     let (inbound, outbound) = (report.rate.inbound.octets, report.rate.outbound.octets);
@@ -138,23 +165,29 @@ fn foot(app: &App, buffer: &mut Buffer, body: Rect) {
 pub(super) fn footer(app: &App, buffer: &mut Buffer, body: Rect, words: &str) {
     let theme = app.look.theme;
     let Some(report) = app.report() else { return };
-    let time = match app.time.interval() {
-        Some(window) => window.nanos(),
-        None => report.at.since(report.interval.from),
-    };
     // Where there is no room for both, the drops stay.
     let drops = if report.dropped == 0 { Role::Border } else { Role::Alarm };
-    let pieces =
-        [(format!("Time {}", elapsed(time)), Role::Border), (format!("Drops {}", count(report.dropped)), drops)];
+    let pieces = [
+        (format!("Time {}", elapsed(nanos(app, report))), Role::Border),
+        (format!("Drops {}", count(report.dropped)), drops),
+    ];
     let from = body.x + crate::text::width(words) as u16 + 3;
     border::right(buffer, body, body.bottom() - 1, from, &pieces, theme);
     border::title(buffer, body, body.bottom() - 1, words, body.right(), theme);
 }
 
-fn columns<'a>(set: Columns, several: bool) -> Vec<Col<'a>> {
+/// What the counts of a report cover.
+pub(super) fn nanos(app: &App, report: &traf_proto::Report) -> i64 {
+    match app.time.interval() {
+        Some(window) => window.nanos(),
+        None => report.at.since(report.interval.from),
+    }
+}
+
+fn columns<'a>(set: Columns, several: bool, width: u16) -> Vec<Col<'a>> {
     let mut columns: Vec<Col<'a>> = vec![
         Column::left("", 1, 0, |line, _| Cell::new(if line.forward { "┌" } else { "└" }, Role::Mark)),
-        Column::name(|line, _| Cell::text(end(line))),
+        Column::name(|line, app| Cell::text(end(line, app))),
         Column::left("", 1, 0, |line, _| match line.flow.complete {
             true => Cell::text("="),
             false => Cell::new(">", Role::Warn),
@@ -164,8 +197,8 @@ fn columns<'a>(set: Columns, several: bool) -> Vec<Col<'a>> {
         Columns::Counts => columns.extend([
             Column::right("Packets", 10, 0, |line: &Line<'a>, _| Cell::number(count(counters(line).packets))),
             Column::right("Octets", 10, 0, |line: &Line<'a>, _| Cell::number(count(counters(line).octets))),
-            Column::right("Rate", 13, 110, |line: &Line<'a>, context: &Context| {
-                Cell::number(rate(speed(line).octets, context.units))
+            Column::right("Rate", 13, 110, |line: &Line<'a>, app: &App| {
+                Cell::number(rate(speed(line).octets, app.look.units))
             }),
         ]),
         Columns::Macs => columns.push(Column::right("Source MAC", 17, 0, |line: &Line<'a>, _| {
@@ -177,16 +210,25 @@ fn columns<'a>(set: Columns, several: bool) -> Vec<Col<'a>> {
         ]),
     }
     columns.push(Column::left("State", 5, 0, |line, _| Cell::text(half(line).label())));
-    let title = if several { "Seen by" } else { "Iface" };
-    columns.push(Column::left(title, 8, 0, |line: &Line<'a>, context: &Context| {
-        Cell::text(seen_by(&line.row.observed_by, context.several))
+    columns.push(seen_column(several, width, |line: &Line<'a>, app: &App| {
+        Cell::text(seen_by(&line.row.observed_by, app.several_sensors()))
     }));
     columns
 }
 
-fn end(line: &Line<'_>) -> String {
+/// Who saw a row: wider where there is room for more names.
+pub(super) fn seen_column<R>(several: bool, width: u16, cell: fn(&R, &App) -> Cell) -> Column<R, App> {
+    let columns = match width {
+        0..110 => 8,
+        110..160 => 20,
+        _ => 40,
+    };
+    Column::left(if several { "Seen by" } else { "Iface" }, columns, 0, cell)
+}
+
+fn end(line: &Line<'_>, app: &App) -> String {
     let key = line.flow.key;
-    if line.forward { key.source.to_string() } else { key.destination.to_string() }
+    name::endpoint(app, if line.forward { key.source } else { key.destination })
 }
 
 fn counters(line: &Line<'_>) -> Counters {

@@ -1,12 +1,14 @@
 //! Words that several screens share: who saw a row, what a line of the lower pane says, why a table is empty.
 
 use traf_proto::names::protocol_name;
-use traf_proto::{Flow, Point, Row};
+use traf_proto::{Flow, Item, LineKind, Point, Row};
 
+use super::name;
+use crate::app::list::List;
 use crate::app::timebar::When;
 use crate::app::{App, Link};
 use crate::moment;
-use crate::number::count;
+use crate::number::{count, grouped};
 use crate::theme::Role;
 
 pub use crate::app::traffic::Line;
@@ -21,30 +23,60 @@ pub(super) fn seen_by(observed_by: &[Point], several: bool) -> String {
     names.join(" ")
 }
 
-/// A flow that is no TCP connection, in IPTraf's words where it has any, added up where IPTraf has a line for each packet.
-pub(super) fn other_line(row: &Row, flow: &Flow, several: bool) -> (String, Role) {
+/// A packet, or a flow that is no TCP connection, in IPTraf's words.
+pub(super) fn other_line(app: &App, row: &Row) -> (String, Role) {
+    let seen = seen_by(&row.observed_by, app.several_sensors());
+    match &row.item {
+        Item::Line(line) => {
+            let words = line.words(&seen, app.look.macs, |end| name::line_end(app, end));
+            (words, Role::Packet(line.kind))
+        }
+        Item::Flow(flow) => flow_line(app, flow, &seen),
+        _ => Default::default(),
+    }
+}
+
+/// A flow added up where IPTraf has a line for each packet.
+fn flow_line(app: &App, flow: &Flow, seen: &str) -> (String, Role) {
     let total = flow.traffic.total();
-    let (source, destination) = (flow.key.source, flow.key.destination);
-    let (name, role) = match flow.key.protocol {
-        1 => ("ICMP".to_owned(), Role::Text),
-        2 => ("IGMP".to_owned(), Role::Mark),
-        17 => ("UDP".to_owned(), Role::Udp),
-        47 => ("GRE".to_owned(), Role::Gre),
-        58 => ("ICMPv6".to_owned(), Role::OtherIp),
-        89 => ("OSPF".to_owned(), Role::Ospf),
+    let (source, destination) = (name::endpoint(app, flow.key.source), name::endpoint(app, flow.key.destination));
+    let (name, kind) = match flow.key.protocol {
+        1 => ("ICMP".to_owned(), LineKind::Icmp),
+        2 => ("IGMP".to_owned(), LineKind::Igmp),
+        17 => ("UDP".to_owned(), LineKind::Udp),
+        41 => ("IPv6 tun".to_owned(), LineKind::Ipv6Tunnel),
+        47 => ("GRE".to_owned(), LineKind::Gre),
+        58 => ("ICMPv6".to_owned(), LineKind::Icmpv6),
+        89 => ("OSPF".to_owned(), LineKind::Ospf),
         number => (
             match protocol_name(number) {
                 name if name.starts_with(|c: char| c.is_ascii_digit()) => format!("IP protocol {name}"),
                 name => name.to_uppercase(),
             },
-            Role::OtherIp,
+            LineKind::OtherIp,
         ),
     };
     let arrow = if flow.traffic.inbound.packets > 0 { "↔" } else { "→" };
     let vlan = flow.key.vlan.map(|vlan| format!(" vlan {vlan}")).unwrap_or_default();
     let plural = |number: u64| if number == 1 { "packet" } else { "packets" };
     let counts = format!("{} bytes · {} {}", count(total.octets), count(total.packets), plural(total.packets));
-    (format!("{name} {source} {arrow} {destination}  {counts}{vlan} on {}", seen_by(&row.observed_by, several)), role)
+    (format!("{name} {source} {arrow} {destination}  {counts}{vlan} on {seen}"), Role::Packet(kind))
+}
+
+/// What is looked at, in the words of a title: ` · port 443`.
+pub(super) fn filter_words(app: &App) -> String {
+    if app.filter.is_all() { String::new() } else { format!(" · {}", app.filter) }
+}
+
+/// How many rows of how many, in the words of a title.
+pub(super) fn listed(listed: u64, matched: u64) -> String {
+    if matched > listed { format!("{} of {}", grouped(listed), grouped(matched)) } else { grouped(listed) }
+}
+
+/// The order of a table, in the words of a title.
+pub(super) fn order_words(list: &List) -> String {
+    let kept = if list.continuous { "" } else { ", kept" };
+    format!("by {}{kept}", list.order.by.name().replace('_', " "))
 }
 
 /// Why there is nothing to see, and what to do about it.

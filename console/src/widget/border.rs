@@ -2,8 +2,9 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 
-use crate::text::{fit, width};
+use crate::text::{clean, fit, width};
 use crate::theme::{Role, Theme};
 
 /// An empty box, filled with the background.
@@ -49,13 +50,18 @@ pub fn divider(buffer: &mut Buffer, area: Rect, y: u16, theme: Theme) {
 }
 
 /// Words in a line, from the left, at most up to column `end`.
-pub fn title(buffer: &mut Buffer, area: Rect, y: u16, words: &str, end: u16, theme: Theme) {
+pub fn title(buffer: &mut Buffer, area: Rect, y: u16, title: &str, end: u16, theme: Theme) {
+    words(buffer, area, y, title, end, theme.style(Role::Border));
+}
+
+/// The same in a style of its own. Whoever wrote them, they do nothing to the terminal.
+pub fn words(buffer: &mut Buffer, area: Rect, y: u16, words: &str, end: u16, style: Style) {
     let room = usize::from(end.min(area.right().saturating_sub(1)).saturating_sub(area.x + 1));
     if room < 4 || words.is_empty() || y >= area.bottom() {
         return;
     }
-    let words = format!(" {} ", fit(words, room - 2));
-    buffer.set_string(area.x + 1, y, words, theme.style(Role::Border));
+    let words = format!(" {} ", fit(&clean(words), room - 2));
+    buffer.set_string(area.x + 1, y, words, style);
 }
 
 /// Pieces in a line, the last one ending at the right; each has a role. Those that find no room are left out, first ones

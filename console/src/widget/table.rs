@@ -86,9 +86,16 @@ pub struct Table<'a, R, C> {
     pub context: &'a C,
     /// Colours.
     pub theme: Theme,
+    /// What stands in a line of its own above the cells of each row; then a row takes two lines.
+    pub head: Option<fn(&R, &C) -> Cell>,
 }
 
-impl<R, C> Table<'_, R, C> {
+impl<'a, R, C> Table<'a, R, C> {
+    /// A line for each row.
+    pub const fn new(columns: &'a [Column<R, C>], context: &'a C, theme: Theme) -> Self {
+        Self { columns, context, theme, head: None }
+    }
+
     /// Draws the titles into line `y`, the rows into `area`, and the bar over the row in place `bar`. Says where the
     /// first title begins, so that the words before it keep clear.
     pub fn draw(
@@ -101,13 +108,19 @@ impl<R, C> Table<'_, R, C> {
     ) -> u16 {
         let area = area.intersection(buffer.area);
         let places = self.places(area);
-        for (row, line) in rows.zip(area.top()..area.bottom()) {
-            for (column, x, width) in &places {
-                put(buffer, (*x, line), *width, column.align, (column.cell)(&row, self.context), self.theme);
+        let lines = 1 + u16::from(self.head.is_some());
+        for (row, y) in rows.zip((area.top()..area.bottom()).step_by(usize::from(lines))) {
+            if let Some(head) = self.head {
+                put(buffer, (area.x, y), area.width, Align::Left, head(&row, self.context), self.theme);
+            }
+            let y = y + lines - 1;
+            for (column, x, width) in places.iter().filter(|_| y < area.bottom()) {
+                put(buffer, (*x, y), *width, column.align, (column.cell)(&row, self.context), self.theme);
             }
         }
-        if let Some(bar) = bar.filter(|bar| *bar < usize::from(area.height)) {
-            buffer.set_style(Rect::new(area.x, area.y + bar as u16, area.width, 1), self.theme.bar());
+        if let Some(bar) = bar.map(|bar| bar as u16 * lines).filter(|bar| *bar < area.height) {
+            let bar = Rect::new(area.x, area.y + bar, area.width, lines);
+            buffer.set_style(bar.intersection(area), self.theme.bar());
         }
         let mut first = area.right();
         for (column, x, columns) in places.iter().filter(|(column, ..)| !column.title.is_empty()) {
@@ -160,6 +173,21 @@ pub fn put(buffer: &mut Buffer, (x, y): (u16, u16), columns: u16, align: Align, 
     buffer.set_stringn(x + before as u16, y, &text, columns - before, theme.style(cell.role));
 }
 
+/// Pieces of a line one after the other, the rest of it filled as the first is.
+pub fn pieces(buffer: &mut Buffer, area: Rect, pieces: &[(String, Role)], theme: Theme) {
+    let area = area.intersection(buffer.area);
+    if area.height == 0 {
+        return;
+    }
+    let first = pieces.first().map_or(Role::Text, |(_, role)| *role);
+    buffer.set_style(area, theme.style(first));
+    let mut x = area.x;
+    for (words, role) in pieces {
+        let room = usize::from(area.right().saturating_sub(x));
+        x = buffer.set_stringn(x, area.y, clean(words), room, theme.style(*role)).0;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,7 +211,7 @@ mod tests {
             Column { title: "Note", width: 6, least: 30, align: Align::Left, cell: |_, ()| Cell::text("a long note") },
         ];
         let mut buffer = Buffer::empty(Rect::new(0, 0, width, 3));
-        let table = Table { columns: &columns, context: &(), theme: Theme { mono: true } };
+        let table = Table::new(&columns, &(), Theme::MONO);
         let rows = [("10.0.0.3:49197", 12), ("a\x1b[2Jb", 3)].into_iter();
         let area = Rect::new(0, 1, width, 2);
         table.draw(&mut buffer, area, 0, rows, Some(0));

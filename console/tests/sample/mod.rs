@@ -4,9 +4,10 @@
 
 use traf_proto::time::SECOND;
 use traf_proto::{
-    Bracket, Cast, Class, Classes, Counters, Endpoint, Facility, Family, Fleet, Flow, FlowKey, FlowState, Half, Host,
-    Interface, InterfaceState, InterfaceStats, Interval, Item, Learnt, Ledger, Loss, LossReason, Mac, Point, Presence,
-    Report, Row, SensorState, Service, SpoolState, Station, Strip, Timestamp, Traffic, Transport, Word,
+    Brackets, Cast, Class, Counters, Endpoint, Facility, Family, Fleet, Flow, FlowKey, FlowState, Gap, Group, Half,
+    Host, Interface, InterfaceState, InterfaceStats, Interval, Item, Learnt, Ledger, Line, LineEnd, LineKind, Loss,
+    LossReason, Mac, Point, Presence, Report, Row, SensorState, Service, SpoolState, Station, Strip, Timestamp,
+    Traffic, Transport, Word,
 };
 
 pub fn now() -> Timestamp {
@@ -158,8 +159,8 @@ fn stats(name: &str, last: u8, scale: u64) -> Item {
             mirror: false,
         },
         ledger: Ledger { received: parsed + 5, parsed, malformed: 2, dropped: 3, bad_checksum: 2, ..Ledger::default() },
-        classes: classes.into_iter().collect(),
-        rates: Classes::default(),
+        classes: classes.iter().copied().collect(),
+        rates: classes.iter().map(|(class, t)| (*class, t.per_second(751 * SECOND))).collect(),
         peak: rates(9_000_000, 600_000),
         peak_total: Counters::new(9_000, 9_600_000),
         own: traffic((10, 1_000), (20, 9_000)),
@@ -178,6 +179,7 @@ pub fn interfaces() -> Report {
     );
     report.dropped = 9;
     report.notes = vec!["all sensors: a packet that two observation points saw counts twice".to_owned()];
+    report.gaps = vec![Gap { interval: Interval::new(ago(90), ago(70)), point: Point::new("nas", "eth0") }];
     report
 }
 
@@ -204,53 +206,128 @@ pub fn hosts() -> Report {
     )
 }
 
+/// UDP flows.
+pub fn datagrams() -> Report {
+    let broadcast = flow(17, end("10.0.0.1", 34563), end("255.255.255.255", 7423), traffic((0, 0), (14, 2_814)));
+    let mut quic =
+        flow(17, end("10.0.0.3", 51000), end("192.0.2.1", 443), traffic((9_120, 11_801_112), (4_002, 380_114)));
+    quic.last = ago(0);
+    report(
+        Facility::Traffic,
+        vec![
+            seen(&["web1/eth0", "nas/eth0"], rates(1_200_000, 30_000), Item::Flow(quic)),
+            seen(&["web1/eth0"], rates(0, 201), Item::Flow(broadcast)),
+        ],
+    )
+}
+
+/// Packets that belong to no connection.
+pub fn lines() -> Report {
+    let host = |text: &str| LineEnd::Host(end(text, 0));
+    let kinds = [
+        (LineKind::Icmp, "ICMP", "echo req", 84, host("10.0.0.3"), host("10.0.0.9")),
+        (LineKind::Icmp, "ICMP", "echo rply", 84, host("10.0.0.9"), host("10.0.0.3")),
+        (LineKind::Icmpv6, "ICMPv6", "dest unrch (port)", 104, host("fd77::2"), host("fd77::1")),
+        (LineKind::Ospf, "OSPFv2", "hlo (a=5 r=10.77.0.2)", 64, host("10.0.0.254"), host("224.0.0.5")),
+        (LineKind::OtherIp, "IPSEC-ESP", "", 120, host("10.0.0.3"), host("198.51.100.7")),
+        (
+            LineKind::Arp,
+            "ARP request for 10.0.0.9",
+            "",
+            28,
+            LineEnd::Station(mac(0x62).unwrap()),
+            LineEnd::Station(Mac::BROADCAST),
+        ),
+        (
+            LineKind::NonIp,
+            "Non-IP (DEC LAT)",
+            "",
+            46,
+            LineEnd::Station(mac(0x62).unwrap()),
+            LineEnd::Station(mac(0x09).unwrap()),
+        ),
+    ];
+    let line = |number: u64| {
+        let (kind, label, detail, octets, source, destination) = kinds[number as usize % kinds.len()];
+        Item::Line(Line {
+            number,
+            at: Timestamp(now().0 - (1_200 - number as i64) * SECOND),
+            kind,
+            label: label.to_owned(),
+            detail: detail.to_owned(),
+            octets,
+            source,
+            destination,
+            mac: mac(0x62),
+        })
+    };
+    let rows = (1_150..1_199).rev().map(|number| seen(&["web1/eth0"], Traffic::default(), line(number))).collect();
+    Report { matched: 1_198, ..report(Facility::Lines, rows) }
+}
+
+/// Flows in groups.
+pub fn groups(by: Group) -> Report {
+    let key = |flow: &Flow| by.of(&flow.key, "web1").map(|key| Item::Group(key, flow.traffic, 12));
+    let rows = connections().rows.into_iter().chain(others().rows).filter_map(|row| match row.item {
+        Item::Flow(flow) => Some(Row { item: key(&flow)?, ..row }),
+        _ => None,
+    });
+    let mut rows: Vec<Row> = rows.collect();
+    rows.dedup_by(|a, b| matches!((&a.item, &b.item), (Item::Group(a, ..), Item::Group(b, ..)) if a == b));
+    report(Facility::Traffic, rows)
+}
+
 pub fn services() -> Report {
+    let service = |protocol, port, speed, counts| {
+        let service = Service::new(protocol, port).unwrap();
+        seen(&["web1/eth0"], rates(speed, speed * 9), Item::Service(service, counts))
+    };
     report(
         Facility::Services,
         vec![
-            seen(
-                &["web1/eth0"],
-                rates(1_000, 9_000),
-                Item::Service(Service::new(6, 443).unwrap(), traffic((10, 900), (20, 30_000))),
-            ),
-            seen(
-                &["web1/eth0"],
-                rates(10, 20),
-                Item::Service(Service::new(17, 53).unwrap(), traffic((4, 240), (4, 800))),
-            ),
+            service(6, 443, 100_000, traffic((10_200, 900_112), (20_404, 30_000_123))),
+            service(17, 443, 40_000, traffic((9_120, 1_801_112), (14_002, 13_801_114))),
+            service(6, 22, 4_000, traffic((12_044, 1_204_331), (9_812, 18_201_922))),
+            service(17, 53, 20, traffic((4, 240), (4, 800))),
+            service(6, 65_535, 0, traffic((200_000_000, 123_456_789_012), (3, 180))),
         ],
     )
 }
 
 pub fn stations() -> Report {
-    let learnt = |text: &str| Learnt { address: text.parse().unwrap(), first: ago(600), last: ago(2) };
-    let station = Station {
-        traffic: traffic((10, 900), (20, 30_000)),
-        ip: traffic((9, 800), (19, 29_000)),
-        addresses: vec![learnt("10.0.0.3"), learnt("fe80::3")],
+    let learnt = |text: &str, last: i64| Learnt { address: text.parse().unwrap(), first: ago(600), last: ago(last) };
+    let station = |address: Mac, scale: u64, addresses: Vec<Learnt>| {
+        let station = Station {
+            traffic: traffic((10 * scale, 900 * scale), (20 * scale, 30_000 * scale)),
+            ip: traffic((9 * scale, 800 * scale), (19 * scale, 29_000 * scale)),
+            addresses,
+        };
+        seen(&["web1/eth0"], rates(1_000 * scale, 9_000 * scale), Item::Station(address, station))
     };
     report(
         Facility::Stations,
-        vec![seen(&["web1/eth0"], rates(1_000, 9_000), Item::Station(mac(0x62).unwrap(), station))],
+        vec![
+            station(mac(0x62).unwrap(), 1_000, vec![learnt("10.0.0.3", 2), learnt("fe80::3", 30)]),
+            station(mac(0x09).unwrap(), 40, vec![learnt("10.0.0.9", 1)]),
+            station(Mac::BROADCAST, 1, Vec::new()),
+            station(Mac([0x01, 0, 0x5e, 0, 0, 0xfb]), 1, Vec::new()),
+        ],
     )
 }
 
+/// Of one interface: every bracket, empty ones too.
 pub fn sizes() -> Report {
-    report(
-        Facility::Sizes,
-        vec![
-            seen(
-                &["web1/eth0"],
-                rates(60, 60),
-                Item::Size(Bracket { from: 0, to: Some(75) }, traffic((10, 600), (20, 1_200))),
-            ),
-            seen(
-                &["web1/eth0"],
-                rates(0, 0),
-                Item::Size(Bracket { from: 1501, to: None }, traffic((0, 0), (2, 60_000))),
-            ),
-        ],
-    )
+    let mut brackets = Brackets::new(1_500);
+    for (size, inbound, outbound) in
+        [(64, 10_204, 9_870), (140, 1_500, 220), (576, 300, 12), (1_400, 2, 4_400), (1_500, 8_000, 21)]
+    {
+        brackets.count(size, false, Counters::new(inbound, inbound * u64::from(size)));
+        brackets.count(size, true, Counters::new(outbound, outbound * u64::from(size)));
+    }
+    brackets.count(65_212, true, Counters::new(53, 3_456_236));
+    let rows =
+        brackets.rows().map(|(bracket, traffic)| seen(&["web1/eth0"], rates(60, 60), Item::Size(bracket, traffic)));
+    Report { mtu: Some(1_500), largest: [1_500, 65_212], ..report(Facility::Sizes, rows.collect()) }
 }
 
 pub fn fleet() -> Fleet {

@@ -1,0 +1,79 @@
+//! What to ask of the collector, so that the screen can be drawn.
+
+use traf_proto::filter::{Expression, Test};
+use traf_proto::{Facility, Filter, Group, Order, OrderBy, Query};
+
+use super::list::List;
+use super::tail::Tail;
+use super::traffic::Others;
+use super::{App, Screen};
+
+/// IP protocol numbers.
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+
+impl App {
+    /// The questions whose answers the present screen shows.
+    pub(super) fn wanted(&self) -> Vec<Query> {
+        let table = |facility, list: &List| self.ask(facility, self.filter.clone(), list.order, list.limit);
+        let interfaces = |filter| self.ask(Facility::Interfaces, filter, self.lists.interfaces.order, Query::LIMIT);
+        match self.screen {
+            Screen::Home => {
+                let by_rate = Order { by: OrderBy::Rate, ascending: false };
+                vec![interfaces(self.filter.clone()), self.ask(Facility::Hosts, self.filter.clone(), by_rate, 20)]
+            }
+            Screen::Traffic => self.traffic_wanted(),
+            Screen::Interfaces | Screen::Detailed => vec![interfaces(self.filter.clone())],
+            Screen::Sizes => {
+                let by_size = Order { by: OrderBy::Key, ascending: true };
+                vec![self.ask(Facility::Sizes, self.filter.clone(), by_size, Query::LIMIT)]
+            }
+            Screen::Services => vec![table(Facility::Services, &self.lists.services)],
+            Screen::Stations => vec![table(Facility::Stations, &self.lists.stations)],
+            Screen::Hosts => vec![table(Facility::Hosts, &self.lists.hosts)],
+            // Who reports is asked apart; this is for the strip.
+            Screen::Sensors => vec![interfaces(Filter::default())],
+        }
+    }
+
+    fn traffic_wanted(&self) -> Vec<Query> {
+        let state = &self.traffic;
+        if state.group != Group::Flow {
+            let groups = self.ask(Facility::Traffic, self.filter.clone(), state.groups.order, state.groups.limit);
+            return vec![Query { group: state.group, ..groups }];
+        }
+        let protocol = |number| Expression::Test(Test::Protocol(number));
+        let not = |expression| Expression::Not(Box::new(expression));
+        let flows = |part, list: &List| self.ask(Facility::Traffic, both(&self.filter, part), list.order, list.limit);
+        let newest = Order { by: OrderBy::Last, ascending: false };
+        let packets = |filter| self.ask(Facility::Lines, filter, newest, Tail::ROOM as u32);
+        let connections = flows(protocol(TCP), &state.upper);
+        match self.others() {
+            Others::Flows => vec![connections, flows(not(protocol(TCP)), &state.lower)],
+            Others::Packets => vec![connections, packets(self.filter.clone())],
+            Others::Mixed => {
+                vec![connections, flows(protocol(UDP), &state.lower), packets(both(&self.filter, not(protocol(UDP))))]
+            }
+        }
+    }
+
+    fn ask(&self, facility: Facility, filter: Filter, order: Order, limit: u32) -> Query {
+        Query {
+            facility,
+            window: self.time.window(),
+            scope: self.scope.clone(),
+            filter,
+            group: Group::Flow,
+            order,
+            limit,
+        }
+    }
+}
+
+/// A filter, and what is looked at beside it.
+pub(super) fn both(filter: &Filter, part: Expression) -> Filter {
+    Filter::new(match filter.expression() {
+        Some(expression) => Expression::And(Box::new(expression.clone()), Box::new(part)),
+        None => part,
+    })
+}

@@ -1,0 +1,206 @@
+//! The lower window as IPTraf has it: the newest packets that belong to no connection, and flows among them at the moment
+//! of their last packet, so that the newest is always at the end.
+
+use std::collections::{HashMap, VecDeque};
+
+use traf_proto::{Item, Point, Report, Row, Timestamp};
+
+use super::cursor::Cursor;
+use super::list::{RowId, id};
+
+/// What the window holds, oldest first.
+#[derive(Clone, Debug, Default)]
+pub struct Tail {
+    lines: VecDeque<Row>,
+    flows: Vec<Row>,
+    entries: Vec<Row>,
+    /// Where the bar is. On the last entry it stays on the last.
+    pub cursor: Cursor<RowId>,
+    newest: HashMap<Option<Point>, (Timestamp, u64)>,
+    count: Count,
+}
+
+/// How many lines there were, so that it is known how many were not shown.
+#[derive(Clone, Copy, Debug, Default)]
+struct Count {
+    /// Those the first answer spoke of and did not bring.
+    before: Option<u64>,
+    taken: u64,
+    matched: u64,
+}
+
+impl Tail {
+    /// How many entries are kept, as in IPTraf.
+    pub const ROOM: usize = 512;
+
+    /// Takes those packets of an answer that are new.
+    pub fn take_lines(&mut self, report: &Report, page: usize) {
+        let mut new: Vec<&Row> = report.rows.iter().filter(|row| self.is_new(row)).collect();
+        new.sort_by_key(|row| moment(row));
+        for row in &new {
+            self.newest.insert(row.observed_by.first().cloned(), moment(row));
+            self.lines.push_back((*row).clone());
+        }
+        let taken = new.len() as u64;
+        if report.matched < self.count.matched {
+            // Somebody began to count anew.
+            self.count = Count::default();
+        }
+        let before = self.count.before.unwrap_or(report.matched.saturating_sub(taken));
+        self.count = Count { before: Some(before), taken: self.count.taken + taken, matched: report.matched };
+        while self.lines.len() > Self::ROOM {
+            self.lines.pop_front();
+        }
+        self.renew(page);
+    }
+
+    /// Takes the flows that stand among the packets.
+    pub fn take_flows(&mut self, report: Option<&Report>, page: usize) {
+        let rows = report.into_iter().flat_map(|report| &report.rows);
+        self.flows = rows.filter(|row| matches!(row.item, Item::Flow(_))).cloned().collect();
+        self.renew(page);
+    }
+
+    /// Packets since this window was opened that found no place in an answer. Of packets that a filter selects the sensors
+    /// count only those that they still have, so none are known to be missing.
+    #[must_use]
+    pub fn not_shown(&self) -> u64 {
+        let Count { before, taken, matched } = self.count;
+        matched.saturating_sub(before.unwrap_or(0)).saturating_sub(taken)
+    }
+
+    /// Everything, oldest first.
+    #[must_use]
+    pub fn entries(&self) -> &[Row] {
+        &self.entries
+    }
+
+    /// The entry with the bar.
+    #[must_use]
+    pub fn selected(&self) -> Option<&Row> {
+        self.entries.get(self.cursor.selected)
+    }
+
+    /// IPTraf's words for where the window is.
+    #[must_use]
+    pub fn position(&self, page: usize) -> &'static str {
+        if self.cursor.offset + page >= self.entries.len() {
+            "Bottom"
+        } else if self.cursor.offset == 0 {
+            "Top"
+        } else {
+            ""
+        }
+    }
+
+    /// Moves the bar: from where it is and the number of entries to where it shall be.
+    pub fn go(&mut self, to: impl Fn(usize, usize) -> usize, page: usize) {
+        let length = self.entries.len();
+        self.cursor.go(to(self.cursor.selected, length), length, page);
+        self.cursor.note(|place| self.entries.get(place).map(id));
+    }
+
+    /// Keeps the bar inside a page of another size.
+    pub fn fit(&mut self, page: usize) {
+        self.cursor.step(0, self.entries.len(), page);
+    }
+
+    /// Forgets everything: another screen.
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Forgets the packets: another question.
+    pub fn forget_lines(&mut self) {
+        self.lines.clear();
+        self.newest.clear();
+        self.count = Count::default();
+    }
+
+    fn is_new(&self, row: &Row) -> bool {
+        matches!(row.item, Item::Line(_))
+            && self.newest.get(&row.observed_by.first().cloned()).is_none_or(|newest| moment(row) > *newest)
+    }
+
+    fn renew(&mut self, page: usize) {
+        let at_end = self.cursor.selected + 1 >= self.entries.len();
+        let mut entries: Vec<Row> = self.lines.iter().chain(&self.flows).cloned().collect();
+        entries.sort_by_key(moment);
+        entries.drain(..entries.len().saturating_sub(Self::ROOM));
+        let length = entries.len();
+        self.entries = entries;
+        if at_end {
+            self.cursor.go(length.saturating_sub(1), length, page);
+            self.cursor.note(|place| self.entries.get(place).map(id));
+        } else {
+            self.cursor.follow(|place| self.entries.get(place).map(id), length, page);
+        }
+    }
+}
+
+/// When, and of one moment in which order.
+fn moment(row: &Row) -> (Timestamp, u64) {
+    match &row.item {
+        Item::Line(line) => (line.at, line.number),
+        Item::Flow(flow) => (flow.last, 0),
+        _ => Default::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use traf_proto::{Facility, Line, LineEnd, LineKind, Traffic};
+
+    use super::*;
+
+    fn report(numbers: std::ops::Range<u64>, matched: u64) -> Report {
+        let row = |number: u64| Row {
+            observed_by: vec![Point::new("web1", "eth0")],
+            ..Row::new(
+                Traffic::default(),
+                Item::Line(Line {
+                    number,
+                    at: Timestamp(number as i64 * 10),
+                    kind: LineKind::Arp,
+                    label: "ARP".into(),
+                    detail: String::new(),
+                    octets: 28,
+                    source: LineEnd::Nobody,
+                    destination: LineEnd::Nobody,
+                    mac: None,
+                }),
+            )
+        };
+        // As a collector sends them: newest first.
+        Report { facility: Facility::Lines, rows: numbers.rev().map(row).collect(), matched, ..Report::default() }
+    }
+
+    fn numbers(tail: &Tail) -> Vec<u64> {
+        tail.entries().iter().map(|row| moment(row).1).collect()
+    }
+
+    #[test]
+    fn each_packet_is_taken_once_and_what_found_no_place_is_counted() {
+        let mut tail = Tail::default();
+        tail.take_lines(&report(98..101, 100), 2);
+        tail.take_lines(&report(99..102, 101), 2);
+        assert_eq!((numbers(&tail), tail.not_shown()), (vec![98, 99, 100, 101], 0));
+        tail.take_lines(&report(151..153, 152), 2);
+        assert_eq!(tail.not_shown(), 49);
+        assert_eq!(tail.cursor.selected, 5, "at the end it stays at the end");
+    }
+
+    #[test]
+    fn the_oldest_leave_and_the_bar_stays_on_its_packet() {
+        let mut tail = Tail::default();
+        tail.take_lines(&report(1..513, 512), 10);
+        tail.go(|_, _| 100, 10);
+        tail.take_lines(&report(513..520, 519), 10);
+        assert_eq!(numbers(&tail), (8..520).collect::<Vec<_>>());
+        assert_eq!((tail.selected().map(|row| moment(row).1), tail.position(10)), (Some(101), ""));
+        tail.go(|_, length| length, 10);
+        assert_eq!(tail.position(10), "Bottom");
+        tail.go(|_, _| 0, 10);
+        assert_eq!(tail.position(10), "Top");
+    }
+}
