@@ -2,9 +2,13 @@
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
+use std::str::FromStr;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 use traf_proto::client::{CredentialsError, JoinError};
 use traf_sensor::capture::CaptureError;
 use traf_sensor::config::{Config, ConfigError, Options, RunOptions};
@@ -93,17 +97,16 @@ fn work(Arguments { options, command }: Arguments) -> Result<bool> {
 }
 
 fn start_log(filter: &str) -> Result<(), ConfigError> {
-    let filter = tracing_subscriber::EnvFilter::try_new(filter).map_err(|_| ConfigError::Value {
+    let filter = Targets::from_str(filter).map_err(|_| ConfigError::Value {
         name: "log",
         value: format!("{filter:?}"),
         reason: "write error, warn, info, debug or trace",
     })?;
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .init();
+        .with_target(false);
+    tracing_subscriber::registry().with(lines).with(filter).init();
     Ok(())
 }
 

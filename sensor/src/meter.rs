@@ -11,6 +11,7 @@
 //! argument; nothing here captures, stores or sends.
 
 mod averages;
+mod bar;
 mod coalesced;
 mod facilities;
 mod flows;
@@ -65,6 +66,8 @@ pub struct MeterConfig {
     pub history_flows: usize,
     /// Flows that left the table within a slice and keep their own row.
     pub parted: usize,
+    /// Rows of hosts, of services and of stations in one summary; the rest goes to their `other`.
+    pub history_keys: usize,
     /// Hosts with a row of their own.
     pub hosts: usize,
     /// Services with a row of their own.
@@ -81,6 +84,7 @@ impl Default for MeterConfig {
             tunnels: false,
             history_flows: 10_000,
             parted: 4_096,
+            history_keys: 4_096,
             hosts: 16_384,
             services: 8_192,
             stations: 2_048,

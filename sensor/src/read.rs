@@ -84,6 +84,7 @@ pub fn config(flows: usize, tunnels: bool) -> MeterConfig {
         idle: Duration::MAX,
         tunnels,
         history_flows: usize::MAX,
+        history_keys: usize::MAX,
         parted: flows,
         hosts: flows,
         services: 2 << 16,

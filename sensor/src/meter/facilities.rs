@@ -87,17 +87,20 @@ pub(super) struct Facilities {
     pub(super) ports: Ports,
     pairs: Box<[Pair]>,
     seed: Seed,
+    /// Rows of each table in one slice.
+    history: usize,
 }
 
 impl Facilities {
-    pub(super) fn new(hosts: usize, services: usize, stations: usize) -> Self {
+    pub(super) fn new(config: &super::MeterConfig) -> Self {
         Self {
-            hosts: Ranked::new(hosts),
-            services: Ranked::new(services),
-            stations: Ranked::new(stations),
+            hosts: Ranked::new(config.hosts),
+            services: Ranked::new(config.services),
+            stations: Ranked::new(config.stations),
             ports: Ports::default(),
             pairs: vec![Pair::default(); PAIRS].into_boxed_slice(),
             seed: Seed::random(),
+            history: config.history_keys,
         }
     }
 
@@ -183,14 +186,15 @@ impl Facilities {
     /// Ends the slice of all three.
     pub(super) fn seal(&mut self) -> (Tally<IpAddr, Traffic>, Tally<Service, Traffic>, Tally<Mac, Station>) {
         self.flush_pairs();
+        let (most, octets) = (self.history, |traffic: &Traffic| traffic.total().octets);
         let mut hosts = Tally::default();
-        let other = self.hosts.seal(|row| row.is_empty(), |host, traffic| hosts.add(host.address(), traffic));
+        let other = self.hosts.seal(most, octets, |host, traffic| hosts.add(host.address(), traffic));
         hosts.add_other(other);
         let mut services = Tally::default();
-        let other = self.services.seal(|row| row.is_empty(), |service, traffic| services.add(service, traffic));
+        let other = self.services.seal(most, octets, |service, traffic| services.add(service, traffic));
         services.add_other(other);
         let mut stations = Tally::default();
-        let other = self.stations.seal(|row| row.traffic.is_empty(), |mac, station| stations.add(mac, station));
+        let other = self.stations.seal(most, |row| octets(&row.traffic), |mac, station| stations.add(mac, station));
         // The addresses behind stations without a row say nothing.
         stations.add_other(Station { addresses: Vec::new(), ..other });
         (hosts, services, stations)
@@ -247,7 +251,7 @@ mod tests {
 
     #[test]
     fn every_frame_counts_once_in_and_once_out_whatever_the_number_of_stations() {
-        let mut facilities = Facilities::new(8, 8, 8);
+        let mut facilities = Facilities::new(&crate::meter::MeterConfig::default());
         for number in 0..5000u32 {
             let mut packet = Packet::new(100);
             let [a, b, c, d] = number.to_be_bytes();

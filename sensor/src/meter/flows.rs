@@ -4,12 +4,12 @@
 //! flow leaves (pushed out, or its key begun anew), and for every flow when a slice closes; so each packet passes it
 //! once, and the facilities add up whatever the table did.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use traf_proto::{Counters, Flow, Half, Mac, Timestamp, Traffic};
 
+use super::bar::Bar;
 use super::coalesced::{Coalesced, Estimate};
 use super::facilities::{Facilities, Folded};
 use super::memory;
@@ -46,7 +46,7 @@ impl Flows {
     pub(super) fn new(config: &super::MeterConfig, started: i64) -> Self {
         Self {
             table: Table::new(config.flows, started),
-            facilities: Facilities::new(config.hosts, config.services, config.stations),
+            facilities: Facilities::new(config),
             coalesced: Coalesced::default(),
             idle: nanos(config.idle),
             history: config.history_flows,
@@ -298,29 +298,9 @@ impl Flows {
 
     /// What a flow needs to get a row.
     fn bar(&self, parted: &[Flow]) -> Bar {
-        let sets = 0..self.table.sets();
-        let count = sets.clone().map(|set| self.table.touched(set).count_slots()).sum::<usize>() + parted.len();
-        if count <= self.history {
-            return Bar { octets: 0, ties: usize::MAX };
-        }
-        let Some(last) = self.history.checked_sub(1) else { return Bar { octets: u64::MAX, ties: 0 } };
         let octets = |slot: usize| self.table.hot[slot].counted(0).1 + self.table.hot[slot].counted(1).1;
         let all = parted.iter().map(|flow| flow.traffic.total().octets);
-        let all = all.chain(sets.flat_map(|set| self.table.touched(set)).map(octets));
-        // The busiest so far, the least of them on top: a scan's flows must not cost memory here either.
-        let mut busiest = BinaryHeap::with_capacity(self.history);
-        for octets in all {
-            if busiest.len() <= last {
-                busiest.push(Reverse(octets));
-            } else if let Some(mut least) = busiest.peek_mut()
-                && least.0 < octets
-            {
-                least.0 = octets;
-            }
-        }
-        let bar = busiest.peek().map_or(0, |least| least.0);
-        let ties = busiest.iter().filter(|octets| octets.0 == bar).count();
-        Bar { octets: bar, ties }
+        Bar::among(all.chain((0..self.table.sets()).flat_map(|set| self.table.touched(set)).map(octets)), self.history)
     }
 
     /// Frees the slots of flows that ended, or fell silent, long enough ago.
@@ -337,22 +317,6 @@ impl Flows {
                 }
             }
         }
-    }
-}
-
-/// The octets of the last flow that gets a row, and how many of exactly as many get one.
-struct Bar {
-    octets: u64,
-    ties: usize,
-}
-
-impl Bar {
-    fn passes(&mut self, octets: u64) -> bool {
-        if octets == self.octets && self.ties > 0 {
-            self.ties -= 1;
-            return true;
-        }
-        octets > self.octets
     }
 }
 

@@ -6,6 +6,7 @@
 
 use traf_proto::Merge;
 
+use super::bar::Bar;
 use super::seed::{Seed, spread};
 
 const WAYS: usize = 8;
@@ -84,18 +85,22 @@ impl<K: Keyed, V: Merge + Clone> Ranked<K, V> {
         self.rows[place].as_mut().map(|row| &mut row.slice)
     }
 
-    /// Ends the slice: gives what it counted to `row` and returns its `other`.
-    pub(super) fn seal(&mut self, is_empty: impl Fn(&V) -> bool, mut each: impl FnMut(K, V)) -> V {
+    /// Ends the slice: gives what the busiest, at most `most`, counted to `each` and returns what is left. `octets` is
+    /// zero for a key that counted nothing.
+    pub(super) fn seal(&mut self, most: usize, octets: impl Fn(&V) -> u64, mut each: impl FnMut(K, V)) -> V {
+        let busy = self.rows.iter().flatten().map(|row| octets(&row.slice)).filter(|octets| *octets > 0);
+        let mut bar = Bar::among(busy, most);
+        let mut other = std::mem::take(&mut self.other_slice);
+        self.other_total.merge(other.clone());
         for row in self.rows.iter_mut().flatten() {
             row.heat /= 2;
-            if !is_empty(&row.slice) {
+            let octets = octets(&row.slice);
+            if octets > 0 {
                 let slice = std::mem::take(&mut row.slice);
                 row.total.merge(slice.clone());
-                each(row.key, slice);
+                if bar.passes(octets) { each(row.key, slice) } else { other.merge(slice) }
             }
         }
-        let other = std::mem::take(&mut self.other_slice);
-        self.other_total.merge(other.clone());
         other
     }
 
@@ -177,7 +182,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_comes_the_sum_is_kept(keys in prop::collection::vec((0u32..200, 1u64..9), 0..600), capacity in 1usize..300, slices in 1usize..4) {
+        fn whatever_comes_the_sum_is_kept(keys in prop::collection::vec((0u32..200, 1u64..9), 0..600), capacity in 1usize..300, slices in 1usize..4, most in 0usize..300) {
             let mut table: Ranked<u32, Traffic> = Ranked::new(capacity);
             let (mut expected, mut sealed) = (Traffic::default(), Traffic::default());
             for part in keys.chunks(keys.len() / slices + 1) {
@@ -186,7 +191,12 @@ mod tests {
                     *table.row(*key, *packets) += traffic;
                     expected += traffic;
                 }
-                let other = table.seal(|traffic| traffic.is_empty(), |_, traffic| sealed += traffic);
+                let mut rows = 0;
+                let other = table.seal(most, |traffic| traffic.total().octets, |_, traffic| {
+                    sealed += traffic;
+                    rows += 1;
+                });
+                prop_assert!(rows <= most);
                 sealed += other;
             }
             prop_assert_eq!(sum(&table), expected);

@@ -13,7 +13,7 @@ use super::table::Table;
 const SECONDS: usize = 5;
 
 /// Flows of one sample.
-const FLOWS: usize = 32_768;
+const FLOWS: usize = 16_384;
 
 /// Seconds without a wish after which sampling stops.
 const ATTENTION: i64 = 10 * traf_proto::time::SECOND;

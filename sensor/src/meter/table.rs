@@ -279,13 +279,6 @@ pub(super) struct Slots {
     ways: u32,
 }
 
-impl Slots {
-    /// How many.
-    pub(super) fn count_slots(self) -> usize {
-        self.ways.count_ones() as usize
-    }
-}
-
 impl Iterator for Slots {
     type Item = usize;
 
