@@ -82,11 +82,11 @@ impl Default for MeterConfig {
             flows: 262_144,
             idle: Duration::from_secs(15 * 60),
             tunnels: false,
-            history_flows: 10_000,
+            history_flows: 8_192,
             parted: 4_096,
             history_keys: 4_096,
-            hosts: 16_384,
-            services: 8_192,
+            hosts: 8_192,
+            services: 4_096,
             stations: 2_048,
         }
     }

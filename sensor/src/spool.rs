@@ -178,7 +178,7 @@ impl Spool {
         self.retry();
         self.make_room(entry.octets);
         self.index.push(entry);
-        let file = header.encode(&payload);
+        let file = header.encode(payload);
         // Never past one that waits in memory: what is on the disk has no gaps.
         let written =
             self.memory.is_empty().then(|| self.folder.write(&header.name(), &file).and_then(|()| self.save()));
@@ -227,13 +227,14 @@ impl Spool {
             let Some(folded) = self.summary(&header).map(|summary| fold::fold(vec![summary], 1)) else { return };
             let header = Header { folded: true, ..header };
             let (payload, before) = (folded.encode(), self.memory.get(&header.from).map_or(0, Vec::len));
-            let file = header.encode(&payload);
+            let entry = Entry::new(header, payload.len());
+            let file = header.encode(payload);
             if file.len() >= before {
                 return;
             }
             self.in_memory = self.in_memory - before as u64 + file.len() as u64;
             self.memory.insert(header.from, file);
-            self.index.replace(Entry::new(header, payload.len()));
+            self.index.replace(entry);
             self.state.lost += 1;
         }
     }
@@ -251,17 +252,18 @@ impl Spool {
             let (Some(first), Some(last)) = (headers.first(), headers.last()) else { return };
             let summary = fold::fold(summaries, whole);
             let header = Header { to: last.to, slice: summary.slice, folded: true, epoch: last.epoch, ..*first };
-            self.substitute(header, &summary.encode());
+            self.substitute(header, summary.encode());
             self.state.lost += whole;
         }
     }
 
     /// Writes a record in the place of those that it covers. Written first, removed afterwards; only where no block is free
     /// for the new one do the old ones, which are to be replaced anyway, give theirs before.
-    fn substitute(&mut self, header: Header, payload: &[u8]) {
+    fn substitute(&mut self, header: Header, payload: Vec<u8>) {
+        let entry = Entry::new(header, payload.len());
         let file = header.encode(payload);
         let written = self.folder.write(&header.name(), &file);
-        let covered = self.index.replace(Entry::new(header, payload.len()));
+        let covered = self.index.replace(entry);
         for old in &covered {
             if let Some(file) = self.memory.remove(&old.header.from) {
                 self.in_memory -= file.len() as u64;
@@ -283,7 +285,7 @@ impl Spool {
         let summary = Summary { slice: header.slice, sealed: header.slice.to, interfaces: vec![], losses: vec![loss] };
         let (payload, header) = (summary.encode(), Header { folded: true, ..header });
         self.state.lost += records;
-        self.substitute(header, &payload);
+        self.substitute(header, payload.clone());
         payload
     }
 
@@ -295,9 +297,10 @@ impl Spool {
             None => self.folder.read(&name),
         };
         let reason = match file {
-            Ok(file) => match Header::decode(&file) {
-                Ok((read, payload)) if (read.from, read.to) == (header.from, header.to) => {
-                    return Some(payload.to_vec());
+            Ok(mut file) => match Header::decode(&file) {
+                Ok((read, _)) if (read.from, read.to) == (header.from, header.to) => {
+                    file.drain(..record::HEADER);
+                    return Some(file);
                 }
                 Ok(_) => RecordError::Name.to_string(),
                 Err(error) => error.to_string(),

@@ -9,16 +9,23 @@ use crate::{InterfaceSummary, Interval, Second, Station, Summary, Tally, Traffic
 impl Summary {
     /// The octets of a spooled record or a batch.
     ///
-    /// Flows, of which there are many, become messages one at a time: a field that repeats may be appended.
+    /// Flows, of which there are many, become messages one at a time, twice: to be measured, and to be written. A field that
+    /// repeats may be appended.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut octets = wire::Summary::of(self).encode_to_vec();
         for interface in &self.interfaces {
-            let mut message = wire::InterfaceSummary::of(interface).encode_to_vec();
+            let start = wire::InterfaceSummary::of(interface);
+            let measured = |flow| encoding::message::encoded_len(FLOWS, &wire::Flow::from(flow));
+            let length = start.encoded_len() + interface.flows.iter().map(measured).sum::<usize>();
+            octets.reserve(length + 2 * encoding::encoded_len_varint(length as u64));
+            encoding::encode_key(INTERFACES, encoding::WireType::LengthDelimited, &mut octets);
+            encoding::encode_varint(length as u64, &mut octets);
+            // A vector takes whatever fits into memory.
+            let _ = start.encode(&mut octets);
             for flow in &interface.flows {
-                encoding::message::encode(FLOWS, &wire::Flow::from(flow), &mut message);
+                encoding::message::encode(FLOWS, &wire::Flow::from(flow), &mut octets);
             }
-            encoding::bytes::encode(INTERFACES, &message, &mut octets);
         }
         octets
     }

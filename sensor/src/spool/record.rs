@@ -55,10 +55,10 @@ pub enum RecordError {
 }
 
 impl Header {
-    /// The whole file.
+    /// The whole file: the payload with the header put in front.
     #[must_use]
-    pub fn encode(&self, payload: &[u8]) -> Vec<u8> {
-        let mut file = Vec::with_capacity(HEADER + payload.len());
+    pub fn encode(&self, mut payload: Vec<u8>) -> Vec<u8> {
+        let mut file = Vec::with_capacity(HEADER);
         file.extend(MAGIC);
         file.extend(VERSION.to_le_bytes());
         file.extend(if self.folded { FOLDED } else { 0 }.to_le_bytes());
@@ -68,9 +68,9 @@ impl Header {
         file.extend(self.slice.from.0.to_le_bytes());
         file.extend(self.slice.to.0.to_le_bytes());
         file.extend(u32::try_from(payload.len()).unwrap_or(u32::MAX).to_le_bytes());
-        file.extend(crc32c::crc32c_append(crc32c::crc32c(&file), payload).to_le_bytes());
-        file.extend_from_slice(payload);
-        file
+        file.extend(crc32c::crc32c_append(crc32c::crc32c(&file), &payload).to_le_bytes());
+        payload.splice(..0, file);
+        payload
     }
 
     /// The header alone, of a file of `length` octets that begins with `start`; its check sum is not looked at.
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn every_flipped_bit_and_every_cut_is_noticed() {
-        let file = header().encode(b"payload");
+        let file = header().encode(b"payload".to_vec());
         assert_eq!(Header::decode(&file), Ok((header(), &b"payload"[..])));
         for bit in 0..file.len() * 8 {
             let mut bad = file.clone();
