@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use jiff::tz::TimeZone;
-use traf_proto::{Filter, Interval, Order, OrderBy, Query, Timestamp, Window};
+use traf_proto::{Facility, Filter, Group, Interval, Order, OrderBy, Query, Timestamp, Window};
 
 use crate::failure::Usage;
 use crate::moment;
@@ -39,11 +39,15 @@ pub enum Command {
     /// Watch this machine alone: a private collector and a sensor, gone with the screens
     Local(Local),
     /// Flows: who talks to whom
-    Traffic(Table),
+    Traffic(Traffic),
+    /// The latest packets that belong to no TCP connection, one by one; live only
+    Lines(Table),
     /// Interface statistics
     Interfaces(Table),
+    /// Detailed statistics of an interface
+    Interface(OfInterface),
     /// Packet sizes
-    Sizes(Table),
+    Sizes(OfInterface),
     /// TCP and UDP services
     Services(Table),
     /// LAN stations
@@ -54,6 +58,38 @@ pub enum Command {
     Sensors(Sensors),
     /// Get credentials from a collector, with a token
     Join(Join),
+}
+
+/// Flows, or what they have in common.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Traffic {
+    /// A row for each: flow, address (who was asked), port, pair (who asked whom), sensor
+    #[arg(long, value_name = "BY", default_value = "flow", value_parser = group)]
+    pub group: Group,
+    /// Which rows
+    #[command(flatten)]
+    pub table: Table,
+}
+
+/// A table of an interface.
+#[derive(Clone, Debug, Default, Args)]
+pub struct OfInterface {
+    /// The interface; those of all sensors where several have one of this name, and all when nothing is said
+    #[arg(value_name = "IF")]
+    pub name: Option<String>,
+    /// Which rows
+    #[command(flatten)]
+    pub table: Table,
+}
+
+impl OfInterface {
+    /// The table, of this interface only.
+    #[must_use]
+    pub fn table(&self) -> Table {
+        let mut table = self.table.clone();
+        table.interface.extend(self.name.clone());
+        table
+    }
 }
 
 /// Which rows of a table, of which time, written how.
@@ -80,9 +116,10 @@ pub struct Table {
     /// Only traffic that this filter selects, in tcpdump's words
     #[arg(long, value_name = "FILTER", default_value = "", hide_default_value = true)]
     pub filter: String,
-    /// What comes first: octets, packets, rate, first, last, key
-    #[arg(long, value_name = "BY", default_value = "octets", value_parser = order)]
-    pub order: Order,
+    /// What comes first: octets, packets, rate, first, last, key, packets_in, octets_in, packets_out, octets_out, ip_in,
+    /// ip_out, peers, flows; octets when nothing is said, but sizes by size and lines by time
+    #[arg(long, value_name = "BY", value_parser = order)]
+    pub order: Option<Order>,
     /// At most so many rows
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=i64::from(Query::LIMIT)))]
     pub limit: u32,
@@ -137,6 +174,11 @@ pub struct Local {
     pub once: bool,
 }
 
+fn group(text: &str) -> Result<Group, String> {
+    let group = Group::ALL.into_iter().find(|group| group.name() == text);
+    group.ok_or_else(|| format!("choose one of {}", Group::ALL.map(Group::name).join(", ")))
+}
+
 fn order(text: &str) -> Result<Order, String> {
     let by = OrderBy::ALL.into_iter().find(|by| by.name() == text);
     let by = by.ok_or_else(|| format!("choose one of {}", OrderBy::ALL.map(OrderBy::name).join(", ")))?;
@@ -175,6 +217,16 @@ impl Table {
         }
     }
 
+    /// Which order is meant.
+    #[must_use]
+    pub fn order(&self, facility: Facility) -> Order {
+        self.order.unwrap_or(match facility {
+            Facility::Sizes => Order { by: OrderBy::Key, ascending: true },
+            Facility::Lines => Order { by: OrderBy::Last, ascending: false },
+            _ => Order::default(),
+        })
+    }
+
     /// Which traffic is meant.
     ///
     /// # Errors
@@ -194,8 +246,8 @@ mod tests {
 
     fn table(words: &[&str]) -> Result<Table, clap::Error> {
         let cli = Cli::try_parse_from(["traf", "traffic"].iter().chain(words))?;
-        let Some(Command::Traffic(table)) = cli.command else { panic!("not traffic") };
-        Ok(table)
+        let Some(Command::Traffic(traffic)) = cli.command else { panic!("not traffic") };
+        Ok(traffic.table)
     }
 
     fn window(words: &[&str]) -> String {
@@ -229,6 +281,22 @@ mod tests {
     }
 
     #[test]
+    fn every_order_and_every_group_has_a_name() {
+        for by in OrderBy::ALL {
+            let order = Order { by, ascending: by == OrderBy::Key };
+            assert_eq!(table(&["--order", by.name()]).unwrap().order(Facility::Traffic), order);
+        }
+        assert_eq!(table(&[]).unwrap().order(Facility::Lines).by, OrderBy::Last);
+        for group in Group::ALL {
+            let cli = Cli::try_parse_from(["traf", "traffic", "--group", group.name()]).unwrap();
+            assert!(matches!(cli.command, Some(Command::Traffic(traffic)) if traffic.group == group));
+        }
+        let cli = Cli::try_parse_from(["traf", "sizes", "eth0", "--last", "5m"]).unwrap();
+        let Some(Command::Sizes(of)) = cli.command else { panic!("not sizes") };
+        assert_eq!(of.table().interface, ["eth0"]);
+    }
+
+    #[test]
     fn what_contradicts_itself_is_refused() {
         for words in [
             &["--at", "-2h", "--last", "5m"][..],
@@ -237,6 +305,7 @@ mod tests {
             &["--limit", "0"],
             &["--limit", "1001"],
             &["--order", "size"],
+            &["--group", "colour"],
             &["--format", "xml"],
         ] {
             assert!(table(words).is_err(), "{words:?}");

@@ -17,18 +17,36 @@ use crate::text::clean_lines;
 /// Unfinished answers that are passed over: they come twenty a second while a sensor owes its part.
 const PATIENCE: u32 = 60;
 
+/// What a table is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Subject {
+    /// Its rows.
+    pub facility: Facility,
+    /// What of the flows makes a row.
+    pub group: Group,
+    /// Of interfaces: every class, for people.
+    pub detailed: bool,
+}
+
+impl From<Facility> for Subject {
+    fn from(facility: Facility) -> Self {
+        Self { facility, ..Self::default() }
+    }
+}
+
 /// Writes one table, or one each second.
 ///
 /// # Errors
 /// When the question is wrong, the collector away, or nobody reads.
-pub async fn table(client: &Client, facility: Facility, table: &Table, look: &Look, out: impl Write) -> Result<()> {
+pub async fn table(client: &Client, subject: Subject, table: &Table, look: &Look, out: impl Write) -> Result<()> {
+    let facility = subject.facility;
     let query = Query {
         facility,
         window: table.window(clock::now(), &look.zone)?,
         scope: Scope::default(),
         filter: table.filter()?,
-        group: Group::Flow,
-        order: table.order,
+        group: subject.group,
+        order: table.order(facility),
         limit: table.limit,
     };
     let query = Query { scope: scope(client, table).await?, ..query };
@@ -46,7 +64,8 @@ pub async fn table(client: &Client, facility: Facility, table: &Table, look: &Lo
             patience -= 1;
             continue;
         }
-        writer.write(Answer::Report(&report)).context("writing the table")?;
+        let answer = if subject.detailed { Answer::Detailed(&report) } else { Answer::Report(&report) };
+        writer.write(answer).context("writing the table")?;
         if !table.watch {
             let shown = report.rows.len() as u64;
             if report.matched > shown {

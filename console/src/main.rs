@@ -7,8 +7,9 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Parser;
 use traf_console::app::Look;
-use traf_console::cli::{Cli, Command};
+use traf_console::cli::{Cli, Command, Table};
 use traf_console::client::Client;
+use traf_console::command::Subject;
 use traf_console::config::{Config, Places};
 use traf_console::failure::{Usage, exit_code};
 use traf_console::text::clean_lines;
@@ -62,14 +63,6 @@ fn start(cli: Cli) -> Result<()> {
 }
 
 async fn run(command: Option<Command>, setting: Setting) -> Result<()> {
-    let facility = match &command {
-        Some(Command::Traffic(_)) => Facility::Traffic,
-        Some(Command::Interfaces(_)) => Facility::Interfaces,
-        Some(Command::Sizes(_)) => Facility::Sizes,
-        Some(Command::Services(_)) => Facility::Services,
-        Some(Command::Stations(_)) => Facility::Stations,
-        _ => Facility::Hosts,
-    };
     let out = BufWriter::new(io::stdout());
     match command {
         None => {
@@ -88,21 +81,29 @@ async fn run(command: Option<Command>, setting: Setting) -> Result<()> {
             let (client, look) = connect(&setting)?;
             command::sensors(&client, &sensors, &look, out).await
         }
-        Some(
-            Command::Traffic(table)
-            | Command::Interfaces(table)
-            | Command::Sizes(table)
-            | Command::Services(table)
-            | Command::Stations(table)
-            | Command::Hosts(table),
-        ) => {
-            // A wrong question is told before anybody is asked.
-            table.window(clock::now(), &setting.look.zone)?;
-            table.filter()?;
-            let (client, look) = connect(&setting)?;
-            command::table(&client, facility, &table, &look, out).await
+        Some(Command::Traffic(traffic)) => {
+            let subject = Subject { group: traffic.group, ..Facility::Traffic.into() };
+            print(&setting, subject, &traffic.table, out).await
         }
+        Some(Command::Interface(of)) => {
+            let subject = Subject { detailed: true, ..Facility::Interfaces.into() };
+            print(&setting, subject, &of.table(), out).await
+        }
+        Some(Command::Sizes(of)) => print(&setting, Facility::Sizes.into(), &of.table(), out).await,
+        Some(Command::Lines(table)) => print(&setting, Facility::Lines.into(), &table, out).await,
+        Some(Command::Interfaces(table)) => print(&setting, Facility::Interfaces.into(), &table, out).await,
+        Some(Command::Services(table)) => print(&setting, Facility::Services.into(), &table, out).await,
+        Some(Command::Stations(table)) => print(&setting, Facility::Stations.into(), &table, out).await,
+        Some(Command::Hosts(table)) => print(&setting, Facility::Hosts.into(), &table, out).await,
     }
+}
+
+async fn print(setting: &Setting, subject: Subject, table: &Table, out: impl Write) -> Result<()> {
+    // A wrong question is told before anybody is asked.
+    table.window(clock::now(), &setting.look.zone)?;
+    table.filter()?;
+    let (client, look) = connect(setting)?;
+    command::table(&client, subject, table, &look, out).await
 }
 
 fn screens_possible() -> Result<(), Usage> {

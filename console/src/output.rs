@@ -30,6 +30,8 @@ pub enum Format {
 pub enum Answer<'a> {
     /// To a query.
     Report(&'a Report),
+    /// Interfaces, each with all its classes.
+    Detailed(&'a Report),
     /// Who reports.
     Fleet(&'a Fleet),
 }
@@ -64,6 +66,7 @@ impl<'a, W: Write> Writer<'a, W> {
                 }
                 let table = match answer {
                     Answer::Report(report) => people::report(report, self.look),
+                    Answer::Detailed(report) => people::detailed(report, self.look),
                     Answer::Fleet(fleet) => people::fleet(fleet),
                 };
                 self.out.write_all(table.as_bytes())?;
@@ -110,14 +113,14 @@ impl<'a, W: Write> Writer<'a, W> {
 
 fn document(answer: Answer<'_>) -> Value {
     match answer {
-        Answer::Report(report) => record::document(report),
+        Answer::Report(report) | Answer::Detailed(report) => record::document(report),
         Answer::Fleet(fleet) => record::fleet_document(fleet),
     }
 }
 
 fn rows(answer: Answer<'_>) -> Vec<Value> {
     match answer {
-        Answer::Report(report) => record::rows(report),
+        Answer::Report(report) | Answer::Detailed(report) => record::rows(report),
         Answer::Fleet(fleet) => record::fleet_rows(fleet),
     }
 }

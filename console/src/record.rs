@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 use traf_proto::names::protocol_name;
 use traf_proto::{
-    ClassGroup, Counters, Family, Fleet, Flow, Gap, Half, Interface, InterfaceState, InterfaceStats, Item, Ledger,
-    Loss, Nic, Point, Report, Row, SensorState, Timestamp, Traffic, Transport,
+    ClassGroup, Counters, Family, Fleet, Flow, Gap, Group, GroupKey, Half, Interface, InterfaceState, InterfaceStats,
+    Item, Ledger, Loss, Nic, Point, Report, Row, SensorState, Timestamp, Traffic, Transport,
 };
 
 /// A whole report as one document.
@@ -37,7 +37,7 @@ fn gap(gap: &Gap) -> Value {
 /// The rows of a report.
 #[must_use]
 pub fn rows(report: &Report) -> Vec<Value> {
-    report.rows.iter().map(row).collect()
+    report.rows.iter().map(|one| row(one, report)).collect()
 }
 
 /// All sensors as one document.
@@ -52,11 +52,11 @@ pub fn fleet_rows(fleet: &Fleet) -> Vec<Value> {
     fleet.sensors.iter().map(sensor).collect()
 }
 
-fn row(row: &Row) -> Value {
+fn row(row: &Row, report: &Report) -> Value {
     let mut fields = place(&row.observed_by);
     let more = match &row.item {
         Item::Flow(flow) => flow_fields(flow),
-        Item::Interface(stats) => interface_fields(stats),
+        Item::Interface(stats) => interface_fields(stats, report.interval.nanos()),
         Item::Size(bracket, traffic) => with(json!({ "from": bracket.from, "to": bracket.to }), both(*traffic)),
         Item::Service(service, traffic) => {
             with(json!({ "protocol": protocol_name(service.protocol), "port": service.port }), both(*traffic))
@@ -78,15 +78,14 @@ fn row(row: &Row) -> Value {
             "peers": host.peers,
             "flows": host.flows,
         }),
-        Item::Group(key, traffic, flows) => json!({
-            "group": key.to_string(),
-            "forward": count(traffic.outbound),
-            "reverse": count(traffic.inbound),
-            "flows": flows,
-        }),
+        Item::Group(key, traffic, flows) => with(
+            group(key),
+            json!({ "forward": count(traffic.outbound), "reverse": count(traffic.inbound), "flows": flows }),
+        ),
         Item::Line(line) => json!({
             "number": line.number,
             "time": time(line.at),
+            "kind": line.kind.name(),
             "label": line.label,
             "detail": line.detail,
             "octets": line.octets,
@@ -158,14 +157,38 @@ fn flow_fields(flow: &Flow) -> Value {
     })
 }
 
-fn interface_fields(stats: &InterfaceStats) -> Value {
+/// A group by name, and its key: as text, and in its parts.
+fn group(key: &GroupKey) -> Value {
+    let name = match key {
+        GroupKey::Address(_) => Group::Address,
+        GroupKey::Port(..) => Group::Port,
+        GroupKey::Pair(..) => Group::Pair,
+        GroupKey::Sensor(_) => Group::Sensor,
+    };
+    let parts = match key {
+        GroupKey::Address(address) => json!({ "address": address.to_string() }),
+        GroupKey::Port(protocol, port) => json!({ "protocol": protocol_name(*protocol), "port": port }),
+        GroupKey::Pair(source, destination) => {
+            json!({ "source": source.to_string(), "destination": destination.to_string() })
+        }
+        GroupKey::Sensor(_) => json!({}),
+    };
+    with(json!({ "group": name.name(), "key": key.to_string() }), parts)
+}
+
+/// `nanos` is the time that the counts cover.
+fn interface_fields(stats: &InterfaceStats, nanos: i64) -> Value {
     let total = stats.classes.group(ClassGroup::Total);
-    let class = |group: &ClassGroup| with(json!({ "class": group.name() }), both(stats.classes.group(*group)));
+    let class = |group: &ClassGroup| {
+        let rate = both(stats.rates.group(*group));
+        with(json!({ "class": group.name() }), with(both(stats.classes.group(*group)), json!({ "rate": rate })))
+    };
     json!({
         "in": count(total.inbound),
         "out": count(total.outbound),
         "classes": ClassGroup::ALL.iter().map(class).collect::<Vec<_>>(),
-        "peak": { "in": count(stats.peak.inbound), "out": count(stats.peak.outbound) },
+        "peak": with(count(stats.peak_total), json!({ "in": count(stats.peak.inbound), "out": count(stats.peak.outbound) })),
+        "average": both(total.per_second(nanos)),
         "own": { "in": count(stats.own.inbound), "out": count(stats.own.outbound) },
         "drops": stats.ledger.dropped,
         "ledger": ledger(&stats.ledger),
@@ -215,6 +238,7 @@ fn sensor(sensor: &SensorState) -> Value {
         "sensor": sensor.name,
         "id": sensor.id,
         "name": sensor.name,
+        "site": sensor.site,
         "presence": sensor.presence.name(),
         "connected": maybe(sensor.connected),
         "started": maybe(sensor.started),

@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 
 use traf_console::app::Look;
 use traf_console::output::{Answer, Format, Writer};
-use traf_proto::{Fleet, Report};
+use traf_proto::{Fleet, Group, Report};
 
 fn written(answer: Answer<'_>, format: Format) -> String {
     let (mut out, look) = (Vec::new(), Look::default());
@@ -24,18 +24,22 @@ fn pretty(answer: Answer<'_>) -> String {
 
 #[test]
 fn tables_for_people_stand_aligned() {
-    let reports: [(&str, Report); 6] = [
+    let reports: [(&str, Report); 8] = [
         ("traffic", sample::connections()),
         ("interfaces", sample::interfaces()),
         ("hosts", sample::hosts()),
         ("services", sample::services()),
         ("stations", sample::stations()),
         ("sizes", sample::sizes()),
+        ("lines", Report { rows: sample::lines().rows.split_off(42), ..sample::lines() }),
+        ("traffic --group pair", sample::groups(Group::Pair)),
     ];
     let tables: Vec<String> = reports
         .iter()
         .map(|(name, report)| format!("traf {name}\n{}", written(Answer::Report(report), Format::Table)))
         .collect();
+    let interfaces = written(Answer::Detailed(&sample::interfaces()), Format::Table);
+    insta::assert_snapshot!("interface_table", interfaces);
     let fleet = sample::fleet();
     let sensors = format!("traf sensors\n{}", written(Answer::Fleet(&fleet), Format::Table));
     insta::assert_snapshot!("tables", tables.join("\n") + "\n" + &sensors);
@@ -46,6 +50,10 @@ fn json_is_one_document_with_the_fields_of_the_sensor() {
     insta::assert_snapshot!("traffic_json", pretty(Answer::Report(&sample::connections())));
     insta::assert_snapshot!("interfaces_json", pretty(Answer::Report(&sample::interfaces())));
     insta::assert_snapshot!("stations_json", pretty(Answer::Report(&sample::stations())));
+    let one = |report: Report| Report { rows: report.rows[..1].to_vec(), ..report };
+    insta::assert_snapshot!("lines_json", pretty(Answer::Report(&one(sample::lines()))));
+    insta::assert_snapshot!("hosts_json", pretty(Answer::Report(&one(sample::hosts()))));
+    insta::assert_snapshot!("groups_json", pretty(Answer::Report(&one(sample::groups(Group::Port)))));
     insta::assert_snapshot!("sensors_json", pretty(Answer::Fleet(&sample::fleet())));
 }
 

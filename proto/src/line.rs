@@ -78,6 +78,26 @@ impl LineKind {
         Self::Rarp,
         Self::NonIp,
     ];
+
+    /// As it stands in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Icmp => "icmp",
+            Self::Icmpv6 => "icmp6",
+            Self::Ospf => "ospf",
+            Self::Igmp => "igmp",
+            Self::Igp => "igp",
+            Self::Igrp => "igrp",
+            Self::Gre => "gre",
+            Self::Ipv6Tunnel => "ipv6_tunnel",
+            Self::OtherIp => "other_ip",
+            Self::Arp => "arp",
+            Self::Rarp => "rarp",
+            Self::NonIp => "non_ip",
+        }
+    }
 }
 
 /// Who sent it, or to whom.

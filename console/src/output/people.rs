@@ -4,13 +4,18 @@ use traf_proto::names::protocol_name;
 use traf_proto::{ClassGroup, Counters, Facility, Fleet, Flow, InterfaceStats, Item, Report, Row, Traffic};
 
 use crate::app::Look;
+use crate::moment;
 use crate::number::{Units, count, grouped, rate, size, span};
 use crate::text::{clean, width};
 
 /// A report.
 pub(super) fn report(report: &Report, look: &Look) -> String {
     let units = look.units;
+    let grouped = report.rows.iter().any(|row| matches!(row.item, Item::Group(..)));
     let titles: &[&str] = match report.facility {
+        Facility::Traffic if grouped => {
+            &["Group", ">Flows", ">Packets", ">Octets", ">Packets back", ">Octets back", ">Rate", "Seen by"]
+        }
         Facility::Traffic => &[
             "Protocol",
             "Source",
@@ -41,14 +46,94 @@ pub(super) fn report(report: &Report, look: &Look) -> String {
         Facility::Services => {
             &["Service", ">Packets to", ">Octets to", ">Packets from", ">Octets from", ">Rate", "Seen by"]
         }
-        Facility::Stations => {
-            &["Station", "Addresses", ">Packets in", ">Octets in", ">Packets out", ">Octets out", ">Rate", "Seen by"]
-        }
-        Facility::Hosts => &["Host", ">Packets in", ">Octets in", ">Packets out", ">Octets out", ">Rate", "Seen by"],
-        Facility::Lines => &["Packet"],
+        Facility::Stations => &[
+            "Station",
+            "Addresses",
+            ">Packets in",
+            ">IP in",
+            ">Octets in",
+            ">Packets out",
+            ">IP out",
+            ">Octets out",
+            ">Rate",
+            "Seen by",
+        ],
+        Facility::Hosts => &[
+            "Host",
+            ">Packets in",
+            ">Octets in",
+            ">Packets out",
+            ">Octets out",
+            ">Peers",
+            ">Flows",
+            ">Rate",
+            "Seen by",
+        ],
+        Facility::Lines => &["Time", "Packet"],
     };
-    let rows = report.rows.iter().map(|row| cells(row, report.facility, units));
+    let rows = report.rows.iter().map(|row| match &row.item {
+        Item::Line(line) => {
+            let seen = seen(row);
+            vec![moment::show(line.at, report.at, &look.zone), line.words(&seen, true, |end| end.to_string())]
+        }
+        Item::Other(_, traffic, keys) => other_cells(row, *traffic, *keys, titles, units),
+        _ => cells(row, units),
+    });
     table(titles, rows)
+}
+
+/// Interfaces, each with all its classes and its rates.
+pub(super) fn detailed(report: &Report, look: &Look) -> String {
+    let units = look.units;
+    let mut out = String::new();
+    for row in &report.rows {
+        let Item::Interface(stats) = &row.item else { continue };
+        let titles = [
+            "Class",
+            ">Packets",
+            ">Octets",
+            ">In packets",
+            ">In octets",
+            ">Out packets",
+            ">Out octets",
+            ">Rate",
+            ">In",
+            ">Out",
+        ];
+        let classes = ClassGroup::ALL.map(|group| {
+            let (traffic, speed) = (stats.classes.group(group), stats.rates.group(group));
+            let counts = [traffic.total(), traffic.inbound, traffic.outbound];
+            let counts = counts.into_iter().flat_map(|counters| [packets(counters), count(counters.octets)]);
+            let speeds = [speed.total(), speed.inbound, speed.outbound].map(|counters| rate(counters.octets, units));
+            std::iter::once(group.name().to_owned()).chain(counts).chain(speeds).collect()
+        });
+        let average = stats.classes.group(ClassGroup::Total).per_second(report.interval.nanos());
+        let ways = |traffic: Traffic| [traffic.total(), traffic.inbound, traffic.outbound];
+        let speeds = [
+            ("now", ways(row.rate)),
+            ("peak", [stats.peak_total, stats.peak.inbound, stats.peak.outbound]),
+            ("average", ways(average)),
+            ("broadcast", ways(stats.rates.group(ClassGroup::Broadcast))),
+        ];
+        let speeds = speeds.map(|(name, ways)| {
+            let ways = ways.into_iter().flat_map(|way| [rate(way.octets, units), packets(way)]);
+            std::iter::once(name.to_owned()).chain(ways).collect()
+        });
+        if !out.is_empty() {
+            out.push('\n');
+        }
+        out.push_str(&format!("{}\n", clean(&seen(row))));
+        out.push_str(&table(&titles, classes.into_iter()));
+        let titles = ["Rate", ">Total", ">pps", ">In", ">pps", ">Out", ">pps"];
+        out.push_str(&table(&titles, speeds.into_iter()));
+        let (errors, dropped) = (count(stats.ledger.bad_checksum), count(stats.ledger.dropped));
+        out.push_str(&format!("IP checksum errors: {errors}   drops: {dropped}\n"));
+    }
+    out
+}
+
+fn seen(row: &Row) -> String {
+    row.observed_by.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
 /// Who reports.
@@ -98,17 +183,15 @@ fn table(titles: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
     out
 }
 
-fn cells(row: &Row, facility: Facility, units: Units) -> Vec<String> {
+fn cells(row: &Row, units: Units) -> Vec<String> {
     let speed = rate(row.rate.total().octets, units);
-    let seen: Vec<String> = row.observed_by.iter().map(ToString::to_string).collect();
-    let seen = seen.join(" ");
+    let seen = seen(row);
     let ways = |traffic: Traffic| {
         let (inbound, outbound) = (traffic.inbound, traffic.outbound);
-        [packets(inbound), count(inbound.octets), packets(outbound), count(outbound.octets)]
+        vec![packets(inbound), count(inbound.octets), packets(outbound), count(outbound.octets)]
     };
-    let named = |name: String, traffic: Traffic| {
-        [vec![name], ways(traffic).to_vec(), vec![speed.clone(), seen.clone()]].concat()
-    };
+    let named =
+        |name: String, traffic: Traffic| [vec![name], ways(traffic), vec![speed.clone(), seen.clone()]].concat();
     match &row.item {
         Item::Flow(flow) => flow_cells(flow, &speed, &seen),
         Item::Interface(stats) => interface_cells(stats, &speed, &seen),
@@ -117,27 +200,49 @@ fn cells(row: &Row, facility: Facility, units: Units) -> Vec<String> {
             named(format!("{} {to}", bracket.from), *traffic)
         }
         Item::Service(service, traffic) => named(service.to_string(), *traffic),
-        Item::Host(address, host) => named(address.to_string(), host.traffic),
-        Item::Group(key, traffic, _) => named(key.to_string(), *traffic),
-        Item::Line(line) => vec![line.words(&seen, true, |end| end.to_string())],
+        Item::Host(address, host) => {
+            let known = vec![count(host.peers), count(host.flows), speed.clone(), seen.clone()];
+            [vec![address.to_string()], ways(host.traffic), known].concat()
+        }
+        Item::Group(key, traffic, flows) => {
+            let ends = vec![speed.clone(), seen.clone()];
+            [vec![key.to_string(), count(*flows)], ways(traffic.reversed()), ends].concat()
+        }
         Item::Station(mac, station) => {
             let addresses: Vec<String> = station.addresses.iter().map(|learnt| learnt.address.to_string()).collect();
-            let ways = ways(station.traffic).to_vec();
-            [vec![mac.to_string(), addresses.join(" ")], ways, vec![speed, seen]].concat()
+            let (all, ip) = (station.traffic, station.ip);
+            vec![
+                mac.to_string(),
+                addresses.join(" "),
+                packets(all.inbound),
+                packets(ip.inbound),
+                count(all.inbound.octets),
+                packets(all.outbound),
+                packets(ip.outbound),
+                count(all.outbound.octets),
+                speed,
+                seen,
+            ]
         }
-        Item::Other(_, traffic, keys) => {
-            let name = format!("other: {} folded", grouped(*keys));
-            match facility {
-                Facility::Traffic => {
-                    let (forward, reverse) = (traffic.outbound, traffic.inbound);
-                    let ways = vec![packets(forward), count(forward.octets), packets(reverse), count(reverse.octets)];
-                    [vec![name, String::new(), String::new()], ways, vec![speed, String::new(), seen]].concat()
-                }
-                Facility::Stations => [vec![name, String::new()], ways(*traffic).to_vec(), vec![speed, seen]].concat(),
-                _ => named(name, *traffic),
-            }
-        }
+        Item::Line(_) | Item::Other(..) => Vec::new(),
     }
+}
+
+/// What a table had no place for, under the titles that say something of it.
+fn other_cells(row: &Row, traffic: Traffic, keys: u64, titles: &[&str], units: Units) -> Vec<String> {
+    let (inbound, outbound) = (traffic.inbound, traffic.outbound);
+    let mut name = Some(format!("other: {} folded", grouped(keys)));
+    let cell = |title: &&str| match *title {
+        _ if name.is_some() => name.take().unwrap_or_default(),
+        ">Packets in" | ">Packets to" | ">Packets back" => packets(inbound),
+        ">Octets in" | ">Octets to" | ">Octets back" => count(inbound.octets),
+        ">Packets out" | ">Packets from" | ">Packets" => packets(outbound),
+        ">Octets out" | ">Octets from" | ">Octets" => count(outbound.octets),
+        ">Rate" => rate(row.rate.total().octets, units),
+        "Seen by" => seen(row),
+        _ => String::new(),
+    };
+    titles.iter().map(cell).collect()
 }
 
 fn flow_cells(flow: &Flow, speed: &str, seen: &str) -> Vec<String> {
