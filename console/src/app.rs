@@ -12,26 +12,26 @@ mod input;
 pub mod layout;
 pub mod list;
 pub mod menu;
+mod notes;
 pub mod overlay;
 mod question;
+mod rows;
 pub mod tail;
 pub mod timebar;
 pub mod traffic;
 
 use jiff::tz::TimeZone;
-use traf_proto::time::SECOND;
-use traf_proto::{Facility, Filter, Fleet, Group, OrderBy, Report, Row, Scope, SensorState, Strip, Timestamp};
+use traf_proto::{Facility, Filter, Fleet, OrderBy, Report, Scope, SensorState, Strip, Timestamp};
 
 use crate::event::{Action, Event};
-use crate::moment;
-use crate::number::{Units, plural, span};
+use crate::number::Units;
 use crate::theme::Theme;
 use cursor::Cursor;
 use feed::Feeds;
 use list::List;
 use overlay::Overlay;
 use timebar::{TimeBar, When};
-use traffic::{Others, Pane, TrafficState};
+use traffic::TrafficState;
 
 /// What is on the screen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -284,48 +284,6 @@ impl App {
         self.keep_in_place();
     }
 
-    /// Lists the rows of an answer; `before` is the one it replaces.
-    fn arrange(&mut self, place: usize, before: Option<&Report>) {
-        let flushed = self.flushed();
-        let (page, lower) = (self.page_of(Pane::Upper), self.page_of(Pane::Lower));
-        let Some(report) = self.feeds.report(place) else { return };
-        match (self.screen, report.facility) {
-            (Screen::Traffic, Facility::Lines) => self.traffic.tail.take_lines(report, lower),
-            (Screen::Traffic, _) if self.traffic.group != Group::Flow => {
-                self.traffic.groups.arrange(report, before, page, traffic::is_group);
-            }
-            (Screen::Traffic, _) if place == 0 => self.traffic.arrange_upper(report, before, page, flushed),
-            (Screen::Traffic, _) => {
-                self.traffic.arrange_lower(report, before, lower);
-                if self.traffic.others(report.live) == Others::Mixed {
-                    self.traffic.tail.take_flows(Some(report), lower);
-                }
-            }
-            (Screen::Stations, _) => {
-                let hidden = self.no_groups;
-                self.lists.stations.arrange(report, before, page, |row| !(hidden && traffic::is_group_address(row)));
-            }
-            (Screen::Interfaces, _) => self.lists.interfaces.arrange(report, before, page, |_| true),
-            (Screen::Services, _) => self.lists.services.arrange(report, before, page, |_| true),
-            (Screen::Hosts, _) => self.lists.hosts.arrange(report, before, page, |_| true),
-            (Screen::Home | Screen::Detailed | Screen::Sizes | Screen::Sensors, _) => {}
-        }
-    }
-
-    /// Lists the rows of the same answer anew: others are hidden now.
-    fn arrange_again(&mut self) {
-        let before = self.feeds.report(0).cloned();
-        self.arrange(0, before.as_ref());
-        self.keep_in_place();
-    }
-
-    /// Connections that were over by then are out of sight; none are in the past.
-    fn flushed(&self) -> Option<Timestamp> {
-        let minutes = i64::from(self.look.persistence);
-        let aged = (minutes > 0).then(|| Timestamp(self.now.0.saturating_sub(minutes * 60 * SECOND)));
-        self.traffic.flushed.max(aged).filter(|_| self.time.interval().is_none())
-    }
-
     /// The answer that the screen is about.
     #[must_use]
     pub fn report(&self) -> Option<&Report> {
@@ -360,145 +318,9 @@ impl App {
         }
     }
 
-    /// What the reports cannot say, once each, and the newest gap; or why the collector is away.
-    #[must_use]
-    pub fn notes(&self) -> Vec<String> {
-        if let Link::Away(_, reason) = &self.link {
-            return vec![reason.clone()];
-        }
-        let mut notes = Vec::new();
-        let gaps = self.feeds.fresh().next().map_or(&[][..], |report| &report.gaps);
-        if let Some(gap) = gaps.last() {
-            let more = match gaps.len() {
-                1 => String::new(),
-                several => format!(", and {} (press !)", plural(several as u64 - 1, "more gap", "more gaps")),
-            };
-            notes.push(format!("blind: {}{more}", self.gap_words(gap)));
-        }
-        notes.extend(self.report_notes());
-        notes
-    }
-
-    /// All of it, a line each.
-    #[must_use]
-    pub fn missing(&self) -> Vec<String> {
-        let gaps = self.feeds.fresh().next().map_or(&[][..], |report| &report.gaps);
-        let gaps = gaps.iter().rev().map(|gap| format!("blind: {}", self.gap_words(gap)));
-        self.report_notes().into_iter().chain(gaps).collect()
-    }
-
-    fn report_notes(&self) -> Vec<String> {
-        let mut notes: Vec<String> = Vec::new();
-        for note in self.feeds.fresh().flat_map(|report| &report.notes) {
-            if !notes.contains(note) {
-                notes.push(note.clone());
-            }
-        }
-        notes
-    }
-
-    fn gap_words(&self, gap: &traf_proto::Gap) -> String {
-        let from = moment::show(gap.interval.from, self.now, &self.look.zone);
-        format!("{} {from} for {}", gap.point, span(gap.interval.nanos()))
-    }
-
     /// Where things are.
     #[must_use]
     pub fn areas(&self) -> layout::Areas {
         layout::areas(self.size, !self.notes().is_empty())
-    }
-
-    /// Rows of tables that are seen at once.
-    fn page(&self) -> usize {
-        self.page_of(self.traffic.pane)
-    }
-
-    fn page_of(&self, pane: Pane) -> usize {
-        let body = self.areas().body;
-        let inside = usize::from(layout::inside(body).height);
-        match self.screen {
-            Screen::Traffic if self.traffic.group == Group::Flow => {
-                let (upper, lower) = layout::panes(body, 6);
-                usize::from(if pane == Pane::Upper { upper.height } else { lower.height })
-            }
-            Screen::Sensors => usize::from(layout::panes(body, 5).0.height),
-            Screen::Services => inside.saturating_sub(1),
-            Screen::Stations => inside / layout::station_lines(body),
-            _ => inside,
-        }
-    }
-
-    /// The table of the screen, and the place of its answer.
-    #[must_use]
-    pub fn list(&self) -> Option<(&List, usize)> {
-        match self.screen {
-            Screen::Traffic if self.traffic.group != Group::Flow => Some((&self.traffic.groups, 0)),
-            Screen::Traffic if self.traffic.pane == Pane::Upper => Some((&self.traffic.upper, 0)),
-            Screen::Traffic if self.others() == Others::Flows => Some((&self.traffic.lower, 1)),
-            Screen::Interfaces => Some((&self.lists.interfaces, 0)),
-            Screen::Services => Some((&self.lists.services, 0)),
-            Screen::Stations => Some((&self.lists.stations, 0)),
-            Screen::Hosts => Some((&self.lists.hosts, 0)),
-            _ => None,
-        }
-    }
-
-    /// The same, to be changed, with its answer.
-    fn list_mut(&mut self) -> Option<(&mut List, Option<&Report>)> {
-        let others = self.others();
-        let (list, place) = match self.screen {
-            Screen::Traffic if self.traffic.group != Group::Flow => (&mut self.traffic.groups, 0),
-            Screen::Traffic if self.traffic.pane == Pane::Upper => (&mut self.traffic.upper, 0),
-            Screen::Traffic if others == Others::Flows => (&mut self.traffic.lower, 1),
-            Screen::Interfaces => (&mut self.lists.interfaces, 0),
-            Screen::Services => (&mut self.lists.services, 0),
-            Screen::Stations => (&mut self.lists.stations, 0),
-            Screen::Hosts => (&mut self.lists.hosts, 0),
-            _ => return None,
-        };
-        Some((list, self.feeds.report(place)))
-    }
-
-    /// What the lower pane of the traffic monitor shows at this time.
-    #[must_use]
-    pub fn others(&self) -> Others {
-        self.traffic.others(self.time.interval().is_none())
-    }
-
-    /// The row with the bar.
-    #[must_use]
-    pub fn selected(&self) -> Option<&Row> {
-        match self.list() {
-            Some((list, place)) => Some(list.selected(self.feeds.report(place))?.0),
-            None if self.screen == Screen::Traffic => self.traffic.tail.selected(),
-            None => None,
-        }
-    }
-
-    /// Bars stay on their rows and inside their lists, whatever came or went.
-    fn keep_in_place(&mut self) {
-        let page = self.page();
-        if self.screen == Screen::Traffic {
-            let (upper, lower) = (self.page_of(Pane::Upper), self.page_of(Pane::Lower));
-            self.traffic.upper.fit(upper);
-            self.traffic.lower.fit(lower);
-            self.traffic.tail.fit(lower);
-        }
-        if self.screen == Screen::Sensors {
-            let sensors = self.fleet.as_ref().map_or(&[][..], |fleet| &fleet.sensors);
-            self.sensors.follow(|place| Some(sensors.get(place)?.id.clone()), sensors.len(), page);
-        } else if let Some((list, _)) = self.list_mut() {
-            list.fit(page);
-        }
-        self.renew_details();
-    }
-
-    /// Details show the newest numbers of their row.
-    fn renew_details(&mut self) {
-        let Some(Overlay::Details(shown)) = &mut self.overlay else { return };
-        let newest = self.feeds.reports().flat_map(|report| &report.rows).find(|row| list::id(row) == list::id(shown));
-        if let Some(row) = newest {
-            **shown = row.clone();
-        }
     }
 }

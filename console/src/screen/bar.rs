@@ -113,8 +113,9 @@ pub(super) fn strip(app: &App, buffer: &mut Buffer, area: Rect) {
         (Some(_), _) => String::new(),
         (None, _) => "now".to_owned(),
     };
+    let gaps = app.report().map_or(&[][..], |report| &report.gaps);
     let room = columns.saturating_sub(width(&label) + 3);
-    let drawn = strip.map(|strip| widget::strip::strip(strip, window, room)).unwrap_or_else(|| " ".repeat(room));
+    let drawn = strip.map(|strip| widget::strip::strip(strip, gaps, window, room)).unwrap_or_else(|| " ".repeat(room));
     buffer.set_stringn(area.x, area.y, format!(" {drawn} {label} "), columns, app.look.theme.style(Role::Mark));
 }
 

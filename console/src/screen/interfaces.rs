@@ -34,10 +34,11 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, body: Rect) {
     let Some(report) = app.report() else { return };
     let sum = report.rows.iter().map(|row| row.rate).sum::<traf_proto::Traffic>().total();
     let words = format!(
-        "Total: {} / {} pps · {}",
+        "Total: {} / {} pps · {}{}",
         rate(sum.octets, app.look.units),
         count(sum.packets),
-        plural(report.matched, "interface", "interfaces")
+        plural(report.matched, "interface", "interfaces"),
+        if list.continuous { "" } else { ", kept" }
     );
     footer(app, buffer, body, &words);
 }

@@ -1,12 +1,13 @@
 //! Time itself: how much was going on, where nobody looked, and where we are.
 
-use traf_proto::{Interval, Strip, Timestamp};
+use traf_proto::{Gap, Interval, Strip, Timestamp};
 
 const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// The strip in `columns` characters. Live it ends at the right; a window of the past is marked by a cursor.
+/// The strip in `columns` characters. Live it ends at the right; a window of the past is marked by a cursor. A gap of the
+/// strip is one in which nobody reported; `gaps` are those of single observation points.
 #[must_use]
-pub fn strip(strip: &Strip, window: Option<Interval>, columns: usize) -> String {
+pub fn strip(strip: &Strip, gaps: &[Gap], window: Option<Interval>, columns: usize) -> String {
     let steps = strip.octets.len();
     if steps == 0 || columns == 0 {
         return " ".repeat(columns);
@@ -30,7 +31,8 @@ pub fn strip(strip: &Strip, window: Option<Interval>, columns: usize) -> String 
         peaks.iter().map(|octets| BARS[(u128::from(*octets) * 8).div_ceil(u128::from(top)).min(8) as usize]).collect();
     for (column, place) in drawn.iter_mut().enumerate() {
         let (from, to) = bucket(column);
-        if strip.gaps.iter().any(|gap| (from..to).contains(&(*gap as usize))) {
+        let nobody = strip.gaps.iter().any(|gap| (from..to).contains(&(*gap as usize)));
+        if nobody || gaps.iter().any(|gap| meets(strip, from, to, gap.interval)) {
             *place = '×';
         }
     }
@@ -40,6 +42,12 @@ pub fn strip(strip: &Strip, window: Option<Interval>, columns: usize) -> String 
     let blank = " ".repeat(columns - width);
     let drawn: String = drawn.into_iter().collect();
     format!("{blank}{drawn}")
+}
+
+/// Whether steps of the strip lie in an interval.
+fn meets(strip: &Strip, from: usize, to: usize, interval: Interval) -> bool {
+    let at = |step: usize| strip.from.0.saturating_add(strip.step.saturating_mul(step as i64));
+    at(from) < interval.to.0 && interval.from.0 < at(to)
 }
 
 fn middle(window: Interval) -> Timestamp {
@@ -65,17 +73,24 @@ mod tests {
 
     #[test]
     fn live_it_ends_at_the_right_and_a_gap_is_no_silence() {
-        assert_eq!(strip(&seconds(&[0, 1, 4, 8, 0], &[4]), None, 8), "    ▁▄█×");
-        assert_eq!(strip(&seconds(&[9, 9, 1, 8], &[]), None, 2), "▁█");
-        assert_eq!(strip(&Strip::default(), None, 3), "   ");
+        assert_eq!(strip(&seconds(&[0, 1, 4, 8, 0], &[4]), &[], None, 8), "    ▁▄█×");
+        assert_eq!(strip(&seconds(&[9, 9, 1, 8], &[]), &[], None, 2), "▁█");
+        assert_eq!(strip(&Strip::default(), &[], None, 3), "   ");
+    }
+
+    #[test]
+    fn a_gap_of_one_observation_point_is_marked_where_others_saw_traffic() {
+        let interval = Interval::new(Timestamp(SECOND), Timestamp(3 * SECOND));
+        let gap = Gap { interval, point: traf_proto::Point::new("nas", "eth0") };
+        assert_eq!(strip(&seconds(&[8, 8, 8, 8], &[]), &[gap], None, 4), "█××█");
     }
 
     #[test]
     fn a_window_of_the_past_has_the_cursor() {
         let window = Interval::new(Timestamp(2 * SECOND), Timestamp(3 * SECOND));
-        assert_eq!(strip(&seconds(&[1, 1, 1, 1], &[]), Some(window), 4), "██│█");
-        assert_eq!(strip(&seconds(&[1; 100], &[]), Some(window), 10), "│█████████");
+        assert_eq!(strip(&seconds(&[1, 1, 1, 1], &[]), &[], Some(window), 4), "██│█");
+        assert_eq!(strip(&seconds(&[1; 100], &[]), &[], Some(window), 10), "│█████████");
         let gone = Interval::new(Timestamp(-9 * SECOND), Timestamp(-8 * SECOND));
-        assert_eq!(strip(&seconds(&[1, 2], &[]), Some(gone), 2), "▄█");
+        assert_eq!(strip(&seconds(&[1, 2], &[]), &[], Some(gone), 2), "▄█");
     }
 }

@@ -1,0 +1,54 @@
+//! A frame and a key in time, with as many rows as a report may have; what stands behind them is the sensors' business.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
+
+mod driver;
+
+use std::time::{Duration, Instant};
+
+use driver::{Console, HUGE, many};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use traf_console::screen;
+
+/// The budgets are those of a release; without optimisation everything takes some ten times as long.
+const SLACK: u32 = if cfg!(debug_assertions) { 10 } else { 1 };
+
+/// The fastest of many: other programs on the machine are not what is measured.
+fn fastest(mut work: impl FnMut()) -> Duration {
+    let time = |_| {
+        let began = Instant::now();
+        work();
+        began.elapsed()
+    };
+    (0..8).map(time).min().unwrap()
+}
+
+#[test]
+fn a_thousand_rows_are_drawn_in_ten_milliseconds() {
+    for keys in ["i", "bp", "l", "o", "igp"] {
+        let console = Console::with(HUGE, many).keys(keys);
+        let mut terminal = Terminal::new(TestBackend::new(HUGE.0, HUGE.1)).unwrap();
+        let frame = fastest(|| {
+            terminal.draw(|frame| screen::draw(&console.app, frame)).unwrap();
+        });
+        println!("{keys}: a frame of 1,000 rows: {frame:?}");
+        assert!(frame < Duration::from_millis(10) * SLACK, "{keys}: {frame:?}");
+    }
+}
+
+#[test]
+fn a_key_and_an_answer_are_taken_in_fifty_milliseconds() {
+    for keys in ["i", "bp", "l", "o", "igp"] {
+        // Frozen rows are the most work: each is looked for where it was.
+        let mut console = Some(Console::with(HUGE, many).keys(keys).keys("z<end>"));
+        for key in ["<down>", "<pgup>", "<home>", "<end>", "m", "z"] {
+            let taken = fastest(|| {
+                // With the answers to all questions, as many again.
+                console = console.take().map(|console| console.keys(key));
+            });
+            println!("{keys} {key}: {taken:?}");
+            assert!(taken < Duration::from_millis(50) * SLACK, "{keys} {key}: {taken:?}");
+        }
+    }
+}
