@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 use traf_proto::time::SECOND;
-use traf_proto::{ClassGroup, Interval, Presence, Query, Scope, Snapshot, Strip, Timestamp, Wish};
+use traf_proto::{ClassGroup, Interval, Presence, Query, Scope, Snapshot, Timestamp, Wish};
 
 use self::ring::{Ring, STEPS};
 use self::wishes::Wishes;
@@ -111,8 +111,14 @@ impl Live {
         seen
     }
 
-    /// Octets of the last minutes by the second, over a scope.
-    pub(crate) fn strip(&self, scope: &Scope, now: Timestamp) -> Strip {
+    /// Octets of the last minutes by the second, over a scope: of each interface of a sensor at a second the part that
+    /// `part` gives. Nothing where nobody reported.
+    pub(crate) fn strip(
+        &self,
+        scope: &Scope,
+        now: Timestamp,
+        part: impl Fn(&str, &str, i64, u64) -> u64,
+    ) -> (Timestamp, Vec<Option<u64>>) {
         let to = now.seconds();
         let from = to - STEPS as i64;
         let mut sums: Vec<Option<u64>> = vec![None; STEPS];
@@ -121,18 +127,14 @@ impl Live {
                 if scope.holds(&present.name, interface) {
                     for (sum, second) in sums.iter_mut().zip(from..to) {
                         if let Some(octets) = ring.octets(second) {
-                            *sum = Some(sum.unwrap_or(0).saturating_add(octets));
+                            let part = part(&present.name, interface, second, octets);
+                            *sum = Some(sum.unwrap_or(0).saturating_add(part));
                         }
                     }
                 }
             }
         }
-        Strip {
-            from: Timestamp::from_seconds(from),
-            step: SECOND,
-            octets: sums.iter().map(|sum| sum.unwrap_or(0)).collect(),
-            gaps: (0u32..).zip(&sums).filter(|(_, sum)| sum.is_none()).map(|(place, _)| place).collect(),
-        }
+        (Timestamp::from_seconds(from), sums)
     }
 
     /// Wishes what a query looks at from all sensors of its scope, until the guard is dropped.
@@ -282,10 +284,10 @@ mod tests {
         connected.update(snapshot(100), NOW);
         connected.update(snapshot(400), after(1));
         connected.update(snapshot(1000), after(3));
-        let strip = live.strip(&Scope::default(), after(4));
-        let tail = |count: usize| strip.octets[STEPS - count..].to_vec();
-        assert_eq!(tail(5), [0, 300, 300, 300, 0]);
-        assert!(strip.gaps.contains(&(STEPS as u32 - 1)) && !strip.gaps.contains(&(STEPS as u32 - 2)));
-        assert_eq!(strip.octets.iter().sum::<u64>(), 900);
+        let (_, octets) = live.strip(&Scope::default(), after(4), |_, _, _, octets| octets);
+        assert_eq!(octets[STEPS - 5..], [None, Some(300), Some(300), Some(300), None]);
+        assert_eq!(octets.iter().flatten().sum::<u64>(), 900);
+        let (_, halved) = live.strip(&Scope::default(), after(4), |_, _, _, octets| octets / 2);
+        assert_eq!(halved.iter().flatten().sum::<u64>(), 450);
     }
 }

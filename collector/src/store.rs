@@ -10,10 +10,11 @@ mod sqlite;
 use std::path::PathBuf;
 
 pub use fact::{
-    Delivery, Fact, Hello, Identity, Kept, Mark, Outcome, Place, Selection, Slice, StoredPoint, StoredSensor, Tier,
+    Delivery, Fact, Hello, Identity, Kept, Mark, Outcome, Place, Rows, Selection, Slice, StoredPoint, StoredSensor,
+    Tier,
 };
 pub use sqlite::{STATEMENTS, Sqlite};
-use traf_proto::{Facility, Loss, Timestamp};
+use traf_proto::{Facility, Interval, Loss, Timestamp};
 
 /// Where the history is kept.
 #[derive(Clone, Debug)]
@@ -149,6 +150,36 @@ impl Store {
     pub async fn losses(&self, sensor: i64, limit: u32) -> Result<Vec<Loss>, StoreError> {
         match self {
             Self::Sqlite(store) => store.losses(sensor, limit).await,
+        }
+    }
+
+    /// Which slices every observation point has, by their starts.
+    ///
+    /// # Errors
+    /// When the data base says no.
+    pub async fn covered(&self, selection: &Selection) -> Result<Vec<(Place, Interval)>, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.covered(selection).await,
+        }
+    }
+
+    /// Losses that overlap a selection: the sensor, the interface where it was not all of them, and when.
+    ///
+    /// # Errors
+    /// When the data base says no.
+    pub async fn missing(&self, selection: &Selection) -> Result<Vec<(i64, Option<String>, Interval)>, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.missing(selection).await,
+        }
+    }
+
+    /// What part of every observation point's flows counts in its LAN, slice by slice.
+    ///
+    /// # Errors
+    /// When the data base says no.
+    pub async fn counted(&self, selection: &Selection) -> Result<Vec<(Place, Rows)>, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.counted(selection).await,
         }
     }
 

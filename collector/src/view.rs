@@ -3,10 +3,13 @@
 //! An answer is made when the console is ready to take one, so a slow console gets the latest and never a queue.
 
 mod apply;
+mod conversation;
 mod fleet;
-mod merge;
+mod gaps;
 mod past;
 mod present;
+mod seat;
+mod table;
 
 use std::pin::Pin;
 use std::sync::Arc;

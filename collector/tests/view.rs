@@ -11,8 +11,8 @@ use tonic::transport::Channel;
 use traf_proto::wire::ingest_client::IngestClient;
 use traf_proto::wire::view_client::ViewClient;
 use traf_proto::{
-    Answer, ClassGroup, Counters, Facility, Fleet, Interval, Item, Loss, LossReason, Point, Presence, Query, Report,
-    Role, Row, Scope, Snapshot, Timestamp, Traffic, Window, wire,
+    Answer, ClassGroup, Counters, Facility, Fleet, Gap, Group, GroupKey, Interval, Item, Loss, LossReason, Point,
+    Presence, Query, Report, Role, Row, Scope, Snapshot, Timestamp, Traffic, Window, wire,
 };
 
 async fn watch(channel: &Channel, query: &Query) -> tonic::Streaming<wire::Report> {
@@ -216,24 +216,238 @@ async fn a_filter_selects_directions_of_the_past_exactly() {
     collector.stop().await;
 }
 
-#[tokio::test]
-async fn several_points_are_added_up_and_the_report_says_so() {
-    let folder = tempfile::tempdir().unwrap();
-    let collector = Collector::start(&folder).await;
-    for name in ["web1", "web2"] {
+/// Two sensors of one LAN that see the same, of which the second stops half-way.
+async fn two_sensors(collector: &Collector) -> Channel {
+    for (name, slices) in [("web1", 3), ("web2", 1)] {
         let (mut export, _) = Export::open(collector.joined(Role::Sensor, name).await, 1).await.unwrap();
-        for seq in 1..=3 {
+        for seq in 1..=slices {
             export.send(1, seq, seq, &summary(seq as i64)).await;
         }
-        export.acked(3).await;
+        export.acked(slices).await;
     }
-    let desk = collector.joined(Role::Admin, "desk").await;
-    let all = past(&desk, Facility::Traffic, "tcp", Scope::default()).await;
-    assert_eq!((all.rows.len(), all.total.total().octets), (1, 2 * 63_000));
-    assert_eq!(all.rows[0].observed_by, [Point::new("web1", "eth0"), Point::new("web2", "eth0")]);
-    assert!(all.notes.iter().any(|note| note.contains("several observation points")), "{:?}", all.notes);
-    let one = past(&desk, Facility::Traffic, "tcp", Scope(vec![Point::new("web1", "eth0")])).await;
-    assert_eq!((one.total.total().octets, one.notes.len(), one.sensors_known), (63_000, 0, 1));
+    collector.joined(Role::Admin, "desk").await
+}
+
+#[tokio::test]
+async fn in_a_lan_each_byte_counts_once_whatever_is_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let collector = Collector::start(&folder).await;
+    let desk = two_sensors(&collector).await;
+    let both = [Point::new("web1", "eth0"), Point::new("web2", "eth0")];
+
+    let flows = past(&desk, Facility::Traffic, "tcp", Scope::default()).await;
+    assert_eq!((flows.rows.len(), flows.total.total().octets), (1, 63_000));
+    assert_eq!((flows.rows[0].observed_by.as_slice(), flows.notes.as_slice()), (both.as_slice(), [].as_slice()));
+    let hosts = past(&desk, Facility::Hosts, "tcp", Scope::default()).await;
+    assert_eq!((hosts.rows.len(), hosts.total.total().octets), (2, 2 * 63_000));
+    for row in &hosts.rows {
+        let Item::Host(_, host) = row.item else { panic!("{row:#?}") };
+        assert_eq!((host.traffic.total().octets, host.peers, host.flows), (63_000, 1, 1));
+        assert_eq!(row.observed_by, both);
+    }
+    let services = past(&desk, Facility::Services, "tcp", Scope::default()).await;
+    assert_eq!((services.rows.len(), services.total.total().octets), (1, 63_000));
+    assert_eq!(
+        services.rows[0].item.traffic(),
+        Traffic { inbound: Counters::new(30, 3_000), outbound: Counters::new(60, 60_000) }
+    );
+    // What had no row counts too, and is said.
+    let all = past(&desk, Facility::Traffic, "", Scope::default()).await;
+    assert_eq!(all.total.total().octets, 63_000 + 1_500, "{:#?}", all.rows);
+    assert!(all.notes.iter().any(|note| note.contains("1500 octets of the total had no row")), "{:?}", all.notes);
+    assert_eq!(all.rate.total().octets, (64_500 + 14 * 105) / 30);
+    assert_eq!(all.strip.octets.iter().sum::<u64>(), 64_500 + 14 * 105);
+
+    // A part of the LAN: whoever of it saw most counts.
+    let one = past(&desk, Facility::Traffic, "tcp", Scope(both[1..].to_vec())).await;
+    assert_eq!((one.total.total().octets, one.notes.len(), one.sensors_known), (21_000, 0, 1));
+    let named = past(&desk, Facility::Traffic, "tcp and sensor web2", Scope::default()).await;
+    assert_eq!((named.total.total().octets, named.rows[0].observed_by.as_slice()), (21_000, &both[1..]));
+
+    // Stations: the interface that is the station itself counts; interfaces each for themselves.
+    let stations = past(&desk, Facility::Stations, "", Scope::default()).await;
+    assert_eq!((stations.rows.len(), stations.total.total().octets), (1, 2 * (64_500 + 14 * 105)));
+    assert_eq!(stations.rows[0].observed_by, both);
+    let interfaces = past(&desk, Facility::Interfaces, "", Scope::default()).await;
+    assert_eq!(interfaces.rows.len(), 2);
+    assert!(interfaces.notes.iter().any(|note| note.contains("counted for itself")), "{:?}", interfaces.notes);
+    collector.stop().await;
+}
+
+#[tokio::test]
+async fn flows_of_the_past_are_grouped_as_asked_and_add_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let collector = Collector::start(&folder).await;
+    let desk = two_sensors(&collector).await;
+    let interval = Interval::new(Timestamp::from_seconds(START + 15), Timestamp::from_seconds(START + 35));
+    for (group, key) in [
+        (Group::Address, GroupKey::Address([10, 0, 0, 2].into())),
+        (Group::Port, GroupKey::Port(6, 443)),
+        (Group::Pair, GroupKey::Pair([10, 0, 0, 1].into(), [10, 0, 0, 2].into())),
+        (Group::Sensor, GroupKey::Sensor("web1".to_owned())),
+    ] {
+        let filter = "tcp".parse().unwrap();
+        let query = Query { window: Window::Past(interval), group, filter, limit: 10, ..Query::default() };
+        let report = next(&mut watch(&desk, &query).await).await;
+        let [Row { item: Item::Group(found, traffic, flows), .. }] = &report.rows[..] else { panic!("{report:#?}") };
+        assert_eq!((found, traffic.total().octets, *flows), (&key, 63_000, 1), "{group:?}");
+        assert_eq!(report.total.total().octets, 63_000);
+    }
+    collector.stop().await;
+}
+
+#[tokio::test]
+async fn sites_that_use_the_same_addresses_are_kept_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let collector = Collector::start(&folder).await;
+    for (name, site) in [("web1", "north"), ("web2", "south")] {
+        let channel = collector.joined(Role::Sensor, name).await;
+        let (mut export, _) = Export::open_at(channel, 1, site).await.unwrap();
+        export.send(1, 1, 1, &summary(2)).await;
+        export.acked(1).await;
+    }
+    let desk = collector.joined(Role::Viewer, "desk").await;
+    for (facility, rows) in [(Facility::Traffic, 2), (Facility::Hosts, 4), (Facility::Stations, 2)] {
+        let report =
+            past(&desk, facility, if facility == Facility::Stations { "" } else { "tcp" }, Scope::default()).await;
+        let mut sites: Vec<&str> = report.rows.iter().map(|row| row.site.as_str()).collect();
+        sites.sort_unstable();
+        sites.dedup();
+        assert_eq!((report.rows.len(), sites), (rows, vec!["north", "south"]), "{facility:?}");
+    }
+    let fleet = ViewClient::new(desk).fleet(wire::FleetQuery {}).await.unwrap().into_inner().message().await;
+    let fleet: Fleet = fleet.unwrap().unwrap().try_into().unwrap();
+    assert_eq!(fleet.sensors.iter().map(|sensor| sensor.site.as_str()).collect::<Vec<_>>(), ["north", "south"]);
+    collector.stop().await;
+}
+
+#[tokio::test]
+async fn one_stop_of_a_sensor_is_one_gap() {
+    let folder = tempfile::tempdir().unwrap();
+    let collector = Collector::start(&folder).await;
+    let (mut export, _) = Export::open(collector.joined(Role::Sensor, "web1").await, 1).await.unwrap();
+    for (seq, slice) in [(1, 1), (2, 3)] {
+        let mut summary = summary(slice);
+        if slice == 3 {
+            let interval = Interval::new(Timestamp::from_seconds(START + 20), Timestamp::from_seconds(START + 26));
+            let reason = LossReason::Ended;
+            summary.losses.push(Loss { reason, interval, records: 0, counted: None, interface: None });
+        }
+        export.send(1, seq, seq, &summary).await;
+    }
+    export.acked(2).await;
+    let desk = collector.joined(Role::Viewer, "desk").await;
+    let report = past(&desk, Facility::Traffic, "", Scope::default()).await;
+    let interval = Interval::new(Timestamp::from_seconds(START + 20), Timestamp::from_seconds(START + 30));
+    assert_eq!(report.gaps, [Gap { interval, point: Point::new("web1", "eth0") }]);
+    collector.stop().await;
+}
+
+#[tokio::test]
+async fn detailed_statistics_of_the_past_have_rates_peaks_sizes_and_who_was_behind_a_mac() {
+    let folder = tempfile::tempdir().unwrap();
+    let collector = Collector::start(&folder).await;
+    let (mut export, _) = Export::open(collector.joined(Role::Sensor, "web1").await, 1).await.unwrap();
+    for seq in 1..=5 {
+        let mut summary = summary(seq as i64);
+        (summary.interfaces[0].largest_inbound, summary.interfaces[0].largest_outbound) = (1514, 66);
+        export.send(1, seq, seq, &summary).await;
+    }
+    export.acked(5).await;
+    let desk = collector.joined(Role::Viewer, "desk").await;
+    let report = past(&desk, Facility::Interfaces, "", Scope::default()).await;
+    let Item::Interface(stats) = &report.rows[0].item else { panic!("{report:#?}") };
+    // Three slices of 35 frames, each within one second.
+    let framed = |octets: u64, packets: u64| octets + 14 * packets;
+    assert_eq!(stats.peak.inbound, Counters::new(25, framed(20_500, 25)));
+    assert_eq!(stats.peak.outbound, Counters::new(10, framed(1_000, 10)));
+    assert_eq!(stats.peak_total, Counters::new(35, framed(21_500, 35)));
+    let udp = stats.rates.group(ClassGroup::Udp).total();
+    assert_eq!(udp, Counters::new(15 / 30, framed(1_500, 15) / 30));
+
+    let sizes = past(&desk, Facility::Sizes, "", Scope::default()).await;
+    assert_eq!((sizes.largest, sizes.mtu), ([1500, 52], Some(1500)));
+    let stations = past(&desk, Facility::Stations, "ether host 02:00:00:00:00:01", Scope::default()).await;
+    let Item::Station(_, station) = &stations.rows[0].item else { panic!("{stations:#?}") };
+    let learnt = station.addresses[0];
+    let at = |slice: i64| Timestamp::from_seconds(START + slice * 10);
+    assert_eq!((learnt.first, learnt.last), (at(1), at(4)));
+    assert!(past(&desk, Facility::Stations, "ether host 02:00:00:00:00:09", Scope::default()).await.rows.is_empty());
+
+    // What classes cannot tell, the recorded flows do.
+    let port = past(&desk, Facility::Interfaces, "dst port 443", Scope::default()).await;
+    assert_eq!(port.total, Traffic::outbound(Counters::new(30, 3_000)), "{:?}", port.notes);
+    let stations = past(&desk, Facility::Stations, "dst port 443", Scope::default()).await;
+    assert_eq!((stations.rows.len(), stations.total.total().octets), (2, 2 * 3_000));
+    let hosts = past(&desk, Facility::Hosts, "", Scope::default()).await;
+    let Item::Host(_, host) = hosts.rows[0].item else { panic!("{hosts:#?}") };
+    assert_eq!((host.peers, host.flows, host.traffic.total().octets), (1, 1, 63_000));
+    let lines = past(&desk, Facility::Lines, "", Scope::default()).await;
+    assert!(lines.rows.is_empty() && lines.notes[0].contains("not kept"), "{:?}", lines.notes);
+    collector.stop().await;
+}
+
+/// A snapshot with answers to all wishes for flows: `octets` of the conversation.
+fn answering(octets: u64, wishes: &[wire::Wish]) -> Snapshot {
+    let mut flow = flow(Timestamp::from_seconds(START));
+    flow.traffic = Traffic::outbound(Counters::new(1, octets));
+    let answer = |wish: &wire::Wish| Answer {
+        id: wish.id,
+        matched: 1,
+        total: flow.traffic,
+        rows: vec![Row::new(Traffic::outbound(Counters::new(1, 100)), Item::Flow(flow))],
+        ..Answer::default()
+    };
+    let mut snapshot = snapshot(octets);
+    snapshot.interfaces[0].answers = wishes.iter().map(answer).collect();
+    snapshot
+}
+
+#[tokio::test]
+async fn live_a_flow_that_several_see_is_one_row_and_goes_on_without_its_first_observer() {
+    let folder = tempfile::tempdir().unwrap();
+    let collector = Collector::start(&folder).await;
+    let mut sensors = Vec::new();
+    for name in ["web1", "web2", "mirror"] {
+        let mut present = Present::open(collector.joined(Role::Sensor, name).await).await;
+        present.say(&snapshot(1)).await;
+        assert!(present.wishes().await.is_empty());
+        sensors.push(present);
+    }
+    let desk = collector.joined(Role::Viewer, "desk").await;
+    let reporting = Query { facility: Facility::Interfaces, limit: 10, ..Query::default() };
+    until(&mut watch(&desk, &reporting).await, |report| report.sensors_reporting == 3).await;
+    for present in &mut sensors {
+        while !present.wishes().await.is_empty() {}
+    }
+
+    let mut stream = watch(&desk, &Query { limit: 50, facility: Facility::Hosts, ..Query::default() }).await;
+    let mut wished = Vec::new();
+    for (present, octets) in sensors.iter_mut().zip([1_000, 990, 980]) {
+        wished = present.wishes().await;
+        while wished.is_empty() {
+            wished = present.wishes().await;
+        }
+        present.say(&answering(octets, &wished)).await;
+    }
+    assert!(wished.iter().all(|wish| wish.facility == wire::Facility::Traffic as i32), "{wished:?}");
+    let report = until(&mut stream, |report| report.rows.first().is_some_and(|row| row.observed_by.len() == 3)).await;
+    assert_eq!((report.rows.len(), report.total.total().octets), (2, 2 * 1_000), "{:#?}", report.rows);
+    // Every point says 100 octets a second, and it is the same 100.
+    assert_eq!(report.rate.total().octets, 100);
+    assert_eq!(report.notes, Vec::<String>::new());
+
+    // The one that counted goes away; another's numbers take its place, and the gap is marked.
+    drop(sensors.remove(0));
+    for present in &sensors {
+        present.say(&answering(1_100, &wished)).await;
+    }
+    let report = until(&mut stream, |report| {
+        report.gaps.len() == 1 && report.rows.first().is_some_and(|row| row.observed_by.len() == 2)
+    })
+    .await;
+    assert_eq!((report.rows.len(), report.total.total().octets), (2, 2 * 1_100));
+    assert_eq!(report.gaps[0].point, Point::new("web1", "eth0"));
     collector.stop().await;
 }
 

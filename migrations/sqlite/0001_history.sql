@@ -45,6 +45,9 @@ create table interface (
     out_octets integer not null default 0,
     received integer not null default 0,
     dropped integer not null default 0,
+    -- nanoseconds since 1970: start of its first and end of its last slice; null when it never had one
+    first_ns integer,
+    last_ns integer,
     primary key (sensor, id),
     unique (sensor, name)
 ) strict, without rowid;

@@ -20,6 +20,7 @@ struct Open {
     id: u64,
     facility: Facility,
     filter: Filter,
+    group: Group,
     order: Order,
     /// Of everyone who looks.
     users: Vec<(u64, u32, Scope)>,
@@ -46,7 +47,8 @@ impl Wishes {
         let user = self.last;
         let taken: u32 = self.open.iter().map(Open::limit).sum();
         let same = |open: &&mut Open| {
-            open.facility == query.facility && open.filter == query.filter && open.order == query.order
+            (open.facility, &open.filter, open.group, open.order)
+                == (query.facility, &query.filter, query.group, query.order)
         };
         if let Some(open) = self.open.iter_mut().find(same) {
             let limit = query.limit.min(open.limit() + (ROWS - taken));
@@ -61,6 +63,7 @@ impl Wishes {
             id: user,
             facility: query.facility,
             filter: query.filter.clone(),
+            group: query.group,
             order: query.order,
             users: vec![(user, limit, query.scope.clone())],
         });
@@ -82,8 +85,8 @@ impl Wishes {
             .filter_map(|open| {
                 // A sensor does not know the name that it has here.
                 let filter = specialise(&open.filter, sensor)?;
-                let (id, facility, order) = (open.id, open.facility, open.order);
-                Some(Wish { id, facility, filter, group: Group::Flow, order, limit: open.limit() })
+                let (id, facility, group, order) = (open.id, open.facility, open.group, open.order);
+                Some(Wish { id, facility, filter, group, order, limit: open.limit() })
             })
             .collect()
     }
@@ -117,6 +120,14 @@ mod tests {
         assert_eq!(wishes.of("web1").iter().map(|wish| wish.limit).collect::<Vec<_>>(), [20]);
         wishes.remove(&first);
         assert!(wishes.of("web1").is_empty());
+    }
+
+    #[test]
+    fn groups_of_the_same_flows_are_wished_apart() {
+        let mut wishes = Wishes::default();
+        let grouped = Query { group: Group::Port, ..query("tcp", 20) };
+        assert_ne!(wishes.add(&grouped).unwrap().id, wishes.add(&query("tcp", 20)).unwrap().id);
+        assert_eq!(wishes.of("web1").iter().map(|wish| wish.group).collect::<Vec<_>>(), [Group::Port, Group::Flow]);
     }
 
     #[test]

@@ -98,6 +98,8 @@ pub struct StoredPoint {
     pub site: String,
     /// As it was last.
     pub interface: Interface,
+    /// From its first slice to the end of its last one; `None` when it never had one.
+    pub seen: Option<Interval>,
 }
 
 /// Which facts: of these sensors, in all slices that overlap the interval.
@@ -116,6 +118,17 @@ pub struct Slice {
     pub sensor: i64,
     /// What it covers.
     pub interval: Interval,
+}
+
+/// What rows of flows held in one slice, in IP octets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rows {
+    /// When.
+    pub interval: Interval,
+    /// Octets of those that count in their LAN.
+    pub counted: u64,
+    /// Octets of all.
+    pub seen: u64,
 }
 
 /// A row of a facility.

@@ -19,7 +19,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{Connection, Row, SqlSafeStr, SqlitePool};
 use tokio::sync::Mutex;
-use traf_proto::{Interface, Timestamp};
+use traf_proto::{Interface, Interval, Timestamp};
 
 use self::dictionary::Dictionary;
 use self::marks::Marks;
@@ -165,7 +165,7 @@ impl Sqlite {
     pub(super) async fn points(&self) -> Result<Vec<StoredPoint>, StoreError> {
         let rows = sqlx::query(
             "select i.sensor, i.id, s.name, i.name, i.kernel_index, i.mac, i.addresses, i.mtu, i.speed, i.link, \
-             i.loopback, i.mirror, s.site from interface i join sensor s on s.id = i.sensor order by s.name, i.name",
+             i.loopback, i.mirror, s.site, i.first_ns, i.last_ns from interface i join sensor s on s.id = i.sensor order by s.name, i.name",
         )
         .fetch_all(&self.readers)
         .await?;
@@ -192,7 +192,9 @@ fn point(row: &SqliteRow) -> Result<StoredPoint, StoreError> {
         mirror: row.try_get(11)?,
     };
     let place = Place { sensor: row.try_get(0)?, interface: row.try_get(1)? };
-    Ok(StoredPoint { place, sensor: row.try_get(2)?, site: row.try_get(12)?, interface })
+    let seen = row.try_get::<Option<i64>, _>(13)?.zip(row.try_get::<Option<i64>, _>(14)?);
+    let seen = seen.map(|(from, to)| Interval::new(Timestamp(from), Timestamp(to)));
+    Ok(StoredPoint { place, sensor: row.try_get(2)?, site: row.try_get(12)?, interface, seen })
 }
 
 /// A count of the store; it was a count before, so it is not negative.

@@ -1,7 +1,9 @@
 //! Filters where there is no flow to test: what is known of the sensor, the interface or the class decides, or nothing does.
 
+use std::net::IpAddr;
+
 use traf_proto::filter::{Expression, Test};
-use traf_proto::{Cast, Class, Family, Filter, Flow, Traffic, Transport};
+use traf_proto::{Cast, Class, Family, Filter, Flow, FlowKey, Mac, Traffic, Transport};
 
 /// What is left of a filter on one sensor, which does not know the name it has here; `None` when it selects nothing there.
 pub(crate) fn specialise(filter: &Filter, sensor: &str) -> Option<Filter> {
@@ -29,6 +31,11 @@ pub(super) fn selects(filter: &Filter, sensor: &str, interface: &str, class: Opt
     }
 }
 
+/// Whether anything that an interface sees may be selected.
+pub(super) fn concerns(filter: &Filter, sensor: &str, interface: &str) -> bool {
+    selects(filter, sensor, interface, None) != Some(false)
+}
+
 /// The directions of a flow that a filter selects; `None` when neither has anything in it.
 pub(super) fn masked(filter: &Filter, mut flow: Flow, sensor: &str, interface: &str) -> Option<Flow> {
     let (forward, reverse) = filter.directions(&flow, sensor, interface);
@@ -39,6 +46,52 @@ pub(super) fn masked(filter: &Filter, mut flow: Flow, sensor: &str, interface: &
         flow.traffic.inbound = Default::default();
     }
     ((forward || reverse) && flow.traffic != Traffic::default()).then_some(flow)
+}
+
+/// Whether a filter selects a station, by what it says of sensors, interfaces and MAC addresses; `None` when it says more.
+pub(super) fn selects_station(filter: &Filter, sensor: &str, interface: &str, mac: Mac) -> Option<bool> {
+    let Some(expression) = filter.expression() else { return Some(true) };
+    match fold(expression, &|test| match test {
+        Test::Sensor(name) => Some(name == sensor),
+        Test::Interface(name) => Some(name == interface),
+        Test::Ether(_, other) => Some(*other == mac),
+        _ => None,
+    }) {
+        Folded::Always(selected) => Some(selected),
+        Folded::Depends(_) => None,
+    }
+}
+
+/// Whether observers of the same packet may disagree about a filter: each knows its own name, VLANs and MAC addresses.
+pub(super) fn depends_on_observer(filter: &Filter) -> bool {
+    fn depends(expression: &Expression) -> bool {
+        match expression {
+            Expression::And(a, b) | Expression::Or(a, b) => depends(a) || depends(b),
+            Expression::Not(inner) => depends(inner),
+            Expression::Test(test) => matches!(
+                test,
+                Test::Sensor(_)
+                    | Test::Interface(_)
+                    | Test::Vlan(_)
+                    | Test::Ether(..)
+                    | Test::Broadcast
+                    | Test::Multicast
+            ),
+        }
+    }
+    filter.expression().is_some_and(depends)
+}
+
+/// The class of a recorded flow's packets. To whom their frames went is told by the address.
+pub(super) fn class_of(key: &FlowKey) -> Class {
+    let (family, cast) = match key.destination.address {
+        IpAddr::V4(to) if to.is_broadcast() => (Family::Ipv4, Cast::Broadcast),
+        IpAddr::V4(to) if to.is_multicast() => (Family::Ipv4, Cast::Multicast),
+        IpAddr::V4(_) => (Family::Ipv4, Cast::Unicast),
+        IpAddr::V6(to) if to.is_multicast() => (Family::Ipv6, Cast::Multicast),
+        IpAddr::V6(_) => (Family::Ipv6, Cast::Unicast),
+    };
+    Class { family, transport: Transport::of(key.protocol), cast }
 }
 
 fn of_class(test: &Test, class: Class) -> Option<bool> {

@@ -1,40 +1,37 @@
-//! Answers from the store: what the slices that overlap a window say, added up.
+//! Answers from the store: what the slices that overlap a window say, added up, in a LAN each byte once.
 
-use std::collections::HashMap;
+mod flows;
+mod interfaces;
+mod strip;
+
+pub(super) use flows::estimate;
+
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream;
 use tonic::Status;
 use tracing::error;
-use traf_proto::time::SECOND;
-use traf_proto::{
-    Classes, Facility, Filter, Host, InterfaceStats, Interval, Item, Point, Ports, Query, Report, Strip, Timestamp,
-    Traffic, Window, wire,
-};
+use traf_proto::{Facility, Interval, Item, Query, Report, Station, Timestamp, Traffic, Window, wire};
 
-use super::merge::Merge;
-use super::present::total;
+use super::gaps::{self, Record};
+use super::seat::{Seat, mtu};
+use super::table::Table;
 use super::{Answers, View, apply};
 use crate::clock;
 use crate::secrets::Peer;
-use crate::store::{Fact, Place, Selection, Slice, StoreError, StoredPoint, Tier};
+use crate::store::{Fact, Kept, Place, Selection, Slice, StoreError, StoredPoint, Tier};
 
-/// What a table over more than one point must say.
-pub(super) const SEVERAL: &str = "several observation points are added up; flows seen twice count twice";
-/// What a table of interfaces under a filter must say when the filter asks for more than classes.
-pub(super) const BY_CLASS: &str =
-    "interfaces are counted by class: what the filter says of addresses, ports and VLANs is not heeded";
+/// What a table of interfaces or sizes over more than one point must say.
+pub(super) const EACH: &str = "each interface is counted for itself: what several of them saw is in each of their rows";
+/// What must be said where nothing tells what several points saw in common.
+const SEVERAL: &str = "several observation points are added up here: what several of them saw counts for each";
 /// What a window without any stored slice must say.
 const NOTHING: &str = "nothing is stored of this window";
 
 /// A question to the store that takes longer is given up.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Steps of a strip, at most.
-const STEPS: i64 = 300;
-/// Lengths of a step in seconds, of which the first that is long enough is taken.
-const STEP: [i64; 12] = [1, 2, 5, 10, 30, 60, 300, 600, 1800, 3600, 21_600, 86_400];
-
 /// The last stretch of time, asked again each second.
 pub(super) fn answers_again(view: View, peer: Arc<Peer>, query: Query) -> Answers<wire::Report> {
     Box::pin(stream::unfold(Some((view, peer, query, false)), |state| async {
@@ -80,17 +77,9 @@ impl View {
 
     async fn ask(&self, query: &Query, interval: Interval) -> Result<Report, StoreError> {
         let now = clock::now();
-        let points = self.store.points().await?;
-        let points: HashMap<Place, StoredPoint> = points
-            .into_iter()
-            .filter(|point| query.scope.holds(&point.sensor, &point.interface.name))
-            .map(|point| (point.place, point))
-            .collect();
-        let mut sensors: Vec<i64> = points.keys().map(|place| place.sensor).collect();
-        sensors.sort_unstable();
-        sensors.dedup();
-        let selection = Selection { interval, sensors };
-        let slices = self.store.slices(&selection).await?;
+        let all = self.store.points().await?;
+        let ask = Ask::new(self, query, interval, &all);
+        let slices = self.store.slices(&ask.selection).await?;
         let covered = slices.iter().map(|slice| slice.interval).reduce(Interval::hull);
         let kept = self.store.kept().await?;
         let mut report =
@@ -99,285 +88,258 @@ impl View {
             report.notes.push(NOTHING.to_owned());
         }
         let nanos = time_covered(&slices);
-        let tier = if report.interval.from < kept.second { Tier::Minute } else { Tier::Second };
-        let ask = Ask { view: self, query, points: &points, selection: &selection };
-        let interfaces = ask.interfaces(tier, nanos).await?;
-        for stats in interfaces.values() {
-            report.dropped = report.dropped.saturating_add(stats.ledger.dropped);
-            report.rate += (total(&stats.classes) - stats.own).per_second(nanos);
-        }
-        let mut merge = Merge::default();
-        let seen = match query.facility {
-            Facility::Interfaces => {
-                if tier == Tier::Minute && covered.is_some() {
-                    report.notes.push("seconds of this window are retired: whole minutes are shown".to_owned());
-                }
-                ask.interface_rows(interfaces, nanos, &mut merge, &mut report.notes);
-                0
-            }
-            facility => {
-                if interval.from < kept.flow {
-                    let since = kept.flow;
-                    report.notes.push(format!("details before {since} are retired; interfaces are still kept"));
-                }
-                ask.rows(facility, &mut merge, &mut report.notes).await?
-            }
-        };
-        if seen > 1 {
-            report.notes.push(SEVERAL.to_owned());
-        }
-        let table = merge.finish(query.order, query.limit, Some(nanos));
-        (report.rows, report.matched, report.total) = (table.rows, table.matched, table.total);
-        report.notes.extend(table.notes);
-        report.strip = ask.strip(report.interval, kept.second).await?;
+        ask.answer(&mut report, kept, nanos).await?;
+        report.gaps = ask.gaps(interval, now, &all).await?;
         self.census(&mut report, &query.scope, now);
         Ok(report)
     }
 }
 
+/// One question to the store.
 struct Ask<'a> {
     view: &'a View,
     query: &'a Query,
-    points: &'a HashMap<Place, StoredPoint>,
-    selection: &'a Selection,
+    seats: Vec<Seat>,
+    /// The seat of each observation point in scope.
+    places: HashMap<Place, usize>,
+    /// Every point of the sites in scope is in scope: the marks of the store say who counts.
+    whole: bool,
+    selection: Selection,
 }
 
-impl Ask<'_> {
-    /// What every point of the scope saw, by class.
-    async fn interfaces(&self, tier: Tier, nanos: i64) -> Result<HashMap<Place, InterfaceStats>, StoreError> {
-        let (store, mut all) = (&self.view.store, HashMap::<Place, InterfaceStats>::new());
-        let stats =
-            |all: &mut HashMap<Place, InterfaceStats>, place: Place, change: &dyn Fn(&mut InterfaceStats)| {
-                let Some(point) = self.points.get(&place) else { return };
-                change(all.entry(place).or_insert_with(|| InterfaceStats {
-                    interface: point.interface.clone(),
-                    ..InterfaceStats::default()
-                }));
-            };
-        store
-            .facts(Facility::Interfaces, self.selection, &mut |place, fact| {
-                if let Fact::Ledger(ledger, own, _) = fact {
-                    stats(&mut all, place, &|stats| {
-                        stats.ledger.merge(&ledger);
-                        stats.own += own;
-                    });
-                }
-            })
-            .await?;
-        let mut steps: HashMap<(Place, i64), Traffic> = HashMap::new();
-        store
-            .classes(tier, self.selection, &mut |place, at, fact| {
-                if let Fact::Class(class, traffic) = fact {
-                    stats(&mut all, place, &|stats| stats.classes.add(class, traffic));
-                    *steps.entry((place, at)).or_default() += traffic;
-                }
-            })
-            .await?;
-        let step = if tier == Tier::Minute { 60 } else { 1 };
-        for ((place, _), traffic) in steps {
-            let rate = traffic.per_second((step * SECOND).min(nanos.max(SECOND)));
-            stats(&mut all, place, &|stats| {
-                if rate.total().octets > stats.peak.total().octets {
-                    stats.peak = rate;
-                }
-            });
-        }
-        Ok(all)
-    }
-
-    fn interface_rows(
-        &self,
-        interfaces: HashMap<Place, InterfaceStats>,
-        nanos: i64,
-        merge: &mut Merge,
-        notes: &mut Vec<String>,
-    ) {
-        for (place, mut stats) in interfaces {
-            let Some(point) = self.points.get(&place) else { continue };
-            let name = &point.interface.name;
-            let (classes, undecided) = of_filter(&stats.classes, &self.query.filter, &point.sensor, name);
-            if undecided && !notes.iter().any(|note| note == BY_CLASS) {
-                notes.push(BY_CLASS.to_owned());
+impl<'a> Ask<'a> {
+    fn new(view: &'a View, query: &'a Query, interval: Interval, all: &[StoredPoint]) -> Self {
+        let inside = |point: &&StoredPoint| {
+            let (sensor, interface) = (&point.sensor, &point.interface.name);
+            query.scope.holds(sensor, interface) && apply::concerns(&query.filter, sensor, interface)
+        };
+        let points: Vec<&StoredPoint> = all.iter().filter(inside).collect();
+        // What a sensor takes for services now it took then, as far as is known.
+        let seen = view.live.seen(clock::now());
+        let seats = points.iter().map(|point| {
+            let seat = Seat::new(&point.sensor, &point.site, &point.interface, true);
+            match seen.iter().find(|seen| seen.name == point.sensor) {
+                Some(seen) => seat.serving(&seen.snapshot.settings.settings),
+                None => seat,
             }
-            let Some(classes) = classes else { continue };
-            stats.classes = classes;
-            let rate = total(&stats.classes).per_second(nanos);
-            merge.add(&Point::new(&point.sensor, name), rate, Item::Interface(Box::new(stats)));
-        }
+        });
+        let seats: Vec<Seat> = seats.collect();
+        let places = points.iter().enumerate().map(|(seat, point)| (point.place, seat)).collect();
+        let left_out = |point: &StoredPoint| !inside(&point) && points.iter().any(|other| other.site == point.site);
+        let mut sensors: Vec<i64> = points.iter().map(|point| point.place.sensor).collect();
+        sensors.sort_unstable();
+        sensors.dedup();
+        let whole = !all.iter().any(left_out);
+        Self { view, query, seats, places, whole, selection: Selection { interval, sensors } }
     }
 
-    /// Rows of any other facility; gives how many points had any.
-    async fn rows(&self, facility: Facility, merge: &mut Merge, notes: &mut Vec<String>) -> Result<usize, StoreError> {
-        let filter = &self.query.filter;
-        // Hosts and services under a filter are those of the flows that it selects.
-        let through_flows = !filter.is_all() && matches!(facility, Facility::Hosts | Facility::Services);
-        let source = if through_flows { Facility::Traffic } else { facility };
-        let points: HashMap<Place, Point> = self
-            .points
-            .iter()
-            .map(|(place, point)| (*place, Point::new(&point.sensor, &point.interface.name)))
-            .collect();
-        let mut rows =
-            Rows { facility, filter, merge, seen: Vec::new(), left_out: Traffic::default(), undecided: false };
-        self.view
-            .store
-            .facts(source, self.selection, &mut |place, fact| {
-                if let Some(point) = points.get(&place) {
-                    rows.take(place, point, fact);
+    fn several(&self) -> bool {
+        self.seats.len() > 1
+    }
+
+    async fn answer(&self, report: &mut Report, kept: Kept, nanos: i64) -> Result<(), StoreError> {
+        let query = self.query;
+        let tier = if report.interval.from < kept.second { Tier::Minute } else { Tier::Second };
+        let mut table = Table::new(&self.seats);
+        let known = self.selection.interval.from >= kept.flow;
+        let mut interfaces = self.interfaces(tier, nanos).await?;
+        report.dropped = interfaces.values().map(|found| found.stats.ledger.dropped).sum();
+        match query.facility {
+            Facility::Interfaces => {
+                if tier == Tier::Minute && !report.notes.iter().any(|note| note == NOTHING) {
+                    report.notes.push("seconds of this window are retired: whole minutes are shown".to_owned());
                 }
-            })
-            .await?;
-        let octets = rows.left_out.total().octets;
-        if octets > 0 {
-            notes
-                .push(format!("{octets} octets had no row of their own: whether the filter selects them is not known"));
+                self.refine(&mut interfaces, nanos, &mut report.notes).await?;
+            }
+            _ if !known => {
+                let since = kept.flow;
+                report.notes.push(format!("details before {since} are retired; interfaces are still kept"));
+            }
+            _ => {}
         }
-        if rows.undecided {
-            let what = if facility == Facility::Sizes { "sizes" } else { "stations" };
-            notes
-                .push(format!("{what} are not stored by conversation: only sensor and iface of the filter are heeded"));
-        }
-        Ok(rows.seen.len())
-    }
-
-    /// Octets over time around the window, from what is kept by the second or the minute.
-    async fn strip(&self, covered: Interval, seconds_kept: Timestamp) -> Result<Strip, StoreError> {
-        let to = covered.to.seconds() + i64::from(covered.to.0 % SECOND != 0);
-        let from = covered.from.seconds().min(to - STEPS);
-        let mut step = STEP.into_iter().find(|step| (to - from) / step <= STEPS).unwrap_or((to - from) / STEPS + 1);
-        let tier = if step >= 60 || Timestamp::from_seconds(from) < seconds_kept { Tier::Minute } else { Tier::Second };
-        if tier == Tier::Minute {
-            step = step.max(60);
-        }
-        let from = from - from.rem_euclid(step);
-        let count = usize::try_from((to - from + step - 1) / step).unwrap_or(0);
-        let interval = Interval::new(Timestamp::from_seconds(from), Timestamp::from_seconds(to));
-        let selection = Selection { interval, sensors: self.selection.sensors.clone() };
-        let mut octets = vec![0u64; count];
-        self.view
-            .store
-            .classes(tier, &selection, &mut |place, at, fact| {
-                if let (Fact::Class(_, traffic), true) = (fact, self.points.contains_key(&place))
-                    && let Ok(place) = usize::try_from((at - from).div_euclid(step))
-                    && let Some(sum) = octets.get_mut(place)
-                {
-                    *sum = sum.saturating_add(traffic.total().octets);
-                }
-            })
-            .await?;
-        let mut gap = vec![true; count];
-        for slice in self.view.store.slices(&selection).await? {
-            let first = (slice.interval.from.seconds() - from).div_euclid(step).max(0);
-            let last = (Timestamp(slice.interval.to.0 - 1).seconds() - from).div_euclid(step).min(count as i64 - 1);
-            (first..=last).for_each(|place| gap[place as usize] = false);
-        }
-        let gaps = (0u32..).zip(&gap).filter(|(_, gap)| **gap).map(|(place, _)| place).collect();
-        Ok(Strip { from: interval.from, step: step * SECOND, octets, gaps })
-    }
-}
-
-/// Facts become rows.
-struct Rows<'a> {
-    facility: Facility,
-    filter: &'a Filter,
-    merge: &'a mut Merge,
-    seen: Vec<Place>,
-    /// What had no row, and of which the filter cannot say whether it belongs here.
-    left_out: Traffic,
-    undecided: bool,
-}
-
-impl Rows<'_> {
-    fn take(&mut self, place: Place, point: &Point, fact: Fact) {
-        let interface = point.interface.as_deref().unwrap_or_default();
-        let (merge, none) = (&mut *self.merge, Traffic::default());
-        let filter = self.filter;
-        match fact {
-            Fact::Flow(flow, _) => {
-                let Some(flow) = apply::masked(filter, flow, &point.sensor, interface) else { return };
-                let (key, traffic) = (flow.key, flow.traffic);
-                match self.facility {
-                    Facility::Hosts => {
-                        merge.add(point, none, Item::Host(key.source.address, Host { traffic, ..Host::default() }));
-                        merge.add(
-                            point,
-                            none,
-                            Item::Host(
-                                key.destination.address,
-                                Host { traffic: traffic.reversed(), ..Host::default() },
-                            ),
-                        );
+        let strip = self.strip(report, &interfaces, kept, nanos).await?;
+        report.strip = strip;
+        match query.facility {
+            Facility::Interfaces => {
+                for (seat, found) in interfaces {
+                    if found.selected {
+                        let rate = found.stats.rates.group(traf_proto::ClassGroup::Total);
+                        table.add(seat, rate, Item::Interface(Box::new(found.stats)));
                     }
-                    Facility::Services => {
-                        let Some(service) = flow.service(&Ports::default()) else { return };
-                        let at_source = key.source.port == service.port && key.destination.port != service.port;
-                        let traffic = if at_source { traffic } else { traffic.reversed() };
-                        merge.add(point, none, Item::Service(service, traffic));
+                }
+                self.each_for_itself(report);
+            }
+            Facility::Traffic => self.conversations(&mut table, report, self.several()).await?,
+            Facility::Hosts | Facility::Services if self.several() || !query.filter.is_all() => {
+                self.conversations(&mut table, report, self.several()).await?;
+            }
+            Facility::Hosts => {
+                self.keyed(&mut table, report).await?;
+                table.company(self.counted(&query.filter, false).await?.counted);
+            }
+            Facility::Services => self.keyed(&mut table, report).await?,
+            Facility::Stations => self.stations(&mut table, report).await?,
+            Facility::Sizes => {
+                self.keyed(&mut table, report).await?;
+                for found in interfaces.values() {
+                    let header = link_header(&found.stats.interface.link);
+                    for (largest, seen) in report.largest.iter_mut().zip(found.largest) {
+                        *largest = (*largest).max(seen.saturating_sub(header));
                     }
-                    _ => merge.add(point, none, Item::Flow(flow)),
                 }
+                report.mtu = mtu(&self.seats);
+                self.each_for_itself(report);
             }
-            Fact::OtherFlows(class, traffic, keys) => {
-                match apply::selects(filter, &point.sensor, interface, Some(class)) {
-                    Some(true) if self.facility == Facility::Traffic => {
-                        merge.add(point, none, Item::Other(class, traffic, keys));
-                    }
-                    Some(false) => return,
-                    _ => self.left_out += traffic,
-                }
+            Facility::Lines => {
+                let words =
+                    "single packets are not kept in the history: they are shown live, and a sensor's log keeps them";
+                report.notes.push(words.to_owned());
             }
-            Fact::Service(service, traffic) => match service {
-                Some(service) => merge.add(point, none, Item::Service(service, traffic)),
-                None => merge.add_total(traffic),
-            },
-            Fact::Host(host, traffic) => match host {
-                Some(host) => merge.add(point, none, Item::Host(host, Host { traffic, ..Host::default() })),
-                None => merge.add_total(traffic),
-            },
-            Fact::Size(bracket, traffic) => {
-                if !self.selected(point, interface) {
-                    return;
-                }
-                self.merge.add(point, none, Item::Size(bracket, traffic));
-            }
-            Fact::Station(mac, station) => {
-                if !self.selected(point, interface) {
-                    return;
-                }
-                match mac {
-                    Some(mac) => self.merge.add(point, none, Item::Station(mac, station)),
-                    None => self.merge.add_total(station.traffic),
-                }
-            }
-            Fact::Ledger(..) | Fact::Class(..) => return,
         }
-        if !self.seen.contains(&place) {
-            self.seen.push(place);
+        let finished = table.finish(query.order, query.limit, Some(nanos));
+        (report.rows, report.matched, report.total) = (finished.rows, finished.matched, finished.total);
+        report.notes.extend(finished.notes);
+        Ok(())
+    }
+
+    fn each_for_itself(&self, report: &mut Report) {
+        if self.several() {
+            report.notes.push(EACH.to_owned());
         }
     }
 
-    fn selected(&mut self, point: &Point, interface: &str) -> bool {
-        let selected = apply::selects(self.filter, &point.sensor, interface, None);
-        self.undecided |= selected.is_none();
-        selected != Some(false)
-    }
-}
-
-/// The classes that a filter selects (none at all: `None`), and whether it asked for more than classes can tell.
-pub(super) fn of_filter(classes: &Classes, filter: &Filter, sensor: &str, interface: &str) -> (Option<Classes>, bool) {
-    if apply::selects(filter, sensor, interface, None) == Some(false) {
-        return (None, false);
-    }
-    let mut undecided = false;
-    let selected = classes
-        .rows()
-        .filter(|(class, _)| {
-            let selected = apply::selects(filter, sensor, interface, Some(*class));
+    /// Sizes, and hosts and services of a single point: as the sensors counted them.
+    async fn keyed(&self, table: &mut Table<'_>, report: &mut Report) -> Result<(), StoreError> {
+        let (none, mut undecided) = (Traffic::default(), false);
+        self.each(self.query.facility, |seat, fact| {
+            let own = &self.seats[seat];
+            let selected = apply::selects(&self.query.filter, &own.point.sensor, own.name(), None);
             undecided |= selected.is_none();
-            selected != Some(false)
+            if selected == Some(false) {
+                return;
+            }
+            match fact {
+                Fact::Size(bracket, traffic) => table.add(seat, none, Item::Size(bracket, traffic)),
+                Fact::Service(Some(service), traffic) => table.add(seat, none, Item::Service(service, traffic)),
+                Fact::Host(Some(host), traffic) => {
+                    let host_row = traf_proto::Host { traffic, ..traf_proto::Host::default() };
+                    table.add(seat, none, Item::Host(host, host_row));
+                }
+                Fact::Service(None, traffic) | Fact::Host(None, traffic) => table.add_total(traffic),
+                _ => {}
+            }
         })
-        .collect();
-    (Some(selected), undecided)
+        .await?;
+        if undecided {
+            let words = "sizes are not stored by conversation: only sensor and iface of the filter are heeded";
+            report.notes.push(words.to_owned());
+        }
+        Ok(())
+    }
+
+    /// Stations by their frames; under a filter that says more than MAC addresses, by the recorded flows.
+    async fn stations(&self, table: &mut Table<'_>, report: &mut Report) -> Result<(), StoreError> {
+        let (filter, zero) = (&self.query.filter, traf_proto::Mac([0; 6]));
+        let by_mac = self
+            .seats
+            .iter()
+            .all(|seat| apply::selects_station(filter, &seat.point.sensor, seat.name(), zero).is_some());
+        if !by_mac {
+            report.notes.push(
+                "stations are those of the recorded flows that the filter selects: octets of IP packets".to_owned(),
+            );
+            return self.conversations(table, report, self.several()).await;
+        }
+        let mut others: HashMap<usize, Traffic> = HashMap::new();
+        let mut found: Vec<(usize, traf_proto::Mac, Station)> = Vec::new();
+        self.each(Facility::Stations, |seat, fact| {
+            let Fact::Station(mac, station) = fact else { return };
+            let own = &self.seats[seat];
+            match mac {
+                Some(mac) if apply::selects_station(filter, &own.point.sensor, own.name(), mac) != Some(false) => {
+                    found.push((seat, mac, station));
+                }
+                Some(_) => {}
+                None => *others.entry(seat).or_default() += station.traffic,
+            }
+        })
+        .await?;
+        let mut learnt: HashMap<(&str, traf_proto::Mac, std::net::IpAddr), traf_proto::Learnt> = HashMap::new();
+        let names: HashMap<i64, &str> =
+            self.places.iter().map(|(place, seat)| (place.sensor, self.seats[*seat].point.sensor.as_str())).collect();
+        for identity in self.view.store.identities(&self.selection.sensors, self.selection.interval.from).await? {
+            if let Some(name) = names.get(&identity.sensor) {
+                learnt.insert((name, identity.mac, identity.learnt.address), identity.learnt);
+            }
+        }
+        for (seat, mac, mut station) in found {
+            for address in &mut station.addresses {
+                if let Some(known) = learnt.get(&(self.seats[seat].point.sensor.as_str(), mac, address.address)) {
+                    *address = traf_proto::Learnt { last: known.last.min(report.interval.to), ..*known };
+                }
+            }
+            table.add(seat, Traffic::default(), Item::Station(mac, station));
+        }
+        // What had no row may have been seen by all: that of the fullest counts.
+        if filter.is_all() {
+            let octets = |traffic: &Traffic| traffic.total().octets;
+            table.add_total(others.into_values().max_by_key(octets).unwrap_or_default());
+        }
+        Ok(())
+    }
+
+    /// Every fact of a facility that was seen in scope.
+    async fn each(&self, facility: Facility, mut take: impl FnMut(usize, Fact) + Send) -> Result<(), StoreError> {
+        let mut inside = |place: Place, fact: Fact| {
+            if let Some(seat) = self.places.get(&place) {
+                take(*seat, fact);
+            }
+        };
+        self.view.store.facts(facility, &self.selection, &mut inside).await
+    }
+
+    async fn gaps(
+        &self,
+        window: Interval,
+        now: Timestamp,
+        all: &[StoredPoint],
+    ) -> Result<Vec<traf_proto::Gap>, StoreError> {
+        let known = self.view.peers.sensors();
+        let mut records: BTreeMap<usize, Record> = BTreeMap::new();
+        for point in all {
+            let (Some(seat), Some(seen)) = (self.places.get(&point.place), point.seen) else { continue };
+            let same = all.iter().filter(|other| other.place.sensor == point.place.sensor);
+            let sensor = same.filter_map(|other| other.seen).map(|seen| seen.to).max().unwrap_or(seen.to);
+            let expected = known.iter().any(|peer| peer.name == point.sensor && peer.revoked.is_none());
+            records.insert(*seat, Record { seen, sensor, expected, ..Record::default() });
+        }
+        for (place, slice) in self.view.store.covered(&self.selection).await? {
+            if let Some(record) = self.places.get(&place).and_then(|seat| records.get_mut(seat)) {
+                record.slices.push(slice);
+            }
+        }
+        for (sensor, interface, lost) in self.view.store.missing(&self.selection).await? {
+            for (place, seat) in self.places.iter().filter(|(place, _)| place.sensor == sensor) {
+                let here = interface.as_deref().is_none_or(|name| name == self.seats[*seat].name());
+                if let (true, Some(record)) = (here && place.sensor == sensor, records.get_mut(seat)) {
+                    record.lost.push(lost);
+                }
+            }
+        }
+        let records = records.into_iter().map(|(seat, record)| (self.seats[seat].point.clone(), record)).collect();
+        Ok(gaps::past(&records, window, now))
+    }
+}
+
+/// Octets of the link header of a frame, by pcap's name of the link.
+fn link_header(link: &str) -> u32 {
+    match link {
+        "EN10MB" => 14,
+        "LINUX_SLL" => 16,
+        "LINUX_SLL2" => 20,
+        "NULL" | "LOOP" => 4,
+        _ => 0,
+    }
 }
 
 /// Nanoseconds that the slices cover, those of several sensors at the same time once.

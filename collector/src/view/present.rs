@@ -1,4 +1,9 @@
 //! Live answers: from the last snapshots, once a second, the first at once.
+//!
+//! A single observation point's own answer is passed on. Where several may see the same flow they are asked for flows, each
+//! is counted once, and everything else is folded from that here.
+
+mod join;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,12 +12,15 @@ use futures_util::stream;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use traf_proto::{
-    Answer, ClassGroup, Facility, InterfaceSnapshot, InterfaceStats, Interval, Item, Point, Presence, Query, Report,
-    Timestamp, Traffic, wire,
+    Answer, Facility, Gap, Group, GroupKey, InterfaceSnapshot, InterfaceStats, Interval, Item, Line, Order, OrderBy,
+    Presence, Query, Report, Row, Timestamp, Traffic, Wish, wire,
 };
 
-use super::merge::Merge;
-use super::{Answers, View, apply};
+use self::join::Lan;
+use super::past::EACH;
+use super::seat::{self, Seat};
+use super::table::Table;
+use super::{Answers, View, apply, gaps};
 use crate::clock;
 use crate::live::{NotGranted, Seen, WishGuard};
 use crate::secrets::Peer;
@@ -27,14 +35,27 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const SILENCE: Duration = Duration::from_secs(1);
 /// Several sensors speak at about the same time: one report for all.
 const GATHER: Duration = Duration::from_millis(40);
+/// Flows of each point that tell what part of it others see too.
+const SHARES: u32 = 200;
+/// What a table of interfaces under a filter must say while sensors have not counted what it asks for.
+const BY_CLASS: &str =
+    "interfaces are counted by class: what the filter says of addresses, ports and VLANs is not heeded";
 
 /// Reports until the console has seen enough.
 pub(super) fn answers(view: View, peer: Arc<Peer>, query: Query) -> Answers<wire::Report> {
     let mut changed = view.live.changed();
     changed.mark_unchanged();
-    // Interfaces are in every snapshot; all else must be wished.
-    let wish = (query.facility != Facility::Interfaces).then(|| view.live.wish(&query));
-    let watch = Watch { view, peer, query, wish, changed, opened: None, last: None, waiting: false };
+    let watch = Watch {
+        view,
+        peer,
+        query,
+        wished: None,
+        lan: Lan::default(),
+        changed,
+        opened: None,
+        last: None,
+        waiting: false,
+    };
     Box::pin(stream::unfold(Some(Box::new(watch)), |watch| async {
         let mut watch = watch?;
         watch.ready().await;
@@ -49,12 +70,31 @@ struct Watch {
     view: View,
     peer: Arc<Peer>,
     query: Query,
-    wish: Option<Result<WishGuard, NotGranted>>,
+    wished: Option<Wished>,
+    lan: Lan,
     changed: watch::Receiver<u64>,
     opened: Option<Instant>,
     last: Option<Instant>,
     /// Some sensor has not answered the wish yet.
     waiting: bool,
+}
+
+type Guard = Result<WishGuard, NotGranted>;
+
+/// What is asked of the sensors.
+struct Wished {
+    /// For a scope of several points.
+    several: bool,
+    /// For the rows; interfaces are in every snapshot.
+    rows: Option<Guard>,
+    /// For what points see in common.
+    shares: Option<Guard>,
+}
+
+/// What one point says.
+struct Voice<'a> {
+    seen: &'a Seen,
+    snapshot: &'a InterfaceSnapshot,
 }
 
 impl Watch {
@@ -84,130 +124,304 @@ impl Watch {
         self.opened.zip(self.last).is_none_or(|(opened, last)| last.duration_since(opened) < PATIENCE)
     }
 
+    /// Asks the sensors for what this scope needs now.
+    fn wish(&mut self, several: bool) {
+        if self.wished.as_ref().is_some_and(|wished| wished.several == several) {
+            return;
+        }
+        if self.wished.is_some() {
+            // Sensors came or went: they have the same time to answer what is asked now.
+            (self.opened, self.lan) = (self.last, Lan::default());
+        }
+        let wish = |query: &Query| self.view.live.wish(query);
+        let rows = rows_wish(&self.query, several).map(|query| wish(&query));
+        let shares = several.then(|| wish(&shares_wish(&self.query)));
+        self.wished = Some(Wished { several, rows, shares });
+    }
+
     fn report(&mut self, now: Timestamp) -> Report {
-        let query = &self.query;
-        let mut report = Report {
-            facility: query.facility,
-            live: true,
-            interval: Interval::new(now, now),
-            strip: self.view.live.strip(&query.scope, now),
-            ..Report::default()
-        };
         let seen = self.view.live.seen(now);
         let present: Vec<&Seen> = seen
             .iter()
-            .filter(|seen| seen.presence != Presence::Away && query.scope.holds_sensor(&seen.name))
+            .filter(|seen| seen.presence != Presence::Away && self.query.scope.holds_sensor(&seen.name))
             .collect();
-        let mut table =
-            Present { query, merge: Merge::default(), matched: 0, placed: 0, waiting: Vec::new(), points: 0 };
-        for seen in &present {
-            let inside = |interface: &&InterfaceSnapshot| query.scope.holds(&seen.name, &interface.interface.name);
-            for interface in seen.snapshot.interfaces.iter().filter(inside) {
-                report.interval.from = report.interval.from.min(interface.started);
-                report.dropped = report.dropped.saturating_add(interface.ledger.dropped);
-                report.rate += interface.rate - interface.own_rate;
-                match &self.wish {
-                    None => table.interface(seen, interface, &mut report.notes),
-                    Some(Ok(wish)) => table.answer(seen, interface, wish.granted.id),
-                    Some(Err(_)) => {}
+        let (scope, filter) = (&self.query.scope, &self.query.filter);
+        let voices: Vec<Voice<'_>> = present
+            .iter()
+            .flat_map(|seen| seen.snapshot.interfaces.iter().map(|snapshot| Voice { seen, snapshot }))
+            .filter(|voice| {
+                let (sensor, interface) = (&voice.seen.name, &voice.snapshot.interface.name);
+                scope.holds(sensor, interface) && apply::concerns(filter, sensor, interface)
+            })
+            .collect();
+        let seats: Vec<Seat> = voices.iter().map(Voice::seat).collect();
+        // Once several were there it stays so: when one goes away, the others' rows are here already.
+        self.wish(seats.len() > 1 || self.wished.as_ref().is_some_and(|wished| wished.several));
+
+        let mut report = Report {
+            facility: self.query.facility,
+            live: true,
+            interval: Interval::new(now, now),
+            ..Report::default()
+        };
+        for voice in &voices {
+            report.interval.from = report.interval.from.min(voice.snapshot.started);
+            report.dropped = report.dropped.saturating_add(voice.snapshot.ledger.dropped);
+        }
+        let mut waiting = self.fill(&mut report, &voices, &seats);
+        waiting.dedup();
+        self.waiting = !waiting.is_empty() && self.patient();
+        if self.waiting {
+            report.notes.push(Report::WAITING.to_owned());
+        } else if !waiting.is_empty() {
+            report.notes.push(format!("{}: no answer, not in these rows", waiting.join(", ")));
+        }
+        self.over_time(&mut report, &voices, now);
+        report.gaps = silences(&seen, &self.query, now);
+        self.view.census(&mut report, &self.query.scope, now);
+        report
+    }
+
+    /// Rows, totals and what is to be said of them; gives the sensors that owe an answer.
+    fn fill(&mut self, report: &mut Report, voices: &[Voice<'_>], seats: &[Seat]) -> Vec<String> {
+        let Some(wished) = &self.wished else { return Vec::new() };
+        let mut waiting = Vec::new();
+        let (rows, shares) = (wished.rows.as_ref(), wished.shares.as_ref());
+        for guard in [rows, shares].into_iter().flatten() {
+            if let Err(error) = guard
+                && !report.notes.contains(&error.to_string())
+            {
+                report.notes.push(error.to_string());
+            }
+        }
+        let id = |guard: Option<&Guard>| guard.and_then(|guard| guard.as_ref().ok()).map(|guard| guard.granted.id);
+        if let Some(Ok(guard)) = rows
+            && !wished.several
+            && guard.granted.limit < self.query.limit
+        {
+            report.notes.push(format!("only the first {} rows: many tables are open", guard.granted.limit));
+        }
+        let query = &self.query;
+        // Every seat's answer, where one is due.
+        let mut answers = |id: Option<u64>, needed: bool| -> Vec<Option<&Answer>> {
+            let Some(id) = id else { return vec![None; voices.len()] };
+            voices
+                .iter()
+                .map(|voice| {
+                    let (sensor, snapshot) = (&voice.seen.name, voice.snapshot);
+                    let answer = snapshot.answers.iter().find(|answer| answer.id == id);
+                    if answer.is_none() && !snapshot.gone && needed {
+                        waiting.push(sensor.clone());
+                    }
+                    answer
+                })
+                .collect()
+        };
+        let own = answers(id(rows), query.facility != Facility::Interfaces);
+        let common = answers(id(shares), false);
+        if wished.several {
+            self.lan.hear(seats, &common);
+        }
+        match query.facility {
+            Facility::Interfaces => interfaces(query, voices, &own, seats, report),
+            Facility::Lines => lines(query, &own, seats, report),
+            Facility::Traffic | Facility::Hosts | Facility::Services if wished.several => {
+                self.lan.flows(query, seats, &own, report);
+            }
+            _ if !wished.several => alone(query, &own, seats, report),
+            facility => {
+                let mut table = Table::new(seats);
+                for (seat, answer) in own.iter().enumerate().filter_map(|(seat, answer)| Some((seat, (*answer)?))) {
+                    table.answer(seat, answer, facility);
+                }
+                let finished = table.finish(query.order, query.limit, None);
+                (report.rows, report.matched, report.total) = (finished.rows, finished.matched, finished.total);
+                report.notes.extend(finished.notes);
+                if facility == Facility::Sizes {
+                    report.notes.push(EACH.to_owned());
                 }
             }
         }
-        match &self.wish {
-            Some(Err(error)) => report.notes.push(error.to_string()),
-            Some(Ok(wish)) if wish.granted.limit < query.limit => {
-                report.notes.push(format!("only the first {} rows: many tables are open", wish.granted.limit));
+        let exact = own.iter().flatten().all(|answer| answer.since.is_some());
+        for answer in own.iter().flatten() {
+            if let Some(since) = answer.since {
+                report.interval.from = report.interval.from.max(since);
             }
-            _ => {}
+            for (largest, seen) in report.largest.iter_mut().zip(answer.largest) {
+                *largest = (*largest).max(seen);
+            }
         }
-        self.waiting = !table.waiting.is_empty() && self.patient();
-        if self.waiting {
-            report.notes.push(Report::WAITING.to_owned());
-        } else if !table.waiting.is_empty() {
-            table.waiting.dedup();
-            report.notes.push(format!("{}: no answer, not in these rows", table.waiting.join(", ")));
+        if query.facility == Facility::Sizes {
+            report.mtu = seat::mtu(seats);
         }
-        if table.points > 1 && query.facility != Facility::Interfaces {
-            report.notes.push(super::past::SEVERAL.to_owned());
+        if !query.filter.is_all() && !exact {
+            report.notes.extend(match query.facility {
+                Facility::Stations => Some("stations heed only what the filter says of MAC addresses".to_owned()),
+                Facility::Sizes => {
+                    Some("sizes are not counted by conversation: only sensor and iface are heeded".to_owned())
+                }
+                _ => None,
+            });
         }
-        if query.facility == Facility::Stations && !query.filter.is_all() {
-            report.notes.push("stations heed only what the filter says of MAC addresses".to_owned());
+        waiting
+    }
+
+    /// The rate of the scope and its strip, in a LAN each byte once.
+    fn over_time(&mut self, report: &mut Report, voices: &[Voice<'_>], now: Timestamp) {
+        let several = self.wished.as_ref().is_some_and(|wished| wished.several);
+        for voice in voices {
+            let (point, snapshot) = (voice.seat().point, voice.snapshot);
+            let rate = snapshot.rate - snapshot.own_rate;
+            report.rate += if several { self.lan.note(&point, now).of_traffic(rate) } else { rate };
         }
-        if query.facility == Facility::Sizes && !query.filter.is_all() {
-            report.notes.push("sizes are not counted by conversation: only sensor and iface are heeded".to_owned());
-        }
-        let (matched, placed) = (table.matched, table.placed);
-        let finished = table.merge.finish(query.order, query.limit, None);
-        // Rows that several points share were matched by each of them.
-        report.matched = matched.saturating_sub(placed.saturating_sub(finished.matched));
-        (report.rows, report.total) = (finished.rows, finished.total);
-        report.notes.extend(finished.notes);
-        self.view.census(&mut report, &query.scope, now);
-        report
+        let (lan, filter) = (&self.lan, &self.query.filter);
+        let (from, octets) = self.view.live.strip(&self.query.scope, now, |sensor, interface, second, octets| {
+            if !apply::concerns(filter, sensor, interface) {
+                0
+            } else if several {
+                lan.share(sensor, interface, second).of(octets)
+            } else {
+                octets
+            }
+        });
+        report.strip = seat::strip(from, traf_proto::time::SECOND, &octets);
     }
 }
 
-/// The table of the present in the making.
-struct Present<'a> {
-    query: &'a Query,
-    merge: Merge,
-    matched: u64,
-    placed: u64,
-    waiting: Vec<String>,
-    points: u32,
+impl Voice<'_> {
+    fn seat(&self) -> Seat {
+        let fresh = self.seen.presence == Presence::Reporting && !self.snapshot.gone;
+        let snapshot = &self.seen.snapshot;
+        Seat::new(&self.seen.name, &snapshot.site, &self.snapshot.interface, fresh).serving(&snapshot.settings.settings)
+    }
 }
 
-impl Present<'_> {
-    fn interface(&mut self, seen: &Seen, snapshot: &InterfaceSnapshot, notes: &mut Vec<String>) {
-        let name = &snapshot.interface.name;
-        let (classes, undecided) = super::past::of_filter(&snapshot.classes, &self.query.filter, &seen.name, name);
-        if undecided && !notes.iter().any(|note| note == super::past::BY_CLASS) {
-            notes.push(super::past::BY_CLASS.to_owned());
+/// What the rows need from the sensors.
+fn rows_wish(query: &Query, several: bool) -> Option<Query> {
+    match query.facility {
+        Facility::Interfaces if query.filter.is_all() => None,
+        Facility::Traffic | Facility::Hosts | Facility::Services if several => {
+            let sorted = query.facility == Facility::Traffic && query.group == Group::Flow;
+            let order = if sorted { query.order } else { Order::default() };
+            Some(Query { facility: Facility::Traffic, group: Group::Flow, order, limit: Wish::LIMIT, ..query.clone() })
         }
-        let Some(classes) = classes else { return };
+        _ => Some(query.clone()),
+    }
+}
+
+/// What tells how much of each point others see too.
+fn shares_wish(query: &Query) -> Query {
+    let (scope, order) = (query.scope.clone(), Order { by: OrderBy::Octets, ascending: false });
+    Query { facility: Facility::Traffic, scope, order, limit: SHARES, ..Query::default() }
+}
+
+/// A single point's own answer.
+fn alone(query: &Query, answers: &[Option<&Answer>], seats: &[Seat], report: &mut Report) {
+    let (Some(seat), Some(Some(answer))) = (seats.first(), answers.first()) else { return };
+    let named = |row: &Row| {
+        let mut row = Row { site: seat.site.clone(), observed_by: vec![seat.point.clone()], ..row.clone() };
+        if let Item::Group(GroupKey::Sensor(name), ..) = &mut row.item {
+            name.clone_from(&seat.point.sensor);
+        }
+        row
+    };
+    let (others, mut rows): (Vec<Row>, Vec<Row>) =
+        answer.rows.iter().map(named).partition(|row| matches!(row.item, Item::Other(..)));
+    rows.sort_by(|a, b| a.compare(b, query.order));
+    rows.truncate(query.limit as usize);
+    rows.extend(others.into_iter().map(|row| Row { site: String::new(), observed_by: Vec::new(), ..row }));
+    (report.rows, report.matched, report.total) = (rows, answer.matched, answer.total);
+}
+
+/// Each interface its own row.
+fn interfaces(query: &Query, voices: &[Voice<'_>], answers: &[Option<&Answer>], seats: &[Seat], report: &mut Report) {
+    let mut table = Table::new(seats);
+    for (seat, (voice, answer)) in voices.iter().zip(answers).enumerate() {
+        // A sensor that counts what the filter says tells since when.
+        if let Some(answer) = answer.filter(|answer| answer.since.is_some()) {
+            answer.rows.iter().for_each(|row| table.add(seat, row.rate, row.item.clone()));
+            continue;
+        }
+        let snapshot = voice.snapshot;
+        let name = &snapshot.interface.name;
+        let (classes, undecided) = of_filter(&snapshot.classes, &query.filter, &voice.seen.name, name);
+        if undecided && !report.notes.iter().any(|note| note == BY_CLASS) {
+            report.notes.push(BY_CLASS.to_owned());
+        }
+        let Some(classes) = classes else { continue };
+        let (rates, _) = of_filter(&snapshot.rates, &query.filter, &voice.seen.name, name);
         let stats = InterfaceStats {
             interface: snapshot.interface.clone(),
             ledger: snapshot.ledger,
             classes,
-            rates: snapshot.rates.clone(),
+            rates: rates.unwrap_or_default(),
             peak: snapshot.peak,
             peak_total: snapshot.peak_total,
             own: snapshot.own,
         };
-        (self.matched, self.placed, self.points) = (self.matched + 1, self.placed + 1, self.points + 1);
-        let point = Point::new(&seen.name, name);
-        self.merge.add(&point, snapshot.rate, Item::Interface(Box::new(stats)));
+        table.add(seat, snapshot.rate, Item::Interface(Box::new(stats)));
     }
-
-    fn answer(&mut self, seen: &Seen, snapshot: &InterfaceSnapshot, wish: u64) {
-        let query = self.query;
-        let name = &snapshot.interface.name;
-        if apply::specialise(&query.filter, &seen.name).is_none()
-            || apply::selects(&query.filter, &seen.name, name, None) == Some(false)
-        {
-            return;
-        }
-        let Some(answer) = snapshot.answers.iter().find(|answer| answer.id == wish) else {
-            if !snapshot.gone {
-                self.waiting.push(seen.name.clone());
-            }
-            return;
-        };
-        self.points += u32::from(answer.total != Traffic::default());
-        self.matched += answer.matched;
-        self.rows(&Point::new(&seen.name, name), answer);
-    }
-
-    fn rows(&mut self, point: &Point, answer: &Answer) {
-        self.merge.add_total(answer.total);
-        for row in &answer.rows {
-            self.placed += u64::from(!matches!(row.item, Item::Other(..)));
-            self.merge.place(point, row.rate, row.item.clone());
-        }
+    let finished = table.finish(query.order, query.limit, None);
+    (report.rows, report.matched, report.total) = (finished.rows, finished.matched, finished.total);
+    if seats.len() > 1 {
+        report.notes.push(EACH.to_owned());
     }
 }
 
-/// Frames and octets of all classes, for those who need one number.
-pub(super) fn total(classes: &traf_proto::Classes) -> Traffic {
-    classes.group(ClassGroup::Total)
+/// The classes that a filter selects (none at all: `None`), and whether it asked for more than classes can tell.
+fn of_filter(
+    classes: &traf_proto::Classes,
+    filter: &traf_proto::Filter,
+    sensor: &str,
+    interface: &str,
+) -> (Option<traf_proto::Classes>, bool) {
+    if apply::selects(filter, sensor, interface, None) == Some(false) {
+        return (None, false);
+    }
+    let mut undecided = false;
+    let selected = classes
+        .rows()
+        .filter(|(class, _)| {
+            let selected = apply::selects(filter, sensor, interface, Some(*class));
+            undecided |= selected.is_none();
+            selected != Some(false)
+        })
+        .collect();
+    (Some(selected), undecided)
+}
+
+/// The newest lines of all points, oldest first.
+fn lines(query: &Query, answers: &[Option<&Answer>], seats: &[Seat], report: &mut Report) {
+    for (seat, answer) in seats.iter().zip(answers).filter_map(|(seat, answer)| Some((seat, (*answer)?))) {
+        report.matched = report.matched.saturating_add(answer.matched);
+        report.total += answer.total;
+        let named = |row: &Row| Row { site: seat.site.clone(), observed_by: vec![seat.point.clone()], ..row.clone() };
+        report.rows.extend(answer.rows.iter().map(named));
+    }
+    let at = |row: &Row| match &row.item {
+        Item::Line(Line { at, number, .. }) => (*at, *number),
+        _ => Default::default(),
+    };
+    report.rows.sort_by(|a, b| at(a).cmp(&at(b)).then_with(|| a.observed_by.cmp(&b.observed_by)));
+    report.rows.drain(..report.rows.len().saturating_sub(query.limit as usize));
+}
+
+/// Sensors of the scope that were heard before and are silent now.
+fn silences(seen: &[Seen], query: &Query, now: Timestamp) -> Vec<Gap> {
+    let silent =
+        seen.iter().filter(|seen| seen.presence != Presence::Reporting && query.scope.holds_sensor(&seen.name));
+    let gaps = silent.flat_map(|seen| {
+        let open = seen.snapshot.interfaces.iter().filter(|interface| !interface.gone);
+        let inside = open.filter(|interface| query.scope.holds(&seen.name, &interface.interface.name));
+        inside.map(|interface| Gap {
+            interval: Interval::new(seen.received, now),
+            point: traf_proto::Point::new(&seen.name, &interface.interface.name),
+        })
+    });
+    gaps::by_sensor(gaps.collect())
+}
+
+/// Packets and octets of an answer that stand in none of its rows.
+fn rest(answer: &Answer) -> Traffic {
+    answer.total - answer.rows.iter().map(|row| row.item.traffic()).sum()
 }

@@ -97,8 +97,13 @@ pub struct Export {
 
 impl Export {
     pub async fn open(channel: Channel, epoch: u64) -> Result<(Self, wire::ExportAck), tonic::Status> {
+        Self::open_at(channel, epoch, "").await
+    }
+
+    pub async fn open_at(channel: Channel, epoch: u64, site: &str) -> Result<(Self, wire::ExportAck), tonic::Status> {
         let (out, requests) = tokio::sync::mpsc::channel(64);
-        let hello = wire::Hello { epoch, version: "test".into(), name: "x".into(), ..wire::Hello::default() };
+        let (version, name, site) = ("test".into(), "x".into(), site.into());
+        let hello = wire::Hello { epoch, version, name, site, ..wire::Hello::default() };
         out.send(wire::ExportRequest { message: Some(wire::export_request::Message::Hello(hello)) }).await.unwrap();
         let mut client = wire::ingest_client::IngestClient::new(channel)
             .send_compressed(tonic::codec::CompressionEncoding::Zstd)

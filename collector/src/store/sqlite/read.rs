@@ -12,7 +12,7 @@ use traf_proto::{
 };
 
 use super::{Sqlite, count, pack};
-use crate::store::{Fact, Identity, Place, Selection, Slice, StoreError, Tier};
+use crate::store::{Fact, Identity, Place, Rows, Selection, Slice, StoreError, Tier};
 
 macro_rules! window {
     () => {
@@ -98,11 +98,26 @@ const LONGEST: &str = "select coalesce(max(longest), 0) from sensor where id in 
 const LOSSES: &str = "select reason, from_ns, to_ns, records, packets, octets, interface from loss where sensor = ?1 \
     order by ts desc, seq desc, n desc limit ?2";
 
+const COVERED: &str = concat!(
+    "select s.sensor, f.interface, s.from_ns, s.to_ns",
+    " from slice s cross join slice_ledger f on f.ts = s.ts and f.sensor = s.sensor and f.seq = s.seq where",
+    window!(),
+    "order by s.ts, s.seq"
+);
+const COUNTED: &str = concat!(
+    "select s.sensor, f.interface, s.from_ns, s.to_ns, sum((f.forward_octets + f.reverse_octets) * f.prim), \
+     sum(f.forward_octets + f.reverse_octets)",
+    " from slice s cross join flow f on f.ts = s.ts and f.sensor = s.sensor and f.seq = s.seq where",
+    window!(),
+    "group by s.ts, s.sensor, s.seq, f.interface"
+);
+const MISSING: &str = "select o.sensor, o.interface, o.from_ns, o.to_ns from loss o where o.to_ns > ?1 and o.from_ns < ?2 \
+    and o.sensor in (select value from json_each(?3))";
 const IDENTITIES: &str = "select d.sensor, m.mac, a.ip, d.first_ns, d.last_ns from identity d join mac m on m.id = d.mac \
     join address a on a.id = d.address where d.last_ns >= ?1 and d.sensor in (select value from json_each(?2))";
 
 /// Every statement that reads, for the test that prepares them all.
-pub const STATEMENTS: [(&str, &str); 14] = [
+pub const STATEMENTS: [(&str, &str); 17] = [
     ("slices", SLICES),
     ("flows", FLOWS),
     ("other flows", OTHER_FLOWS),
@@ -115,6 +130,9 @@ pub const STATEMENTS: [(&str, &str); 14] = [
     ("minutes", MINUTES),
     ("longest", LONGEST),
     ("losses", LOSSES),
+    ("covered", COVERED),
+    ("counted", COUNTED),
+    ("missing", MISSING),
     ("identities", IDENTITIES),
     ("marks", super::marks::SEEN),
 ];
@@ -125,8 +143,7 @@ impl Sqlite {
     pub(in crate::store) async fn slices(&self, selection: &Selection) -> Result<Vec<Slice>, StoreError> {
         let mut slices = Vec::new();
         self.each(SLICES, selection, &mut |row| {
-            let interval = Interval::new(Timestamp(row.try_get(1)?), Timestamp(row.try_get(2)?));
-            slices.push(Slice { sensor: row.try_get(0)?, interval });
+            slices.push(Slice { sensor: row.try_get(0)?, interval: interval(row, 1)? });
             Ok(())
         })
         .await?;
@@ -190,6 +207,41 @@ impl Sqlite {
             .collect()
     }
 
+    pub(in crate::store) async fn covered(&self, selection: &Selection) -> Result<Vec<(Place, Interval)>, StoreError> {
+        let mut all = Vec::new();
+        self.each(COVERED, selection, &mut |row| {
+            all.push((place(row)?, interval(row, 2)?));
+            Ok(())
+        })
+        .await?;
+        Ok(all)
+    }
+
+    pub(in crate::store) async fn counted(&self, selection: &Selection) -> Result<Vec<(Place, Rows)>, StoreError> {
+        let mut all = Vec::new();
+        self.each(COUNTED, selection, &mut |row| {
+            let rows = Rows { interval: interval(row, 2)?, counted: count(row, 4)?, seen: count(row, 5)? };
+            all.push((place(row)?, rows));
+            Ok(())
+        })
+        .await?;
+        Ok(all)
+    }
+
+    pub(in crate::store) async fn missing(
+        &self,
+        selection: &Selection,
+    ) -> Result<Vec<(i64, Option<String>, Interval)>, StoreError> {
+        let Interval { from, to } = selection.interval;
+        let rows = sqlx::query(MISSING)
+            .bind(from.0)
+            .bind(to.0)
+            .bind(json(&selection.sensors))
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, interval(row, 2)?))).collect()
+    }
+
     pub(in crate::store) async fn identities(
         &self,
         sensors: &[i64],
@@ -227,6 +279,10 @@ impl Sqlite {
         }
         Ok(())
     }
+}
+
+fn interval(row: &SqliteRow, at: usize) -> Result<Interval, StoreError> {
+    Ok(Interval::new(Timestamp(row.try_get(at)?), Timestamp(row.try_get(at + 1)?)))
 }
 
 fn json(numbers: &[i64]) -> String {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{QueryBuilder, Row as _};
-use traf_proto::{Flow, InterfaceSummary, LossReason, Timestamp, Traffic};
+use traf_proto::{Flow, InterfaceSummary, Interval, LossReason, Timestamp, Traffic};
 
 use super::dictionary::Dictionary;
 use super::marks::Marks;
@@ -35,6 +35,8 @@ struct Rows {
     losses: Vec<(Numbers<10>, Option<String>)>,
     /// Sensor and interface: packets and octets in and out, frames received and dropped.
     totals: BTreeMap<(i64, i64), [u64; 6]>,
+    /// Sensor and interface: first and last moment of its slices.
+    spans: BTreeMap<(i64, i64), Interval>,
 }
 
 impl Sqlite {
@@ -155,6 +157,8 @@ impl Rows {
         for interface in &summary.interfaces {
             let id = dictionary.interface(delivery.sensor, &interface.interface.name)?;
             self.add_interface([key[0], key[1], key[2], id], interface, dictionary)?;
+            let span = self.spans.entry((key[1], id)).or_insert(summary.slice);
+            *span = span.hull(summary.slice);
             for flow in &interface.flows {
                 let row = [key[0], key[1], key[2], n];
                 let primary = marks.see((site, id, &interface.interface), summary.slice, row, flow);
@@ -262,6 +266,18 @@ impl Rows {
                 update = update.bind(number(total));
             }
             update.bind(sensor).bind(interface).execute(&mut *connection).await?;
+        }
+        for ((sensor, interface), Interval { from, to }) in self.spans {
+            sqlx::query(
+                "update interface set first_ns = min(coalesce(first_ns, ?1), ?1), last_ns = max(coalesce(last_ns, ?2), ?2) \
+                 where sensor = ?3 and id = ?4",
+            )
+            .bind(from.0)
+            .bind(to.0)
+            .bind(sensor)
+            .bind(interface)
+            .execute(&mut *connection)
+            .await?;
         }
         Ok(())
     }

@@ -1,0 +1,376 @@
+//! Flows of several slices and observation points become conversations, and each is counted once.
+//!
+//! Two records are one conversation when the same observer reports them with the same beginning (or the later has none), or
+//! when two observers of one site see the same ends talk at the same time. Which observer counts: in the past whose rows
+//! carry the mark; where the marks do not say (live, or a part of a LAN), the fullest, who keeps it while it is nearly so.
+
+use std::collections::HashMap;
+
+use traf_proto::time::SECOND;
+use traf_proto::{Flow, FlowKey, Half, Traffic};
+
+use super::seat::{Seat, Share, homes};
+use crate::primary::{joined, stays_home};
+
+/// Clocks of two points, and the moments at which they first see a conversation, may differ by this.
+const APART: i64 = 5 * SECOND;
+/// Conversations of one table; what comes after them is only in the total.
+const CAPACITY: usize = 500_000;
+
+/// Who counts.
+pub(super) enum Rule<'a> {
+    /// Whose rows are marked.
+    Marked,
+    /// The fullest, or the one of last time that is nearly so.
+    Fullest(&'a mut Elected),
+}
+
+/// Who counted last time, by conversation.
+#[derive(Debug, Default)]
+pub(super) struct Elected(HashMap<Ends, traf_proto::Point>);
+
+/// Who talks to whom, and where that means the same.
+type Ends = (bool, usize, FlowKey);
+
+/// Conversations in the making.
+pub(super) struct Conversations<'a> {
+    seats: &'a [Seat],
+    homes: Vec<(usize, usize)>,
+    /// Several points see the same: ends are what counts, not who saw them or in which VLAN.
+    several: bool,
+    flows: HashMap<Ends, Vec<Conversation>>,
+    count: usize,
+    overflow: Overflow,
+}
+
+/// What found no place: traffic that counts, and number of records.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Overflow(pub(super) Traffic, pub(super) u64);
+
+struct Conversation {
+    seen: Vec<Seen>,
+}
+
+/// What one observer says of a conversation, in its own orientation.
+struct Seen {
+    seat: usize,
+    flow: Flow,
+    rate: Traffic,
+    /// Of its rows those that are marked.
+    marked: Traffic,
+}
+
+/// A conversation, counted once.
+pub(super) struct Once {
+    /// Of whom it was counted.
+    pub(super) flow: Flow,
+    pub(super) rate: Traffic,
+    /// By whom, and how much of each.
+    pub(super) by: Vec<(usize, Traffic)>,
+    /// Who saw it.
+    pub(super) observed_by: Vec<usize>,
+}
+
+/// All of them.
+#[derive(Default)]
+pub(super) struct Counted {
+    pub(super) rows: Vec<Once>,
+    /// By seat.
+    pub(super) shares: Vec<Share>,
+    pub(super) overflow: Overflow,
+}
+
+impl<'a> Conversations<'a> {
+    pub(super) fn new(seats: &'a [Seat]) -> Self {
+        let several = seats.len() > 1;
+        Self { seats, homes: homes(seats), several, flows: HashMap::new(), count: 0, overflow: Overflow::default() }
+    }
+
+    /// Adds what a seat says; in the past, whether that row is marked.
+    pub(super) fn add(&mut self, seat: usize, rate: Traffic, flow: Flow, marked: bool) {
+        let Some((site, host)) = self.homes.get(seat).copied() else { return };
+        let stays = stays_home(&self.seats[seat].interface, &flow.key);
+        let ends = (
+            stays,
+            if stays { host } else { site },
+            if self.several { joined(flow.key) } else { flow.key.canonical() },
+        );
+        let conversations = self.flows.entry(ends).or_default();
+        // The newest first: a port used again belongs to its last conversation.
+        if let Some(known) = conversations.iter_mut().rev().find(|known| known.holds(seat, &flow)) {
+            known.join(Seen::new(seat, rate, flow, marked));
+        } else if self.count < CAPACITY {
+            self.count += 1;
+            conversations.push(Conversation { seen: vec![Seen::new(seat, rate, flow, marked)] });
+        } else {
+            self.overflow.0 += if marked || !self.several { flow.traffic } else { Traffic::default() };
+            self.overflow.1 += 1;
+        }
+    }
+
+    /// Counts each once; those of which nothing counts here are left out.
+    pub(super) fn finish(self, mut rule: Rule<'_>) -> Counted {
+        let mut rows = Vec::with_capacity(self.count);
+        let mut shares = vec![Share::default(); self.seats.len()];
+        let mut elected = HashMap::new();
+        for (ends, conversations) in self.flows {
+            for conversation in conversations {
+                for seen in &conversation.seen {
+                    shares[seen.seat].seen += seen.flow.traffic.total().octets;
+                }
+                let once = match &mut rule {
+                    Rule::Marked => conversation.marked(),
+                    Rule::Fullest(last) => {
+                        let once = conversation.fullest(self.seats, last.0.get(&ends));
+                        if let (true, [(seat, _)]) = (self.several, &once.by[..]) {
+                            elected.insert(ends, self.seats[*seat].point.clone());
+                        }
+                        once
+                    }
+                };
+                for (seat, traffic) in &once.by {
+                    shares[*seat].counted += traffic.total().octets;
+                }
+                if !once.flow.traffic.is_empty() {
+                    rows.push(once);
+                }
+            }
+        }
+        if let Rule::Fullest(last) = rule {
+            last.0 = elected;
+        }
+        Counted { rows, shares, overflow: self.overflow }
+    }
+}
+
+impl Conversation {
+    fn holds(&self, seat: usize, flow: &Flow) -> bool {
+        let same = |seen: &&Seen| seen.seat == seat && seen.flow.key.vlan == flow.key.vlan;
+        match self.seen.iter().find(same) {
+            Some(seen) => seen.flow.first == flow.first || (!flow.complete && flow.first > seen.flow.first),
+            None => {
+                let overlaps = |seen: &Seen| {
+                    flow.first.since(seen.flow.last) <= APART && seen.flow.first.since(flow.last) <= APART
+                };
+                self.seen.iter().any(overlaps)
+            }
+        }
+    }
+
+    fn join(&mut self, seen: Seen) {
+        let same = |known: &&mut Seen| known.seat == seen.seat && known.flow.key.vlan == seen.flow.key.vlan;
+        match self.seen.iter_mut().find(same) {
+            Some(known) => known.add(seen),
+            None => self.seen.push(seen),
+        }
+    }
+
+    /// Counts what is marked.
+    fn marked(self) -> Once {
+        let chosen = self.best(|seen| seen.marked.total().octets);
+        let orient = |seen: &Seen| seen.turned(seen.marked, &self.seen[chosen].flow);
+        let by: Vec<(usize, Traffic)> =
+            self.seen.iter().filter(|seen| !seen.marked.is_empty()).map(|seen| (seen.seat, orient(seen))).collect();
+        let rate = self.seen[chosen].rate;
+        self.once(chosen, rate, by)
+    }
+
+    /// Counts the fullest, or `last` when it is nearly so. Who no longer speaks counts only when nobody else does.
+    fn fullest(self, seats: &[Seat], last: Option<&traf_proto::Point>) -> Once {
+        let fresh = self.seen.iter().any(|seen| seats[seen.seat].fresh);
+        let octets = |seen: &Seen| seen.flow.traffic.total().octets;
+        let weight = |seen: &Seen| if fresh && !seats[seen.seat].fresh { 0 } else { octets(seen).saturating_add(1) };
+        let mut chosen = self.best(weight);
+        if let Some(last) = last
+            && let Some(kept) = self.seen.iter().position(|seen| seats[seen.seat].point == *last)
+            && weight(&self.seen[kept]) >= weight(&self.seen[chosen]) / 10 * 9
+            && weight(&self.seen[kept]) > 0
+        {
+            chosen = kept;
+        }
+        let Seen { seat, flow, rate, .. } = &self.seen[chosen];
+        let (rate, by) = (*rate, vec![(*seat, flow.traffic)]);
+        self.once(chosen, rate, by)
+    }
+
+    /// The first of the greatest weight.
+    fn best(&self, weight: impl Fn(&Seen) -> u64) -> usize {
+        let mut order: Vec<usize> = (0..self.seen.len()).collect();
+        order.sort_by_key(|place| (std::cmp::Reverse(weight(&self.seen[*place])), self.seen[*place].seat));
+        order.first().copied().unwrap_or(0)
+    }
+
+    fn once(self, chosen: usize, rate: Traffic, by: Vec<(usize, Traffic)>) -> Once {
+        let mut flow = self.seen[chosen].flow;
+        flow.traffic = by.iter().map(|(_, traffic)| *traffic).sum();
+        for seen in &self.seen {
+            flow.first = flow.first.min(seen.flow.first);
+            if seen.flow.last > flow.last {
+                (flow.last, flow.state) = (seen.flow.last, seen.flow.state);
+            }
+            flow.complete |= seen.flow.complete;
+            flow.own |= seen.flow.own;
+        }
+        let observed_by = self.seen.iter().map(|seen| seen.seat).collect();
+        Once { flow, rate, by, observed_by }
+    }
+}
+
+impl Seen {
+    fn new(seat: usize, rate: Traffic, flow: Flow, marked: bool) -> Self {
+        let marked = if marked { flow.traffic } else { Traffic::default() };
+        Self { seat, flow, rate, marked }
+    }
+
+    /// A later record of the same observer.
+    fn add(&mut self, later: Self) {
+        let Self { mut flow, rate, .. } = later;
+        self.rate += later.turned(rate, &self.flow);
+        self.marked += later.turned(later.marked, &self.flow);
+        if later.is_turned(&self.flow) {
+            flow.traffic = flow.traffic.reversed();
+            (flow.key, flow.forward, flow.reverse) = (flow.key.reversed(), flow.reverse, flow.forward);
+        }
+        self.flow.traffic += flow.traffic;
+        if flow.last >= self.flow.last {
+            (self.flow.forward, self.flow.reverse) =
+                (after(self.flow.forward, flow.forward), after(self.flow.reverse, flow.reverse));
+            (self.flow.state, self.flow.last) = (flow.state, flow.last);
+        }
+        self.flow.first = self.flow.first.min(flow.first);
+        self.flow.complete |= flow.complete;
+        self.flow.own |= flow.own;
+    }
+
+    /// Two observers may not agree on who began.
+    fn is_turned(&self, other: &Flow) -> bool {
+        (self.flow.key.source, self.flow.key.destination) != (other.key.source, other.key.destination)
+    }
+
+    fn turned(&self, traffic: Traffic, other: &Flow) -> Traffic {
+        if self.is_turned(other) { traffic.reversed() } else { traffic }
+    }
+}
+
+/// The later record of a direction; flags seen stay seen, and a direction that was silent keeps what is known of it.
+fn after(known: Half, mut newer: Half) -> Half {
+    newer.flags |= known.flags;
+    if newer.size == 0 {
+        (newer.size, newer.window, newer.last_flags) = (known.size, known.window, known.last_flags);
+    }
+    newer.mac = newer.mac.or(known.mac);
+    newer.word = newer.word.or(known.word);
+    newer
+}
+
+#[cfg(test)]
+mod tests {
+    use traf_proto::{Counters, Endpoint, FlowState, Interface, Timestamp};
+
+    use super::*;
+
+    fn seats(sites: &[&str]) -> Vec<Seat> {
+        let interface = Interface { name: "eth0".to_owned(), ..Interface::default() };
+        let seat = |(number, site): (usize, &&str)| Seat::new(&format!("s{number}"), site, &interface, true);
+        sites.iter().enumerate().map(seat).collect()
+    }
+
+    fn flow(first: i64, last: i64, octets: u64) -> Flow {
+        let end = |last, port| Endpoint::new([10, 0, 0, last].into(), port);
+        Flow {
+            key: FlowKey { protocol: 6, vlan: None, source: end(1, 5000), destination: end(2, 80) },
+            traffic: Traffic::outbound(Counters::new(1, octets)),
+            first: Timestamp::from_seconds(first),
+            last: Timestamp::from_seconds(last),
+            forward: Half::default(),
+            reverse: Half::default(),
+            state: FlowState::Established,
+            complete: true,
+            own: false,
+        }
+    }
+
+    fn turned(flow: Flow) -> Flow {
+        Flow { key: flow.key.reversed(), traffic: flow.traffic.reversed(), ..flow }
+    }
+
+    /// Octets, who counts, who saw; most octets first.
+    fn count(seats: &[Seat], rule: Rule<'_>, records: &[(usize, Flow, bool)]) -> Vec<(u64, Vec<usize>, Vec<usize>)> {
+        let mut all = Conversations::new(seats);
+        records.iter().for_each(|(seat, flow, marked)| all.add(*seat, Traffic::default(), *flow, *marked));
+        let mut rows: Vec<_> = all
+            .finish(rule)
+            .rows
+            .into_iter()
+            .map(|once| {
+                let by = once.by.iter().map(|(seat, _)| *seat).collect();
+                (once.flow.traffic.total().octets, by, once.observed_by)
+            })
+            .collect();
+        rows.sort_by(|a, b| b.cmp(a));
+        rows
+    }
+
+    #[test]
+    fn slices_of_one_conversation_are_one_row_and_a_port_used_again_is_another() {
+        let rest = Flow { complete: false, ..flow(40, 45, 7) };
+        let records =
+            [(0, flow(0, 5, 10), true), (0, flow(0, 15, 20), true), (0, flow(16, 18, 5), true), (0, rest, true)];
+        let rows = count(&seats(&[""]), Rule::Marked, &records);
+        assert_eq!(rows, [(30, vec![0], vec![0]), (12, vec![0], vec![0])]);
+    }
+
+    #[test]
+    fn of_two_that_see_one_conversation_the_marked_rows_count_even_turned_around() {
+        let records =
+            [(0, flow(0, 5, 10), true), (1, turned(flow(1, 6, 11)), false), (1, turned(flow(1, 16, 9)), true)];
+        let rows = count(&seats(&["", ""]), Rule::Marked, &records);
+        assert_eq!(rows, [(19, vec![0, 1], vec![0, 1])]);
+    }
+
+    #[test]
+    fn without_marks_the_fullest_counts_and_keeps_it_while_it_is_nearly_so() {
+        let (seats, mut elected) = (seats(&["", ""]), Elected::default());
+        let mut who = |a: u64, b: u64| {
+            let records = [(0, flow(0, 5, a), false), (1, flow(0, 5, b), false)];
+            count(&seats, Rule::Fullest(&mut elected), &records)[0].clone()
+        };
+        assert_eq!(who(100, 99), (100, vec![0], vec![0, 1]));
+        assert_eq!(who(200, 210), (200, vec![0], vec![0, 1]));
+        assert_eq!(who(200, 300), (300, vec![1], vec![0, 1]));
+    }
+
+    #[test]
+    fn who_no_longer_speaks_gives_way_to_who_does() {
+        let mut seats = seats(&["", ""]);
+        seats[0].fresh = false;
+        let records = [(0, flow(0, 5, 100), false), (1, flow(0, 5, 90), false)];
+        assert_eq!(count(&seats, Rule::Fullest(&mut Elected::default()), &records), [(90, vec![1], vec![0, 1])]);
+    }
+
+    #[test]
+    fn sites_are_apart_and_so_is_what_never_leaves_its_host() {
+        let records = [(0, flow(0, 5, 10), true), (1, flow(0, 5, 20), true)];
+        assert_eq!(count(&seats(&["a", "b"]), Rule::Marked, &records).len(), 2);
+        let home = |octets| {
+            let mut flow = flow(0, 5, octets);
+            (flow.key.source.address, flow.key.destination.address) = ([127, 0, 0, 1].into(), [127, 0, 0, 1].into());
+            flow
+        };
+        let records = [(0, home(10), true), (1, home(20), true)];
+        assert_eq!(count(&seats(&["", ""]), Rule::Marked, &records).len(), 2);
+    }
+
+    #[test]
+    fn one_vlan_of_a_trunk_counts_in_a_lan_and_both_at_the_trunk_itself() {
+        let tagged = |vlan, octets| {
+            let mut flow = flow(0, 5, octets);
+            flow.key.vlan = Some(vlan);
+            flow
+        };
+        let records = [(0, tagged(7, 10), true), (0, tagged(9, 10), false)];
+        assert_eq!(count(&seats(&["", ""]), Rule::Marked, &records), [(10, vec![0], vec![0, 0])]);
+        let alone = count(&seats(&[""]), Rule::Fullest(&mut Elected::default()), &records);
+        assert_eq!(alone.iter().map(|(octets, ..)| octets).sum::<u64>(), 20);
+    }
+}

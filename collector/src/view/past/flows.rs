@@ -1,0 +1,94 @@
+//! What recorded flows say: conversations, and hosts, services, groups and stations folded from them, each byte once.
+
+use traf_proto::{Facility, Filter, Item, Report, Traffic, Transport};
+
+use super::{Ask, Fact, StoreError, apply};
+use crate::view::conversation::{Conversations, Counted, Elected, Rule};
+use crate::view::table::Table;
+
+/// What recorded flows hold.
+pub(super) struct Recorded {
+    pub(super) counted: Counted,
+    /// By seat: class, traffic and keys of what had no row, and whether the filter selects it.
+    others: Vec<(usize, traf_proto::Class, Traffic, u64, Option<bool>)>,
+}
+
+/// What is said of flows without a row that a filter may or may not select.
+pub(super) fn left_out(octets: u64) -> Option<String> {
+    (octets > 0)
+        .then(|| format!("{octets} octets had no row of their own: whether the filter selects them is not known"))
+}
+
+impl Ask<'_> {
+    /// The flows that a filter selects, each counted once.
+    pub(super) async fn counted(&self, filter: &Filter, others: bool) -> Result<Recorded, StoreError> {
+        let mut conversations = Conversations::new(&self.seats);
+        let mut rest = Vec::new();
+        self.each(Facility::Traffic, |seat, fact| {
+            let own = &self.seats[seat];
+            match fact {
+                Fact::Flow(flow, marked) => {
+                    if let Some(flow) = apply::masked(filter, flow, &own.point.sensor, own.name()) {
+                        conversations.add(seat, Traffic::default(), flow, marked);
+                    }
+                }
+                Fact::OtherFlows(class, traffic, keys) if others => {
+                    let selected = apply::selects(filter, &own.point.sensor, own.name(), Some(class));
+                    rest.push((seat, class, traffic, keys, selected));
+                }
+                _ => {}
+            }
+        })
+        .await?;
+        let marked = self.several() && self.whole && !apply::depends_on_observer(filter);
+        let mut elected = Elected::default();
+        let counted = conversations.finish(if marked { Rule::Marked } else { Rule::Fullest(&mut elected) });
+        Ok(Recorded { counted, others: rest })
+    }
+
+    /// Rows of a facility from recorded flows.
+    pub(super) async fn conversations(
+        &self,
+        table: &mut Table<'_>,
+        report: &mut Report,
+        several: bool,
+    ) -> Result<(), StoreError> {
+        let facility = self.query.facility;
+        let Recorded { counted, others } = self.counted(&self.query.filter, true).await?;
+        let shares = counted.shares.clone();
+        table.conversations(counted, facility, self.query.group);
+        let (mut estimated, mut unknown) = (0u64, 0u64);
+        for (seat, class, traffic, keys, selected) in others {
+            let share = if several { shares.get(seat).copied().unwrap_or_default() } else { Default::default() };
+            let (part, keys) = (share.of_traffic(traffic), share.of(keys));
+            match selected {
+                Some(false) => {}
+                None => unknown = unknown.saturating_add(part.total().octets),
+                Some(true) => {
+                    estimated = estimated.saturating_add(part.total().octets);
+                    match facility {
+                        Facility::Traffic => table.add(seat, Traffic::default(), Item::Other(class, part, keys)),
+                        Facility::Hosts => table.add_total(part + part.reversed()),
+                        Facility::Services if matches!(class.transport, Transport::Tcp | Transport::Udp) => {
+                            table.add_total(part);
+                        }
+                        _ => {}
+                    }
+                }
+            }
+        }
+        report.notes.extend(left_out(unknown));
+        if several && estimated > 0 {
+            report.notes.push(estimate(estimated));
+        }
+        Ok(())
+    }
+}
+
+/// What is said of flows without a row where several points may have seen them.
+pub(in crate::view) fn estimate(octets: u64) -> String {
+    format!(
+        "{octets} octets of the total had no row of their own and cannot be told apart: of each observation point that share \
+         counts which counts of its rows"
+    )
+}

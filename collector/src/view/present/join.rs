@@ -1,0 +1,107 @@
+//! One LAN, now: the flows that several points report, each counted once, and what part of each point that is.
+
+use traf_proto::{Answer, Facility, Item, Point, Query, Report, Timestamp, Traffic, Transport};
+
+use super::rest;
+use crate::view::conversation::{Conversations, Elected, Rule};
+use crate::view::past::estimate;
+use crate::view::seat::{Seat, Share, Shares};
+use crate::view::table::Table;
+
+/// Seconds that the strip shows.
+const STRIP: i64 = 300;
+
+/// What is remembered of a LAN from report to report.
+#[derive(Debug, Default)]
+pub(super) struct Lan {
+    /// Who counts for each flow that is shown, and for each that tells the shares.
+    elected: Elected,
+    common: Elected,
+    now: Vec<(Point, Share)>,
+    shares: Shares,
+}
+
+impl Lan {
+    /// Takes the flows that tell what points see in common.
+    pub(super) fn hear(&mut self, seats: &[Seat], answers: &[Option<&Answer>]) {
+        let mut conversations = Conversations::new(seats);
+        for (seat, answer) in answers.iter().enumerate() {
+            for row in answer.iter().flat_map(|answer| &answer.rows) {
+                if let Item::Flow(flow) = row.item {
+                    // By what flows do now: a long past would hide that another point counts since.
+                    let mut flow = flow;
+                    flow.traffic = weight(flow.traffic, row.rate);
+                    conversations.add(seat, row.rate, flow, false);
+                }
+            }
+        }
+        let counted = conversations.finish(Rule::Fullest(&mut self.common));
+        self.now = seats.iter().map(|seat| seat.point.clone()).zip(counted.shares).collect();
+    }
+
+    /// The share of a point now, noted for the strip.
+    pub(super) fn note(&mut self, point: &Point, now: Timestamp) -> Share {
+        let found = self.now.iter().find(|(other, _)| other == point);
+        let share = found.map(|(_, share)| *share).unwrap_or_default();
+        if found.is_some_and(|(_, share)| share.seen > 0) {
+            self.shares.note(point, now.seconds() - 1, share, now.seconds() - STRIP);
+        }
+        share
+    }
+
+    /// The share of a point at a second of the strip.
+    pub(super) fn share(&self, sensor: &str, interface: &str, second: i64) -> Share {
+        self.shares.at(sensor, interface, second)
+    }
+
+    /// Flows, and what is folded from them.
+    pub(super) fn flows(&mut self, query: &Query, seats: &[Seat], answers: &[Option<&Answer>], report: &mut Report) {
+        let (mut conversations, mut table) = (Conversations::new(seats), Table::new(seats));
+        let mut others = Vec::new();
+        for (seat, answer) in answers.iter().enumerate().filter_map(|(seat, answer)| Some((seat, (*answer)?))) {
+            for row in &answer.rows {
+                match row.item {
+                    Item::Flow(flow) => conversations.add(seat, row.rate, flow, false),
+                    Item::Other(class, traffic, keys) => others.push((seat, class, traffic, keys)),
+                    _ => {}
+                }
+            }
+        }
+        let counted = conversations.finish(Rule::Fullest(&mut self.elected));
+        let shares = counted.shares.clone();
+        table.conversations(counted, query.facility, query.group);
+        let mut estimated = 0u64;
+        for (seat, class, traffic, keys) in others {
+            let part = shares[seat].of_traffic(traffic);
+            estimated = estimated.saturating_add(part.total().octets);
+            match query.facility {
+                Facility::Hosts => table.add_total(part + part.reversed()),
+                Facility::Services if matches!(class.transport, Transport::Tcp | Transport::Udp) => {
+                    table.add_total(part);
+                }
+                Facility::Services => {}
+                _ => table.add(seat, Traffic::default(), Item::Other(class, part, shares[seat].of(keys))),
+            }
+        }
+        for (seat, answer) in answers.iter().enumerate().filter_map(|(seat, answer)| Some((seat, (*answer)?))) {
+            let part = shares[seat].of_traffic(rest(answer));
+            estimated = estimated.saturating_add(part.total().octets);
+            table.add_total(if query.facility == Facility::Hosts { part + part.reversed() } else { part });
+            if query.facility == Facility::Traffic && query.group == traf_proto::Group::Flow {
+                let here = answer.rows.iter().filter(|row| matches!(row.item, Item::Flow(_))).count() as u64;
+                table.add_matched(shares[seat].of(answer.matched.saturating_sub(here)));
+            }
+        }
+        if estimated > 0 {
+            report.notes.push(estimate(estimated));
+        }
+        let finished = table.finish(query.order, query.limit, None);
+        (report.rows, report.matched, report.total) = (finished.rows, finished.matched, finished.total);
+        report.notes.extend(finished.notes);
+    }
+}
+
+/// What a flow weighs in the shares: its rate; where it rests, a little of what it was.
+fn weight(traffic: Traffic, rate: Traffic) -> Traffic {
+    if rate.is_empty() { traffic.per_second(1_000 * traf_proto::time::SECOND) } else { rate }
+}
