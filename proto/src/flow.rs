@@ -52,6 +52,15 @@ impl FlowKey {
         Self { source: self.destination, destination: self.source, ..self }
     }
 
+    /// The TCP or UDP service of its packets, so that each counts for one service: the port that `ports` holds where only one
+    /// end has such a port, else the port that the initiator asked for.
+    #[must_use]
+    pub fn service(&self, ports: &Ports) -> Option<Service> {
+        let (source, destination) = (self.source.port, self.destination.port);
+        let port = if ports.serves_source(source, destination) { source } else { destination };
+        Service::new(self.protocol, port)
+    }
+
     /// The same for both orientations: the smaller endpoint first.
     #[must_use]
     pub fn canonical(self) -> Self {
@@ -70,7 +79,7 @@ pub struct Half {
     pub window: u16,
     /// IP octets of the last packet.
     pub size: u32,
-    /// Source MAC of this direction.
+    /// Source MAC of this direction; as long as it has sent nothing, the MAC that the other direction's packets go to.
     pub mac: Option<Mac>,
     /// IPTraf's word, where the flags no longer matter.
     pub word: Option<Word>,
@@ -186,13 +195,10 @@ pub struct Flow {
 }
 
 impl Flow {
-    /// The TCP or UDP service it belongs to, so that each packet counts for one service: the port that `ports` holds where
-    /// only one end has such a port, else the port that the initiator asked for.
+    /// The TCP or UDP service it belongs to, by [`FlowKey::service`].
     #[must_use]
     pub fn service(&self, ports: &Ports) -> Option<Service> {
-        let (source, destination) = (self.key.source.port, self.key.destination.port);
-        let port = if ports.serves_source(source, destination) { source } else { destination };
-        Service::new(self.key.protocol, port)
+        self.key.service(ports)
     }
 }
 

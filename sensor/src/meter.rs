@@ -12,8 +12,10 @@
 
 mod averages;
 mod bar;
+mod behind;
 mod coalesced;
 mod facilities;
+mod filtered;
 mod flows;
 mod fragments;
 mod line;
@@ -27,6 +29,7 @@ mod rates;
 mod seed;
 mod slot;
 mod table;
+mod trail;
 
 #[cfg(test)]
 mod tests;
@@ -34,8 +37,8 @@ mod tests;
 use std::time::Duration;
 
 use traf_proto::{
-    Counters, Endpoint, FlowKey, Interface, InterfaceSnapshot, InterfaceStats, InterfaceSummary, Interval, Ports,
-    Timestamp, Transport, Wish,
+    Counters, Endpoint, Facility, FlowKey, Interface, InterfaceSnapshot, InterfaceStats, InterfaceSummary, Interval,
+    Ports, Timestamp, Transport, Wish,
 };
 
 use crate::link::Link;
@@ -43,6 +46,7 @@ use crate::packet::{Fragment, Key, Packet};
 use crate::parse::{self, Parser, Unparsed};
 use averages::Averages;
 use coalesced::Offload;
+use filtered::{Filtered, Placed, Selected};
 use flows::Flows;
 use fragments::Fragments;
 use line::Line;
@@ -103,6 +107,8 @@ pub struct Meter {
     /// Time of the latest frame.
     latest: i64,
     batch: Box<[Packet; BATCH]>,
+    /// Which filters select each packet of the batch.
+    selected: [Selected; BATCH],
     waiting: usize,
     /// Flows that ICMP errors of this batch speak of, and which of its packets that were.
     unreachable: Vec<(usize, Key)>,
@@ -112,6 +118,7 @@ pub struct Meter {
     fragments: Fragments,
     rates: Rates,
     averages: Averages,
+    filtered: Filtered,
 }
 
 impl Meter {
@@ -126,6 +133,7 @@ impl Meter {
             started,
             latest: i64::MIN,
             batch: Box::new([Packet::new(0); BATCH]),
+            selected: [0; BATCH],
             waiting: 0,
             unreachable: Vec::with_capacity(BATCH),
             line: Line::new(interface.mtu),
@@ -134,6 +142,7 @@ impl Meter {
             fragments: Fragments::new(),
             rates: Rates::default(),
             averages: Averages::new(started),
+            filtered: Filtered::default(),
             interface,
         }
     }
@@ -157,7 +166,11 @@ impl Meter {
                 }
                 if packet.key.protocol() != 6 {
                     self.lines.packet(&packet, captured);
+                    if matches!(packet.key.protocol(), 0 | 58) && packet.stations != [0; 12] {
+                        self.learn(&packet, captured);
+                    }
                 }
+                let selected = self.filtered.frame(&packet, &self.interface.name);
                 if packet.is_ip() {
                     if packet.fragment != Fragment::Whole {
                         self.fragments.follow(&mut packet);
@@ -165,6 +178,7 @@ impl Meter {
                         self.note_unreachable(&packet, captured);
                     }
                     self.batch[self.waiting] = packet;
+                    self.selected[self.waiting] = selected;
                     self.waiting += 1;
                     if self.waiting == BATCH {
                         self.flush();
@@ -194,12 +208,14 @@ impl Meter {
                 self.flows.unreachable(&key);
             }
             let own = self.flows.is_own(slot);
+            let mut hidden = 0;
             if own {
                 self.line.own(packet.sent, Counters::new(1, u64::from(packet.length)));
             }
             if self.offload.suspects(packet) {
                 let segment = memory::segment_size(packet, &self.flows.table.warm[slot]);
                 let extra = self.offload.extra(packet, segment);
+                hidden = extra;
                 if extra > 0 {
                     self.flows.hidden(slot, packet, extra);
                     self.line.coalesced(packet, packet.sent, extra);
@@ -210,6 +226,10 @@ impl Meter {
                         self.line.own(packet.sent, Counters { coalesced: extra, ..Counters::default() });
                     }
                 }
+            }
+            if self.selected[place] != 0 {
+                let second_began = memory::second_began(&self.flows.table.warm[slot]);
+                self.filtered.packet(self.selected[place], packet, Placed { second_began, own, extra: hidden });
             }
         }
     }
@@ -227,6 +247,7 @@ impl Meter {
     pub fn set_ports(&mut self, extra: &[(u16, u16)]) {
         self.flush();
         self.flows.facilities.ports = Ports::new(extra);
+        self.filtered.set_ports(&self.flows.facilities.ports);
     }
 
     /// Flows that are silent for longer are over, from now on.
@@ -260,6 +281,7 @@ impl Meter {
         let (flows, other) = self.flows.seal(now);
         let (hosts, services, stations) = self.flows.facilities.seal();
         let line = self.line.seal(slice, self.interface.mtu);
+        self.filtered.seal(slice, self.interface.mtu);
         let [largest_inbound, largest_outbound] = line.largest;
         InterfaceSummary {
             interface: self.interface.clone(),
@@ -280,14 +302,24 @@ impl Meter {
     /// The present state, cumulative, and the answers to the wishes. Called once a second, it also keeps the rates.
     pub fn snapshot(&mut self, now: Timestamp, wishes: &[Wish]) -> InterfaceSnapshot {
         self.flush();
-        self.flows.facilities.flush_pairs();
+        let stations = |wish: &Wish| wish.facility == Facility::Stations && wish.filter.is_all();
+        self.flows.facilities.look(now.0, wishes.iter().any(stations));
+        self.filtered.roll(now, wishes, &self.interface, &self.flows.facilities.ports);
         self.rates.roll(now.0, !wishes.is_empty(), &mut self.flows.table);
         let stats = self.line.stats(&self.interface);
         let rated = self.averages.rates(now, &stats.classes, stats.own);
         let stats = InterfaceStats { rates: rated.classes, ..stats };
-        let (flows, line, lines, rates) = (&self.flows, &self.line, &self.lines, &self.rates);
-        let view = live::View { flows, line, lines, rates, stats: &stats, rate: rated.total, now };
-        let answers = wishes.iter().map(|wish| view.answer(wish)).collect();
+        let view = live::View {
+            flows: &self.flows,
+            line: &self.line,
+            lines: &self.lines,
+            rates: &self.rates,
+            filtered: &self.filtered,
+            stats: &stats,
+            rate: rated.total,
+            now,
+        };
+        let answers = wishes.iter().filter_map(|wish| view.answer(wish)).collect();
         let InterfaceStats { interface, ledger, classes, rates, peak, peak_total, own } = stats;
         InterfaceSnapshot {
             interface,
@@ -304,6 +336,13 @@ impl Meter {
             flows: self.flows.table.len() as u64,
             capacity: self.flows.table.capacity() as u64,
             gone: false,
+        }
+    }
+
+    #[cold]
+    fn learn(&mut self, packet: &Packet, captured: &[u8]) {
+        if let Some(address) = parse::proven(packet, captured) {
+            self.flows.facilities.prove(packet, address);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use traf_proto::filter::Subject;
 use traf_proto::{Cast, Class, Endpoint, Family, FlowKey, Mac, Transport};
 use zerocopy::FromZeros;
 
@@ -235,10 +236,43 @@ impl Packet {
         if self.reverse { (b, a) } else { (a, b) }
     }
 
+    /// As a filter sees it.
+    pub(crate) fn subject<'a>(&self, interface: &'a str) -> Subject<'a> {
+        subject(&self.key, self.reverse, self.ether_type, &self.stations, interface)
+    }
+
     /// MAC address of the sender.
     pub(crate) fn source_mac(&self) -> Mac {
         let [_, _, _, _, _, _, a, b, c, d, e, f] = self.stations;
         Mac([a, b, c, d, e, f])
+    }
+}
+
+/// A packet of these fields as a filter sees it; a sensor does not know its own name.
+pub(crate) fn subject<'a>(
+    key: &Key,
+    reverse: bool,
+    ether_type: u16,
+    stations: &[u8; 12],
+    interface: &'a str,
+) -> Subject<'a> {
+    let ip = (key.version() != 0).then(|| key.flow(reverse));
+    let macs = (*stations != [0; 12]).then(|| {
+        let [a, b, c, d, e, f, source @ ..] = *stations;
+        (Mac(source), Mac([a, b, c, d, e, f]))
+    });
+    Subject {
+        sensor: "",
+        interface,
+        ether_type: match key.version() {
+            4 => 0x0800,
+            6 => 0x86dd,
+            _ => ether_type,
+        },
+        protocol: ip.map(|flow| flow.protocol),
+        ends: ip.map(|flow| (flow.source, flow.destination)),
+        vlan: Some(key.vlan()).filter(|vlan| *vlan != NO_VLAN),
+        macs: macs.unzip(),
     }
 }
 

@@ -17,11 +17,18 @@ mod tunnel;
 #[cfg(test)]
 mod tests;
 
+use std::net::IpAddr;
+
+use traf_proto::Mac;
+
 use crate::link::Link;
 use crate::packet::{Fragment, Key, Packet};
 
 /// VLAN tags, MPLS labels, PPPoE and tunnels together: deeper is not looked.
 const LAYERS: u8 = 8;
+
+/// Ether type of ARP.
+pub(crate) const ARP: u16 = 0x0806;
 
 /// Why a frame did not become a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +75,27 @@ pub(crate) fn unreachable(packet: &Packet, captured: &[u8]) -> Option<(Key, bool
         (58, [1, ..]) => quoted(segment, packet.key.vlan()),
         _ => None,
     }
+}
+
+/// The address that the sender of a frame says is its own: in ARP (RFC 826, 5227) or in IPv6's neighbour discovery
+/// (RFC 4861), which routers do not pass on.
+pub(crate) fn proven(packet: &Packet, captured: &[u8]) -> Option<IpAddr> {
+    let address = if packet.ether_type == ARP {
+        let arp = captured.get(usize::from(packet.header)..)?.first_chunk::<18>()?;
+        let [_, _, 0x08, 0x00, 6, 4, _, _, a, b, c, d, e, f, address @ ..] = *arp else { return None };
+        (packet.source_mac() == Mac([a, b, c, d, e, f])).then_some(IpAddr::from(address))?
+    } else {
+        // No extension headers, and nobody has passed it on.
+        let at = usize::from(packet.transport);
+        let (header, icmp) = (captured.get(at.checked_sub(40)?..at)?, captured.get(at..)?);
+        let [0x60..=0x6f, _, _, _, _, _, 58, 255, source @ ..] = header else { return None };
+        match icmp {
+            [135, 0, ..] => IpAddr::from(*source.first_chunk::<16>()?),
+            [136, 0, _, _, _, _, _, _, target @ ..] => IpAddr::from(*target.first_chunk::<16>()?),
+            _ => return None,
+        }
+    };
+    (!address.is_unspecified() && !address.is_multicast()).then_some(address)
 }
 
 /// The flow of the packet that stands behind the eight octets of an ICMP header.

@@ -3,10 +3,12 @@
 
 use std::net::IpAddr;
 
-use traf_proto::{Counters, Learnt, Mac, Ports, Service, Station, Tally, Timestamp, Traffic};
+use traf_proto::{Counters, Mac, Ports, Service, Station, Tally, Traffic};
 
+use super::behind::Behind;
 use super::ranked::{Keyed, Ranked};
 use super::seed::Seed;
+use super::trail::Trail;
 use crate::packet::{Key, Packet};
 
 /// Pairs of stations whose frames are added up before the table of stations hears of them.
@@ -17,7 +19,7 @@ const PAIRS: usize = 256;
 pub(super) struct Host(u8, u128);
 
 impl Host {
-    fn address(self) -> IpAddr {
+    pub(super) fn address(self) -> IpAddr {
         if self.0 == 6 { IpAddr::V6(self.1.into()) } else { IpAddr::V4((self.1 as u32).into()) }
     }
 }
@@ -54,7 +56,8 @@ pub(super) struct Folded {
     pub(super) counters: [Counters; 2],
     /// Source MAC of each way; `None` where that way was never seen or has none.
     pub(super) macs: [Option<Mac>; 2],
-    /// Time of the flow's last packet.
+    /// Times of the first packet that the counts can be of, and of the last.
+    pub(super) first: i64,
     pub(super) last: i64,
 }
 
@@ -82,10 +85,11 @@ struct Pair {
 pub(super) struct Facilities {
     pub(super) hosts: Ranked<Host, Traffic>,
     pub(super) services: Ranked<Service, Traffic>,
-    pub(super) stations: Ranked<Mac, Station>,
+    pub(super) stations: Ranked<Mac, Behind>,
     /// Which ports are services.
     pub(super) ports: Ports,
     pairs: Box<[Pair]>,
+    trail: Trail,
     seed: Seed,
     /// Rows of each table in one slice.
     history: usize,
@@ -99,6 +103,7 @@ impl Facilities {
             stations: Ranked::new(config.stations),
             ports: Ports::default(),
             pairs: vec![Pair::default(); PAIRS].into_boxed_slice(),
+            trail: Trail::default(),
             seed: Seed::random(),
             history: config.history_keys,
         }
@@ -173,14 +178,37 @@ impl Facilities {
             *self.services.row(service, packets) += Traffic { inbound: to, outbound: from };
         }
         for (mac, number) in folded.macs.iter().zip([a, b]) {
-            if let Some(station) = mac.and_then(|mac| self.stations.known(mac)) {
+            if let Some(station) = mac.and_then(|mac| self.stations.known(mac))
+                && number != 0
+            {
                 let address = folded.key.address(number);
-                if number != 0 {
-                    let last = Timestamp(folded.last);
-                    station.seen(Learnt { address, first: last, last });
-                }
+                station.seen(address, folded.first, false);
+                station.seen(address, folded.last, false);
             }
         }
+    }
+
+    /// A station says in this frame that an address is its own.
+    pub(super) fn prove(&mut self, packet: &Packet, address: IpAddr) {
+        let mac = packet.source_mac();
+        if self.stations.known(mac).is_none() {
+            // Its first frames may still wait to be added up.
+            self.flush_pairs();
+        }
+        if let Some(station) = self.stations.known(mac) {
+            station.seen(address, packet.at, true);
+        }
+    }
+
+    /// To be called at each snapshot: keeps the stations' rates while they are wished for.
+    pub(super) fn look(&mut self, now: i64, wished: bool) {
+        self.flush_pairs();
+        self.trail.roll(now, wished, self.stations.sums(|station| station.traffic));
+    }
+
+    /// A station's rate.
+    pub(super) fn station_rate(&self, mac: Mac) -> Traffic {
+        self.trail.rate(mac)
     }
 
     /// Ends the slice of all three.
@@ -194,15 +222,10 @@ impl Facilities {
         let other = self.services.seal(most, octets, |service, traffic| services.add(service, traffic));
         services.add_other(other);
         let mut stations = Tally::default();
-        let other = self.stations.seal(most, |row| octets(&row.traffic), |mac, station| stations.add(mac, station));
+        let other = self.stations.seal(most, |row| octets(&row.traffic), |mac, row| stations.add(mac, row.station()));
         // The addresses behind stations without a row say nothing.
-        stations.add_other(Station { addresses: Vec::new(), ..other });
+        stations.add_other(Station { addresses: Vec::new(), ..other.station() });
         (hosts, services, stations)
-    }
-
-    /// Hosts since the meter started, with what found no place.
-    pub(super) fn host_totals(&self) -> (Vec<(IpAddr, Traffic)>, Traffic) {
-        (self.hosts.totals().map(|(host, traffic)| (host.address(), traffic)).collect(), self.hosts.other())
     }
 }
 

@@ -36,6 +36,8 @@ pub(super) struct Flows {
     parted_capacity: usize,
     /// A flow has more than one row in `parted`.
     spilled: bool,
+    /// When this slice began.
+    opened: i64,
     /// Without a row, in this slice.
     other: Others,
     /// Everything that left the table.
@@ -54,6 +56,7 @@ impl Flows {
             parted: Vec::new(),
             parted_capacity: config.parted,
             spilled: false,
+            opened: started,
             other: Others::default(),
             gone: Others::default(),
         }
@@ -193,9 +196,11 @@ impl Flows {
             Counters { packets, octets, coalesced: hidden[way] }
         });
         hot.empty();
-        let macs = [0, 1].map(|way| mac(cold.macs[way]));
+        let macs = [0, 1].map(|way| if memory::spoke(warm, way) { mac(cold.macs[way]) } else { None });
         let second_began = memory::second_began(warm);
-        let folded = Folded { key: hot.key, second_began, counters, macs, last: warm.last };
+        // What came before this slice was told at its end.
+        let first = if cold.first >= self.opened { cold.first } else { warm.last };
+        let folded = Folded { key: hot.key, second_began, counters, macs, first, last: warm.last };
         if counters[0].packets + counters[1].packets > 0 {
             self.facilities.fold(&folded);
         }
@@ -242,7 +247,7 @@ impl Flows {
             last_flags: warm.last_flags[way],
             window: hot.window(way),
             size: u32::from(warm.sizes[way]),
-            mac: if memory::spoke(warm, way) { mac(cold.macs[way]) } else { None },
+            mac: mac(cold.macs[way]),
             word: memory::word(warm, way, state),
         };
         let second_began = memory::second_began(warm);
@@ -292,6 +297,7 @@ impl Flows {
             rows = merged(rows);
         }
         self.table.next_slice();
+        self.opened = now;
         self.expire(now);
         (rows, std::mem::take(&mut self.other))
     }

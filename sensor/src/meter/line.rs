@@ -157,7 +157,7 @@ impl Line {
     }
 
     /// Largest packet received, and sent, since the start, in octets without the link header.
-    pub(super) fn largest(&self) -> [u32; 2] {
+    pub(super) fn largest_packets(&self) -> [u32; 2] {
         self.largest_packets
     }
 

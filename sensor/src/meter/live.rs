@@ -1,15 +1,20 @@
-//! Answers to wishes: exact, over everything that is in the tables now.
+//! Answers to wishes: exact, over everything that is in the tables now, in memory that does not grow with them.
 
-use std::collections::HashMap;
-use std::hash::Hash;
+mod hosts;
+mod sums;
+mod top;
 
-use traf_proto::{Answer, Facility, Host, InterfaceStats, Item, Merge, Order, Row, Station, Timestamp, Traffic, Wish};
+use traf_proto::{Answer, Facility, Flow, FlowKey, Group, InterfaceStats, Item, Timestamp, Traffic, Wish};
 
+use super::facilities::Facilities;
+use super::filtered::Filtered;
 use super::flows::Flows;
 use super::line::Line;
 use super::lines::Lines;
 use super::memory;
 use super::rates::Rates;
+use sums::{Parts, Sums};
+use top::Top;
 
 /// What answers are made from.
 pub(super) struct View<'a> {
@@ -17,6 +22,7 @@ pub(super) struct View<'a> {
     pub(super) line: &'a Line,
     pub(super) lines: &'a Lines,
     pub(super) rates: &'a Rates,
+    pub(super) filtered: &'a Filtered,
     /// The interface's own row.
     pub(super) stats: &'a InterfaceStats,
     /// The interface's rate.
@@ -24,36 +30,78 @@ pub(super) struct View<'a> {
     pub(super) now: Timestamp,
 }
 
+/// The tables that a wish is answered from: those of all packets, or of what its filter selects.
+struct Counted<'a> {
+    line: &'a Line,
+    facilities: &'a Facilities,
+    stats: InterfaceStats,
+    rate: Traffic,
+    /// When the counting began, where that is not the interface's start.
+    since: Option<Timestamp>,
+}
+
 impl View<'_> {
-    /// The answer to one wish.
+    /// The answer to one wish; `None` where too many filters are counted already for this one to be.
     ///
-    /// Flows, and hosts and services under a filter, are those in the flow table. Without a filter hosts and services
-    /// are all that were seen, and the flows' answer ends with what left the table, by class, so that it adds up to the
-    /// interface. Stations heed only what a filter says of MAC addresses; sizes and the interface heed none.
-    pub(super) fn answer(&self, wish: &Wish) -> Answer {
+    /// Flows and groups under a filter are those in the flow table. Without a filter their answer ends with what left the
+    /// table, by class, so that it adds up to the interface. Everything else under a filter is what was counted since the
+    /// filter was set.
+    pub(super) fn answer(&self, wish: &Wish) -> Option<Answer> {
         let mut top = Top::new(wish);
         match wish.facility {
-            Facility::Traffic => self.traffic(wish, &mut top),
-            Facility::Interfaces => top.push(self.rate, Item::Interface(Box::new(self.stats.clone()))),
-            Facility::Sizes => self.line.sizes().rows().for_each(|(bracket, traffic)| {
+            Facility::Lines => return Some(self.lines(wish)),
+            Facility::Traffic if wish.group == Group::Flow => {
+                self.each_flow(wish, |_| true, |_, flow, rate| top.push(rate, Item::Flow(flow)));
+                self.gone(wish, &mut top);
+                return Some(top.answer());
+            }
+            Facility::Traffic => {
+                self.groups(wish, &mut top);
+                self.gone(wish, &mut top);
+                return Some(top.answer());
+            }
+            _ => {}
+        }
+        let counted = self.counted(wish)?;
+        match wish.facility {
+            Facility::Sizes => counted.line.sizes().rows().for_each(|(bracket, traffic)| {
                 if !traffic.is_empty() {
                     top.push(Traffic::default(), Item::Size(bracket, traffic));
                 }
             }),
-            Facility::Services => self.services(wish, &mut top),
-            Facility::Hosts => self.hosts(wish, &mut top),
-            Facility::Stations => self.stations(wish, &mut top),
-            Facility::Lines => return self.lines(wish),
+            Facility::Services => self.services(wish, &counted, &mut top),
+            Facility::Hosts => self.hosts(wish, &counted, &mut top),
+            Facility::Stations => stations(&counted, &mut top),
+            _ => top.push(counted.rate, Item::Interface(Box::new(counted.stats.clone()))),
         }
         let mut answer = top.answer();
         if wish.facility == Facility::Sizes {
-            answer.largest = self.line.largest();
+            answer.largest = counted.line.largest_packets();
         }
-        answer
+        if wish.facility == Facility::Hosts {
+            self.add_peers(wish, &mut answer.rows);
+        }
+        answer.since = counted.since;
+        Some(answer)
     }
 
-    fn traffic(&self, wish: &Wish, top: &mut Top) {
-        self.each_flow(wish, |_, flow, rate| top.push(rate, Item::Flow(flow)));
+    fn counted(&self, wish: &Wish) -> Option<Counted<'_>> {
+        if wish.filter.is_all() {
+            let (line, facilities) = (self.line, &self.flows.facilities);
+            return Some(Counted { line, facilities, stats: self.stats.clone(), rate: self.rate, since: None });
+        }
+        let counted = self.filtered.of(&wish.filter)?;
+        Some(Counted {
+            line: &counted.line,
+            facilities: &counted.facilities,
+            stats: counted.stats(self.stats),
+            rate: counted.rated.total,
+            since: Some(counted.since),
+        })
+    }
+
+    /// What left the table; what of it a filter would select is not known.
+    fn gone(&self, wish: &Wish, top: &mut Top) {
         if wish.filter.is_all() {
             for (class, traffic, flows) in self.flows.gone.rows() {
                 top.push_other(Item::Other(class, traffic, flows));
@@ -61,59 +109,51 @@ impl View<'_> {
         }
     }
 
-    fn services(&self, wish: &Wish, top: &mut Top) {
-        let mut sums: Sums<traf_proto::Service> = Sums::default();
-        let all = wish.filter.is_all();
-        if all {
-            self.flows.facilities.services.totals().for_each(|(service, traffic)| sums.add(service, traffic));
-        }
-        self.each_flow(wish, |slot, flow, rate| {
-            let Some(service) = flow.service(&self.flows.facilities.ports) else { return };
-            let at_source = flow.key.source.port == service.port && flow.key.destination.port != service.port;
-            let towards = |traffic: Traffic| if at_source { traffic } else { traffic.reversed() };
-            // What was folded already is in the totals.
-            let traffic = if all { self.flows.slice(slot) } else { flow.traffic };
-            sums.add_with_rate(service, towards(traffic), towards(rate));
-        });
-        sums.rows(|service, traffic, rate| top.push(rate, Item::Service(service, traffic)));
-        if all {
-            top.add_total(self.flows.facilities.services.other());
+    /// Flows added up by what they have in common; outbound is what the initiators sent.
+    fn groups(&self, wish: &Wish, top: &mut Top) {
+        let group = |key: &FlowKey| wish.group.of(key, "");
+        let parts = Parts::of(self.flows.table.len());
+        for part in parts.iter() {
+            let mut sums = Sums::default();
+            self.each_flow(
+                wish,
+                |key| group(key).is_some_and(|group| part.group(&group)),
+                |_, flow, rate| {
+                    if let Some(group) = group(&flow.key) {
+                        sums.add(group, flow.traffic, rate, 1);
+                    }
+                },
+            );
+            sums.rows(|group, sum| top.push(sum.rate, Item::Group(group, sum.traffic, sum.flows)));
         }
     }
 
-    fn hosts(&self, wish: &Wish, top: &mut Top) {
-        let mut sums: Sums<std::net::IpAddr> = Sums::default();
-        let all = wish.filter.is_all();
-        let (totals, other) = if all { self.flows.facilities.host_totals() } else { Default::default() };
-        totals.into_iter().for_each(|(host, traffic)| sums.add(host, traffic));
-        self.each_flow(wish, |slot, flow, rate| {
-            let traffic = if all { self.flows.slice(slot) } else { flow.traffic };
-            sums.add_with_rate(flow.key.source.address, traffic, rate);
-            sums.add_with_rate(flow.key.destination.address, traffic.reversed(), rate.reversed());
-        });
-        sums.rows(|host, traffic, rate| top.push(rate, Item::Host(host, Host { traffic, ..Host::default() })));
-        top.add_total(other);
-    }
-
-    fn stations(&self, wish: &Wish, top: &mut Top) {
-        for (mac, station) in self.flows.facilities.stations.totals() {
-            let subject = traf_proto::filter::Subject {
-                sensor: "",
-                interface: &self.stats.interface.name,
-                ether_type: 0,
-                protocol: None,
-                ends: None,
-                vlan: None,
-                macs: (Some(mac), Some(mac)),
-            };
-            if !station.traffic.is_empty() && wish.filter.matches(&subject) {
-                top.push(Traffic::default(), Item::Station(mac, station));
-            }
+    fn services(&self, wish: &Wish, counted: &Counted<'_>, top: &mut Top) {
+        let (all, ports) = (wish.filter.is_all(), &self.flows.facilities.ports);
+        let service = |key: &FlowKey| key.service(ports);
+        let parts = Parts::of(self.flows.table.len());
+        for part in parts.iter() {
+            let mut sums = Sums::default();
+            let totals = counted.facilities.services.totals().filter(|(service, _)| part.service(*service));
+            totals.for_each(|(service, traffic)| sums.add(service, traffic, Traffic::default(), 0));
+            self.each_flow(
+                wish,
+                |key| service(key).is_some_and(|service| part.service(service)),
+                |slot, flow, rate| {
+                    let Some(service) = service(&flow.key) else { return };
+                    let at_source = flow.key.source.port == service.port && flow.key.destination.port != service.port;
+                    let towards = |traffic: Traffic| if at_source { traffic } else { traffic.reversed() };
+                    if all {
+                        // What was folded already is in the totals.
+                        sums.add(service, towards(self.flows.slice(slot)), towards(rate), 1);
+                    } else {
+                        sums.add_to_known(service, towards(rate), 1);
+                    }
+                },
+            );
+            sums.rows(|service, sum| top.push(sum.rate, Item::Service(service, sum.traffic)));
         }
-        if wish.filter.is_all() {
-            let Station { traffic, .. } = self.flows.facilities.stations.other();
-            top.add_total(traffic);
-        }
+        top.add_total(counted.facilities.services.other());
     }
 
     /// How many lines there were since the start; of those that a filter selects, as many as are still there.
@@ -123,14 +163,18 @@ impl View<'_> {
         Answer { id: wish.id, matched, total, rows, ..Answer::default() }
     }
 
-    /// Every flow that the filter selects, with the directions it selects, and its rate.
-    fn each_flow(&self, wish: &Wish, mut each: impl FnMut(usize, traf_proto::Flow, Traffic)) {
+    /// Every flow that the filter selects, with the directions it selects, and its rate; only of the keys that are wanted.
+    fn each_flow(&self, wish: &Wish, wanted: impl Fn(&FlowKey) -> bool, mut each: impl FnMut(usize, Flow, Traffic)) {
         let mut reader = self.rates.reader();
         let table = &self.flows.table;
         for slot in (0..table.sets()).flat_map(|set| table.slots(set)) {
+            let second_began = memory::second_began(&table.warm[slot]);
+            if !wanted(&table.hot[slot].key.flow(second_began)) {
+                continue;
+            }
             let mut flow = self.flows.row(slot, self.flows.whole(slot), self.now.0);
             let mut rate = reader.rate(slot, flow.first);
-            if memory::second_began(&table.warm[slot]) {
+            if second_began {
                 rate = rate.reversed();
             }
             let (forward, reverse) = wish.filter.directions(&flow, "", &self.stats.interface.name);
@@ -147,78 +191,11 @@ impl View<'_> {
     }
 }
 
-/// Traffic and rate by key.
-struct Sums<K>(HashMap<K, (Traffic, Traffic)>);
-
-impl<K> Default for Sums<K> {
-    fn default() -> Self {
-        Self(HashMap::new())
-    }
-}
-
-impl<K: Eq + Hash> Sums<K> {
-    fn add(&mut self, key: K, traffic: Traffic) {
-        self.add_with_rate(key, traffic, Traffic::default());
-    }
-
-    fn add_with_rate(&mut self, key: K, traffic: Traffic, rate: Traffic) {
-        let (sum, rates) = self.0.entry(key).or_default();
-        *sum += traffic;
-        *rates += rate;
-    }
-
-    fn rows(self, mut each: impl FnMut(K, Traffic, Traffic)) {
-        self.0.into_iter().filter(|(_, (traffic, _))| !traffic.is_empty()).for_each(|(k, (t, r))| each(k, t, r));
-    }
-}
-
-/// The first rows of an order.
-struct Top {
-    answer: Answer,
-    others: Vec<Row>,
-    order: Order,
-    limit: usize,
-}
-
-impl Top {
-    fn new(wish: &Wish) -> Self {
-        let answer = Answer { id: wish.id, ..Answer::default() };
-        Self { answer, others: Vec::new(), order: wish.order, limit: wish.limit.min(Wish::LIMIT) as usize }
-    }
-
-    fn push(&mut self, rate: Traffic, item: Item) {
-        self.answer.matched += 1;
-        self.answer.total.merge(item.traffic());
-        self.answer.rows.push(Row::new(rate, item));
-        if self.answer.rows.len() >= 2 * self.limit + 64 {
-            self.prune();
+fn stations(counted: &Counted<'_>, top: &mut Top) {
+    for (mac, station) in counted.facilities.stations.totals() {
+        if !station.traffic.is_empty() {
+            top.push(counted.facilities.station_rate(mac), Item::Station(mac, station.station()));
         }
     }
-
-    fn push_other(&mut self, item: Item) {
-        self.answer.total.merge(item.traffic());
-        self.others.push(Row::new(Traffic::default(), item));
-    }
-
-    fn add_total(&mut self, traffic: Traffic) {
-        self.answer.total.merge(traffic);
-    }
-
-    fn prune(&mut self) {
-        let (rows, order) = (&mut self.answer.rows, self.order);
-        if rows.len() > self.limit {
-            if self.limit > 0 {
-                rows.select_nth_unstable_by(self.limit - 1, |a, b| a.compare(b, order));
-            }
-            rows.truncate(self.limit);
-        }
-    }
-
-    fn answer(mut self) -> Answer {
-        self.prune();
-        let order = self.order;
-        self.answer.rows.sort_by(|a, b| a.compare(b, order));
-        self.answer.rows.append(&mut self.others);
-        self.answer
-    }
+    top.add_total(counted.facilities.stations.other().traffic);
 }

@@ -88,8 +88,12 @@ pub(super) fn follow(packet: &Packet, warm: &mut Warm, cold: &mut Cold) {
     warm.last_flags[way] = packet.flags;
     if warm.state & SPOKE << way == 0 {
         warm.state |= SPOKE << way;
-        let [_, _, _, _, _, _, source @ ..] = packet.stations;
+        let [a, b, c, d, e, f, source @ ..] = packet.stations;
         cold.macs[way] = source;
+        let other = 1 - way;
+        if warm.state & SPOKE << other == 0 {
+            cold.macs[other] = [a, b, c, d, e, f];
+        }
     }
     let waiting = warm.state & (FIN | FIN << 1) != 0;
     if packet.flags & (flag::SYN | flag::FIN | flag::RST) != 0 || waiting {

@@ -113,6 +113,11 @@ impl<K: Keyed, V: Merge + Clone> Ranked<K, V> {
         })
     }
 
+    /// All keys and a part of what they counted since the table was made, this slice too.
+    pub(super) fn sums<S: std::ops::Add<Output = S>>(&self, part: impl Fn(&V) -> S) -> impl Iterator<Item = (K, S)> {
+        self.rows.iter().flatten().map(move |row| (row.key, part(&row.total) + part(&row.slice)))
+    }
+
     /// What found no place since the table was made.
     pub(super) fn other(&self) -> V {
         let mut other = self.other_total.clone();

@@ -90,7 +90,7 @@ pub(super) struct Cold {
     pub(super) first: i64,
     /// Sequence number of the SYN it began with.
     pub(super) isn: u32,
-    /// MAC address that the packets of each way came from.
+    /// MAC address that the packets of each way came from; until there are any, the one that those of the other way go to.
     pub(super) macs: [[u8; 6]; 2],
     /// Cumulative counts when rates were last sampled: octets modulo 2^40, packets modulo 2^24.
     pub(super) sampled: [u64; 2],

@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod answers;
+mod filters;
 mod scan;
 #[path = "../../tests/sums/mod.rs"]
 mod sums;

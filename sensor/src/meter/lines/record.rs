@@ -3,9 +3,9 @@
 use traf_proto::filter::Subject;
 use traf_proto::{Counters, Endpoint, Mac, Timestamp, Traffic};
 
-use crate::packet::{Fragment, Key, NO_VLAN, Packet};
+use crate::packet::{self, Fragment, Key, Packet};
+use crate::parse::ARP;
 
-pub(super) const ARP: u16 = 0x0806;
 pub(super) const RARP: u16 = 0x8035;
 
 /// What is kept of a packet.
@@ -105,21 +105,7 @@ impl Record {
 
     /// As a filter sees it.
     pub(super) fn subject<'a>(&self, interface: &'a str) -> Subject<'a> {
-        let ip = self.ip();
-        let macs = self.macs();
-        Subject {
-            sensor: "",
-            interface,
-            ether_type: match self.key.version() {
-                4 => 0x0800,
-                6 => 0x86dd,
-                _ => self.ether_type,
-            },
-            protocol: ip.map(|(protocol, ..)| protocol),
-            ends: ip.map(|(_, source, destination)| (source, destination)),
-            vlan: Some(self.key.vlan()).filter(|vlan| *vlan != NO_VLAN),
-            macs: (macs.map(|(_, source)| source), macs.map(|(destination, _)| destination)),
-        }
+        packet::subject(&self.key, self.reverse, self.ether_type, &self.stations, interface)
     }
 
     pub(super) fn traffic(&self) -> Traffic {

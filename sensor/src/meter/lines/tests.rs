@@ -3,10 +3,11 @@
 use traf_proto::time::SECOND;
 use traf_proto::{Facility, Filter, Group, Interface, Item, Line, Order, OrderBy, Timestamp, Wish};
 
-use super::record::{ARP, RARP};
+use super::record::RARP;
 use super::*;
 use crate::link::Link;
 use crate::meter::{Meter, MeterConfig};
+use crate::parse::ARP;
 
 const MACS: [u8; 12] = [2, 0, 0, 0, 0x77, 1, 2, 0, 0, 0, 0x77, 2];
 const FOUR: &str = "from 10.77.0.2 to 10.77.0.1 on ipta0";

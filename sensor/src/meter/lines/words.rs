@@ -5,8 +5,9 @@ use std::net::Ipv4Addr;
 use traf_proto::{Line, LineEnd, LineKind};
 
 use super::kind;
-use super::record::{ARP, RARP, Record};
+use super::record::{RARP, Record};
 use crate::packet::Fragment;
+use crate::parse::ARP;
 
 /// The line of a record.
 #[must_use]

@@ -1,0 +1,187 @@
+//! What a filter selects, counted from the packets themselves since a console set it.
+//!
+//! Classes, sizes, stations, services and hosts cannot be told apart after they were added up; so while somebody looks at
+//! them through a filter, each packet that the filter selects is counted once more, into tables of its own. Several that look
+//! through one filter share them, and ten seconds after the last of them they are gone. Without filters nothing is done.
+//!
+//! Memory: a filter's tables grow with what it selects, up to about 0.7 MB: 2,048 hosts of 144 octets, 1,024 services of 112,
+//! 256 stations of 250 and their addresses. With all eight filters full that is 6 MB.
+
+use traf_proto::{Counters, Facility, Filter, Interface, InterfaceStats, Interval, Ports, Timestamp, Wish};
+
+use super::MeterConfig;
+use super::averages::{Averages, Rated};
+use super::facilities::{Facilities, Folded};
+use super::line::Line;
+use crate::packet::Packet;
+
+/// Filters at once.
+pub(super) const FILTERS: usize = 8;
+
+const HOSTS: usize = 2_048;
+const SERVICES: usize = 1_024;
+const STATIONS: usize = 256;
+
+/// How long a filter is kept when nobody looks through it.
+const ATTENTION: i64 = 10 * traf_proto::time::SECOND;
+
+/// All filters of one interface.
+#[derive(Default)]
+pub(super) struct Filtered {
+    counts: Vec<Counted>,
+}
+
+/// What one filter selected.
+pub(super) struct Counted {
+    filter: Filter,
+    /// Nothing was counted before.
+    pub(super) since: Timestamp,
+    wished: Timestamp,
+    pub(super) line: Line,
+    pub(super) facilities: Facilities,
+    averages: Averages,
+    pub(super) rated: Rated,
+}
+
+/// One bit for each filter that selects a packet.
+pub(super) type Selected = u8;
+
+/// What a packet turned out to be when it was counted in its flow.
+#[derive(Clone, Copy)]
+pub(super) struct Placed {
+    /// The second end of its key began the flow.
+    pub(super) second_began: bool,
+    /// It is ours.
+    pub(super) own: bool,
+    /// Packets that offload hid in it.
+    pub(super) extra: u64,
+}
+
+impl Filtered {
+    /// Which filters select a packet; those count it as a frame. Fragments are taken for what they say themselves.
+    #[inline]
+    pub(super) fn frame(&mut self, packet: &Packet, interface: &str) -> Selected {
+        if self.counts.is_empty() { 0 } else { self.select(packet, interface) }
+    }
+
+    fn select(&mut self, packet: &Packet, interface: &str) -> Selected {
+        let subject = packet.subject(interface);
+        let mut selected = 0;
+        for (place, counted) in self.counts.iter_mut().enumerate() {
+            if counted.filter.matches(&subject) {
+                selected |= 1 << place;
+                counted.line.frame(packet, packet.sent);
+                if packet.stations != [0; 12] {
+                    counted.facilities.frame(packet);
+                }
+            }
+        }
+        selected
+    }
+
+    /// Counts an IP packet for its hosts and its service.
+    #[cold]
+    pub(super) fn packet(&mut self, selected: Selected, packet: &Packet, placed: Placed) {
+        let Placed { second_began, own, extra } = placed;
+        let mut folded = Folded {
+            key: packet.key,
+            second_began,
+            counters: [Counters::default(); 2],
+            macs: [None; 2],
+            first: packet.at,
+            last: packet.at,
+        };
+        let way = usize::from(packet.reverse);
+        folded.counters[way] = Counters { coalesced: extra, ..Counters::new(1, u64::from(packet.octets)) };
+        if packet.stations != [0; 12] {
+            folded.macs[way] = Some(packet.source_mac());
+        }
+        let chosen = self.counts.iter_mut().enumerate().filter(|(place, _)| selected & 1 << place != 0);
+        for (_, counted) in chosen {
+            counted.facilities.fold(&folded);
+            if own {
+                counted
+                    .line
+                    .own(packet.sent, Counters { coalesced: extra, ..Counters::new(1, u64::from(packet.length)) });
+            }
+            if extra > 0 {
+                counted.line.coalesced(packet, packet.sent, extra);
+                if packet.stations != [0; 12] {
+                    counted.facilities.coalesced(packet, extra);
+                }
+            }
+        }
+    }
+
+    /// Takes up new filters and forgets those that nobody looks through; to be called at each snapshot. A filter for which
+    /// there is no room is not counted.
+    pub(super) fn roll(&mut self, now: Timestamp, wishes: &[Wish], interface: &Interface, ports: &Ports) {
+        for wish in wishes.iter().filter(|wish| counts(wish)) {
+            if let Some(counted) = self.counts.iter_mut().find(|counted| counted.filter == wish.filter) {
+                counted.wished = now;
+            } else {
+                self.begin(now, &wish.filter, interface, ports);
+            }
+        }
+        self.counts.retain(|counted| now.since(counted.wished) <= ATTENTION);
+        for counted in &mut self.counts {
+            let stats = counted.line.stats(interface);
+            counted.rated = counted.averages.rates(now, &stats.classes, stats.own);
+            let wished = |wish: &Wish| wish.facility == Facility::Stations && wish.filter == counted.filter;
+            counted.facilities.look(now.0, wishes.iter().any(wished));
+        }
+    }
+
+    fn begin(&mut self, now: Timestamp, filter: &Filter, interface: &Interface, ports: &Ports) {
+        if self.counts.len() >= FILTERS {
+            let idle = self.counts.iter().position(|counted| counted.wished < now);
+            let Some(idle) = idle else { return };
+            self.counts.remove(idle);
+        }
+        let (hosts, services, stations) = (HOSTS, SERVICES, STATIONS);
+        // Nothing of it goes into the history.
+        let config = MeterConfig { hosts, services, stations, history_keys: 0, ..MeterConfig::default() };
+        let mut facilities = Facilities::new(&config);
+        facilities.ports = ports.clone();
+        self.counts.push(Counted {
+            filter: filter.clone(),
+            since: now,
+            wished: now,
+            line: Line::new(interface.mtu),
+            facilities,
+            averages: Averages::new(now),
+            rated: Rated::default(),
+        });
+    }
+
+    /// Other ports are services from now on.
+    pub(super) fn set_ports(&mut self, ports: &Ports) {
+        self.counts.iter_mut().for_each(|counted| counted.facilities.ports = ports.clone());
+    }
+
+    /// Ends the slice: what it counted is part of the whole, and of no history.
+    pub(super) fn seal(&mut self, slice: Interval, mtu: Option<u32>) {
+        for counted in &mut self.counts {
+            drop(counted.line.seal(slice, mtu));
+            drop(counted.facilities.seal());
+        }
+    }
+
+    /// What a filter selected, if it is counted.
+    pub(super) fn of(&self, filter: &Filter) -> Option<&Counted> {
+        self.counts.iter().find(|counted| counted.filter == *filter)
+    }
+}
+
+impl Counted {
+    /// The interface's row.
+    pub(super) fn stats(&self, whole: &InterfaceStats) -> InterfaceStats {
+        let counted = self.line.stats(&whole.interface);
+        InterfaceStats { rates: self.rated.classes.clone(), ledger: whole.ledger, ..counted }
+    }
+}
+
+/// Whether a wish can only be answered by counting.
+fn counts(wish: &Wish) -> bool {
+    !wish.filter.is_all() && !matches!(wish.facility, Facility::Traffic | Facility::Lines)
+}

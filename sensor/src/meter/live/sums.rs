@@ -1,0 +1,130 @@
+//! Adding up by key what many flows have in common: a part of the keys at a time, so that a scan of a million addresses costs
+//! time, not memory.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::net::IpAddr;
+
+use traf_proto::{GroupKey, Service, Traffic};
+
+use crate::meter::seed::{Seed, spread};
+
+/// Keys of one part, about: five megabytes.
+const KEYS: usize = 32_768;
+
+/// The parts of so many keys.
+pub(super) struct Parts {
+    seed: Seed,
+    parts: usize,
+}
+
+/// Those keys that are added up in one pass; each is of exactly one part.
+pub(super) struct Part<'a> {
+    of: &'a Parts,
+    part: usize,
+}
+
+impl Parts {
+    pub(super) fn of(keys: usize) -> Self {
+        Self { seed: Seed::random(), parts: keys.div_ceil(KEYS).max(1) }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = Part<'_>> {
+        (0..self.parts).map(|part| Part { of: self, part })
+    }
+}
+
+impl Part<'_> {
+    #[inline]
+    pub(super) fn address(&self, address: IpAddr) -> bool {
+        self.of.parts == 1 || self.holds(self.hash(address))
+    }
+
+    pub(super) fn service(&self, service: Service) -> bool {
+        self.holds(self.of.seed.pair(u64::from(service.protocol), u64::from(service.port)))
+    }
+
+    pub(super) fn group(&self, group: &GroupKey) -> bool {
+        self.holds(match group {
+            GroupKey::Address(address) => self.hash(*address),
+            GroupKey::Port(protocol, port) => self.of.seed.pair(u64::from(*protocol), u64::from(*port)),
+            GroupKey::Pair(source, destination) => self.of.seed.pair(self.hash(*source), self.hash(*destination)),
+            GroupKey::Sensor(_) => 0,
+        })
+    }
+
+    fn holds(&self, hash: u64) -> bool {
+        spread(hash, self.of.parts) == self.part
+    }
+
+    fn hash(&self, address: IpAddr) -> u64 {
+        match address {
+            IpAddr::V4(address) => self.of.seed.pair(u64::from(u32::from(address)), 4),
+            IpAddr::V6(address) => {
+                let number = u128::from(address);
+                self.of.seed.pair(number as u64, (number >> 64) as u64)
+            }
+        }
+    }
+}
+
+/// What was added up under a key.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Sum {
+    pub(super) traffic: Traffic,
+    pub(super) rate: Traffic,
+    pub(super) flows: u64,
+}
+
+/// Sums by key.
+pub(super) struct Sums<K>(HashMap<K, Sum>);
+
+impl<K> Default for Sums<K> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<K: Eq + Hash> Sums<K> {
+    pub(super) fn add(&mut self, key: K, traffic: Traffic, rate: Traffic, flows: u64) {
+        let sum = self.0.entry(key).or_default();
+        sum.traffic += traffic;
+        sum.rate += rate;
+        sum.flows += flows;
+    }
+
+    /// Adds to a key that is there.
+    pub(super) fn add_to_known(&mut self, key: K, rate: Traffic, flows: u64) {
+        if let Some(sum) = self.0.get_mut(&key) {
+            sum.rate += rate;
+            sum.flows += flows;
+        }
+    }
+
+    /// All that have traffic.
+    pub(super) fn rows(self, mut each: impl FnMut(K, Sum)) {
+        self.0.into_iter().filter(|(_, sum)| !sum.traffic.is_empty()).for_each(|(key, sum)| each(key, sum));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_is_in_one_part() {
+        let parts = Parts::of(10 * KEYS);
+        let address = |number: u32| IpAddr::V4(number.into());
+        for number in 0..10_000 {
+            let (one, other) = (address(number), address(number.wrapping_mul(7)));
+            for held in [
+                parts.iter().filter(|part| part.address(one)).count(),
+                parts.iter().filter(|part| part.group(&GroupKey::Pair(one, other))).count(),
+                parts.iter().filter(|part| part.service(Service { protocol: 6, port: number as u16 })).count(),
+            ] {
+                assert_eq!(held, 1, "{number}");
+            }
+        }
+        assert_eq!(Parts::of(0).iter().count(), 1);
+    }
+}
