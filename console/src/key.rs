@@ -211,7 +211,7 @@ const fn row(
 use Key::{Char, Code, Ctrl, Exact, Shift};
 
 /// Every key there is outside of prompts and dialogs. The first that matches counts.
-pub static BINDINGS: [Binding; 39] = [
+pub static BINDINGS: [Binding; 40] = [
     row(&[Code(KeyCode::Up), Exact('k')], Command::Up, Place::MOVING, "↑", "↑↓ move", "one row up"),
     row(&[Code(KeyCode::Down), Exact('j')], Command::Down, Place::MOVING, "↓", "", "one row down"),
     row(&[Code(KeyCode::Enter)], Command::Enter, Place::HOME, "enter", "enter open", "open the highlighted entry"),
@@ -293,11 +293,12 @@ pub static BINDINGS: [Binding; 39] = [
     row(
         &[Char('m')],
         Command::Columns,
-        Place::MONITOR.and(Place::INTERFACES).and(Place::DETAILED),
+        Place::TRAFFIC.and(Place::INTERFACES).and(Place::DETAILED),
         "M",
         "M columns",
         "other columns: counts, addresses, sizes, directions, rates",
     ),
+    row(&[Char('m')], Command::Columns, Place::LOWER, "M", "M mac", "packets name their source MAC, or no longer"),
     row(
         &[Char('i')],
         Command::Interface,

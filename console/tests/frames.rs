@@ -87,6 +87,7 @@ fn hosts_show_their_share_of_the_line() {
 fn the_lower_window_shows_packets_as_iptraf_does() {
     frame!("packets", "iuw<up><up>", ALL_SIZES);
     frame!("packets_shifted", "iuw<right>");
+    frame!("packets_macs", "iuwm");
     frame!("others_as_flows", "iuu");
 }
 

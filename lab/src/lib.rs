@@ -6,6 +6,7 @@
 //! Left out: anything that pretends. Programs are the real ones, frames cross a real (virtual) wire, and every wait is
 //! for an event.
 
+pub mod album;
 pub mod collector;
 pub mod console;
 pub mod counters;

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
 use traf_lab::standing::{self, Standing};
 use traf_lab::traffic::Traffic;
-use traf_lab::{Demo, Lan, wait::Stopwatch};
+use traf_lab::{Demo, Lan, album, wait::Stopwatch};
 
 /// A network on one machine: hosts behind a switch, made of namespaces. Works as root, and without.
 #[derive(Debug, Parser)]
@@ -41,6 +41,8 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         words: Vec<String>,
     },
+    /// Prints every screen of the console as it stands in a terminal over the demo, live and past: `docs/screens.md`.
+    Screens,
     /// Says whether this machine can hold a lab, by building one and pinging through it.
     Check {
         /// Keeps it until this program is ended.
@@ -72,6 +74,10 @@ fn run(command: &Command) -> Result<()> {
         }
         Command::Exec { host, words } => exec(host, words),
         Command::Demo { words } => demo(words),
+        Command::Screens => {
+            print!("{}", album::document()?);
+            Ok(())
+        }
         Command::Check { hold } => check(*hold),
         Command::Traffic(traffic) => traffic.run(),
     }

@@ -160,6 +160,7 @@ impl App {
                 self.no_groups = !self.no_groups;
                 self.arrange_again();
             }
+            Command::Columns if self.place() == Place::LOWER => self.look.macs = !self.look.macs,
             Command::Columns if self.screen == Screen::Traffic => {
                 self.traffic.columns = Columns::next(self.traffic.columns);
             }

@@ -5,8 +5,8 @@ use ratatui::layout::{Margin, Rect};
 use traf_proto::{Host, Item, Row};
 
 use super::name;
-use super::traffic::{footer, say, seen_column};
-use super::words::{listed, order_words, seen_by, why_empty};
+use super::traffic::{footer, say, seen_cell, seen_column};
+use super::words::{listed, order_words, why_empty};
 use crate::app::App;
 use crate::app::layout::inside;
 use crate::number::{count, plural, rate};
@@ -49,9 +49,7 @@ fn columns<'a>(app: &App, width: u16) -> Vec<Col<'a>> {
         Column::left("Share", 10, 0, share),
     ];
     if width >= 120 {
-        columns.push(seen_column(app.several_sensors(), width, |row: &&Row, app| {
-            Cell::text(seen_by(&row.observed_by, app.several_sensors()))
-        }));
+        columns.push(seen_column(app.several_sensors(), width, |row: &&Row, app| seen_cell(row, app)));
     }
     columns
 }

@@ -2,10 +2,10 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use traf_proto::{Counters, Group, Half};
+use traf_proto::{Counters, Group, Half, Item};
 
 use super::name;
-use super::words::{Line, filter_words, listed, order_words, other_line, seen_by, why_empty};
+use super::words::{Line, filter_words, listed, order_words, other_line, seen_in, why_empty};
 use crate::app::App;
 use crate::app::layout::panes;
 use crate::app::traffic::{Columns, Others, Pane, folded};
@@ -152,7 +152,8 @@ fn foot(app: &App, buffer: &mut Buffer, body: Rect) {
     let (units, state) = (app.look.units, &app.traffic);
     let highlighted = match state.pane {
         Pane::Upper => state.upper.selected(Some(report)).and_then(Line::of).map(|line| speed(&line)),
-        Pane::Lower => app.selected().map(|row| row.rate.total()),
+        // A single packet has no rate.
+        Pane::Lower => app.selected().filter(|row| matches!(row.item, Item::Flow(_))).map(|row| row.rate.total()),
     };
     let highlighted = highlighted.map(|counters| format!(" ── row {}", rate(counters.octets, units)));
     let (inbound, outbound) = (report.rate.inbound.octets, report.rate.outbound.octets);
@@ -210,20 +211,29 @@ fn columns<'a>(set: Columns, several: bool, width: u16) -> Vec<Col<'a>> {
         ]),
     }
     columns.push(Column::left("State", 5, 0, |line, _| Cell::text(half(line).label())));
-    columns.push(seen_column(several, width, |line: &Line<'a>, app: &App| {
-        Cell::text(seen_by(&line.row.observed_by, app.several_sensors()))
-    }));
+    columns.push(seen_column(several, width, |line: &Line<'a>, app: &App| seen_cell(line.row, app)));
     columns
 }
 
 /// Who saw a row: wider where there is room for more names.
 pub(super) fn seen_column<R>(several: bool, width: u16, cell: fn(&R, &App) -> Cell) -> Column<R, App> {
-    let columns = match width {
+    Column::left(if several { "Seen by" } else { "Iface" }, seen_columns(width), 0, cell)
+}
+
+/// Columns for those who saw a row, in a table of this width.
+const fn seen_columns(width: u16) -> u16 {
+    match width {
         0..110 => 8,
         110..160 => 20,
         _ => 40,
-    };
-    Column::left(if several { "Seen by" } else { "Iface" }, columns, 0, cell)
+    }
+}
+
+/// What stands in that column.
+pub(super) fn seen_cell(row: &traf_proto::Row, app: &App) -> Cell {
+    // Tables are a frame narrower than the screen.
+    let columns = seen_columns(app.size.0.saturating_sub(4));
+    Cell::text(seen_in(&row.observed_by, app.several_sensors(), columns))
 }
 
 fn end(line: &Line<'_>, app: &App) -> String {

@@ -9,18 +9,36 @@ use crate::app::timebar::When;
 use crate::app::{App, Link};
 use crate::moment;
 use crate::number::{count, grouped};
+use crate::text::{fit, width};
 use crate::theme::Role;
 
 pub use crate::app::traffic::Line;
 
 /// Where a row was seen: the interface alone where there is one sensor, else the sensors, each once.
 pub(super) fn seen_by(observed_by: &[Point], several: bool) -> String {
+    observers(observed_by, several).join(" ")
+}
+
+/// The same in so many columns: where there is no room for all names, the first and how many more there are.
+pub(super) fn seen_in(observed_by: &[Point], several: bool, columns: u16) -> String {
+    let names = observers(observed_by, several);
+    let (all, columns) = (names.join(" "), usize::from(columns));
+    match &names[..] {
+        [first, more @ ..] if !more.is_empty() && width(&all) > columns => {
+            let more = format!(" +{}", more.len());
+            format!("{}{more}", fit(first, columns.saturating_sub(more.len())))
+        }
+        _ => all,
+    }
+}
+
+fn observers(observed_by: &[Point], several: bool) -> Vec<&str> {
     let mut names: Vec<&str> = observed_by
         .iter()
         .map(|point| if several { point.sensor.as_str() } else { point.interface.as_deref().unwrap_or(&point.sensor) })
         .collect();
     names.dedup();
-    names.join(" ")
+    names
 }
 
 /// A packet, or a flow that is no TCP connection, in IPTraf's words.
