@@ -14,12 +14,13 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use traf_proto::{Interface, InterfaceSnapshot, Interval, Loss, LossReason, Timestamp};
 
-use crate::capture::{CaptureError, Controls, Handle, Line, Surroundings};
+use crate::capture::{CaptureError, Controls, Handle, Line, Program, Socket, Surroundings};
 use crate::config::Config;
 use crate::interfaces::{self, Device};
 use crate::link::Link;
 use crate::meter::MeterConfig;
 use crate::sealer::Part;
+use crate::settings::Rules;
 use crate::spool::state::Counters;
 
 /// Interfaces under capture at once.
@@ -48,6 +49,7 @@ impl Board {
 struct Attached {
     interface: Interface,
     thread: JoinHandle<Result<(), CaptureError>>,
+    socket: Socket,
     facts: watch::Sender<Interface>,
     live: watch::Receiver<InterfaceSnapshot>,
     stop: CancellationToken,
@@ -59,9 +61,13 @@ struct Missing {
     counters: Option<Counters>,
 }
 
+/// What a change needs that can fail, done before anything is changed.
+pub struct Plan(Option<BTreeMap<String, Program>>);
+
 /// All captures of the sensor.
 pub struct Attachments {
     around: Surroundings,
+    rules: Rules,
     attached: BTreeMap<String, Attached>,
     missing: BTreeMap<String, Missing>,
     gone: Vec<InterfaceSnapshot>,
@@ -73,12 +79,13 @@ pub struct Attachments {
 }
 
 impl Attachments {
-    /// Nothing is attached yet. `count` follows how many are.
+    /// Nothing is attached yet; what is will follow `rules`. `count` follows how many are.
     #[must_use]
-    pub fn new(around: Surroundings, count: Arc<AtomicUsize>) -> (Self, watch::Receiver<Board>) {
+    pub fn new(around: Surroundings, rules: Rules, count: Arc<AtomicUsize>) -> (Self, watch::Receiver<Board>) {
         let (board, watching) = watch::channel(Board::default());
         let attachments = Self {
             around,
+            rules,
             attached: BTreeMap::new(),
             missing: BTreeMap::new(),
             gone: Vec::new(),
@@ -120,6 +127,47 @@ impl Attachments {
             self.board.send_replace(Board { lines, gone: self.gone.clone() });
         }
         Ok(())
+    }
+
+    /// Whether all captures can follow these rules. Nothing is changed yet.
+    ///
+    /// # Errors
+    /// When the capture filter does not compile for one of them.
+    pub fn plan(&self, rules: &Rules) -> Result<Plan, CaptureError> {
+        if rules.capture == self.rules.capture {
+            return Ok(Plan(None));
+        }
+        let snaplen = self.around.config.snaplen;
+        let mut programs = BTreeMap::new();
+        for name in self.attached.keys() {
+            match Program::compile(name, &rules.capture, snaplen) {
+                Ok(program) => drop(programs.insert(name.clone(), program)),
+                // It is going away just now, and when it comes back it is attached by the new rules.
+                Err(CaptureError::Down(_) | CaptureError::Gone(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if programs.is_empty() {
+            Program::check(&rules.capture)?;
+        }
+        Ok(Plan(Some(programs)))
+    }
+
+    /// All captures follow the rules that were planned, and so will those to come.
+    pub fn follow(&mut self, Plan(programs): Plan, rules: &Rules) {
+        for (name, attached) in &mut self.attached {
+            let filter = programs.as_ref().and_then(|programs| programs.get(name));
+            if let Some(Err(error)) = filter.map(|program| attached.socket.set_filter(program)) {
+                tracing::error!("the capture filter on {name} stays as it was: {error}");
+            }
+            if let Err(error) = attached.socket.set_promiscuous(rules.promiscuous) {
+                tracing::warn!("{name} cannot be asked for frames to others: {error}");
+            }
+        }
+        self.rules = rules.clone();
+        // What was refused may be possible now.
+        self.refused.clear();
+        self.unfit.clear();
     }
 
     /// How many are attached.
@@ -199,12 +247,24 @@ impl Attachments {
             return Ok(());
         }
         let (buffer, flows) = share(self.around.config.buffer, self.around.config.meter.flows, self.attached.len());
-        let handle = match Handle::open(&name, &self.around.config, buffer) {
-            Ok(handle) => handle,
+        let snaplen = self.around.config.snaplen;
+        let opened = Handle::open(&name, snaplen, buffer).and_then(|handle| {
+            let mut socket = Socket::of(&handle, interface.index).map_err(|error| other(&name, &error))?;
+            let program = Program::compile(&name, &self.rules.capture, snaplen)?;
+            socket.set_filter(&program).map_err(|error| other(&name, &error))?;
+            socket.set_promiscuous(self.rules.promiscuous).map_err(|error| other(&name, &error))?;
+            Ok((handle, socket))
+        });
+        let (handle, socket) = match opened {
+            Ok(opened) => opened,
             Err(error @ CaptureError::Permission(..)) if self.attached.is_empty() => return Err(error),
             // Between the listing and here it went away: the next turn tells.
             Err(CaptureError::Down(_) | CaptureError::Gone(_)) => return Ok(()),
             Err(error) => {
+                if let CaptureError::Filter(..) = error {
+                    // Until there is another filter, or another device.
+                    self.unfit.insert((name.clone(), interface.index));
+                }
                 self.refuse(&name, error.to_string());
                 return Ok(());
             }
@@ -224,7 +284,7 @@ impl Attachments {
         let (state, live) = watch::channel(fresh);
         let stop = CancellationToken::new();
         let controls = Controls { facts: news, live: state, stop: stop.clone() };
-        let meter = MeterConfig { flows, ..self.around.config.meter.clone() };
+        let meter = MeterConfig { flows, idle: self.rules.idle, ..self.around.config.meter.clone() };
         let line = Line::new(handle, interface.clone(), meter, self.around.clone(), controls);
         let thread = match std::thread::Builder::new().name(format!("capture-{name}")).spawn(move || line.run()) {
             Ok(thread) => thread,
@@ -243,7 +303,7 @@ impl Attachments {
             let counted = counters.zip(before).and_then(|(now, before)| before.until(now));
             self.declare(&name, Interval::new(missing.since, now), counted);
         }
-        self.attached.insert(name, Attached { interface, thread, facts, live, stop });
+        self.attached.insert(name, Attached { interface, thread, socket, facts, live, stop });
         self.count.store(self.attached.len(), Ordering::Relaxed);
         self.changed = true;
         Ok(())
@@ -269,6 +329,10 @@ impl Attachments {
             tracing::warn!("a gap of {name} could not be recorded: {:?}", part.losses);
         }
     }
+}
+
+fn other(name: &str, error: &std::io::Error) -> CaptureError {
+    CaptureError::Other(name.to_owned(), error.to_string())
 }
 
 fn fill(config: &Config, interface: &mut Interface) {

@@ -6,6 +6,7 @@
 
 mod ledger;
 mod outbox;
+mod socket;
 
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -19,11 +20,14 @@ use traf_proto::{Endpoint, Interface, InterfaceSnapshot, InterfaceSummary, Inter
 use crate::clock::{self, Steps};
 use crate::config::Config;
 use crate::link::Link;
+use crate::log::{self, Pen};
 use crate::meter::{Meter, MeterConfig};
 use crate::sealer::Part;
+use crate::settings::Orders;
 use crate::slicer::Slicer;
 use ledger::Witness;
 use outbox::Outbox;
+pub use socket::{Program, Socket};
 
 /// Frames of one round: between rounds the clock is read.
 const ROUND: usize = 4_096;
@@ -45,6 +49,9 @@ pub enum CaptureError {
     /// Not there (any more).
     #[error("{0} is not there")]
     Gone(String),
+    /// The capture filter, in libpcap's words.
+    #[error("the capture filter on {0}: {1}")]
+    Filter(String, String),
     /// libpcap's words.
     #[error("capturing on {0}: {1}")]
     Other(String, String),
@@ -77,16 +84,16 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// Opens an interface that is up.
+    /// Opens an interface that is up, without making it promiscuous: [`Socket`] does.
     ///
     /// # Errors
     /// Without permission, or when the interface is down or gone.
-    pub fn open(name: &str, config: &Config, buffer: u64) -> Result<Self, CaptureError> {
+    pub fn open(name: &str, snaplen: u32, buffer: u64) -> Result<Self, CaptureError> {
         let failed = |error: pcap::Error| CaptureError::of(name, &error);
         let open = |precision| {
             Capture::from_device(name)?
-                .promisc(config.promiscuous)
-                .snaplen(i32::try_from(config.snaplen).unwrap_or(i32::MAX))
+                .promisc(false)
+                .snaplen(i32::try_from(snaplen).unwrap_or(i32::MAX))
                 .buffer_size(i32::try_from(buffer).unwrap_or(i32::MAX))
                 .timeout(SLEEP as i32)
                 .precision(precision)
@@ -110,6 +117,8 @@ pub struct Surroundings {
     pub wishes: watch::Receiver<Arc<Vec<Wish>>>,
     /// Our own connections to the collector.
     pub own: watch::Receiver<Arc<Vec<(Endpoint, Endpoint)>>>,
+    /// What may change while it runs.
+    pub orders: watch::Receiver<Arc<Orders>>,
 }
 
 /// The thread's own side of what it is told and tells.
@@ -132,6 +141,7 @@ pub struct Line {
     outbox: Outbox,
     second: Timestamp,
     name: String,
+    pen: Option<Pen>,
     around: Surroundings,
     controls: Controls,
 }
@@ -147,7 +157,7 @@ impl Line {
         controls: Controls,
     ) -> Self {
         let now = clock::now();
-        Self {
+        let mut line = Self {
             handle: handle.capture,
             slicer: Slicer::new(around.config.slice, now),
             witness: Witness::default(),
@@ -156,9 +166,12 @@ impl Line {
             second: next_second(now),
             name: interface.name.clone(),
             meter: Meter::new(meter, interface, handle.link, now),
+            pen: None,
             around,
             controls,
-        }
+        };
+        line.obey();
+        line
     }
 
     /// Captures until it is told to stop or the interface goes; then seals what is there.
@@ -171,8 +184,14 @@ impl Line {
         let slice = self.slicer.open();
         self.close(slice);
         let gone = ended.is_err();
-        let last = self.snapshot(clock::now(), &[]);
+        let now = clock::now();
+        let last = self.snapshot(now, &[]);
         self.controls.live.send_replace(InterfaceSnapshot { gone, ..last });
+        self.write_events();
+        if self.pen.is_some() {
+            let figures = self.figures(now);
+            self.pen.iter().for_each(|pen| pen.end(now, figures.clone()));
+        }
         self.outbox.last();
         ended
     }
@@ -187,6 +206,7 @@ impl Line {
             self.meter.flush();
             self.listen();
             let now = clock::now();
+            self.write(now);
             if let Some(slice) = self.slicer.tick(now) {
                 self.close(slice);
             }
@@ -195,7 +215,13 @@ impl Line {
             let asked = self.around.wishes.has_changed().unwrap_or(false);
             if asked || now >= self.second || now.0 < self.second.0 - 2 * SECOND {
                 let wishes = Arc::clone(&self.around.wishes.borrow_and_update());
-                let snapshot = self.snapshot(now, &wishes);
+                let mut snapshot = if self.pen.as_ref().is_some_and(Pen::wants_rates) {
+                    // What nobody wishes has no rates: from now on the log does.
+                    self.snapshot(now, &[&wishes[..], &log::wishes()].concat())
+                } else {
+                    self.snapshot(now, &wishes)
+                };
+                snapshot.answers.truncate(wishes.len());
                 self.controls.live.send_replace(snapshot);
                 self.second = next_second(now);
             }
@@ -239,6 +265,54 @@ impl Line {
         if self.around.own.has_changed().unwrap_or(false) {
             let own = Arc::clone(&self.around.own.borrow_and_update());
             self.meter.own(&own);
+        }
+        if self.around.orders.has_changed().unwrap_or(false) {
+            self.obey();
+        }
+    }
+
+    /// Takes what may change while it runs.
+    fn obey(&mut self) {
+        let orders = Arc::clone(&self.around.orders.borrow_and_update());
+        self.meter.set_ports(&orders.ports);
+        self.meter.set_idle(orders.idle);
+        let same = match (&self.pen, &orders.pen) {
+            (Some(mine), Some(new)) => mine.is(new),
+            (None, None) => true,
+            _ => false,
+        };
+        if !same {
+            self.pen.clone_from(&orders.pen);
+            self.meter.log(self.pen.as_ref().map(Pen::mac), clock::now());
+            self.pen.iter_mut().for_each(|pen| pen.begin(&self.name));
+        }
+    }
+
+    /// Hands to the text log what happened, and what it asks for.
+    fn write(&mut self, now: Timestamp) {
+        self.write_events();
+        let Some(pen) = &mut self.pen else { return };
+        let (dump, open) = pen.asked();
+        if open {
+            pen.open(&self.name, self.meter.open_connections(now, Pen::OPEN));
+        }
+        if dump {
+            let figures = self.figures(now);
+            self.pen.iter().for_each(|pen| pen.dump(now, figures.clone()));
+        }
+    }
+
+    /// What a dump of the text log is made from. What consoles wish is asked beside it: what they look at must not be forgotten.
+    fn figures(&mut self, now: Timestamp) -> InterfaceSnapshot {
+        let wishes = Arc::clone(&self.around.wishes.borrow());
+        let mut snapshot = self.snapshot(now, &[&wishes[..], &log::wishes()].concat());
+        snapshot.answers.drain(..wishes.len());
+        snapshot
+    }
+
+    fn write_events(&mut self) {
+        if let Some(pen) = &self.pen {
+            pen.round(&self.name, self.meter.take_events(), self.meter.take_lines());
         }
     }
 

@@ -1,14 +1,22 @@
-//! What the sensor is told: flag > environment > file > default.
+//! What the sensor is told: a console, through the collector > flag > environment > file > default.
+//!
+//! A console changes only what [`Rules`] holds: `promiscuous`, `capture`, `ports`, `idle`, `log.on` and `log.interval`, never a
+//! path. What it has set lies in `settings.toml` in the data folder; remove that file, and flags, environment and file hold.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Args;
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
+use crate::log::names::{Kind, Names};
 use crate::meter::MeterConfig;
+use crate::settings::Rules;
 use crate::spool::index::Limits;
 
 /// Where the file is looked for when none is named.
@@ -55,6 +63,27 @@ pub struct RunOptions {
     /// Octets that may wait for the collector, as in 256MiB [default: 256MiB]
     #[arg(long, env = "TRAF_SENSOR_SPOOL", value_name = "SIZE")]
     pub spool: Option<Size>,
+    /// Capture only what this filter lets through, in libpcap's words [default: everything]
+    #[arg(long, env = "TRAF_SENSOR_CAPTURE", value_name = "FILTER")]
+    pub capture: Option<String>,
+    /// A port or range that is a service beside those below 1024, as in 8080 or 9000-9010; repeat for several
+    #[arg(long = "port", env = "TRAF_SENSOR_PORTS", value_name = "PORTS", value_delimiter = ',')]
+    pub ports: Vec<PortRange>,
+    /// Write text logs in IPTraf's formats
+    #[arg(long, env = "TRAF_SENSOR_TEXT_LOG")]
+    pub text_log: bool,
+    /// Folder of the text logs; asks for them [default: log in the data folder]
+    #[arg(long, env = "TRAF_SENSOR_LOG_FOLDER", value_name = "DIR")]
+    pub log_folder: Option<PathBuf>,
+    /// Time between two dumps of statistics in the text logs, as in 60m [default: 60m]
+    #[arg(long, env = "TRAF_SENSOR_LOG_INTERVAL", value_name = "TIME")]
+    pub log_interval: Option<Span>,
+    /// Write MAC addresses into the text log of IP traffic
+    #[arg(long, env = "TRAF_SENSOR_LOG_MAC")]
+    pub log_mac: bool,
+    /// Another name for a text log, as in services=ports-{interface}.log; asks for them; repeat for several
+    #[arg(long = "log-name", env = "TRAF_SENSOR_LOG_NAMES", value_name = "LOG=FILE", value_delimiter = ',')]
+    pub log_names: Vec<LogName>,
     /// See only frames for this host
     #[arg(long, env = "TRAF_SENSOR_NO_PROMISCUOUS")]
     pub no_promiscuous: bool,
@@ -71,7 +100,8 @@ pub struct RunOptions {
 #[serde(deny_unknown_fields)]
 pub struct ConfigFile {
     data: Option<PathBuf>,
-    log: Option<String>,
+    #[serde(default)]
+    log: LogTable,
     name: Option<String>,
     site: Option<String>,
     interfaces: Option<Vec<String>>,
@@ -83,8 +113,56 @@ pub struct ConfigFile {
     snaplen: Option<u32>,
     buffer: Option<Size>,
     promiscuous: Option<bool>,
+    capture: Option<String>,
+    ports: Option<Vec<PortRange>>,
     spool: Option<Size>,
     spool_files: Option<usize>,
+}
+
+/// What the file says of logs: `log = "debug"` is the program's own, `[log]` the text logs and, as `level`, the same.
+#[derive(Clone, Debug, Default)]
+struct LogTable {
+    level: Option<String>,
+    on: Option<bool>,
+    folder: Option<PathBuf>,
+    interval: Option<Span>,
+    mac: Option<bool>,
+    names: BTreeMap<Kind, String>,
+}
+
+impl<'de> Deserialize<'de> for LogTable {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Table {
+            level: Option<String>,
+            on: Option<bool>,
+            folder: Option<PathBuf>,
+            interval: Option<Span>,
+            mac: Option<bool>,
+            #[serde(default)]
+            names: BTreeMap<Kind, String>,
+        }
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = LogTable;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a level such as \"info\", or the table of the text logs")
+            }
+
+            fn visit_str<E>(self, level: &str) -> Result<LogTable, E> {
+                Ok(LogTable { level: Some(level.to_owned()), ..LogTable::default() })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<LogTable, A::Error> {
+                let table = Table::deserialize(MapAccessDeserializer::new(map))?;
+                let Table { level, on, folder, interval, mac, names } = table;
+                Ok(LogTable { level, on, folder, interval, mac, names })
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
 }
 
 /// What holds.
@@ -108,12 +186,25 @@ pub struct Config {
     pub snaplen: u32,
     /// Octets of the kernel's buffer for an interface.
     pub buffer: u64,
-    /// See frames for others too.
-    pub promiscuous: bool,
+    /// What a console may change.
+    pub rules: Rules,
+    /// Where text logs go, when they are on.
+    pub text: TextLog,
     /// The spool's bounds.
     pub spool: Limits,
     /// The meters' sizes.
     pub meter: MeterConfig,
+}
+
+/// Where text logs go, and what they hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TextLog {
+    /// The folder of those whose name is no path.
+    pub folder: PathBuf,
+    /// Events carry MAC addresses.
+    pub mac: bool,
+    /// How the files are called.
+    pub names: Names,
 }
 
 /// Why a configuration cannot be used.
@@ -125,6 +216,9 @@ pub enum ConfigError {
     /// Not TOML, an unknown key, a wrong type: with line and column.
     #[error("{0}: {1}")]
     Toml(PathBuf, String),
+    /// What a console could not ask for either.
+    #[error("{0}")]
+    Rules(String),
     /// A value that nothing can be done with.
     #[error("{name} = {value}: {reason}")]
     Value {
@@ -172,9 +266,13 @@ impl Config {
         };
         let meter = MeterConfig::default();
         let limits = Limits::default();
+        let rules = Rules::default();
+        let data = options.data.clone().or(file.data).unwrap_or_else(|| PathBuf::from("/var/lib/traf/sensor"));
+        let named = run.log_names.iter().map(|LogName(kind, name)| (*kind, name.clone()));
+        let asked = run.text_log || run.log_folder.is_some() || !run.log_names.is_empty();
+        let ports = if run.ports.is_empty() { file.ports.unwrap_or_default() } else { run.ports.clone() };
         let config = Self {
-            data: options.data.clone().or(file.data).unwrap_or_else(|| PathBuf::from("/var/lib/traf/sensor")),
-            log: options.log.clone().or(file.log).unwrap_or_else(|| "info".to_owned()),
+            log: options.log.clone().or(file.log.level).unwrap_or_else(|| "info".to_owned()),
             name: run.name.clone().or(file.name),
             site: run.site.clone().or(file.site),
             interfaces: given(&run.interfaces, file.interfaces),
@@ -182,14 +280,26 @@ impl Config {
             slice: run.slice.or(file.slice).map_or(Duration::from_secs(10), |span| span.0),
             snaplen: run.snaplen.or(file.snaplen).unwrap_or(256),
             buffer: run.buffer.or(file.buffer).map_or(16 << 20, |size| size.0),
-            promiscuous: !run.no_promiscuous && file.promiscuous.unwrap_or(true),
+            text: TextLog {
+                folder: run.log_folder.clone().or(file.log.folder).unwrap_or_else(|| data.join("log")),
+                mac: run.log_mac || file.log.mac.unwrap_or(false),
+                names: Names::new(file.log.names.into_iter().chain(named)),
+            },
+            rules: Rules {
+                promiscuous: !run.no_promiscuous && file.promiscuous.unwrap_or(rules.promiscuous),
+                capture: run.capture.clone().or(file.capture).unwrap_or_default().trim().to_owned(),
+                ports: ports.into_iter().map(|range| (range.from, range.to)).collect(),
+                idle: file.idle.map_or(rules.idle, |span| span.0),
+                log: asked || file.log.on.unwrap_or(rules.log),
+                log_interval: run.log_interval.or(file.log.interval).map_or(rules.log_interval, |span| span.0),
+            },
+            data,
             spool: Limits {
                 octets: run.spool.or(file.spool).map_or(limits.octets, |size| size.0),
                 files: file.spool_files.unwrap_or(limits.files),
             },
             meter: MeterConfig {
                 flows: run.flows.or(file.flows).unwrap_or(meter.flows),
-                idle: file.idle.map_or(meter.idle, |span| span.0),
                 tunnels: run.tunnels || file.tunnels.unwrap_or(meter.tunnels),
                 ..meter
             },
@@ -215,9 +325,8 @@ impl Config {
         if !(64..=1 << 24).contains(&self.meter.flows) {
             return wrong("flows", &self.meter.flows, "write 64 to 16777216");
         }
-        if self.meter.idle < second {
-            return wrong("idle", &self.meter.idle, "write at least 1s");
-        }
+        self.rules.check().map_err(ConfigError::Rules)?;
+        self.text.names.check().map_err(ConfigError::Rules)?;
         if self.spool.octets < 1 << 20 {
             return wrong("spool", &self.spool.octets, "write at least 1MiB");
         }
@@ -298,6 +407,59 @@ impl TryFrom<SizeText> for Size {
     }
 }
 
+/// A port, or ports with both ends inside: `8080`, `9000-9010`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "PortText")]
+pub struct PortRange {
+    /// The first.
+    pub from: u16,
+    /// The last.
+    pub to: u16,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum PortText {
+    Number(u16),
+    Text(String),
+}
+
+impl FromStr for PortRange {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (from, to) = text.split_once('-').unwrap_or((text, text));
+        match (from.trim().parse(), to.trim().parse()) {
+            (Ok(from), Ok(to)) if 0 < from && from <= to => Ok(Self { from, to }),
+            _ => Err(format!("`{text}` is no port: write 8080, or a range as 9000-9010")),
+        }
+    }
+}
+
+impl TryFrom<PortText> for PortRange {
+    type Error = String;
+
+    fn try_from(text: PortText) -> Result<Self, String> {
+        match text {
+            PortText::Number(number) => number.to_string().parse(),
+            PortText::Text(text) => text.parse(),
+        }
+    }
+}
+
+/// The name that one of the text logs gets: `services=ports-{interface}.log`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogName(Kind, String);
+
+impl FromStr for LogName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (kind, name) = text.split_once('=').ok_or_else(|| format!("`{text}`: write LOG=FILE"))?;
+        Ok(Self(kind.parse()?, name.to_owned()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -314,7 +476,7 @@ mod tests {
         assert_eq!(config.slice, Duration::from_secs(1));
         assert_eq!((config.buffer, config.snaplen), (2 << 20, 256));
         assert_eq!(config.interfaces, ["eth0"]);
-        assert_eq!(config.meter.idle, Duration::from_secs(60));
+        assert_eq!(config.rules.idle, Duration::from_secs(60));
         assert_eq!(config.spool, Limits::default());
     }
 
@@ -337,6 +499,33 @@ mod tests {
         ] {
             let error = merge(&RunOptions::default(), text).unwrap_err().to_string();
             assert!(error.contains(part), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_level_and_the_text_logs_share_a_word() {
+        let config = merge(&RunOptions::default(), "log = \"debug\"").unwrap();
+        assert_eq!((config.log.as_str(), config.rules.log), ("debug", false));
+        let text =
+            "data = \"/d\"\n[log]\nlevel = \"warn\"\non = true\ninterval = \"5m\"\nnames.general = \"all.log\"\n";
+        let config = merge(&RunOptions::default(), text).unwrap();
+        assert_eq!((config.log.as_str(), config.rules.log), ("warn", true));
+        assert_eq!(config.rules.log_interval, Duration::from_secs(300));
+        assert_eq!(config.text.folder, Path::new("/d/log"));
+        assert_eq!(config.text.names.file(Kind::General, ""), "all.log");
+        let error = ConfigFile::parse("[log]\nfoldr = \"x\"\n").unwrap_err();
+        assert!(error.contains("line 2") && error.contains("foldr"), "{error}");
+        let run = RunOptions { log_names: vec!["services=s.log".parse().unwrap()], ..RunOptions::default() };
+        let error = merge(&run, "").unwrap_err().to_string();
+        assert!(error.contains("{interface}"), "{error}");
+    }
+
+    #[test]
+    fn extra_ports_are_numbers_and_ranges() {
+        let config = merge(&RunOptions::default(), "ports = [8080, \"9000-9010\"]").unwrap();
+        assert_eq!(config.rules.ports, [(8080, 8080), (9000, 9010)]);
+        for wrong in ["0", "7-3", "x", "1-70000", "-"] {
+            assert!(wrong.parse::<PortRange>().is_err(), "{wrong}");
         }
     }
 

@@ -75,12 +75,11 @@ pub fn run(config: &Config, format: Format) -> Result<(String, bool)> {
 }
 
 fn permission(config: &Config) -> Check {
-    let config = Config { promiscuous: false, ..config.clone() };
     let up = interfaces::list().map(|all| all.into_iter().find(|(_, device)| device.up));
     match up {
         Err(error) => check("capture", Outcome::Bad, error.to_string()),
         Ok(None) => check("capture", Outcome::Warning, "no interface is up, so it cannot be tried"),
-        Ok(Some((name, _))) => match Handle::open(&name, &config, 256 << 10) {
+        Ok(Some((name, _))) => match Handle::open(&name, config.snaplen, 256 << 10) {
             Ok(_) => check("capture", Outcome::Good, format!("allowed (tried on {name})")),
             Err(error @ CaptureError::Permission(..)) => check("capture", Outcome::Bad, error.to_string()),
             Err(error) => check("capture", Outcome::Warning, error.to_string()),

@@ -53,13 +53,11 @@ struct InterfaceRow {
 /// # Errors
 /// When the system does not list them.
 pub fn interfaces(config: &Config, format: Format) -> Result<String> {
-    // A look must not change the interface.
-    let config = Config { promiscuous: false, ..config.clone() };
     let mut rows = Vec::new();
     for (name, device) in interfaces::list()? {
         let mut interface = device.interface;
         interfaces::facts(&mut interface);
-        let opened = Handle::open(&name, &config, 256 << 10);
+        let opened = Handle::open(&name, config.snaplen, 256 << 10);
         let (link, capture) = match opened {
             Ok(handle) => (Some(handle.link.name()), "allowed".to_owned()),
             Err(CaptureError::Permission(..)) => (None, "no permission".to_owned()),

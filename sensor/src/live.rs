@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::transport::Channel;
 use traf_proto::client::explain;
-use traf_proto::{InterfaceSnapshot, SettingsState, Snapshot, Timestamp, Wish, wire};
+use traf_proto::{InterfaceSnapshot, Settings, SettingsState, Snapshot, Timestamp, Wish, wire};
 
 use crate::attach::Board;
 use crate::backoff::Backoff;
@@ -42,6 +42,10 @@ pub struct Live {
     pub spool: watch::Receiver<SpoolStatus>,
     /// What consoles look at, for the capture threads.
     pub wishes: watch::Sender<Arc<Vec<Wish>>>,
+    /// What the collector wants of our settings.
+    pub wanted: watch::Sender<Option<Settings>>,
+    /// What is in force.
+    pub settings: watch::Receiver<SettingsState>,
 }
 
 impl Live {
@@ -79,7 +83,10 @@ impl Live {
         loop {
             tokio::select! {
                 answer = wishes.message() => match answer? {
-                    Some(answer) => {
+                    Some(mut answer) => {
+                        if let Some(settings) = answer.settings.take() {
+                            self.want(settings);
+                        }
                         let wishes = read(answer);
                         let same = **self.wishes.borrow() == wishes;
                         if !same {
@@ -102,6 +109,15 @@ impl Live {
         }
     }
 
+    fn want(&self, settings: wire::Settings) {
+        match Settings::try_from(settings) {
+            Ok(settings) => {
+                self.wanted.send_replace(Some(settings));
+            }
+            Err(error) => tracing::warn!("the collector wants settings that are not understood: {error}"),
+        }
+    }
+
     fn snapshot(&self, at: Timestamp) -> wire::Snapshot {
         let interfaces: Vec<InterfaceSnapshot> = self.board.borrow().snapshots();
         let spool = self.spool.borrow().clone();
@@ -114,7 +130,7 @@ impl Live {
             interfaces,
             spool: spool.spool,
             site: self.introduction.site.clone(),
-            settings: SettingsState::default(),
+            settings: self.settings.borrow().clone(),
         };
         let mut snapshot = wire::Snapshot::from(&snapshot);
         trim(&mut snapshot, BUDGET);

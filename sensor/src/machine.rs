@@ -1,10 +1,14 @@
-//! What only the processor and the C library can do for us: the one place in the sensor with `unsafe`.
+//! What only the processor, the C library and the kernel can do for us: the one place in the sensor with `unsafe`.
 //!
 //! The flow table is far larger than the caches, so that a look-up waits for memory. A batch of packets asks for all of
 //! its lines first and updates them afterwards. The standard library has no stable way to say so. Nor can it say that
-//! memory of a sealed slice goes back to the system at once.
+//! memory of a sealed slice goes back to the system at once, or change what a capture's socket receives while it runs.
 
 #![allow(unsafe_code)]
+
+use std::ffi::c_int;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
 
 /// Asks for the line that holds the element; an index beyond the end asks for nothing.
 #[inline(always)]
@@ -49,3 +53,72 @@ pub fn give_memory_back() {
 /// Another C library has no such settings.
 #[cfg(not(target_env = "gnu"))]
 pub fn give_memory_back() {}
+
+/// One instruction of a packet filter (bpf(4)).
+pub(crate) type Instruction = libc::sock_filter;
+
+/// The instructions of the filter that is attached to a socket; empty where there is none.
+///
+/// # Errors
+/// When the kernel says no.
+pub(crate) fn filter_of(socket: BorrowedFd<'_>) -> io::Result<Vec<Instruction>> {
+    // The kernel counts instructions here, not octets, and first tells how many there are.
+    let mut count: libc::socklen_t = 0;
+    get_filter(socket, &mut [], &mut count)?;
+    let mut filter = vec![libc::sock_filter { code: 0, jt: 0, jf: 0, k: 0 }; count as usize];
+    if count > 0 {
+        get_filter(socket, &mut filter, &mut count)?;
+    }
+    filter.truncate(count as usize);
+    Ok(filter)
+}
+
+fn get_filter(socket: BorrowedFd<'_>, room: &mut [Instruction], count: &mut libc::socklen_t) -> io::Result<()> {
+    *count = room.len() as libc::socklen_t;
+    let place = room.as_mut_ptr().cast();
+    // SAFETY: the kernel writes at most `count` instructions, for which there is room, and how many there are to `count`.
+    let result = unsafe { libc::getsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_GET_FILTER, place, count) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// From now on the socket receives what the filter lets through; with an empty one, everything.
+///
+/// # Errors
+/// When the kernel refuses the filter; then the former one stays.
+pub(crate) fn set_filter(socket: BorrowedFd<'_>, filter: &[Instruction]) -> io::Result<()> {
+    if filter.is_empty() {
+        return match set(socket, libc::SOL_SOCKET, libc::SO_DETACH_FILTER, &0) {
+            // There was none.
+            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(()),
+            result => result,
+        };
+    }
+    let len = u16::try_from(filter.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    // The kernel only reads it.
+    let program = libc::sock_fprog { len, filter: filter.as_ptr().cast_mut() };
+    set(socket, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program)
+}
+
+/// Asks for frames to others on the interface `index`, or no longer. The kernel counts who asks, and an interface that somebody
+/// else made promiscuous stays so; the socket's own wish ends with it.
+///
+/// # Errors
+/// When the kernel says no.
+pub(crate) fn set_promiscuous(socket: BorrowedFd<'_>, index: u32, on: bool) -> io::Result<()> {
+    let index = c_int::try_from(index).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    let wish = libc::packet_mreq {
+        mr_ifindex: index,
+        mr_type: libc::PACKET_MR_PROMISC as u16,
+        mr_alen: 0,
+        mr_address: [0; 8],
+    };
+    let option = if on { libc::PACKET_ADD_MEMBERSHIP } else { libc::PACKET_DROP_MEMBERSHIP };
+    set(socket, libc::SOL_PACKET, option, &wish)
+}
+
+fn set<T>(socket: BorrowedFd<'_>, level: c_int, option: c_int, value: &T) -> io::Result<()> {
+    let (place, size) = (std::ptr::from_ref(value).cast(), size_of::<T>() as libc::socklen_t);
+    // SAFETY: the kernel reads `size` octets, which are those of `value`; what `sock_fprog` points to lives as long.
+    let result = unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, place, size) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}

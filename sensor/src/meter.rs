@@ -14,6 +14,7 @@ mod averages;
 mod bar;
 mod behind;
 mod coalesced;
+pub mod events;
 mod facilities;
 mod filtered;
 mod flows;
@@ -46,6 +47,7 @@ use crate::packet::{Fragment, Key, Packet};
 use crate::parse::{self, Parser, Unparsed};
 use averages::Averages;
 use coalesced::Offload;
+use events::{Events, Happened};
 use filtered::{Filtered, Placed, Selected};
 use flows::Flows;
 use fragments::Fragments;
@@ -266,6 +268,27 @@ impl Meter {
         self.lines.take()
     }
 
+    /// What a text log wants to know from `now` on: what happens to TCP connections, with MAC addresses or without, and every
+    /// other packet. Both wait for [`Meter::take_events`] and [`Meter::take_lines`], a bounded number of them.
+    pub fn log(&mut self, mac: Option<bool>, now: Timestamp) {
+        self.flush();
+        self.flows.events = mac.map(|mac| Box::new(Events::new(mac, now.0)));
+        self.keep_lines(mac.is_some());
+    }
+
+    /// What happened to TCP connections since the last time.
+    pub fn take_events(&mut self) -> Happened {
+        self.flows.events.as_mut().map(|events| events.take()).unwrap_or_default()
+    }
+
+    /// Each direction of the TCP connections that are open at `now`, at most `limit`, and how many more there are.
+    #[must_use]
+    pub fn open_connections(&mut self, now: Timestamp, limit: usize) -> Happened {
+        self.flush();
+        let (events, lost) = self.flows.open(now.0, limit);
+        Happened { events, lost }
+    }
+
     /// The interface's addresses or its MTU changed.
     pub fn update_interface(&mut self, interface: Interface) {
         self.flush();
@@ -305,6 +328,7 @@ impl Meter {
         let stations = |wish: &Wish| wish.facility == Facility::Stations && wish.filter.is_all();
         self.flows.facilities.look(now.0, wishes.iter().any(stations));
         self.filtered.roll(now, wishes, &self.interface, &self.flows.facilities.ports);
+        self.flows.tell_silent(now.0);
         self.rates.roll(now.0, !wishes.is_empty(), &mut self.flows.table);
         let stats = self.line.stats(&self.interface);
         let rated = self.averages.rates(now, &stats.classes, stats.own);

@@ -3,6 +3,7 @@
 //! A file is as good as a device: it has a meter, and its own time. What several files hold is added up.
 
 mod document;
+mod log;
 mod table;
 
 use std::io::{self, BufWriter, ErrorKind, Write};
@@ -42,6 +43,8 @@ pub enum Format {
     Table,
     /// One JSON document
     Json,
+    /// What a text log would say, in IPTraf's format and local time
+    Log,
 }
 
 /// Reads the files and prints the document on standard output.
@@ -50,6 +53,9 @@ pub enum Format {
 ///
 /// When a file cannot be read, or not to its end: what was read is printed all the same.
 pub fn run(args: &ReadArgs) -> anyhow::Result<()> {
+    if args.format == Format::Log {
+        return log::run(args, jiff::tz::TimeZone::system(), BufWriter::new(io::stdout().lock()));
+    }
     let mut reader = Reader::new(config(args.flows, args.tunnels));
     let mut trouble = Ok(());
     for path in &args.files {
@@ -65,7 +71,7 @@ pub fn run(args: &ReadArgs) -> anyhow::Result<()> {
         let out = BufWriter::new(io::stdout().lock());
         let printed = match args.format {
             Format::Json => json(out, &document),
-            Format::Table => table::print(out, &document),
+            Format::Table | Format::Log => table::print(out, &document),
         };
         match printed {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => {}

@@ -1,5 +1,6 @@
 //! `traf-sensor run`: everything put together, and taken apart again when asked.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
@@ -11,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use traf_proto::client::{Credentials, channel};
-use traf_proto::{Endpoint, Interval, Timestamp};
+use traf_proto::{Endpoint, Interval, SettingsState, Timestamp};
 
 use crate::attach::Attachments;
 use crate::capture::Surroundings;
@@ -19,6 +20,7 @@ use crate::config::Config;
 use crate::export::{self, Introduction};
 use crate::live::Live;
 use crate::sealer::Part;
+use crate::settings::{Governor, Wires};
 use crate::spool::Spool;
 use crate::spool::state::Last;
 use crate::{clock, interfaces, keeper, own};
@@ -47,6 +49,7 @@ pub fn run(config: Config) -> Result<()> {
     let config = Arc::new(config);
     let boot = clock::boot_id();
     let (spool, last) = Spool::open(&config.spool_folder(), config.spool, boot.clone()).context("opening the spool")?;
+    let pid = PidFile::write(&config.data)?;
     let introduction = Introduction {
         identity: credentials.identity.to_string(),
         version: VERSION.to_owned(),
@@ -62,24 +65,51 @@ pub fn run(config: Config) -> Result<()> {
     let (desk, keeper) = keeper::start(spool, inbox, Arc::clone(&count)).context("starting the spool's thread")?;
     let (wishes, wished) = watch::channel(Arc::default());
     let (own, owned) = watch::channel(Arc::default());
+    let (wanted, to_wish) = watch::channel(None);
+    let (state, settings) = watch::channel(SettingsState::default());
+    let (orders, ordered) = watch::channel(Arc::default());
+    let (reopen, reopened) = watch::channel(0);
+    let governor = Governor::start(&config, Wires { wanted: to_wish, state, orders, reopen: reopened })?;
     let started = clock::now();
     declare_unseen(last, started, &boot, config.slice, &parts);
 
-    let around = Surroundings { config: Arc::clone(&config), parts, wishes: wished, own: owned };
-    let (mut attachments, board) = Attachments::new(around, count);
+    let around = Surroundings { config: Arc::clone(&config), parts, wishes: wished, own: owned, orders: ordered };
+    let (mut attachments, board) = Attachments::new(around, governor.rules().clone(), count);
     attachments.turn(&devices, started)?;
     if attachments.is_empty() {
         tracing::warn!("no interface is up; waiting for one");
     }
-    let lookout = Lookout::start(attachments, own, credentials.url.port).context("starting the lookout")?;
-    let live = Live { introduction: introduction.clone(), started, board, spool: desk.status(), wishes };
-    runtime.block_on(serve(Planes { channel, introduction, desk, live, lookout }))?;
+    let lookout = Lookout::start(attachments, governor, own, credentials.url.port).context("starting the lookout")?;
+    let live =
+        Live { introduction: introduction.clone(), started, board, spool: desk.status(), wishes, wanted, settings };
+    runtime.block_on(serve(Planes { channel, introduction, desk, live, lookout, reopen }))?;
     // Whatever still waits for a reply is dropped with the runtime.
     runtime.shutdown_timeout(Duration::from_millis(200));
     if keeper.join().is_err() {
         anyhow::bail!("the spool's thread ended by a fault in this program");
     }
+    drop(pid);
     Ok(())
+}
+
+/// Tells others who runs here, so that log rotation finds whom to signal. The spool's lock makes it the only one.
+struct PidFile(PathBuf);
+
+impl PidFile {
+    const NAME: &str = "sensor.pid";
+
+    fn write(data: &Path) -> Result<Self> {
+        let path = data.join(Self::NAME);
+        std::fs::write(&path, format!("{}\n", std::process::id()))
+            .with_context(|| format!("writing {}", path.display()))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for PidFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 struct Planes {
@@ -88,19 +118,28 @@ struct Planes {
     desk: keeper::Desk,
     live: Live,
     lookout: Lookout,
+    reopen: watch::Sender<u64>,
 }
 
 async fn serve(planes: Planes) -> Result<()> {
-    let Planes { channel, introduction, desk, live, lookout } = planes;
+    let Planes { channel, introduction, desk, live, lookout, reopen } = planes;
     let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
+    // Caught with and without a text log: else it would end the program.
+    let mut user = signal(SignalKind::user_defined1()).context("listening for SIGUSR1")?;
     let stop = CancellationToken::new();
     let live = tokio::spawn(live.run(channel.clone(), stop.clone()));
     let mut export = tokio::spawn(export::run(channel, introduction, desk, stop.clone()));
 
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = user.recv() => {
+                tracing::info!("asked to open the text logs anew");
+                reopen.send_modify(|times| *times += 1);
+            }
+        }
     }
     tracing::info!("ending: sealing what is counted and delivering it, for {} s at most", FAREWELL.as_secs());
     let farewell = async {
@@ -161,6 +200,7 @@ struct Lookout {
 impl Lookout {
     fn start(
         mut attachments: Attachments,
+        mut governor: Governor,
         own: watch::Sender<Arc<Vec<(Endpoint, Endpoint)>>>,
         port: u16,
     ) -> std::io::Result<Self> {
@@ -175,6 +215,7 @@ impl Lookout {
                     }
                     Err(error) => tracing::warn!("{error}"),
                 }
+                governor.turn(&mut attachments);
                 let connections = own::connections(port);
                 own.send_if_modified(|known| {
                     let changed = **known != connections;
@@ -185,6 +226,7 @@ impl Lookout {
                 });
             }
             attachments.stop();
+            governor.stop();
         };
         let thread = std::thread::Builder::new().name("lookout".to_owned()).spawn(work)?;
         Ok(Self { stop, thread })

@@ -4,60 +4,14 @@
 mod support;
 
 use std::net::UdpSocket;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use support::program::{Namespace, Sensor, program, root};
 use support::{Authority, Book, Collector, until};
 use traf_proto::{Flow, Item, LossReason, Order, Snapshot, Summary, Wish, wire};
 use traf_sensor::spool::Spool;
 use traf_sensor::spool::index::Limits;
-
-/// A running `traf-sensor`; killed when the test fails.
-struct Sensor(Child);
-
-impl Sensor {
-    fn start(command: &mut Command, data: &Path, arguments: &[&str]) -> Self {
-        let common = ["--data", data.to_str().unwrap(), "run", "--slice", "1s"];
-        Self(command.args(common).args(arguments).stderr(Stdio::inherit()).spawn().unwrap())
-    }
-
-    #[allow(clippy::disallowed_methods, reason = "a deadline")]
-    fn end(mut self) {
-        kill(Pid::from_raw(self.0.id() as i32), Signal::SIGTERM).unwrap();
-        let deadline = Instant::now() + Duration::from_secs(20);
-        loop {
-            if let Some(status) = self.0.try_wait().unwrap() {
-                assert_eq!(status.code(), Some(0));
-                return;
-            }
-            assert!(Instant::now() < deadline, "the sensor does not end");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    }
-}
-
-impl Drop for Sensor {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn program() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_traf-sensor"))
-}
-
-fn root() -> bool {
-    let root = nix::unistd::geteuid().is_root();
-    if !root {
-        eprintln!("NOT RUN: capturing needs root");
-    }
-    root
-}
 
 fn flows(book: &Mutex<Book>) -> Vec<Flow> {
     let batches = book.lock().unwrap().committed.clone();
@@ -120,38 +74,6 @@ async fn datagrams_on_the_loopback_are_in_the_live_view_and_once_in_the_history_
         batches.iter().map(|batch| batch.from_seq).collect::<Vec<_>>(),
         (1..=batches.len() as u64).collect::<Vec<_>>()
     );
-}
-
-/// A network namespace of its own, removed with the test.
-struct Namespace(String);
-
-impl Namespace {
-    fn new() -> Self {
-        let name = format!("traf-sensor-test-{}", std::process::id());
-        ip(&["netns", "add", &name]);
-        Self(name)
-    }
-
-    fn ip(&self, arguments: &[&str]) {
-        ip(&[&["-n", &self.0], arguments].concat());
-    }
-
-    fn exec(&self, program: &str) -> Command {
-        let mut command = Command::new("ip");
-        command.args(["netns", "exec", &self.0, program]);
-        command
-    }
-}
-
-impl Drop for Namespace {
-    fn drop(&mut self) {
-        let _ = Command::new("ip").args(["netns", "del", &self.0]).status();
-    }
-}
-
-fn ip(arguments: &[&str]) {
-    let status = Command::new("ip").args(arguments).status().unwrap();
-    assert!(status.success(), "ip {arguments:?}");
 }
 
 #[tokio::test]

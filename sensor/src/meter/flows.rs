@@ -11,6 +11,7 @@ use traf_proto::{Counters, Flow, Half, Mac, Timestamp, Traffic};
 
 use super::bar::Bar;
 use super::coalesced::{Coalesced, Estimate};
+use super::events::{self, Before, Event, Events, What};
 use super::facilities::{Facilities, Folded};
 use super::memory;
 use super::others::Others;
@@ -28,6 +29,8 @@ pub(super) struct Flows {
     pub(super) table: Table,
     pub(super) facilities: Facilities,
     pub(super) coalesced: Coalesced,
+    /// What a text log wants to know; `None` without one.
+    pub(super) events: Option<Box<Events>>,
     idle: i64,
     history: usize,
     own: Vec<Key>,
@@ -50,6 +53,7 @@ impl Flows {
             table: Table::new(config.flows, started),
             facilities: Facilities::new(config),
             coalesced: Coalesced::default(),
+            events: None,
             idle: nanos(config.idle),
             history: config.history_flows,
             own: Vec::new(),
@@ -66,21 +70,27 @@ impl Flows {
     #[inline(always)]
     pub(super) fn packet(&mut self, home: Home, packet: &Packet) -> usize {
         let tick = self.table.tick(packet.at);
-        let slot = match self.table.find(home, &packet.key) {
+        let (slot, new) = match self.table.find(home, &packet.key) {
             Some(slot) => {
                 let table = &self.table;
-                if memory::begins_anew(packet, &table.hot[slot], &table.warm[slot], &table.cold[slot], self.idle) {
+                let anew =
+                    memory::begins_anew(packet, &table.hot[slot], &table.warm[slot], &table.cold[slot], self.idle);
+                if anew {
                     self.begin_anew(slot, home, packet, tick);
                 }
-                slot
+                (slot, anew)
             }
-            None => self.begin(home, packet, tick),
+            None => (self.begin(home, packet, tick), true),
         };
+        let before = Before { state: self.table.warm[slot].state, new };
         let (hot, warm) = (&mut self.table.hot[slot], &mut self.table.warm[slot]);
         let half_full = hot.count(usize::from(packet.reverse), packet.octets, packet.flags, packet.window);
         memory::follow(packet, warm, &mut self.table.cold[slot]);
         let (packets, answered, over) = (hot.packets(), memory::is_answered(warm), memory::is_over(warm));
         self.table.seen(slot, tick, packets, answered, over);
+        if self.events.is_some() && packet.key.protocol() == 6 {
+            self.tell(slot, packet, before);
+        }
         if half_full {
             self.spill(slot);
         }
@@ -128,10 +138,84 @@ impl Flows {
         }
     }
 
+    #[cold]
+    fn tell(&mut self, slot: usize, packet: &Packet, before: Before) {
+        let table = &mut self.table;
+        if let Some(events) = &mut self.events {
+            events.packet(packet, before, &table.hot[slot], &table.warm[slot], &mut table.cold[slot]);
+        }
+    }
+
+    /// Tells of a connection that may still send that something else became of it.
+    #[cold]
+    fn tell_end(&mut self, slot: usize, at: i64, what: impl Fn(events::Way, events::Way) -> What) {
+        let table = &self.table;
+        if let Some(events) = &mut self.events
+            && table.hot[slot].key.protocol() == 6
+            && !memory::is_over(&table.warm[slot])
+        {
+            events.connection(at, what, &table.hot[slot], &table.warm[slot], &table.cold[slot]);
+        }
+    }
+
+    /// Tells of the connections that timed out since this was asked last.
+    pub(super) fn tell_silent(&mut self, now: i64) {
+        let Some(events) = &mut self.events else { return };
+        let range = events.silent_since(now, self.idle);
+        // The ticks of the table wrap: a silence that they cannot measure is none.
+        let Ok(ticks) = u32::try_from(self.idle >> 20) else { return };
+        if ticks > i32::MAX as u32 {
+            return;
+        }
+        let tick = self.table.tick(now);
+        for set in 0..self.table.sets() {
+            for slot in self.table.silent(set, tick, ticks.saturating_sub(1)) {
+                if range.contains(&self.table.warm[slot].last) {
+                    self.tell_end(slot, now, What::TimedOut);
+                }
+            }
+        }
+    }
+
+    /// Connections that are open at `now`, each direction by itself, at most `limit`; and how many more there are.
+    pub(super) fn open(&self, now: i64, limit: usize) -> (Vec<Event>, u64) {
+        let (mut open, mut more) = (Vec::new(), 0);
+        let table = &self.table;
+        for slot in (0..table.sets()).flat_map(|set| table.slots(set)) {
+            let (hot, warm) = (&table.hot[slot], &table.warm[slot]);
+            if hot.key.protocol() != 6 || now.saturating_sub(warm.last) > self.idle {
+                continue;
+            }
+            let second = usize::from(memory::second_began(warm));
+            for way in [second, 1 - second].into_iter().filter(|&way| memory::spoke(warm, way)) {
+                if !memory::may_send(warm, way) {
+                    continue;
+                }
+                if open.len() >= limit {
+                    more += 1;
+                    continue;
+                }
+                let event = events::connection(
+                    now,
+                    |initiator, other| What::Active(if way == second { initiator } else { other }),
+                    hot,
+                    warm,
+                    &table.cold[slot],
+                );
+                open.push(if way == second { event } else { event.reversed() });
+            }
+        }
+        (open, more)
+    }
+
     #[inline(never)]
     fn begin(&mut self, home: Home, packet: &Packet, tick: u32) -> usize {
         let (slot, taken) = self.table.room(home, tick);
         if taken {
+            let silent = packet.at.saturating_sub(self.table.warm[slot].last);
+            if self.events.is_some() && silent <= self.idle {
+                self.tell_end(slot, packet.at, What::PushedOut);
+            }
             self.leave(slot, WORTH);
         }
         self.settle(slot, home, packet, tick);
@@ -140,6 +224,11 @@ impl Flows {
 
     #[cold]
     fn begin_anew(&mut self, slot: usize, home: Home, packet: &Packet, tick: u32) {
+        let last = self.table.warm[slot].last;
+        let untold = self.events.as_ref().is_some_and(|events| events.has_not_told(last, self.idle));
+        if untold && packet.at.saturating_sub(last) > self.idle {
+            self.tell_end(slot, packet.at, What::TimedOut);
+        }
         self.leave(slot, 1);
         self.settle(slot, home, packet, tick);
     }
@@ -353,6 +442,6 @@ fn same_but_vlan(own: &Key, key: &Key) -> bool {
 }
 
 /// A MAC address; zeros are none.
-fn mac(octets: [u8; 6]) -> Option<Mac> {
+pub(super) fn mac(octets: [u8; 6]) -> Option<Mac> {
     (octets != [0; 6]).then_some(Mac(octets))
 }

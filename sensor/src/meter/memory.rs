@@ -212,6 +212,36 @@ pub(super) fn spoke(warm: &Warm, way: usize) -> bool {
     warm.state & SPOKE << way != 0
 }
 
+/// An end had spoken, by the state of that time.
+pub(super) fn spoke_in(state: u16, way: usize) -> bool {
+    state & SPOKE << way != 0
+}
+
+/// What a packet has turned.
+pub(super) struct Turned {
+    /// Its source has sent its FIN.
+    pub(super) fin: bool,
+    /// It acknowledged the other end's.
+    pub(super) acknowledged: bool,
+    /// Its source has ended the connection.
+    pub(super) reset: bool,
+}
+
+/// What a packet of this way has turned since the state was `before`.
+pub(super) fn turned(before: u16, warm: &Warm, way: usize) -> Turned {
+    let new = warm.state & !before;
+    Turned {
+        fin: new & FIN << way != 0,
+        acknowledged: new & ACKNOWLEDGED << (1 - way) != 0,
+        reset: new & RESET << way != 0,
+    }
+}
+
+/// An end may still send: neither it nor the connection is over.
+pub(super) fn may_send(warm: &Warm, way: usize) -> bool {
+    !is_over(warm) && warm.state & FIN << way == 0
+}
+
 /// To whom the first packet went.
 pub(super) fn cast(warm: &Warm) -> Cast {
     match warm.state >> CAST & 3 {

@@ -2,6 +2,7 @@
 
 mod answers;
 mod filters;
+mod log;
 mod scan;
 #[path = "../../tests/sums/mod.rs"]
 mod sums;

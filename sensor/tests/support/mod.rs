@@ -1,13 +1,15 @@
 //! A collector of a few lines, with TLS and an authority of its own, that can be told to misbehave.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
 
+pub(crate) mod program;
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures_util::{Stream, StreamExt};
+use futures_util::Stream;
 use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, SanType};
 use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
@@ -61,7 +63,7 @@ pub(crate) struct Book {
     pub(crate) snapshots: Vec<Snapshot>,
     /// Cuts the connection after so many commits, before the ack; then again after as many.
     pub(crate) cut_after: Option<usize>,
-    /// Sent to the sensor on its live stream.
+    /// Sent to the sensor on its live stream, again when they change.
     pub(crate) wishes: Option<Wishes>,
 }
 
@@ -174,16 +176,28 @@ impl Ingest for Collector {
     }
 
     async fn live(&self, request: Request<Streaming<Snapshot>>) -> Result<Response<Self::LiveStream>, Status> {
-        let book = Arc::clone(&self.book);
-        let wishes = book.lock().unwrap().wishes.clone();
-        let mut inbound = request.into_inner();
+        let (book, mut inbound) = (Arc::clone(&self.book), request.into_inner());
+        let (wishes, answers) = mpsc::channel(4);
+        let told = Arc::clone(&self.book);
+        tokio::spawn(async move {
+            let mut last = None;
+            while !wishes.is_closed() {
+                let now = told.lock().unwrap().wishes.clone();
+                if now != last
+                    && let Some(now) = now.clone()
+                {
+                    let _ = wishes.send(Ok(now)).await;
+                }
+                last = now;
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        });
         tokio::spawn(async move {
             while let Ok(Some(snapshot)) = inbound.message().await {
                 book.lock().unwrap().snapshots.push(snapshot);
             }
         });
-        let once = tokio_stream::iter(wishes.map(Ok));
-        Ok(Response::new(Box::pin(once.chain(tokio_stream::pending()))))
+        Ok(Response::new(Box::pin(ReceiverStream::new(answers))))
     }
 }
 

@@ -1,0 +1,81 @@
+//! What a running capture's socket is told from outside of its thread: the kernel takes it at once, and the thread goes on.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use super::{CaptureError, Handle};
+use crate::machine::{self, Instruction};
+
+/// A capture filter as the kernel runs it on one interface; empty lets everything through.
+#[derive(Clone, Default)]
+pub struct Program(Vec<Instruction>);
+
+impl Program {
+    /// Compiles `words` for the interface `name`. Host names in them are looked up, so this may take its time.
+    ///
+    /// It is done on a handle of its own: only a live one knows that this kernel takes VLAN tags off, and the running ones
+    /// must neither wait nor lose what is in their rings.
+    ///
+    /// # Errors
+    /// In libpcap's words, when it does not compile; when the kernel cannot run it on such a link.
+    pub fn compile(name: &str, words: &str, snaplen: u32) -> Result<Self, CaptureError> {
+        if words.is_empty() {
+            return Ok(Self::default());
+        }
+        let mut scratch = Handle::open(name, snaplen, 256 << 10)?;
+        let failed = |words: String| CaptureError::Filter(name.to_owned(), words);
+        scratch.capture.filter(words, true).map_err(|error| failed(error.to_string()))?;
+        let program = machine::filter_of(scratch.capture.as_fd()).map_err(|error| failed(error.to_string()))?;
+        if program.is_empty() {
+            return Err(failed(format!("the kernel cannot run it on a link of type {}", scratch.link.name())));
+        }
+        Ok(Self(program))
+    }
+
+    /// Whether `words` compile at all, for an Ethernet, where no interface is at hand to try.
+    ///
+    /// # Errors
+    /// In libpcap's words, when they do not.
+    pub fn check(words: &str) -> Result<(), CaptureError> {
+        let ethernet = pcap::Capture::dead(pcap::Linktype::ETHERNET);
+        let compiled = ethernet.and_then(|ethernet| ethernet.compile(words, true));
+        compiled.map(drop).map_err(|error| CaptureError::Filter("Ethernet".to_owned(), error.to_string()))
+    }
+}
+
+/// A capture's socket, apart from the thread that reads it. It must be dropped with the capture: until then the socket lives.
+pub struct Socket {
+    socket: OwnedFd,
+    index: u32,
+    promiscuous: bool,
+}
+
+impl Socket {
+    /// Of `handle`, on the interface of this `index`; neither filtered nor promiscuous yet.
+    ///
+    /// # Errors
+    /// When there is no descriptor left.
+    pub fn of(handle: &Handle, index: u32) -> io::Result<Self> {
+        Ok(Self { socket: handle.capture.as_fd().try_clone_to_owned()?, index, promiscuous: false })
+    }
+
+    /// Takes frames to others too, or no longer. Another's wish for them stays.
+    ///
+    /// # Errors
+    /// When the kernel says no.
+    pub fn set_promiscuous(&mut self, on: bool) -> io::Result<()> {
+        if self.promiscuous != on {
+            machine::set_promiscuous(self.socket.as_fd(), self.index, on)?;
+            self.promiscuous = on;
+        }
+        Ok(())
+    }
+
+    /// From now on only this reaches the capture.
+    ///
+    /// # Errors
+    /// When the kernel says no; then the former filter stays.
+    pub fn set_filter(&self, program: &Program) -> io::Result<()> {
+        machine::set_filter(self.socket.as_fd(), &program.0)
+    }
+}

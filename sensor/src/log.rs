@@ -1,0 +1,131 @@
+//! Text logs in IPTraf's formats, independent of any screen; off unless they are asked for.
+//!
+//! ```text
+//! capture thread ─► meter notes events, packets ─(after each round)─► Pen ─► bounded queue ─► writer ─► files
+//!        ▲                                                                                     │
+//!        └──────────────────────── asked for a dump, for open connections ◄────────────────────┘
+//! ```
+//!
+//! The capture threads only hand over small records; words are made and files written by a thread of the log's own. What finds
+//! no room in the queue is dropped, counted, and said in the log itself. A disk that is full costs lines of the log and
+//! nothing else.
+
+mod dump;
+mod folder;
+mod line;
+pub mod names;
+mod notation;
+mod pen;
+mod writer;
+
+use std::io;
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use traf_proto::{Facility, Filter, Group, Order, OrderBy, Wish};
+
+use crate::clock;
+use crate::config::TextLog;
+pub use folder::LogError;
+pub use line::Words;
+pub use pen::{Load, Pen};
+
+/// What waits in the queue at most: rounds of the captures, not events, of which [`Load`] has its own bound.
+const MESSAGES: usize = 256;
+/// How long a stop waits for a disk that does not answer.
+const PATIENCE: Duration = Duration::from_secs(6);
+
+/// A running log.
+pub struct Log {
+    pen: Pen,
+    interval: watch::Sender<Duration>,
+    stop: Arc<AtomicBool>,
+    trouble: Arc<Mutex<String>>,
+    thread: JoinHandle<()>,
+}
+
+impl Log {
+    /// Opens the folder and starts to write; `reopen` grows each time that the files are to be closed and opened again.
+    ///
+    /// # Errors
+    /// When another sensor writes there, or the disk says no.
+    pub fn start(config: &TextLog, interval: Duration, reopen: watch::Receiver<u64>) -> Result<Self, LogError> {
+        let folder = folder::Folder::open(config)?;
+        let (messages, inbox) = sync_channel(MESSAGES);
+        let (asks, asked) = watch::channel(pen::Asked::default());
+        let (interval, intervals) = watch::channel(interval);
+        let pen = Pen::new(messages, asked, config.mac);
+        let (stop, trouble) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(String::new())));
+        let tasks = writer::Tasks {
+            inbox,
+            asks,
+            interval: intervals,
+            reopen,
+            stop: Arc::clone(&stop),
+            trouble: Arc::clone(&trouble),
+            load: pen.load(),
+        };
+        let zone = jiff::tz::TimeZone::system();
+        let writer = writer::Writer::new(folder, tasks, Words::new(zone), clock::now());
+        let thread = std::thread::Builder::new()
+            .name("log".to_owned())
+            .spawn(move || writer.run())
+            .map_err(|error| LogError::Thread(error.to_string()))?;
+        Ok(Self { pen, interval, stop, trouble, thread })
+    }
+
+    /// What a capture thread writes with.
+    #[must_use]
+    pub fn pen(&self) -> Pen {
+        self.pen.clone()
+    }
+
+    /// Another time between two dumps, from the last one on.
+    pub fn set_interval(&self, interval: Duration) {
+        self.interval.send_if_modified(|known| std::mem::replace(known, interval) != interval);
+    }
+
+    /// What does not work, in words; empty when all does.
+    #[must_use]
+    pub fn trouble(&self) -> String {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Writes the last dumps of the captures that still run, and closes. Those that have ended handed over theirs.
+    ///
+    /// # Errors
+    /// When the disk does not answer: then the thread is left to it.
+    pub fn stop(self) -> io::Result<()> {
+        self.stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        let step = Duration::from_millis(20);
+        for _ in 0..PATIENCE.as_millis() / step.as_millis() {
+            if self.thread.is_finished() {
+                return self.thread.join().map_err(|_| io::Error::other("the log ended by a fault in this program"));
+            }
+            std::thread::sleep(step);
+        }
+        Err(io::Error::new(io::ErrorKind::TimedOut, "the log's disk does not answer"))
+    }
+}
+
+/// What a dump needs beside an interface's own figures: sizes, services and stations, in the order of [`dump`].
+#[must_use]
+pub fn wishes() -> Vec<Wish> {
+    let order = Order { by: OrderBy::Octets, ascending: false };
+    [Facility::Sizes, Facility::Services, Facility::Stations]
+        .into_iter()
+        .zip(1..)
+        .map(|(facility, id)| Wish {
+            id,
+            facility,
+            filter: Filter::default(),
+            group: Group::Flow,
+            order,
+            limit: Wish::LIMIT,
+        })
+        .collect()
+}

@@ -1,0 +1,231 @@
+//! The lines of the event log.
+
+use jiff::tz::TimeZone;
+use traf_proto::{Endpoint, Line, LineEnd, LineKind, Timestamp};
+
+use super::notation::{ctime, per_second, rate};
+use crate::meter::events::{Event, Way, What};
+
+/// Makes words, in the local time of a zone.
+#[derive(Clone, Debug)]
+pub struct Words {
+    zone: TimeZone,
+    second: i64,
+    time: String,
+}
+
+impl Words {
+    /// In `zone`.
+    #[must_use]
+    pub fn new(zone: TimeZone) -> Self {
+        Self { zone, second: i64::MIN, time: String::new() }
+    }
+
+    /// The time as every line begins with it.
+    pub fn time(&mut self, at: Timestamp) -> &str {
+        // Thousands of lines fall into one second.
+        if self.second != at.seconds() {
+            self.second = at.seconds();
+            self.time = ctime(at, &self.zone);
+        }
+        &self.time
+    }
+
+    /// A line of its own: a banner, a signal, a loss.
+    pub fn line(&mut self, at: Timestamp, text: &str) -> String {
+        format!("{}; {text}\n", self.time(at))
+    }
+
+    /// What happened in a round of a capture: events and other packets, both in the order of their times.
+    #[must_use]
+    pub fn round(&mut self, events: &[Event], packets: &[Line], interface: &str, mac: bool) -> String {
+        let mut text = String::new();
+        let mut events = events.iter().peekable();
+        for packet in packets {
+            while let Some(event) = events.next_if(|event| event.at <= packet.at) {
+                text += &self.event(event, interface);
+            }
+            text += &self.packet(packet, interface, mac);
+        }
+        for event in events {
+            text += &self.event(event, interface);
+        }
+        text
+    }
+
+    /// What happened to a TCP connection.
+    pub fn event(&mut self, event: &Event, interface: &str) -> String {
+        let (from, to) = (event.source, event.destination);
+        let mac = event.mac.map(|mac| format!(" (source MAC addr {mac})")).unwrap_or_default();
+        let packet = |text: &str| format!("TCP; {interface}; {} bytes; from {from} to {to}{mac}; {text}", event.octets);
+        let connection = |end: &str, way: &Way, opposite: &Way| {
+            format!(
+                "TCP; Connection {from} to {to} {end}, {}, {}; opposite direction {}, {}",
+                count(way),
+                average(way),
+                count(opposite),
+                average(opposite)
+            )
+        };
+        let text = match &event.what {
+            What::First { syn: true } => packet("first packet (SYN)"),
+            What::First { syn: false } => packet("first packet"),
+            What::Fin(way) => packet(&format!("FIN sent; {}, {}", count(way), average(way))),
+            // Spelt as IPTraf spells it: scripts look for it.
+            What::Acknowledged => packet("FIN acknowleged"),
+            What::Reset(way, opposite) => packet(&format!(
+                "Connection reset; {}, {}; opposite direction {}; {}",
+                count(way),
+                average(way),
+                count(opposite),
+                average(opposite)
+            )),
+            What::TimedOut(way, opposite) => connection("timed out", way, opposite),
+            What::PushedOut(way, opposite) => connection("left the full table", way, opposite),
+            What::Active(way) => format!("TCP; {interface}; active; from {from} to {to}; {}", count(way)),
+            What::Moved(before) => {
+                let mac = event.mac.map(|mac| mac.to_string()).unwrap_or_default();
+                format!("TCP; {interface}; from {from} to {to}: new source MAC address {mac} (previously {before})")
+            }
+        };
+        self.line(event.at, &text)
+    }
+
+    /// A packet that belongs to no connection.
+    pub fn packet(&mut self, line: &Line, interface: &str, mac: bool) -> String {
+        let Line { label, detail, octets, .. } = line;
+        // IPTraf loses the number of an unknown protocol in the log; here it stays in the label.
+        let text = match (line.source, line.destination) {
+            (LineEnd::Host(source), LineEnd::Host(destination)) => {
+                let mac = line.mac.filter(|_| mac).map(|mac| format!(" source MAC address {mac};")).unwrap_or_default();
+                let ports = line.kind == LineKind::Udp && detail != "fragment";
+                let end = |end: Endpoint| if ports { end.to_string() } else { end.address.to_string() };
+                let detail = if detail.is_empty() { String::new() } else { format!("; {detail}") };
+                let (from, to) = (end(source), end(destination));
+                format!("{label}; {interface}; {octets} bytes;{mac} from {from} to {to}{detail}")
+            }
+            // The space at the end is IPTraf's.
+            (source, destination) => format!("{label}; {interface}; {octets} bytes; from {source} to {destination} "),
+        };
+        self.line(line.at, &text)
+    }
+}
+
+fn count(way: &Way) -> String {
+    format!("{} packets, {} bytes", way.packets, way.octets)
+}
+
+fn average(way: &Way) -> String {
+    format!("avg flow rate {}", rate(per_second(way.octets, way.nanos)))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use traf_proto::Mac;
+    use traf_proto::time::SECOND;
+
+    use super::*;
+
+    const AT: Timestamp = Timestamp::from_seconds(1_795_340_408);
+    const CLIENT: &str = "10.77.0.2:36204";
+    const SERVER: &str = "10.77.0.1:80";
+
+    fn words(from: &str, to: &str, octets: u32, what: What) -> String {
+        let end = |text: &str| {
+            let end: std::net::SocketAddr = text.parse().unwrap();
+            Endpoint::new(end.ip(), end.port())
+        };
+        let mac = Some(Mac([2, 0, 0, 0, 0x77, 2]));
+        let event = Event { at: AT, source: end(from), destination: end(to), octets, mac, what };
+        let line = Words::new(TimeZone::UTC).event(&event, "ipta0");
+        line.strip_prefix("Sun Nov 22 09:40:08 2026; TCP; ").unwrap().strip_suffix('\n').unwrap().to_owned()
+    }
+
+    fn way(packets: u64, octets: u64, seconds: i64) -> Way {
+        Way { packets, octets, nanos: seconds * SECOND }
+    }
+
+    #[test]
+    fn the_events_of_a_connection_read_as_in_iptraf() {
+        let head = "ipta0; 60 bytes; from 10.77.0.2:36204 to 10.77.0.1:80 (source MAC addr 02:00:00:00:77:02); ";
+        let packet = |what| words(CLIENT, SERVER, 60, what).strip_prefix(head).unwrap().to_owned();
+        assert_eq!(packet(What::First { syn: true }), "first packet (SYN)");
+        assert_eq!(packet(What::First { syn: false }), "first packet");
+        assert_eq!(
+            packet(What::Fin(way(75, 3_005_193, 0))),
+            "FIN sent; 75 packets, 3005193 bytes, avg flow rate  24041.54 kbps"
+        );
+        assert_eq!(packet(What::Acknowledged), "FIN acknowleged");
+        assert_eq!(
+            packet(What::Reset(way(1, 40, 0), way(1, 60, 0))),
+            "Connection reset; 1 packets, 40 bytes, avg flow rate      0.32 kbps; opposite direction 1 packets, 60 bytes; \
+             avg flow rate      0.48 kbps"
+        );
+        assert_eq!(
+            words(CLIENT, SERVER, 0, What::TimedOut(way(6, 840, 120), way(0, 0, 120))),
+            "Connection 10.77.0.2:36204 to 10.77.0.1:80 timed out, 6 packets, 840 bytes, avg flow rate      0.06 kbps; \
+             opposite direction 0 packets, 0 bytes, avg flow rate      0.00 kbps"
+        );
+        assert_eq!(
+            words(CLIENT, SERVER, 0, What::Active(way(2, 144, 1))),
+            "ipta0; active; from 10.77.0.2:36204 to 10.77.0.1:80; 2 packets, 144 bytes"
+        );
+        assert_eq!(
+            words("[fd77::2]:40000", "[fd77::1]:443", 0, What::Moved(Mac([2, 0, 0, 0, 0x77, 9]))),
+            "ipta0; from [fd77::2]:40000 to [fd77::1]:443: new source MAC address 02:00:00:00:77:02 (previously \
+             02:00:00:00:77:09)"
+        );
+    }
+
+    #[test]
+    fn other_packets_read_as_in_iptraf() {
+        let host = |text: &str| LineEnd::Host(Endpoint::new(text.parse().unwrap(), 44215));
+        let line = |kind, label: &str, detail: &str, octets| Line {
+            number: 1,
+            at: AT,
+            kind,
+            label: label.into(),
+            detail: detail.into(),
+            octets,
+            source: host("10.77.0.2"),
+            destination: host("10.77.0.1"),
+            mac: Some(Mac([2, 0, 0, 0, 0x77, 2])),
+        };
+        let station = |octet| LineEnd::Station(Mac([2, 0, 0, 0, 0x77, octet]));
+        let arp = Line {
+            source: station(2),
+            destination: LineEnd::Station(Mac::BROADCAST),
+            ..line(LineKind::Arp, "ARP request for 10.77.0.1", "", 28)
+        };
+        let read = |line: &Line, mac| {
+            let words = Words::new(TimeZone::UTC).packet(line, "ipta0", mac);
+            words.strip_prefix("Sun Nov 22 09:40:08 2026; ").unwrap().to_owned()
+        };
+        for (line, mac, expected) in [
+            (
+                line(LineKind::Udp, "UDP", "", 33),
+                true,
+                "UDP; ipta0; 33 bytes; source MAC address 02:00:00:00:77:02; from 10.77.0.2:44215 to 10.77.0.1:44215\n",
+            ),
+            (
+                line(LineKind::Udp, "UDP", "fragment", 548),
+                false,
+                "UDP; ipta0; 548 bytes; from 10.77.0.2 to 10.77.0.1; fragment\n",
+            ),
+            (
+                line(LineKind::Icmp, "ICMP", "dest unrch (port)", 61),
+                false,
+                "ICMP; ipta0; 61 bytes; from 10.77.0.2 to 10.77.0.1; dest unrch (port)\n",
+            ),
+            (
+                line(LineKind::OtherIp, "IP protocol 253", "", 40),
+                false,
+                "IP protocol 253; ipta0; 40 bytes; from 10.77.0.2 to 10.77.0.1\n",
+            ),
+            (arp, true, "ARP request for 10.77.0.1; ipta0; 28 bytes; from 02:00:00:00:77:02 to ff:ff:ff:ff:ff:ff \n"),
+        ] {
+            assert_eq!(read(&line, mac), expected);
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! What the text logs are called: IPTraf's names, or those that were asked for.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use serde::Deserialize;
+
+/// One of the logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Events of the IP traffic monitor.
+    Traffic,
+    /// General interface statistics.
+    General,
+    /// Detailed interface statistics.
+    Detailed,
+    /// TCP and UDP services.
+    Services,
+    /// Packet sizes.
+    Sizes,
+    /// LAN stations.
+    Stations,
+}
+
+/// Stands for the interface in a name.
+const INTERFACE: &str = "{interface}";
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Traffic, Self::General, Self::Detailed, Self::Services, Self::Sizes, Self::Stations];
+
+    /// As it is written in the configuration.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Traffic => "traffic",
+            Self::General => "general",
+            Self::Detailed => "detailed",
+            Self::Services => "services",
+            Self::Sizes => "sizes",
+            Self::Stations => "stations",
+        }
+    }
+
+    /// As IPTraf's banners name it.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Traffic => "IP traffic monitor",
+            Self::General => "General interface statistics",
+            Self::Detailed => "Detailed interface statistics",
+            Self::Services => "TCP/UDP service monitor",
+            Self::Sizes => "Packet size distribution facility",
+            Self::Stations => "LAN traffic monitor",
+        }
+    }
+
+    /// There is one for each interface.
+    #[must_use]
+    pub const fn by_interface(self) -> bool {
+        !matches!(self, Self::Traffic | Self::General)
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Traffic => "ip_traffic.log",
+            Self::General => "iface_stats_general.log",
+            Self::Detailed => "iface_stats_detailed-{interface}.log",
+            Self::Services => "tcp_udp_services-{interface}.log",
+            Self::Sizes => "packet_size-{interface}.log",
+            Self::Stations => "lan_statistics-{interface}.log",
+        }
+    }
+}
+
+impl FromStr for Kind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|kind| kind.word() == text).ok_or_else(|| {
+            let known = Self::ALL.map(Self::word).join(", ");
+            format!("there is no text log `{text}`; there are: {known}")
+        })
+    }
+}
+
+/// The names of all logs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names(BTreeMap<Kind, String>);
+
+impl Names {
+    /// IPTraf's, but for these.
+    #[must_use]
+    pub fn new(others: impl IntoIterator<Item = (Kind, String)>) -> Self {
+        Self(others.into_iter().collect())
+    }
+
+    /// Whether every file would have a name of its own.
+    ///
+    /// # Errors
+    /// In words, when it would not.
+    pub fn check(&self) -> Result<(), String> {
+        for kind in Kind::ALL {
+            let name = self.pattern(kind);
+            if name.is_empty() || name.ends_with('/') {
+                return Err(format!("the log `{}` needs the name of a file", kind.word()));
+            }
+            if kind.by_interface() && !name.contains(INTERFACE) {
+                return Err(format!(
+                    "`{name}`: there is a log `{}` for each interface, so write {INTERFACE} where its name stands",
+                    kind.word()
+                ));
+            }
+            if let Some(other) = Kind::ALL.into_iter().find(|other| *other < kind && self.pattern(*other) == name) {
+                return Err(format!("`{name}` cannot be both `{}` and `{}`", other.word(), kind.word()));
+            }
+        }
+        Ok(())
+    }
+
+    /// The file name or path of a log, of this interface where there is one for each.
+    #[must_use]
+    pub fn file(&self, kind: Kind, interface: &str) -> String {
+        // The kernel forbids `/` in names of interfaces, and little else.
+        let plain = |c: char| if c.is_ascii_alphanumeric() || "._@-".contains(c) { c } else { '_' };
+        self.pattern(kind).replace(INTERFACE, &interface.chars().map(plain).collect::<String>())
+    }
+
+    /// The same, in `folder` unless the name is a path.
+    #[must_use]
+    pub fn path(&self, kind: Kind, interface: &str, folder: &Path) -> PathBuf {
+        folder.join(self.file(kind, interface))
+    }
+
+    fn pattern(&self, kind: Kind) -> &str {
+        self.0.get(&kind).map_or(kind.name(), String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_iptrafs_unless_others_are_asked_for() {
+        let names = Names::new([(Kind::Sizes, "/tmp/{interface}/sizes".to_owned())]);
+        assert_eq!(names.check(), Ok(()));
+        let path = |kind| names.path(kind, "eth0.7", Path::new("/log"));
+        assert_eq!(path(Kind::Traffic), Path::new("/log/ip_traffic.log"));
+        assert_eq!(path(Kind::Services), Path::new("/log/tcp_udp_services-eth0.7.log"));
+        assert_eq!(path(Kind::Sizes), Path::new("/tmp/eth0.7/sizes"));
+        assert_eq!(names.file(Kind::Detailed, "a\x1b$b"), "iface_stats_detailed-a__b.log");
+    }
+
+    #[test]
+    fn two_logs_never_share_a_file() {
+        let wrong = |kind, name: &str| Names::new([(kind, name.to_owned())]).check();
+        assert!(wrong(Kind::General, "ip_traffic.log").is_err());
+        assert!(wrong(Kind::Services, "services.log").is_err());
+        assert!(wrong(Kind::Traffic, "").is_err());
+    }
+}

@@ -1,0 +1,212 @@
+//! What a capture thread writes with: it hands records over and never waits.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::SyncSender;
+
+use tokio::sync::watch;
+use traf_proto::{InterfaceSnapshot, Timestamp};
+
+use crate::meter::events::{Event, Happened};
+use crate::meter::lines::{Record, Taken};
+
+/// Records that may be on their way to the writer: 10 MiB.
+const RECORDS: usize = 65_536;
+
+/// What the writer is told.
+pub(super) enum Message {
+    /// An interface is written about from now on.
+    Began(String),
+    /// What happened on an interface.
+    Round(String, Round),
+    /// The open connections that were asked for, of this interface.
+    Open(String, Vec<Event>),
+    /// Its figures, which were asked for.
+    Dump(Timestamp, Box<InterfaceSnapshot>),
+    /// Its capture has ended with these figures.
+    Ended(Timestamp, Box<InterfaceSnapshot>),
+}
+
+/// What happened on an interface in a round of its capture.
+#[derive(Default)]
+pub(super) struct Round {
+    /// To TCP connections.
+    pub(super) events: Vec<Event>,
+    /// Everything that is no TCP.
+    pub(super) packets: Vec<Record>,
+}
+
+/// What the captures are asked; each count grows with each question.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Asked {
+    /// For figures.
+    pub(super) dump: u64,
+    /// For open connections.
+    pub(super) open: u64,
+    /// For rates, to be ready for the next figures.
+    pub(super) rates: bool,
+}
+
+/// What is on its way to the writer, and what was lost before it got there.
+#[derive(Debug, Default)]
+pub struct Load {
+    waiting: AtomicUsize,
+    lost: AtomicU64,
+}
+
+impl Load {
+    /// The writer has taken so many records.
+    pub(super) fn taken(&self, records: usize) {
+        self.waiting.fetch_sub(records, Ordering::Relaxed);
+    }
+
+    /// How many were lost since this was asked last.
+    pub(super) fn take_lost(&self) -> u64 {
+        self.lost.swap(0, Ordering::Relaxed)
+    }
+}
+
+/// A capture thread's end of the queue.
+#[derive(Clone)]
+pub struct Pen {
+    messages: SyncSender<Message>,
+    asked: watch::Receiver<Asked>,
+    answered: Asked,
+    load: Arc<Load>,
+    mac: bool,
+}
+
+impl Pen {
+    pub(super) fn new(messages: SyncSender<Message>, asked: watch::Receiver<Asked>, mac: bool) -> Self {
+        let answered = *asked.borrow();
+        Self { messages, asked, answered, load: Arc::default(), mac }
+    }
+
+    pub(super) fn load(&self) -> Arc<Load> {
+        Arc::clone(&self.load)
+    }
+
+    /// Events are to carry MAC addresses.
+    #[must_use]
+    pub fn mac(&self) -> bool {
+        self.mac
+    }
+
+    /// Both write the same log.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.load, &other.load)
+    }
+
+    /// The interface is written about from now on; what was asked before concerns it not.
+    pub fn begin(&mut self, interface: &str) {
+        self.answered = *self.asked.borrow_and_update();
+        let _ = self.messages.try_send(Message::Began(interface.to_owned()));
+    }
+
+    /// What happened in a round of the capture.
+    pub fn round(&self, interface: &str, happened: Happened, taken: Taken) {
+        let lost = happened.lost + taken.lost;
+        if lost > 0 {
+            self.load.lost.fetch_add(lost, Ordering::Relaxed);
+        }
+        let records = happened.events.len() + taken.records.len();
+        if records > 0 {
+            let round = Round { events: happened.events, packets: taken.records };
+            self.hand_over(records, Message::Round(interface.to_owned(), round));
+        }
+    }
+
+    /// What is asked that was not answered yet: figures, open connections. Whoever asks answers.
+    pub fn asked(&mut self) -> (bool, bool) {
+        if !self.asked.has_changed().unwrap_or(false) {
+            return (false, false);
+        }
+        let asked = *self.asked.borrow_and_update();
+        let before = std::mem::replace(&mut self.answered, asked);
+        (asked.dump != before.dump, asked.open != before.open)
+    }
+
+    /// Figures will be asked for soon, and those of stations need rates that are sampled before.
+    #[must_use]
+    pub fn wants_rates(&self) -> bool {
+        self.answered.rates
+    }
+
+    /// How many open connections one interface may list.
+    pub const OPEN: usize = RECORDS;
+
+    /// The open connections of an interface.
+    pub fn open(&self, interface: &str, open: Happened) {
+        self.load.lost.fetch_add(open.lost, Ordering::Relaxed);
+        self.hand_over(open.events.len(), Message::Open(interface.to_owned(), open.events));
+    }
+
+    /// The figures of an interface.
+    pub fn dump(&self, at: Timestamp, snapshot: InterfaceSnapshot) {
+        let _ = self.messages.try_send(Message::Dump(at, Box::new(snapshot)));
+    }
+
+    /// The last figures of an interface. The capture thread ends: only now may it wait, as long as the log lives.
+    pub fn end(&self, at: Timestamp, snapshot: InterfaceSnapshot) {
+        let _ = self.messages.send(Message::Ended(at, Box::new(snapshot)));
+    }
+
+    /// Where there is no room left, these records are lost; but one load is always taken, as large as it is.
+    fn hand_over(&self, records: usize, message: Message) {
+        let load = &self.load;
+        let full = load.waiting.fetch_add(records, Ordering::Relaxed) >= RECORDS;
+        if full || self.messages.try_send(message).is_err() {
+            load.waiting.fetch_sub(records, Ordering::Relaxed);
+            load.lost.fetch_add(records as u64, Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use std::sync::mpsc::sync_channel;
+
+    use traf_proto::Endpoint;
+
+    use super::*;
+    use crate::meter::events::What;
+
+    fn happened(count: usize) -> Happened {
+        let end = Endpoint::new([10, 0, 0, 1].into(), 1);
+        let what = What::Acknowledged;
+        let event = Event { at: Timestamp(0), source: end, destination: end, octets: 40, mac: None, what };
+        Happened { events: vec![event; count], lost: 0 }
+    }
+
+    #[test]
+    fn a_writer_that_does_not_write_costs_records_that_are_counted_and_never_makes_a_capture_wait() {
+        let (messages, inbox) = sync_channel(4);
+        let (_asks, asked) = watch::channel(Asked::default());
+        let pen = Pen::new(messages, asked, false);
+        for _ in 0..10 {
+            pen.round("eth0", happened(3), Taken::default());
+        }
+        let load = pen.load();
+        assert_eq!((load.take_lost(), load.take_lost()), (18, 0));
+        assert_eq!(inbox.try_iter().count(), 4);
+        load.taken(12);
+        pen.round("eth0", happened(RECORDS), Taken::default());
+        pen.round("eth0", happened(1), Taken { records: vec![], lost: 5 });
+        assert_eq!(load.take_lost(), 6);
+    }
+
+    #[test]
+    fn a_question_is_answered_once() {
+        let (messages, _inbox) = sync_channel(4);
+        let (asks, asked) = watch::channel(Asked::default());
+        let mut pen = Pen::new(messages, asked, false);
+        pen.begin("eth0");
+        assert_eq!(pen.asked(), (false, false));
+        asks.send_modify(|asked| asked.dump += 1);
+        assert_eq!((pen.asked(), pen.asked()), ((true, false), (false, false)));
+        asks.send_modify(|asked| asked.rates = true);
+        assert_eq!((pen.asked(), pen.wants_rates()), ((false, false), true));
+    }
+}

@@ -1,0 +1,290 @@
+//! The thread that writes: it alone makes words and waits for the disk, and it keeps the times of dumps.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use traf_proto::{InterfaceSnapshot, Timestamp};
+
+use super::dump::{Dump, general};
+use super::folder::Folder;
+use super::line::Words;
+use super::names::Kind;
+use super::pen::{Asked, Load, Message, Round};
+use crate::clock;
+use crate::meter::lines;
+
+/// How often it looks up when nothing comes.
+const LOOK: Duration = Duration::from_millis(100);
+/// How long it waits for the captures' answers: they look up ten times a second.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long before a dump the captures begin to sample rates: averages are of five seconds.
+const AHEAD: Duration = Duration::from_secs(6);
+/// Interfaces that are gone, and still stand in the general statistics.
+const GONE: usize = 64;
+
+/// What the writer works with.
+pub(super) struct Tasks {
+    pub(super) inbox: Receiver<Message>,
+    pub(super) asks: watch::Sender<Asked>,
+    pub(super) interval: watch::Receiver<Duration>,
+    pub(super) reopen: watch::Receiver<u64>,
+    pub(super) stop: Arc<AtomicBool>,
+    pub(super) trouble: Arc<Mutex<String>>,
+    pub(super) load: Arc<Load>,
+}
+
+/// A question that captures have not all answered.
+#[derive(Default)]
+struct Waiting {
+    until: Option<Timestamp>,
+    missing: BTreeSet<String>,
+}
+
+impl Waiting {
+    fn begin(&mut self, now: Timestamp, of: &BTreeSet<String>) {
+        (self.until, self.missing) = (Some(now.after(PATIENCE)), of.clone());
+    }
+
+    /// All have answered, or have had their time. True once.
+    fn over(&mut self, now: Timestamp) -> bool {
+        let over = self.until.is_some_and(|until| {
+            // A clock that was put back must not keep it.
+            self.missing.is_empty() || now >= until || now < until.before(2 * PATIENCE)
+        });
+        if over {
+            self.until = None;
+        }
+        over
+    }
+}
+
+/// Writes the logs.
+pub(super) struct Writer {
+    folder: Folder,
+    tasks: Tasks,
+    words: Words,
+    /// Interfaces under capture.
+    live: BTreeSet<String>,
+    gone: BTreeMap<String, Dump>,
+    /// Answers to the present question.
+    dumps: BTreeMap<String, Dump>,
+    dumping: Waiting,
+    listing: Waiting,
+    /// When the interval began.
+    since: Timestamp,
+    stopping: bool,
+    lost: u64,
+}
+
+impl Writer {
+    pub(super) fn new(folder: Folder, tasks: Tasks, words: Words, now: Timestamp) -> Self {
+        Self {
+            folder,
+            tasks,
+            words,
+            live: BTreeSet::new(),
+            gone: BTreeMap::new(),
+            dumps: BTreeMap::new(),
+            dumping: Waiting::default(),
+            listing: Waiting::default(),
+            since: now,
+            stopping: false,
+            lost: 0,
+        }
+    }
+
+    /// Writes until it is told to stop, or nobody is left to write.
+    pub(super) fn run(mut self) {
+        let now = clock::now();
+        self.banner(Kind::Traffic, "", "started", now);
+        self.banner(Kind::General, "", "started", now);
+        loop {
+            match self.tasks.inbox.recv_timeout(LOOK) {
+                Ok(message) => {
+                    self.take(message);
+                    // What came together is worked off together.
+                    while let Ok(message) = self.tasks.inbox.try_recv() {
+                        self.take(message);
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => self.stopping = true,
+            }
+            if self.turn(clock::now()) {
+                break;
+            }
+            self.tell();
+        }
+        let now = clock::now();
+        for (kind, interface) in self.folder.open_logs() {
+            self.banner(kind, &interface, "stopped", now);
+        }
+        self.tell();
+    }
+
+    /// Does what is due; true when it is the end.
+    fn turn(&mut self, now: Timestamp) -> bool {
+        self.tell_lost(now);
+        if self.tasks.reopen.has_changed().unwrap_or(false) {
+            self.tasks.reopen.mark_unchanged();
+            for (kind, interface) in self.folder.open_logs() {
+                self.say(kind, &interface, "***** USR1 signal received, preparing to reopen log file *****", now);
+            }
+            self.tasks.asks.send_modify(|asked| asked.open += 1);
+            self.listing.begin(now, &self.live);
+        }
+        if self.listing.over(now) {
+            let open = self.folder.open_logs();
+            self.folder.close_all();
+            for (kind, interface) in open {
+                self.say(kind, &interface, "***** Logfile reopened *****", now);
+            }
+        }
+        if self.dumping.over(now) {
+            self.write_dumps(now);
+            if self.stopping {
+                return true;
+            }
+        }
+        let stop = self.stopping || self.tasks.stop.load(Ordering::Relaxed);
+        if stop && !std::mem::replace(&mut self.stopping, true) {
+            self.ask(now);
+        } else if !stop {
+            self.keep_time(now);
+        }
+        false
+    }
+
+    /// Asks for figures when they are due, and for rates a little before.
+    fn keep_time(&mut self, now: Timestamp) {
+        let interval = *self.tasks.interval.borrow_and_update();
+        if now < self.since {
+            self.since = now;
+        }
+        if now >= self.since.after(interval) {
+            self.since = now;
+            self.ask(now);
+        } else if now >= self.since.after(interval.saturating_sub(AHEAD)) {
+            self.tasks.asks.send_if_modified(|asked| !std::mem::replace(&mut asked.rates, true));
+        }
+    }
+
+    fn ask(&mut self, now: Timestamp) {
+        self.tasks.asks.send_modify(|asked| (asked.dump, asked.rates) = (asked.dump + 1, false));
+        self.dumps.clear();
+        self.dumping.begin(now, &self.live);
+    }
+
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::Began(interface) => {
+                let now = clock::now();
+                for kind in Kind::ALL.into_iter().filter(|kind| kind.by_interface()) {
+                    self.banner(kind, &interface, "started", now);
+                }
+                self.gone.remove(&interface);
+                self.live.insert(interface);
+            }
+            Message::Round(interface, round) => self.write_round(&interface, &round),
+            Message::Open(interface, events) => {
+                self.tasks.load.taken(events.len());
+                let text: String = events.iter().map(|event| self.words.event(event, &interface)).collect();
+                self.append(Kind::Traffic, "", &text, clock::now());
+                self.listing.missing.remove(&interface);
+            }
+            Message::Dump(at, snapshot) => {
+                self.dumping.missing.remove(&snapshot.interface.name);
+                self.dumps.insert(snapshot.interface.name.clone(), Dump { at, snapshot: *snapshot });
+            }
+            Message::Ended(at, snapshot) => self.end(at, *snapshot),
+        }
+    }
+
+    fn write_round(&mut self, interface: &str, round: &Round) {
+        self.tasks.load.taken(round.events.len() + round.packets.len());
+        let packets: Vec<_> = round.packets.iter().map(lines::line).collect();
+        let text = self.words.round(&round.events, &packets, interface, self.folder.mac());
+        self.append(Kind::Traffic, "", &text, clock::now());
+    }
+
+    /// The last word on an interface.
+    fn end(&mut self, at: Timestamp, snapshot: InterfaceSnapshot) {
+        let name = snapshot.interface.name.clone();
+        let dump = Dump { at, snapshot };
+        self.live.remove(&name);
+        self.dumping.missing.remove(&name);
+        self.listing.missing.remove(&name);
+        self.write_dump(&dump);
+        let now = clock::now();
+        for kind in Kind::ALL.into_iter().filter(|kind| kind.by_interface()) {
+            self.banner(kind, &name, "stopped", now);
+            self.folder.close(kind, &name);
+        }
+        self.gone.insert(name, dump);
+        if self.gone.len() > GONE
+            && let Some(oldest) = self.gone.iter().min_by_key(|(_, dump)| dump.at).map(|(name, _)| name.clone())
+        {
+            self.gone.remove(&oldest);
+        }
+    }
+
+    fn write_dumps(&mut self, now: Timestamp) {
+        let dumps = std::mem::take(&mut self.dumps);
+        dumps.values().for_each(|dump| self.write_dump(dump));
+        let mut all: BTreeMap<&String, &Dump> = self.gone.iter().collect();
+        all.extend(&dumps);
+        let text = general(all.into_values(), self.words.time(now));
+        self.append(Kind::General, "", &text, now);
+    }
+
+    fn write_dump(&mut self, dump: &Dump) {
+        for kind in Kind::ALL.into_iter().filter(|kind| kind.by_interface()) {
+            let text = dump.text(kind, self.words.time(dump.at));
+            self.append(kind, &dump.snapshot.interface.name, &text, dump.at);
+        }
+    }
+
+    fn banner(&mut self, kind: Kind, interface: &str, what: &str, now: Timestamp) {
+        self.say(kind, interface, &format!("******** {} {what} ********", kind.title()), now);
+    }
+
+    fn say(&mut self, kind: Kind, interface: &str, text: &str, now: Timestamp) {
+        let line = self.words.line(now, text);
+        self.append(kind, interface, &line, now);
+    }
+
+    fn append(&mut self, kind: Kind, interface: &str, text: &str, now: Timestamp) {
+        if !text.is_empty() {
+            let words = &mut self.words;
+            let lost =
+                |lines: u64| words.line(now, &format!("***** {lines} lines could not be written and are lost *****"));
+            self.folder.append(kind, interface, text, lost);
+        }
+    }
+
+    /// What the captures could not hand over is said where it is missing.
+    fn tell_lost(&mut self, now: Timestamp) {
+        let lost = self.tasks.load.take_lost();
+        if lost > 0 {
+            self.lost += lost;
+            let text = format!("***** {lost} events came faster than they could be written and are lost *****");
+            self.say(Kind::Traffic, "", &text, now);
+        }
+    }
+
+    fn tell(&self) {
+        let mut words = self.folder.trouble();
+        if self.lost > 0 {
+            let more = format!("{} events came faster than they could be logged", self.lost);
+            words = if words.is_empty() { more } else { format!("{words}; {more}") };
+        }
+        let mut trouble = self.tasks.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        if *trouble != words {
+            *trouble = words;
+        }
+    }
+}

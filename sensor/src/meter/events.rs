@@ -1,0 +1,199 @@
+//! What happens to TCP connections, one by one, for a text log: IPTraf's events.
+//!
+//! Nobody collects them while there is no log: then a packet costs one comparison more. They wait in a bounded list until the
+//! capture thread hands them on; what finds no place there is counted.
+
+use traf_proto::{Endpoint, Mac, Timestamp};
+
+use super::slot::{Cold, Hot, Warm};
+use super::{flows, memory};
+use crate::packet::{Fragment, Packet, flag};
+
+/// Events that wait at once: more than a round of the capture brings, even if each packet of it opened a connection.
+const WAITING: usize = 8_192;
+
+/// Something that happened to a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// When.
+    pub at: Timestamp,
+    /// Who sent the packet that it happened by; where there is none, the initiator.
+    pub source: Endpoint,
+    /// To whom.
+    pub destination: Endpoint,
+    /// IP octets of that packet.
+    pub octets: u32,
+    /// MAC address that it came from; `None` where the link has none, or none is wanted.
+    pub mac: Option<Mac>,
+    /// What.
+    pub what: What,
+}
+
+impl Event {
+    /// The same, of the opposite direction.
+    pub(super) fn reversed(self) -> Self {
+        Self { source: self.destination, destination: self.source, ..self }
+    }
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// The first packet of this direction, with SYN or without.
+    First {
+        /// It carried SYN.
+        syn: bool,
+    },
+    /// The source has nothing more to send.
+    Fin(Way),
+    /// The destination's FIN was acknowledged by the source.
+    Acknowledged,
+    /// The source ended it at once; then its direction and the opposite one.
+    Reset(Way, Way),
+    /// Nothing came for the idle timeout; the source's direction and the opposite one.
+    TimedOut(Way, Way),
+    /// It is open, and a newer flow has taken its place in the full table; the source's direction and the opposite one.
+    PushedOut(Way, Way),
+    /// It is open, and somebody asked; the source's direction.
+    Active(Way),
+    /// Packets of this direction came from another MAC address before.
+    Moved(Mac),
+}
+
+/// What one direction of a connection has counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Way {
+    /// Packets.
+    pub packets: u64,
+    /// IP octets.
+    pub octets: u64,
+    /// Nanoseconds since the connection's first packet.
+    pub nanos: i64,
+}
+
+/// What a log takes.
+#[derive(Debug, Default)]
+pub struct Happened {
+    /// In the order in which they happened.
+    pub events: Vec<Event>,
+    /// How many more there were since the last time, for which there was no room.
+    pub lost: u64,
+}
+
+/// The events that wait, while there is a log.
+#[derive(Debug)]
+pub(super) struct Events {
+    mac: bool,
+    waiting: Vec<Event>,
+    lost: u64,
+    /// Up to when flows were looked at that fell silent.
+    silence: i64,
+}
+
+/// What a flow's lines were before a packet was followed.
+#[derive(Clone, Copy)]
+pub(super) struct Before {
+    pub(super) state: u16,
+    /// The packet began the flow.
+    pub(super) new: bool,
+}
+
+impl Events {
+    /// From `now` on, with MAC addresses or without.
+    pub(super) fn new(mac: bool, now: i64) -> Self {
+        Self { mac, waiting: Vec::new(), lost: 0, silence: now }
+    }
+
+    /// What has come since the last time.
+    pub(super) fn take(&mut self) -> Happened {
+        Happened { events: std::mem::take(&mut self.waiting), lost: std::mem::take(&mut self.lost) }
+    }
+
+    /// A TCP packet was counted and followed.
+    pub(super) fn packet(&mut self, packet: &Packet, before: Before, hot: &Hot, warm: &Warm, cold: &mut Cold) {
+        let way = usize::from(packet.reverse);
+        // A FIN that belongs to no connection begins none (IPTraf); it only counts.
+        let stray = before.new && packet.flags & (flag::FIN | flag::SYN) == flag::FIN;
+        if stray || packet.fragment == Fragment::Later {
+            return;
+        }
+        let key = packet.key.flow(packet.reverse);
+        let mac = Some(packet.source_mac()).filter(|_| self.mac && packet.stations != [0; 12]);
+        let event = |what: What| Event {
+            at: Timestamp(packet.at),
+            source: key.source,
+            destination: key.destination,
+            octets: packet.octets,
+            mac,
+            what,
+        };
+        let spoke = memory::spoke_in(before.state, way);
+        if let Some(mac) = mac
+            && spoke
+            && let Some(known) = flows::mac(cold.macs[way])
+            && known != mac
+        {
+            cold.macs[way] = mac.0;
+            self.push(event(What::Moved(known)));
+        }
+        if !spoke && packet.flags & flag::RST == 0 {
+            self.push(event(What::First { syn: packet.flags & flag::SYN != 0 }));
+        }
+        let turned = memory::turned(before.state, warm, way);
+        if turned.acknowledged {
+            self.push(event(What::Acknowledged));
+        }
+        if turned.fin {
+            self.push(event(What::Fin(counted(way, hot, cold, packet.at))));
+        }
+        if turned.reset {
+            self.push(event(What::Reset(counted(way, hot, cold, packet.at), counted(1 - way, hot, cold, packet.at))));
+        }
+    }
+
+    /// A connection that a packet does not speak of; the source is its initiator.
+    pub(super) fn connection(&mut self, at: i64, what: impl Fn(Way, Way) -> What, hot: &Hot, warm: &Warm, cold: &Cold) {
+        let event = connection(at, what, hot, warm, cold);
+        self.push(event);
+    }
+
+    /// Flows whose silence reached its end after the last time that this was asked, and until `now`, have just timed out.
+    pub(super) fn silent_since(&mut self, now: i64, idle: i64) -> std::ops::RangeInclusive<i64> {
+        let from = self.silence;
+        self.silence = from.max(now);
+        from.saturating_sub(idle)..=now.saturating_sub(idle).saturating_sub(1)
+    }
+
+    /// A flow that was last seen then, and has been silent for too long, was not told of.
+    pub(super) fn has_not_told(&self, last: i64, idle: i64) -> bool {
+        last.saturating_add(idle) >= self.silence
+    }
+
+    fn push(&mut self, event: Event) {
+        if self.waiting.len() < WAITING {
+            self.waiting.push(event);
+        } else {
+            self.lost += 1;
+        }
+    }
+}
+
+/// The same, as it is handed out at once.
+pub(super) fn connection(at: i64, what: impl Fn(Way, Way) -> What, hot: &Hot, warm: &Warm, cold: &Cold) -> Event {
+    let second = memory::second_began(warm);
+    let way = usize::from(second);
+    let key = hot.key.flow(second);
+    Event {
+        at: Timestamp(at),
+        source: key.source,
+        destination: key.destination,
+        octets: 0,
+        mac: None,
+        what: what(counted(way, hot, cold, at), counted(1 - way, hot, cold, at)),
+    }
+}
+
+fn counted(way: usize, hot: &Hot, cold: &Cold, at: i64) -> Way {
+    let (now, before) = (hot.counted(way), cold.counted(way));
+    Way { packets: now.0 + before.0, octets: now.1 + before.1, nanos: at.saturating_sub(cold.first) }
+}

@@ -1,0 +1,136 @@
+//! A capture file as a text log would have told it: the same meter, the same words, the file's own time.
+
+use std::io::{ErrorKind, Write};
+
+use anyhow::Context;
+use jiff::tz::TimeZone;
+use traf_proto::{Interface, Timestamp};
+
+use super::{ReadArgs, config};
+use crate::file::CaptureFile;
+use crate::link::Link;
+use crate::log::Words;
+use crate::meter::{Meter, MeterConfig, lines};
+
+/// Frames between two looks at what happened: fewer than the meter keeps.
+const ROUND: u64 = 1_024;
+
+/// Prints the log of the files.
+///
+/// # Errors
+/// When a file cannot be read to its end, or the log not be written.
+pub(super) fn run(args: &ReadArgs, zone: TimeZone, mut out: impl Write) -> anyhow::Result<()> {
+    let mut words = Words::new(zone);
+    for path in &args.files {
+        let name = path.file_stem().map_or_else(|| "file".to_owned(), |name| name.to_string_lossy().into_owned());
+        let config = MeterConfig { idle: MeterConfig::default().idle, ..config(args.flows, args.tunnels) };
+        match print(&mut CaptureFile::open(path)?, &name, config, &mut words, &mut out) {
+            // A reader that has seen enough is no error.
+            Err(Trouble::Out(error)) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
+            Err(Trouble::Out(error)) => return Err(error).context("writing to standard output"),
+            Err(Trouble::File(error)) => return Err(error).with_context(|| format!("reading {}", path.display())),
+            Ok(()) => {}
+        }
+    }
+    Ok(())
+}
+
+enum Trouble {
+    File(anyhow::Error),
+    Out(std::io::Error),
+}
+
+fn print(
+    file: &mut CaptureFile,
+    name: &str,
+    config: MeterConfig,
+    words: &mut Words,
+    out: &mut impl Write,
+) -> Result<(), Trouble> {
+    // It may hold any characters, and stands in every line.
+    let name: String = name.chars().map(|c| if c.is_control() { '_' } else { c }).collect();
+    let interface = Interface { name: name.clone(), ..Interface::default() };
+    let mut link = Link::default();
+    let mut meter = Meter::new(config, interface, link, Timestamp(0));
+    meter.log(Some(false), Timestamp(i64::MIN));
+    let (mut frames, mut second) = (0u64, i64::MIN);
+    let mut trouble = Ok(());
+    loop {
+        match file.next_frame() {
+            Ok(Some(frame)) => {
+                if frame.link != link {
+                    link = frame.link;
+                    meter.set_link(link);
+                }
+                if frame.at.seconds() > second {
+                    second = frame.at.seconds();
+                    // Connections time out by the second.
+                    let _ = meter.snapshot(Timestamp::from_seconds(second), &[]);
+                }
+                meter.frame(frame.at, frame.length, frame.captured);
+                frames += 1;
+                if frames % ROUND == 0 {
+                    write(&mut meter, &name, words, out).map_err(Trouble::Out)?;
+                }
+            }
+            Ok(None) => break,
+            Err(error) => {
+                trouble = Err(Trouble::File(error.into()));
+                break;
+            }
+        }
+    }
+    meter.flush();
+    write(&mut meter, &name, words, out).and_then(|()| out.flush()).map_err(Trouble::Out)?;
+    trouble
+}
+
+fn write(meter: &mut Meter, name: &str, words: &mut Words, out: &mut impl Write) -> std::io::Result<()> {
+    meter.flush();
+    let (happened, taken) = (meter.take_events(), meter.take_lines());
+    let packets: Vec<_> = taken.records.iter().map(lines::line).collect();
+    out.write_all(words.round(&happened.events, &packets, name, false).as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    /// A connection that is opened, and a datagram, a second later.
+    fn file() -> Vec<u8> {
+        let mut tcp = Vec::new();
+        let header = etherparse::PacketBuilder::ethernet2([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2]);
+        header.ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64).tcp(40000, 22, 1, 1024).syn().write(&mut tcp, &[]).unwrap();
+        let mut udp = Vec::new();
+        let header = etherparse::PacketBuilder::ethernet2([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2]);
+        header.ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64).udp(5353, 53).write(&mut udp, b"hello").unwrap();
+        let mut file = Vec::new();
+        for word in [0xa1b2_c3d4u32, 0x0004_0002, 0, 0, 65_535, 1] {
+            file.extend(word.to_le_bytes());
+        }
+        for (second, frame) in [(1_795_340_406u32, tcp), (1_795_340_407, udp)] {
+            let length = frame.len() as u32;
+            for word in [second, 0, length, length] {
+                file.extend(word.to_le_bytes());
+            }
+            file.extend(frame);
+        }
+        file
+    }
+
+    #[test]
+    fn a_file_is_told_as_a_text_log_would_have_told_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("trace.pcap");
+        std::fs::write(&path, file()).unwrap();
+        let args = ReadArgs { files: vec![path], format: super::super::Format::Log, tunnels: false, flows: 64 };
+        let mut out = Vec::new();
+        run(&args, TimeZone::UTC, &mut out).unwrap();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "Sun Nov 22 09:40:06 2026; TCP; trace; 40 bytes; from 10.0.0.1:40000 to 10.0.0.2:22; first packet (SYN)\n\
+             Sun Nov 22 09:40:07 2026; UDP; trace; 33 bytes; from 10.0.0.1:5353 to 10.0.0.2:53\n"
+        );
+    }
+}
