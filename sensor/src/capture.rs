@@ -190,7 +190,9 @@ impl Line {
         self.write_events();
         if self.pen.is_some() {
             let figures = self.figures(now);
-            self.pen.iter().for_each(|pen| pen.end(now, figures.clone()));
+            if let Some(pen) = &self.pen {
+                pen.end(now, figures);
+            }
         }
         self.outbox.last();
         ended
@@ -298,7 +300,9 @@ impl Line {
         }
         if dump {
             let figures = self.figures(now);
-            self.pen.iter().for_each(|pen| pen.dump(now, figures.clone()));
+            if let Some(pen) = &self.pen {
+                pen.dump(now, figures);
+            }
         }
     }
 

@@ -67,10 +67,11 @@ const SKEW: Duration = Duration::from_secs(5);
 pub async fn run(channel: Channel, introduction: Introduction, desk: Desk, stop: CancellationToken) {
     let mut backoff = Backoff::default();
     let mut said = Said::about("delivery to the collector");
+    let mut careful = 0;
     loop {
         let mut since = None;
         let end = tokio::select! {
-            end = session(&channel, &introduction, &desk, &mut said, &mut since) => end,
+            end = session(&channel, &introduction, &desk, &mut said, &mut since, &mut careful) => end,
             () = stop.cancelled() => return,
         };
         match end {
@@ -103,6 +104,7 @@ async fn session(
     desk: &Desk,
     said: &mut Said,
     since: &mut Option<Instant>,
+    careful: &mut usize,
 ) -> Result<(), End> {
     let mut status = desk.status();
     // As much room as the window: what the window lets through never waits here.
@@ -138,7 +140,7 @@ async fn session(
     loop {
         // Read before asking: what is sealed in between wakes us.
         let finished = status.borrow_and_update().finished;
-        while window.has_room() {
+        while window.has_room() && (*careful == 0 || window.is_empty()) {
             let Some(record) = desk.next().await? else {
                 if finished && window.is_empty() {
                     return Err(End::Delivered);
@@ -148,17 +150,44 @@ async fn session(
             window.sent(record.to, record.summary.len());
             let batch =
                 Batch { epoch: record.epoch, from_seq: record.from, to_seq: record.to, summary: record.summary.into() };
-            outgoing.try_send(request(Message::Batch(batch))).map_err(|_| broken())?;
+            if outgoing.try_send(request(Message::Batch(batch))).is_err() {
+                // Why the connection ended comes with the answers.
+                break;
+            }
         }
         tokio::select! {
             ack = acks.message() => {
+                if let Err(status) = &ack
+                    && status.code() == tonic::Code::InvalidArgument
+                {
+                    *careful = refused(status, &window, desk, *careful).await?;
+                }
                 let ack = ack?.ok_or_else(broken)?;
                 window.acknowledged(ack.seq);
+                *careful = careful.saturating_sub(1);
                 desk.acknowledge(ack.seq).await?;
                 said.forget();
             }
             changed = status.changed() => changed.map_err(|_| End::Closed)?,
         }
+    }
+}
+
+/// The collector cannot use a record. Of several on their way nobody knows which: then they go one by one, and this gives how
+/// many. Of one alone it is known; sent again it would be refused for ever, and nothing after it would arrive.
+async fn refused(status: &Status, window: &Window, desk: &Desk, careful: usize) -> Result<usize, Closed> {
+    match (window.records(), window.last()) {
+        (1, Some(seq)) => {
+            if desk.refused(seq).await? {
+                tracing::error!(
+                    "the collector cannot use record {seq}: {}; it is set aside in the spool's folder `refused`, and declared \
+                     as lost",
+                    explain(status)
+                );
+            }
+            Ok(careful)
+        }
+        (records, _) => Ok(records),
     }
 }
 

@@ -22,6 +22,7 @@ enum Request {
     Resume(String, Mark, oneshot::Sender<io::Result<()>>),
     Next(oneshot::Sender<Option<Outgoing>>),
     Acknowledge(u64),
+    Refused(u64, oneshot::Sender<bool>),
     Fenced(String),
 }
 
@@ -75,6 +76,16 @@ impl Desk {
     /// When the spool is closed.
     pub async fn acknowledge(&self, seq: u64) -> Result<(), Closed> {
         self.requests.send(Request::Acknowledge(seq)).await.map_err(|_| Closed)
+    }
+
+    /// The collector cannot use the record that ends with `seq`; gives whether a confession takes its place.
+    ///
+    /// # Errors
+    /// When the spool is closed.
+    pub async fn refused(&self, seq: u64) -> Result<bool, Closed> {
+        let (reply, answer) = oneshot::channel();
+        self.requests.send(Request::Refused(seq, reply)).await.map_err(|_| Closed)?;
+        answer.await.map_err(|_| Closed)
     }
 
     /// The collector refuses our epoch.
@@ -169,6 +180,7 @@ impl Keeper {
             Request::Resume(identity, mark, reply) => drop(reply.send(self.spool.resume(&identity, mark))),
             Request::Next(reply) => drop(reply.send(self.spool.next())),
             Request::Acknowledge(seq) => self.spool.acknowledge(seq),
+            Request::Refused(seq, reply) => drop(reply.send(self.spool.refused(seq))),
             Request::Fenced(identity) => {
                 self.spool.fenced(&identity, clock::now());
             }

@@ -112,7 +112,7 @@ impl Log {
     }
 }
 
-/// What a dump needs beside an interface's own figures: sizes, services and stations, in the order of [`dump`].
+/// What a dump needs beside an interface's own figures: sizes, services and stations, in the order in which a dump takes them.
 #[must_use]
 pub fn wishes() -> Vec<Wish> {
     let order = Order { by: OrderBy::Octets, ascending: false };

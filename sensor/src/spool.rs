@@ -59,6 +59,8 @@ pub struct Spool {
     memory: BTreeMap<u64, Vec<u8>>,
     in_memory: u64,
     trouble: Option<String>,
+    /// The last record that stands for one that the collector could not use.
+    confessed: Option<u64>,
 }
 
 const STATE: &str = "state";
@@ -88,8 +90,17 @@ impl Spool {
         };
         let found = folder.ranges().map_err(failed)?;
         let index = Index::default();
-        let mut spool =
-            Self { folder, limits, index, state, boot, memory: BTreeMap::new(), in_memory: 0, trouble: None };
+        let mut spool = Self {
+            folder,
+            limits,
+            index,
+            state,
+            boot,
+            memory: BTreeMap::new(),
+            in_memory: 0,
+            trouble: None,
+            confessed: None,
+        };
         spool.recover(found);
         let last = spool.state.last.clone();
         spool.state.epoch += 1;
@@ -281,7 +292,11 @@ impl Spool {
     /// Puts the confession that a record is gone in its place.
     fn declare(&mut self, reason: LossReason, header: Header) -> Vec<u8> {
         let records = header.to - header.from + 1;
-        let loss = Loss { reason, interval: header.slice, records, counted: None, interface: None };
+        self.confess(Loss { reason, interval: header.slice, records, counted: None, interface: None }, header)
+    }
+
+    fn confess(&mut self, loss: Loss, header: Header) -> Vec<u8> {
+        let records = loss.records;
         let summary = Summary { slice: header.slice, sealed: header.slice.to, interfaces: vec![], losses: vec![loss] };
         let (payload, header) = (summary.encode(), Header { folded: true, ..header });
         self.state.lost += records;

@@ -40,6 +40,12 @@ impl Window {
         self.sent.is_empty()
     }
 
+    /// How many records are on their way.
+    #[must_use]
+    pub fn records(&self) -> usize {
+        self.sent.len()
+    }
+
     /// The last number that was sent.
     #[must_use]
     pub fn last(&self) -> Option<u64> {

@@ -131,3 +131,27 @@ async fn a_foreign_collector_gets_nothing() {
     assert_eq!(received(&true_book), [1, 2]);
     assert_eq!((received(&book), book.lock().unwrap().hellos), (vec![], 0));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_that_the_collector_cannot_use_is_set_aside_and_declared_and_all_others_arrive() {
+    let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
+    let book = Arc::new(Mutex::new(Book { refuses: Some(17), ..Book::default() }));
+    let collector = Collector::start(&authority, "127.0.0.1:0", Arc::clone(&book)).await;
+    let mut sensor = Sensor::start(folder.path(), &authority.credentials(collector.address), 0);
+    sensor.count(40).await;
+    until("forty are committed", 60, || book.lock().unwrap().committed.len() == 40).await;
+    assert_eq!(sensor.desk.status().borrow().spool.lost, 1);
+    sensor.end().await;
+
+    assert_eq!(received(&book), (1..=40).filter(|number| *number != 17).collect::<Vec<_>>());
+    let batches = book.lock().unwrap().committed.clone();
+    assert_eq!(batches.iter().map(|batch| batch.from_seq).collect::<Vec<_>>(), (1..=40).collect::<Vec<_>>());
+    let losses = batches.iter().flat_map(|batch| Summary::decode(&batch.summary).unwrap().losses).collect::<Vec<_>>();
+    assert_eq!(losses.len(), 1, "{losses:?}");
+    assert_eq!((losses[0].records, losses[0].interval.from), (1, Timestamp::from_seconds(1_700_000_016)));
+    let kept: Vec<_> = std::fs::read_dir(folder.path().join("spool/refused")).unwrap().flatten().collect();
+    let file = std::fs::read(kept[0].path()).unwrap();
+    let (_, payload) = traf_sensor::spool::record::Header::decode(&file).unwrap();
+    assert_eq!(Summary::decode(payload).unwrap().interfaces[0].ledger.received, 17);
+    assert_eq!(kept.len(), 1);
+}

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use traf_proto::{LossReason, Timestamp};
+use traf_proto::{ClassGroup, Loss, LossReason, Summary, Timestamp};
 
 use super::Spool;
 use super::index::Entry;
@@ -121,6 +121,36 @@ impl Spool {
         if !self.memory.is_empty() {
             self.retry(); // there is room now
         }
+    }
+
+    /// The collector cannot use the record that ends with `seq`, in its numbers, and did not commit it: the record is set aside,
+    /// and a confession of what it counted takes its place, so that what follows is delivered. False when it is not the
+    /// next one, or a confession already: then something else is wrong.
+    pub fn refused(&mut self, seq: u64) -> bool {
+        let shift = self.state.numbering.as_ref().map_or(0, |numbering| numbering.seq);
+        let Some(header) = self.index.first().map(|entry| entry.header) else { return false };
+        if wire(header.to, shift) != seq || self.confessed == Some(header.to) {
+            return false;
+        }
+        let Some(payload) = self.payload(&header) else { return false };
+        let total = |summary: Summary| {
+            let parts = summary.interfaces.iter().map(|part| part.classes().group(ClassGroup::Total).total());
+            parts.fold((0, 0), |sum: (u64, u64), part| {
+                (sum.0.saturating_add(part.packets), sum.1.saturating_add(part.octets))
+            })
+        };
+        let counted = Summary::decode(&payload).ok().map(total);
+        self.folder.keep_refused(&header.name(), &header.encode(payload));
+        self.index.rewind();
+        let records = header.to - header.from + 1;
+        // A reason that every collector knows: an older one is a likely cause of all this.
+        let loss = Loss { reason: LossReason::Damaged, interval: header.slice, records, counted, interface: None };
+        self.confess(loss, header);
+        self.confessed = Some(header.to);
+        if let Err(error) = self.save() {
+            tracing::warn!("the spool's state cannot be written: {error}");
+        }
+        true
     }
 
     fn forget(&mut self, popped: &[Entry]) {

@@ -20,6 +20,8 @@ pub struct Folder {
 
 /// Octets of damaged records that are kept for whoever looks into it.
 const BAD_KEPT: u64 = 1 << 20;
+/// Octets of refused records that are kept.
+const REFUSED_KEPT: u64 = 8 << 20;
 
 impl Folder {
     /// Opens the folder, making it when it is not there, for this process alone.
@@ -104,6 +106,32 @@ impl Folder {
         };
         if let Err(error) = done {
             tracing::warn!("setting {name} aside: {error}");
+        }
+    }
+
+    /// Keeps a record that the collector refused in a folder of its own, for whoever looks into it; of too many the oldest go.
+    pub fn keep_refused(&self, name: &str, octets: &[u8]) {
+        let folder = self.path.join("refused");
+        let write = || {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+            let mut kept: Vec<(PathBuf, u64)> = fs::read_dir(&folder)?
+                .flatten()
+                .filter_map(|entry| Some((entry.path(), entry.metadata().ok()?.len())))
+                .collect();
+            // Their names hold their numbers.
+            kept.sort();
+            let mut sum = kept.iter().map(|(_, length)| length).sum::<u64>() + octets.len() as u64;
+            for (path, length) in kept {
+                if sum <= REFUSED_KEPT {
+                    break;
+                }
+                fs::remove_file(path)?;
+                sum -= length;
+            }
+            fs::write(folder.join(name), octets)
+        };
+        if let Err(error) = write() {
+            tracing::warn!("{name}, which the collector refused, cannot be kept: {error}");
         }
     }
 

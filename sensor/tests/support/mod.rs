@@ -63,6 +63,8 @@ pub(crate) struct Book {
     pub(crate) snapshots: Vec<Snapshot>,
     /// Cuts the connection after so many commits, before the ack; then again after as many.
     pub(crate) cut_after: Option<usize>,
+    /// Cannot use the summary of an interface that received so many frames.
+    pub(crate) refuses: Option<u64>,
     /// Sent to the sensor on its live stream, again when they change.
     pub(crate) wishes: Option<Wishes>,
 }
@@ -70,6 +72,11 @@ pub(crate) struct Book {
 impl Book {
     pub(crate) fn mark(&self) -> (u64, u64) {
         self.committed.last().map_or((0, 0), |batch| (batch.epoch, batch.to_seq))
+    }
+
+    fn cannot_use(&self, batch: &Batch) -> bool {
+        let summary = traf_proto::Summary::decode(&batch.summary).unwrap();
+        self.refuses.is_some_and(|count| summary.interfaces.iter().any(|part| part.ledger.received == count))
     }
 }
 
@@ -149,6 +156,9 @@ impl Ingest for Collector {
                         Message::Hello(_) => {
                             book.hellos += 1;
                             Ok(ExportAck { epoch, seq, now: 0 })
+                        }
+                        Message::Batch(batch) if book.cannot_use(&batch) => {
+                            Err(Status::invalid_argument(format!("record {} cannot be used", batch.to_seq)))
                         }
                         Message::Batch(batch) if batch.from_seq == seq + 1 => {
                             let ack = ExportAck { epoch: batch.epoch, seq: batch.to_seq, now: 0 };
