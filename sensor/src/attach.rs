@@ -252,7 +252,10 @@ impl Attachments {
             let mut socket = Socket::of(&handle, interface.index).map_err(|error| other(&name, &error))?;
             let program = Program::compile(&name, &self.rules.capture, snaplen)?;
             socket.set_filter(&program).map_err(|error| other(&name, &error))?;
-            socket.set_promiscuous(self.rules.promiscuous).map_err(|error| other(&name, &error))?;
+            // Without it there is still what is addressed to us.
+            if let Err(error) = socket.set_promiscuous(self.rules.promiscuous) {
+                tracing::warn!("{name} cannot be asked for frames to others: {error}");
+            }
             Ok((handle, socket))
         });
         let (handle, socket) = match opened {

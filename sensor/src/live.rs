@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::transport::Channel;
 use traf_proto::client::explain;
-use traf_proto::{InterfaceSnapshot, Settings, SettingsState, Snapshot, Timestamp, Wish, wire};
+use traf_proto::{InterfaceSnapshot, SettingsState, Snapshot, Timestamp, Wish, wire};
 
 use crate::attach::Board;
 use crate::backoff::Backoff;
@@ -19,6 +19,7 @@ use crate::clock;
 use crate::export::{Introduction, client};
 use crate::keeper::Status as SpoolStatus;
 use crate::said::Said;
+use crate::settings::Wanted;
 
 /// Octets of one snapshot, before compression: a sensor's live stream stays below 60 KB/s whatever the traffic.
 pub const BUDGET: usize = 56_000;
@@ -43,7 +44,7 @@ pub struct Live {
     /// What consoles look at, for the capture threads.
     pub wishes: watch::Sender<Arc<Vec<Wish>>>,
     /// What the collector wants of our settings.
-    pub wanted: watch::Sender<Option<Settings>>,
+    pub wanted: watch::Sender<Option<Wanted>>,
     /// What is in force.
     pub settings: watch::Receiver<SettingsState>,
 }
@@ -85,7 +86,7 @@ impl Live {
                 answer = wishes.message() => match answer? {
                     Some(mut answer) => {
                         if let Some(settings) = answer.settings.take() {
-                            self.want(settings);
+                            self.wanted.send_replace(Some(settings.into()));
                         }
                         let wishes = read(answer);
                         let same = **self.wishes.borrow() == wishes;
@@ -106,15 +107,6 @@ impl Live {
                     }
                 }
             }
-        }
-    }
-
-    fn want(&self, settings: wire::Settings) {
-        match Settings::try_from(settings) {
-            Ok(settings) => {
-                self.wanted.send_replace(Some(settings));
-            }
-            Err(error) => tracing::warn!("the collector wants settings that are not understood: {error}"),
         }
     }
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use traf_proto::Settings;
 
-pub use governor::{Governor, Orders, Wires};
+pub use governor::{Governor, Orders, Wanted, Wires};
 pub use kept::Kept;
 
 /// Octets of a capture filter.

@@ -118,6 +118,16 @@ fn a_console_changes_what_a_running_sensor_does_and_a_change_that_cannot_be_leav
         send(0, 9, 5);
         until("the former filter goes on", 5, || received(&book, "va") == Some(before + 17)).await;
 
+        // One that is not understood: a range that ends before it begins.
+        let ranges = vec![wire::PortRange { from: 9, to: 8 }];
+        let unclear = wire::Settings { revision: 5, ports: Some(wire::Ports { ranges }), ..wire::Settings::default() };
+        book.lock().unwrap().wishes = Some(wire::Wishes { wishes: vec![], settings: Some(unclear) });
+        let state = answer(&book, 5).await;
+        assert!(state.refused.contains("does not understand it") && state.settings.idle == Some(60), "{state:?}");
+
+        // Without a text log nothing is opened anew, and nothing ends.
+        sensor.signal(nix::sys::signal::Signal::SIGUSR1);
+
         // An interface that comes now.
         plug("vc", "vd", 1);
         until("it is captured", 10, || received(&book, "vc").is_some()).await;

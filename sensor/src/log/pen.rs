@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::{SyncSender, TrySendError};
+use std::time::Duration;
 
 use tokio::sync::watch;
 use traf_proto::{InterfaceSnapshot, Timestamp};
@@ -147,9 +148,17 @@ impl Pen {
         let _ = self.messages.try_send(Message::Dump(at, Box::new(snapshot)));
     }
 
-    /// The last figures of an interface. The capture thread ends: only now may it wait, as long as the log lives.
+    /// The last figures of an interface. The capture thread ends: only now may it wait, and for a disk that does not answer
+    /// only two seconds.
     pub fn end(&self, at: Timestamp, snapshot: InterfaceSnapshot) {
-        let _ = self.messages.send(Message::Ended(at, Box::new(snapshot)));
+        let mut message = Message::Ended(at, Box::new(snapshot));
+        for _ in 0..100 {
+            match self.messages.try_send(message) {
+                Err(TrySendError::Full(again)) => message = again,
+                Ok(()) | Err(TrySendError::Disconnected(_)) => return,
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Where there is no room left, these records are lost; but one load is always taken, as large as it is.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tokio::sync::watch;
-use traf_proto::{Settings, SettingsState};
+use traf_proto::{Settings, SettingsState, wire};
 
 use super::{Kept, Rules};
 use crate::attach::Attachments;
@@ -23,10 +23,29 @@ pub struct Orders {
     pub pen: Option<Pen>,
 }
 
+/// What the collector wants of the settings.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// As far as they are understood; the revision always is.
+    pub settings: Settings,
+    /// What of them is not, in words; empty when all of it is.
+    pub unclear: String,
+}
+
+impl From<wire::Settings> for Wanted {
+    fn from(wire: wire::Settings) -> Self {
+        let revision = wire.revision;
+        match Settings::try_from(wire) {
+            Ok(settings) => Self { settings, unclear: String::new() },
+            Err(error) => Self { settings: Settings { revision, ..Settings::default() }, unclear: error.to_string() },
+        }
+    }
+}
+
 /// Where wishes come from, and where is told what became of them.
 pub struct Wires {
     /// From the collector, the latest.
-    pub wanted: watch::Receiver<Option<Settings>>,
+    pub wanted: watch::Receiver<Option<Wanted>>,
     /// To the collector.
     pub state: watch::Sender<SettingsState>,
     /// To the capture threads.
@@ -102,12 +121,16 @@ impl Governor {
     /// Looks whether something else is wanted, and tells what is in force.
     pub fn turn(&mut self, attachments: &mut Attachments) {
         let wanted = self.wires.wanted.borrow_and_update().clone();
-        if let Some(wanted) = wanted
+        if let Some(Wanted { settings: wanted, unclear }) = wanted
             // Nothing was ever changed: what a former collector wanted stays.
             && wanted.revision != 0
             && self.last.as_ref() != Some(&wanted)
         {
-            match self.change(&wanted, attachments) {
+            let changed = match unclear.is_empty() {
+                true => self.change(&wanted, attachments),
+                false => Err(format!("the sensor does not understand it: {unclear}")),
+            };
+            match changed {
                 Ok(()) => {
                     tracing::info!("settings of revision {} are in force", wanted.revision);
                     (self.last, self.refused) = (Some(wanted), String::new());
