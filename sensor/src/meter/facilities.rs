@@ -132,15 +132,20 @@ impl Facilities {
 
     #[inline(always)]
     fn pair(&mut self, stations: &[u8; 12]) -> &mut Pair {
-        let [a, b, c, d, e, f, g, h, i, j, k, l] = *stations;
-        let first = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
-        let second = u64::from(u32::from_le_bytes([i, j, k, l]));
-        let place = (self.seed.pair(first, second) >> 56) as usize % PAIRS;
+        let place = self.pair_of(stations);
         if self.pairs[place].stations != *stations {
             self.flush_pair(place);
             self.pairs[place].stations = *stations;
         }
         &mut self.pairs[place]
+    }
+
+    #[inline(always)]
+    fn pair_of(&self, stations: &[u8; 12]) -> usize {
+        let [a, b, c, d, e, f, g, h, i, j, k, l] = *stations;
+        let first = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+        let second = u64::from(u32::from_le_bytes([i, j, k, l]));
+        (self.seed.pair(first, second) >> 56) as usize % PAIRS
     }
 
     /// Tells the table of stations what a pair counted.
@@ -192,8 +197,8 @@ impl Facilities {
     pub(super) fn prove(&mut self, packet: &Packet, address: IpAddr) {
         let mac = packet.source_mac();
         if self.stations.known(mac).is_none() {
-            // Its first frames may still wait to be added up.
-            self.flush_pairs();
+            // Its first frames may still wait to be added up; this one is among them.
+            self.flush_pair(self.pair_of(&packet.stations));
         }
         if let Some(station) = self.stations.known(mac) {
             station.seen(address, packet.at, true);

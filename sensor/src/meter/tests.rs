@@ -169,6 +169,78 @@ fn an_unreachable_port_ends_the_flow_it_speaks_of() {
     assert!(states.contains(&(17, FlowState::Reset)) && states.contains(&(1, FlowState::Active)));
 }
 
+/// Over both versions of IP.
+#[test]
+fn fragments_of_a_segment_count_for_its_connection() {
+    for six in [false, true] {
+        let mut meter = meter(MeterConfig { flows: 64, ..MeterConfig::default() });
+        let (first, later, octets) = if six {
+            let whole = tcp_six(true, (40000, 80), &|tcp| tcp.ack = true);
+            let fragment = |place: [u8; 2], payload: &[u8]| {
+                let mut bytes = [&whole[..54], &[6, 0, place[0], place[1], 0, 0, 0, 7], payload].concat();
+                (bytes[20], bytes[19]) = (44, 8 + u8::try_from(payload.len()).unwrap());
+                bytes
+            };
+            (fragment([0, 1], &whole[54..]), fragment([0, 24], &[0; 64]), (68, 112))
+        } else {
+            let mut whole = tcp(true, (40000, 80), &|tcp| tcp.ack = true, 64);
+            whole[20] = 0x20;
+            let mut later = whole.clone();
+            later[20..22].copy_from_slice(&[0, 13]);
+            (whole, later, (104, 104))
+        };
+        give(&mut meter, 1, &first);
+        give(&mut meter, 2, &later);
+        let snapshot =
+            meter.snapshot(Timestamp(SECOND), &[wish(Facility::Traffic, "", 9), wish(Facility::Lines, "", 9)]);
+        let [flow] = &flows(&snapshot.answers[0].rows)[..] else { panic!("{:?}", snapshot.answers[0].rows) };
+        assert_eq!((flow.key.protocol, flow.key.source.port, flow.key.destination.port), (6, 40000, 80));
+        assert_eq!(flow.traffic.outbound, Counters::new(2, octets.0 + octets.1));
+        assert_eq!(snapshot.answers[1].matched, 0, "they are of a connection");
+    }
+}
+
+/// As its own line and flow, or as what it carries, by the option; its octets are never both.
+#[test]
+fn ipv6_in_ipv4_is_the_tunnel_or_what_it_carries() {
+    let inner = tcp_six(true, (40000, 80), &|tcp| tcp.syn = true);
+    let mut outer = Vec::new();
+    PacketBuilder::ipv4(A, B, 64).write(&mut outer, 41.into(), &inner[14..]).unwrap();
+    let outer = frame(true, &outer);
+    for tunnels in [false, true] {
+        let mut meter = meter(MeterConfig { flows: 64, tunnels, ..MeterConfig::default() });
+        give(&mut meter, 1, &outer);
+        let wishes = [wish(Facility::Traffic, "", 9), wish(Facility::Lines, "", 9)];
+        let snapshot = meter.snapshot(Timestamp(SECOND), &wishes);
+        let flows = flows(&snapshot.answers[0].rows);
+        assert_eq!(flows.len(), 1);
+        let lines: Vec<String> = snapshot.answers[1]
+            .rows
+            .iter()
+            .map(|row| {
+                if let Item::Line(line) = &row.item {
+                    line.words("eth0", false, |end| end.to_string())
+                } else {
+                    panic!()
+                }
+            })
+            .collect();
+        let (key, octets) = (flows[0].key, flows[0].traffic.outbound.octets);
+        if tunnels {
+            assert_eq!(
+                (key.source.to_string(), key.protocol, octets),
+                ("[fdfd:fdfd:fdfd:fdfd:fdfd:fdfd:fdfd:fdfd]:40000".to_owned(), 6, 60)
+            );
+            assert_eq!(lines, Vec::<String>::new());
+        } else {
+            assert_eq!((key.source.to_string(), key.protocol, octets), ("10.0.0.1".to_owned(), 41, 80));
+            assert_eq!(lines, ["IPv6 tun (80 bytes) from 10.0.0.1 to 10.0.0.2 on eth0"]);
+        }
+        let family = if tunnels { ClassGroup::Ipv6 } else { ClassGroup::Ipv4 };
+        assert_eq!(snapshot.classes.group(family), snapshot.classes.group(ClassGroup::Total));
+    }
+}
+
 /// ICMP over IPv4, ICMPv6 over IPv6.
 #[test]
 fn an_unreachable_closes_the_connection_it_speaks_of_until_that_goes_on() {
