@@ -1,6 +1,6 @@
 //! The latest packets that belong to no TCP connection, one by one: IPTraf's lower window.
 //!
-//! On the capture path a packet becomes a [`Record`] in a ring, nothing else; [`line`] makes words of it where somebody looks
+//! On the capture path a packet becomes a [`Record`] in a ring, nothing else; [`line()`] makes words of it where somebody looks
 //! or a log is written. Datagrams have a ring of their own, so that a video call does not push out the ICMP error before it.
 //! Both rings number alike, so that whoever looks sees how many lines are missing.
 
