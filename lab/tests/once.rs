@@ -1,0 +1,176 @@
+//! One LAN, each byte once: a transfer that one, two or three sensors see is the same transfer.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use serde_json::Value;
+use traf_lab::wait::{Deadline, Look, eventually};
+use traf_lab::{Collector, Console, Counters, Lan, Sensor};
+
+/// What anna sends to ben.
+const BULK: u64 = 100_000_000;
+/// Octets of Ethernet's header, which frames have and IP packets have not.
+const HEADER: u64 = 14;
+
+/// Hosts anna and ben, and who watches a mirror port between them; no sensor yet.
+struct Stage {
+    sensors: Vec<Sensor>,
+    console: Console,
+    collector: Collector,
+    lan: Lan,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let lan = Lan::new(&["anna", "ben"]).unwrap();
+        let collector = Collector::start(&lan.tower, &lan.tower_address(), &lan.folder.join("collector")).unwrap();
+        let console = Console::join(&lan.tower, &collector, &lan.folder).unwrap();
+        Self { sensors: Vec::new(), console, collector, lan }
+    }
+
+    /// One sensor more: on anna, on ben, at the mirror port.
+    fn another(&mut self) {
+        let (lan, collector) = (&self.lan, &self.collector);
+        let sensor = match self.sensors.len() {
+            2 => Sensor::start(&lan.watch, collector, &lan.folder, &["mon0"], &["--mirror", "mon0", "--slice", "2s"]),
+            host => Sensor::start(&lan.hosts[host], collector, &lan.folder, &["eth0"], &["--slice", "2s"]),
+        };
+        self.sensors.push(sensor.unwrap());
+        self.console.wait_for_sensors(self.sensors.len()).unwrap();
+    }
+
+    /// Who should see it.
+    fn observers(&self, count: usize) -> Vec<String> {
+        let mut names: Vec<String> =
+            ["anna/eth0", "ben/eth0", "watch/mon0"][..count].iter().map(ToString::to_string).collect();
+        names.sort();
+        names
+    }
+
+    fn anna(&self) -> Counters {
+        self.lan.hosts[0].counters().unwrap()["eth0"]
+    }
+
+    fn now(&self) -> String {
+        self.lan.tower.run("date", &["-u", "+%Y-%m-%dT%H:%M:%S.%NZ"]).unwrap().trim().to_owned()
+    }
+
+    /// The LAN's flows of a filter, live or in a window, once they are as wanted; else as they were last.
+    fn flows(&self, port: u16, window: &[&str], wanted: impl Fn(&Value) -> bool) -> Value {
+        let filter = format!("port {port}");
+        let words = [&["traffic", "--filter", &filter], window].concat();
+        let mut last = Value::Null;
+        let found = eventually("the flows", Deadline::seconds(40), || {
+            last = self.console.table(&words)?;
+            Ok(Look::at(wanted(&last).then_some(()), || "something else".into()))
+        });
+        assert!(!last.is_null(), "{found:?}");
+        last
+    }
+}
+
+fn octets(report: &Value) -> u64 {
+    ["in", "out"].iter().map(|way| report["total"][way]["octets"].as_u64().unwrap_or(0)).sum()
+}
+
+fn observed_by(report: &Value) -> Vec<String> {
+    let mut names: Vec<String> = report["rows"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .flat_map(|row| row["observed_by"].as_array().cloned().unwrap_or_default())
+        .map(|point| match &point {
+            Value::String(name) => name.clone(),
+            point => {
+                format!("{}/{}", point["sensor"].as_str().unwrap_or(""), point["interface"].as_str().unwrap_or(""))
+            }
+        })
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// Within one percent.
+fn close(found: u64, truth: u64) -> bool {
+    found.abs_diff(truth) * 100 <= truth
+}
+
+/// What the kernel counted of a transfer, as octets of IP packets.
+fn of_ip(after: Counters, before: Counters) -> u64 {
+    let (sent, got) = (after.tx - before.tx, after.rx - before.rx);
+    sent.octets + got.octets - HEADER * (sent.frames + got.frames)
+}
+
+#[test]
+fn one_two_and_three_sensors_count_a_transfer_once_live_and_past() {
+    let mut stage = Stage::new();
+    for (count, port) in [(1, 9001), (2, 9002), (3, 9003)] {
+        stage.another();
+        let (_serve, to, _) = stage.lan.serve(1, port).unwrap();
+        let (from, before) = (stage.now(), stage.anna());
+        // A debug build follows at this rate: what the kernel drops nobody can count.
+        let rate = (BULK / 5).to_string();
+        stage.lan.hosts[0].traffic(&["tcp", &to, "--octets", &BULK.to_string(), "--rate", &rate]).unwrap();
+        let truth = of_ip(stage.anna(), before);
+        assert!(truth > BULK);
+
+        let who = stage.observers(count);
+        let good = |report: &Value| close(octets(report), truth) && observed_by(report) == who;
+        let live = stage.flows(port, &[], good);
+        println!("{count} sensors, live: {} of {truth} octets, seen by {:?}", octets(&live), observed_by(&live));
+        assert!(good(&live), "{count} live: {truth} at anna, {live:#}");
+
+        // Up to now, until the last slices are delivered.
+        let window = ["--from", &from];
+        let past = stage.flows(port, &window, good);
+        println!("{count} sensors, past: {} of {truth} octets, seen by {:?}", octets(&past), observed_by(&past));
+        assert!(good(&past), "{count} past: {truth} at anna, {past:#}");
+        let hosts =
+            stage.console.table(&[&["hosts", "--filter", &format!("port {port}")], &window[..]].concat()).unwrap();
+        assert!(close(octets(&hosts), 2 * truth), "{hosts:#}");
+        let sql = format!("select sum(octets) from flows where prim = 1 and {port} in (source_port, destination_port)");
+        let marked = u64::try_from(stage.collector.number(&sql).unwrap()).unwrap();
+        assert!(close(marked, truth), "{marked} of {truth} marked");
+    }
+    println!("{}", stage.collector.verify().unwrap());
+}
+
+#[test]
+fn a_sensor_that_stops_half_way_leaves_the_total_and_one_gap() {
+    let mut stage = Stage::new();
+    (0..3).for_each(|_| stage.another());
+    let (_serve, to, _) = stage.lan.serve(1, 9004).unwrap();
+    let (from, before) = (stage.now(), stage.anna());
+    let rate = (BULK / 20).to_string();
+    let mut traffic =
+        stage.lan.hosts[0].start_traffic(&["tcp", &to, "--octets", &BULK.to_string(), "--rate", &rate]).unwrap();
+    let half = |report: &Value| octets(report) > BULK / 2;
+    assert!(half(&stage.flows(9004, &[], half)), "the transfer never came half-way");
+    // The one whose rows count so far.
+    let sql =
+        "select sensor from flows where prim = 1 and 9004 in (source_port, destination_port) order by ts desc limit 1";
+    let name = stage.collector.sql(sql).unwrap().pop().unwrap();
+    let place = stage.sensors.iter().position(|sensor| sensor.host().name() == name).unwrap();
+    assert!(stage.sensors[place].program().terminate(Deadline::seconds(20)).unwrap().success());
+    println!("stopped {name} half-way");
+    assert!(traffic.wait(Deadline::seconds(60)).unwrap().success());
+    let truth = of_ip(stage.anna(), before);
+
+    let gaps = |report: &Value| report["gaps"].as_array().map_or(0, Vec::len);
+    let good = |report: &Value| close(octets(report), truth) && gaps(report) == 1;
+    let live = stage.flows(9004, &[], good);
+    println!("live: {} of {truth} octets, gaps {}", octets(&live), live["gaps"]);
+    assert!(good(&live), "live: {truth} at anna, {live:#}");
+    assert!(!observed_by(&live).iter().any(|point| point.starts_with(&name)), "{live:#}");
+
+    // It comes back: the gap has an end.
+    stage.sensors[place].start_again().unwrap();
+    stage.console.wait_for_sensors(3).unwrap();
+    let window = ["--from", &from];
+    let all = |report: &Value| good(report) && observed_by(report) == stage.observers(3);
+    let past = stage.flows(9004, &window, all);
+    println!("past: {} of {truth} octets, seen by {:?}, gaps {}", octets(&past), observed_by(&past), past["gaps"]);
+    assert!(all(&past), "past: {truth} at anna, {past:#}");
+    let point = stage.observers(3).into_iter().find(|point| point.starts_with(&name)).unwrap();
+    assert_eq!(past["gaps"][0]["point"], point.as_str());
+    println!("{}", stage.collector.verify().unwrap());
+}
