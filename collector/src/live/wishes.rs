@@ -6,8 +6,8 @@ use crate::view::specialise;
 
 /// Wishes at once: more than that many different screens are a rare thing, and each costs every sensor a pass.
 pub(super) const MOST: usize = 16;
-/// Rows of all wishes together, which bounds what a sensor sends each second.
-pub(super) const ROWS: u32 = 2_000;
+/// Rows of all wishes together, which bounds what a sensor sends each second: three tables of a whole LAN, and some more.
+pub(super) const ROWS: u32 = 4_000;
 
 /// All wishes, and who wants them.
 #[derive(Default)]
@@ -141,12 +141,12 @@ mod tests {
     #[test]
     fn rows_and_wishes_are_bounded() {
         let mut wishes = Wishes::default();
-        for port in 0..3 {
-            wishes.add(&query(&format!("port {port}"), 600)).unwrap();
+        for port in 0..4 {
+            wishes.add(&query(&format!("port {port}"), 950)).unwrap();
         }
-        assert_eq!(wishes.add(&query("port 3", 600)).unwrap().limit, 200);
-        assert_eq!(wishes.add(&query("port 4", 600)), Err(NotGranted));
-        assert_eq!(wishes.add(&query("port 3", 600)).unwrap().limit, 200);
+        assert_eq!(wishes.add(&query("port 4", 600)).unwrap().limit, 200);
+        assert_eq!(wishes.add(&query("port 5", 600)), Err(NotGranted));
+        assert_eq!(wishes.add(&query("port 4", 600)).unwrap().limit, 200);
 
         let mut wishes = Wishes::default();
         let granted = (0..20).filter(|port| wishes.add(&query(&format!("port {port}"), 1)).is_ok()).count();
