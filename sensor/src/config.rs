@@ -3,21 +3,22 @@
 //! A console changes only what [`Rules`] holds: `promiscuous`, `capture`, `ports`, `idle`, `log.on` and `log.interval`, never a
 //! path. What it has set lies in `settings.toml` in the data folder; remove that file, and flags, environment and file hold.
 
-use std::collections::BTreeMap;
+mod log;
+mod value;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Args;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
-use crate::log::names::{Kind, Names};
+use crate::log::names::Names;
 use crate::meter::MeterConfig;
 use crate::settings::Rules;
 use crate::spool::index::Limits;
+use log::LogTable;
+pub use value::{LogName, PortRange, Size, Span};
 
 /// Where the file is looked for when none is named.
 pub const FILE: &str = "/etc/traf/sensor.toml";
@@ -117,52 +118,6 @@ pub struct ConfigFile {
     ports: Option<Vec<PortRange>>,
     spool: Option<Size>,
     spool_files: Option<usize>,
-}
-
-/// What the file says of logs: `log = "debug"` is the program's own, `[log]` the text logs and, as `level`, the same.
-#[derive(Clone, Debug, Default)]
-struct LogTable {
-    level: Option<String>,
-    on: Option<bool>,
-    folder: Option<PathBuf>,
-    interval: Option<Span>,
-    mac: Option<bool>,
-    names: BTreeMap<Kind, String>,
-}
-
-impl<'de> Deserialize<'de> for LogTable {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Table {
-            level: Option<String>,
-            on: Option<bool>,
-            folder: Option<PathBuf>,
-            interval: Option<Span>,
-            mac: Option<bool>,
-            #[serde(default)]
-            names: BTreeMap<Kind, String>,
-        }
-        struct Either;
-        impl<'de> Visitor<'de> for Either {
-            type Value = LogTable;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a level such as \"info\", or the table of the text logs")
-            }
-
-            fn visit_str<E>(self, level: &str) -> Result<LogTable, E> {
-                Ok(LogTable { level: Some(level.to_owned()), ..LogTable::default() })
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<LogTable, A::Error> {
-                let table = Table::deserialize(MapAccessDeserializer::new(map))?;
-                let Table { level, on, folder, interval, mac, names } = table;
-                Ok(LogTable { level, on, folder, interval, mac, names })
-            }
-        }
-        deserializer.deserialize_any(Either)
-    }
 }
 
 /// What holds.
@@ -343,127 +298,11 @@ impl Config {
     }
 }
 
-/// A length of time as people write it: `10s`, `15m`, `1h`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Span(pub Duration);
-
-impl FromStr for Span {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let span: jiff::SignedDuration =
-            text.parse().map_err(|_| format!("`{text}` is no length of time: write 10s, 15m or 1h"))?;
-        Duration::try_from(span).map(Self).map_err(|_| format!("`{text}` is negative"))
-    }
-}
-
-impl TryFrom<String> for Span {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-/// A number of octets as people write it: `16MiB`, `1GiB`, `65536`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "SizeText")]
-pub struct Size(pub u64);
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum SizeText {
-    Number(u64),
-    Text(String),
-}
-
-impl FromStr for Size {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no size: write 65536, 512KiB, 16MiB or 1GiB");
-        let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-        let number: u64 = text[..digits].parse().map_err(|_| wrong())?;
-        let factor = match text[digits..].trim() {
-            "" | "B" => 1,
-            "K" | "KiB" => 1 << 10,
-            "M" | "MiB" => 1 << 20,
-            "G" | "GiB" => 1 << 30,
-            _ => return Err(wrong()),
-        };
-        number.checked_mul(factor).map(Self).ok_or_else(wrong)
-    }
-}
-
-impl TryFrom<SizeText> for Size {
-    type Error = String;
-
-    fn try_from(text: SizeText) -> Result<Self, String> {
-        match text {
-            SizeText::Number(number) => Ok(Self(number)),
-            SizeText::Text(text) => text.parse(),
-        }
-    }
-}
-
-/// A port, or ports with both ends inside: `8080`, `9000-9010`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "PortText")]
-pub struct PortRange {
-    /// The first.
-    pub from: u16,
-    /// The last.
-    pub to: u16,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum PortText {
-    Number(u16),
-    Text(String),
-}
-
-impl FromStr for PortRange {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (from, to) = text.split_once('-').unwrap_or((text, text));
-        match (from.trim().parse(), to.trim().parse()) {
-            (Ok(from), Ok(to)) if 0 < from && from <= to => Ok(Self { from, to }),
-            _ => Err(format!("`{text}` is no port: write 8080, or a range as 9000-9010")),
-        }
-    }
-}
-
-impl TryFrom<PortText> for PortRange {
-    type Error = String;
-
-    fn try_from(text: PortText) -> Result<Self, String> {
-        match text {
-            PortText::Number(number) => number.to_string().parse(),
-            PortText::Text(text) => text.parse(),
-        }
-    }
-}
-
-/// The name that one of the text logs gets: `services=ports-{interface}.log`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogName(Kind, String);
-
-impl FromStr for LogName {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (kind, name) = text.split_once('=').ok_or_else(|| format!("`{text}`: write LOG=FILE"))?;
-        Ok(Self(kind.parse()?, name.to_owned()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
+    use crate::log::names::Kind;
 
     fn merge(run: &RunOptions, text: &str) -> Result<Config, ConfigError> {
         Config::merge(&Options::default(), run, ConfigFile::parse(text).unwrap())
@@ -524,19 +363,5 @@ mod tests {
     fn extra_ports_are_numbers_and_ranges() {
         let config = merge(&RunOptions::default(), "ports = [8080, \"9000-9010\"]").unwrap();
         assert_eq!(config.rules.ports, [(8080, 8080), (9000, 9010)]);
-        for wrong in ["0", "7-3", "x", "1-70000", "-"] {
-            assert!(wrong.parse::<PortRange>().is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn sizes_and_spans_are_read_as_people_write_them() {
-        assert_eq!("16MiB".parse(), Ok(Size(16 << 20)));
-        assert_eq!("7".parse(), Ok(Size(7)));
-        assert_eq!("15m".parse(), Ok(Span(Duration::from_secs(900))));
-        for wrong in ["", "MiB", "1 parsec", "-1", "99999999999GiB"] {
-            assert!(wrong.parse::<Size>().is_err(), "{wrong}");
-        }
-        assert!("-3s".parse::<Span>().is_err());
     }
 }

@@ -222,3 +222,39 @@ fn a_log_on_a_full_disk_disturbs_nothing_but_the_log() {
         sensor.end();
     });
 }
+
+#[test]
+fn the_rotation_recipe_of_the_documentation_rotates_and_loses_no_line() {
+    if !root() {
+        return;
+    }
+    if Command::new("logrotate").arg("--version").output().is_err() {
+        eprintln!("NOT RUN: logrotate is not installed");
+        return;
+    }
+    apart(|| async {
+        let folder = tempfile::tempdir().unwrap();
+        alone(folder.path());
+        let document = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/logs.md"));
+        let recipe = document.split("```\n").find(|block| block.contains("postrotate")).unwrap();
+        let recipe = recipe.replace("/var/lib/traf/sensor", folder.path().to_str().unwrap());
+        let file = folder.path().join("logrotate.conf");
+        std::fs::write(&file, recipe).unwrap();
+        let sensor = Sensor::start(&mut program(), folder.path(), &["--interface", "lo", "--text-log"]);
+        let (receiver, sender) = (UdpSocket::bind("127.0.0.1:0").unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap());
+        let (now, old) = (folder.path().join("log/ip_traffic.log"), folder.path().join("log/ip_traffic.log.1"));
+        let datagrams = |path: &Path| read(path).matches("UDP; lo; 33 bytes; ").count();
+        let send = || assert_eq!(sender.send_to(b"hello", receiver.local_addr().unwrap()).unwrap(), 5);
+        until("the log is there", 20, || read(&folder.path().join("log/packet_size-lo.log")).contains("started")).await;
+        send();
+        until("the first is in it", 10, || datagrams(&now) == 1).await;
+        let state = folder.path().join("logrotate.state");
+        let rotated = Command::new("logrotate").arg("-f").arg("-s").args([&state, &file]).status().unwrap();
+        assert!(rotated.success());
+        until("it is rotated", 10, || read(&now).contains("***** Logfile reopened *****")).await;
+        send();
+        until("the second is in the new one", 10, || datagrams(&now) == 1).await;
+        assert_eq!(datagrams(&old), 1);
+        sensor.end();
+    });
+}
