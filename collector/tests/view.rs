@@ -452,6 +452,86 @@ async fn live_a_flow_that_several_see_is_one_row_and_goes_on_without_its_first_o
 }
 
 #[tokio::test]
+async fn a_filter_on_interfaces_is_counted_by_classes_until_the_sensor_has_counted_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let collector = Collector::start(&folder).await;
+    let mut web1 = Present::open(collector.joined(Role::Sensor, "web1").await).await;
+    assert!(web1.wishes().await.is_empty());
+    web1.say(&snapshot(900)).await;
+    let desk = collector.joined(Role::Viewer, "desk").await;
+    let filter = "port 443".parse().unwrap();
+    let query = Query { facility: Facility::Interfaces, filter, limit: 10, ..Query::default() };
+    let mut stream = watch(&desk, &query).await;
+    let by_class = |report: &Report| report.notes.iter().any(|note| note.contains("counted by class"));
+    let first = until(&mut stream, |report| !report.rows.is_empty()).await;
+    assert!(by_class(&first) && first.total.total().octets == 900, "{first:#?}");
+
+    let wishes = web1.wishes().await;
+    let since = Timestamp::from_seconds(START);
+    let mut stats = traf_proto::InterfaceStats::default();
+    stats.interface.name = "eth0".to_owned();
+    stats.classes.add(traf_proto::Class::at(0).unwrap(), Traffic::inbound(Counters::new(2, 120)));
+    let rows = vec![Row::new(Traffic::default(), Item::Interface(Box::new(stats)))];
+    let mut answered = snapshot(1_000);
+    answered.interfaces[0].answers =
+        vec![Answer { id: wishes[0].id, matched: 1, since: Some(since), rows, ..Answer::default() }];
+    web1.say(&answered).await;
+    let exact = until(&mut stream, |report| !by_class(report)).await;
+    assert_eq!((exact.total.total(), exact.interval.from), (Counters::new(2, 120), since));
+    collector.stop().await;
+}
+
+#[tokio::test]
+async fn lines_of_several_points_come_in_the_order_of_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let collector = Collector::start(&folder).await;
+    let desk = collector.joined(Role::Viewer, "desk").await;
+    let mut sensors = Vec::new();
+    for name in ["web1", "web2"] {
+        let present = Present::open(collector.joined(Role::Sensor, name).await).await;
+        present.say(&snapshot(1)).await;
+        sensors.push(present);
+    }
+    let reporting = Query { facility: Facility::Sizes, limit: 10, ..Query::default() };
+    until(&mut watch(&desk, &reporting).await, |report| report.sensors_reporting == 2).await;
+    let mut stream = watch(&desk, &Query { facility: Facility::Lines, limit: 3, ..Query::default() }).await;
+    for (present, first) in sensors.iter_mut().zip([10, 11]) {
+        let lines = |wish: &&wire::Wish| wish.facility == wire::Facility::Lines as i32;
+        let id = loop {
+            if let Some(wish) = present.wishes().await.iter().find(lines) {
+                break wish.id;
+            }
+        };
+        let line = |at: i64| traf_proto::Line {
+            number: 1,
+            at: Timestamp(at),
+            kind: traf_proto::LineKind::Arp,
+            label: "ARP".to_owned(),
+            detail: String::new(),
+            octets: 28,
+            source: traf_proto::LineEnd::Nobody,
+            destination: traf_proto::LineEnd::Nobody,
+            mac: None,
+        };
+        let rows = [first, first + 2].map(|at| Row::new(Traffic::default(), Item::Line(line(at)))).into();
+        let mut answered = snapshot(2);
+        answered.interfaces[0].answers = vec![Answer { id, matched: 7, rows, ..Answer::default() }];
+        present.say(&answered).await;
+    }
+    let report = until(&mut stream, |report| report.matched == 14).await;
+    let found: Vec<(i64, &str)> = report
+        .rows
+        .iter()
+        .filter_map(|row| match &row.item {
+            Item::Line(line) => Some((line.at.0, row.observed_by[0].sensor.as_str())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(found, [(11, "web2"), (12, "web1"), (13, "web2")], "the newest, oldest first");
+    collector.stop().await;
+}
+
+#[tokio::test]
 async fn the_fleet_says_who_reports_what_is_stored_and_what_is_missing() {
     let folder = tempfile::tempdir().unwrap();
     let collector = Collector::start(&folder).await;
