@@ -18,11 +18,15 @@ use crate::accept::Caller;
 use crate::peers::Peers;
 
 /// Every method of the service that asks for a certificate, and who may call it.
-pub(crate) const METHODS: [(&str, &[Role]); 4] = [
+pub(crate) const METHODS: [(&str, &[Role]); 8] = [
     ("/traf.v1.Ingest/Export", &[Role::Sensor]),
     ("/traf.v1.Ingest/Live", &[Role::Sensor]),
     ("/traf.v1.View/Watch", &[Role::Viewer, Role::Admin]),
     ("/traf.v1.View/Fleet", &[Role::Viewer, Role::Admin]),
+    ("/traf.v1.View/Filters", &[Role::Viewer, Role::Admin]),
+    ("/traf.v1.Admin/SaveFilter", &[Role::Admin]),
+    ("/traf.v1.Admin/DeleteFilter", &[Role::Admin]),
+    ("/traf.v1.Admin/SetSettings", &[Role::Admin]),
 ];
 
 /// Why a call of `role` is denied; `None` when it is not.
@@ -107,7 +111,11 @@ mod tests {
 
     #[test]
     fn every_method_of_the_schema_is_listed_and_nothing_else_is_let_through() {
-        let schema = [include_str!("../../proto/traf/v1/ingest.proto"), include_str!("../../proto/traf/v1/view.proto")];
+        let schema = [
+            include_str!("../../proto/traf/v1/ingest.proto"),
+            include_str!("../../proto/traf/v1/view.proto"),
+            include_str!("../../proto/traf/v1/admin.proto"),
+        ];
         let mut methods = BTreeSet::new();
         for text in schema {
             let mut service = "";
@@ -131,9 +139,10 @@ mod tests {
     #[test]
     fn a_sensor_reads_nothing_and_a_viewer_writes_nothing() {
         for (path, roles) in METHODS {
-            let is_view = path.contains("View");
+            let of = |service: &str| path.starts_with(&format!("/traf.v1.{service}/"));
+            let (view, admin) = (of("View"), of("View") || of("Admin"));
             for (role, may) in
-                [(Role::Sensor, !is_view), (Role::Viewer, is_view), (Role::Admin, is_view), (Role::Collector, false)]
+                [(Role::Sensor, of("Ingest")), (Role::Viewer, view), (Role::Admin, admin), (Role::Collector, false)]
             {
                 assert_eq!((denial(path, role, "x").is_none(), roles.contains(&role)), (may, may), "{role} {path}");
             }

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 use traf_proto::wire;
 
+use crate::agreed::Agreed;
 use crate::live::Live;
 use crate::peers::Peers;
 use crate::secrets::Peer;
@@ -25,6 +26,7 @@ pub(crate) struct Ingest {
     pub(crate) store: Store,
     pub(crate) writer: Writer,
     pub(crate) live: Arc<Live>,
+    pub(crate) agreed: Arc<Agreed>,
     pub(crate) peers: Arc<Peers>,
     pub(crate) stop: CancellationToken,
     pub(crate) streams: Streams,

@@ -11,6 +11,7 @@
 //! * `authority`, `secrets`, `peers`: who may speak; `tls`, `accept`, `access`: how that is enforced
 //! * `ingest`, `writer`, [`store`]: history; `live`: the present and what consoles wish from sensors; `view`: answers
 //! * [`primary`]: each byte once, whoever saw it
+//! * `agreed`, `manage`: what consoles change: named filters, settings of sensors
 //! * [`verify`]: do totals add up?
 //!
 //! It draws nothing, captures nothing, and never trusts a name inside a message.
@@ -20,6 +21,7 @@
 mod accept;
 mod access;
 mod admin;
+mod agreed;
 mod authority;
 mod clock;
 mod config;
@@ -29,6 +31,7 @@ mod folder;
 mod ingest;
 mod join;
 mod live;
+mod manage;
 mod peers;
 pub mod primary;
 mod retention;

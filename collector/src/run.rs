@@ -20,12 +20,14 @@ use traf_proto::wire::{self, MAX_MESSAGE};
 
 use crate::accept::accept;
 use crate::access::AccessLayer;
+use crate::agreed::Agreed;
 use crate::authority::Authority;
 use crate::config::Config;
 use crate::folder::Folder;
 use crate::ingest::{Ingest, Streams};
 use crate::join::{JoinService, MAX_REQUEST, Rate};
 use crate::live::Live;
+use crate::manage::Manage;
 use crate::peers::Peers;
 use crate::secrets::Secrets;
 use crate::store::{Sqlite, Store};
@@ -74,10 +76,12 @@ pub async fn run(
     let stop = CancellationToken::new();
     let (writer, writing) = Writer::start(store.clone(), stop.clone());
     let live = Live::new();
+    let agreed = Agreed::load(store.clone()).await.context("reading the named filters and the settings of sensors")?;
     let ingest = Ingest {
         store: store.clone(),
         writer: writer.clone(),
         live: live.clone(),
+        agreed: agreed.clone(),
         peers: peers.clone(),
         stop: stop.clone(),
         streams: Streams::default(),
@@ -86,10 +90,12 @@ pub async fn run(
         store: store.clone(),
         writer: writer.state(),
         live: live.clone(),
+        agreed: agreed.clone(),
         peers: peers.clone(),
         stop: stop.clone(),
         turns: Arc::new(Semaphore::new(QUESTIONS)),
     };
+    let manage = Manage { agreed, peers: peers.clone(), secrets: secrets.clone() };
     let joining = JoinService {
         authority: authority.clone(),
         secrets: secrets.clone(),
@@ -99,7 +105,7 @@ pub async fn run(
     };
 
     let mut tasks = JoinSet::new();
-    tasks.spawn(serve(main, tls.service.clone(), &config, &stop, services(ingest, view, &peers)));
+    tasks.spawn(serve(main, tls.service.clone(), &config, &stop, services(ingest, view, manage, &peers)));
     let joining = wire::join_server::JoinServer::new(joining).max_decoding_message_size(MAX_REQUEST);
     tasks.spawn(serve(join, tls.join.clone(), &config, &stop, server().add_service(joining)));
     tasks.spawn(ended(retention::keep(store.clone(), config.retention, stop.clone())));
@@ -157,7 +163,7 @@ fn server() -> Server {
 
 type Router = tonic::transport::server::Router<tower::layer::util::Stack<AccessLayer, tower::layer::util::Identity>>;
 
-fn services(ingest: Ingest, view: View, peers: &Arc<Peers>) -> Router {
+fn services(ingest: Ingest, view: View, manage: Manage, peers: &Arc<Peers>) -> Router {
     let ingest = wire::ingest_server::IngestServer::new(ingest)
         .max_decoding_message_size(MAX_MESSAGE)
         .accept_compressed(Zstd)
@@ -167,7 +173,8 @@ fn services(ingest: Ingest, view: View, peers: &Arc<Peers>) -> Router {
         .max_encoding_message_size(MAX_MESSAGE)
         .accept_compressed(Zstd)
         .send_compressed(Zstd);
-    server().layer(AccessLayer(peers.clone())).add_service(ingest).add_service(view)
+    let admin = wire::admin_server::AdminServer::new(manage).max_decoding_message_size(MAX_QUESTION);
+    server().layer(AccessLayer(peers.clone())).add_service(ingest).add_service(view).add_service(admin)
 }
 
 /// Serves one listener; returns when all its connections have ended.

@@ -14,7 +14,7 @@ pub use fact::{
     Tier,
 };
 pub use sqlite::{STATEMENTS, Sqlite};
-use traf_proto::{Facility, Interval, Loss, Timestamp};
+use traf_proto::{Facility, Interval, Loss, NamedFilter, Settings, Timestamp};
 
 /// Where the history is kept.
 #[derive(Clone, Debug)]
@@ -210,6 +210,61 @@ impl Store {
     pub async fn retire(&self, tier: Tier, before: Timestamp) -> Result<bool, StoreError> {
         match self {
             Self::Sqlite(store) => store.retire(tier, before).await,
+        }
+    }
+
+    /// All named filters, by name.
+    ///
+    /// # Errors
+    /// When the data base says no.
+    pub async fn filters(&self) -> Result<Vec<NamedFilter>, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.filters().await,
+        }
+    }
+
+    /// Keeps a named filter, in the place of the one of its name; when and by whom.
+    ///
+    /// # Errors
+    /// When the data base says no.
+    pub async fn save_filter(&self, filter: &NamedFilter, by: (Timestamp, &str)) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(store) => store.save_filter(filter, by).await,
+        }
+    }
+
+    /// Deletes a named filter, if there is one.
+    ///
+    /// # Errors
+    /// When the data base says no.
+    pub async fn delete_filter(&self, name: &str) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(store) => store.delete_filter(name).await,
+        }
+    }
+
+    /// What sensors are to run with, by the identifier of their certificate.
+    ///
+    /// # Errors
+    /// When the data base says no.
+    pub async fn settings(&self) -> Result<Vec<(String, Settings)>, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.settings().await,
+        }
+    }
+
+    /// Keeps what a sensor is to run with; when and by whom.
+    ///
+    /// # Errors
+    /// When the data base says no.
+    pub async fn save_settings(
+        &self,
+        uuid: &str,
+        settings: &Settings,
+        by: (Timestamp, &str),
+    ) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(store) => store.save_settings(uuid, settings, by).await,
         }
     }
 

@@ -4,6 +4,7 @@
 
 mod apply;
 mod conversation;
+mod filters;
 mod fleet;
 mod gaps;
 mod past;
@@ -21,6 +22,7 @@ use tonic::{Request, Response, Status};
 use tracing::debug;
 use traf_proto::{Query, Report, Scope, Timestamp, Window, wire};
 
+use crate::agreed::Agreed;
 use crate::ingest::caller;
 use crate::live::Live;
 use crate::peers::Peers;
@@ -39,6 +41,7 @@ pub(crate) struct View {
     pub(crate) store: Store,
     pub(crate) writer: tokio::sync::watch::Receiver<State>,
     pub(crate) live: Arc<Live>,
+    pub(crate) agreed: Arc<Agreed>,
     pub(crate) peers: Arc<Peers>,
     pub(crate) stop: CancellationToken,
     pub(crate) turns: Arc<Semaphore>,
@@ -50,6 +53,7 @@ type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 impl wire::view_server::View for View {
     type WatchStream = Answers<wire::Report>;
     type FleetStream = Answers<wire::FleetState>;
+    type FiltersStream = Answers<wire::NamedFilters>;
 
     async fn watch(&self, request: Request<wire::Query>) -> Result<Response<Self::WatchStream>, Status> {
         let peer = caller(&request)?;
@@ -71,6 +75,11 @@ impl wire::view_server::View for View {
     async fn fleet(&self, request: Request<wire::FleetQuery>) -> Result<Response<Self::FleetStream>, Status> {
         let peer = caller(&request)?;
         Ok(Response::new(fleet::answers(self.clone(), peer)))
+    }
+
+    async fn filters(&self, request: Request<wire::FiltersQuery>) -> Result<Response<Self::FiltersStream>, Status> {
+        let peer = caller(&request)?;
+        Ok(Response::new(filters::answers(self.clone(), peer)))
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! It parses with errors that point at the place, prints what parses to the same filter again, and matches a packet or
 //! a flow. As in tcpdump `and` and `or` bind alike and from the left, `not` binds tighter, and a bare value takes the
-//! keyword before it (`port 80 or 443`). Beyond tcpdump: `sensor NAME`, `iface NAME`, `app NAME`.
+//! keyword before it (`port 80 or 443`). Beyond tcpdump: `sensor NAME`, `iface NAME`, `app NAME`. [`Rules`] are filters in
+//! an order, of which the first that matches decides.
 //!
 //! How it becomes SQL is the collector's business; [`Filter::bpf`] is what libpcap understands.
 
@@ -10,12 +11,14 @@ mod matching;
 mod network;
 mod parse;
 mod print;
+mod rules;
 mod words;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 pub use matching::Subject;
 pub use parse::FilterError;
+pub use rules::{NamedFilter, Rule, Rules, RulesError, check_name};
 
 use crate::Mac;
 
@@ -59,6 +62,9 @@ pub enum Test {
     Host(End, IpAddr),
     /// `net 10.0.0.0/8`: address (its host bits are zero) and prefix length.
     Net(End, IpAddr, u8),
+    /// `net 10.0.0.7 mask 255.0.0.255`: address and mask, whose ones and zeros may stand in any order; bits of the address
+    /// beyond the mask are zero.
+    Mask(End, Ipv4Addr, Ipv4Addr),
     /// `tcp port 80`, `portrange 1-1023`: IP protocol (none: TCP, UDP or SCTP), first and last port.
     Port(End, Option<u8>, u16, u16),
     /// `ether host 00:0c:29:b9:94:62`.
@@ -146,6 +152,9 @@ mod tests {
                 let length = if address.is_ipv4() { length.min(32) } else { length };
                 Test::Net(end, network::masked(address, length), length)
             }),
+            (end(), any::<(u32, u32)>())
+                .prop_filter("a prefix", |(_, (_, mask))| mask.leading_ones() + mask.trailing_zeros() < 32)
+                .prop_map(|(end, (address, mask))| Test::Mask(end, (address & mask).into(), mask.into())),
             (end(), prop_oneof![Just(None), Just(Some(6)), Just(Some(17)), Just(Some(132))], any::<(u16, u16)>())
                 .prop_map(|(end, protocol, (a, b))| Test::Port(end, protocol, a.min(b), a.max(b))),
             (end(), any::<[u8; 6]>()).prop_map(|(end, mac)| Test::Ether(end, Mac(mac))),

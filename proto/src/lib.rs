@@ -34,7 +34,7 @@ pub mod traffic;
 pub mod wire;
 
 pub use class::{Cast, Class, ClassGroup, Classes, Family, Transport};
-pub use filter::{Filter, FilterError};
+pub use filter::{Filter, FilterError, NamedFilter, Rules, RulesError};
 pub use flow::{Endpoint, Flow, FlowKey, FlowState, Half, Word};
 pub use identity::{Identity, Role};
 pub use interface::{Interface, Ledger, Nic};

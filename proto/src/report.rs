@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use crate::{
     Bracket, Class, ClassGroup, Classes, Counters, Facility, Flow, GroupKey, Interface, Interval, Ledger, Line, Loss,
-    Mac, Order, OrderBy, Point, Service, SettingsState, SpoolState, Station, Timestamp, Traffic,
+    Mac, Order, OrderBy, Point, Service, Settings, SettingsState, SpoolState, Station, Timestamp, Traffic,
 };
 
 /// The whole answer to a query.
@@ -334,6 +334,8 @@ pub struct SensorState {
     pub trouble: String,
     /// The settings that it runs with, and what became of the last change.
     pub settings: SettingsState,
+    /// What it is to run with; revision zero when nothing was ever changed.
+    pub wanted: Settings,
 }
 
 /// One observation point of a sensor, now.

@@ -3,6 +3,7 @@
 //!
 //! `From` makes a message, `TryFrom` reads one.
 
+mod admin;
 mod live;
 mod model;
 mod summary;
@@ -12,6 +13,7 @@ use std::net::IpAddr;
 
 pub use generated::*;
 
+use crate::filter::RulesError;
 use crate::{FilterError, Timestamp};
 
 #[allow(missing_docs, unreachable_pub, unused_qualifications, clippy::all, clippy::pedantic)]
@@ -40,6 +42,12 @@ pub enum WireError {
     /// A filter that does not parse.
     #[error(transparent)]
     Filter(#[from] FilterError),
+    /// Rules that do not parse.
+    #[error(transparent)]
+    Rules(#[from] RulesError),
+    /// A name that will not do.
+    #[error("{0}")]
+    Name(String),
     /// More of something than is allowed.
     #[error("{1} of `{0}` in one message")]
     TooMany(&'static str, usize),

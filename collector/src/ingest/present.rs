@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tonic::{Status, Streaming};
 use tracing::{info, warn};
-use traf_proto::{Snapshot, Wish, wire};
+use traf_proto::{Settings, Snapshot, Wish, wire};
 
 use super::{Ingest, Turn, over};
 use crate::clock;
@@ -32,7 +32,8 @@ pub(super) fn answers(
     // What is wished now goes out at once.
     changed.mark_changed();
     info!(sensor = peer.name, "live: connected");
-    let open = Open { ingest, peer, inbound, turn, tick, connected, changed, sent: None };
+    let agreed = ingest.agreed.changed();
+    let open = Open { ingest, peer, inbound, turn, tick, connected, changed, agreed, sent: None };
     stream::unfold(Some(Box::new(open)), |open| async {
         let mut open = open?;
         match open.next().await {
@@ -54,7 +55,8 @@ struct Open {
     tick: Interval,
     connected: Connected,
     changed: watch::Receiver<u64>,
-    sent: Option<Vec<Wish>>,
+    agreed: watch::Receiver<u64>,
+    sent: Option<(Vec<Wish>, Settings)>,
 }
 
 impl Open {
@@ -67,10 +69,15 @@ impl Open {
                     if changed.is_err() {
                         return Ok(None);
                     }
-                    let wishes = self.ingest.live.wishes_for(&self.peer.name);
-                    if self.sent.as_ref() != Some(&wishes) {
-                        let message = wire::Wishes { wishes: wishes.iter().map(Into::into).collect(), settings: None };
-                        self.sent = Some(wishes);
+                    if let Some(message) = self.wishes() {
+                        return Ok(Some(message));
+                    }
+                }
+                changed = self.agreed.changed() => {
+                    if changed.is_err() {
+                        return Ok(None);
+                    }
+                    if let Some(message) = self.wishes() {
                         return Ok(Some(message));
                     }
                 }
@@ -85,6 +92,18 @@ impl Open {
                 }
             }
         }
+    }
+
+    /// What the sensor does not know yet; `None` when it knows all.
+    fn wishes(&mut self) -> Option<wire::Wishes> {
+        let now = (self.ingest.live.wishes_for(&self.peer.name), self.ingest.agreed.settings(&self.peer.id));
+        if self.sent.as_ref() == Some(&now) {
+            return None;
+        }
+        let (wishes, settings) = self.sent.insert(now);
+        // Settings that were never changed are none: the sensor's own file holds.
+        let settings = (settings.revision > 0).then(|| (&*settings).into());
+        Some(wire::Wishes { wishes: wishes.iter().map(Into::into).collect(), settings })
     }
 
     fn snapshot(&mut self, snapshot: wire::Snapshot) -> Result<(), Status> {

@@ -1,5 +1,6 @@
 //! The history in one SQLite file: WAL, every commit synced, one connection that writes and a few that only read.
 
+mod agreed;
 mod audit;
 mod dictionary;
 mod marks;
@@ -30,9 +31,10 @@ use crate::folder::touch_secret;
 const APPLICATION: i32 = 0x5452_4146;
 
 /// Every migration, in order.
-const MIGRATIONS: [(&str, &str); 2] = [
+const MIGRATIONS: [(&str, &str); 3] = [
     ("history", include_str!("../../../migrations/sqlite/0001_history.sql")),
     ("views", include_str!("../../../migrations/sqlite/0002_views.sql")),
+    ("agreed", include_str!("../../../migrations/sqlite/0003_agreed.sql")),
 ];
 
 /// The history in a file.

@@ -112,7 +112,7 @@ fn of_class(test: &Test, class: Class) -> Option<bool> {
         // In tcpdump, too, broadcast is multicast: the group bit is set.
         Test::Multicast => Some(class.cast != Cast::Unicast),
         Test::Arp | Test::Rarp if ip => Some(false),
-        Test::Host(..) | Test::Net(..) | Test::App(_) if !ip => Some(false),
+        Test::Host(..) | Test::Net(..) | Test::Mask(..) | Test::App(_) if !ip => Some(false),
         Test::Port(_, Some(6), ..) if !transport(Transport::Tcp) => Some(false),
         Test::Port(_, Some(17), ..) if !transport(Transport::Udp) => Some(false),
         Test::Port(..) if !ip || class.transport == Transport::Icmp => Some(false),

@@ -93,6 +93,10 @@ impl Test {
             Self::Net(end, net, length) => {
                 addresses(*end, &|address| address.is_ipv4() == net.is_ipv4() && masked(address, *length) == *net)
             }
+            Self::Mask(end, net, mask) => addresses(
+                *end,
+                &|address| matches!(address, IpAddr::V4(v4) if u32::from(v4) & u32::from(*mask) == u32::from(*net)),
+            ),
             Self::Port(end, protocol, from, to) => {
                 has_ports() && protocol.is_none_or(|p| subject.protocol == Some(p)) && ports(*end, *from, *to)
             }
@@ -140,6 +144,10 @@ mod tests {
             ("src net 10/8 and dst net 192.168/16", true),
             ("src and dst net 10/8", false),
             ("net ::/0", false),
+            ("src net 10.0.0.3 mask 255.0.0.255", true),
+            ("dst net 10.0.0.3 mask 255.0.0.255", false),
+            ("net 0.0.0.1 mask 0.0.0.1", true),
+            ("src and dst net 0.0.0.1 mask 0.0.0.1", true),
             ("tcp dst port 443", true),
             ("udp port 443", false),
             ("portrange 400-500", true),

@@ -11,7 +11,7 @@ use crate::Mac;
 use crate::names::{SERVICES, protocol_number, service_port};
 
 /// Octets of the longest filter, so that no text makes the descent deep.
-const LONGEST: usize = 4_096;
+pub(super) const LONGEST: usize = 8_192;
 /// Brackets and `not`s inside each other.
 const DEEPEST: usize = 64;
 
@@ -318,7 +318,11 @@ impl Parser<'_> {
                     .map_err(|_| self.words.last_wrong("a network mask such as 255.255.0.0"))?;
                 let bits = u32::from(mask);
                 if bits.leading_ones() + bits.trailing_zeros() < 32 {
-                    return Err(self.words.last_wrong("a network mask whose ones stand before its zeros"));
+                    return match address {
+                        IpAddr::V4(v4) if u32::from(v4) & !bits == 0 => Ok(Test::Mask(end, v4, mask)),
+                        IpAddr::V4(_) => Err(self.words.last_wrong("a mask that holds all bits of the address")),
+                        IpAddr::V6(_) => Err(self.words.last_wrong("a mask after an IPv4 address")),
+                    };
                 }
                 bits.leading_ones() as u8
             }
@@ -359,6 +363,8 @@ mod tests {
             ("10.0.0.3", "host 10.0.0.3"),
             ("net 192.168 and not net 10/8", "net 192.168.0.0/16 and not net 10.0.0.0/8"),
             ("net 10.1.0.0 mask 255.255.0.0", "net 10.1.0.0/16"),
+            ("net 10.0.0.7 mask 255.0.0.255", "net 10.0.0.7 mask 255.0.0.255"),
+            ("dst net 0.0.0.1 mask 0.0.0.1 or 0.0.0.2", "dst net 0.0.0.1 mask 0.0.0.1 or dst net 0.0.0.2/32"),
             ("ip6 net 2001:db8::/32", "net 2001:db8::/32"),
             ("src or dst portrange 100-50", "portrange 50-100"),
             ("src and dst net fd00::/8", "src and dst net fd00::/8"),
@@ -387,6 +393,7 @@ mod tests {
             ("src port 70000", 9, "a port from 0 to 65535"),
             ("tcp host 10.0.0.3", 4, "`port` or `portrange`"),
             ("net 10.0.0.1/8", 4, "no bits beyond"),
+            ("net 10.0.0.7 mask 255.0.0.1", 18, "holds all bits"),
             ("(tcp", 4, "`)`"),
             ("tcp)", 3, "`and`, `or` or the end"),
             ("host example.org", 5, "a test such as"),

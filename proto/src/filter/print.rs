@@ -51,6 +51,7 @@ impl fmt::Display for Test {
         match self {
             Self::Host(end, address) => write!(f, "{end}host {address}"),
             Self::Net(end, address, length) => write!(f, "{end}net {address}/{length}"),
+            Self::Mask(end, address, mask) => write!(f, "{end}net {address} mask {mask}"),
             Self::Port(end, protocol, from, to) => {
                 match protocol {
                     Some(6) => f.write_str("tcp ")?,

@@ -404,6 +404,7 @@ impl Source<'_> {
                 losses: source.list(Self::loss),
                 trouble: source.text(),
                 settings: source.settings(),
+                wanted: Settings { revision: source.number(4) + 1, ..source.settings().settings },
             }),
         }
     }

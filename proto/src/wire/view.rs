@@ -420,6 +420,7 @@ impl From<&SensorState> for wire::SensorState {
             trouble: sensor.trouble.clone(),
             site: sensor.site.clone(),
             settings: Some((&sensor.settings).into()),
+            wanted: (sensor.wanted.revision > 0).then(|| (&sensor.wanted).into()),
         }
     }
 }
@@ -445,6 +446,7 @@ impl TryFrom<wire::SensorState> for SensorState {
             losses: each(wire.losses)?,
             trouble: wire.trouble,
             settings: wire.settings.unwrap_or_default().try_into()?,
+            wanted: wire.wanted.unwrap_or_default().try_into()?,
         })
     }
 }

@@ -1,0 +1,207 @@
+//! What consoles have agreed on with the collector: named filters, and what each sensor is to run with.
+//!
+//! Kept in the store, held in memory: whatever is read here is what is on the disk. Changes come one at a time, and whoever
+//! waits hears of each.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+use traf_proto::{NamedFilter, Settings, Timestamp};
+
+use crate::store::{Store, StoreError};
+
+/// The state of all agreements.
+pub(crate) struct Agreed {
+    store: Store,
+    state: Mutex<State>,
+    /// Held while something is changed: on the disk first, then here.
+    changing: tokio::sync::Mutex<()>,
+    changed: watch::Sender<u64>,
+}
+
+#[derive(Default)]
+struct State {
+    filters: Vec<NamedFilter>,
+    settings: HashMap<String, Settings>,
+}
+
+/// Why something stays as it is.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotAgreed {
+    /// The store said no.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Too many filters.
+    #[error("{} named filters are kept and no more: delete one first", NamedFilter::MOST)]
+    Full,
+    /// No such filter.
+    #[error("there is no filter `{0}`")]
+    NoFilter(String),
+    /// Somebody else was faster.
+    #[error("the settings were changed meanwhile (revision {0} now): look at them again")]
+    Stale(u64),
+    /// They mean nothing.
+    #[error("{0}")]
+    Wrong(String),
+}
+
+impl Agreed {
+    /// As the store has it.
+    pub(crate) async fn load(store: Store) -> Result<Arc<Self>, StoreError> {
+        let filters = store.filters().await?;
+        let settings = store.settings().await?.into_iter().collect();
+        let state = Mutex::new(State { filters, settings });
+        Ok(Arc::new(Self { store, state, changing: tokio::sync::Mutex::default(), changed: watch::Sender::new(0) }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// All named filters, by name.
+    pub(crate) fn filters(&self) -> Vec<NamedFilter> {
+        self.state().filters.clone()
+    }
+
+    /// What a sensor is to run with; revision zero when nothing was ever changed.
+    pub(crate) fn settings(&self, sensor: &str) -> Settings {
+        self.state().settings.get(sensor).cloned().unwrap_or_default()
+    }
+
+    /// Wakes when anything has changed.
+    pub(crate) fn changed(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// Keeps a filter, in the place of the one of its name.
+    pub(crate) async fn save_filter(&self, filter: NamedFilter, by: (Timestamp, &str)) -> Result<(), NotAgreed> {
+        let _turn = self.changing.lock().await;
+        let mut filters = self.filters();
+        match filters.binary_search_by(|other| other.name.cmp(&filter.name)) {
+            Ok(place) => filters[place] = filter.clone(),
+            Err(_) if filters.len() >= NamedFilter::MOST => return Err(NotAgreed::Full),
+            Err(place) => filters.insert(place, filter.clone()),
+        }
+        self.store.save_filter(&filter, by).await?;
+        self.state().filters = filters;
+        self.tell();
+        Ok(())
+    }
+
+    /// Deletes a filter.
+    pub(crate) async fn delete_filter(&self, name: &str) -> Result<(), NotAgreed> {
+        let _turn = self.changing.lock().await;
+        let mut filters = self.filters();
+        let place = filters.iter().position(|filter| filter.name == name);
+        filters.remove(place.ok_or_else(|| NotAgreed::NoFilter(name.to_owned()))?);
+        self.store.delete_filter(name).await?;
+        self.state().filters = filters;
+        self.tell();
+        Ok(())
+    }
+
+    /// Keeps what a sensor is to run with; its revision names what was changed. Says the new one.
+    pub(crate) async fn save_settings(
+        &self,
+        sensor: &str,
+        settings: Settings,
+        by: (Timestamp, &str),
+    ) -> Result<u64, NotAgreed> {
+        settings.check().map_err(NotAgreed::Wrong)?;
+        let _turn = self.changing.lock().await;
+        let now = self.settings(sensor).revision;
+        if settings.revision != now {
+            return Err(NotAgreed::Stale(now));
+        }
+        let settings = Settings { revision: now + 1, ..settings };
+        self.store.save_settings(sensor, &settings, by).await?;
+        self.state().settings.insert(sensor.to_owned(), settings);
+        self.tell();
+        Ok(now + 1)
+    }
+
+    fn tell(&self) {
+        self.changed.send_modify(|version| *version += 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+    use crate::store::Sqlite;
+
+    const BY: (Timestamp, &str) = (Timestamp(0), "desk");
+
+    async fn open(folder: &tempfile::TempDir) -> (Arc<Agreed>, Store) {
+        let store = Store::Sqlite(Sqlite::open(&folder.path().join("history.db")).await.unwrap());
+        (Agreed::load(store.clone()).await.unwrap(), store)
+    }
+
+    fn filter(name: &str, rules: &str) -> NamedFilter {
+        NamedFilter { name: name.to_owned(), rules: rules.parse().unwrap() }
+    }
+
+    #[tokio::test]
+    async fn what_was_agreed_survives_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let (agreed, store) = open(&folder).await;
+        for rules in ["include udp", "exclude host 10.0.0.7\ninclude tcp"] {
+            agreed.save_filter(filter("web", rules), BY).await.unwrap();
+        }
+        agreed.save_filter(filter("a", "include all"), BY).await.unwrap();
+        agreed.save_filter(filter("b", ""), BY).await.unwrap();
+        agreed.delete_filter("b").await.unwrap();
+        let all = Settings {
+            revision: 0,
+            promiscuous: Some(true),
+            capture: Some(String::new()),
+            ports: Some(vec![(8080, 8080), (9000, 9100)]),
+            log: Some(false),
+            log_interval: Some(60),
+            idle: Some(900),
+        };
+        assert_eq!(agreed.save_settings("7f", all.clone(), BY).await.unwrap(), 1);
+        let some = Settings { revision: 1, ports: Some(Vec::new()), ..Settings::default() };
+        assert_eq!(agreed.save_settings("7f", some.clone(), BY).await.unwrap(), 2);
+        assert_eq!(agreed.save_settings("8f", all.clone(), BY).await.unwrap(), 1);
+        store.close().await;
+
+        let (agreed, _) = open(&folder).await;
+        let web = filter("web", "exclude host 10.0.0.7\ninclude tcp");
+        assert_eq!(agreed.filters(), [filter("a", "include all"), web]);
+        assert_eq!(agreed.settings("7f"), Settings { revision: 2, ..some });
+        assert_eq!(agreed.settings("8f"), Settings { revision: 1, ..all });
+        assert_eq!(agreed.settings("9f"), Settings::default());
+    }
+
+    #[tokio::test]
+    async fn of_two_who_change_the_same_settings_the_second_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let (agreed, _) = open(&folder).await;
+        let change = |idle| Settings { idle: Some(idle), ..Settings::default() };
+        agreed.save_settings("7f", change(60), BY).await.unwrap();
+        let error = agreed.save_settings("7f", change(90), BY).await.unwrap_err();
+        assert!(matches!(error, NotAgreed::Stale(1)), "{error}");
+        assert_eq!(agreed.settings("7f").idle, Some(60));
+        let error = agreed.save_settings("7f", Settings { revision: 1, ..change(0) }, BY).await.unwrap_err();
+        assert!(matches!(error, NotAgreed::Wrong(_)), "{error}");
+    }
+
+    #[tokio::test]
+    async fn filters_are_bounded_in_number_and_a_change_wakes_who_waits() {
+        let folder = tempfile::tempdir().unwrap();
+        let (agreed, _) = open(&folder).await;
+        let mut changed = agreed.changed();
+        changed.mark_unchanged();
+        for number in 0..NamedFilter::MOST {
+            agreed.save_filter(filter(&format!("f{number}"), "include tcp"), BY).await.unwrap();
+        }
+        assert!(changed.has_changed().unwrap());
+        assert!(matches!(agreed.save_filter(filter("more", "include tcp"), BY).await, Err(NotAgreed::Full)));
+        agreed.save_filter(filter("f7", "include udp"), BY).await.unwrap();
+        assert!(matches!(agreed.delete_filter("more").await, Err(NotAgreed::NoFilter(_))));
+    }
+}

@@ -1,0 +1,82 @@
+//! What admins call: named filters, and what sensors are to run with. Each change stands in the audit.
+
+use std::sync::Arc;
+
+use tonic::{Request, Response, Status};
+use tracing::{info, warn};
+use traf_proto::wire::{self, WireError};
+use traf_proto::{NamedFilter, Settings};
+
+use crate::agreed::{Agreed, NotAgreed};
+use crate::clock;
+use crate::ingest::caller;
+use crate::peers::Peers;
+use crate::secrets::{Peer, Secrets};
+
+/// The service.
+#[derive(Clone)]
+pub(crate) struct Manage {
+    pub(crate) agreed: Arc<Agreed>,
+    pub(crate) peers: Arc<Peers>,
+    pub(crate) secrets: Secrets,
+}
+
+#[tonic::async_trait]
+impl wire::admin_server::Admin for Manage {
+    async fn save_filter(&self, request: Request<wire::NamedFilter>) -> Result<Response<wire::Done>, Status> {
+        let peer = caller(&request)?;
+        let filter = NamedFilter::try_from(request.into_inner()).map_err(|error| wrong(&error))?;
+        let name = filter.name.clone();
+        self.agreed.save_filter(filter, (clock::now(), &peer.name)).await.map_err(status)?;
+        self.note(&peer, &format!("filter `{name}` saved")).await;
+        Ok(Response::new(wire::Done::default()))
+    }
+
+    async fn delete_filter(&self, request: Request<wire::FilterName>) -> Result<Response<wire::Done>, Status> {
+        let peer = caller(&request)?;
+        let name = request.into_inner().name;
+        self.agreed.delete_filter(&name).await.map_err(status)?;
+        self.note(&peer, &format!("filter `{name}` deleted")).await;
+        Ok(Response::new(wire::Done::default()))
+    }
+
+    async fn set_settings(&self, request: Request<wire::SensorSettings>) -> Result<Response<wire::Done>, Status> {
+        let peer = caller(&request)?;
+        let wire::SensorSettings { sensor, settings } = request.into_inner();
+        let settings = Settings::try_from(settings.unwrap_or_default()).map_err(|error| wrong(&error))?;
+        let sensors = self.peers.sensors();
+        let Some(known) = sensors.iter().find(|known| known.name == sensor && known.revoked.is_none()) else {
+            return Err(Status::not_found(format!("there is no sensor `{sensor}`")));
+        };
+        let revision =
+            self.agreed.save_settings(&known.id, settings, (clock::now(), &peer.name)).await.map_err(status)?;
+        self.note(&peer, &format!("settings of `{sensor}` changed: revision {revision}")).await;
+        Ok(Response::new(wire::Done { revision }))
+    }
+}
+
+impl Manage {
+    /// What is done is done: an audit that cannot be written is a line in the log.
+    async fn note(&self, peer: &Peer, what: &str) {
+        info!(console = peer.name, "{what}");
+        if let Err(error) = self.secrets.audit(clock::now(), &peer.name, what).await {
+            warn!("the audit cannot be written: {error}");
+        }
+    }
+}
+
+fn wrong(error: &WireError) -> Status {
+    Status::invalid_argument(error.to_string())
+}
+
+fn status(error: NotAgreed) -> Status {
+    match error {
+        NotAgreed::Store(error) => {
+            warn!("a change cannot be kept: {error}");
+            Status::resource_exhausted(format!("the collector cannot write: {error}"))
+        }
+        NotAgreed::NoFilter(_) => Status::not_found(error.to_string()),
+        NotAgreed::Full | NotAgreed::Stale(_) => Status::failed_precondition(error.to_string()),
+        NotAgreed::Wrong(_) => Status::invalid_argument(error.to_string()),
+    }
+}
