@@ -6,8 +6,10 @@
 //!             └─► Action (watch, redraw, quit)
 //! ```
 
+pub mod configure;
 pub mod cursor;
 pub mod feed;
+pub mod filters;
 mod input;
 pub mod layout;
 pub mod list;
@@ -16,20 +18,26 @@ mod notes;
 pub mod overlay;
 mod question;
 mod rows;
+pub mod rule;
+pub mod sensor;
+mod shared;
 pub mod tail;
 pub mod timebar;
 pub mod traffic;
 
 use jiff::tz::TimeZone;
-use traf_proto::{Facility, Filter, Fleet, OrderBy, Report, Scope, SensorState, Strip, Timestamp};
+use traf_proto::{Facility, Filter, Fleet, NamedFilter, OrderBy, Report, Scope, SensorState, Strip, Timestamp};
 
-use crate::event::{Action, Event};
+use crate::config::Config;
+use crate::event::{Action, Change, Event};
+use crate::names::Names;
 use crate::number::Units;
 use crate::theme::Theme;
 use cursor::Cursor;
 use feed::Feeds;
 use list::List;
 use overlay::Overlay;
+pub use shared::Named;
 use timebar::{TimeBar, When};
 use traffic::TrafficState;
 
@@ -182,6 +190,22 @@ pub struct App {
     pub feeds: Feeds,
     /// Who reports.
     pub fleet: Option<Fleet>,
+    /// What a person sets.
+    pub config: Config,
+    /// The named filters that all consoles share, by name.
+    pub filters: Vec<NamedFilter>,
+    /// The collector has told them.
+    pub filters_known: bool,
+    /// Which of them is active.
+    pub named: Named,
+    /// What is to be kept or done, in its order.
+    pub changes: Vec<Change>,
+    /// What was said last, and until when it is worth saying.
+    said: Option<(Timestamp, String)>,
+    /// A facility was asked for at the start: leaving it leaves the program.
+    pub straight: bool,
+    /// Of hosts, services, cards and machines.
+    pub names: Names,
     /// Whether the collector is there.
     pub link: Link,
     /// The newest strip of the present: shown while a new question waits for its first answer.
@@ -232,6 +256,7 @@ impl App {
             Event::Fleet(fleet) => {
                 self.compare_clocks(fleet.at, now);
                 self.fleet = Some(*fleet);
+                self.refresh_desk(false);
                 self.keep_in_place();
             }
             Event::Refused(id, reason) => {
@@ -239,6 +264,10 @@ impl App {
                     feed.refused = Some(reason);
                 }
             }
+            Event::Name(address, known) => self.names.answer(address, known, self.now),
+            Event::Resolver(words) => self.names.set_trouble(words),
+            Event::Filters(filters) => self.on_filters(filters),
+            Event::Changed(outcome) => self.on_changed(outcome),
             Event::Away(reason) => {
                 let since = if let Link::Away(since, _) = self.link { since } else { self.now };
                 self.link = Link::Away(since, reason);
@@ -267,6 +296,7 @@ impl App {
     }
 
     fn on_report(&mut self, id: u64, report: Report) {
+        self.names.ask_of(&report, self.now);
         let paused = matches!(self.time.when, When::Paused(_));
         let Some((place, feed)) = self.feeds.find(id) else { return };
         if report.facility != feed.query.facility || (paused && feed.fresh) || feed.pass_over(&report) {

@@ -4,19 +4,22 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use jiff::tz::TimeZone;
-use traf_proto::{Facility, Filter, Group, Interval, Order, OrderBy, Query, Timestamp, Window};
+use traf_proto::{Facility, Group, Interval, Order, OrderBy, Query, Timestamp, Window};
 
+use crate::agree::check_filter;
 use crate::failure::Usage;
 use crate::moment;
 use crate::output::Format;
+use crate::straight::Straight;
 
 const AFTER: &str = "\
 Without a command: the screens. Data goes to standard output, messages to standard error.
 
 Exit codes: 0 done, 1 failed, 2 usage, 69 collector unavailable, 77 no permission, 78 bad configuration.
 
-Files: $XDG_CONFIG_HOME/traf/console/ holds the credentials that `traf join` gets; $XDG_CONFIG_HOME/traf/console.toml
-may set credentials = \"DIR\", rates = \"bits\"|\"bytes\", colour = true|false, time_zone = \"Europe/Berlin\".";
+Files, in $XDG_CONFIG_HOME/traf: console/ holds the credentials that `traf join` gets; console.toml is what the screen
+Configure changes (rates = \"bits\"|\"bytes\", colour = true|false, time_zone = \"Europe/Berlin\", reverse_dns = true, …);
+ethers gives MAC addresses a description each (ethers(5)).";
 
 /// IPTraf for the whole network: the console.
 #[derive(Debug, Parser)]
@@ -28,6 +31,9 @@ pub struct Cli {
     /// Configuration file
     #[arg(long, env = "TRAF_CONSOLE_CONFIG", value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
+    /// Which screen comes first
+    #[command(flatten)]
+    pub straight: Straight,
     /// What to do; the screens when nothing is said
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -56,8 +62,47 @@ pub enum Command {
     Hosts(Table),
     /// Who reports, since when, and what is missing
     Sensors(Sensors),
+    /// Filters under a name, shared by all consoles of the collector
+    #[command(subcommand)]
+    Filters(Filters),
     /// Get credentials from a collector, with a token
     Join(Join),
+}
+
+/// What to do with named filters.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Filters {
+    /// All of them, each as one filter
+    List,
+    /// The rules of one
+    Show {
+        /// Its name
+        name: String,
+    },
+    /// Keep the rules on standard input, one a line: include FILTER or exclude FILTER; the first that matches decides
+    Save {
+        /// Its name: 1 to 40 letters, digits, spaces and signs
+        name: String,
+    },
+    /// Delete one, for all consoles
+    Delete {
+        /// Its name
+        name: String,
+    },
+}
+
+/// What to do with sensors, beside listing them.
+#[derive(Clone, Debug, Subcommand)]
+pub enum OfSensor {
+    /// Change settings of a sensor, or show them when none is given
+    Set {
+        /// The sensor
+        name: String,
+        /// promiscuous=on|off ports=8080,9000-9100|none capture=FILTER|all log=on|off log_interval=60m idle=15m; `default`
+        /// for what the sensor's own file says
+        #[arg(value_name = "KEY=VALUE")]
+        changes: Vec<String>,
+    },
 }
 
 /// Flows, or what they have in common.
@@ -113,7 +158,7 @@ pub struct Table {
     /// Only interfaces of this name (may be given again)
     #[arg(long, value_name = "IF")]
     pub interface: Vec<String>,
-    /// Only traffic that this filter selects, in tcpdump's words
+    /// Only traffic that this filter selects: tcpdump's words, or @NAME of a named one
     #[arg(long, value_name = "FILTER", default_value = "", hide_default_value = true)]
     pub filter: String,
     /// What comes first: octets, packets, rate, first, last, key, packets_in, octets_in, packets_out, octets_out, ip_in,
@@ -133,7 +178,11 @@ pub struct Table {
 
 /// How the list of sensors is written.
 #[derive(Clone, Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Sensors {
+    /// Something else than the list
+    #[command(subcommand)]
+    pub command: Option<OfSensor>,
     /// Only this sensor (may be given again)
     #[arg(long, value_name = "NAME")]
     pub sensor: Vec<String>,
@@ -163,6 +212,9 @@ pub struct Join {
 pub struct Local {
     /// Interface to watch; all that are up when nothing is said
     pub interface: Option<String>,
+    /// Which screen comes first
+    #[command(flatten)]
+    pub straight: Straight,
     /// Leave collector and sensor running
     #[arg(long)]
     pub keep: bool,
@@ -227,12 +279,12 @@ impl Table {
         })
     }
 
-    /// Which traffic is meant.
+    /// Whether the filter can be meant, before anybody is asked.
     ///
     /// # Errors
-    /// Where the filter is wrong.
-    pub fn filter(&self) -> Result<Filter, Usage> {
-        self.filter.parse().map_err(|error: traf_proto::FilterError| Usage(error.to_string()))
+    /// Where it is wrong.
+    pub fn check_filter(&self) -> Result<(), Usage> {
+        check_filter(&self.filter)
     }
 }
 
@@ -310,6 +362,6 @@ mod tests {
         ] {
             assert!(table(words).is_err(), "{words:?}");
         }
-        assert!(table(&["--filter", "host"]).unwrap().filter().unwrap_err().to_string().contains('^'));
+        assert!(table(&["--filter", "host"]).unwrap().check_filter().unwrap_err().to_string().contains('^'));
     }
 }

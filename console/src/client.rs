@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use futures_util::{Stream, StreamExt};
 use rand::Rng;
-use tokio::sync::mpsc::Sender;
+use tokio::sync::mpsc::{Receiver, Sender};
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 use traf_proto::client::{Credentials, CredentialsError, channel, explain};
+use traf_proto::wire::admin_client::AdminClient;
 use traf_proto::wire::view_client::ViewClient;
-use traf_proto::wire::{self, FleetQuery, MAX_MESSAGE, WireError};
-use traf_proto::{Fleet, Query, Report, Window};
+use traf_proto::wire::{self, FiltersQuery, FleetQuery, MAX_MESSAGE, WireError};
+use traf_proto::{Fleet, NamedFilter, Query, Report, Settings, Window};
 
-use crate::event::{Event, Watch};
+use crate::event::{Change, Event, Watch};
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +27,9 @@ pub enum ClientError {
     /// It does not answer this question.
     #[error("the collector does not answer: {0}")]
     Refused(String),
+    /// It will not change something.
+    #[error("not done: {0}")]
+    NotDone(String),
     /// Its answer means nothing.
     #[error("the collector's answer cannot be understood (is it of another version?): {0}")]
     Wire(#[from] WireError),
@@ -50,6 +54,7 @@ impl From<Status> for ClientError {
 #[derive(Clone, Debug)]
 pub struct Client {
     view: ViewClient<Channel>,
+    admin: AdminClient<Channel>,
 }
 
 impl Client {
@@ -58,8 +63,9 @@ impl Client {
     /// # Errors
     /// When the credentials cannot be used.
     pub fn new(credentials: &Credentials) -> Result<Self, CredentialsError> {
-        let view = ViewClient::new(channel(&credentials.url, credentials)?).max_decoding_message_size(MAX_MESSAGE);
-        Ok(Self { view })
+        let channel = channel(&credentials.url, credentials)?;
+        let view = ViewClient::new(channel.clone()).max_decoding_message_size(MAX_MESSAGE);
+        Ok(Self { view, admin: AdminClient::new(channel) })
     }
 
     /// Answers to a query: one for the past, one each second else.
@@ -83,6 +89,52 @@ impl Client {
         Ok(states.map(|state| Ok(Fleet::try_from(state?)?)))
     }
 
+    /// The named filters, at once and whenever one of them was changed.
+    ///
+    /// # Errors
+    /// When the collector is away or refuses.
+    pub async fn filters(
+        &self,
+    ) -> Result<impl Stream<Item = Result<Vec<NamedFilter>, ClientError>> + use<>, ClientError> {
+        let filters = self.view.clone().filters(FiltersQuery {}).await?.into_inner();
+        Ok(filters.map(|filters| Ok(filters?.try_into()?)))
+    }
+
+    /// The named filters now.
+    ///
+    /// # Errors
+    /// When the collector does not say.
+    pub async fn filters_now(&self) -> Result<Vec<NamedFilter>, ClientError> {
+        first(self.filters().await?).await
+    }
+
+    /// Keeps a named filter, in the place of the one of its name.
+    ///
+    /// # Errors
+    /// When the collector is away, or does not let us.
+    pub async fn save_filter(&self, filter: &NamedFilter) -> Result<(), ClientError> {
+        self.admin.clone().save_filter(wire::NamedFilter::from(filter)).await.map_err(not_done)?;
+        Ok(())
+    }
+
+    /// Deletes a named filter.
+    ///
+    /// # Errors
+    /// When the collector is away, does not let us, or has none of that name.
+    pub async fn delete_filter(&self, name: &str) -> Result<(), ClientError> {
+        self.admin.clone().delete_filter(wire::FilterName { name: name.to_owned() }).await.map_err(not_done)?;
+        Ok(())
+    }
+
+    /// What a sensor is to run with; says the revision that this is.
+    ///
+    /// # Errors
+    /// When the collector is away, does not let us, or was told otherwise meanwhile.
+    pub async fn set_settings(&self, sensor: &str, settings: &Settings) -> Result<u64, ClientError> {
+        let message = wire::SensorSettings { sensor: sensor.to_owned(), settings: Some(settings.into()) };
+        Ok(self.admin.clone().set_settings(message).await.map_err(not_done)?.into_inner().revision)
+    }
+
     /// The first answer to a query.
     ///
     /// # Errors
@@ -97,6 +149,13 @@ impl Client {
     /// When the collector does not say.
     pub async fn fleet_now(&self) -> Result<Fleet, ClientError> {
         first(self.fleet().await?).await
+    }
+}
+
+fn not_done(status: Status) -> ClientError {
+    match ClientError::from(status) {
+        ClientError::Refused(why) => ClientError::NotDone(why),
+        other => other,
     }
 }
 
@@ -173,5 +232,50 @@ pub async fn keep_fleet(client: Client, events: Sender<Event>) {
             return;
         }
         backoff.wait().await;
+    }
+}
+
+/// Keeps the named filters coming until nobody listens any more.
+pub async fn keep_filters(client: Client, events: Sender<Event>) {
+    let mut backoff = Backoff::default();
+    loop {
+        let ended: Result<(), ClientError> = async {
+            let mut all = std::pin::pin!(client.filters().await?);
+            while let Some(filters) = all.next().await {
+                backoff.failures = 0;
+                if events.send(Event::Filters(filters?)).await.is_err() {
+                    return Ok(());
+                }
+            }
+            Err(ClientError::Away("it ended the stream".to_owned()))
+        }
+        .await;
+        // That the collector is away, or why it refuses, the list of sensors says.
+        if ended.is_ok() {
+            return;
+        }
+        backoff.wait().await;
+    }
+}
+
+/// Hands changes to the collector, one after the other, and says what became of each.
+pub async fn make_changes(client: Client, mut changes: Receiver<Change>, events: Sender<Event>) {
+    while let Some(change) = changes.recv().await {
+        let done = match &change {
+            Change::SaveFilter(filter) => {
+                client.save_filter(filter).await.map(|()| format!("filter `{}` is kept, for all consoles", filter.name))
+            }
+            Change::DeleteFilter(name) => {
+                client.delete_filter(name).await.map(|()| format!("filter `{name}` is deleted"))
+            }
+            Change::Settings(sensor, settings) => client
+                .set_settings(sensor, settings)
+                .await
+                .map(|revision| format!("{sensor}: change {revision} is kept, and told when it is there")),
+            Change::Config(_) | Change::Descriptions(_) => continue,
+        };
+        if events.send(Event::Changed(done.map_err(|error| error.to_string()))).await.is_err() {
+            return;
+        }
     }
 }

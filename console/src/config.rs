@@ -2,14 +2,20 @@
 //!
 //! The file is `$XDG_CONFIG_HOME/traf/console.toml`; a key that is not known is an error with its line and column.
 
+mod file;
+
 use std::ffi::OsString;
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use crate::number::Units;
+use crate::theme::Theme;
+
+pub use file::{change, replace};
 
 /// Folders of the person who runs the console (XDG base directories).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,24 +53,76 @@ pub enum ConfigError {
     /// The file does not say what it should.
     #[error("the configuration {0} is wrong: {1}")]
     Form(PathBuf, Box<toml::de::Error>),
+    /// A value that means nothing.
+    #[error("the configuration {0} is wrong: {1}")]
+    Value(PathBuf, String),
+    /// The file cannot be written.
+    #[error("the configuration {0} cannot be written: {1}")]
+    Write(PathBuf, #[source] io::Error),
+    /// The file changed under our hands into something that cannot be read.
+    #[error("the configuration {0} was left as it is: {1}")]
+    Changed(PathBuf, Box<toml::de::Error>),
     /// No such time zone.
     #[error("the configuration {0} is wrong: time_zone: {1}; write a name such as Europe/Berlin or UTC")]
     Zone(PathBuf, jiff::Error),
 }
 
-/// The file as written; what it leaves out is the default.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(deny_unknown_fields)]
+/// The file as written; what it leaves out is the default. The screen "Configure" changes it.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Folder of the credentials, where it is not `console` beside this file.
     pub credentials: Option<PathBuf>,
     /// In what rates are shown: `bits` or `bytes`.
-    #[serde(default)]
     pub rates: Rates,
     /// Colours on the screens; `NO_COLOR` in the environment switches them off as well.
     pub colour: Option<bool>,
+    /// Which colours: a name that the theme knows; IPTraf's where it is left out.
+    pub theme: Option<String>,
     /// IANA name of the zone that times are shown and read in; the machine's where it is left out.
     pub time_zone: Option<String>,
+    /// Hosts are shown by name.
+    pub reverse_dns: bool,
+    /// Address and port of the name server that is asked, instead of those in `/etc/resolv.conf`.
+    pub name_server: Option<SocketAddr>,
+    /// TCP and UDP ports are shown by name.
+    pub service_names: bool,
+    /// Lines of the traffic monitor name the source MAC.
+    pub mac_addresses: bool,
+    /// Lines of the traffic monitor show ARP.
+    pub arp: bool,
+    /// Lines of the traffic monitor show RARP.
+    pub rarp: bool,
+    /// Lines of the traffic monitor show what is neither IP, ARP nor RARP.
+    pub non_ip: bool,
+    /// Seconds between two frames of the screens; 0 draws whenever there is something new.
+    pub update_interval: u32,
+    /// Minutes after which closed and idle connections leave the traffic monitor; 0 keeps them.
+    pub persistence: u32,
+    /// The filter that is active: its words, or `@` and the name of one that all consoles share.
+    pub filter: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            credentials: None,
+            rates: Rates::Bits,
+            colour: None,
+            theme: None,
+            time_zone: None,
+            reverse_dns: false,
+            name_server: None,
+            service_names: false,
+            mac_addresses: false,
+            arp: true,
+            rarp: true,
+            non_ip: true,
+            update_interval: 0,
+            persistence: 0,
+            filter: String::new(),
+        }
+    }
 }
 
 /// In what rates are shown.
@@ -93,15 +151,84 @@ impl Config {
     /// # Errors
     /// When the file named is missing, or one that is there is unreadable or wrong.
     pub fn read(named: Option<&Path>, places: &Places) -> Result<Self, ConfigError> {
-        let path = named.map_or_else(|| places.config.join("console.toml"), Path::to_owned);
+        let path = Self::path(named, places);
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(error) => return Err(ConfigError::Read(path, error)),
         };
         let config: Self = toml::from_str(&text).map_err(|error| ConfigError::Form(path.clone(), Box::new(error)))?;
-        config.zone().map_err(|error| ConfigError::Zone(path, error))?;
+        config.zone().map_err(|error| ConfigError::Zone(path.clone(), error))?;
+        if let Some(name) = config.theme.as_deref().filter(|name| Theme::named(name).is_none()) {
+            let names = Theme::ALL.map(|theme| theme.0.name).join(", ");
+            return Err(ConfigError::Value(path, format!("theme: there is no `{name}`; there are {names}")));
+        }
+        if let Some(text) = Some(&config.filter).filter(|text| !text.starts_with('@')) {
+            let wrong = |error: traf_proto::FilterError| ConfigError::Value(path.clone(), error.to_string());
+            text.parse::<traf_proto::Filter>().map_err(wrong)?;
+        }
         Ok(config)
+    }
+
+    /// Where it is read from and written to.
+    #[must_use]
+    pub fn path(named: Option<&Path>, places: &Places) -> PathBuf {
+        named.map_or_else(|| places.config.join("console.toml"), Path::to_owned)
+    }
+
+    /// Keeps what differs from `before` in the file, and leaves everything else in it as it stands, comments too.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written, or is broken.
+    pub fn keep(&self, before: &Self, path: &Path) -> Result<(), ConfigError> {
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(ConfigError::Read(path.to_owned(), error)),
+        };
+        let old = before.values();
+        let mut new = text.clone();
+        for ((key, value), (_, old)) in self.values().into_iter().zip(old) {
+            if value != old {
+                new = change(&new, key, value.as_deref());
+            }
+        }
+        toml::from_str::<Self>(&new).map_err(|error| ConfigError::Changed(path.to_owned(), Box::new(error)))?;
+        if new == text {
+            return Ok(());
+        }
+        replace(path, &new).map_err(|error| ConfigError::Write(path.to_owned(), error))
+    }
+
+    /// Every key with its value as TOML writes it; `None` where the file says nothing.
+    fn values(&self) -> [(&'static str, Option<String>); 15] {
+        let text = |text: &str| toml::Value::String(text.to_owned()).to_string();
+        let default = Self::default();
+        let unless = |is: bool, was: bool| (is != was).then(|| is.to_string());
+        let number = |number: u32| (number > 0).then(|| number.to_string());
+        [
+            ("credentials", self.credentials.as_ref().map(|path| text(&path.to_string_lossy()))),
+            ("rates", (self.rates == Rates::Bytes).then(|| text("bytes"))),
+            ("colour", self.colour.map(|colour| colour.to_string())),
+            ("theme", self.theme.as_deref().map(text)),
+            ("time_zone", self.time_zone.as_deref().map(text)),
+            ("reverse_dns", unless(self.reverse_dns, default.reverse_dns)),
+            ("name_server", self.name_server.map(|server| text(&server.to_string()))),
+            ("service_names", unless(self.service_names, default.service_names)),
+            ("mac_addresses", unless(self.mac_addresses, default.mac_addresses)),
+            ("arp", unless(self.arp, default.arp)),
+            ("rarp", unless(self.rarp, default.rarp)),
+            ("non_ip", unless(self.non_ip, default.non_ip)),
+            ("update_interval", number(self.update_interval)),
+            ("persistence", number(self.persistence)),
+            ("filter", (!self.filter.is_empty()).then(|| text(&self.filter))),
+        ]
+    }
+
+    /// The colours that are named; IPTraf's where none are, or nobody knows the name.
+    #[must_use]
+    pub fn theme(&self) -> Theme {
+        self.theme.as_deref().and_then(Theme::named).unwrap_or_default()
     }
 
     /// Of the reader.
@@ -148,6 +275,58 @@ mod tests {
         assert!(error.contains("line 2, column 1") && error.contains("color"), "{error}");
         let error = read("time_zone = \"Mars/North\"\n").unwrap_err().to_string();
         assert!(error.contains("Europe/Berlin"), "{error}");
+    }
+
+    #[test]
+    fn what_is_changed_is_kept_and_the_rest_of_the_file_stays_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("traf/console.toml");
+        let first = Config { reverse_dns: true, ..Config::default() };
+        first.keep(&Config::default(), &path).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "reverse_dns = true\n");
+        std::fs::write(&path, "# mine\n\nreverse_dns = true # names\n  rates=\"bytes\"\n").unwrap();
+        let before = Config { rates: Rates::Bytes, ..first };
+        let filter = "host 10.0.0.3 or sensor \"x\"".to_owned();
+        let after = Config { reverse_dns: false, persistence: 5, filter, ..before.clone() };
+        after.keep(&before, &path).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with("# mine\n\n  rates=\"bytes\"\n") && text.contains("persistence = 5\n"), "{text}");
+        assert_eq!(Config::read(Some(&path), &places(&[("HOME", "/x")]).unwrap()).unwrap(), after);
+    }
+
+    #[test]
+    fn a_file_that_is_broken_meanwhile_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("console.toml");
+        std::fs::write(&path, "rates = ").unwrap();
+        let config = Config { reverse_dns: true, ..Config::default() };
+        assert!(matches!(config.keep(&Config::default(), &path), Err(ConfigError::Changed(..))));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "rates = ");
+    }
+
+    #[test]
+    fn every_key_that_is_written_can_be_read() {
+        let all = Config {
+            credentials: Some("/c".into()),
+            rates: Rates::Bytes,
+            colour: Some(false),
+            theme: Some("modern".to_owned()),
+            time_zone: Some("UTC".to_owned()),
+            reverse_dns: true,
+            name_server: Some(([127, 0, 0, 1], 5353).into()),
+            service_names: true,
+            mac_addresses: true,
+            arp: false,
+            rarp: false,
+            non_ip: false,
+            update_interval: 2,
+            persistence: 5,
+            filter: "@web".to_owned(),
+        };
+        assert!(all.values().iter().all(|(_, value)| value.is_some()));
+        let text: String =
+            all.values().iter().map(|(key, value)| format!("{key} = {}\n", value.as_ref().unwrap())).collect();
+        assert_eq!(read(&text).unwrap(), all);
     }
 
     #[test]

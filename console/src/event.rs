@@ -1,7 +1,12 @@
 //! What reaches the application, and what it asks for.
 
+use std::net::IpAddr;
+
 use ratatui::crossterm::event::KeyEvent;
-use traf_proto::{Fleet, Query, Report};
+use traf_proto::{Fleet, NamedFilter, Query, Report, Settings};
+
+use crate::config::Config;
+use crate::names::{Descriptions, Known};
 
 /// Something happened. The moment is given beside it.
 #[derive(Clone, Debug)]
@@ -20,6 +25,14 @@ pub enum Event {
     Refused(u64, String),
     /// The collector cannot be reached, and why.
     Away(String),
+    /// What a host is called.
+    Name(IpAddr, Known),
+    /// Why host names are missing; empty when they come again.
+    Resolver(String),
+    /// The named filters that all consoles share.
+    Filters(Vec<NamedFilter>),
+    /// What was changed is kept, or why not: in words for the one who changed it.
+    Changed(Result<String, String>),
 }
 
 /// A question that stays open until it is replaced.
@@ -29,6 +42,21 @@ pub struct Watch {
     pub id: u64,
     /// What is asked.
     pub query: Query,
+}
+
+/// Something that a person changed, on its way to where it is kept.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// The configuration, before and after.
+    Config(Box<(Config, Config)>),
+    /// Descriptions of MAC addresses.
+    Descriptions(Box<Descriptions>),
+    /// A named filter.
+    SaveFilter(NamedFilter),
+    /// No longer one of this name.
+    DeleteFilter(String),
+    /// What a sensor is to run with.
+    Settings(String, Box<Settings>),
 }
 
 /// What the edge has to do.

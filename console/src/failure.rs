@@ -45,7 +45,7 @@ pub fn exit_code(error: &anyhow::Error) -> Option<u8> {
         match cause.downcast_ref::<ClientError>() {
             Some(ClientError::Away(_)) => return Some(69),
             Some(ClientError::Denied(_)) => return Some(77),
-            Some(ClientError::Refused(_) | ClientError::Wire(_)) => return Some(1),
+            Some(ClientError::Refused(_) | ClientError::NotDone(_) | ClientError::Wire(_)) => return Some(1),
             None => {}
         }
         match cause.downcast_ref::<JoinError>() {

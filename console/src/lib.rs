@@ -1,9 +1,10 @@
 //! `traf`, the console: IPTraf's views, live and past, over every sensor.
 //!
 //! * the middle: [`app`] (state), [`event`], [`key`], [`screen`] and [`widget`] (drawing), [`number`], [`moment`],
-//!   [`text`], [`theme`]; no clock, no terminal, no network
+//!   [`names`], [`text`], [`theme`]; no clock, no terminal, no network
 
 #![forbid(unsafe_code)]
+pub mod agree;
 pub mod app;
 pub mod cli;
 pub mod client;
@@ -16,11 +17,14 @@ pub mod join;
 pub mod key;
 pub mod local;
 pub mod moment;
+pub mod names;
 pub mod number;
 pub mod output;
 pub mod record;
 pub mod runner;
 pub mod screen;
+pub mod settings;
+pub mod straight;
 pub mod text;
 pub mod theme;
 pub mod widget;

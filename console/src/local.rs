@@ -25,7 +25,7 @@ use futures_util::StreamExt;
 use tokio::signal::unix::{SignalKind, signal};
 use traf_proto::client::{CollectorUrl, Credentials, join};
 use traf_proto::token::Token;
-use traf_proto::{ClassGroup, Facility, Item, Order, OrderBy, Query, Report};
+use traf_proto::{ClassGroup, Facility, Item, Order, OrderBy, Query, Report, Role};
 
 use crate::app::Look;
 use crate::cli::Local;
@@ -33,7 +33,7 @@ use crate::client::Client;
 use crate::command::say;
 use crate::failure::Refusal;
 use crate::output::{Answer, Format, Writer};
-use crate::runner;
+use crate::runner::{self, Files, Start};
 use child::{Child, answer_of, program};
 use running::{Found, Running, end_left_behind};
 
@@ -64,13 +64,19 @@ struct Addresses {
 ///
 /// # Errors
 /// When a program is missing or does not come up, or nothing may be captured.
-pub async fn run(local: &Local, state: &Path, look: Look) -> Result<()> {
+pub async fn run(local: &Local, state: &Path, look: Look, files: Files) -> Result<()> {
     let place = Place::make(local.data.clone().unwrap_or_else(|| state.join("local")))?;
     let mut children = Vec::new();
     let done = match unless_interrupted(prepare(&place, local, &mut children)).await {
         Ok((client, report, _)) if local.once => unless_interrupted(print(&client, &report, &look)).await,
         // Returns when the screens are left: by a key, a signal, or because the terminal went away.
-        Ok((client, _, url)) => runner::run(client, Look { collector: format!("{url} (traf local)"), ..look }).await,
+        Ok((client, _, url)) => {
+            let look = Look { collector: format!("{url} (traf local)"), ..look };
+            match Start::of(&local.straight, &client).await {
+                Ok(start) => runner::run(client, look, files, start).await,
+                Err(error) => Err(error),
+            }
+        }
         Err(error) => Err(error),
     };
     // What an earlier run left is not ours to end.
@@ -196,13 +202,15 @@ impl Place {
 
     /// Ours, from the last time or new.
     async fn credentials(&self, addresses: &Addresses) -> Result<Credentials> {
-        if let Ok(mut credentials) = Credentials::load(&self.console, "traf") {
+        // Whoever runs both programs may change everything: credentials of an earlier version that could only look are left.
+        let mine = Credentials::load(&self.console, "traf").ok();
+        if let Some(mut credentials) = mine.filter(|credentials| credentials.identity.role == Role::Admin) {
             credentials.url = addresses.main.clone();
             // So that `traf --credentials DIR/console` finds what --keep leaves.
             credentials.save(&self.console)?;
             return Ok(credentials);
         }
-        let token: Token = self.token("viewer").await?.parse().context("reading the collector's token")?;
+        let token: Token = self.token("admin").await?.parse().context("reading the collector's token")?;
         let name = format!("{}-console", crate::join::host_name());
         let (credentials, _) = join(&addresses.join, &token, &name, env!("CARGO_PKG_VERSION")).await?;
         credentials.save(&self.console)?;

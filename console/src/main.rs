@@ -7,14 +7,16 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Parser;
 use traf_console::app::Look;
-use traf_console::cli::{Cli, Command, Table};
+use traf_console::cli::{Cli, Command, OfSensor, Table};
 use traf_console::client::Client;
 use traf_console::command::Subject;
 use traf_console::config::{Config, Places};
 use traf_console::failure::{Usage, exit_code};
+use traf_console::runner::{Files, Start};
+use traf_console::straight::Straight;
 use traf_console::text::clean_lines;
 use traf_console::theme::Theme;
-use traf_console::{clock, command, join, local, runner};
+use traf_console::{agree, clock, command, join, local, runner};
 use traf_proto::Facility;
 use traf_proto::client::Credentials;
 
@@ -37,6 +39,7 @@ struct Setting {
     places: Places,
     credentials: PathBuf,
     look: Look,
+    files: Files,
 }
 
 fn start(cli: Cli) -> Result<()> {
@@ -46,40 +49,53 @@ fn start(cli: Cli) -> Result<()> {
     let look = Look {
         zone: config.zone().context("finding the time zone")?,
         units: config.rates.into(),
-        theme: if config.colour.unwrap_or(!no_colour) { Theme::default() } else { Theme::MONO },
+        theme: if config.colour.unwrap_or(!no_colour) { config.theme() } else { Theme::MONO },
         ..Look::default()
     };
     let credentials = cli.credentials.unwrap_or_else(|| config.credentials(&places));
-    let setting = Setting { places, credentials, look };
+    let files = Files { path: Config::path(cli.config.as_deref(), &places), folder: places.config.clone(), config };
+    let setting = Setting { places, credentials, look, files };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .context("starting the runtime")?;
-    let done = runtime.block_on(run(cli.command, setting));
+    let done = runtime.block_on(run(cli.command, cli.straight, setting));
     // A thread that still waits for a key, or a name server, must not hold us up.
     runtime.shutdown_background();
     done
 }
 
-async fn run(command: Option<Command>, setting: Setting) -> Result<()> {
+async fn run(command: Option<Command>, straight: Straight, setting: Setting) -> Result<()> {
+    if command.is_some() && !straight.is_none() {
+        let words = "-i, -g, -d, -s, -z, -l and -t open the screens: leave the command out, or (traf local) write them behind it";
+        return Err(Usage(words.to_owned()).into());
+    }
     let out = BufWriter::new(io::stdout());
     match command {
         None => {
             screens_possible()?;
             let (client, look) = connect(&setting)?;
-            runner::run(client, look).await
+            let start = Start::of(&straight, &client).await?;
+            runner::run(client, look, setting.files, start).await
         }
         Some(Command::Join(join)) => join::run(&join, &setting.credentials).await,
         Some(Command::Local(local)) => {
             if !local.once {
                 screens_possible()?;
             }
-            local::run(&local, &setting.places.state, setting.look).await
+            local::run(&local, &setting.places.state, setting.look, setting.files).await
         }
         Some(Command::Sensors(sensors)) => {
             let (client, look) = connect(&setting)?;
-            command::sensors(&client, &sensors, &look, out).await
+            match &sensors.command {
+                None => command::sensors(&client, &sensors, &look, out).await,
+                Some(OfSensor::Set { name, changes }) => agree::set(&client, name, changes, out).await,
+            }
+        }
+        Some(Command::Filters(filters)) => {
+            let (client, _) = connect(&setting)?;
+            agree::filters(&client, &filters, out).await
         }
         Some(Command::Traffic(traffic)) => {
             let subject = Subject { group: traffic.group, ..Facility::Traffic.into() };
@@ -101,7 +117,7 @@ async fn run(command: Option<Command>, setting: Setting) -> Result<()> {
 async fn print(setting: &Setting, subject: Subject, table: &Table, out: impl Write) -> Result<()> {
     // A wrong question is told before anybody is asked.
     table.window(clock::now(), &setting.look.zone)?;
-    table.filter()?;
+    table.check_filter()?;
     let (client, look) = connect(setting)?;
     command::table(&client, subject, table, &look, out).await
 }

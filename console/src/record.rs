@@ -256,6 +256,12 @@ fn sensor(sensor: &SensorState) -> Value {
             "lost": sensor.spool.lost,
         },
         "trouble": sensor.trouble,
+        "settings": {
+            "wanted": sensor.wanted.revision,
+            "revision": sensor.settings.settings.revision,
+            "refused": sensor.settings.refused,
+            "trouble": sensor.settings.trouble,
+        },
         "interfaces": sensor.interfaces.iter().map(interface_state).collect::<Vec<_>>(),
         "losses": sensor.losses.iter().map(loss).collect::<Vec<_>>(),
     })

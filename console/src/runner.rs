@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -10,12 +12,18 @@ use ratatui::crossterm::event;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::Instant;
+use traf_proto::{Fleet, Scope};
 
-use crate::app::{App, Look};
-use crate::client::{Client, keep_fleet, keep_watch};
+use crate::app::{App, Look, Screen};
+use crate::client::{Client, keep_filters, keep_fleet, keep_watch, make_changes};
 use crate::clock;
-use crate::event::{Action, Event, Watch};
+use crate::config::Config;
+use crate::event::{Action, Change, Event, Watch};
+use crate::names::resolver::{self, Sources};
+use crate::names::{Descriptions, Names, Services};
 use crate::screen;
+use crate::straight::Straight;
 
 /// Events that wait for the application; who finds no room waits, and the collector then sends only its newest report.
 const WAITING: usize = 64;
@@ -23,11 +31,52 @@ const WAITING: usize = 64;
 /// How often the screen is drawn when nothing happens: clocks move on.
 const TICK: Duration = Duration::from_millis(250);
 
-/// Shows the screens until someone leaves them, or a signal ends us.
+/// The files of the person at the screens: what they hold, and where what is changed is kept.
+#[derive(Clone, Debug, Default)]
+pub struct Files {
+    /// As read.
+    pub config: Config,
+    /// Of the configuration.
+    pub path: PathBuf,
+    /// Of everything else.
+    pub folder: PathBuf,
+}
+
+impl Files {
+    fn names(&self) -> Result<Names> {
+        let mut names = Names::new(Services::of_machine(), Descriptions::read(&self.folder)?);
+        (names.resolve, names.name_services) = (self.config.reverse_dns, self.config.service_names);
+        Ok(names)
+    }
+}
+
+/// How the screens begin, and when they end by themselves.
+#[derive(Clone, Debug, Default)]
+pub struct Start {
+    /// The facility that was asked for, and of what.
+    screen: Option<(Screen, Scope)>,
+    /// From the start on.
+    length: Option<Duration>,
+}
+
+impl Start {
+    /// As the command line says; the interface is looked up among those that report.
+    ///
+    /// # Errors
+    /// When there is no such interface, or the collector does not say.
+    pub async fn of(straight: &Straight, client: &Client) -> Result<Self> {
+        let fleet = if straight.names_interface() { client.fleet_now().await? } else { Fleet::default() };
+        let length = straight.minutes.map(|minutes| Duration::from_secs(60 * u64::from(minutes)));
+        Ok(Self { screen: straight.screen(&fleet)?, length })
+    }
+}
+
+/// Shows the screens until someone leaves them, their time is over, or a signal ends us.
 ///
 /// # Errors
-/// When there is no terminal to show them on.
-pub async fn run(client: Client, look: Look) -> Result<()> {
+/// When there is no terminal to show them on, or a file that is needed cannot be read.
+pub async fn run(client: Client, look: Look, files: Files, start: Start) -> Result<()> {
+    let names = files.names()?;
     let mut ends = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()]
         .into_iter()
         .map(signal)
@@ -37,11 +86,37 @@ pub async fn run(client: Client, look: Look) -> Result<()> {
     let terminal = ratatui::try_init().context("opening the terminal")?;
     let _guard = Guard;
     let (events, mut inbox) = channel(WAITING);
-    let mut feeds = Feeds { client, events: events.clone(), tasks: JoinSet::new(), watches: HashMap::new() };
+    let (names_wanted, questions) = channel(WAITING);
+    let (changes, asked) = channel(WAITING);
+    let mut feeds = Feeds {
+        client,
+        events: events.clone(),
+        tasks: JoinSet::new(),
+        watches: HashMap::new(),
+        names: names_wanted,
+        changes,
+    };
     feeds.tasks.spawn(keep_fleet(feeds.client.clone(), events.clone()));
+    feeds.tasks.spawn(keep_filters(feeds.client.clone(), events.clone()));
+    feeds.tasks.spawn(make_changes(feeds.client.clone(), asked, events.clone()));
+    let sources = Sources::of_machine(files.config.name_server);
+    feeds.tasks.spawn(resolver::run(sources, questions, events.clone()));
     read_keys(events);
 
-    let mut screens = Screens { app: App::new(look), terminal, feeds };
+    let mut screens = Screens { app: App::new(look), terminal, feeds, files, drawn: None, touched: true };
+    screens.app.names = names;
+    screens.app.begin(screens.files.config.clone());
+    if let Some((screen, scope)) = start.screen {
+        (screens.app.scope, screens.app.straight) = (scope, true);
+        screens.app.open(screen);
+    }
+    let end = async {
+        match start.length {
+            Some(length) => tokio::time::sleep(length).await,
+            None => std::future::pending().await,
+        }
+    };
+    let mut end = std::pin::pin!(end);
     let size = screens.terminal.size().context("asking the terminal for its size")?;
     let first = screens.app.start((size.width, size.height), clock::now());
     screens.act(first)?;
@@ -50,7 +125,7 @@ pub async fn run(client: Client, look: Look) -> Result<()> {
     // Builds for tests can be told to panic, so that a test can see what a panic leaves behind.
     let panics = cfg!(debug_assertions) && std::env::var_os("TRAF_PANIC").is_some();
     loop {
-        screens.draw()?;
+        screens.draw_in_time()?;
         assert!(!panics, "TRAF_PANIC is set");
         let event = tokio::select! {
             event = inbox.recv() => event,
@@ -62,6 +137,7 @@ pub async fn run(client: Client, look: Look) -> Result<()> {
                 }
                 continue;
             }
+            () = &mut end => None,
             _ = terminate.recv() => None,
             _ = interrupt.recv() => None,
             _ = hangup.recv() => None,
@@ -77,6 +153,11 @@ struct Screens {
     app: App,
     terminal: DefaultTerminal,
     feeds: Feeds,
+    files: Files,
+    /// When the last frame was drawn.
+    drawn: Option<Instant>,
+    /// Something happened since that waits for no interval.
+    touched: bool,
 }
 
 impl Screens {
@@ -84,7 +165,17 @@ impl Screens {
     fn take(&mut self, first: Event, inbox: &mut Receiver<Event>) -> Result<bool> {
         let mut next = Some(first);
         while let Some(event) = next {
+            self.touched |= matches!(event, Event::Key(_) | Event::Resize(..));
             let action = self.app.on(event, clock::now());
+            for change in std::mem::take(&mut self.app.changes) {
+                if let Err(words) = self.feeds.change(change, &self.files) {
+                    self.app.say(words);
+                }
+            }
+            for address in self.app.names.questions() {
+                // Without room it is asked again with the next report.
+                let _ = self.feeds.names.try_send(address);
+            }
             if self.act(action)? {
                 return Ok(true);
             }
@@ -103,6 +194,17 @@ impl Screens {
         Ok(false)
     }
 
+    /// Draws, unless the person at the screens wants to see a new frame only now and then; a key is answered at once.
+    fn draw_in_time(&mut self) -> Result<()> {
+        let pause = Duration::from_secs(self.app.config.update_interval.into());
+        let rests = self.drawn.is_some_and(|drawn| drawn.elapsed() < pause);
+        if rests && !self.touched {
+            return Ok(());
+        }
+        (self.drawn, self.touched) = (Some(Instant::now()), false);
+        self.draw()
+    }
+
     fn draw(&mut self) -> Result<()> {
         let app = &self.app;
         self.terminal.draw(|frame| screen::draw(app, frame)).context("drawing on the terminal")?;
@@ -116,9 +218,23 @@ struct Feeds {
     events: Sender<Event>,
     tasks: JoinSet<()>,
     watches: HashMap<u64, AbortHandle>,
+    names: Sender<IpAddr>,
+    changes: Sender<Change>,
 }
 
 impl Feeds {
+    /// Keeps what is ours on our disk, and hands the rest to the collector.
+    fn change(&self, change: Change, files: &Files) -> Result<(), String> {
+        match change {
+            Change::Config(change) => change.1.keep(&change.0, &files.path).map_err(|error| error.to_string()),
+            Change::Descriptions(names) => names.write(&files.folder).map_err(|error| error.to_string()),
+            change => self
+                .changes
+                .try_send(change)
+                .map_err(|_| "too many changes wait for the collector: try again".to_owned()),
+        }
+    }
+
     fn watch(&mut self, watches: Vec<Watch>) {
         self.watches.retain(|id, task| {
             let wanted = watches.iter().any(|watch| watch.id == *id);

@@ -198,7 +198,7 @@ fn every_facility_is_asked_with_the_filter_and_the_scope() {
         ("o", Facility::Hosts),
         ("i", Facility::Traffic),
     ] {
-        let console = Console::new(SMALL).keys("<esc>fnet 10/8<enter>").keys(keys);
+        let console = Console::new(SMALL).keys("<esc>ftnet 10/8<enter>").keys(keys);
         let query = &asked(&console)[0];
         assert_eq!(
             (query.facility, query.filter.to_string().starts_with("net 10.0.0.0/8")),
@@ -274,7 +274,7 @@ fn connections_that_are_over_leave_by_themselves_after_some_minutes() {
 
 #[test]
 fn a_group_is_opened_filtered_and_left_as_it_was() {
-    let console = Console::new(SMALL).keys("fnet 10/8<enter>igp");
+    let console = Console::new(SMALL).keys("ftnet 10/8<enter>igp");
     assert_eq!(asked(&console)[0].group, Group::Port);
     let console = console.keys("<down><enter>");
     let query = &asked(&console)[0];

@@ -4,9 +4,12 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use traf_proto::{Group, Item, Point};
 use tui_input::Input;
 
+use super::configure::{self, Configure};
+use super::filters::Filters;
 use super::menu::{self, Entry, Target};
 use super::overlay::{self, Overlay, Picker};
 use super::question::both;
+use super::sensor::SensorDesk;
 use super::timebar::When;
 use super::traffic::{self, Columns, Pane};
 use super::{App, Screen};
@@ -79,10 +82,10 @@ impl App {
             }
             Target::Screen(screen) => self.open(screen),
             Target::Breakdowns => self.overlay = Some(Overlay::Breakdowns(0)),
-            Target::Filter => self.overlay = Some(Overlay::Filter(self.filter.to_string().into())),
+            Target::Filters => self.overlay = Some(Overlay::Filters(Filters::Menu(0))),
+            Target::Configure => self.overlay = Some(Overlay::Configure(Configure::default())),
             Target::About => self.overlay = Some(Overlay::About),
             Target::Exit => return Some(Action::Quit),
-            Target::NotYet => {}
         }
         None
     }
@@ -130,6 +133,7 @@ impl App {
             Command::End | Command::Live => self.time.live(),
             Command::Enter if self.screen == Screen::Home => return self.choose(menu::ENTRIES.get(self.menu)?),
             Command::Enter => self.enter(),
+            Command::Back if self.straight && self.traffic.opened.is_none() => return Some(Action::Quit),
             Command::Back => self.back(),
             Command::Quit => return Some(Action::Quit),
             Command::Redraw => return Some(Action::Redraw),
@@ -141,7 +145,16 @@ impl App {
             // Packets come in the order of time.
             Command::Sort => {}
             Command::Freeze => self.freeze(),
-            Command::Filter => self.overlay = Some(Overlay::Filter(self.filter.to_string().into())),
+            Command::Filter => self.overlay = Some(Overlay::Filter(self.filter_text().into())),
+            Command::Settings => {
+                let sensor = self.sensor_states().get(self.sensors.selected);
+                self.overlay = sensor.map(|sensor| Overlay::Sensor(SensorDesk::new(sensor, None)));
+            }
+            Command::Describe => {
+                if let Some(Item::Station(mac, _)) = self.selected().map(|row| &row.item) {
+                    self.overlay = Some(configure::describe(*mac, self));
+                }
+            }
             Command::Moment => self.overlay = Some(Overlay::Moment(Input::default())),
             Command::Group => self.overlay = Some(Overlay::Group),
             Command::Pane if self.screen == Screen::Sensors => self.details.1 = !self.details.1,
@@ -249,13 +262,21 @@ impl App {
 
     /// A key while something lies over the screen; what lies there afterwards.
     fn in_overlay(&mut self, overlay: Overlay, key: KeyEvent) -> Option<Overlay> {
-        let close = matches!(key.code, KeyCode::Esc)
-            || (matches!(key.code, KeyCode::Char('x' | 'X' | 'q' | 'Q'))
-                && !matches!(overlay, Overlay::Filter(_) | Overlay::Moment(_)));
+        let typed = matches!(overlay, Overlay::Filter(_) | Overlay::Moment(_) | Overlay::Describe(..));
+        // Dialogs of several steps go back by themselves.
+        let close = match key.code {
+            _ if matches!(overlay, Overlay::Filters(_) | Overlay::Sensor(_) | Overlay::Configure(_)) => false,
+            KeyCode::Esc => true,
+            KeyCode::Char('x' | 'X' | 'q' | 'Q') => !typed,
+            _ => false,
+        };
         if close {
             return None;
         }
         match overlay {
+            Overlay::Filters(open) => open.on_key(key, self),
+            Overlay::Sensor(desk) => desk.on_key(key, self),
+            Overlay::Configure(open) => open.on_key(key, self),
             Overlay::Help(line) => scrolled(line, key.code).map(Overlay::Help),
             Overlay::Missing(line) => scrolled(line, key.code).map(Overlay::Missing),
             Overlay::Sort => self.sort_by(key.code),
@@ -284,17 +305,21 @@ impl App {
                 self.overlay.take()
             }
             Overlay::Filter(mut input) => {
+                if key.code == KeyCode::Tab {
+                    return Some(Overlay::Filters(Filters::Menu(0)));
+                }
                 if key.code != KeyCode::Enter {
                     overlay::edit(&mut input, key);
                     return Some(Overlay::Filter(input));
                 }
-                match overlay::typed_filter(&input) {
-                    Ok(filter) => {
-                        self.filter = filter;
-                        self.traffic.opened = None;
-                    }
-                    Err(_) => return Some(Overlay::Filter(input)),
+                if self.use_filter(input.value().trim()) { None } else { Some(Overlay::Filter(input)) }
+            }
+            Overlay::Describe(mac, mut input) => {
+                if key.code != KeyCode::Enter {
+                    overlay::edit(&mut input, key);
+                    return Some(Overlay::Describe(mac, input));
                 }
+                self.describe(mac, input.value());
                 None
             }
             Overlay::Moment(mut input) => {

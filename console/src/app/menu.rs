@@ -24,12 +24,12 @@ pub enum Target {
     Screen(Screen),
     /// The menu of statistical breakdowns.
     Breakdowns,
-    /// The filter line.
-    Filter,
+    /// Named filters and their rules.
+    Filters,
+    /// What a person sets.
+    Configure,
     /// About.
     About,
-    /// Nothing yet: the words say what there is instead.
-    NotYet,
     /// The shell.
     Exit,
 }
@@ -89,12 +89,12 @@ pub static ENTRIES: [Entry; 11] = [
         "Who reports, since when, how late, and what is missing",
         false,
     ),
-    entry("Filters...", 'f', Target::Filter, "Which traffic is shown, in tcpdump's words", true),
+    entry("Filters...", 'f', Target::Filters, "Which traffic is shown: rules under a name, or tcpdump's words", true),
     entry(
         "Configure...",
         'c',
-        Target::NotYet,
-        "Not on screen yet: console.toml has the settings (see `traf --help`)",
+        Target::Configure,
+        "Names, colours, rates, timers; ports, logs and timeouts of sensors",
         false,
     ),
     entry("About...", 'a', Target::About, "Version, licence, and where the collector is", true),

@@ -35,7 +35,7 @@ impl App {
     }
 
     fn report_notes(&self) -> Vec<String> {
-        let mut notes: Vec<String> = Vec::new();
+        let mut notes: Vec<String> = self.said().into_iter().chain(self.names.note()).map(str::to_owned).collect();
         for note in self.feeds.fresh().flat_map(|report| &report.notes) {
             if !notes.contains(note) {
                 notes.push(note.clone());

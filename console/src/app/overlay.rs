@@ -2,10 +2,13 @@
 
 use jiff::tz::TimeZone;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use traf_proto::{Filter, FilterError, Fleet, Group, Order, OrderBy, Point, Row, Scope, Timestamp};
+use traf_proto::{Fleet, Group, Mac, Order, OrderBy, Point, Row, Scope, Timestamp};
 use tui_input::{Input, InputRequest};
 
 use super::Screen;
+use super::configure::Configure;
+use super::filters::Filters;
+use super::sensor::SensorDesk;
 use crate::moment::{self, MomentError};
 
 /// The one that is open.
@@ -33,6 +36,14 @@ pub enum Overlay {
     Details(Box<Row>),
     /// Who made this.
     About,
+    /// Named filters and their rules.
+    Filters(Filters),
+    /// The settings of a sensor.
+    Sensor(SensorDesk),
+    /// What a person sets.
+    Configure(Configure),
+    /// What people call the machine behind a MAC address is typed.
+    Describe(Mac, Input),
 }
 
 /// Scopes to choose from.
@@ -188,14 +199,6 @@ pub const GROUPINGS: [(char, Group, &str); 5] = [
     ('i', Group::Pair, "pair: who asked whom"),
     ('s', Group::Sensor, "sensor: who counts it"),
 ];
-
-/// The filter that is typed.
-///
-/// # Errors
-/// Where it is wrong.
-pub fn typed_filter(input: &Input) -> Result<Filter, FilterError> {
-    input.value().parse()
-}
 
 /// The moment that is typed.
 ///

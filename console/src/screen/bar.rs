@@ -35,9 +35,9 @@ pub(super) fn head(app: &App, buffer: &mut Buffer, area: Rect) {
     let scope = fit(&clean(&scope), room.saturating_sub(15)).into_owned();
     let words = format!(" Trafalgar   {scope} ▾  ");
     let (x, _) = buffer.set_stringn(area.x, area.y, &words, room, theme.style(Role::Desktop));
-    if !app.filter.is_all() {
+    let filter = app.filter_words();
+    if !filter.is_empty() {
         let room = room.saturating_sub(usize::from(x - area.x));
-        let filter = app.filter.to_string();
         buffer.set_stringn(x, area.y, fit(&clean(&filter), room), room, theme.style(Role::Hot));
     }
 }

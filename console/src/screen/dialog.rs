@@ -40,15 +40,22 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, areas: Areas) -> Option<(u16,
             dialog(buffer, areas.body, &title, &details(row, app), 0, theme);
         }
         Overlay::About => about(app, buffer, areas.body),
+        Overlay::Filters(open) => return super::filters::draw(app, open, buffer, areas),
+        Overlay::Sensor(desk) => return super::settings::of_sensor(app, desk, buffer, areas),
+        Overlay::Configure(open) => return super::settings::configuration(app, open, buffer, areas),
+        Overlay::Describe(mac, input) => {
+            let words = "what you call this machine; enter keeps it, empty deletes it, esc leaves it";
+            return Some(prompt(buffer, areas, &mac.to_string(), input, None, words, theme));
+        }
         Overlay::Filter(input) => {
-            let wrong = overlay::typed_filter(input).err().map(|error| (error.column, error.message));
+            let wrong = app.wrong_filter(input.value());
             return Some(prompt(
                 buffer,
                 areas,
                 "filter",
                 input,
                 wrong,
-                "enter shows it, esc leaves it; empty shows everything",
+                "enter shows it, tab: named filters, esc leaves; empty: everything",
                 theme,
             ));
         }
@@ -66,7 +73,7 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, areas: Areas) -> Option<(u16,
 }
 
 /// A line to type in, over the strip and the keys: the text, and below it what is wrong with it, under its place.
-fn prompt(
+pub(super) fn prompt(
     buffer: &mut Buffer,
     areas: Areas,
     name: &str,
@@ -114,11 +121,25 @@ fn prompt(
     (line.x + cursor as u16, line.y)
 }
 
+/// Words about what has the bar, and the keys of a dialog, over the strip and the keys of the screen.
+pub(super) fn foot(buffer: &mut Buffer, areas: Areas, words: &str, keys: &str, theme: Theme) {
+    for (area, text, role) in [(areas.strip, words, Role::Dialog), (areas.keys, keys, Role::DialogHot)] {
+        let columns = usize::from(area.width);
+        let line = format!(" {:room$}", fit(&clean(text), columns.saturating_sub(2)), room = columns.saturating_sub(1));
+        buffer.set_stringn(area.x, area.y, line, columns, theme.style(role));
+    }
+}
+
+/// A cursor that stays inside its area, whatever the size of the terminal.
+pub(super) fn cursor_in((x, y): (u16, u16), area: Rect) -> (u16, u16) {
+    (x.min(area.right().saturating_sub(1)), y.min(area.bottom().saturating_sub(1)))
+}
+
 /// Keys or names, and words.
 pub(super) type Lines = Vec<(String, String)>;
 
 /// A box in the middle: keys or names at the left, words at the right.
-fn dialog(buffer: &mut Buffer, body: Rect, title: &str, lines: &Lines, first: usize, theme: Theme) {
+pub(super) fn dialog(buffer: &mut Buffer, body: Rect, title: &str, lines: &Lines, first: usize, theme: Theme) {
     let left = lines.iter().map(|(key, _)| width(key)).max().unwrap_or(0);
     let words = lines.iter().map(|(_, words)| width(&clean(words))).max().unwrap_or(0);
     let columns = (left + words + 7).max(width(title) + 6).min(usize::from(body.width)) as u16;

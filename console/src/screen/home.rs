@@ -7,7 +7,7 @@ use traf_proto::{Item, Presence, Row};
 use super::traffic::say;
 use super::words::why_empty;
 use crate::app::App;
-use crate::app::menu::{ENTRIES, Target};
+use crate::app::menu::ENTRIES;
 use crate::number::{Units, count, plural, rate, span};
 use crate::text::{clean, wrap};
 use crate::theme::Role;
@@ -43,8 +43,7 @@ fn draw_menu(app: &App, buffer: &mut Buffer, area: Rect) {
         if y >= area.bottom().saturating_sub(1) {
             return;
         }
-        let role = if entry.target == Target::NotYet { Role::Dim } else { Role::Text };
-        buffer.set_stringn(area.x + 2, y, entry.title, room, theme.style(role));
+        buffer.set_stringn(area.x + 2, y, entry.title, room, theme.style(Role::Text));
         let hot = entry.title.char_indices().find(|(_, c)| c.eq_ignore_ascii_case(&entry.hot));
         if let Some((at, c)) = hot
             && at < room

@@ -10,6 +10,7 @@ use crate::app::layout::panes;
 use crate::app::{App, Look};
 use crate::moment;
 use crate::number::{count, plural, rate, short_span, size, span};
+use crate::settings::standing;
 use crate::text::{clean, wrap};
 use crate::theme::Role;
 use crate::widget::border;
@@ -151,6 +152,12 @@ fn details(sensor: &SensorState, fleet: Option<&Fleet>, look: &Look) -> Vec<(Str
             ),
             if state.gone { Role::Dim } else { Role::Text },
         ));
+    }
+    if let Some((words, role)) = standing(sensor) {
+        lines.push((format!("settings from the console: {words}"), role));
+    }
+    if !sensor.settings.trouble.is_empty() {
+        lines.push((format!("settings: {}", sensor.settings.trouble), Role::Warn));
     }
     if sensor.losses.is_empty() {
         lines.push(("nothing is known to be missing".to_owned(), Role::Good));

@@ -83,7 +83,8 @@ fn flow_line(app: &App, flow: &Flow, seen: &str) -> (String, Role) {
 
 /// What is looked at, in the words of a title: ` · port 443`.
 pub(super) fn filter_words(app: &App) -> String {
-    if app.filter.is_all() { String::new() } else { format!(" · {}", app.filter) }
+    let words = app.filter_words();
+    if words.is_empty() { words } else { format!(" · {words}") }
 }
 
 /// How many rows of how many, in the words of a title.

@@ -1,0 +1,188 @@
+//! Named filters and the settings of sensors, as commands.
+
+use std::io::{Read, Write};
+
+use anyhow::{Context, Result, bail};
+use traf_proto::filter::{Rules, check_name};
+use traf_proto::{Filter, NamedFilter, SensorState};
+
+use crate::cli::Filters;
+use crate::client::Client;
+use crate::command::say;
+use crate::failure::Usage;
+use crate::settings::{Field, standing};
+use crate::text::clean;
+
+/// Octets of the longest text that is read: more than any rules may have, so that too long is told from cut.
+const LONGEST: u64 = 64 << 10;
+
+/// Shows, keeps or deletes named filters.
+///
+/// # Errors
+/// When there is none of that name, the rules are wrong, or the collector does not let us.
+pub async fn filters(client: &Client, command: &Filters, mut out: impl Write) -> Result<()> {
+    match command {
+        Filters::List => {
+            for NamedFilter { name, rules } in client.filters_now().await? {
+                let words = rules.compiled().to_string();
+                writeln!(out, "{:<24} {}", clean(&name), if words.is_empty() { "all" } else { &words })?;
+            }
+        }
+        Filters::Show { name } => write!(out, "{}", named(client, name).await?.rules)?,
+        Filters::Save { name } => {
+            let filter = typed(name, std::io::stdin().lock())?;
+            let shows = filter.rules.shows_something();
+            client.save_filter(&filter).await?;
+            say(&format!("filter `{name}` is kept: --filter @{name}"));
+            if !shows {
+                say(
+                    "none of its rules includes anything, so it shows nothing: `include all` as its last line shows the rest",
+                );
+            }
+        }
+        Filters::Delete { name } => {
+            client.delete_filter(name).await?;
+            say(&format!("filter `{name}` is deleted"));
+        }
+    }
+    out.flush()?;
+    Ok(())
+}
+
+fn typed(name: &str, mut text: impl Read) -> Result<NamedFilter> {
+    check_name(name).map_err(Usage)?;
+    let mut rules = String::new();
+    text.by_ref().take(LONGEST).read_to_string(&mut rules).context("reading the rules from standard input")?;
+    let rules: Rules = rules.parse().map_err(|error: traf_proto::RulesError| Usage(error.to_string()))?;
+    Ok(NamedFilter { name: name.to_owned(), rules })
+}
+
+async fn named(client: &Client, name: &str) -> Result<NamedFilter> {
+    let all = client.filters_now().await?;
+    match all.iter().find(|filter| filter.name == name) {
+        Some(filter) => Ok(filter.clone()),
+        None if all.is_empty() => Err(Usage(format!("there is no filter `{name}`: none is defined")).into()),
+        None => {
+            let names: Vec<&str> = all.iter().map(|filter| filter.name.as_str()).collect();
+            Err(Usage(format!("there is no filter `{name}`; there are: {}", names.join(", "))).into())
+        }
+    }
+}
+
+/// What `--filter` means: words, or `@` and the name of a filter that all consoles share.
+///
+/// # Errors
+/// When the words are wrong, or there is no filter of that name.
+pub async fn filter(client: &Client, text: &str) -> Result<Filter> {
+    match text.strip_prefix('@') {
+        Some(name) => Ok(named(client, name).await?.rules.compiled()),
+        None => Ok(text.parse().map_err(|error: traf_proto::FilterError| Usage(error.to_string()))?),
+    }
+}
+
+/// Whether `--filter` can be meant, before anybody is asked.
+///
+/// # Errors
+/// Where it is wrong.
+pub fn check_filter(text: &str) -> Result<(), Usage> {
+    match text.strip_prefix('@') {
+        Some(name) => check_name(name).map_err(Usage),
+        None => text.parse::<Filter>().map(drop).map_err(|error| Usage(error.to_string())),
+    }
+}
+
+/// Changes settings of a sensor, `key=value` each, and says what became of it; without any, shows them.
+///
+/// # Errors
+/// When a value will not do, the collector does not let us, or the sensor refuses.
+pub async fn set(client: &Client, name: &str, changes: &[String], mut out: impl Write) -> Result<()> {
+    let find = async || -> Result<SensorState> {
+        let fleet = client.fleet_now().await?;
+        let names: Vec<String> = fleet.sensors.iter().map(|sensor| sensor.name.clone()).collect();
+        let found = fleet.sensors.into_iter().find(|sensor| sensor.name == name);
+        Ok(found.ok_or_else(|| Usage(format!("no sensor is called `{name}`; there are: {}", names.join(", "))))?)
+    };
+    let mut sensor = find().await?;
+    if changes.is_empty() {
+        return show(&sensor, &mut out);
+    }
+    let mut settings = sensor.wanted.clone();
+    for change in changes {
+        apply(&mut settings, change)?;
+    }
+    let revision = client.set_settings(name, &settings).await?;
+    say(&format!("{name}: revision {revision} is kept"));
+    // A sensor that is there answers within a second or two.
+    for _ in 0..PATIENCE {
+        sensor = find().await?;
+        if sensor.settings.settings.revision == revision || sensor.connected.is_none() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    }
+    show(&sensor, &mut out)?;
+    if sensor.settings.settings.revision == revision && !sensor.settings.refused.is_empty() {
+        bail!("{name} refuses: {}", sensor.settings.refused);
+    }
+    Ok(())
+}
+
+/// Times half a second that a sensor may need to answer.
+const PATIENCE: u32 = 10;
+
+fn apply(settings: &mut traf_proto::Settings, change: &str) -> Result<(), Usage> {
+    let names = || Field::ALL.map(Field::name).join(", ");
+    let Some((key, value)) = change.split_once('=') else {
+        return Err(Usage(format!("`{change}` is not of the form key=value; keys are {}", names())));
+    };
+    let field = Field::named(key).ok_or_else(|| Usage(format!("`{key}` is none of {}", names())))?;
+    field.set(settings, value).map_err(Usage)
+}
+
+fn show(sensor: &SensorState, out: &mut impl Write) -> Result<()> {
+    let standing = standing(sensor).map_or_else(|| "never changed from here".to_owned(), |(words, _)| words);
+    writeln!(out, "{:<14}{}", "state", clean(&standing))?;
+    if !sensor.settings.trouble.is_empty() {
+        writeln!(out, "{:<14}{}", "trouble", clean(&sensor.settings.trouble))?;
+    }
+    for field in Field::ALL {
+        let value = |settings| field.value(settings).unwrap_or_else(|| "-".to_owned());
+        let (wanted, now) = (value(&sensor.wanted), value(&sensor.settings.settings));
+        let wanted = if wanted == "-" { String::new() } else { format!(", wanted {wanted}") };
+        writeln!(out, "{:<14}{}", field.name(), clean(&format!("{now}{wanted}")))?;
+    }
+    out.flush()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+
+    #[test]
+    fn rules_come_from_standard_input_and_errors_point_at_them() {
+        let filter = typed("web", &b"# mine\nexclude host 10.0.0.7\ninclude tcp port 80\n"[..]).unwrap();
+        assert_eq!(filter.rules.to_string(), "exclude host 10.0.0.7\ninclude tcp port 80\n");
+        let error = typed("web", &b"include tcp\nallow udp\n"[..]).unwrap_err().to_string();
+        assert!(error.contains("line 2, column 1") && error.contains("expected `include`"), "{error}");
+        assert!(typed("@web", &b""[..]).unwrap_err().to_string().contains("begins with none"));
+    }
+
+    #[test]
+    fn changes_name_their_key() {
+        let mut settings = traf_proto::Settings::default();
+        apply(&mut settings, "capture=tcp port 80 or host=x").unwrap();
+        assert_eq!(settings.capture.as_deref(), Some("tcp port 80 or host=x"));
+        for (change, words) in [("promisc=on", "none of promiscuous, ports"), ("log", "key=value"), ("idle=x", "15m")] {
+            assert!(apply(&mut settings, change).unwrap_err().to_string().contains(words), "{change}");
+        }
+    }
+
+    #[test]
+    fn a_filter_is_words_or_a_name() {
+        assert!(check_filter("@web").is_ok() && check_filter("tcp").is_ok() && check_filter("").is_ok());
+        assert!(check_filter("@").is_err() && check_filter("src port 70000").is_err());
+    }
+}

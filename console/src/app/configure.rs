@@ -1,0 +1,305 @@
+//! The configuration on screen: IPTraf's toggles and timers, with what they are now beside them. What belongs to a sensor
+//! leads to that sensor's settings.
+
+use jiff::tz::TimeZone;
+use ratatui::crossterm::event::{KeyCode, KeyEvent};
+use traf_proto::Mac;
+use tui_input::Input;
+
+use super::App;
+use super::overlay::{Overlay, edit};
+use super::sensor::SensorDesk;
+use crate::config::{Config, Rates};
+use crate::event::Change;
+use crate::settings::Field;
+use crate::theme::Theme;
+
+/// An entry of the menu.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Item {
+    /// Host names.
+    Dns,
+    /// Service names.
+    Services,
+    /// Colours.
+    Colour,
+    /// Bits or bytes.
+    Activity,
+    /// Source MAC addresses.
+    Macs,
+    /// Seconds between frames.
+    Update,
+    /// Minutes until closed and idle connections leave.
+    Persistence,
+    /// Which colours.
+    Theme,
+    /// Of the reader.
+    Zone,
+    /// What belongs to a sensor.
+    Sensor(Field),
+    /// What a sensor's own file says.
+    Tunnels,
+    /// Descriptions of MAC addresses.
+    Descriptions,
+    /// Back.
+    Exit,
+}
+
+/// The menu, in IPTraf's order: entry, title, help line.
+pub const MENU: [(Item, &str, &str); 18] = [
+    (Item::Dns, "Reverse DNS lookups", "Resolves IP addresses into host names; names come late and hold up nothing"),
+    (Item::Services, "TCP/UDP service names", "Shows service names instead of port numbers"),
+    (Item::Sensor(Field::Promiscuous), "Force promiscuous mode", "Belongs to a sensor: opens its settings"),
+    (Item::Colour, "Color", "Colours, or the terminal's own two"),
+    (Item::Sensor(Field::Log), "Logging", "Belongs to a sensor: opens its settings"),
+    (Item::Activity, "Activity mode", "Rates in kbit/s or in kbyte/s"),
+    (Item::Macs, "Source MAC addrs in traffic monitor", "Lines of the lower window name the source MAC"),
+    (
+        Item::Tunnels,
+        "Show v6-in-v4 traffic as IPv6",
+        "Belongs to a sensor's own file: tunnels = true opens all tunnels",
+    ),
+    (Item::Sensor(Field::Idle), "TCP timeout...", "Belongs to a sensor: silence after which a connection is idle"),
+    (Item::Sensor(Field::LogInterval), "Logging interval...", "Belongs to a sensor: between two dumps of statistics"),
+    (Item::Update, "Screen update interval...", "Seconds between two frames; 0 draws whenever there is something new"),
+    (
+        Item::Persistence,
+        "TCP closed/idle persistence...",
+        "Minutes until closed and idle connections leave; 0 keeps them",
+    ),
+    (
+        Item::Sensor(Field::Ports),
+        "Additional ports...",
+        "Belongs to a sensor: services beside those below 1024; add, delete",
+    ),
+    (Item::Sensor(Field::Capture), "Capture filter...", "Belongs to a sensor: what is captured at all"),
+    (Item::Descriptions, "Host descriptions...", "What you call the machines behind MAC addresses"),
+    (Item::Theme, "Theme", "The next set of colours"),
+    (Item::Zone, "Time zone...", "In which times are shown and read"),
+    (Item::Exit, "Exit configuration", "Back"),
+];
+
+/// What is open of the configuration.
+#[derive(Clone, Debug)]
+pub struct Configure {
+    /// The entry with the bar.
+    pub selected: usize,
+    /// What lies over the menu.
+    pub open: Open,
+    /// What is wrong with what was typed.
+    pub wrong: String,
+}
+
+/// What lies over the menu.
+#[derive(Clone, Debug)]
+pub enum Open {
+    /// Nothing.
+    Menu,
+    /// A value is typed.
+    Value(Input),
+    /// One's own descriptions, with the bar.
+    Descriptions(usize),
+    /// A new one, by its MAC address.
+    NewMac(Input),
+}
+
+impl Default for Configure {
+    fn default() -> Self {
+        Self { selected: 0, open: Open::Menu, wrong: String::new() }
+    }
+}
+
+impl Configure {
+    /// The entry with the bar.
+    #[must_use]
+    pub fn item(&self) -> Item {
+        MENU[self.selected.min(MENU.len() - 1)].0
+    }
+
+    /// A key; what is open afterwards.
+    pub(super) fn on_key(mut self, key: KeyEvent, app: &mut App) -> Option<Overlay> {
+        self.wrong.clear();
+        let last = MENU.len() - 1;
+        match std::mem::replace(&mut self.open, Open::Menu) {
+            Open::Menu => match key.code {
+                KeyCode::Esc | KeyCode::Char('x' | 'X' | 'q' | 'Q') => return None,
+                KeyCode::Up => self.selected = self.selected.checked_sub(1).unwrap_or(last),
+                KeyCode::Down => self.selected = if self.selected == last { 0 } else { self.selected + 1 },
+                KeyCode::Home | KeyCode::PageUp => self.selected = 0,
+                KeyCode::End | KeyCode::PageDown => self.selected = last,
+                KeyCode::Enter | KeyCode::Char(' ') => return self.choose(app),
+                _ => {}
+            },
+            Open::Value(mut input) => match key.code {
+                KeyCode::Esc => {}
+                KeyCode::Enter => match typed(self.item(), input.value(), &app.config) {
+                    Ok(config) => app.configure(config),
+                    Err(wrong) => (self.wrong, self.open) = (wrong, Open::Value(input)),
+                },
+                _ => {
+                    edit(&mut input, key);
+                    self.open = Open::Value(input);
+                }
+            },
+            Open::Descriptions(at) => return self.in_descriptions(at, key, app),
+            Open::NewMac(mut input) => match key.code {
+                KeyCode::Esc => self.open = Open::Descriptions(0),
+                KeyCode::Enter => match input.value().trim().parse() {
+                    Ok(mac) => return Some(describe(mac, app)),
+                    Err(_) => {
+                        self.wrong = "a MAC address such as 00:0c:29:b9:94:62".to_owned();
+                        self.open = Open::NewMac(input);
+                    }
+                },
+                _ => {
+                    edit(&mut input, key);
+                    self.open = Open::NewMac(input);
+                }
+            },
+        }
+        Some(Overlay::Configure(self))
+    }
+
+    fn choose(mut self, app: &mut App) -> Option<Overlay> {
+        let mut config = app.config.clone();
+        match self.item() {
+            Item::Dns => config.reverse_dns = !config.reverse_dns,
+            Item::Services => config.service_names = !config.service_names,
+            Item::Colour => config.colour = Some(app.look.theme == Theme::MONO),
+            Item::Activity => {
+                config.rates = if config.rates == Rates::Bits { Rates::Bytes } else { Rates::Bits };
+            }
+            Item::Macs => config.mac_addresses = !config.mac_addresses,
+            Item::Theme => {
+                let at = Theme::ALL.iter().position(|theme| *theme == app.look.theme).unwrap_or(0);
+                let next = Theme::ALL[(at + 1) % Theme::ALL.len()];
+                (config.theme, config.colour) = (Some(next.0.name.to_owned()), Some(true));
+            }
+            Item::Sensor(field) => return self.sensor(field, app),
+            Item::Tunnels => {
+                self.wrong = "a sensor's own file decides: tunnels = true in /etc/traf/sensor.toml".to_owned();
+            }
+            Item::Descriptions => self.open = Open::Descriptions(0),
+            Item::Exit => return None,
+            Item::Update => self.open = Open::Value(config.update_interval.to_string().into()),
+            Item::Persistence => self.open = Open::Value(config.persistence.to_string().into()),
+            Item::Zone => self.open = Open::Value(config.time_zone.clone().unwrap_or_default().into()),
+        }
+        app.configure(config);
+        Some(Overlay::Configure(self))
+    }
+
+    /// The settings of the sensor that is looked at.
+    fn sensor(mut self, field: Field, app: &App) -> Option<Overlay> {
+        let inside = app.sensor_states().iter().find(|sensor| app.scope.holds_sensor(&sensor.name));
+        match inside {
+            Some(sensor) => Some(Overlay::Sensor(SensorDesk::new(sensor, Some(field)))),
+            None => {
+                self.wrong = "no sensor is looked at: choose one with v".to_owned();
+                Some(Overlay::Configure(self))
+            }
+        }
+    }
+
+    fn in_descriptions(mut self, at: usize, key: KeyEvent, app: &mut App) -> Option<Overlay> {
+        let own: Vec<Mac> = app.names.descriptions.own().map(|(mac, _)| mac).collect();
+        let last = own.len().saturating_sub(1);
+        self.open = match key.code {
+            KeyCode::Esc | KeyCode::Char('x' | 'X' | 'q' | 'Q') => Open::Menu,
+            KeyCode::Up => Open::Descriptions(at.saturating_sub(1)),
+            KeyCode::Down => Open::Descriptions((at + 1).min(last)),
+            KeyCode::PageUp | KeyCode::Home => Open::Descriptions(0),
+            KeyCode::PageDown | KeyCode::End => Open::Descriptions(last),
+            KeyCode::Char('a' | 'A' | 'i' | 'I') | KeyCode::Insert => Open::NewMac(Input::default()),
+            KeyCode::Enter | KeyCode::Char('e' | 'E') if !own.is_empty() => {
+                return Some(describe(own[at.min(last)], app));
+            }
+            KeyCode::Char('d' | 'D') | KeyCode::Delete if !own.is_empty() => {
+                app.describe(own[at.min(last)], "");
+                Open::Descriptions(at.min(last.saturating_sub(1)))
+            }
+            _ => Open::Descriptions(at),
+        };
+        Some(Overlay::Configure(self))
+    }
+}
+
+/// The prompt for the description of a MAC address.
+#[must_use]
+pub fn describe(mac: Mac, app: &App) -> Overlay {
+    let now = if app.names.descriptions.is_own(mac) { app.names.description(mac) } else { None };
+    Overlay::Describe(mac, now.unwrap_or_default().to_owned().into())
+}
+
+impl App {
+    /// Describes a MAC address; empty words delete the description.
+    pub(super) fn describe(&mut self, mac: Mac, words: &str) {
+        match self.names.descriptions.describe(mac, words) {
+            Ok(()) => self.changes.push(Change::Descriptions(Box::new(self.names.descriptions.clone()))),
+            Err(error) => self.say(error.to_string()),
+        }
+    }
+}
+
+fn typed(item: Item, text: &str, config: &Config) -> Result<Config, String> {
+    let text = text.trim();
+    let number = |most: u32, unit: &str| match text.parse::<u32>() {
+        Ok(number) if number <= most => Ok(number),
+        _ => Err(format!("a number of {unit} from 0 to {most}")),
+    };
+    let mut config = config.clone();
+    match item {
+        Item::Update => config.update_interval = number(3_600, "seconds")?,
+        Item::Persistence => config.persistence = number(10_000, "minutes")?,
+        Item::Zone if text.is_empty() => config.time_zone = None,
+        Item::Zone => {
+            TimeZone::get(text)
+                .map_err(|_| "a name such as Europe/Berlin or UTC; empty for this machine's".to_owned())?;
+            config.time_zone = Some(text.to_owned());
+        }
+        _ => {}
+    }
+    Ok(config)
+}
+
+/// What an entry is set to now, as IPTraf's second box says it.
+#[must_use]
+pub fn value(item: Item, app: &App) -> (&'static str, String) {
+    let on = |on: bool| if on { "On" } else { "Off" }.to_owned();
+    let config = &app.config;
+    let of_sensor = |field: Field| {
+        let mut values =
+            app.sensor_states().iter().filter(|sensor| app.scope.holds_sensor(&sensor.name)).map(|sensor| {
+                field
+                    .value(&sensor.settings.settings)
+                    .or_else(|| field.value(&sensor.wanted))
+                    .unwrap_or_else(|| "-".to_owned())
+            });
+        let first = values.next().unwrap_or_else(|| "-".to_owned());
+        if values.all(|other| other == first) { first } else { "differs".to_owned() }
+    };
+    match item {
+        Item::Dns => ("Reverse DNS lookups:", on(config.reverse_dns)),
+        Item::Services => ("Service names:", on(config.service_names)),
+        Item::Colour => ("Color:", on(app.look.theme != Theme::MONO)),
+        Item::Activity => {
+            ("Activity mode:", if config.rates == Rates::Bits { "kbits/s" } else { "kbytes/s" }.to_owned())
+        }
+        Item::Macs => ("MAC addresses:", on(config.mac_addresses)),
+        Item::Tunnels => ("v6-in-v4 as IPv6:", "sensor".to_owned()),
+        Item::Update => ("Update interval:", format!("{} secs", config.update_interval)),
+        Item::Persistence => ("Closed/idle persist:", format!("{} mins", config.persistence)),
+        Item::Theme => ("Theme:", app.look.theme.0.name.to_owned()),
+        Item::Zone => ("Time zone:", config.time_zone.clone().unwrap_or_else(|| "machine's".to_owned())),
+        Item::Sensor(field) => match field {
+            Field::Promiscuous => ("Promiscuous:", of_sensor(field)),
+            Field::Log => ("Logging:", of_sensor(field)),
+            Field::Idle => ("TCP timeout:", of_sensor(field)),
+            Field::LogInterval => ("Log interval:", of_sensor(field)),
+            Field::Ports => ("Additional ports:", of_sensor(field)),
+            Field::Capture => ("Capture filter:", of_sensor(field)),
+        },
+        Item::Descriptions => ("Descriptions:", app.names.descriptions.own().count().to_string()),
+        Item::Exit => ("", String::new()),
+    }
+}

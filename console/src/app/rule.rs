@@ -1,0 +1,478 @@
+//! One rule as IPTraf's form: source and destination, protocols, include or exclude, match opposite.
+//!
+//! The form writes a filter in words, and reads one back where a form can say it; any other rule is edited as text.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use traf_proto::Filter;
+use traf_proto::filter::{End, Expression, Rule, Test};
+use tui_input::Input;
+
+use super::overlay::edit;
+
+/// Texts of the form.
+pub const TEXTS: [&str; 9] = [
+    "source address",
+    "destination address",
+    "source mask",
+    "destination mask",
+    "source port",
+    "source port, to",
+    "destination port",
+    "destination port, to",
+    "additional protocols",
+];
+
+/// Protocols to mark, each with its words in a filter.
+pub const PROTOCOLS: [(&str, &[&str]); 11] = [
+    ("All IP", &["ip", "ip6"]),
+    ("TCP", &["tcp"]),
+    ("UDP", &["udp"]),
+    ("ICMP", &["icmp", "icmp6"]),
+    ("IGMP", &["igmp"]),
+    ("OSPF", &["proto 89"]),
+    ("IGP", &["proto 9"]),
+    ("IGRP", &["proto 88"]),
+    ("GRE", &["gre"]),
+    ("L2TP", &["proto 115"]),
+    ("IPSec AH", &["ah"]),
+];
+/// The last one stands in the next line of the form.
+pub const ESP: (&str, &[&str]) = ("IPSec ESP", &["esp"]);
+/// All that can be marked.
+pub const MARKS: usize = PROTOCOLS.len() + 1;
+
+/// A field of the form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// A text, by its place in [`TEXTS`].
+    Text(usize),
+    /// A protocol, by its place.
+    Protocol(usize),
+    /// Include or exclude.
+    Include,
+    /// Match opposite.
+    Opposite,
+}
+
+impl Field {
+    /// In the order of the tabulator.
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        let texts = (0..8).map(Self::Text);
+        texts.chain((0..MARKS).map(Self::Protocol)).chain([Self::Text(8), Self::Include, Self::Opposite]).collect()
+    }
+}
+
+/// The form.
+#[derive(Clone, Debug)]
+pub struct Form {
+    /// In the order of [`TEXTS`].
+    pub texts: [Input; 9],
+    /// In the order of [`PROTOCOLS`], then [`ESP`].
+    pub marks: [bool; MARKS],
+    /// Otherwise what matches is left out.
+    pub include: bool,
+    /// The rule matches with source and destination swapped, too.
+    pub opposite: bool,
+    /// The field that has the keys.
+    pub selected: usize,
+    /// What is wrong, and in which field.
+    pub wrong: Option<(Field, String)>,
+}
+
+impl Default for Form {
+    /// Both ways by default, so that a connection is shown whole.
+    fn default() -> Self {
+        Self {
+            texts: Default::default(),
+            marks: [false; MARKS],
+            include: true,
+            opposite: true,
+            selected: 0,
+            wrong: None,
+        }
+    }
+}
+
+/// What became of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The form stays.
+    Open,
+    /// Given up.
+    Cancelled,
+    /// The rule.
+    Done(Rule),
+}
+
+fn marked(place: usize) -> &'static [&'static str] {
+    PROTOCOLS.get(place).map_or(ESP.1, |(_, words)| words)
+}
+
+impl Form {
+    /// The field that has the keys.
+    #[must_use]
+    pub fn field(&self) -> Field {
+        Field::all().get(self.selected).copied().unwrap_or(Field::Opposite)
+    }
+
+    /// A key.
+    pub fn on_key(&mut self, key: KeyEvent) -> Outcome {
+        let last = Field::all().len() - 1;
+        let ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
+        match key.code {
+            KeyCode::Esc => return Outcome::Cancelled,
+            KeyCode::Char('x') if ctrl => return Outcome::Cancelled,
+            KeyCode::Tab | KeyCode::Down => self.selected = if self.selected == last { 0 } else { self.selected + 1 },
+            KeyCode::BackTab | KeyCode::Up => self.selected = self.selected.checked_sub(1).unwrap_or(last),
+            KeyCode::Enter => match self.rule() {
+                Ok(rule) => return Outcome::Done(rule),
+                Err(wrong) => {
+                    self.selected = Field::all().iter().position(|field| *field == wrong.0).unwrap_or(0);
+                    self.wrong = Some(wrong);
+                }
+            },
+            _ => {
+                self.wrong = None;
+                self.edit(key);
+            }
+        }
+        Outcome::Open
+    }
+
+    fn edit(&mut self, key: KeyEvent) {
+        let letter = if let KeyCode::Char(letter) = key.code { Some(letter.to_ascii_lowercase()) } else { None };
+        let switch = |on: &mut bool, yes: char, no: char| match letter {
+            Some(' ') => *on = !*on,
+            Some(letter) if letter == yes => *on = true,
+            Some(letter) if letter == no => *on = false,
+            None if matches!(key.code, KeyCode::Backspace | KeyCode::Delete) => *on = false,
+            _ => {}
+        };
+        match self.field() {
+            Field::Text(place) => edit(&mut self.texts[place], key),
+            Field::Protocol(place) => switch(&mut self.marks[place], 'y', 'n'),
+            Field::Include => switch(&mut self.include, 'i', 'e'),
+            Field::Opposite => switch(&mut self.opposite, 'y', 'n'),
+        }
+    }
+
+    /// The rule that the form says.
+    ///
+    /// # Errors
+    /// What is wrong, in which field.
+    pub fn rule(&self) -> Result<Rule, (Field, String)> {
+        let text = |place: usize| self.texts[place].value().trim();
+        let at = |place: usize| move |message: String| (Field::Text(place), message);
+        let (source, destination) =
+            (address(text(0), text(2)).map_err(at(0))?, address(text(1), text(3)).map_err(at(1))?);
+        let ports = (ports(text(4), text(5)).map_err(at(4))?, ports(text(6), text(7)).map_err(at(6))?);
+        let ends = |a: &str, b: &str| {
+            join(&[
+                prefixed(a, source.as_deref()),
+                prefixed(a, ports.0.as_deref()),
+                prefixed(b, destination.as_deref()),
+                prefixed(b, ports.1.as_deref()),
+            ])
+        };
+        let (there, back) = (ends("src", "dst"), ends("dst", "src"));
+        let protocols = self.protocols().map_err(at(8))?.join(" or ");
+        let both = match (there.is_empty(), self.opposite) {
+            (true, _) => String::new(),
+            (false, false) => there,
+            (false, true) => format!("(({there}) or ({back}))"),
+        };
+        let words = match (both.is_empty(), protocols.is_empty()) {
+            (true, _) => protocols,
+            (false, true) => both,
+            (false, false) => format!("{both} and ({protocols})"),
+        };
+        let filter: Filter = words.parse().map_err(|error: traf_proto::FilterError| (Field::Text(0), error.message))?;
+        Ok(Rule { include: self.include, filter })
+    }
+
+    fn protocols(&self) -> Result<Vec<String>, String> {
+        let marks = (0..MARKS).filter(|place| self.marks[*place]).flat_map(|place| marked(place).iter());
+        let mut words: Vec<String> = marks.map(|word| (*word).to_owned()).collect();
+        for word in self.texts[8].value().split([',', ' ']).filter(|word| !word.is_empty()) {
+            let wrong =
+                || format!("`{word}` is no protocol number and no range of them from 0 to 255: write 8, 18-20, 69");
+            let (from, to) = word.split_once('-').unwrap_or((word, word));
+            let (Ok(from), Ok(to)) = (from.parse::<u8>(), to.parse::<u8>()) else { return Err(wrong()) };
+            if from > to {
+                return Err(wrong());
+            }
+            words.extend((from..=to).map(|number| format!("proto {number}")));
+        }
+        Ok(words)
+    }
+}
+
+fn prefixed(end: &str, words: Option<&str>) -> Option<String> {
+    words.map(|words| format!("{end} {words}"))
+}
+
+fn join(words: &[Option<String>]) -> String {
+    words.iter().flatten().cloned().collect::<Vec<_>>().join(" and ")
+}
+
+/// `host …` or `net …`; `None` for any. A bare address means that host only, and bits beyond a mask do not matter.
+fn address(text: &str, mask: &str) -> Result<Option<String>, String> {
+    let wrong = || "an address such as 10.0.0.3, 10.0.0.0/8 or 2001:db8::/32; names are not looked up".to_owned();
+    if text.is_empty() || (mask.is_empty() && matches!(text, "0.0.0.0" | "::")) {
+        return Ok(None);
+    }
+    if !mask.is_empty() {
+        let wrong = || "a mask such as 255.255.255.0 goes with an IPv4 address without /".to_owned();
+        let (address, mask): (Ipv4Addr, Ipv4Addr) =
+            (text.parse().map_err(|_| wrong())?, mask.parse().map_err(|_| wrong())?);
+        let mask = u32::from(mask);
+        let net = Ipv4Addr::from(u32::from(address) & mask);
+        return Ok((mask > 0).then(|| format!("net {net} mask {}", Ipv4Addr::from(mask))));
+    }
+    let Some((address, length)) = text.split_once('/') else {
+        let address: IpAddr = text.parse().map_err(|_| wrong())?;
+        return Ok(Some(format!("host {address}")));
+    };
+    let length: u32 = length.parse().map_err(|_| wrong())?;
+    let net: IpAddr = match address.parse().map_err(|_| wrong())? {
+        IpAddr::V4(v4) if length <= 32 => {
+            Ipv4Addr::from(u32::from(v4) & u32::MAX.checked_shl(32 - length).unwrap_or(0)).into()
+        }
+        IpAddr::V6(v6) if length <= 128 => {
+            std::net::Ipv6Addr::from(u128::from(v6) & u128::MAX.checked_shl(128 - length).unwrap_or(0)).into()
+        }
+        _ => return Err(wrong()),
+    };
+    Ok((length > 0).then(|| format!("net {net}/{length}")))
+}
+
+/// `port …` or `portrange …`; `None` for any.
+fn ports(from: &str, to: &str) -> Result<Option<String>, String> {
+    let port = |text: &str| match text {
+        "" => Ok(0),
+        text => text.parse::<u16>().map_err(|_| format!("`{text}` is no port from 0 to 65535")),
+    };
+    Ok(match (port(from)?, port(to)?) {
+        (0, 0) => None,
+        (from, 0) => Some(format!("port {from}")),
+        (from, to) if from <= to => Some(format!("portrange {from}-{to}")),
+        (from, to) => return Err(format!("the range {from} to {to} is empty")),
+    })
+}
+
+impl Form {
+    /// The form that says this rule; `None` where no form can.
+    #[must_use]
+    pub fn of(rule: &Rule) -> Option<Self> {
+        let mut form = Self { include: rule.include, opposite: false, ..Self::default() };
+        if let Some(expression) = rule.filter.expression() {
+            let mut parts = Vec::new();
+            conjuncts(expression, &mut parts);
+            if let Some(protocols) = parts.last().and_then(|last| protocol_tests(last)) {
+                parts.pop();
+                form.mark(&protocols);
+            }
+            match parts[..] {
+                [Expression::Or(there, _)] => {
+                    form.opposite = true;
+                    let mut parts = Vec::new();
+                    conjuncts(there, &mut parts);
+                    form.fill(&parts)?;
+                }
+                _ => form.fill(&parts)?,
+            }
+        }
+        // Whatever was read wrong does not come out as it went in.
+        (form.rule().ok()? == *rule).then_some(form)
+    }
+
+    fn fill(&mut self, parts: &[&Expression]) -> Option<()> {
+        for part in parts {
+            let Expression::Test(test) = part else { return None };
+            let (end, text, more) = match test {
+                Test::Host(end, address) => (end, address.to_string(), None),
+                Test::Net(end, address, length) => (end, format!("{address}/{length}"), None),
+                Test::Mask(end, address, mask) => (end, address.to_string(), Some((2, mask.to_string()))),
+                Test::Port(end, None, from, to) => {
+                    (end, from.to_string(), Some((1, if from == to { String::new() } else { to.to_string() })))
+                }
+                _ => return None,
+            };
+            let second = match end {
+                End::Source => false,
+                End::Destination => true,
+                _ => return None,
+            };
+            let place = match test {
+                Test::Port(..) => 4 + 2 * usize::from(second),
+                _ => usize::from(second),
+            };
+            self.texts[place] = text.into();
+            if let Some((step, text)) = more {
+                self.texts[place + step] = text.into();
+            }
+        }
+        Some(())
+    }
+
+    fn mark(&mut self, words: &[String]) {
+        let mut rest = words.to_vec();
+        for place in 0..MARKS {
+            if marked(place).iter().all(|word| rest.iter().any(|other| other == word)) {
+                self.marks[place] = true;
+                rest.retain(|word| !marked(place).contains(&word.as_str()));
+            }
+        }
+        let numbers: Vec<u8> = rest.iter().filter_map(|word| word.strip_prefix("proto ")?.parse().ok()).collect();
+        self.texts[8] = ranges(&numbers).into();
+    }
+
+    /// As the list of rules shows it: `10.77.0.3/32:1000-2000`, for either end; any is 0.0.0.0/0.
+    #[must_use]
+    pub fn end(&self, second: bool) -> String {
+        let text = |place: usize| self.texts[place].value();
+        let place = usize::from(second);
+        let address = match (text(place), text(2 + place)) {
+            ("", _) => "0.0.0.0/0".to_owned(),
+            (address, "") if address.contains('/') => address.to_owned(),
+            (address, "") => format!("{address}/{}", if address.contains(':') { 128 } else { 32 }),
+            (address, mask) => format!("{address}/{mask}"),
+        };
+        let (from, to) = (text(4 + 2 * place), text(5 + 2 * place));
+        match (from, to) {
+            ("", _) => format!("{address}:0"),
+            (from, "") => format!("{address}:{from}"),
+            (from, to) => format!("{address}:{from}-{to}"),
+        }
+    }
+
+    /// The marked protocols, in words; empty for all.
+    #[must_use]
+    pub fn protocol_words(&self) -> String {
+        let names = PROTOCOLS.iter().chain([&ESP]).zip(self.marks).filter(|(_, marked)| *marked);
+        let numbers = self.texts[8].value();
+        names.map(|((name, _), _)| *name).chain((!numbers.is_empty()).then_some(numbers)).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// What is joined by `and`, from left to right.
+fn conjuncts<'a>(expression: &'a Expression, parts: &mut Vec<&'a Expression>) {
+    if let Expression::And(a, b) = expression {
+        conjuncts(a, parts);
+        conjuncts(b, parts);
+    } else {
+        parts.push(expression);
+    }
+}
+
+/// The words of tests that are only of protocols, joined by `or`.
+fn protocol_tests(expression: &Expression) -> Option<Vec<String>> {
+    match expression {
+        Expression::Or(a, b) => {
+            let mut words = protocol_tests(a)?;
+            words.extend(protocol_tests(b)?);
+            Some(words)
+        }
+        Expression::Test(test @ (Test::Protocol(_) | Test::Ipv4 | Test::Ipv6 | Test::Icmp | Test::Icmpv6)) => {
+            Some(vec![test.to_string()])
+        }
+        _ => None,
+    }
+}
+
+/// `8, 18-20, 69`.
+fn ranges(numbers: &[u8]) -> String {
+    let mut ranges: Vec<(u8, u8)> = Vec::new();
+    for number in numbers {
+        match ranges.last_mut() {
+            Some((_, last)) if last.checked_add(1) == Some(*number) => *last = *number,
+            _ => ranges.push((*number, *number)),
+        }
+    }
+    let words = ranges.iter().map(|(a, b)| if a == b { a.to_string() } else { format!("{a}-{b}") });
+    words.collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+
+    fn form(texts: [&str; 9], marks: &[usize], include: bool, opposite: bool) -> Form {
+        let mut form = Form { texts: texts.map(Into::into), include, opposite, ..Form::default() };
+        marks.iter().for_each(|place| form.marks[*place] = true);
+        form
+    }
+
+    #[test]
+    fn a_form_becomes_a_rule_and_the_rule_the_form_again() {
+        for (form, words) in [
+            (form([""; 9], &[], true, false), "include all"),
+            (form(["10.77.0.2", "", "", "", "", "", "", "", ""], &[], true, false), "include src host 10.77.0.2"),
+            (
+                form(["10.77.0.3/32", "", "", "", "1000", "2000", "80", "", "8, 18-20, 69"], &[0], false, true),
+                "exclude src net 10.77.0.3/32 and src portrange 1000-2000 and dst port 80 or \
+                 (dst net 10.77.0.3/32 and dst portrange 1000-2000 and src port 80) and \
+                 (ip or ip6 or proto 8 or proto 18 or proto 19 or proto 20 or proto 69)",
+            ),
+            (
+                form(["10.0.0.7", "", "255.0.0.255", "", "", "", "", "", ""], &[1, 3], true, false),
+                "include src net 10.0.0.7 mask 255.0.0.255 and (tcp or icmp or icmp6)",
+            ),
+            (
+                form(["", "2001:db8::/32", "", "", "", "", "443", "", ""], &[2, 11], true, false),
+                "include dst net 2001:db8::/32 and dst port 443 and (udp or esp)",
+            ),
+        ] {
+            let rule = form.rule().unwrap();
+            assert_eq!(rule.to_string(), words);
+            let read = Form::of(&rule).unwrap_or_else(|| panic!("{words}"));
+            assert_eq!(read.rule().unwrap(), rule);
+            assert_eq!((read.end(false), read.end(true)), (form.end(false), form.end(true)));
+            assert_eq!((read.protocol_words(), read.opposite), (form.protocol_words(), form.opposite));
+        }
+    }
+
+    #[test]
+    fn what_no_form_can_say_is_left_to_text() {
+        for text in
+            ["include not tcp", "include host 10.0.0.3", "exclude tcp port 80 or vlan 7", "include sensor web1 and tcp"]
+        {
+            assert!(Form::of(&text.parse().unwrap()).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_field_is_named() {
+        for (texts, field, words) in [
+            (["10.0.0", "", "", "", "", "", "", "", ""], 0, "an address such as"),
+            (["", "example.org", "", "", "", "", "", "", ""], 1, "names are not looked up"),
+            (["10.0.0.1/33", "", "", "", "", "", "", "", ""], 0, "an address such as"),
+            (["10.0.0.1", "", "255", "", "", "", "", "", ""], 0, "a mask such as"),
+            (["", "", "", "", "x", "", "", "", ""], 4, "no port"),
+            (["", "", "", "", "", "", "90", "80", ""], 6, "is empty"),
+            (["", "", "", "", "", "", "", "", "256"], 8, "from 0 to 255"),
+        ] {
+            let (wrong, message) = form(texts, &[], true, false).rule().unwrap_err();
+            assert!(wrong == Field::Text(field) && message.contains(words), "{texts:?}: {message}");
+        }
+    }
+
+    #[test]
+    fn bits_beyond_a_mask_do_not_matter_and_nothing_matches_anything() {
+        for (address, mask, words) in [
+            ("10.77.0.3/24", "", Some("net 10.77.0.0/24")),
+            ("10.77.0.3", "255.255.255.0", Some("net 10.77.0.0 mask 255.255.255.0")),
+            ("10.77.0.3", "0.0.0.0", None),
+            ("10.77.0.3/0", "", None),
+            ("2001:db8::1/32", "", Some("net 2001:db8::/32")),
+            ("0.0.0.0", "", None),
+        ] {
+            assert_eq!(super::address(address, mask).unwrap().as_deref(), words, "{address} {mask}");
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! What a person sets and what all consoles share: the configuration, the active filter, and changes on their way.
+
+use traf_proto::filter::{Expression, Test};
+use traf_proto::time::SECOND;
+use traf_proto::{Filter, NamedFilter, Timestamp};
+
+use super::App;
+use super::overlay::Overlay;
+use crate::config::Config;
+use crate::event::Change;
+use crate::theme::Theme;
+
+/// How long words about what was done stay.
+const SPOKEN: i64 = 8 * SECOND;
+
+/// What is known of the named filters.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Named {
+    /// The active filter is none of them.
+    #[default]
+    None,
+    /// This one is active, and what it selects.
+    Active(String, Filter),
+    /// This one is to be active as soon as the collector has told its rules.
+    Awaited(String),
+}
+
+impl App {
+    /// Begins with a configuration: as if each of its settings had been made just now, but nothing is written.
+    pub fn begin(&mut self, config: Config) {
+        self.take(&config);
+        let filter = config.filter.clone();
+        self.config = config;
+        self.set_filter(&filter);
+    }
+
+    /// Makes a configuration hold, and keeps it.
+    pub fn configure(&mut self, config: Config) {
+        if config == self.config {
+            return;
+        }
+        self.take(&config);
+        let before = std::mem::replace(&mut self.config, config.clone());
+        self.changes.push(Change::Config(Box::new((before, config))));
+    }
+
+    fn take(&mut self, config: &Config) {
+        self.look.units = config.rates.into();
+        (self.look.macs, self.look.persistence) = (config.mac_addresses, config.persistence);
+        let colours = config.colour.unwrap_or(self.look.theme != Theme::MONO);
+        self.look.theme = if colours { config.theme() } else { Theme::MONO };
+        if let Ok(zone) = config.zone() {
+            self.look.zone = zone;
+        }
+        (self.names.resolve, self.names.name_services) = (config.reverse_dns, config.service_names);
+    }
+
+    /// Makes a filter active and keeps it over restarts: words, or `@` and the name of one that all consoles share. False
+    /// when it means nothing.
+    pub fn use_filter(&mut self, text: &str) -> bool {
+        if !self.set_filter(text) {
+            return false;
+        }
+        self.configure(Config { filter: text.to_owned(), ..self.config.clone() });
+        true
+    }
+
+    fn set_filter(&mut self, text: &str) -> bool {
+        let (filter, named) = match text.strip_prefix('@') {
+            None => match text.parse() {
+                Ok(filter) => (filter, Named::None),
+                Err(_) => return false,
+            },
+            Some(name) => match (&self.filters, self.filters.iter().find(|filter| filter.name == name)) {
+                (_, Some(found)) => {
+                    let filter = found.rules.compiled();
+                    (filter.clone(), Named::Active(name.to_owned(), filter))
+                }
+                // Until its rules are there nothing is shown, rather than what it may leave out.
+                (_, None) if !self.filters_known => (nothing(), Named::Awaited(name.to_owned())),
+                _ => return false,
+            },
+        };
+        (self.filter, self.named) = (filter, named);
+        self.traffic.opened = None;
+        true
+    }
+
+    /// Takes the named filters; the active one follows its rules.
+    pub(super) fn on_filters(&mut self, filters: Vec<NamedFilter>) {
+        (self.filters, self.filters_known) = (filters, true);
+        let name = match &self.named {
+            Named::None => return,
+            Named::Awaited(name) => name.clone(),
+            Named::Active(name, filter) => {
+                let now = self.filters.iter().find(|named| named.name == *name);
+                if now.is_some_and(|named| named.rules.compiled() == *filter) {
+                    return;
+                }
+                name.clone()
+            }
+        };
+        if self.set_filter(&format!("@{name}")) {
+            return;
+        }
+        (self.filter, self.named) = (Filter::default(), Named::None);
+        self.configure(Config { filter: String::new(), ..self.config.clone() });
+        self.say(format!("the filter `{name}` is no longer there: everything is shown"));
+    }
+
+    /// The active filter in words, its name first; empty when everything is shown.
+    #[must_use]
+    pub fn filter_words(&self) -> String {
+        match &self.named {
+            Named::Awaited(name) => format!("@{name} …"),
+            Named::Active(name, filter) if *filter == self.filter && filter.is_all() => format!("@{name}"),
+            Named::Active(name, filter) if *filter == self.filter => format!("@{name}: {filter}"),
+            _ => self.filter.to_string(),
+        }
+    }
+
+    /// As the prompt shows the active filter.
+    #[must_use]
+    pub fn filter_text(&self) -> String {
+        match &self.named {
+            Named::Active(name, filter) if *filter == self.filter => format!("@{name}"),
+            _ => self.filter.to_string(),
+        }
+    }
+
+    /// What the switches of the traffic monitor leave of a filter: ARP, RARP and what is no IP are shown unless hidden.
+    #[must_use]
+    pub(super) fn visible(&self, filter: Filter) -> Filter {
+        let test = Expression::Test;
+        let or = |a: Expression, b: Expression| Expression::Or(a.into(), b.into());
+        let hidden = |filter: &Filter, what| super::question::both(filter, Expression::Not(Box::new(what)));
+        let Config { arp, rarp, non_ip, .. } = &self.config;
+        let mut filter = filter;
+        if !arp {
+            filter = hidden(&filter, test(Test::Arp));
+        }
+        if !rarp {
+            filter = hidden(&filter, test(Test::Rarp));
+        }
+        if !non_ip {
+            let ip = or(test(Test::Ipv4), test(Test::Ipv6));
+            filter = super::question::both(&filter, or(or(ip, test(Test::Arp)), test(Test::Rarp)));
+        }
+        filter
+    }
+
+    /// What became of a change.
+    pub(super) fn on_changed(&mut self, outcome: Result<String, String>) {
+        let refused = outcome.is_err();
+        self.say(outcome.unwrap_or_else(|why| why));
+        if refused {
+            self.refresh_desk(true);
+        }
+    }
+
+    /// An open dialog of a sensor's settings follows what the collector has.
+    pub(super) fn refresh_desk(&mut self, refused: bool) {
+        if let Some(Overlay::Sensor(desk)) = &mut self.overlay {
+            let sensors = self.fleet.as_ref().map_or(&[][..], |fleet| &fleet.sensors);
+            desk.refresh(sensors, refused);
+        }
+    }
+
+    /// What is wrong with a filter that is typed, and where.
+    #[must_use]
+    pub fn wrong_filter(&self, text: &str) -> Option<(usize, String)> {
+        match text.trim().strip_prefix('@') {
+            None => text.parse::<Filter>().err().map(|error| (error.column, error.message)),
+            Some(name) if self.filters.iter().any(|filter| filter.name == name) => None,
+            Some(_) => {
+                let names: Vec<&str> = self.filters.iter().map(|filter| filter.name.as_str()).collect();
+                let known = if names.is_empty() {
+                    "none is defined".to_owned()
+                } else {
+                    format!("there are {}", names.join(", "))
+                };
+                Some((1, format!("no named filter; {known}")))
+            }
+        }
+    }
+
+    /// Says what was done, for a while, in the line of notes.
+    pub fn say(&mut self, words: String) {
+        self.said = Some((Timestamp(self.now.0.saturating_add(SPOKEN)), words));
+    }
+
+    /// What was said last, while it is worth saying.
+    #[must_use]
+    pub fn said(&self) -> Option<&str> {
+        self.said.as_ref().filter(|(until, _)| self.now < *until).map(|(_, words)| words.as_str())
+    }
+}
+
+/// A filter that no packet passes.
+fn nothing() -> Filter {
+    traf_proto::Rules::default().compiled()
+}

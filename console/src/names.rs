@@ -1,0 +1,191 @@
+//! Names for what is otherwise a number: hosts, services, vendors of network cards, and what people call their machines.
+//!
+//! All of it is a help to read, nothing is counted by it. Host names come late: [`Names::ask`] notes which are wanted,
+//! the edge ([`resolver`]) asks for them, and until an answer is there the address is shown. No name ever waits.
+
+pub mod dns;
+pub mod ethers;
+mod hosts;
+pub mod resolver;
+mod services;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use traf_proto::{GroupKey, Item, LineEnd, Mac, Report, Timestamp};
+
+pub use ethers::{Descriptions, EthersError};
+pub use hosts::{Hosts, Known};
+pub use services::Services;
+
+/// Everything that has a name.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    /// Of addresses.
+    pub hosts: Hosts,
+    /// Of ports.
+    pub services: Arc<Services>,
+    /// Of MAC addresses, by people.
+    pub descriptions: Descriptions,
+    /// Host names are asked for and shown.
+    pub resolve: bool,
+    /// Service names are shown.
+    pub name_services: bool,
+    trouble: String,
+}
+
+impl Names {
+    /// With nothing asked yet.
+    #[must_use]
+    pub fn new(services: Services, descriptions: Descriptions) -> Self {
+        Self { services: Arc::new(services), descriptions, ..Self::default() }
+    }
+
+    /// The name of a host, where host names are shown and this one is known.
+    #[must_use]
+    pub fn address(&self, address: IpAddr) -> Option<&str> {
+        self.resolve.then(|| self.hosts.name(address))?
+    }
+
+    /// The name of a port, where service names are shown and this one has one. TCP is 6, UDP is 17.
+    #[must_use]
+    pub fn service(&self, protocol: u8, port: u16) -> Option<&str> {
+        self.name_services.then(|| self.services.name(protocol, port))?
+    }
+
+    /// The same where it does not matter which of the two; port 0 has none.
+    #[must_use]
+    pub fn port(&self, port: u16) -> Option<&str> {
+        self.service(6, port).or_else(|| self.service(17, port))
+    }
+
+    /// Who made a network card, from the registry of the IEEE; `local` where the address was chosen on the spot.
+    #[must_use]
+    pub fn vendor(&self, mac: Mac) -> Option<&'static str> {
+        vendor(mac)
+    }
+
+    /// What people call the machine behind a MAC address.
+    #[must_use]
+    pub fn description(&self, mac: Mac) -> Option<&str> {
+        self.descriptions.get(mac)
+    }
+
+    /// A name of this host would be shown now.
+    pub fn ask(&mut self, address: IpAddr, now: Timestamp) {
+        if self.resolve {
+            self.hosts.ask(address, now);
+        }
+    }
+
+    /// Names of all hosts in an answer would be shown now.
+    pub fn ask_of(&mut self, report: &Report, now: Timestamp) {
+        if !self.resolve {
+            return;
+        }
+        for row in &report.rows {
+            match &row.item {
+                Item::Flow(flow) => {
+                    [flow.key.source, flow.key.destination].into_iter().for_each(|end| self.ask(end.address, now));
+                }
+                Item::Host(address, _) => self.ask(*address, now),
+                Item::Group(GroupKey::Address(address), ..) => self.ask(*address, now),
+                Item::Group(GroupKey::Pair(a, b), ..) => {
+                    [*a, *b].into_iter().for_each(|address| self.ask(address, now));
+                }
+                Item::Line(line) => {
+                    for end in [line.source, line.destination] {
+                        if let LineEnd::Host(end) = end {
+                            self.ask(end.address, now);
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// What is to be asked, once.
+    pub fn questions(&mut self) -> Vec<IpAddr> {
+        self.hosts.questions()
+    }
+
+    /// Takes what the resolver found.
+    pub fn answer(&mut self, address: IpAddr, known: Known, now: Timestamp) {
+        self.hosts.answer(address, known, now);
+    }
+
+    /// Why names are missing, in words; empty when they are not.
+    pub fn set_trouble(&mut self, words: String) {
+        self.trouble = words;
+    }
+
+    /// For the line of notes.
+    #[must_use]
+    pub fn note(&self) -> Option<&str> {
+        (self.resolve && !self.trouble.is_empty()).then_some(&self.trouble)
+    }
+}
+
+/// The bit of the first octet that says that an address was not given by a manufacturer (IEEE 802, 8.2.2).
+const LOCAL: u8 = 0x02;
+
+/// Who made a network card; nobody makes groups.
+#[must_use]
+pub fn vendor(mac: Mac) -> Option<&'static str> {
+    match mac.0[0] {
+        _ if mac == Mac::BROADCAST => Some("broadcast"),
+        _ if mac.is_group() => Some("multicast"),
+        first if first & LOCAL != 0 => Some("local"),
+        _ => registered(mac),
+    }
+}
+
+#[cfg(feature = "vendors")]
+fn registered(mac: Mac) -> Option<&'static str> {
+    use std::fmt::Write;
+    let mut digits = String::with_capacity(12);
+    for octet in mac.0 {
+        let _ = write!(digits, "{octet:02X}");
+    }
+    oui_data::lookup(&digits).map(|record| record.organization())
+}
+
+#[cfg(not(feature = "vendors"))]
+const fn registered(_: Mac) -> Option<&'static str> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cards_have_a_vendor_unless_the_address_was_chosen_on_the_spot() {
+        let named = |first: [u8; 3]| vendor(Mac([first[0], first[1], first[2], 1, 2, 3]));
+        if cfg!(feature = "vendors") {
+            assert_eq!(named([0x00, 0x0c, 0x29]), Some("VMware, Inc."));
+        }
+        assert_eq!(named([0x02, 0x42, 0xac]), Some("local"));
+        assert_eq!(named([0x01, 0x00, 0x5e]), Some("multicast"));
+        assert_eq!(vendor(Mac::BROADCAST), Some("broadcast"));
+    }
+
+    #[test]
+    fn names_are_shown_only_where_they_are_wanted() {
+        let (now, host): (_, IpAddr) = (Timestamp(0), [10, 0, 0, 3].into());
+        let mut names = Names::default();
+        names.ask(host, now);
+        assert!(names.questions().is_empty());
+        names.resolve = true;
+        names.ask(host, now);
+        assert_eq!((names.questions(), names.address(host)), (vec![host], None));
+        names.answer(host, Known::named("lionel-pc.lan", 300), now);
+        assert_eq!(names.address(host), Some("lionel-pc.lan"));
+        names.resolve = false;
+        assert_eq!(names.address(host), None);
+        assert_eq!(names.service(6, 443), None);
+        names.name_services = true;
+        assert_eq!(names.service(6, 443), Some("https"));
+    }
+}

@@ -1,0 +1,214 @@
+//! DNS, as far as a reverse look-up needs it (RFC 1035): one question for a PTR record, one answer. No sockets.
+//!
+//! Answers come from anybody: whatever they hold, reading them ends, and a name is only ever text.
+
+use std::net::IpAddr;
+
+/// Type and class of what is asked for.
+const PTR: u16 = 12;
+const CNAME: u16 = 5;
+const IN: u16 = 1;
+/// Compression pointers that are followed in one name (RFC 1035, 4.1.4); an honest name needs one or two.
+const JUMPS: usize = 16;
+/// Octets of a header.
+const HEADER: usize = 12;
+
+/// What a name server said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The first name, and for how many seconds it holds.
+    Name(String, u32),
+    /// There is none.
+    Nobody,
+    /// It cannot say: its response code (RFC 1035, 4.1.1).
+    Failed(u8),
+}
+
+/// The name that stands for an address: `3.0.0.10.in-addr.arpa`.
+#[must_use]
+pub fn reverse(address: IpAddr) -> String {
+    let labels: Vec<String> = match address {
+        IpAddr::V4(v4) => v4.octets().iter().rev().map(u8::to_string).collect(),
+        IpAddr::V6(v6) => v6.octets().iter().rev().map(|octet| format!("{:x}.{:x}", octet & 15, octet >> 4)).collect(),
+    };
+    labels.join(".") + if address.is_ipv4() { ".in-addr.arpa" } else { ".ip6.arpa" }
+}
+
+/// The question for the name of `address`.
+#[must_use]
+pub fn question(id: u16, address: IpAddr) -> Vec<u8> {
+    let mut message = Vec::with_capacity(96);
+    // Recursion desired; one question.
+    for word in [id, 0x0100, 1, 0, 0, 0] {
+        message.extend(word.to_be_bytes());
+    }
+    message.extend(encoded(&reverse(address)));
+    for word in [PTR, IN] {
+        message.extend(word.to_be_bytes());
+    }
+    message
+}
+
+/// Labels of `reverse`, each with its length before it: none is longer than 8.
+fn encoded(name: &str) -> Vec<u8> {
+    let mut octets = Vec::with_capacity(name.len() + 2);
+    for label in name.split('.') {
+        octets.push(label.len() as u8);
+        octets.extend(label.as_bytes());
+    }
+    octets.push(0);
+    octets
+}
+
+/// Reads the answer to [`question`]; `None` when the message is not that.
+#[must_use]
+pub fn answer(message: &[u8], id: u16, address: IpAddr) -> Option<Answer> {
+    let word = |at: usize| Some(u16::from_be_bytes(message.get(at..at + 2)?.try_into().ok()?));
+    let flags = word(2)?;
+    let is_answer = flags & 0x8000 != 0;
+    let asked = question(id, address);
+    let same = message.get(HEADER..asked.len()).is_some_and(|echo| echo.eq_ignore_ascii_case(&asked[HEADER..]));
+    if word(0)? != id || !is_answer || word(4)? != 1 || !same {
+        return None;
+    }
+    match flags & 15 {
+        0 => {}
+        3 => return Some(Answer::Nobody),
+        code => return Some(Answer::Failed(code as u8)),
+    }
+    let mut at = asked.len();
+    let mut ttl = u32::MAX;
+    for _ in 0..word(6)? {
+        let (_, after) = name(message, at)?;
+        let (kind, class, length) = (word(after)?, word(after + 2)?, usize::from(word(after + 8)?));
+        let believed = u32::from_be_bytes(message.get(after + 4..after + 8)?.try_into().ok()?);
+        let data = after + 10;
+        match (kind, class) {
+            (PTR, IN) => {
+                let (name, end) = name(message, data)?;
+                return (end == data + length && !name.is_empty()).then(|| Answer::Name(name, ttl.min(believed)));
+            }
+            // Nets smaller than /24 are handed on by an alias (RFC 2317).
+            (CNAME, IN) => ttl = ttl.min(believed),
+            _ => {}
+        }
+        at = data + length;
+    }
+    Some(Answer::Nobody)
+}
+
+/// The name that stands at `at`, and where it ends there.
+fn name(message: &[u8], mut at: usize) -> Option<(String, usize)> {
+    let (mut name, mut end, mut jumps) = (String::new(), None, 0);
+    loop {
+        let length = usize::from(*message.get(at)?);
+        match length {
+            0 => return Some((name, end.unwrap_or(at + 1))),
+            1..64 => {
+                if !name.is_empty() {
+                    name.push('.');
+                }
+                let label = message.get(at + 1..at + 1 + length)?;
+                // What is no text becomes a sign for it; what is, is cleaned by whoever keeps the name.
+                name.push_str(&String::from_utf8_lossy(label));
+                if name.len() > 1_024 {
+                    return None;
+                }
+                at += 1 + length;
+            }
+            192.. => {
+                jumps += 1;
+                if jumps > JUMPS {
+                    return None;
+                }
+                end = end.or(Some(at + 2));
+                at = (length & 63) << 8 | usize::from(*message.get(at + 1)?);
+            }
+            _ => return None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const HOST: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 3));
+
+    fn record(kind: u16, ttl: u32, data: &[u8]) -> Vec<u8> {
+        // A pointer to the name in the question.
+        let mut record = vec![0xc0, 12];
+        record.extend(kind.to_be_bytes());
+        record.extend(IN.to_be_bytes());
+        record.extend(ttl.to_be_bytes());
+        record.extend((data.len() as u16).to_be_bytes());
+        record.extend(data);
+        record
+    }
+
+    fn reply(code: u8, records: &[Vec<u8>]) -> Vec<u8> {
+        let mut message = question(7, HOST);
+        (message[2], message[3]) = (0x81, 0x80 | code);
+        message[7] = records.len() as u8;
+        message.extend(records.concat());
+        message
+    }
+
+    #[test]
+    fn addresses_are_written_backwards() {
+        assert_eq!(reverse(HOST), "3.0.0.10.in-addr.arpa");
+        let v6 = reverse("2001:db8::1".parse().unwrap());
+        assert!(v6.starts_with("1.0.0.0.0") && v6.ends_with("8.b.d.0.1.0.0.2.ip6.arpa") && v6.len() == 72, "{v6}");
+    }
+
+    #[test]
+    fn an_answer_gives_the_first_name_through_aliases() {
+        let name = |text: &str| encoded(text);
+        let ptr = record(PTR, 300, &name("lionel-pc.lan"));
+        let alias = record(CNAME, 60, &name("3.sub.10.in-addr.arpa"));
+        for (message, expected) in [
+            (reply(0, std::slice::from_ref(&ptr)), Some(Answer::Name("lionel-pc.lan".to_owned(), 300))),
+            (reply(0, &[alias, ptr.clone()]), Some(Answer::Name("lionel-pc.lan".to_owned(), 60))),
+            (reply(0, &[record(16, 1, b"text")]), Some(Answer::Nobody)),
+            (reply(0, &[]), Some(Answer::Nobody)),
+            (reply(3, &[]), Some(Answer::Nobody)),
+            (reply(2, &[]), Some(Answer::Failed(2))),
+            (reply(0, &[record(PTR, 1, &[0xc0, 12])]), Some(Answer::Name("3.0.0.10.in-addr.arpa".to_owned(), 1))),
+            (reply(0, &[record(PTR, 1, &[5, b'a'])]), None),
+        ] {
+            assert_eq!(answer(&message, 7, HOST), expected);
+        }
+        let ours = reply(0, &[ptr]);
+        assert_eq!((answer(&ours, 8, HOST), answer(&ours, 7, [10, 0, 0, 4].into())), (None, None));
+        assert_eq!(answer(&question(7, HOST), 7, HOST), None, "a question is no answer");
+    }
+
+    #[test]
+    fn a_name_that_points_at_itself_has_an_end() {
+        let mut message = reply(0, &[record(PTR, 1, &[0xc0, 0])]);
+        let at = message.len() as u16 - 2;
+        let [high, low] = (0xc000 | at).to_be_bytes();
+        let end = message.len();
+        (message[end - 2], message[end - 1]) = (high, low);
+        assert_eq!(answer(&message, 7, HOST), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_answer_makes_the_reader_panic(tail in proptest::collection::vec(any::<u8>(), 0..200), count: u8) {
+            let mut message = reply(0, &[]);
+            message[7] = count;
+            message.extend(tail);
+            let _ = answer(&message, 7, HOST);
+        }
+
+        #[test]
+        fn no_message_makes_the_reader_panic(message in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = answer(&message, 7, HOST);
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Starting straight into a facility, with IPTraf's letters: `traf -d eth0`.
+
+use clap::Args;
+use traf_proto::{Fleet, Point, Scope};
+
+use crate::app::Screen;
+use crate::failure::Usage;
+
+/// Which facility, of which interface, for how long. At most one facility.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Straight {
+    /// IP traffic monitor of an interface (or sensor/interface), or of all
+    #[arg(short = 'i', value_name = "IF|all", group = "facility", help_heading = "Starting straight")]
+    pub traffic: Option<String>,
+    /// General interface statistics
+    #[arg(short = 'g', group = "facility", help_heading = "Starting straight")]
+    pub general: bool,
+    /// Detailed statistics of an interface
+    #[arg(short = 'd', value_name = "IF", group = "facility", help_heading = "Starting straight")]
+    pub detailed: Option<String>,
+    /// TCP and UDP services of an interface
+    #[arg(short = 's', value_name = "IF", group = "facility", help_heading = "Starting straight")]
+    pub services: Option<String>,
+    /// Packet sizes of an interface
+    #[arg(short = 'z', value_name = "IF", group = "facility", help_heading = "Starting straight")]
+    pub sizes: Option<String>,
+    /// LAN station monitor of an interface, or of all
+    #[arg(short = 'l', value_name = "IF|all", group = "facility", help_heading = "Starting straight")]
+    pub stations: Option<String>,
+    /// End the screens after so many minutes
+    #[arg(
+        short = 't',
+        value_name = "MIN",
+        help_heading = "Starting straight",
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000)
+    )]
+    pub minutes: Option<u32>,
+}
+
+/// Every interface.
+const ALL: &str = "all";
+
+impl Straight {
+    /// Nothing was asked for: the screens begin as they always do.
+    #[must_use]
+    pub const fn is_none(&self) -> bool {
+        self.facility().is_none() && self.minutes.is_none()
+    }
+
+    /// The screen that was asked for, and the interface; none of that name for all.
+    const fn facility(&self) -> Option<(Screen, Option<&String>, bool)> {
+        match self {
+            Self { traffic: Some(name), .. } => Some((Screen::Traffic, Some(name), true)),
+            Self { general: true, .. } => Some((Screen::Interfaces, None, true)),
+            Self { detailed: Some(name), .. } => Some((Screen::Detailed, Some(name), false)),
+            Self { services: Some(name), .. } => Some((Screen::Services, Some(name), false)),
+            Self { sizes: Some(name), .. } => Some((Screen::Sizes, Some(name), false)),
+            Self { stations: Some(name), .. } => Some((Screen::Stations, Some(name), true)),
+            _ => None,
+        }
+    }
+
+    /// Whether the interface must be looked up among those there are.
+    #[must_use]
+    pub fn names_interface(&self) -> bool {
+        self.facility().is_some_and(|(_, name, all)| name.is_some_and(|name| !(all && name == ALL)))
+    }
+
+    /// The screen and what it looks at; `None` when no facility was asked for.
+    ///
+    /// # Errors
+    /// When no interface is called so, or several are.
+    pub fn screen(&self, fleet: &Fleet) -> Result<Option<(Screen, Scope)>, Usage> {
+        let Some((screen, name, all)) = self.facility() else { return Ok(None) };
+        let scope = match name {
+            None => Scope::default(),
+            Some(name) if name == ALL && all => Scope::default(),
+            Some(name) if name == ALL && interface(fleet, name).is_err() => {
+                return Err(Usage(format!("this facility is of one interface: name it; there are: {}", known(fleet))));
+            }
+            Some(name) => Scope(vec![interface(fleet, name)?]),
+        };
+        Ok(Some((screen, scope)))
+    }
+}
+
+/// The interface that a name means: `sensor/interface`, or `interface` where only one sensor has one of this name.
+///
+/// # Errors
+/// When there is none, or there are several; the words name those there are.
+pub fn interface(fleet: &Fleet, name: &str) -> Result<Point, Usage> {
+    let points = fleet.sensors.iter().flat_map(|sensor| {
+        let up = sensor.interfaces.iter().filter(|state| !state.gone);
+        up.map(|state| Point::new(&sensor.name, &state.interface.name))
+    });
+    let is = |point: &Point| point.interface.as_deref() == Some(name) || point.to_string() == name;
+    let mut found: Vec<Point> = points.filter(is).collect();
+    match (found.pop(), found.len()) {
+        (Some(point), 0) => Ok(point),
+        (None, _) => Err(Usage(format!("no interface `{name}` is watched; there are: {}", known(fleet)))),
+        (Some(last), _) => {
+            found.push(last);
+            let names: Vec<String> = found.iter().map(ToString::to_string).collect();
+            Err(Usage(format!("`{name}` is an interface of several sensors: write one of {}", names.join(", "))))
+        }
+    }
+}
+
+fn known(fleet: &Fleet) -> String {
+    let names: Vec<String> = fleet
+        .sensors
+        .iter()
+        .flat_map(|sensor| {
+            let up = sensor.interfaces.iter().filter(|state| !state.gone);
+            up.map(|state| format!("{}/{}", sensor.name, state.interface.name))
+        })
+        .collect();
+    if names.is_empty() { "none; does a sensor report?".to_owned() } else { names.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use clap::Parser;
+    use traf_proto::{Interface, InterfaceState, SensorState};
+
+    use super::*;
+    use crate::cli::Cli;
+
+    fn fleet() -> Fleet {
+        let state = |name: &str, gone| InterfaceState {
+            interface: Interface { name: name.to_owned(), ..Interface::default() },
+            gone,
+            ..InterfaceState::default()
+        };
+        let sensor =
+            |name: &str, interfaces| SensorState { name: name.to_owned(), interfaces, ..SensorState::default() };
+        Fleet {
+            sensors: vec![
+                sensor("nas", vec![state("eth0", false), state("eth1", true)]),
+                sensor("web1", vec![state("eth0", false), state("lo", false)]),
+            ],
+            ..Fleet::default()
+        }
+    }
+
+    fn straight(words: &[&str]) -> Result<String, String> {
+        let cli = Cli::try_parse_from(["traf"].iter().chain(words)).map_err(|error| error.to_string())?;
+        let found = cli.straight.screen(&fleet()).map_err(|error| error.to_string())?;
+        Ok(found.map_or_else(|| "home".to_owned(), |(screen, scope)| format!("{screen:?} {scope}")))
+    }
+
+    #[test]
+    fn iptrafs_letters_open_what_they_open_there() {
+        for (words, opened) in [
+            (&[][..], "home"),
+            (&["-t", "5"], "home"),
+            (&["-i", "all"], "Traffic all sensors"),
+            (&["-i", "lo", "-t", "5"], "Traffic web1/lo"),
+            (&["-g"], "Interfaces all sensors"),
+            (&["-d", "nas/eth0"], "Detailed nas/eth0"),
+            (&["-s", "lo"], "Services web1/lo"),
+            (&["-z", "web1/eth0"], "Sizes web1/eth0"),
+            (&["-l", "all"], "Stations all sensors"),
+        ] {
+            assert_eq!(straight(words).as_deref(), Ok(opened), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_opened_is_told_with_what_can() {
+        for (words, said) in [
+            (&["-d", "eth9"][..], "no interface `eth9` is watched; there are: nas/eth0, web1/eth0, web1/lo"),
+            (&["-d", "eth1"], "no interface `eth1`"),
+            (&["-d", "eth0"], "of several sensors: write one of nas/eth0, web1/eth0"),
+            (&["-z", "all"], "of one interface: name it"),
+            (&["-d", "lo", "-g"], "cannot be used with"),
+            (&["-t", "0"], "0 is not in 1.."),
+        ] {
+            let error = straight(words).unwrap_err();
+            assert!(error.contains(said), "{words:?}: {error}");
+        }
+    }
+}
