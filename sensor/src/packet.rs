@@ -6,6 +6,8 @@ use traf_proto::filter::Subject;
 use traf_proto::{Cast, Class, Endpoint, Family, FlowKey, Mac, Transport};
 use zerocopy::FromZeros;
 
+use crate::parse::{ARP, RARP};
+
 /// TCP flags (RFC 9293, 3.1).
 pub(crate) mod flag {
     pub(crate) const FIN: u8 = 1;
@@ -115,7 +117,7 @@ pub(crate) enum Fragment {
 /// One parsed frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Packet {
-    /// Its flow; of what is not IP only the VLAN.
+    /// Its flow; of what is not IP only the VLAN, and of ARP and RARP over Ethernet the IPv4 addresses.
     pub(crate) key: Key,
     /// Nanoseconds since 1970; set by the meter.
     pub(crate) at: i64,
@@ -256,7 +258,9 @@ pub(crate) fn subject<'a>(
     stations: &[u8; 12],
     interface: &'a str,
 ) -> Subject<'a> {
-    let ip = (key.version() != 0).then(|| key.flow(reverse));
+    let flow = key.flow(reverse);
+    let ip = key.version() != 0;
+    let arp = !ip && matches!(ether_type, ARP | RARP) && key.ends() != ((0, 0), (0, 0));
     let macs = (*stations != [0; 12]).then(|| {
         let [a, b, c, d, e, f, source @ ..] = *stations;
         (Mac(source), Mac([a, b, c, d, e, f]))
@@ -269,9 +273,9 @@ pub(crate) fn subject<'a>(
             6 => 0x86dd,
             _ => ether_type,
         },
-        protocol: ip.map(|flow| flow.protocol),
-        ends: ip.map(|flow| (flow.source, flow.destination)),
-        vlan: Some(key.vlan()).filter(|vlan| *vlan != NO_VLAN),
+        protocol: ip.then_some(flow.protocol),
+        ends: (ip || arp).then_some((flow.source, flow.destination)),
+        vlan: flow.vlan,
         macs: macs.unzip(),
     }
 }

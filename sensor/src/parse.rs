@@ -27,8 +27,9 @@ use crate::packet::{Fragment, Key, Packet};
 /// VLAN tags, MPLS labels, PPPoE and tunnels together: deeper is not looked.
 const LAYERS: u8 = 8;
 
-/// Ether type of ARP.
+/// Ether types of ARP (RFC 826) and RARP (RFC 903).
 pub(crate) const ARP: u16 = 0x0806;
+pub(crate) const RARP: u16 = 0x8035;
 
 /// Why a frame did not become a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -18,7 +18,7 @@ pub struct Subject<'a> {
     pub ether_type: u16,
     /// IP protocol number; `None` when it is not IP.
     pub protocol: Option<u8>,
-    /// IP ends; `None` when it is not IP.
+    /// IP ends, or those that ARP and RARP speak of; `None` for anything else.
     pub ends: Option<(Endpoint, Endpoint)>,
     /// Outermost VLAN.
     pub vlan: Option<u16>,

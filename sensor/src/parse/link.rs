@@ -1,8 +1,8 @@
 //! From the link header down to the network layer.
 
-use super::{LAYERS, Parser, Unparsed, be16, be32, tunnel};
+use super::{ARP, LAYERS, Parser, RARP, Unparsed, be16, be32, tunnel};
 use crate::link::Link;
-use crate::packet::{NO_VLAN, Packet};
+use crate::packet::{Key, NO_VLAN, Packet};
 
 /// Ether types, and the PPP protocols of the same meaning.
 const IPV4: u16 = 0x0800;
@@ -42,11 +42,24 @@ pub(super) fn parse(parser: Parser, link: Link, length: u32, captured: &[u8]) ->
     .ok_or(Unparsed::Malformed)?;
     packet.set_vlan(walk.vlan);
     packet.ether_type = walk.kind;
+    if matches!(walk.kind, ARP | RARP) {
+        let _ = arp(&mut packet, &walk);
+    }
     if network == Network::Ip {
         let wire = length.saturating_sub(walk.at as u32);
         tunnel::parse(parser, &mut packet, &mut walk, wire);
     }
     Ok(packet)
+}
+
+/// Who asks for whom, over Ethernet for IPv4: a filter selects ARP and RARP by these too.
+fn arp(packet: &mut Packet, walk: &Walk<'_>) -> Option<()> {
+    let header = walk.frame.get(walk.at..)?.first_chunk::<28>()?;
+    if header[2..6] == [0x08, 0x00, 6, 4] {
+        let address = |at: usize| Some((u128::from(be32(header, at)?), 0));
+        (packet.key, packet.reverse) = Key::new(0, 0, walk.vlan, address(14)?, address(24)?);
+    }
+    Some(())
 }
 
 /// What was found below the link layer.

@@ -4,9 +4,7 @@ use traf_proto::filter::Subject;
 use traf_proto::{Counters, Endpoint, Mac, Timestamp, Traffic};
 
 use crate::packet::{self, Fragment, Key, Packet};
-use crate::parse::ARP;
-
-pub(super) const RARP: u16 = 0x8035;
+use crate::parse::{ARP, RARP};
 
 /// What is kept of a packet.
 #[derive(Clone, Copy, Debug)]

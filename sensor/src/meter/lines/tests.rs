@@ -3,11 +3,10 @@
 use traf_proto::time::SECOND;
 use traf_proto::{Facility, Filter, Group, Interface, Item, Line, Order, OrderBy, Timestamp, Wish};
 
-use super::record::RARP;
 use super::*;
 use crate::link::Link;
 use crate::meter::{Meter, MeterConfig};
-use crate::parse::ARP;
+use crate::parse::{ARP, RARP};
 
 const MACS: [u8; 12] = [2, 0, 0, 0, 0x77, 1, 2, 0, 0, 0, 0x77, 2];
 const FOUR: &str = "from 10.77.0.2 to 10.77.0.1 on ipta0";
@@ -318,6 +317,8 @@ fn a_filter_selects_lines_by_what_the_packet_was() {
     for (filter, numbers) in [
         ("arp", &[2, 1][..]),
         ("vlan 7", &[2]),
+        ("src host 10.77.0.2 and dst net 10.77.0.1/32", &[4, 2, 1]),
+        ("arp and host 10.77.0.3", &[]),
         ("not vlan", &[4, 3, 1]),
         ("ip6 net fd77::/64", &[3]),
         ("portrange 50-60", &[4]),

@@ -5,9 +5,9 @@ use std::net::Ipv4Addr;
 use traf_proto::{Line, LineEnd, LineKind};
 
 use super::kind;
-use super::record::{RARP, Record};
+use super::record::Record;
 use crate::packet::Fragment;
-use crate::parse::ARP;
+use crate::parse::{ARP, RARP};
 
 /// The line of a record.
 #[must_use]

@@ -194,3 +194,61 @@ fn packets_that_offload_hid_are_counted_through_a_filter_too() {
         assert_eq!(answer.total.total().coalesced, ends * 9, "{:?}", answer.rows);
     }
 }
+
+/// In the folder of real captures that `TRAF_CAPTURES` names. libpcap does not look behind tags, labels, PPPoE,
+/// authentication headers and IPv6's extension headers, and selects nothing by what was not captured; by ether type it
+/// believes what is no IP header; everywhere else the two agree on every frame.
+#[test]
+fn on_real_captures_a_filter_selects_what_libpcap_selects() {
+    let Some(folder) = std::env::var_os("TRAF_CAPTURES").map(std::path::PathBuf::from) else {
+        eprintln!("0 captures read: TRAF_CAPTURES does not name a folder of captures");
+        return;
+    };
+    const MORE: [&str; 12] = [
+        "tcp",
+        "udp",
+        "icmp",
+        "icmp6",
+        "ip",
+        "ip6",
+        "multicast",
+        "net 10.0.0.0/8",
+        "sctp",
+        "proto 47",
+        "not ip",
+        "src port 53",
+    ];
+    let compile = |words| Capture::dead(Linktype::ETHERNET).unwrap().compile(words, true).unwrap();
+    let filters = FILTERS.iter().chain(&MORE).map(|words| (*words, words.parse::<Filter>().unwrap(), compile(words)));
+    let filters: Vec<_> = filters.collect();
+    let (mut folders, mut frames, mut differences) = (vec![folder], 0, BTreeSet::new());
+    while let Some(path) = folders.pop() {
+        if let Ok(entries) = std::fs::read_dir(&path) {
+            folders.extend(entries.map(|entry| entry.unwrap().path()));
+            continue;
+        }
+        let Ok(mut file) = crate::file::CaptureFile::open(&path) else { continue };
+        while let Ok(Some(frame)) = file.next_frame() {
+            let whole = frame.link == Link::Ethernet && frame.captured.len() == frame.length as usize;
+            let Ok(packet) = Parser::default().parse(frame.link, frame.length, frame.captured) else { continue };
+            let simple = match frame.captured.get(12..14) {
+                Some([0x08, 0x00]) => packet.key.version() == 4 && packet.transport != 0 && !packet.authenticated,
+                Some([0x86, 0xdd]) => packet.key.version() == 6 && packet.transport == 54,
+                Some([0x81 | 0x91, 0] | [0x88, 0xa8 | 0x47 | 0x48 | 0x64]) => false,
+                _ => true,
+            };
+            if whole && simple {
+                frames += 1;
+                for (words, filter, program) in &filters {
+                    let (ours, theirs) = (filter.matches(&packet.subject("")), program.filter(frame.captured));
+                    if ours != theirs {
+                        differences.insert(format!("{words}: {ours}, {theirs}: {}", path.display()));
+                    }
+                }
+            }
+        }
+    }
+    eprintln!("{frames} frames of real captures, {} filters", filters.len());
+    assert!(differences.is_empty(), "ours, libpcap's: {differences:#?}");
+    assert!(frames > 1000, "{frames}");
+}
