@@ -60,12 +60,14 @@ pub fn document() -> Result<String> {
     let demo = Demo::new()?;
     eprintln!("lab: waiting until there is a past");
     std::thread::sleep(SETTLED);
+    let open = |(columns, rows)| Terminal::open(&demo.lan.tower, &demo.lan.folder, columns, rows);
+    let terminals = SIZES.into_iter().map(open).collect::<Result<Vec<_>>>()?;
     let mut out = String::from(HEAD);
     for picture in &PICTURES {
         write!(out, "\n## {}\n", picture.title).context("writing")?;
-        for (columns, rows) in SIZES {
+        for (terminal, (columns, rows)) in terminals.iter().zip(SIZES) {
             eprintln!("lab: {} at {columns}×{rows}", picture.title);
-            for (when, screen) in take(&demo, picture, columns, rows)? {
+            for (when, screen) in take(&demo, picture, terminal)? {
                 write!(out, "\n{columns}×{rows}, {when}:\n\n```text\n{}```\n", folded(&screen)).context("writing")?;
             }
         }
@@ -82,8 +84,7 @@ docs/screens.md`; colours are not shown.
 ";
 
 /// A screen, live and, where it has one, past.
-fn take(demo: &Demo, picture: &Picture, columns: u16, rows: u16) -> Result<Vec<(&'static str, String)>> {
-    let terminal = Terminal::open(&demo.lan.tower, &demo.lan.folder, columns, rows)?;
+fn take(demo: &Demo, picture: &Picture, terminal: &Terminal) -> Result<Vec<(&'static str, String)>> {
     terminal.line(&format!("clear; {}", demo.console.line()?))?;
     terminal.wait_for("the first screen", Deadline::seconds(20), |screen| screen.contains("5 of 5 reporting"))?;
     for key in picture.keys {
@@ -104,6 +105,8 @@ fn take(demo: &Demo, picture: &Picture, columns: u16, rows: u16) -> Result<Vec<(
         settle();
         taken.push(("past", terminal.screen()?));
     }
+    terminal.key("C-c")?;
+    terminal.wait_for("the shell", Deadline::seconds(10), |screen| screen.trim_end().ends_with('$'))?;
     Ok(taken)
 }
 

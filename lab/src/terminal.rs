@@ -123,6 +123,7 @@ impl Terminal {
     }
 
     fn tmux(&self, words: &[&str]) -> Result<String> {
-        self.host.run("tmux", &[&["-S", &self.socket][..], words].concat())
+        // -N: before our server listens there is none, and no other is to be started.
+        self.host.run("tmux", &[&["-N", "-S", &self.socket][..], words].concat())
     }
 }
