@@ -140,6 +140,28 @@ async fn what_a_console_looks_at_is_wished_from_the_sensors_of_its_scope() {
 }
 
 #[tokio::test]
+async fn a_table_that_found_no_place_gets_one_when_another_is_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let collector = Collector::start(&folder).await;
+    let present = Present::open(collector.joined(Role::Sensor, "web1").await).await;
+    present.say(&snapshot(1)).await;
+    let desk = collector.joined(Role::Viewer, "desk").await;
+    let query = |port: u32| Query { filter: format!("port {port}").parse().unwrap(), limit: 1, ..Query::default() };
+    let mut open = Vec::new();
+    for port in 1..=16 {
+        let mut stream = watch(&desk, &query(port)).await;
+        next(&mut stream).await;
+        open.push(stream);
+    }
+    let refused = |report: &Report| report.notes.iter().any(|note| note.contains("too many different tables"));
+    let mut one_more = watch(&desk, &query(17)).await;
+    until(&mut one_more, refused).await;
+    drop(open.pop());
+    until(&mut one_more, |report| !refused(report)).await;
+    collector.stop().await;
+}
+
+#[tokio::test]
 async fn every_facility_of_the_past_adds_up_and_slices_count_whole() {
     let folder = tempfile::tempdir().unwrap();
     let collector = Collector::start(&folder).await;

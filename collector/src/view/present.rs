@@ -124,7 +124,16 @@ impl Watch {
 
     /// Asks the sensors for what this scope needs now.
     fn wish(&mut self, several: bool) {
-        if self.wished.as_ref().is_some_and(|wished| wished.several == several) {
+        if let Some(wished) = self.wished.as_mut().filter(|wished| wished.several == several) {
+            // What was refused because too much was open is asked for again: somebody may have left since.
+            if let Some(refused @ Err(_)) = &mut wished.rows
+                && let Some(query) = rows_wish(&self.query, several)
+            {
+                *refused = self.view.live.wish(&query);
+            }
+            if let Some(refused @ Err(_)) = &mut wished.shares {
+                *refused = self.view.live.wish(&shares_wish(&self.query));
+            }
             return;
         }
         if self.wished.is_some() {

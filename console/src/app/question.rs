@@ -46,7 +46,7 @@ impl App {
         let not = |expression| Expression::Not(Box::new(expression));
         let flows = |part, list: &List| self.ask(Facility::Traffic, both(&self.filter, part), list.order, list.limit);
         let newest = Order { by: OrderBy::Last, ascending: false };
-        let packets = |filter| self.ask(Facility::Lines, self.visible(filter), newest, Tail::ROOM as u32);
+        let packets = |filter| self.ask(Facility::Lines, self.visible(filter), newest, Tail::EACH);
         let connections = flows(protocol(TCP), &state.upper);
         match self.others() {
             Others::Flows => vec![connections, flows(not(protocol(TCP)), &state.lower)],

@@ -33,6 +33,9 @@ impl Tail {
     /// How many entries are kept, as in IPTraf.
     pub const ROOM: usize = 512;
 
+    /// Packets of one answer: more a second than anybody reads.
+    pub const EACH: u32 = 256;
+
     /// Takes those packets of an answer that are new.
     pub fn take_lines(&mut self, report: &Report, page: usize) {
         let mut new: Vec<&Row> = report.rows.iter().filter(|row| self.is_new(row)).collect();
