@@ -39,7 +39,7 @@ fn the_first_screen_is_there_within_a_second_and_leaving_or_a_panic_leaves_the_t
         assert_eq!(terminal.manners().unwrap(), before, "as if it had never been there");
 
         // The build that tests run panics behind its first frame when it is asked to.
-        terminal.line(&format!("clear; TRAF_PANIC=1 {}", fleet.console.line().unwrap())).unwrap();
+        terminal.line(&format!("clear; TRAF_PANIC=1 RUST_BACKTRACE=0 {}", fleet.console.line().unwrap())).unwrap();
         let words = |screen: &str| screen.contains("panicked") && screen.trim_end().ends_with('$');
         let screen = terminal.wait_for("the words of a panic", Deadline::seconds(10), words).unwrap();
         assert!(screen.contains("TRAF_PANIC is set"), "{screen}");
