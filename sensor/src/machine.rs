@@ -54,6 +54,28 @@ pub fn give_memory_back() {
 #[cfg(not(target_env = "gnu"))]
 pub fn give_memory_back() {}
 
+/// Gives back the pages of program text that nothing has needed lately: what a start and a handshake took is half of the
+/// program. The kernel maps again what is used again (madvise(2), `MADV_DONTNEED`).
+pub(crate) fn forget_idle_text() {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
+    for (start, length) in texts(&maps) {
+        // SAFETY: the range is mapped, readable, executable and not writable, from a file, and stays so while this process
+        // lives; dropping such pages loses nothing, since they are read from the file again.
+        unsafe { libc::madvise(std::ptr::with_exposed_provenance_mut(start), length, libc::MADV_DONTNEED) };
+    }
+}
+
+/// Start and length of the mappings that are executable text of files (proc_pid_maps(5)).
+fn texts(maps: &str) -> impl Iterator<Item = (usize, usize)> {
+    maps.lines().filter_map(|line| {
+        let mut fields = line.split_ascii_whitespace();
+        let (range, rights, path) = (fields.next()?, fields.next()?, fields.nth(3)?);
+        let (start, end) = range.split_once('-')?;
+        let [start, end] = [start, end].map(|number| usize::from_str_radix(number, 16).ok());
+        (rights == "r-xp" && path.starts_with('/')).then_some((start?, end?.checked_sub(start?)?))
+    })
+}
+
 /// One instruction of a packet filter (bpf(4)).
 pub(crate) type Instruction = libc::sock_filter;
 
@@ -121,4 +143,22 @@ fn set<T>(socket: BorrowedFd<'_>, level: c_int, option: c_int, value: &T) -> io:
     // SAFETY: the kernel reads `size` octets, which are those of `value`; what `sock_fprog` points to lives as long.
     let result = unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, place, size) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_text_of_files_is_forgotten() {
+        let maps = "\
+            1000-3000 r--p 00000000 fe:00 1 /usr/bin/traf-sensor\n\
+            3000-8000 r-xp 00002000 fe:00 1 /usr/bin/traf-sensor\n\
+            8000-9000 rw-p 00007000 fe:00 1 /usr/bin/traf-sensor\n\
+            a000-b000 rw-s 00000000 00:08 7 socket:[7]\n\
+            c000-d000 r-xp 00000000 00:00 0 [vdso]\nnonsense\n";
+        assert_eq!(texts(maps).collect::<Vec<_>>(), [(0x3000, 0x5000)]);
+        forget_idle_text();
+        assert!(texts(&std::fs::read_to_string("/proc/self/maps").unwrap_or_default()).count() > 0);
+    }
 }

@@ -23,7 +23,7 @@ use crate::sealer::Part;
 use crate::settings::{Governor, Wires};
 use crate::spool::Spool;
 use crate::spool::state::Last;
-use crate::{clock, interfaces, keeper, own};
+use crate::{clock, interfaces, keeper, machine, own};
 
 /// Of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -31,6 +31,9 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 const FAREWELL: Duration = Duration::from_secs(3);
 /// How often interfaces and our own connections are looked at.
 const LOOK: Duration = Duration::from_secs(1);
+/// Looks after which a start has settled, and every how many the program's idle text leaves memory.
+const SETTLED: u32 = 5;
+const IDLE: u32 = 60;
 
 /// Captures until it is asked to end.
 ///
@@ -206,7 +209,12 @@ impl Lookout {
     ) -> std::io::Result<Self> {
         let (stop, stopped) = sync_channel::<()>(1);
         let work = move || {
+            let mut looks = 0u32;
             while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(LOOK) {
+                looks = looks.wrapping_add(1);
+                if looks % IDLE == SETTLED {
+                    machine::forget_idle_text();
+                }
                 match interfaces::list() {
                     Ok(devices) => {
                         if let Err(error) = attachments.turn(&devices, clock::now()) {
