@@ -88,7 +88,7 @@ impl Default for MeterConfig {
             flows: 262_144,
             idle: Duration::from_secs(15 * 60),
             tunnels: false,
-            history_flows: 8_192,
+            history_flows: 6_000,
             parted: 4_096,
             history_keys: 4_096,
             hosts: 8_192,
