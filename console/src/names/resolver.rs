@@ -1,5 +1,5 @@
 //! The edge to the name servers: takes addresses, sends back what they are called. It is asked over a short queue that
-//! never blocks, has at most [`FLIGHT`] questions under way, and waits two seconds for each.
+//! never blocks, has at most eight questions under way, and waits two seconds for each.
 
 use std::collections::HashMap;
 use std::io;
