@@ -73,6 +73,12 @@ impl Point {
     pub fn new(sensor: impl Into<String>, interface: impl Into<String>) -> Self {
         Self { sensor: sensor.into(), interface: Some(interface.into()) }
     }
+
+    /// Whether people mean this interface by `name`: `eth0`, of whatever sensor, or `web1/eth0`.
+    #[must_use]
+    pub fn is_called(&self, name: &str) -> bool {
+        self.interface.as_deref() == Some(name) || self.to_string() == name
+    }
 }
 
 /// `web1/eth0`, or `web1` for all of its interfaces.

@@ -52,6 +52,9 @@ impl Report {
     /// The note of a live report whose rows are still to come: sensors have been asked, and have a second to answer. Who
     /// wants one report only should wait for one without it.
     pub const WAITING: &str = "waiting for the sensors' first answer";
+
+    /// The note of a live report that has no rows, or fewer, because sensors answer a bounded number of questions at once.
+    pub const CROWDED: &str = "too many different tables are open on this collector: close one, or look at the past";
 }
 
 /// Traffic over time, oldest first.

@@ -61,17 +61,24 @@ impl Settings {
 /// # Errors
 /// When it is none, or one of the others holds a part of it.
 pub fn check_ports((from, to): (u16, u16), others: &[(u16, u16)]) -> Result<(), String> {
-    let shown = |from: u16, to: u16| if from == to { from.to_string() } else { format!("{from}-{to}") };
     if from == 0 || from > to {
-        return Err(format!("`{}` is no range of ports from 1 to 65535", shown(from, to)));
+        return Err(format!("`{}` is no range of ports from 1 to 65535", range_words((from, to))));
     }
     match others.iter().find(|(first, last)| from <= *last && *first <= to) {
         None => Ok(()),
-        Some((first, last)) if (*first, *last) == (from, to) => Err(format!("{} is there already", shown(from, to))),
-        Some((first, last)) => {
-            Err(format!("{} overlaps {}, which is there already", shown(from, to), shown(*first, *last)))
+        Some((first, last)) if (*first, *last) == (from, to) => {
+            Err(format!("{} is there already", range_words((from, to))))
+        }
+        Some(other) => {
+            Err(format!("{} overlaps {}, which is there already", range_words((from, to)), range_words(*other)))
         }
     }
+}
+
+/// As people write ports: `8080`, or `9000-9010`.
+#[must_use]
+pub fn range_words((from, to): (u16, u16)) -> String {
+    if from == to { from.to_string() } else { format!("{from}-{to}") }
 }
 
 /// What a sensor runs with.

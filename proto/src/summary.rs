@@ -42,9 +42,9 @@ pub struct InterfaceSummary {
     pub stations: Tally<Mac, Station>,
     /// Our own stream to the collector (frame octets), already in every count above.
     pub own: Traffic,
-    /// Octets of the largest frame received.
+    /// Octets of the largest packet received, without the link header.
     pub largest_inbound: u32,
-    /// Octets of the largest frame sent.
+    /// Octets of the largest packet sent, without the link header.
     pub largest_outbound: u32,
 }
 

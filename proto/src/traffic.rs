@@ -39,7 +39,9 @@ impl Counters {
     #[must_use]
     pub fn per_second(self, nanos: i64) -> Self {
         let rate = |count: u64| match u128::try_from(nanos) {
-            Ok(nanos) if nanos > 0 => u64::try_from(u128::from(count) * 1_000_000_000 / nanos).unwrap_or(u64::MAX),
+            Ok(nanos) if nanos > 0 => {
+                u64::try_from((u128::from(count) * 1_000_000_000 + nanos / 2) / nanos).unwrap_or(u64::MAX)
+            }
             _ => 0,
         };
         Self { packets: rate(self.packets), octets: rate(self.octets), coalesced: rate(self.coalesced) }
