@@ -1,8 +1,10 @@
 //! Live capture: one thread for each interface owns its handle, its meter and its slice. Nothing is copied.
 //!
 //! Never libpcap's immediate mode (it wakes for every packet), and never a blocking read: on an idle link one never returns.
-//! So: non-blocking, `poll`, then bounded rounds of `dispatch`. The thread encodes nothing, resolves nothing and waits for
-//! nobody: finished slices go into a channel, and where that is full they wait here, bounded and counted.
+//! So: non-blocking, `poll`, then bounded rounds of `dispatch`. Where there is much to do it naps instead of polling: whoever
+//! sleeps in `poll` is woken by the kernel while that holds the socket's lock, and both then wait for each other. The thread
+//! encodes nothing, resolves nothing and waits for nobody: finished slices go into a channel, and where that is full they
+//! wait here, bounded and counted.
 
 mod ledger;
 mod outbox;
@@ -10,6 +12,7 @@ mod socket;
 
 use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use pcap::{Active, Capture, Precision};
@@ -33,6 +36,11 @@ pub use socket::{Program, Socket};
 const ROUND: usize = 4_096;
 /// Longest sleep, in milliseconds.
 const SLEEP: u64 = 100;
+/// Frames between two sleeps that are much.
+const BUSY: usize = 512;
+/// Longest nap of a busy thread, in milliseconds: one for each MiB of the ring, which so has room for the smallest frames at
+/// seven million a second.
+const NAP: u64 = 10;
 const SECOND: i64 = 1_000_000_000;
 
 /// Why an interface cannot be captured.
@@ -140,6 +148,7 @@ pub struct Line {
     steps: Steps,
     outbox: Outbox,
     second: Timestamp,
+    nap: Duration,
     name: String,
     pen: Option<Pen>,
     around: Surroundings,
@@ -164,6 +173,7 @@ impl Line {
             steps: Steps::start(),
             outbox: Outbox::new(around.parts.clone()),
             second: next_second(now),
+            nap: Duration::from_millis((around.config.buffer >> 20).min(NAP)),
             name: interface.name.clone(),
             meter: Meter::new(meter, interface, handle.link, now),
             pen: None,
@@ -199,12 +209,14 @@ impl Line {
     }
 
     fn work(&mut self) -> Result<(), CaptureError> {
-        let mut more = false;
+        let (mut frames, mut more) = (0, false);
         while !self.controls.stop.is_cancelled() {
             if !more {
-                self.sleep();
+                self.sleep(frames >= BUSY);
+                frames = 0;
             }
-            more = self.round()? == ROUND;
+            let round = self.round()?;
+            (frames, more) = (frames + round, round == ROUND);
             self.meter.flush();
             self.listen();
             let now = clock::now();
@@ -231,8 +243,11 @@ impl Line {
         Ok(())
     }
 
-    /// Until there are frames or the next second begins.
-    fn sleep(&self) {
+    /// Until there are frames or the next second begins; not for long while it is `busy`.
+    fn sleep(&self, busy: bool) {
+        if busy {
+            return std::thread::sleep(self.nap);
+        }
         let left = self.second.since(clock::now()).clamp(0, SECOND) as u64 / 1_000_000 + 1;
         let timeout = PollTimeout::try_from(left.min(SLEEP)).unwrap_or(PollTimeout::ZERO);
         // An error of poll is an interrupted sleep, or shows again when reading.

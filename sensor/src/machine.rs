@@ -2,40 +2,106 @@
 //!
 //! The flow table is far larger than the caches, so that a look-up waits for memory. A batch of packets asks for all of
 //! its lines first and updates them afterwards. The standard library has no stable way to say so. Nor can it say that
-//! memory of a sealed slice goes back to the system at once, or change what a capture's socket receives while it runs.
+//! memory of a sealed slice goes back to the system at once, or give zeroed memory aligned to cache lines that takes no room
+//! before it is touched, or change what a capture's socket receives while it runs.
 
 #![allow(unsafe_code)]
 
+use std::alloc::{Layout, handle_alloc_error};
 use std::ffi::c_int;
 use std::io;
+use std::ops::{Deref, DerefMut};
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::ptr::NonNull;
 
-/// Asks for the line that holds the element; an index beyond the end asks for nothing.
+use zerocopy::FromZeros;
+
+/// Asks for the lines that hold the first `octets` of the element; an index beyond the end asks for nothing.
 #[inline(always)]
-pub(crate) fn prefetch<T>(items: &[T], index: usize) {
+pub(crate) fn prefetch<T>(items: &[T], index: usize, octets: usize) {
     if let Some(item) = items.get(index) {
-        hint(std::ptr::from_ref(item).cast());
+        let first: *const i8 = std::ptr::from_ref(item).cast();
+        (0..octets).step_by(LINE).for_each(|octet| hint(first.wrapping_add(octet)));
+        if align_of::<T>() < LINE {
+            hint(first.wrapping_add(octets.saturating_sub(1)));
+        }
     }
 }
+
+/// Octets of a cache line.
+const LINE: usize = 64;
 
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 fn hint(line: *const i8) {
     use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-    // SAFETY: SSE is part of every x86_64, and a prefetch reads nothing: any address is allowed, and this one is valid.
+    // SAFETY: SSE is part of every x86_64, and a prefetch reads nothing: any address is allowed.
     unsafe { _mm_prefetch(line, _MM_HINT_T0) };
 }
 
 #[cfg(target_arch = "aarch64")]
 #[inline(always)]
 fn hint(line: *const i8) {
-    // SAFETY: a prefetch changes no register and no memory; any address is allowed, and this one is valid.
+    // SAFETY: a prefetch changes no register and no memory; any address is allowed.
     unsafe { std::arch::asm!("prfm pldl1keep, [{line}]", line = in(reg) line, options(nostack, preserves_flags)) };
 }
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 #[inline(always)]
 fn hint(_line: *const i8) {}
+
+/// A fixed number of zeroed elements on pages of their own (mmap(2)): each page takes memory only when it is touched, where the
+/// allocator would write zeros into all of them for the sake of an alignment beyond its own.
+pub(crate) struct Pages<T> {
+    start: NonNull<T>,
+    length: usize,
+}
+
+// SAFETY: it owns its elements as a box does, and nothing else points to them.
+unsafe impl<T: Send> Send for Pages<T> {}
+
+impl<T: FromZeros + Copy> Pages<T> {
+    /// Of `length` elements, aligned to a page at most. Where there is no memory left for them, as
+    /// for any allocation, the program ends.
+    pub(crate) fn new(length: usize) -> Self {
+        let Ok(layout) = Layout::array::<T>(length.max(1)) else { handle_alloc_error(Layout::new::<T>()) };
+        const { assert!(align_of::<T>() <= 4096 && size_of::<T>() > 0) };
+        let (rights, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+        // SAFETY: a new mapping of our own touches nothing that exists.
+        let start = unsafe { libc::mmap(std::ptr::null_mut(), layout.size(), rights, flags, -1, 0) };
+        match NonNull::new(start.cast::<T>()) {
+            Some(start) if start.as_ptr().cast() != libc::MAP_FAILED => Self { start, length },
+            _ => handle_alloc_error(layout),
+        }
+    }
+}
+
+impl<T> Deref for Pages<T> {
+    type Target = [T];
+
+    #[inline(always)]
+    fn deref(&self) -> &[T] {
+        // SAFETY: that many elements are mapped while `self` lives, aligned to pages, and zeros are valid elements; whoever
+        // borrows them borrows `self`.
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.length) }
+    }
+}
+
+impl<T> DerefMut for Pages<T> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut [T] {
+        // SAFETY: as above, and `self` is borrowed for this alone.
+        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.length) }
+    }
+}
+
+impl<T> Drop for Pages<T> {
+    fn drop(&mut self) {
+        let size = size_of::<T>() * self.length.max(1);
+        // SAFETY: it is the mapping of `new`, whole, which nobody borrows any more; its elements need no drop, being `Copy`.
+        unsafe { libc::munmap(self.start.as_ptr().cast(), size) };
+    }
+}
 
 /// From here on large pieces of memory go back to the system when they are freed, and threads share one heap: a slice
 /// under a scan is large for a moment, and that moment must not stay resident (mallopt(3)).
@@ -148,6 +214,23 @@ fn set<T>(socket: BorrowedFd<'_>, level: c_int, option: c_int, value: &T) -> io:
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pages_take_memory_only_where_they_are_touched() {
+        let resident = || {
+            let status = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+            status.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).unwrap_or_default()
+        };
+        let before = resident();
+        let mut pages = Pages::<[u64; 8]>::new(1 << 20);
+        assert!(pages.len() == 1 << 20 && pages.as_ptr().addr().is_multiple_of(64));
+        (pages[0], pages[(1 << 20) - 1]) = ([1; 8], [2; 8]);
+        assert_eq!((pages[1], pages[0][7], pages[(1 << 20) - 1][0]), ([0; 8], 1, 2));
+        // 64 MiB are 16,384 pages; other tests run beside this one.
+        assert!(resident().saturating_sub(before) < 8_192);
+        drop(pages);
+        assert!(Pages::<u64>::new(0).is_empty());
+    }
 
     #[test]
     fn only_text_of_files_is_forgotten() {

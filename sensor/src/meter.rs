@@ -215,7 +215,7 @@ impl Meter {
                 self.line.own(packet.sent, Counters::new(1, u64::from(packet.length)));
             }
             if self.offload.suspects(packet) {
-                let segment = memory::segment_size(packet, &self.flows.table.warm[slot]);
+                let segment = memory::segment_size(packet, &self.flows.table.flows[slot].warm);
                 let extra = self.offload.extra(packet, segment);
                 hidden = extra;
                 if extra > 0 {
@@ -230,7 +230,7 @@ impl Meter {
                 }
             }
             if self.selected[place] != 0 {
-                let second_began = memory::second_began(&self.flows.table.warm[slot]);
+                let second_began = memory::second_began(&self.flows.table.flows[slot].warm);
                 self.filtered.packet(self.selected[place], packet, Placed { second_began, own, extra: hidden });
             }
         }
@@ -326,10 +326,11 @@ impl Meter {
     pub fn snapshot(&mut self, now: Timestamp, wishes: &[Wish]) -> InterfaceSnapshot {
         self.flush();
         let stations = |wish: &Wish| wish.facility == Facility::Stations && wish.filter.is_all();
-        self.flows.facilities.look(now.0, wishes.iter().any(stations));
-        self.filtered.roll(now, wishes, &self.interface, &self.flows.facilities.ports);
+        let opened = self.flows.opened;
+        self.flows.facilities.look(now.0, opened, wishes.iter().any(stations));
+        self.filtered.roll(now, opened, wishes, &self.interface, &self.flows.facilities.ports);
         self.flows.tell_silent(now.0);
-        self.rates.roll(now.0, !wishes.is_empty(), &mut self.flows.table);
+        self.rates.roll(now.0, opened, !wishes.is_empty(), &mut self.flows.table);
         let stats = self.line.stats(&self.interface);
         let rated = self.averages.rates(now, &stats.classes, stats.own);
         let stats = InterfaceStats { rates: rated.classes, ..stats };

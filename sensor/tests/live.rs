@@ -5,10 +5,10 @@ mod support;
 
 use std::net::UdpSocket;
 use std::process::Stdio;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use support::program::{Namespace, Sensor, program, root};
-use support::{Authority, Book, Collector, until};
+use support::{Authority, Book, pair, until};
 use traf_proto::{Flow, Item, LossReason, Order, Snapshot, Summary, Wish, wire};
 use traf_sensor::spool::Spool;
 use traf_sensor::spool::index::Limits;
@@ -24,7 +24,6 @@ async fn datagrams_on_the_loopback_are_in_the_live_view_and_once_in_the_history_
     if !root() {
         return;
     }
-    let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
     let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
     let port = receiver.local_addr().unwrap().port();
     let wish = Wish {
@@ -36,9 +35,7 @@ async fn datagrams_on_the_loopback_are_in_the_live_view_and_once_in_the_history_
         limit: 10,
     };
     let wishes = Some(wire::Wishes { wishes: vec![(&wish).into()], settings: None });
-    let book = Arc::new(Mutex::new(Book { wishes, ..Book::default() }));
-    let collector = Collector::start(&authority, "127.0.0.1:0", Arc::clone(&book)).await;
-    support::save(&authority.credentials(collector.address), folder.path());
+    let (folder, book, collector) = pair(Book { wishes, ..Book::default() }).await;
     let sensor = Sensor::start(&mut program(), folder.path(), &["--interface", "lo"]);
     until("the live view is there", 20, || book.lock().unwrap().snapshots.len() >= 2).await;
 

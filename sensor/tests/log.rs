@@ -7,11 +7,10 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex};
 
 use nix::sys::signal::Signal;
 use support::program::{Sensor, apart, program, root};
-use support::{Authority, Book, Collector, until};
+use support::{Authority, Book, pair, until};
 use traf_proto::{Settings, Snapshot, wire};
 
 fn read(path: &Path) -> String {
@@ -142,10 +141,7 @@ fn a_console_turns_the_log_on_and_off_and_dumps_come_at_its_interval() {
         return;
     }
     apart(|| async {
-        let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
-        let book = Arc::new(Mutex::new(Book::default()));
-        let collector = Collector::start(&authority, "127.0.0.1:0", Arc::clone(&book)).await;
-        support::save(&authority.credentials(collector.address), folder.path());
+        let (folder, book, _collector) = pair(Book::default()).await;
         let want = |revision, log, log_interval| {
             let settings = Settings { revision, log: Some(log), log_interval, ..Settings::default() };
             book.lock().unwrap().wishes = Some(wire::Wishes { wishes: vec![], settings: Some((&settings).into()) });
@@ -170,10 +166,7 @@ fn a_log_on_a_full_disk_disturbs_nothing_but_the_log() {
         return;
     }
     apart(|| async {
-        let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
-        let book = Arc::new(Mutex::new(Book::default()));
-        let collector = Collector::start(&authority, "127.0.0.1:0", Arc::clone(&book)).await;
-        support::save(&authority.credentials(collector.address), folder.path());
+        let (folder, book, _collector) = pair(Book::default()).await;
         let log = folder.path().join("log");
         std::fs::create_dir(&log).unwrap();
         let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=64k", "log"]).arg(&log).status().unwrap();

@@ -5,10 +5,10 @@ mod support;
 
 use std::net::UdpSocket;
 use std::process::Command;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use support::program::{Sensor, apart, ip, program, root};
-use support::{Authority, Book, Collector, until};
+use support::{Book, pair, until};
 use traf_proto::{Settings, SettingsState, Snapshot, wire};
 
 /// How many want the interface to take frames to others, by the kernel's count.
@@ -64,10 +64,7 @@ fn a_console_changes_what_a_running_sensor_does_and_a_change_that_cannot_be_leav
         return;
     }
     apart(|| async {
-        let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
-        let book = Arc::new(Mutex::new(Book::default()));
-        let collector = Collector::start(&authority, "127.0.0.1:0", Arc::clone(&book)).await;
-        support::save(&authority.credentials(collector.address), folder.path());
+        let (folder, book, _collector) = pair(Book::default()).await;
         plug("va", "vb", 0);
         let sensor = Sensor::start(&mut program(), folder.path(), &["--no-promiscuous"]);
         until("the sensor reports", 20, || received(&book, "va").is_some()).await;

@@ -205,9 +205,13 @@ impl Facilities {
         }
     }
 
-    /// To be called at each snapshot: keeps the stations' rates while they are wished for.
-    pub(super) fn look(&mut self, now: i64, wished: bool) {
+    /// To be called at each snapshot: keeps the stations' rates while they are wished for, first those of the slice that was
+    /// opened at `opened`.
+    pub(super) fn look(&mut self, now: i64, opened: i64, wished: bool) {
         self.flush_pairs();
+        if wished && self.trail.is_empty() {
+            self.trail.roll(opened, true, self.stations.sums_before(|station| station.traffic));
+        }
         self.trail.roll(now, wished, self.stations.sums(|station| station.traffic));
     }
 

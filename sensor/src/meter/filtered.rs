@@ -114,8 +114,8 @@ impl Filtered {
     }
 
     /// Takes up new filters and forgets those that nobody looks through; to be called at each snapshot. A filter for which
-    /// there is no room is not counted.
-    pub(super) fn roll(&mut self, now: Timestamp, wishes: &[Wish], interface: &Interface, ports: &Ports) {
+    /// there is no room is not counted. The slice was opened at `opened`.
+    pub(super) fn roll(&mut self, now: Timestamp, opened: i64, wishes: &[Wish], interface: &Interface, ports: &Ports) {
         for wish in wishes.iter().filter(|wish| counts(wish)) {
             if let Some(counted) = self.counts.iter_mut().find(|counted| counted.filter == wish.filter) {
                 counted.wished = now;
@@ -128,7 +128,8 @@ impl Filtered {
             let stats = counted.line.stats(interface);
             counted.rated = counted.averages.rates(now, &stats.classes, stats.own);
             let wished = |wish: &Wish| wish.facility == Facility::Stations && wish.filter == counted.filter;
-            counted.facilities.look(now.0, wishes.iter().any(wished));
+            let began = opened.max(counted.since.0);
+            counted.facilities.look(now.0, began, wishes.iter().any(wished));
         }
     }
 

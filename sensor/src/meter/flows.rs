@@ -5,8 +5,10 @@
 //! once, and the facilities add up whatever the table did.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use traf_proto::time::SECOND;
 use traf_proto::{Counters, Flow, Half, Mac, Timestamp, Traffic};
 
 use super::bar::Bar;
@@ -15,14 +17,19 @@ use super::events::{self, Before, Event, Events, What};
 use super::facilities::{Facilities, Folded};
 use super::memory;
 use super::others::Others;
+use super::slot::{Hot, Slot};
 use super::table::{Home, Table};
 use crate::packet::{Key, NO_VLAN, Packet};
 
 /// Packets that make a flow worth a row of its own when it is pushed out.
 const WORTH: u64 = 4;
 
-/// How long a flow that is over, or timed out, is still shown.
-const SHOWN: i64 = 60 * traf_proto::time::SECOND;
+/// How long a flow that is over, or timed out, is still shown: longer where there are few, as in IPTraf, so that a live table
+/// holds what was; shorter where there are many, so that the table is looked through quickly.
+const SHOWN: RangeInclusive<i64> = 60 * SECOND..=3600 * SECOND;
+
+/// One place in so many may be taken before flows that are over are shown for the shortest time only.
+const FEW: usize = 64;
 
 /// The flows of one interface.
 pub(super) struct Flows {
@@ -40,7 +47,7 @@ pub(super) struct Flows {
     /// A flow has more than one row in `parted`.
     spilled: bool,
     /// When this slice began.
-    opened: i64,
+    pub(super) opened: i64,
     /// Without a row, in this slice.
     other: Others,
     /// Everything that left the table.
@@ -72,9 +79,8 @@ impl Flows {
         let tick = self.table.tick(packet.at);
         let (slot, new) = match self.table.find(home, &packet.key) {
             Some(slot) => {
-                let table = &self.table;
-                let anew =
-                    memory::begins_anew(packet, &table.hot[slot], &table.warm[slot], &table.cold[slot], self.idle);
+                let Slot { hot, warm, cold } = &self.table.flows[slot];
+                let anew = memory::begins_anew(packet, hot, warm, cold, self.idle);
                 if anew {
                     self.begin_anew(slot, home, packet, tick);
                 }
@@ -82,10 +88,10 @@ impl Flows {
             }
             None => (self.begin(home, packet, tick), true),
         };
-        let before = Before { state: self.table.warm[slot].state, new };
-        let (hot, warm) = (&mut self.table.hot[slot], &mut self.table.warm[slot]);
+        let Slot { hot, warm, cold } = &mut self.table.flows[slot];
+        let before = Before { state: warm.state, new };
         let half_full = hot.count(usize::from(packet.reverse), packet.octets, packet.flags, packet.window);
-        memory::follow(packet, warm, &mut self.table.cold[slot]);
+        memory::follow(packet, warm, cold);
         let (packets, answered, over) = (hot.packets(), memory::is_answered(warm), memory::is_over(warm));
         self.table.seen(slot, tick, packets, answered, over);
         if self.events.is_some() && packet.key.protocol() == 6 {
@@ -100,14 +106,14 @@ impl Flows {
     /// Whether the slot's flow is our own connection.
     #[inline(always)]
     pub(super) fn is_own(&self, slot: usize) -> bool {
-        self.table.warm[slot].state & memory::OWN != 0
+        self.table.flows[slot].warm.state & memory::OWN != 0
     }
 
     /// Adds packets that offload hid.
     pub(super) fn hidden(&mut self, slot: usize, packet: &Packet, extra: u64) {
         let way = usize::from(packet.reverse);
         if self.coalesced.add(slot, way, extra) {
-            self.table.warm[slot].state |= memory::COALESCED;
+            self.table.flows[slot].warm.state |= memory::COALESCED;
         } else {
             let counters = Counters { coalesced: extra, ..Counters::default() };
             self.other.add(packet.class, Traffic::outbound(counters), 0);
@@ -118,7 +124,7 @@ impl Flows {
     pub(super) fn unreachable(&mut self, key: &Key) {
         let home = self.table.home(key);
         if let Some(slot) = self.table.find(home, key) {
-            memory::unreachable(&mut self.table.warm[slot]);
+            memory::unreachable(&mut self.table.flows[slot].warm);
         }
     }
 
@@ -133,28 +139,28 @@ impl Flows {
         for key in &self.own {
             let home = self.table.home(key);
             if let Some(slot) = self.table.find(home, key) {
-                self.table.warm[slot].state |= memory::OWN;
+                self.table.flows[slot].warm.state |= memory::OWN;
             }
         }
     }
 
     #[cold]
     fn tell(&mut self, slot: usize, packet: &Packet, before: Before) {
-        let table = &mut self.table;
         if let Some(events) = &mut self.events {
-            events.packet(packet, before, &table.hot[slot], &table.warm[slot], &mut table.cold[slot]);
+            let Slot { hot, warm, cold } = &mut self.table.flows[slot];
+            events.packet(packet, before, hot, warm, cold);
         }
     }
 
     /// Tells of a connection that may still send that something else became of it.
     #[cold]
     fn tell_end(&mut self, slot: usize, at: i64, what: impl Fn(events::Way, events::Way) -> What) {
-        let table = &self.table;
+        let Slot { hot, warm, cold } = &self.table.flows[slot];
         if let Some(events) = &mut self.events
-            && table.hot[slot].key.protocol() == 6
-            && !memory::is_over(&table.warm[slot])
+            && hot.key.protocol() == 6
+            && !memory::is_over(warm)
         {
-            events.connection(at, what, &table.hot[slot], &table.warm[slot], &table.cold[slot]);
+            events.connection(at, what, hot, warm, cold);
         }
     }
 
@@ -170,7 +176,7 @@ impl Flows {
         let tick = self.table.tick(now);
         for set in 0..self.table.sets() {
             for slot in self.table.silent(set, tick, ticks.saturating_sub(1)) {
-                if range.contains(&self.table.warm[slot].last) {
+                if range.contains(&self.table.flows[slot].warm.last) {
                     self.tell_end(slot, now, What::TimedOut);
                 }
             }
@@ -182,7 +188,7 @@ impl Flows {
         let (mut open, mut more) = (Vec::new(), 0);
         let table = &self.table;
         for slot in (0..table.sets()).flat_map(|set| table.slots(set)) {
-            let (hot, warm) = (&table.hot[slot], &table.warm[slot]);
+            let Slot { hot, warm, cold } = &table.flows[slot];
             if hot.key.protocol() != 6 || now.saturating_sub(warm.last) > self.idle {
                 continue;
             }
@@ -200,7 +206,7 @@ impl Flows {
                     |initiator, other| What::Active(if way == second { initiator } else { other }),
                     hot,
                     warm,
-                    &table.cold[slot],
+                    cold,
                 );
                 open.push(if way == second { event } else { event.reversed() });
             }
@@ -212,7 +218,7 @@ impl Flows {
     fn begin(&mut self, home: Home, packet: &Packet, tick: u32) -> usize {
         let (slot, taken) = self.table.room(home, tick);
         if taken {
-            let silent = packet.at.saturating_sub(self.table.warm[slot].last);
+            let silent = packet.at.saturating_sub(self.table.flows[slot].warm.last);
             if self.events.is_some() && silent <= self.idle {
                 self.tell_end(slot, packet.at, What::PushedOut);
             }
@@ -224,7 +230,7 @@ impl Flows {
 
     #[cold]
     fn begin_anew(&mut self, slot: usize, home: Home, packet: &Packet, tick: u32) {
-        let last = self.table.warm[slot].last;
+        let last = self.table.flows[slot].warm.last;
         let untold = self.events.as_ref().is_some_and(|events| events.has_not_told(last, self.idle));
         if untold && packet.at.saturating_sub(last) > self.idle {
             self.tell_end(slot, packet.at, What::TimedOut);
@@ -235,9 +241,9 @@ impl Flows {
 
     fn settle(&mut self, slot: usize, home: Home, packet: &Packet, tick: u32) {
         self.table.place(slot, home, tick);
-        self.table.hot[slot] = super::slot::Hot::new(packet.key);
-        let warm = &mut self.table.warm[slot];
-        memory::begin(packet, warm, &mut self.table.cold[slot]);
+        let Slot { hot, warm, cold } = &mut self.table.flows[slot];
+        *hot = Hot::new(packet.key);
+        memory::begin(packet, warm, cold);
         if !self.own.is_empty() && self.own.iter().any(|key| same_but_vlan(key, &packet.key)) {
             warm.state |= memory::OWN;
         }
@@ -247,7 +253,7 @@ impl Flows {
     fn leave(&mut self, slot: usize, worth: u64) {
         let folded = self.fold(slot);
         let traffic = folded.traffic();
-        let class = folded.key.class(memory::cast(&self.table.warm[slot]));
+        let class = folded.key.class(memory::cast(&self.table.flows[slot].warm));
         let whole = self.whole(slot);
         if !traffic.is_empty() {
             if whole.total().packets >= worth && self.parted.len() < self.parted_capacity {
@@ -257,7 +263,7 @@ impl Flows {
             }
         }
         self.gone.add(class, whole, 1);
-        if self.table.warm[slot].state & memory::COALESCED != 0 {
+        if self.table.flows[slot].warm.state & memory::COALESCED != 0 {
             self.coalesced.forget(slot);
         }
     }
@@ -270,14 +276,14 @@ impl Flows {
             self.parted.push(self.row(slot, traffic, i64::MIN));
             self.spilled = true;
         } else {
-            let class = self.table.hot[slot].key.class(memory::cast(&self.table.warm[slot]));
+            let class = self.table.flows[slot].hot.key.class(memory::cast(&self.table.flows[slot].warm));
             self.other.add(class, traffic, 0);
         }
     }
 
     /// Takes what the slot counted since the slice began: to the facilities, and to its cumulative counts.
     fn fold(&mut self, slot: usize) -> Folded {
-        let (hot, warm, cold) = (&mut self.table.hot[slot], &self.table.warm[slot], &mut self.table.cold[slot]);
+        let Slot { hot, warm, cold } = &mut self.table.flows[slot];
         let hidden = if warm.state & memory::COALESCED != 0 { self.coalesced.take(slot) } else { [0; 2] };
         let counters = [0, 1].map(|way| {
             let (packets, octets) = hot.counted(way);
@@ -300,7 +306,7 @@ impl Flows {
     pub(super) fn whole(&self, slot: usize) -> Traffic {
         let hidden = self.hidden_of(slot);
         let [first, second] = [0, 1].map(|way| {
-            let (packets, octets) = self.table.cold[slot].counted(way);
+            let (packets, octets) = self.table.flows[slot].cold.counted(way);
             Counters { packets, octets, coalesced: hidden.before[way] }
         });
         self.oriented(slot, first, second) + self.slice(slot)
@@ -310,25 +316,25 @@ impl Flows {
     pub(super) fn slice(&self, slot: usize) -> Traffic {
         let hidden = self.hidden_of(slot);
         let [first, second] = [0, 1].map(|way| {
-            let (packets, octets) = self.table.hot[slot].counted(way);
+            let (packets, octets) = self.table.flows[slot].hot.counted(way);
             Counters { packets, octets, coalesced: hidden.slice[way] }
         });
         self.oriented(slot, first, second)
     }
 
     fn hidden_of(&self, slot: usize) -> Estimate {
-        let has = self.table.warm[slot].state & memory::COALESCED != 0;
+        let has = self.table.flows[slot].warm.state & memory::COALESCED != 0;
         if has { self.coalesced.get(slot) } else { Estimate::default() }
     }
 
     fn oriented(&self, slot: usize, first: Counters, second: Counters) -> Traffic {
         let traffic = Traffic { outbound: first, inbound: second };
-        if memory::second_began(&self.table.warm[slot]) { traffic.reversed() } else { traffic }
+        if memory::second_began(&self.table.flows[slot].warm) { traffic.reversed() } else { traffic }
     }
 
     /// The slot's flow as the model has it, with this traffic.
     pub(super) fn row(&self, slot: usize, traffic: Traffic, now: i64) -> Flow {
-        let (hot, warm, cold) = (&self.table.hot[slot], &self.table.warm[slot], &self.table.cold[slot]);
+        let Slot { hot, warm, cold } = &self.table.flows[slot];
         // A flow whose key was begun anew after a silence is over as well.
         let state = memory::state(hot, warm, now.max(warm.last), self.idle);
         let half = |way: usize| Half {
@@ -378,7 +384,7 @@ impl Flows {
                 if bar.passes(traffic.total().octets) {
                     rows.push(self.row(slot, traffic, now));
                 } else {
-                    self.other.add(folded.key.class(memory::cast(&self.table.warm[slot])), traffic, 1);
+                    self.other.add(folded.key.class(memory::cast(&self.table.flows[slot].warm)), traffic, 1);
                 }
             }
         }
@@ -393,26 +399,32 @@ impl Flows {
 
     /// What a flow needs to get a row.
     fn bar(&self, parted: &[Flow]) -> Bar {
-        let octets = |slot: usize| self.table.hot[slot].counted(0).1 + self.table.hot[slot].counted(1).1;
+        let octets = |slot: usize| self.table.flows[slot].hot.counted(0).1 + self.table.flows[slot].hot.counted(1).1;
         let all = parted.iter().map(|flow| flow.traffic.total().octets);
         Bar::among(all.chain((0..self.table.sets()).flat_map(|set| self.table.touched(set)).map(octets)), self.history)
     }
 
     /// Frees the slots of flows that ended, or fell silent, long enough ago.
     fn expire(&mut self, now: i64) {
-        let tick = self.table.tick(now);
+        let (tick, shown) = (self.table.tick(now), shown(self.table.len(), self.table.capacity()));
         for set in 0..self.table.sets() {
-            for slot in self.table.silent(set, tick, (SHOWN >> 20) as u32) {
-                let warm = &self.table.warm[slot];
+            for slot in self.table.silent(set, tick, (shown >> 20) as u32) {
+                let warm = &self.table.flows[slot].warm;
                 let silent = now.saturating_sub(warm.last);
-                let over = memory::is_over(warm) && silent > SHOWN;
-                if over || silent.saturating_sub(SHOWN) > self.idle {
+                let over = memory::is_over(warm) && silent > shown;
+                if over || silent.saturating_sub(shown) > self.idle {
                     self.leave(slot, 1);
                     self.table.free(slot);
                 }
             }
         }
     }
+}
+
+/// How long flows that are over are shown in a table of which so many places are taken.
+fn shown(taken: usize, capacity: usize) -> i64 {
+    let many = (taken * FEW) as f64 / capacity as f64;
+    ((*SHOWN.start() as f64 / (many * many)) as i64).clamp(*SHOWN.start(), *SHOWN.end())
 }
 
 /// One row for each flow: its counts added up, the rest from the latest.
@@ -444,4 +456,15 @@ fn same_but_vlan(own: &Key, key: &Key) -> bool {
 /// A MAC address; zeros are none.
 pub(super) fn mac(octets: [u8; 6]) -> Option<Mac> {
     (octets != [0; 6]).then_some(Mac(octets))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flows_that_are_over_are_shown_for_an_hour_where_there_are_few_and_for_a_minute_where_there_are_many() {
+        let seconds = |taken| shown(taken, 262_144) / SECOND;
+        assert_eq!([0, 100, 1_024, 2_048, 4_096, 262_144].map(seconds), [3600, 3600, 960, 240, 60, 60]);
+    }
 }

@@ -31,10 +31,9 @@ pub(super) struct Line {
     sealed_ledger: Ledger,
     own: Traffic,
     sealed_own: Traffic,
-    /// Largest frame received, and sent.
+    /// Largest packet received, and sent, in this slice and before it: without the link header.
     largest: [u32; 2],
-    /// Largest packet received, and sent, since the start: without the link header.
-    largest_packets: [u32; 2],
+    sealed_largest: [u32; 2],
 }
 
 /// What a slice says of the interface as a whole.
@@ -65,7 +64,7 @@ impl Line {
             own: Traffic::default(),
             sealed_own: Traffic::default(),
             largest: [0; 2],
-            largest_packets: [0; 2],
+            sealed_largest: [0; 2],
         }
     }
 
@@ -82,8 +81,8 @@ impl Line {
         self.open.count(packet.class, sent, counters);
         let size = packet.length.saturating_sub(u32::from(packet.header));
         self.sizes.count(size, sent, counters);
-        let (frame, largest) = (&mut self.largest[usize::from(sent)], &mut self.largest_packets[usize::from(sent)]);
-        (*frame, *largest) = ((*frame).max(packet.length), (*largest).max(size));
+        let largest = &mut self.largest[usize::from(sent)];
+        *largest = (*largest).max(size);
     }
 
     /// Counts packets that offload hid in a frame.
@@ -132,6 +131,7 @@ impl Line {
         let own = self.own - self.sealed_own;
         self.sealed_own = self.own;
         let seconds = within(std::mem::take(&mut self.seconds), slice);
+        self.sealed_largest = self.largest_packets();
         Sealed { seconds, sizes, ledger, own, largest: std::mem::take(&mut self.largest) }
     }
 
@@ -158,7 +158,7 @@ impl Line {
 
     /// Largest packet received, and sent, since the start, in octets without the link header.
     pub(super) fn largest_packets(&self) -> [u32; 2] {
-        self.largest_packets
+        [0, 1].map(|way| self.largest[way].max(self.sealed_largest[way]))
     }
 
     #[cold]

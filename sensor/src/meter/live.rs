@@ -7,7 +7,7 @@ mod top;
 use traf_proto::{Answer, Facility, Flow, FlowKey, Group, InterfaceStats, Item, Timestamp, Traffic, Wish};
 
 use super::facilities::Facilities;
-use super::filtered::Filtered;
+use super::filtered::{self, Filtered};
 use super::flows::Flows;
 use super::line::Line;
 use super::lines::Lines;
@@ -34,10 +34,8 @@ pub(super) struct View<'a> {
 struct Counted<'a> {
     line: &'a Line,
     facilities: &'a Facilities,
-    stats: InterfaceStats,
-    rate: Traffic,
-    /// When the counting began, where that is not the interface's start.
-    since: Option<Timestamp>,
+    /// A filter's own counts, where there is one.
+    selected: Option<&'a filtered::Counted>,
 }
 
 impl View<'_> {
@@ -72,7 +70,13 @@ impl View<'_> {
             Facility::Services => self.services(wish, &counted, &mut top),
             Facility::Hosts => self.hosts(wish, &counted, &mut top),
             Facility::Stations => stations(&counted, &mut top),
-            _ => top.push(counted.rate, Item::Interface(Box::new(counted.stats.clone()))),
+            _ => {
+                let (rate, stats) = match counted.selected {
+                    None => (self.rate, self.stats.clone()),
+                    Some(selected) => (selected.rated.total, selected.stats(self.stats)),
+                };
+                top.push(rate, Item::Interface(Box::new(stats)));
+            }
         }
         let mut answer = top.answer();
         if wish.facility == Facility::Sizes {
@@ -81,23 +85,16 @@ impl View<'_> {
         if wish.facility == Facility::Hosts {
             self.add_peers(wish, &mut answer.rows);
         }
-        answer.since = counted.since;
+        answer.since = counted.selected.map(|selected| selected.since);
         Some(answer)
     }
 
     fn counted(&self, wish: &Wish) -> Option<Counted<'_>> {
         if wish.filter.is_all() {
-            let (line, facilities) = (self.line, &self.flows.facilities);
-            return Some(Counted { line, facilities, stats: self.stats.clone(), rate: self.rate, since: None });
+            return Some(Counted { line: self.line, facilities: &self.flows.facilities, selected: None });
         }
-        let counted = self.filtered.of(&wish.filter)?;
-        Some(Counted {
-            line: &counted.line,
-            facilities: &counted.facilities,
-            stats: counted.stats(self.stats),
-            rate: counted.rated.total,
-            since: Some(counted.since),
-        })
+        let selected = self.filtered.of(&wish.filter)?;
+        Some(Counted { line: &selected.line, facilities: &selected.facilities, selected: Some(selected) })
     }
 
     /// What left the table; what of it a filter would select is not known.
@@ -168,8 +165,8 @@ impl View<'_> {
         let mut reader = self.rates.reader();
         let table = &self.flows.table;
         for slot in (0..table.sets()).flat_map(|set| table.slots(set)) {
-            let second_began = memory::second_began(&table.warm[slot]);
-            if !wanted(&table.hot[slot].key.flow(second_began)) {
+            let second_began = memory::second_began(&table.flows[slot].warm);
+            if !wanted(&table.flows[slot].hot.key.flow(second_began)) {
                 continue;
             }
             let mut flow = self.flows.row(slot, self.flows.whole(slot), self.now.0);

@@ -118,6 +118,11 @@ impl<K: Keyed, V: Merge + Clone> Ranked<K, V> {
         self.rows.iter().flatten().map(move |row| (row.key, part(&row.total) + part(&row.slice)))
     }
 
+    /// All keys and a part of what they had counted when this slice began.
+    pub(super) fn sums_before<S>(&self, part: impl Fn(&V) -> S) -> impl Iterator<Item = (K, S)> {
+        self.rows.iter().flatten().map(move |row| (row.key, part(&row.total)))
+    }
+
     /// What found no place since the table was made.
     pub(super) fn other(&self) -> V {
         let mut other = self.other_total.clone();

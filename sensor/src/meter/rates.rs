@@ -1,7 +1,8 @@
 //! What flows did in each of the last five seconds, so that a live row has a rate.
 //!
-//! Sampled once a second while anybody looks: the flows that were seen, and by how much their counts grew. Where more
-//! flows were seen than there is room for, the protected ones come first; what is left out now is in the next sample.
+//! Sampled once a second while anybody looks: the flows that were seen, and by how much their counts grew. The first look
+//! has the slice so far for its sample. Where more flows were seen than there is room for, the protected ones come first;
+//! what is left out now is in the next sample.
 
 use std::collections::VecDeque;
 
@@ -45,8 +46,8 @@ pub(super) struct Rates {
 }
 
 impl Rates {
-    /// Takes a sample if anybody looks.
-    pub(super) fn roll(&mut self, now: i64, wished: bool, table: &mut Table) {
+    /// Takes a sample if anybody looks; the slice was opened at `opened`.
+    pub(super) fn roll(&mut self, now: i64, opened: i64, wished: bool, table: &mut Table) {
         if wished {
             self.wished = now;
         }
@@ -55,16 +56,17 @@ impl Rates {
             self.sampled = None;
             return;
         }
-        match self.sampled {
-            // Two looks within a blink share a sample.
-            Some(before) if now.saturating_sub(before) < traf_proto::time::SECOND / 2 => return,
-            Some(before) => {
-                let spare = if self.samples.len() >= SECONDS { self.samples.pop_front() } else { None };
-                let flows = spare.map(|sample| sample.flows).unwrap_or_default();
-                self.samples.push_back(Sample { from: before, to: now, flows: sample(flows, before, now, table) });
-            }
-            None => prime(table),
+        let before = *self.sampled.get_or_insert_with(|| {
+            prime(table);
+            opened
+        });
+        // Two looks within a blink share a sample.
+        if now.saturating_sub(before) < traf_proto::time::SECOND / 2 {
+            return;
         }
+        let spare = if self.samples.len() >= SECONDS { self.samples.pop_front() } else { None };
+        let flows = spare.map(|sample| sample.flows).unwrap_or_default();
+        self.samples.push_back(Sample { from: before, to: now, flows: sample(flows, before, now, table) });
         self.sampled = Some(now);
     }
 
@@ -108,11 +110,11 @@ impl Reader<'_> {
     }
 }
 
-/// Notes the counts of all flows, so that the next sample knows by how much they grew.
+/// Notes the counts of all flows when the slice began, so that the first sample knows by how much they grew.
 fn prime(table: &mut Table) {
     for set in 0..table.sets() {
         for slot in table.slots(set) {
-            table.cold[slot].sampled = [counts(table, slot, 0), counts(table, slot, 1)];
+            table.flows[slot].cold.sampled = [0, 1].map(|way| in_one(table.flows[slot].cold.counted(way)));
         }
     }
 }
@@ -128,9 +130,9 @@ fn sample(mut flows: Vec<Growth>, before: i64, now: i64, table: &mut Table) -> V
             if flows.len() >= FLOWS {
                 return flows;
             }
-            let (then, now) = (table.cold[slot].sampled, [counts(table, slot, 0), counts(table, slot, 1)]);
+            let (then, now) = (table.flows[slot].cold.sampled, [counts(table, slot, 0), counts(table, slot, 1)]);
             if then != now {
-                table.cold[slot].sampled = now;
+                table.flows[slot].cold.sampled = now;
                 let counts = [grown(then[0], now[0]), grown(then[1], now[1])];
                 flows.push(Growth { slot: slot as u32, counts });
             }
@@ -141,8 +143,13 @@ fn sample(mut flows: Vec<Growth>, before: i64, now: i64, table: &mut Table) -> V
 
 /// Cumulative octets and packets of a flow one way, in one number.
 fn counts(table: &Table, slot: usize, way: usize) -> u64 {
-    let (before, slice) = (table.cold[slot].counted(way), table.hot[slot].counted(way));
-    (before.1 + slice.1) & OCTETS | (before.0 + slice.0) << 40
+    let (before, slice) = (table.flows[slot].cold.counted(way), table.flows[slot].hot.counted(way));
+    in_one((before.0 + slice.0, before.1 + slice.1))
+}
+
+/// Packets and octets in one number.
+fn in_one((packets, octets): (u64, u64)) -> u64 {
+    octets & OCTETS | packets << 40
 }
 
 fn grown(then: u64, now: u64) -> u64 {

@@ -8,8 +8,8 @@
 use zerocopy::FromZeros;
 
 use super::seed::{Seed, spread};
-use super::slot::{Cold, Hot, Warm};
-use crate::machine::prefetch;
+use super::slot::Slot;
+use crate::machine::{Pages, prefetch};
 use crate::packet::Key;
 
 /// Places of a set.
@@ -93,10 +93,9 @@ pub(super) struct Home {
 
 /// The places, and what is kept of each flow.
 pub(super) struct Table {
-    sets: Box<[Set]>,
-    pub(super) hot: Box<[Hot]>,
-    pub(super) warm: Box<[Warm]>,
-    pub(super) cold: Box<[Cold]>,
+    sets: Pages<Set>,
+    /// By slot.
+    pub(super) flows: Pages<Slot>,
     seed: Seed,
     started: i64,
     occupied: usize,
@@ -106,20 +105,12 @@ impl Table {
     /// Room for `capacity` flows, rounded up to a multiple of eight. The memory is touched as flows come.
     pub(super) fn new(capacity: usize, started: i64) -> Self {
         let sets = capacity.div_ceil(WAYS).max(1);
-        Self {
-            sets: zeroed(sets),
-            hot: zeroed(sets * WAYS),
-            warm: zeroed(sets * WAYS),
-            cold: zeroed(sets * WAYS),
-            seed: Seed::random(),
-            started,
-            occupied: 0,
-        }
+        Self { sets: Pages::new(sets), flows: Pages::new(sets * WAYS), seed: Seed::random(), started, occupied: 0 }
     }
 
     /// Flows that there is room for.
     pub(super) fn capacity(&self) -> usize {
-        self.hot.len()
+        self.flows.len()
     }
 
     /// Flows that are here.
@@ -138,7 +129,7 @@ impl Table {
     pub(super) fn home(&self, key: &Key) -> Home {
         let hash = self.seed.flow(key);
         let set = spread(hash, self.sets.len());
-        prefetch(&self.sets, set);
+        prefetch(&self.sets, set, size_of::<Set>());
         Home { set: set as u32, tag: hash as u16 | 1 }
     }
 
@@ -149,11 +140,7 @@ impl Table {
         let found = set.matches(home.tag);
         let way = if found != 0 { found.trailing_zeros() as usize } else { set.victim(tick) };
         let slot = home.set as usize * WAYS + way;
-        prefetch(&self.hot, slot);
-        prefetch(&self.warm, slot);
-        if found == 0 {
-            prefetch(&self.cold, slot);
-        }
+        prefetch(&self.flows, slot, if found != 0 { Slot::OFTEN } else { size_of::<Slot>() });
     }
 
     /// The slot of a key.
@@ -162,7 +149,7 @@ impl Table {
         let mut found = self.sets[home.set as usize].matches(home.tag);
         while found != 0 {
             let slot = home.set as usize * WAYS + found.trailing_zeros() as usize;
-            if self.hot[slot].key == *key {
+            if self.flows[slot].hot.key.is(key) {
                 return Some(slot);
             }
             found &= found - 1;
@@ -253,7 +240,7 @@ impl Table {
 
     /// Begins a slice: nobody is touched, and everybody's class is one less.
     pub(super) fn next_slice(&mut self) {
-        for set in &mut self.sets {
+        for set in self.sets.iter_mut() {
             set.touched = [0; WAYS];
             set.states.iter_mut().filter(|state| **state & CLASS != 0).for_each(|state| *state -= 1);
         }
@@ -293,17 +280,9 @@ impl Iterator for Slots {
     }
 }
 
-/// Zeroed memory that the kernel gives when it is touched; where there is none left for the wanted size, as for any
-/// allocation, the program ends.
-fn zeroed<T: FromZeros>(count: usize) -> Box<[T]> {
-    match <[T]>::new_box_zeroed_with_elems(count) {
-        Ok(items) => items,
-        Err(_) => std::alloc::handle_alloc_error(std::alloc::Layout::new::<T>()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::slot::Hot;
     use super::*;
     use crate::packet::NO_VLAN;
 
@@ -315,7 +294,7 @@ mod tests {
         let home = table.home(&key(number));
         let (slot, _) = table.room(home, tick);
         table.place(slot, home, tick);
-        table.hot[slot] = Hot::new(key(number));
+        table.flows[slot].hot = Hot::new(key(number));
         slot
     }
 

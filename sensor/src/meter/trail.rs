@@ -19,6 +19,11 @@ pub(super) struct Trail {
 }
 
 impl Trail {
+    /// Nothing is kept yet, or no longer.
+    pub(super) fn is_empty(&self) -> bool {
+        self.marks.is_empty()
+    }
+
     /// To be called once a second, with what each station has counted.
     pub(super) fn roll(&mut self, now: i64, wished: bool, totals: impl Iterator<Item = (Mac, Traffic)>) {
         if wished {

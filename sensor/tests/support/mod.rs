@@ -55,6 +55,15 @@ impl Authority {
     }
 }
 
+/// A collector, and a folder with the credentials of a sensor that reports to it.
+pub(crate) async fn pair(book: Book) -> (tempfile::TempDir, Arc<Mutex<Book>>, Collector) {
+    let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
+    let book = Arc::new(Mutex::new(book));
+    let collector = Collector::start(&authority, "127.0.0.1:0", Arc::clone(&book)).await;
+    save(&authority.credentials(collector.address), folder.path());
+    (folder, book, collector)
+}
+
 /// What the collector has committed, and how it is to behave.
 #[derive(Default)]
 pub(crate) struct Book {

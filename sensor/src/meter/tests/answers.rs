@@ -119,9 +119,9 @@ fn flows_are_grouped_by_what_they_have_in_common() {
     assert_eq!(grouped(&mut meter, Group::Address, "src host 10.0.0.3"), [row("10.0.0.2", 1, 68, 0)]);
     assert_eq!(grouped(&mut meter, Group::Port, "port 123"), [row("udp/123", 1, 58, 0)]);
     // What has left the table has no group, but is in the sum.
-    meter.close(slice(1000, 1010));
+    meter.close(slice(5000, 5010));
     let answer =
-        meter.snapshot(Timestamp(1011 * SECOND), &[Wish { group: Group::Pair, ..wish(Facility::Traffic, "", 9) }]);
+        meter.snapshot(Timestamp(5011 * SECOND), &[Wish { group: Group::Pair, ..wish(Facility::Traffic, "", 9) }]);
     assert_eq!((answer.answers[0].matched, answer.answers[0].total.total().packets), (0, 5));
     assert!(matches!(answer.answers[0].rows[..], [Row { item: Item::Other(_, _, 4), .. }]));
     assert_eq!(GroupKey::Sensor(String::new()).to_string(), "");
