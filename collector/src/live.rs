@@ -14,8 +14,8 @@ use traf_proto::time::SECOND;
 use traf_proto::{ClassGroup, Interval, Presence, Query, Scope, Snapshot, Timestamp, Wish};
 
 use self::ring::{Ring, STEPS};
-use self::wishes::Wishes;
-pub(crate) use self::wishes::{Granted, NotGranted};
+pub(crate) use self::wishes::NotGranted;
+use self::wishes::{Granted, Wishes};
 
 /// Silence after which a connected sensor is late.
 const LATE: i64 = 3 * SECOND;
@@ -218,8 +218,19 @@ impl Drop for Connected {
 /// What a console looks at is wished from the sensors.
 pub(crate) struct WishGuard {
     live: Arc<Live>,
-    /// What was granted.
-    pub(crate) granted: Granted,
+    granted: Granted,
+}
+
+impl WishGuard {
+    /// The wish's, as the sensors' answers have it.
+    pub(crate) fn id(&self) -> u64 {
+        self.granted.id
+    }
+
+    /// Rows that there is room for now.
+    pub(crate) fn limit(&self) -> u32 {
+        self.live.state().wishes.limit(&self.granted)
+    }
 }
 
 impl Drop for WishGuard {

@@ -22,66 +22,94 @@ struct Open {
     filter: Filter,
     group: Group,
     order: Order,
-    /// Of everyone who looks.
-    users: Vec<(u64, u32, Scope)>,
+    /// Everyone who looks.
+    users: Vec<User>,
+}
+
+struct User {
+    id: u64,
+    scope: Scope,
+    wanted: u32,
+    /// Rows that there is room for; what it has it keeps, and gets more when others leave.
+    limit: u32,
 }
 
 /// A wish that stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Granted {
+pub(super) struct Granted {
     /// The wish's.
-    pub(crate) id: u64,
-    /// Rows that will come, which may be fewer than asked for.
-    pub(crate) limit: u32,
+    pub(super) id: u64,
     user: u64,
 }
 
 /// Why a wish does not stand, in words for the screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("too many different tables are open on this collector: close one, or look at the past")]
+#[error("{}", traf_proto::Report::CROWDED)]
 pub(crate) struct NotGranted;
 
 impl Wishes {
     pub(super) fn add(&mut self, query: &Query) -> Result<Granted, NotGranted> {
         self.last += 1;
-        let user = self.last;
-        let taken: u32 = self.open.iter().map(Open::limit).sum();
+        let user = User { id: self.last, scope: query.scope.clone(), wanted: query.limit, limit: 0 };
         let same = |open: &&mut Open| {
             (open.facility, &open.filter, open.group, open.order)
                 == (query.facility, &query.filter, query.group, query.order)
         };
-        if let Some(open) = self.open.iter_mut().find(same) {
-            let limit = query.limit.min(open.limit() + (ROWS - taken));
-            open.users.push((user, limit, query.scope.clone()));
-            return Ok(Granted { id: open.id, limit, user });
-        }
-        let limit = query.limit.min(ROWS - taken);
-        if self.open.len() >= MOST || limit == 0 {
+        let granted = if let Some(open) = self.open.iter_mut().find(same) {
+            let granted = Granted { id: open.id, user: user.id };
+            open.users.push(user);
+            granted
+        } else {
+            let granted = Granted { id: user.id, user: user.id };
+            self.open.push(Open {
+                id: user.id,
+                facility: query.facility,
+                filter: query.filter.clone(),
+                group: query.group,
+                order: query.order,
+                users: vec![user],
+            });
+            granted
+        };
+        self.share_out();
+        if self.open.len() > MOST || self.limit(&granted) == 0 {
+            self.remove(&granted);
             return Err(NotGranted);
         }
-        self.open.push(Open {
-            id: user,
-            facility: query.facility,
-            filter: query.filter.clone(),
-            group: query.group,
-            order: query.order,
-            users: vec![(user, limit, query.scope.clone())],
-        });
-        Ok(Granted { id: user, limit, user })
+        Ok(granted)
     }
 
     pub(super) fn remove(&mut self, granted: &Granted) {
         for open in &mut self.open {
-            open.users.retain(|(user, ..)| *user != granted.user);
+            open.users.retain(|user| user.id != granted.user);
         }
         self.open.retain(|open| !open.users.is_empty());
+        self.share_out();
+    }
+
+    /// Rows that come of a wish, which may be fewer than were asked for.
+    pub(super) fn limit(&self, granted: &Granted) -> u32 {
+        let mut users = self.open.iter().flat_map(|open| &open.users);
+        users.find(|user| user.id == granted.user).map_or(0, |user| user.limit)
+    }
+
+    /// Free rows to those who have fewer than they want, who came first before the others.
+    fn share_out(&mut self) {
+        let mut free = ROWS - self.open.iter().map(Open::limit).sum::<u32>();
+        for open in &mut self.open {
+            let before = open.limit();
+            for user in &mut open.users {
+                user.limit = user.wanted.min(before + free);
+            }
+            free -= open.limit() - before;
+        }
     }
 
     /// Those that have to do with a sensor.
     pub(super) fn of(&self, sensor: &str) -> Vec<Wish> {
         self.open
             .iter()
-            .filter(|open| open.users.iter().any(|(.., scope)| scope.holds_sensor(sensor)))
+            .filter(|open| open.users.iter().any(|user| user.scope.holds_sensor(sensor)))
             .filter_map(|open| {
                 // A sensor does not know the name that it has here.
                 let filter = specialise(&open.filter, sensor)?;
@@ -94,7 +122,7 @@ impl Wishes {
 
 impl Open {
     fn limit(&self) -> u32 {
-        self.users.iter().map(|(_, limit, _)| *limit).max().unwrap_or(0)
+        self.users.iter().map(|user| user.limit).max().unwrap_or(0)
     }
 }
 
@@ -144,12 +172,27 @@ mod tests {
         for port in 0..4 {
             wishes.add(&query(&format!("port {port}"), 950)).unwrap();
         }
-        assert_eq!(wishes.add(&query("port 4", 600)).unwrap().limit, 200);
+        for _ in 0..2 {
+            let late = wishes.add(&query("port 4", 600)).unwrap();
+            assert_eq!(wishes.limit(&late), 200);
+        }
         assert_eq!(wishes.add(&query("port 5", 600)), Err(NotGranted));
-        assert_eq!(wishes.add(&query("port 4", 600)).unwrap().limit, 200);
 
         let mut wishes = Wishes::default();
         let granted = (0..20).filter(|port| wishes.add(&query(&format!("port {port}"), 1)).is_ok()).count();
         assert_eq!(granted, MOST);
+    }
+
+    #[test]
+    fn who_got_less_gets_more_when_others_leave_and_takes_nothing_from_those_who_stay() {
+        let mut wishes = Wishes::default();
+        let [first, second] = ["port 1", "port 2"].map(|filter| wishes.add(&query(filter, 1900)).unwrap());
+        let [third, same] = ["port 3", "port 1"].map(|filter| wishes.add(&query(filter, 2000)).unwrap());
+        let limits = |wishes: &Wishes| [&first, &second, &third, &same].map(|granted| wishes.limit(granted));
+        assert_eq!(limits(&wishes), [1900, 1900, 200, 1900]);
+        wishes.remove(&second);
+        assert_eq!(limits(&wishes), [1900, 0, 2000, 2000]);
+        wishes.remove(&same);
+        assert_eq!(limits(&wishes), [1900, 0, 2000, 0]);
     }
 }

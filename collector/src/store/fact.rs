@@ -138,7 +138,7 @@ pub enum Fact {
     Flow(Flow, bool),
     /// Conversations that found no place: class, traffic, keys.
     OtherFlows(Class, Traffic, u64),
-    /// Where every frame went, what was our own stream, octets of the largest frame in and out.
+    /// Where every frame went, what was our own stream, octets of the largest packet in and out.
     Ledger(Box<Ledger>, Traffic, [u32; 2]),
     /// Traffic of a class.
     Class(Class, Traffic),

@@ -113,6 +113,10 @@ fn of_class(test: &Test, class: Class) -> Option<bool> {
         Test::Multicast => Some(class.cast != Cast::Unicast),
         Test::Arp | Test::Rarp if ip => Some(false),
         Test::Host(..) | Test::Net(..) | Test::Mask(..) | Test::App(_) if !ip => Some(false),
+        Test::Host(_, address) | Test::Net(_, address, _) if address.is_ipv4() != (class.family == Family::Ipv4) => {
+            Some(false)
+        }
+        Test::Mask(..) if class.family != Family::Ipv4 => Some(false),
         Test::Port(_, Some(6), ..) if !transport(Transport::Tcp) => Some(false),
         Test::Port(_, Some(17), ..) if !transport(Transport::Udp) => Some(false),
         Test::Port(..) if !ip || class.transport == Transport::Icmp => Some(false),
@@ -178,6 +182,8 @@ mod tests {
             ("not tcp", Some(false), Some(true)),
             ("ip6 or udp", Some(false), Some(false)),
             ("port 80", None, Some(false)),
+            ("host 10.0.0.1 or net 10.0.0.7 mask 255.0.0.255", None, Some(false)),
+            ("net 2001:db8::/32", Some(false), Some(false)),
             ("udp port 80", Some(false), Some(false)),
             ("host 10.0.0.1 and tcp", None, Some(false)),
             ("arp", Some(false), None),

@@ -182,9 +182,8 @@ impl<'a> Ask<'a> {
             Facility::Sizes => {
                 self.keyed(&mut table, report).await?;
                 for found in interfaces.values() {
-                    let header = link_header(&found.stats.interface.link);
                     for (largest, seen) in report.largest.iter_mut().zip(found.largest) {
-                        *largest = (*largest).max(seen.saturating_sub(header));
+                        *largest = (*largest).max(seen);
                     }
                 }
                 report.mtu = mtu(&self.seats);
@@ -328,17 +327,6 @@ impl<'a> Ask<'a> {
         }
         let records = records.into_iter().map(|(seat, record)| (self.seats[seat].point.clone(), record)).collect();
         Ok(gaps::past(&records, window, now))
-    }
-}
-
-/// Octets of the link header of a frame, by pcap's name of the link.
-fn link_header(link: &str) -> u32 {
-    match link {
-        "EN10MB" => 14,
-        "LINUX_SLL" => 16,
-        "LINUX_SLL2" => 20,
-        "NULL" | "LOOP" => 4,
-        _ => 0,
     }
 }
 

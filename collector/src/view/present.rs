@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use traf_proto::{
     Answer, Facility, Gap, Group, InterfaceSnapshot, Interval, Order, OrderBy, Presence, Query, Report, Timestamp,
-    Traffic, Wish, wire,
+    Wish, wire,
 };
 
 use self::join::Lan;
@@ -180,7 +180,7 @@ impl Watch {
         self.waiting = !waiting.is_empty() && self.patient();
         if self.waiting {
             report.notes.push(Report::WAITING.to_owned());
-        } else if !waiting.is_empty() {
+        } else if !waiting.is_empty() && report.facility != Facility::Interfaces {
             report.notes.push(format!("{}: no answer, not in these rows", waiting.join(", ")));
         }
         self.over_time(&mut report, &voices, now);
@@ -201,12 +201,12 @@ impl Watch {
                 report.notes.push(error.to_string());
             }
         }
-        let id = |guard: Option<&Guard>| guard.and_then(|guard| guard.as_ref().ok()).map(|guard| guard.granted.id);
+        let id = |guard: Option<&Guard>| guard.and_then(|guard| guard.as_ref().ok()).map(WishGuard::id);
         if let Some(Ok(guard)) = rows
             && !wished.several
-            && guard.granted.limit < self.query.limit
+            && guard.limit() < self.query.limit
         {
-            report.notes.push(format!("only the first {} rows: many tables are open", guard.granted.limit));
+            report.notes.push(format!("only the first {} rows: many tables are open", guard.limit()));
         }
         let query = &self.query;
         // Every seat's answer, where one is due.
@@ -224,7 +224,7 @@ impl Watch {
                 })
                 .collect()
         };
-        let own = answers(id(rows), query.facility != Facility::Interfaces);
+        let own = answers(id(rows), true);
         let common = answers(id(shares), false);
         if wished.several {
             self.lan.hear(seats, &common);
@@ -249,7 +249,6 @@ impl Watch {
                 }
             }
         }
-        let exact = own.iter().flatten().all(|answer| answer.since.is_some());
         for answer in own.iter().flatten() {
             if let Some(since) = answer.since {
                 report.interval.from = report.interval.from.max(since);
@@ -260,15 +259,6 @@ impl Watch {
         }
         if query.facility == Facility::Sizes {
             report.mtu = seat::mtu(seats);
-        }
-        if !query.filter.is_all() && !exact {
-            report.notes.extend(match query.facility {
-                Facility::Stations => Some("stations heed only what the filter says of MAC addresses".to_owned()),
-                Facility::Sizes => {
-                    Some("sizes are not counted by conversation: only sensor and iface are heeded".to_owned())
-                }
-                _ => None,
-            });
         }
         waiting
     }
@@ -309,7 +299,12 @@ fn rows_wish(query: &Query, several: bool) -> Option<Query> {
         Facility::Interfaces if query.filter.is_all() => None,
         Facility::Traffic | Facility::Hosts | Facility::Services if several => {
             let sorted = query.facility == Facility::Traffic && query.group == Group::Flow;
-            let order = if sorted { query.order } else { Order::default() };
+            // Where there is no room for all flows, what the rows are sorted by decides which are folded.
+            let order = match query.order.by {
+                _ if sorted => query.order,
+                by @ (OrderBy::Rate | OrderBy::Packets) => Order { by, ascending: false },
+                _ => Order::default(),
+            };
             Some(Query { facility: Facility::Traffic, group: Group::Flow, order, limit: Wish::LIMIT, ..query.clone() })
         }
         _ => Some(query.clone()),
@@ -335,9 +330,4 @@ fn silences(seen: &[Seen], query: &Query, now: Timestamp) -> Vec<Gap> {
         })
     });
     gaps::by_sensor(gaps.collect())
-}
-
-/// Packets and octets of an answer that stand in none of its rows.
-fn rest(answer: &Answer) -> Traffic {
-    answer.total - answer.rows.iter().map(|row| row.item.traffic()).sum()
 }

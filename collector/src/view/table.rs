@@ -7,7 +7,8 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use traf_proto::{
-    Bracket, Class, Facility, Group, GroupKey, Host, Item, Mac, Merge as _, Order, Row, Service, Station, Traffic,
+    Answer, Bracket, Class, Facility, Group, GroupKey, Host, Item, Mac, Merge as _, Order, Row, Service, Station,
+    Traffic, Transport,
 };
 
 use super::conversation::{Counted, Once, Overflow};
@@ -100,9 +101,9 @@ impl<'a> Table<'a> {
     }
 
     /// Adds what a point answers live, of a facility whose keys say by themselves who counts.
-    pub(super) fn answer(&mut self, seat: usize, answer: &traf_proto::Answer, facility: Facility) {
+    pub(super) fn answer(&mut self, seat: usize, answer: &Answer, facility: Facility) {
         answer.rows.iter().for_each(|row| self.add(seat, row.rate, row.item.clone()));
-        let rest = answer.total - answer.rows.iter().map(|row| row.item.traffic()).sum();
+        let rest = rest(answer);
         // What of stations has no row, all may have seen.
         if facility == Facility::Stations {
             self.unseen = if rest.total().octets > self.unseen.total().octets { rest } else { self.unseen };
@@ -110,6 +111,16 @@ impl<'a> Table<'a> {
             self.total += rest;
         }
         self.more = self.more.max(answer.matched.saturating_sub(answer.rows.len() as u64));
+    }
+
+    /// Adds flows that a point has no rows for, of a class, as a facility counts them.
+    pub(super) fn add_unnamed(&mut self, seat: usize, facility: Facility, class: Class, traffic: Traffic, flows: u64) {
+        match facility {
+            Facility::Traffic => self.add(seat, Traffic::default(), Item::Other(class, traffic, flows)),
+            Facility::Hosts => self.total += traffic + traffic.reversed(),
+            Facility::Services if matches!(class.transport, Transport::Tcp | Transport::Udp) => self.total += traffic,
+            _ => {}
+        }
     }
 
     /// Rows that matched, and are not here.
@@ -336,6 +347,11 @@ impl<'a> Table<'a> {
         }
         Finished { rows, matched, total: self.total + self.unseen, notes }
     }
+}
+
+/// What of a point's answer stands in none of its rows.
+pub(super) fn rest(answer: &Answer) -> Traffic {
+    answer.total - answer.rows.iter().map(|row| row.item.traffic()).sum()
 }
 
 impl Sum {

@@ -2,6 +2,7 @@
 
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
+use traf_proto::settings::range_words;
 use traf_proto::{NamedFilter, Settings, Timestamp};
 
 use super::{Sqlite, count, number};
@@ -54,10 +55,7 @@ impl Sqlite {
         by: Change<'_>,
     ) -> Result<(), StoreError> {
         let ports = settings.ports.as_ref().map(|ports| {
-            let words: Vec<String> = ports
-                .iter()
-                .map(|(from, to)| if from == to { from.to_string() } else { format!("{from}-{to}") })
-                .collect();
+            let words: Vec<String> = ports.iter().copied().map(range_words).collect();
             words.join(" ")
         });
         sqlx::query(

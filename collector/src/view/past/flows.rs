@@ -1,6 +1,6 @@
 //! What recorded flows say: conversations, and hosts, services, groups and stations folded from them, each byte once.
 
-use traf_proto::{Facility, Filter, Item, Report, Traffic, Transport};
+use traf_proto::{Facility, Filter, Report, Traffic};
 
 use super::{Ask, Fact, StoreError, apply};
 use crate::view::conversation::{Conversations, Counted, Elected, Rule};
@@ -66,14 +66,7 @@ impl Ask<'_> {
                 None => unknown = unknown.saturating_add(part.total().octets),
                 Some(true) => {
                     estimated = estimated.saturating_add(part.total().octets);
-                    match facility {
-                        Facility::Traffic => table.add(seat, Traffic::default(), Item::Other(class, part, keys)),
-                        Facility::Hosts => table.add_total(part + part.reversed()),
-                        Facility::Services if matches!(class.transport, Transport::Tcp | Transport::Udp) => {
-                            table.add_total(part);
-                        }
-                        _ => {}
-                    }
+                    table.add_unnamed(seat, facility, class, part, keys);
                 }
             }
         }

@@ -18,7 +18,7 @@ pub(super) struct Found {
     /// Everything, whatever the filter says; by the second or the minute.
     pub(super) steps: BTreeMap<i64, u64>,
     pub(super) all: Traffic,
-    /// Octets of the largest frame in and out.
+    /// Octets of the largest packet in and out, without the link header.
     pub(super) largest: [u32; 2],
     /// The filter selects something of it.
     pub(super) selected: bool,

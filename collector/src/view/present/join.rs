@@ -1,12 +1,11 @@
 //! One LAN, now: the flows that several points report, each counted once, and what part of each point that is.
 
-use traf_proto::{Answer, Facility, Item, Point, Query, Report, Timestamp, Traffic, Transport};
+use traf_proto::{Answer, Facility, Item, Point, Query, Report, Timestamp, Traffic};
 
-use super::rest;
 use crate::view::conversation::{Conversations, Elected, Rule};
 use crate::view::past::estimate;
 use crate::view::seat::{Seat, Share, Shares};
-use crate::view::table::Table;
+use crate::view::table::{Table, rest};
 
 /// Seconds that the strip shows.
 const STRIP: i64 = 300;
@@ -74,14 +73,7 @@ impl Lan {
         for (seat, class, traffic, keys) in others {
             let part = shares[seat].of_traffic(traffic);
             estimated = estimated.saturating_add(part.total().octets);
-            match query.facility {
-                Facility::Hosts => table.add_total(part + part.reversed()),
-                Facility::Services if matches!(class.transport, Transport::Tcp | Transport::Udp) => {
-                    table.add_total(part);
-                }
-                Facility::Services => {}
-                _ => table.add(seat, Traffic::default(), Item::Other(class, part, shares[seat].of(keys))),
-            }
+            table.add_unnamed(seat, query.facility, class, part, shares[seat].of(keys));
         }
         for (seat, answer) in answers.iter().enumerate().filter_map(|(seat, answer)| Some((seat, (*answer)?))) {
             let part = shares[seat].of_traffic(rest(answer));
