@@ -16,6 +16,7 @@ pub mod list;
 pub mod menu;
 mod notes;
 pub mod overlay;
+pub mod overview;
 mod question;
 mod rows;
 pub mod rule;
@@ -37,6 +38,7 @@ use cursor::Cursor;
 use feed::Feeds;
 use list::List;
 use overlay::Overlay;
+use overview::Overview;
 pub use shared::Named;
 use timebar::{TimeBar, When};
 use traffic::TrafficState;
@@ -168,6 +170,8 @@ pub struct App {
     pub overlay: Option<Overlay>,
     /// The entry of the main menu that has the bar.
     pub menu: usize,
+    /// The lines beside it.
+    pub overview: Overview,
     /// What is looked at.
     pub scope: Scope,
     /// Which traffic.

@@ -25,7 +25,7 @@ pub enum ClientError {
     #[error("the collector refuses us: {0}")]
     Denied(String),
     /// It does not answer this question.
-    #[error("the collector does not answer: {0}")]
+    #[error("the collector does not answer this question: {0}")]
     Refused(String),
     /// It will not change something.
     #[error("not done: {0}")]

@@ -64,6 +64,9 @@ pub async fn table(client: &Client, subject: Subject, table: &Table, look: &Look
             patience -= 1;
             continue;
         }
+        if !table.watch && report.rows.is_empty() && report.notes.iter().any(|note| note == Report::CROWDED) {
+            return Err(ClientError::Refused(Report::CROWDED.to_owned()).into());
+        }
         let answer = if subject.detailed { Answer::Detailed(&report) } else { Answer::Report(&report) };
         writer.write(answer).context("writing the table")?;
         if !table.watch {
@@ -126,12 +129,11 @@ fn points(fleet: &Fleet, sensors: &[String], interfaces: &[String]) -> Result<Ve
     let all: Vec<Point> = wanted
         .flat_map(|sensor| sensor.interfaces.iter().map(|state| Point::new(&sensor.name, &state.interface.name)))
         .collect();
-    let is = |point: &Point, name: &String| point.interface.as_ref() == Some(name);
-    if let Some(name) = interfaces.iter().find(|name| all.iter().all(|point| !is(point, name))) {
+    if let Some(name) = interfaces.iter().find(|name| all.iter().all(|point| !point.is_called(name))) {
         let names: Vec<String> = all.iter().map(ToString::to_string).collect();
         return Err(Usage(format!("no interface is called `{name}`; there are: {}", names.join(", "))));
     }
-    Ok(all.into_iter().filter(|point| interfaces.iter().any(|name| is(point, name))).collect())
+    Ok(all.into_iter().filter(|point| interfaces.iter().any(|name| point.is_called(name))).collect())
 }
 
 /// A message, for people.
@@ -173,6 +175,8 @@ mod tests {
         assert_eq!(named(&["web1"], &[]).as_deref(), Ok("web1"));
         assert_eq!(named(&[], &["eth0"]).as_deref(), Ok("nas/eth0, web1/eth0"));
         assert_eq!(named(&["web1"], &["lo", "eth0"]).as_deref(), Ok("web1/eth0, web1/lo"));
+        assert_eq!(named(&[], &["nas/eth0"]).as_deref(), Ok("nas/eth0"));
+        assert_eq!(named(&[], &["nas/eth0", "lo"]).as_deref(), Ok("nas/eth0, web1/lo"));
     }
 
     #[test]

@@ -297,7 +297,7 @@ pub static BINDINGS: [Binding; 42] = [
     row(
         &[Char('w'), Code(KeyCode::Tab), Code(KeyCode::F(6))],
         Command::Pane,
-        Place::MONITOR.and(Place::SENSORS),
+        Place::MONITOR.and(Place::SENSORS).and(Place::HOME),
         "w tab",
         "w pane",
         "the keys go to the other pane",

@@ -6,6 +6,7 @@ mod details;
 mod dialog;
 mod filters;
 mod groups;
+mod history;
 mod home;
 mod hosts;
 mod interfaces;

@@ -1,6 +1,6 @@
 //! What of a sensor may be changed from here, in words: fields, their values, and what became of a change.
 
-use traf_proto::settings::check_ports;
+use traf_proto::settings::{check_ports, range_words};
 use traf_proto::{SensorState, Settings};
 
 use crate::moment;
@@ -143,12 +143,6 @@ pub fn ports_words(ports: &[(u16, u16)]) -> String {
     }
     let words: Vec<String> = ports.iter().map(|range| range_words(*range)).collect();
     words.join(", ")
-}
-
-/// `8080` or `9000-9100`.
-#[must_use]
-pub fn range_words((from, to): (u16, u16)) -> String {
-    if from == to { from.to_string() } else { format!("{from}-{to}") }
 }
 
 /// One port or range.

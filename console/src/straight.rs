@@ -93,8 +93,7 @@ pub fn interface(fleet: &Fleet, name: &str) -> Result<Point, Usage> {
         let up = sensor.interfaces.iter().filter(|state| !state.gone);
         up.map(|state| Point::new(&sensor.name, &state.interface.name))
     });
-    let is = |point: &Point| point.interface.as_deref() == Some(name) || point.to_string() == name;
-    let mut found: Vec<Point> = points.filter(is).collect();
+    let mut found: Vec<Point> = points.filter(|point| point.is_called(name)).collect();
     match (found.pop(), found.len()) {
         (Some(point), 0) => Ok(point),
         (None, _) => Err(Usage(format!("no interface `{name}` is watched; there are: {}", known(fleet)))),

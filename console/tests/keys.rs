@@ -5,6 +5,7 @@
 mod driver;
 
 use driver::{Console, LARGE, SMALL, answer, nothing, sample};
+use traf_console::app::Screen;
 use traf_console::event::{Action, Event};
 use traf_proto::{Facility, Filter, Group, Order, OrderBy, Point, Query, Report, Scope, Timestamp, Window};
 
@@ -396,4 +397,34 @@ fn frozen_rows_keep_their_places_in_every_table() {
         assert_eq!(before, after, "{keys}");
         assert!(console.screen().contains(", kept"), "{keys}: {}", console.screen());
     }
+}
+
+#[test]
+fn each_line_of_the_overview_opens_the_facility_it_comes_from_already_filtered() {
+    let console = Console::new(LARGE).keys("<tab>");
+    let lines = console.app.busy_interfaces().len();
+    let console = console.keys("<enter>");
+    let busiest = asked(&console)[0].clone();
+    assert_eq!((console.app.screen, busiest.scope.0.len()), (Screen::Detailed, 1));
+    // The way back is wide again, and the bar is still there.
+    let console = console.keys("x");
+    assert_eq!((asked(&console)[0].scope.clone(), console.app.screen), (Scope::default(), Screen::Home));
+    let console = console.keys(&"<down>".repeat(lines)).keys("<enter>");
+    let query = &asked(&console)[0];
+    assert_eq!((console.app.screen, query.scope.clone()), (Screen::Traffic, Scope::default()));
+    assert_eq!(query.filter.to_string(), "host 10.0.0.3 and tcp");
+    // What somebody chose since stays.
+    let console = console.keys("v<down><enter>x");
+    assert_eq!((console.app.filter.to_string().as_str(), console.app.scope.0.len()), ("host 10.0.0.3", 1));
+    let console = console.keys("<up><esc><down>");
+    assert_eq!((console.app.menu, console.app.screen), (1, Screen::Home));
+}
+
+#[test]
+fn details_longer_than_the_screen_are_scrolled_to_their_end() {
+    let console = Console::new(SMALL).keys("g<enter>");
+    assert!(console.screen().contains("more lines") && !console.screen().contains("history"));
+    let console = console.keys("<pgdn>");
+    assert!(console.screen().contains("history") && !console.screen().contains("more lines"), "{}", console.screen());
+    assert!(console.keys("<enter>").app.overlay.is_none());
 }

@@ -55,6 +55,10 @@ impl App {
             return None;
         }
         match command(key, self.place()) {
+            Some(Command::Back) if self.in_overview() => {
+                self.overview.picked = None;
+                None
+            }
             Some(Command::Back) if self.screen == Screen::Home => {
                 self.leaving = true;
                 leaving.then_some(Action::Quit)
@@ -93,6 +97,9 @@ impl App {
     /// Goes to a screen.
     pub fn open(&mut self, screen: Screen) {
         self.screen = screen;
+        if screen == Screen::Home {
+            self.return_to_overview();
+        }
         self.second = false;
         self.traffic.clear();
         for list in
@@ -100,6 +107,10 @@ impl App {
         {
             list.clear();
         }
+    }
+
+    fn in_menu(&self) -> bool {
+        self.screen == Screen::Home && !self.in_overview()
     }
 
     fn one_interface(&self) -> bool {
@@ -119,9 +130,11 @@ impl App {
     fn perform(&mut self, command: Command) -> Option<Action> {
         let (now, page) = (self.now, self.page().max(1));
         match command {
+            Command::Pane if self.screen == Screen::Home => self.switch_overview(),
+            Command::Enter if self.in_overview() => self.open_line(),
             // At the ends the bar of the menu turns around, as in IPTraf.
-            Command::Up if self.screen == Screen::Home && self.menu == 0 => self.menu = menu::ENTRIES.len() - 1,
-            Command::Down if self.screen == Screen::Home && self.menu + 1 == menu::ENTRIES.len() => self.menu = 0,
+            Command::Up if self.in_menu() && self.menu == 0 => self.menu = menu::ENTRIES.len() - 1,
+            Command::Down if self.in_menu() && self.menu + 1 == menu::ENTRIES.len() => self.menu = 0,
             Command::Up => self.go(|at, _| at.saturating_sub(1)),
             Command::Down => self.go(|at, _| at + 1),
             Command::PageUp => self.go(|at, _| at.saturating_sub(page)),
@@ -198,6 +211,7 @@ impl App {
     fn go(&mut self, to: impl Fn(usize, usize) -> usize) {
         let page = self.page();
         match self.screen {
+            Screen::Home if self.in_overview() => self.go_overview(to),
             Screen::Home => {
                 let last = menu::ENTRIES.len() - 1;
                 self.menu = to(self.menu, last).min(last);
@@ -245,7 +259,7 @@ impl App {
             self.traffic.group = Group::Flow;
             self.traffic.clear();
         } else {
-            self.overlay = Some(Overlay::Details(Box::new(row)));
+            self.overlay = Some(Overlay::Details(Box::new(row), 0));
         }
     }
 
@@ -348,7 +362,10 @@ impl App {
                 }
                 None => Some(Overlay::Interface(picker, screen)),
             },
-            Overlay::Details(row) => {
+            Overlay::Details(row, line) => {
+                if let Some(line) = scrolled(line, key.code) {
+                    return Some(Overlay::Details(row, line));
+                }
                 if key.code == KeyCode::Char('t')
                     && let Some(expression) = traffic::of_row(&row)
                 {

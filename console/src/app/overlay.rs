@@ -32,8 +32,8 @@ pub enum Overlay {
     Group,
     /// What is missing, from this line on.
     Missing(usize),
-    /// All that is known of a row.
-    Details(Box<Row>),
+    /// All that is known of a row, from this line on.
+    Details(Box<Row>, usize),
     /// Who made this.
     About,
     /// Named filters and their rules.

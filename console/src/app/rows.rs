@@ -138,7 +138,7 @@ impl App {
 
     /// Details show the newest numbers of their row.
     fn renew_details(&mut self) {
-        let Some(Overlay::Details(shown)) = &mut self.overlay else { return };
+        let Some(Overlay::Details(shown, _)) = &mut self.overlay else { return };
         let newest = self.feeds.reports().flat_map(|report| &report.rows).find(|row| list::id(row) == list::id(shown));
         if let Some(row) = newest {
             **shown = row.clone();

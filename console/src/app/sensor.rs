@@ -1,14 +1,14 @@
 //! The settings of one sensor: each change goes to the collector at once, and what became of it is seen below.
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent};
-use traf_proto::settings::check_ports;
+use traf_proto::settings::{check_ports, range_words};
 use traf_proto::{SensorState, Settings};
 use tui_input::Input;
 
 use super::App;
 use super::overlay::{Overlay, edit};
 use crate::event::Change;
-use crate::settings::{Field, OWN, range, range_words};
+use crate::settings::{Field, OWN, range};
 
 /// The dialog.
 #[derive(Clone, Debug)]

@@ -42,7 +42,7 @@ pub(super) fn report(report: &Report, look: &Look) -> String {
             ">Activity",
             ">Drops",
         ],
-        Facility::Sizes => &["Size", ">Packets in", ">Octets in", ">Packets out", ">Octets out", ">Rate", "Seen by"],
+        Facility::Sizes => &["Size", ">Packets in", ">Octets in", ">Packets out", ">Octets out", "Seen by"],
         Facility::Services => {
             &["Service", ">Packets to", ">Octets to", ">Packets from", ">Octets from", ">Rate", "Seen by"]
         }
@@ -197,7 +197,7 @@ fn cells(row: &Row, units: Units) -> Vec<String> {
         Item::Interface(stats) => interface_cells(stats, &speed, &seen),
         Item::Size(bracket, traffic) => {
             let to = bracket.to.map_or_else(|| "and more".to_owned(), |to| format!("to {to}"));
-            named(format!("{} {to}", bracket.from), *traffic)
+            [vec![format!("{} {to}", bracket.from)], ways(*traffic), vec![seen]].concat()
         }
         Item::Service(service, traffic) => named(service.to_string(), *traffic),
         Item::Host(address, host) => {

@@ -133,6 +133,7 @@ pub(super) fn keys(app: &App, buffer: &mut Buffer, area: Rect) {
     if app.screen == Screen::Home {
         let words = match &app.overlay {
             Some(Overlay::Breakdowns(at)) => BREAKDOWNS.get(*at).map_or("", |entry| entry.words),
+            _ if app.overview.picked.is_some() => "enter: the interface in detail, or who the host talks to",
             _ => ENTRIES.get(app.menu).map_or("", |entry| entry.words),
         };
         let room = columns.saturating_sub(18);

@@ -7,6 +7,7 @@ use traf_proto::{
 };
 
 use super::dialog::Lines;
+use super::history::sql;
 use super::name;
 use crate::app::{App, Look};
 use crate::moment;
@@ -35,6 +36,7 @@ pub(super) fn details(row: &Row, app: &App) -> Lines {
     }
     let seen: Vec<String> = row.observed_by.iter().map(ToString::to_string).collect();
     lines.push(pair("seen by", seen.join(", ")));
+    lines.extend(sql(row).map(|sql| pair("history", sql)));
     lines
 }
 

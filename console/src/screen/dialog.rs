@@ -13,6 +13,7 @@ use crate::app::overlay::{self, GROUPINGS, Overlay, Picker};
 use crate::app::traffic::of_row;
 use crate::key::bindings;
 use crate::moment;
+use crate::number::plural;
 use crate::text::{clean, fit, width, wrap};
 use crate::theme::{Role, Theme};
 
@@ -34,10 +35,10 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, areas: Areas) -> Option<(u16,
                 _ => choice.to_string(),
             });
         }
-        Overlay::Details(row) => {
+        Overlay::Details(row, line) => {
             let traffic = if of_row(row).is_some() { "t shows its traffic, " } else { "" };
             let title = format!("Details · {traffic}any other key closes");
-            dialog(buffer, areas.body, &title, &details(row, app), 0, theme);
+            dialog(buffer, areas.body, &title, &details(row, app), *line, theme);
         }
         Overlay::About => about(app, buffer, areas.body),
         Overlay::Filters(open) => return super::filters::draw(app, open, buffer, areas),
@@ -159,7 +160,13 @@ pub(super) fn dialog(buffer: &mut Buffer, body: Rect, title: &str, lines: &Lines
     buffer.set_string(area.x, area.y, line(['┌', '┐']), style);
     buffer.set_string(area.x, area.bottom() - 1, line(['└', '┘']), style);
     buffer.set_stringn(area.x + 2, area.y, format!(" {} ", fit(title, inner.saturating_sub(4))), inner, style);
-    let shown = lines.iter().skip(first.min(lines.len().saturating_sub(usize::from(rows) - 2)));
+    let first = first.min(lines.len().saturating_sub(usize::from(rows) - 2));
+    let below = lines.len().saturating_sub(first + usize::from(rows) - 2);
+    if below > 0 {
+        let more = format!(" ↓ {} ", plural(below as u64, "more line", "more lines"));
+        buffer.set_stringn(area.x + 2, area.bottom() - 1, more, inner, theme.style(Role::DialogHot));
+    }
+    let shown = lines.iter().skip(first);
     let mut shown = shown.map(Some).chain(std::iter::repeat(None));
     for y in area.top() + 1..area.bottom() - 1 {
         buffer.set_string(area.x, y, format!("│{}│", " ".repeat(inner)), style);

@@ -6,8 +6,8 @@ use traf_proto::{Item, Presence, Row};
 
 use super::traffic::say;
 use super::words::why_empty;
-use crate::app::App;
 use crate::app::menu::ENTRIES;
+use crate::app::{App, list};
 use crate::number::{Units, count, plural, rate, span};
 use crate::text::{clean, wrap};
 use crate::theme::Role;
@@ -50,7 +50,7 @@ fn draw_menu(app: &App, buffer: &mut Buffer, area: Rect) {
         {
             buffer.set_string(area.x + 2 + at as u16, y, c.to_string(), theme.style(Role::Mark));
         }
-        if place == app.menu {
+        if place == app.menu && app.overview.picked.is_none() {
             buffer.set_style(Rect::new(area.x + 1, y, area.width.saturating_sub(2), 1), theme.bar());
             buffer.set_string(area.x + 1, y, "›", theme.style(Role::Mark));
         }
@@ -77,21 +77,23 @@ fn draw_overview(app: &App, buffer: &mut Buffer, area: Rect) {
         .collect();
     let inside = area.height.saturating_sub(4);
     let now = (lines.len() as u16).clamp(1, (inside / 3).max(1));
-    let line = ((inside - now) / 2).min(line_rows(app).len().max(3) as u16);
+    let rows = app.busy_interfaces();
+    let line = ((inside - now) / 2).min(rows.len().max(3) as u16);
     let section = |y: u16, height: u16| Rect::new(area.x + 2, y, area.width.saturating_sub(4), height);
     let (first, second) = (area.y + 1, area.y + 2 + line);
     let third = area.bottom().saturating_sub(1 + now);
 
-    let rows = line_rows(app);
     table(app, buffer, (area, section(first, line)), "Line", &rows, &line_columns());
     if rows.is_empty() {
         say(buffer, section(first, line), &why_empty(app, "interface"), app);
     }
     border::divider(buffer, area, second - 1, theme);
-    let hosts: Vec<&Row> = app.feeds.report(1).map_or(Vec::new(), |report| report.rows.iter().collect());
-    table(app, buffer, (area, section(second, third.saturating_sub(second + 1))), "Hosts", &hosts, &host_columns());
+    let height = third.saturating_sub(second + 1);
+    table(app, buffer, (area, section(second, height)), "Hosts", &app.busy_hosts(), &host_columns());
     border::divider(buffer, area, third - 1, theme);
     border::title(buffer, area, third - 1, "Now", area.right(), theme);
+    let hint = if app.overview.picked.is_some() { "tab: the menu" } else { "tab: these lines" };
+    border::title(buffer, area, area.bottom().saturating_sub(1), hint, area.right(), theme);
     for ((words, role), y) in lines.iter().zip(third..area.bottom().saturating_sub(1)) {
         buffer.set_stringn(area.x + 2, y, words, room, theme.style(*role));
     }
@@ -114,16 +116,11 @@ fn table<'a>(
     };
     let table = Table::new(columns, &context, app.look.theme);
     let y = rows_area.y.saturating_sub(1);
-    let end = table.draw(buffer, rows_area, y, rows.iter().copied(), None);
+    let bar = rows.iter().position(|row| Some(list::id(row)) == app.overview.picked);
+    // The line with the bar is always seen.
+    let first = bar.map_or(0, |bar| (bar + 1).saturating_sub(usize::from(rows_area.height)));
+    let end = table.draw(buffer, rows_area, y, rows.iter().skip(first).copied(), bar.map(|bar| bar - first));
     border::title(buffer, area, y, title, end, app.look.theme);
-}
-
-/// Interfaces, the busiest first.
-fn line_rows(app: &App) -> Vec<&Row> {
-    let rows = app.report().map_or(&[][..], |report| &report.rows);
-    let mut rows: Vec<&Row> = rows.iter().filter(|row| matches!(row.item, Item::Interface(_))).collect();
-    rows.sort_by_key(|row| std::cmp::Reverse(row.rate.total().octets));
-    rows
 }
 
 fn line_columns<'a>() -> [Column<&'a Row, Context>; 4] {

@@ -52,8 +52,7 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, body: Rect) {
     }
     let total = report.total;
     let words = format!("{} in  {} out · {}", count(total.inbound.packets), count(total.outbound.packets), {
-        let speed: Traffic = report.rows.iter().map(|row| row.rate).sum();
-        rate(speed.total().octets, app.look.units)
+        rate(report.rate.total().octets, app.look.units)
     });
     footer(app, buffer, body, &words);
 }

@@ -156,10 +156,14 @@ fn foot(app: &App, buffer: &mut Buffer, body: Rect) {
         Pane::Lower => app.selected().filter(|row| matches!(row.item, Item::Flow(_))).map(|row| row.rate.total()),
     };
     let highlighted = highlighted.map(|counters| format!(" ── row {}", rate(counters.octets, units)));
-    let (inbound, outbound) = (report.rate.inbound.octets, report.rate.outbound.octets);
-    let words =
-        format!("{} in  {} out{}", rate(inbound, units), rate(outbound, units), highlighted.unwrap_or_default());
-    footer(app, buffer, body, &words);
+    let line = if app.several_sensors() {
+        // What is in at one is out at another.
+        rate(report.rate.total().octets, units)
+    } else {
+        let [inbound, outbound] = [report.rate.inbound, report.rate.outbound].map(|way| rate(way.octets, units));
+        format!("{inbound} in  {outbound} out")
+    };
+    footer(app, buffer, body, &format!("{line}{}", highlighted.unwrap_or_default()));
 }
 
 /// The lower line of a box: words from the left, drops and time at the right.
