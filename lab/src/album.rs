@@ -2,6 +2,8 @@
 //! three sizes.
 
 use std::fmt::Write;
+use std::panic::resume_unwind;
+use std::thread::ScopedJoinHandle;
 
 use anyhow::{Context, Result};
 
@@ -25,7 +27,7 @@ const fn picture(title: &'static str, keys: &'static [&'static str], shows: &'st
     Picture { title, keys, shows, then: &[], timed: true }
 }
 
-const PICTURES: [Picture; 15] = [
+const PICTURES: [Picture; 18] = [
     picture("Main menu and overview", &[], "bit/s"),
     picture("IP traffic monitor", &["i"], ":9000"),
     picture("IP traffic monitor: sizes and windows, every packet below", &["i", "m", "m", "u"], ":9000"),
@@ -40,6 +42,9 @@ const PICTURES: [Picture; 15] = [
     Picture { timed: false, then: &["Enter"], ..picture("LAN station monitor: details", &["l"], "02:54:01:00:00:01") },
     picture("Hosts", &["o"], "10.77.1.1"),
     Picture { timed: false, ..picture("Sensors", &["e"], "reporting") },
+    Picture { timed: false, then: &["c"], ..picture("Sensors: settings of one", &["e"], "reporting") },
+    Picture { timed: false, ..picture("Filters", &["f"], "Filters") },
+    Picture { timed: false, ..picture("Configure", &["c"], "Configure") },
     Picture { timed: false, ..picture("Help", &["i", "?"], "keys") },
 ];
 
@@ -62,17 +67,32 @@ pub fn document() -> Result<String> {
     std::thread::sleep(SETTLED);
     let open = |(columns, rows)| Terminal::open(&demo.lan.tower, &demo.lan.folder, columns, rows);
     let terminals = SIZES.into_iter().map(open).collect::<Result<Vec<_>>>()?;
+    // One person before each terminal.
+    let demo = &demo;
+    let albums = std::thread::scope(|scope| {
+        let people: Vec<_> =
+            terminals.iter().zip(SIZES).map(|(at, size)| scope.spawn(move || album(demo, at, size))).collect();
+        let album = |person: ScopedJoinHandle<'_, _>| person.join().unwrap_or_else(|panic| resume_unwind(panic));
+        people.into_iter().map(album).collect::<Result<Vec<_>>>()
+    })?;
     let mut out = String::from(HEAD);
-    for picture in &PICTURES {
-        write!(out, "\n## {}\n", picture.title).context("writing")?;
-        for (terminal, (columns, rows)) in terminals.iter().zip(SIZES) {
-            eprintln!("lab: {} at {columns}×{rows}", picture.title);
-            for (when, screen) in take(&demo, picture, terminal)? {
-                write!(out, "\n{columns}×{rows}, {when}:\n\n```text\n{}```\n", folded(&screen)).context("writing")?;
-            }
-        }
+    for (place, picture) in PICTURES.iter().enumerate() {
+        write!(out, "\n## {}\n{}", picture.title, albums.iter().map(|album| &*album[place]).collect::<String>())?;
     }
     Ok(out)
+}
+
+/// All pictures at one size.
+fn album(demo: &Demo, terminal: &Terminal, (columns, rows): (u16, u16)) -> Result<Vec<String>> {
+    let page = |picture: &Picture| {
+        let screens =
+            take(demo, picture, terminal).with_context(|| format!("{} at {columns}×{rows}", picture.title))?;
+        eprintln!("lab: {} at {columns}×{rows}", picture.title);
+        let text =
+            |(when, screen): (_, String)| format!("\n{columns}×{rows}, {when}:\n\n```text\n{}```\n", folded(&screen));
+        Ok(screens.into_iter().map(text).collect())
+    };
+    PICTURES.iter().map(page).collect()
 }
 
 const HEAD: &str = "\

@@ -9,12 +9,12 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::collector::Collector;
-use crate::counters::{Count, Counters};
+use crate::counters::Counters;
 use crate::host::{Host, run};
-use crate::program::ours;
+use crate::program::{Program, ours};
 use crate::wait::{Deadline, Look, eventually};
 
-/// `traf`, joined to a collector as a viewer.
+/// `traf`, joined to a collector.
 #[derive(Clone, Debug)]
 pub struct Console {
     host: Host,
@@ -22,20 +22,50 @@ pub struct Console {
 }
 
 impl Console {
-    /// Joins a collector.
+    /// Joins a collector as a viewer.
     ///
     /// # Errors
     /// With the program's own words.
     pub fn join(host: &Host, collector: &Collector, folder: &Path) -> Result<Self> {
-        let console = Self { host: host.clone(), config: folder.join(format!("console-{}", host.name())) };
+        Self::join_as("viewer", host, collector, folder)
+    }
+
+    /// Joins a collector in a role.
+    ///
+    /// # Errors
+    /// With the program's own words.
+    pub fn join_as(role: &str, host: &Host, collector: &Collector, folder: &Path) -> Result<Self> {
+        let name = format!("{role}-{}", host.name());
+        let console = Self { host: host.clone(), config: folder.join(format!("console-{name}")) };
         fs::create_dir_all(&console.config).context("making a folder for the console")?;
-        let token = folder.join(format!("console-token-{}", host.name()));
-        fs::write(&token, collector.token("viewer")?).context("writing a token")?;
+        let token = folder.join(format!("console-token-{name}"));
+        fs::write(&token, collector.token(role)?).context("writing a token")?;
         run(console.command().args(["join", &collector.join_url(), "--token-file"]).arg(&token))?;
         Ok(console)
     }
 
-    /// `traf` as this viewer.
+    /// Keeps a filter under a name; an admin may.
+    ///
+    /// # Errors
+    /// With the program's own words.
+    pub fn save_filter(&self, name: &str, rules: &str) -> Result<()> {
+        let file = self.config.join(format!("{name}.rules"));
+        fs::write(&file, rules).context("writing rules")?;
+        let rules = fs::File::open(&file).context("reading rules")?;
+        run(self.command().args(["filters", "save", name]).stdin(rules)).map(drop)
+    }
+
+    /// Starts it and lets it run, its words in a log of the lab.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start(&self, words: &[&str]) -> Result<Program> {
+        let config = format!("XDG_CONFIG_HOME={}", self.config.display());
+        let program = ours("traf")?.to_string_lossy().into_owned();
+        self.host.start("env", &[&[config.as_str(), &program], words].concat())
+    }
+
+    /// Runs it to its end.
     ///
     /// # Errors
     /// When the program is missing.
@@ -62,7 +92,7 @@ impl Console {
         rows.iter()
             .map(|row| {
                 let name = row["sensor"].as_str().with_context(|| format!("no sensor in {row}"))?;
-                Ok((name.to_owned(), Counters { rx: count(&row["in"])?, tx: count(&row["out"])? }))
+                Ok((name.to_owned(), Counters::from_row(row)?))
             })
             .collect()
     }
@@ -96,10 +126,4 @@ impl Console {
         command.env("XDG_CONFIG_HOME", &self.config);
         command
     }
-}
-
-/// `{"packets": 0, "octets": 0}`
-fn count(value: &Value) -> Result<Count> {
-    let number = |name: &str| value[name].as_u64().with_context(|| format!("no {name} in {value}"));
-    Ok(Count { frames: number("packets")?, octets: number("octets")? })
 }

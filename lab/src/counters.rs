@@ -1,6 +1,6 @@
 //! The kernel's own counters of an interface: the lab's first witness.
 
-use std::ops::Sub;
+use std::ops::{AddAssign, Sub};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -39,6 +39,25 @@ impl Counters {
             rx: Count { frames: count("rx", "packets")?, octets: count("rx", "bytes")? },
             tx: Count { frames: count("tx", "packets")?, octets: count("tx", "bytes")? },
         })
+    }
+
+    /// From what `traf` prints as JSON of whatever is counted each way: `{"in": {"packets": 0, "octets": 0}, "out": …}`.
+    ///
+    /// # Errors
+    /// When it has no counts.
+    pub fn from_row(row: &Value) -> Result<Self> {
+        let number =
+            |way: &str, name: &str| row[way][name].as_u64().with_context(|| format!("traf: no {name} {way} in {row}"));
+        let count =
+            |way| Ok::<_, anyhow::Error>(Count { frames: number(way, "packets")?, octets: number(way, "octets")? });
+        Ok(Self { rx: count("in")?, tx: count("out")? })
+    }
+}
+
+impl AddAssign for Count {
+    fn add_assign(&mut self, more: Self) {
+        self.frames += more.frames;
+        self.octets += more.octets;
     }
 }
 

@@ -104,13 +104,7 @@ impl Program {
     /// # Errors
     /// When it is gone.
     pub fn peak_memory(&self) -> Result<u64> {
-        let path = format!("/proc/{}/status", self.pid());
-        let status = fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
-        let octets = |name: &str| -> Result<u64> {
-            let line = status.lines().find_map(|line| line.strip_prefix(name)).with_context(|| format!("no {name}"))?;
-            Ok(line.trim().trim_end_matches("kB").trim().parse::<u64>().with_context(|| name.to_owned())? * 1024)
-        };
-        Ok(octets("VmHWM:")?.saturating_sub(octets("RssFile:")?))
+        Ok(Memory::of(self.pid())?.held())
     }
 
     /// The CPU that all its threads have used: exact to the nanosecond, other than `times`.
@@ -131,6 +125,49 @@ impl Drop for Program {
             let from = log.char_indices().rev().nth(3000).map_or(0, |(at, _)| at);
             eprintln!("--- {} said:\n{}", self.name, &log[from..]);
         }
+    }
+}
+
+/// Memory of a process that is resident, in octets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// The most that it ever was, with pages of files.
+    pub peak: u64,
+    /// Its own now.
+    pub own: u64,
+    /// Pages of files now: the program's own text most of all.
+    pub files: u64,
+    /// Pages that it shares now.
+    pub shared: u64,
+}
+
+impl Memory {
+    /// Of a process.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub fn of(pid: u32) -> Result<Self> {
+        let path = format!("/proc/{pid}/status");
+        let status = fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
+        let octets = |name: &str| -> Result<u64> {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).with_context(|| format!("no {name}"))?;
+            Ok(line.trim().trim_end_matches("kB").trim().parse::<u64>().with_context(|| name.to_owned())? * 1024)
+        };
+        let [peak, own, files, shared] = ["VmHWM:", "RssAnon:", "RssFile:", "RssShmem:"].map(octets);
+        Ok(Self { peak: peak?, own: own?, files: files?, shared: shared? })
+    }
+
+    /// The most that it ever was, without pages of files.
+    #[must_use]
+    pub fn held(&self) -> u64 {
+        self.peak.saturating_sub(self.files)
+    }
+}
+
+impl std::fmt::Display for Memory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let [peak, own, files, shared] = [self.peak, self.own, self.files, self.shared].map(|octets| octets / 1024);
+        write!(f, "{peak} kB at most; now {own} kB of its own, {files} kB of files, {shared} kB shared")
     }
 }
 
@@ -190,6 +227,12 @@ fn build(folder: &Path) -> Result<()> {
     }
     if folder.ends_with("release") {
         cargo.arg("--release");
+    }
+    // What the runner tells a test of its own package would make build scripts (ring's) run again, and all after them.
+    for (name, _) in std::env::vars_os() {
+        if ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+            cargo.env_remove(name);
+        }
     }
     if !cargo.status().context("starting cargo to build the programs")?.success() {
         bail!("the programs do not build: run `cargo build --workspace --bins` to see why");

@@ -100,7 +100,9 @@ impl Switch {
         self.host.run("ip", &["link", "set", &self.port(host), "up"]).map(drop)
     }
 
-    pub(crate) fn port(&self, host: &Host) -> String {
+    /// The switch's end of a host's cable.
+    #[must_use]
+    pub fn port(&self, host: &Host) -> String {
         format!("p-{}", host.name())
     }
 

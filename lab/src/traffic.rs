@@ -75,6 +75,9 @@ pub struct Frames {
     /// Octets of a frame, without the check sequence.
     #[arg(long, default_value_t = 60)]
     pub size: u16,
+    /// Octets at the end that belong to no packet, as a cable's shortest frames have them.
+    #[arg(long, default_value_t = 0)]
+    pub padding: u16,
     /// Frames a second; 0 is as fast as it goes.
     #[arg(long, default_value_t = 0)]
     pub rate: u64,

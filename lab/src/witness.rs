@@ -1,18 +1,22 @@
 //! The second witness: Wireshark's dumpcap beside the sensor on the same interface, and tshark's count of what it wrote.
 //!
-//! Not tcpdump, which insists on becoming another user and so does not run in a user namespace.
+//! Not tcpdump, which insists on becoming another user and so does not capture in a user namespace; it only reads what was
+//! written.
 
-use std::collections::{BTreeMap, HashMap};
-use std::net::IpAddr;
+mod frame;
+
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use nix::sys::signal::Signal;
 
-use crate::counters::Count;
+use crate::counters::{Count, Counters};
 use crate::host::{Host, run};
 use crate::program::Program;
 use crate::wait::{Deadline, Look, eventually};
+pub use frame::{Frame, Packet, Sent};
 
 /// A dumpcap that writes the heads of all frames.
 #[derive(Debug)]
@@ -22,54 +26,14 @@ pub struct Witness {
     file: PathBuf,
 }
 
-/// One direction of a conversation, as tshark names it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Sent {
-    /// `tcp`, `udp` or the number of the protocol.
-    pub protocol: String,
-    /// Who sent.
-    pub source: IpAddr,
-    /// From which port; 0 where there are none.
-    pub source_port: u16,
-    /// To whom.
-    pub destination: IpAddr,
-    /// To which port; 0 where there are none.
-    pub destination_port: u16,
-    /// The VLAN's number.
-    pub vlan: Option<u16>,
-}
-
 /// What tshark counted.
 #[derive(Clone, Debug, Default)]
 pub struct Testimony {
     /// All frames, with their octets.
     pub frames: Count,
-    /// IP packets and octets (`ip.len`, or `ipv6.plen` and the 40 of its header), by who sent what to whom.
+    /// IP packets and octets, by who sent what to whom.
     pub sent: BTreeMap<Sent, Count>,
-    /// Ports of the first fragment, by addresses and identification.
-    fragments: HashMap<(String, String, String), (u16, u16)>,
 }
-
-/// What is asked of tshark for each frame.
-const FIELDS: [&str; 17] = [
-    "frame.len",
-    "vlan.id",
-    "ip.src",
-    "ip.dst",
-    "ip.len",
-    "ip.proto",
-    "ipv6.src",
-    "ipv6.dst",
-    "ipv6.plen",
-    "ipv6.nxt",
-    "tcp.srcport",
-    "tcp.dstport",
-    "udp.srcport",
-    "udp.dstport",
-    "ip.id",
-    "ip.frag_offset",
-    "icmpv6.type",
-];
 
 impl Witness {
     /// Begins to write what `filter` (libpcap's words; empty is all) lets through; returns when it listens.
@@ -93,74 +57,105 @@ impl Witness {
     ///
     /// # Errors
     /// When dumpcap lost a frame, for then it is no witness.
-    pub fn testify(mut self) -> Result<Testimony> {
+    pub fn testify(self) -> Result<Testimony> {
+        Ok(Testimony::of(&self.end()?.frames()?))
+    }
+
+    /// Ends dumpcap.
+    ///
+    /// # Errors
+    /// When it lost a frame, for then it is no witness.
+    pub fn end(mut self) -> Result<Recording> {
         self.program.signal(Signal::SIGINT)?;
         self.program.wait(Deadline::seconds(10))?;
         let log = self.program.log();
         // "received/dropped on interface 'eth0': 35/0 (pcap:0/dumpcap:0/flushed:0/ps_ifdrop:0)"
         ensure!(log.contains("/0 (pcap:0/dumpcap:0/flushed:0/"), "dumpcap lost frames: {log}");
-        let mut words = vec!["-n", "-r", self.file.to_str().context("a path")?, "-T", "fields", "-E", "occurrence=f"];
-        // Checksums are not looked at: offloaded frames carry none yet.
-        words.extend(["-o", "ip.defragment:FALSE", "-o", "tcp.desegment_tcp_streams:FALSE"]);
-        FIELDS.iter().for_each(|field| words.extend(["-e", field]));
-        let mut testimony = Testimony::default();
-        // A person's own settings must not change what is counted.
-        let mut tshark = self.host.command("tshark");
-        tshark.args(&words).env("WIRESHARK_CONFIG_DIR", self.file.with_extension("settings"));
-        let output = run(tshark.env_remove("XDG_CONFIG_HOME").env_remove("HOME"))?;
-        for line in String::from_utf8_lossy(&output.stdout).lines() {
-            testimony.hear(line).with_context(|| format!("tshark said {line:?}"))?;
-        }
-        Ok(testimony)
+        Ok(Recording { host: self.host, file: self.file })
     }
 }
 
 impl Testimony {
-    /// One frame: a line of fields with tabs between them.
-    fn hear(&mut self, line: &str) -> Result<()> {
-        let fields: Vec<&str> = line.split('\t').collect();
-        ensure!(fields.len() == FIELDS.len(), "{} fields, not {}", fields.len(), FIELDS.len());
-        let [length, vlan, src4, dst4, len4, proto4, src6, dst6, len6, proto6, ..] = fields[..] else { return Ok(()) };
-        let [.., tcp_src, tcp_dst, udp_src, udp_dst, id, offset, icmp6] = fields[..] else { return Ok(()) };
-        self.frames.frames += 1;
-        self.frames.octets += length.parse::<u64>().context("frame.len")?;
-        let (source, destination, octets, protocol) = if !src4.is_empty() {
-            (src4, dst4, len4.parse::<u64>().context("ip.len")?, proto4)
-        } else if !src6.is_empty() {
-            // ICMPv6 may stand behind extension headers.
-            (src6, dst6, len6.parse::<u64>().context("ipv6.plen")? + 40, if icmp6.is_empty() { proto6 } else { "58" })
-        } else {
-            return Ok(());
-        };
-        let first = (source.to_owned(), destination.to_owned(), id.to_owned());
-        let (protocol, ports) = match protocol {
-            "6" => ("tcp", (tcp_src, tcp_dst)),
-            "17" => ("udp", (udp_src, udp_dst)),
-            other => (other, ("0", "0")),
-        };
-        // A later fragment has no ports of its own: it follows its first.
-        let ports = if matches!(offset, "" | "0") {
-            let ports = (ports.0.parse().context("a port")?, ports.1.parse().context("a port")?);
-            if !id.is_empty() {
-                self.fragments.insert(first, ports);
+    /// Adds frames up.
+    #[must_use]
+    pub fn of(frames: &[Frame]) -> Self {
+        let mut testimony = Self::default();
+        for frame in frames {
+            testimony.frames += Count { frames: 1, octets: frame.octets };
+            if let Some(Packet { sent, octets, .. }) = &frame.packet {
+                *testimony.sent.entry(sent.clone()).or_default() += Count { frames: 1, octets: *octets };
             }
-            ports
-        } else {
-            *self.fragments.get(&first).context("a fragment without its first")?
-        };
-        let sent = Sent {
-            protocol: protocol.to_owned(),
-            source: source.parse().context("an address")?,
-            source_port: ports.0,
-            destination: destination.parse().context("an address")?,
-            destination_port: ports.1,
-            vlan: if vlan.is_empty() { None } else { Some(vlan.parse().context("vlan.id")?) },
-        };
-        let count = self.sent.entry(sent).or_default();
-        count.frames += 1;
-        count.octets += octets;
-        Ok(())
+        }
+        testimony
     }
+}
+
+/// What dumpcap wrote, as tshark reads it.
+#[derive(Debug)]
+pub struct Recording {
+    host: Host,
+    file: PathBuf,
+}
+
+impl Recording {
+    /// Of these frames those that tcpdump selects.
+    ///
+    /// # Errors
+    /// With tcpdump's own words.
+    pub fn select(&self, filter: &str) -> Result<Self> {
+        let name = format!("selected-{}.pcap", filter.replace(|letter: char| !letter.is_ascii_alphanumeric(), "-"));
+        let file = self.file.with_file_name(name);
+        // -Z: as root it would become another user, who may not write here.
+        let mut tcpdump = Command::new("tcpdump");
+        tcpdump.args(["-n", "-Z", "root", "-r"]).arg(&self.file).arg("-w").arg(&file).arg(filter);
+        run(&mut tcpdump)?;
+        Ok(Self { host: self.host.clone(), file })
+    }
+
+    /// Every frame.
+    ///
+    /// # Errors
+    /// When tshark's words are not understood.
+    pub fn frames(&self) -> Result<Vec<Frame>> {
+        let mut words = vec!["-T", "fields", "-E", "occurrence=f"];
+        // Checksums are not looked at: offloaded frames carry none yet.
+        words.extend(["-o", "ip.defragment:FALSE", "-o", "ipv6.defragment:FALSE"]);
+        words.extend(["-o", "tcp.desegment_tcp_streams:FALSE"]);
+        frame::FIELDS.iter().for_each(|field| words.extend(["-e", field]));
+        let mut reader = frame::Reader::default();
+        let text = self.tshark(&words)?;
+        text.lines().map(|line| reader.read(line).with_context(|| format!("tshark said {line:?}"))).collect()
+    }
+
+    /// tshark's own table of Ethernet endpoints: frames to and from each MAC address.
+    ///
+    /// # Errors
+    /// When the table is not understood.
+    pub fn ethernet_endpoints(&self) -> Result<BTreeMap<String, Counters>> {
+        self.tshark(&["-q", "-z", "endpoints,eth"])?.lines().filter_map(|line| endpoint(line).transpose()).collect()
+    }
+
+    fn tshark(&self, words: &[&str]) -> Result<String> {
+        // A person's own settings must not change what is counted.
+        let mut tshark = self.host.command("tshark");
+        tshark.args(["-n", "-r"]).arg(&self.file).args(words);
+        tshark.env("WIRESHARK_CONFIG_DIR", self.file.with_extension("settings"));
+        let output = run(tshark.env_remove("XDG_CONFIG_HOME").env_remove("HOME"))?;
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+}
+
+/// `52:6f:67:bf:db:a1  10  800  6  496  4  304`: packets and bytes of all, sent, received; other lines are titles.
+fn endpoint(line: &str) -> Result<Option<(String, Counters)>> {
+    let fields: Vec<&str> = line.split_whitespace().collect();
+    let [address, _, _, tx, tx_octets, rx, rx_octets] = fields[..] else { return Ok(None) };
+    let count = |frames: &str, octets: &str| -> Result<Count> {
+        Ok(Count {
+            frames: frames.parse().with_context(|| format!("packets in {line:?}"))?,
+            octets: octets.parse().with_context(|| format!("bytes in {line:?}"))?,
+        })
+    };
+    Ok(Some((address.to_owned(), Counters { rx: count(rx, rx_octets)?, tx: count(tx, tx_octets)? })))
 }
 
 #[cfg(test)]
@@ -170,12 +165,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_of_tshark_is_one_packet_of_one_sender() {
-        let mut testimony = Testimony::default();
-        testimony.hear("70\t7\t\t\t\t\tfd77::1\tfd77::2\t16\t17\t\t\t53\t99\t\t\t").unwrap();
-        testimony.hear("42\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t").unwrap();
-        assert_eq!(testimony.frames, Count { frames: 2, octets: 112 });
-        let (sent, count) = testimony.sent.first_key_value().unwrap();
-        assert_eq!((sent.vlan, sent.source_port, count.octets), (Some(7), 53, 56));
+    fn a_line_of_endpoints_is_a_station_and_a_title_is_none() {
+        let (address, counters) = endpoint("02:54:01:00:00:01   10   800   6   496   4   304   ").unwrap().unwrap();
+        assert_eq!(address, "02:54:01:00:00:01");
+        assert_eq!((counters.tx.frames, counters.tx.octets, counters.rx.frames, counters.rx.octets), (6, 496, 4, 304));
+        let title = "                       |  Packets  | |  Bytes  | | Tx Packets | | Tx Bytes |";
+        assert!(endpoint(title).unwrap().is_none() && endpoint("Filter:<No Filter>").unwrap().is_none());
     }
 }

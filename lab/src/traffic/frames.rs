@@ -59,7 +59,8 @@ impl Template {
         let ip = frame.len();
         let transport = if plan.syn { 20 } else { 8 };
         let header = if plan.ipv6 { 40 } else { 20 };
-        let body = usize::from(plan.size).saturating_sub(ip + header).max(transport);
+        let padding = usize::from(plan.padding);
+        let body = usize::from(plan.size).saturating_sub(ip + header + padding).max(transport);
         let length = u16::try_from(body).context("--size")?;
         let protocol = if plan.syn { 6 } else { 17 };
         if plan.ipv6 {
@@ -81,7 +82,7 @@ impl Template {
             frame.extend(length.to_be_bytes());
             frame.extend([0, 0]);
         }
-        frame.resize(ip + header + body, 0);
+        frame.resize(ip + header + body + padding, 0);
         Ok(Self { frame, ip, ipv6: plan.ipv6 })
     }
 
