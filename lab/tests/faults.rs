@@ -1,6 +1,7 @@
 //! Programs are killed while traffic flows. Afterwards nothing is counted twice, and what is missing is known.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use nix::sys::signal::Signal;
 use traf_lab::wait::{Deadline, Look, eventually};
 use traf_lab::{Collector, Console, Disk, Fleet, Lan, Sensor};
 
@@ -88,10 +89,28 @@ fn a_stopped_collector_is_waited_for() {
     let mut fleet = Fleet::new(&["anna", "ben"], false, &SLICE).unwrap();
     let (_serve, v4, _) = fleet.lan.serve(1, 9000).unwrap();
     fleet.next_slice("anna").unwrap();
-    fleet.collector.program().signal(nix::sys::signal::Signal::SIGSTOP).unwrap();
+    fleet.collector.program().signal(Signal::SIGSTOP).unwrap();
     fleet.lan.hosts[0].traffic(&["udp", &v4, "--datagrams", "600", "--rate", "100"]).unwrap();
     let kernel = fleet.kernel().unwrap();
-    fleet.collector.program().signal(nix::sys::signal::Signal::SIGCONT).unwrap();
+    fleet.collector.program().signal(Signal::SIGCONT).unwrap();
+    assert_eq!(fleet.stored_like(&kernel).unwrap(), kernel);
+    println!("{}", fleet.collector.verify().unwrap());
+}
+
+#[test]
+fn a_sensor_that_is_held_up_finds_what_passed_in_its_ring() {
+    let mut fleet = Fleet::new(&["anna", "ben"], false, &SLICE).unwrap();
+    let (_serve, v4, _) = fleet.lan.serve(1, 9000).unwrap();
+    fleet.next_slice("anna").unwrap();
+    let mut tell = |signal| {
+        fleet.sensors.iter_mut().for_each(|sensor| sensor.program().signal(signal).unwrap());
+    };
+    tell(Signal::SIGSTOP);
+    // Four times as many octets as a ring has.
+    fleet.lan.hosts[0].traffic(&["tcp", &v4, "--octets", "64000000"]).unwrap();
+    tell(Signal::SIGCONT);
+    let kernel = fleet.kernel().unwrap();
+    assert!(kernel["ben"].rx.octets > 64_000_000, "{kernel:?}");
     assert_eq!(fleet.stored_like(&kernel).unwrap(), kernel);
     println!("{}", fleet.collector.verify().unwrap());
 }

@@ -169,18 +169,11 @@ fn get_filter(socket: BorrowedFd<'_>, room: &mut [Instruction], count: &mut libc
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// From now on the socket receives what the filter lets through; with an empty one, everything.
+/// From now on the socket receives what the filter lets through.
 ///
 /// # Errors
 /// When the kernel refuses the filter; then the former one stays.
 pub(crate) fn set_filter(socket: BorrowedFd<'_>, filter: &[Instruction]) -> io::Result<()> {
-    if filter.is_empty() {
-        return match set(socket, libc::SOL_SOCKET, libc::SO_DETACH_FILTER, &0) {
-            // There was none.
-            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(()),
-            result => result,
-        };
-    }
     let len = u16::try_from(filter.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
     // The kernel only reads it.
     let program = libc::sock_fprog { len, filter: filter.as_ptr().cast_mut() };

@@ -6,12 +6,19 @@ use std::os::fd::{AsFd, OwnedFd};
 use super::{CaptureError, Handle};
 use crate::machine::{self, Instruction};
 
-/// A capture filter as the kernel runs it on one interface; empty lets everything through.
-#[derive(Clone, Default)]
+/// `ret #k` of bpf(4).
+const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+
+/// A capture filter as the kernel runs it on one interface.
+#[derive(Clone)]
 pub struct Program(Vec<Instruction>);
 
 impl Program {
-    /// Compiles `words` for the interface `name`. Host names in them are looked up, so this may take its time.
+    /// Compiles `words` for the interface `name`; without words it lets everything through. Host names in them are looked up,
+    /// so this may take its time.
+    ///
+    /// It lets `snaplen` octets of a frame into the ring, which libpcap leaves to the reader: then a ring of 16 MiB is full with
+    /// 250 offloaded frames of 64 KB (`tpacket_rcv` in net/packet/af_packet.c copies as much as the filter returns).
     ///
     /// It is done on a handle of its own: only a live one knows that this kernel takes VLAN tags off, and the running ones
     /// must neither wait nor lose what is in their rings.
@@ -20,15 +27,18 @@ impl Program {
     /// In libpcap's words, when it does not compile; when the kernel cannot run it on such a link.
     pub fn compile(name: &str, words: &str, snaplen: u32) -> Result<Self, CaptureError> {
         if words.is_empty() {
-            return Ok(Self::default());
+            return Ok(Self(vec![accept(snaplen)]));
         }
         let mut scratch = Handle::open(name, snaplen, 256 << 10)?;
         let failed = |words: String| CaptureError::Filter(name.to_owned(), words);
         scratch.capture.filter(words, true).map_err(|error| failed(error.to_string()))?;
-        let program = machine::filter_of(scratch.capture.as_fd()).map_err(|error| failed(error.to_string()))?;
+        let mut program = machine::filter_of(scratch.capture.as_fd()).map_err(|error| failed(error.to_string()))?;
         if program.is_empty() {
             return Err(failed(format!("the kernel cannot run it on a link of type {}", scratch.link.name())));
         }
+        // libpcap compiles constants only, of which 0 refuses.
+        let accepting = program.iter_mut().filter(|instruction| instruction.code == RETURN && instruction.k > 0);
+        accepting.for_each(|instruction| *instruction = accept(snaplen));
         Ok(Self(program))
     }
 
@@ -43,6 +53,11 @@ impl Program {
     }
 }
 
+/// Ends a program: so many octets of the frame go through.
+const fn accept(octets: u32) -> Instruction {
+    Instruction { code: RETURN, jt: 0, jf: 0, k: octets }
+}
+
 /// A capture's socket, apart from the thread that reads it. It must be dropped with the capture: until then the socket lives.
 pub struct Socket {
     socket: OwnedFd,
@@ -51,7 +66,7 @@ pub struct Socket {
 }
 
 impl Socket {
-    /// Of `handle`, on the interface of this `index`; neither filtered nor promiscuous yet.
+    /// Of `handle`, on the interface of this `index`; frames come whole, it is not promiscuous yet.
     ///
     /// # Errors
     /// When there is no descriptor left.
