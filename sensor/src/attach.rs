@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use traf_proto::{Interface, InterfaceSnapshot, Interval, Loss, LossReason, Timestamp};
 
+use crate::board::{Board, Posted};
 use crate::capture::{CaptureError, Controls, Handle, Line, Program, Socket, Surroundings};
 use crate::config::Config;
 use crate::interfaces::{self, Device};
@@ -28,30 +29,12 @@ pub const INTERFACES: usize = 64;
 /// Vanished interfaces that the live view still shows.
 const GONE: usize = 32;
 
-/// Where the live plane finds the interfaces' present state.
-#[derive(Clone, Debug, Default)]
-pub struct Board {
-    lines: Vec<watch::Receiver<InterfaceSnapshot>>,
-    gone: Vec<InterfaceSnapshot>,
-}
-
-impl Board {
-    /// All that are open, and those that vanished, by name.
-    #[must_use]
-    pub fn snapshots(&self) -> Vec<InterfaceSnapshot> {
-        let mut all: Vec<InterfaceSnapshot> = self.lines.iter().map(|line| line.borrow().clone()).collect();
-        all.extend(self.gone.iter().cloned());
-        all.sort_unstable_by(|a, b| a.interface.name.cmp(&b.interface.name));
-        all
-    }
-}
-
 struct Attached {
     interface: Interface,
     thread: JoinHandle<Result<(), CaptureError>>,
     socket: Socket,
     facts: watch::Sender<Interface>,
-    live: watch::Receiver<InterfaceSnapshot>,
+    live: watch::Receiver<Posted>,
     stop: CancellationToken,
 }
 
@@ -217,7 +200,7 @@ impl Attachments {
                 Ok(Err(error)) => tracing::warn!("{error}"),
                 Err(_) => tracing::error!("the capture on {name} ended by a fault in this program; it is opened again"),
             }
-            let mut last = attached.live.borrow().clone();
+            let mut last = attached.live.borrow().snapshot.clone();
             last.gone = true;
             let Interface { index, loopback, .. } = attached.interface;
             let counters = last.ledger.nic.map(|nic| Counters::new(nic, loopback));
@@ -283,8 +266,7 @@ impl Attachments {
         fill(&self.around.config, &mut interface);
         interface.link = handle.link.name();
         let (facts, news) = watch::channel(interface.clone());
-        let fresh = InterfaceSnapshot { interface: interface.clone(), started: now, ..InterfaceSnapshot::default() };
-        let (state, live) = watch::channel(fresh);
+        let (state, live) = watch::channel(Posted::fresh(interface.clone(), now));
         let stop = CancellationToken::new();
         let controls = Controls { facts: news, live: state, stop: stop.clone() };
         let meter = MeterConfig { flows, idle: self.rules.idle, ..self.around.config.meter.clone() };

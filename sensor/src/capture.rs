@@ -20,6 +20,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use traf_proto::{Endpoint, Interface, InterfaceSnapshot, InterfaceSummary, Interval, Timestamp, Wish};
 
+use crate::board::Posted;
 use crate::clock::{self, Steps};
 use crate::config::Config;
 use crate::link::Link;
@@ -134,7 +135,7 @@ pub struct Controls {
     /// Facts of the interface, when they change.
     pub facts: watch::Receiver<Interface>,
     /// The present state, once a second.
-    pub live: watch::Sender<InterfaceSnapshot>,
+    pub live: watch::Sender<Posted>,
     /// Ends the thread.
     pub stop: CancellationToken,
 }
@@ -195,8 +196,8 @@ impl Line {
         self.close(slice);
         let gone = ended.is_err();
         let now = clock::now();
-        let last = self.snapshot(now, &[]);
-        self.controls.live.send_replace(InterfaceSnapshot { gone, ..last });
+        let snapshot = InterfaceSnapshot { gone, ..self.snapshot(now, &[]) };
+        self.controls.live.send_replace(Posted { at: now, wishes: Arc::default(), snapshot });
         self.write_events();
         if self.pen.is_some() {
             let figures = self.figures(now);
@@ -236,7 +237,7 @@ impl Line {
                     self.snapshot(now, &wishes)
                 };
                 snapshot.answers.truncate(wishes.len());
-                self.controls.live.send_replace(snapshot);
+                self.controls.live.send_replace(Posted { at: now, wishes, snapshot });
                 self.second = next_second(now);
             }
         }

@@ -2,6 +2,7 @@
 
 pub mod attach;
 pub mod backoff;
+pub mod board;
 pub mod capture;
 pub mod clock;
 pub mod config;

@@ -13,8 +13,8 @@ use tonic::transport::Channel;
 use traf_proto::client::explain;
 use traf_proto::{InterfaceSnapshot, SettingsState, Snapshot, Timestamp, Wish, wire};
 
-use crate::attach::Board;
 use crate::backoff::Backoff;
+use crate::board::Board;
 use crate::clock;
 use crate::export::{Introduction, client};
 use crate::keeper::Status as SpoolStatus;
@@ -25,10 +25,10 @@ use crate::settings::Wanted;
 pub const BUDGET: usize = 56_000;
 /// Wishes that are answered at once; the collector merges those of its consoles.
 const WISHES: usize = 32;
-/// After the full second, so that every interface has put its state on the board.
-const AFTER: Duration = Duration::from_millis(40);
-/// After new wishes: the capture threads look at them ten times a second.
-const ANSWERED: Duration = Duration::from_millis(160);
+/// Between two looks at the board while an interface owes its state of this second, or an answer to new wishes.
+const LOOK: Duration = Duration::from_millis(10);
+/// Longest wait for one that owes it; what it posted last goes out then.
+const PATIENCE: Duration = Duration::from_millis(400);
 const SECOND: i64 = 1_000_000_000;
 
 /// What the live plane looks at.
@@ -80,8 +80,10 @@ impl Live {
         let _ = outgoing.try_send(first);
         let mut wishes = client(channel).live(ReceiverStream::new(snapshots)).await?.into_inner();
         said.well("connected");
-        let mut next = Box::pin(tokio::time::sleep(until_next_second()));
+        let mut due = Due::next(clock::now());
+        let mut look = Box::pin(tokio::time::sleep(Duration::ZERO));
         loop {
+            look.as_mut().reset(due.look);
             tokio::select! {
                 answer = wishes.message() => match answer? {
                     Some(mut answer) => {
@@ -92,15 +94,20 @@ impl Live {
                         let same = **self.wishes.borrow() == wishes;
                         if !same {
                             self.wishes.send_replace(Arc::new(wishes));
-                            let soon = next.deadline().min(Instant::now() + ANSWERED);
-                            next.as_mut().reset(soon);
+                            due = due.sooner();
                         }
                     }
                     None => return Ok(()),
                 },
-                () = &mut next => {
-                    next.as_mut().reset(Instant::now() + until_next_second());
-                    match outgoing.try_send(self.snapshot(clock::now())) {
+                () = &mut look => {
+                    let now = Instant::now();
+                    if now < due.latest && !self.board.borrow().is_current(due.since, &self.wishes.borrow()) {
+                        due.look = now + LOOK;
+                        continue;
+                    }
+                    let at = clock::now();
+                    due = Due::next(at);
+                    match outgoing.try_send(self.snapshot(at)) {
                         Ok(()) => said.forget(),
                         Err(mpsc::error::TrySendError::Full(_)) => {}
                         Err(mpsc::error::TrySendError::Closed(_)) => return Ok(()),
@@ -130,12 +137,27 @@ impl Live {
     }
 }
 
-fn until_next_second() -> Duration {
-    let now = clock::now();
-    let left = SECOND - now.0.rem_euclid(SECOND);
-    let wait = Duration::from_nanos(left.unsigned_abs()) + AFTER;
-    // Just before the full second, the next one is meant only if this one was sent.
-    if wait > Duration::from_secs(1) { wait - Duration::from_secs(1) } else { wait }
+/// When the next snapshot goes out.
+struct Due {
+    /// Of every interface its state since then.
+    since: Timestamp,
+    look: Instant,
+    latest: Instant,
+}
+
+impl Due {
+    /// At the next full second.
+    fn next(now: Timestamp) -> Self {
+        let since = Timestamp(now.floor(SECOND).0.saturating_add(SECOND));
+        let look = Instant::now() + Duration::from_nanos(since.since(now).unsigned_abs());
+        Self { since, look, latest: look + PATIENCE }
+    }
+
+    /// As soon as new wishes are answered; however often they change, not later than it was due.
+    fn sooner(self) -> Self {
+        let look = Instant::now();
+        Self { since: Timestamp::default(), look, latest: self.latest.min(look + PATIENCE) }
+    }
 }
 
 fn read(answer: wire::Wishes) -> Vec<Wish> {

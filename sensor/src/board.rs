@@ -1,0 +1,81 @@
+//! Where the capture threads post the interfaces' present state, and the live plane finds it.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use traf_proto::{Interface, InterfaceSnapshot, Timestamp, Wish};
+
+/// An interface's state, and what it answers.
+#[derive(Clone, Debug)]
+pub struct Posted {
+    /// When it was posted.
+    pub at: Timestamp,
+    /// The wishes that it answers.
+    pub wishes: Arc<Vec<Wish>>,
+    /// The state.
+    pub snapshot: InterfaceSnapshot,
+}
+
+impl Posted {
+    /// Of an interface that has just been opened, and answers nothing yet.
+    #[must_use]
+    pub fn fresh(interface: Interface, started: Timestamp) -> Self {
+        let snapshot = InterfaceSnapshot { interface, started, ..InterfaceSnapshot::default() };
+        Self { at: started, wishes: Arc::default(), snapshot }
+    }
+}
+
+/// All interfaces.
+#[derive(Clone, Debug, Default)]
+pub struct Board {
+    /// Those under capture.
+    pub lines: Vec<watch::Receiver<Posted>>,
+    /// The last of those that vanished.
+    pub gone: Vec<InterfaceSnapshot>,
+}
+
+impl Board {
+    /// Whether all that are open have posted since a moment, and answered these very wishes.
+    #[must_use]
+    pub fn is_current(&self, since: Timestamp, wishes: &Arc<Vec<Wish>>) -> bool {
+        self.lines.iter().all(|line| {
+            let posted = line.borrow();
+            posted.snapshot.gone || posted.at >= since && Arc::ptr_eq(&posted.wishes, wishes)
+        })
+    }
+
+    /// All that are open, and those that vanished, by name.
+    #[must_use]
+    pub fn snapshots(&self) -> Vec<InterfaceSnapshot> {
+        let mut all: Vec<InterfaceSnapshot> = self.lines.iter().map(|line| line.borrow().snapshot.clone()).collect();
+        all.extend(self.gone.iter().cloned());
+        all.sort_unstable_by(|a, b| a.interface.name.cmp(&b.interface.name));
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_board_is_current_when_every_line_has_posted_since_and_answers_the_same_wishes() {
+        let (now, wishes) = (Timestamp::from_seconds(1_800_000_000), Arc::new(Vec::new()));
+        let before = Timestamp(now.0 - 1);
+        let posted = |at: Timestamp, wishes: &Arc<Vec<Wish>>, gone: bool| Posted {
+            at,
+            wishes: wishes.clone(),
+            snapshot: InterfaceSnapshot { gone, ..InterfaceSnapshot::default() },
+        };
+        let current = |second: Posted| {
+            let (_first, one) = watch::channel(posted(now, &wishes, false));
+            let (_second, two) = watch::channel(second);
+            Board { lines: vec![one, two], gone: Vec::new() }.is_current(now, &wishes)
+        };
+        assert!(current(posted(now, &wishes, false)));
+        assert!(!current(posted(before, &wishes, false)), "of the second before");
+        assert!(!current(posted(now, &Arc::new(Vec::new()), false)), "made before these wishes came");
+        assert!(current(posted(before, &Arc::default(), true)), "nobody posts any more");
+        assert!(Board::default().is_current(now, &wishes), "none is open");
+    }
+}
