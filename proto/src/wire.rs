@@ -4,10 +4,13 @@
 //! `From` makes a message, `TryFrom` reads one.
 
 mod admin;
+mod fleet;
 mod live;
 mod model;
+mod query;
+mod report;
+mod rows;
 mod summary;
-mod view;
 
 use std::net::IpAddr;
 

@@ -173,7 +173,7 @@ impl TryFrom<wire::Wish> for Wish {
     fn try_from(wire: wire::Wish) -> Result<Self, WireError> {
         Ok(Self {
             id: wire.id,
-            facility: super::view::facility(wire.facility)?,
+            facility: super::query::facility(wire.facility)?,
             filter: wire.filter.parse()?,
             group: pick(&Group::ALL, wire.group, "group")?,
             order: wire.order.unwrap_or_default().try_into()?,
