@@ -3,10 +3,12 @@
 mod agreed;
 mod audit;
 mod dictionary;
+mod facts;
 mod marks;
 mod pack;
 mod read;
 mod retire;
+mod rows;
 mod write;
 
 use std::path::{Path, PathBuf};
