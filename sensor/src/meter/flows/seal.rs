@@ -1,0 +1,115 @@
+//! The end of a slice: its rows, and flows that are forgotten.
+
+use std::collections::HashMap;
+use std::ops::RangeInclusive;
+
+use traf_proto::Flow;
+use traf_proto::time::SECOND;
+
+use super::Flows;
+use crate::meter::bar::Bar;
+use crate::meter::memory;
+use crate::meter::others::Others;
+use crate::packet::Key;
+
+/// How long a flow that is over, or timed out, is still shown: longer where there are few, as in IPTraf, so that a live table
+/// holds what was; shorter where there are many, so that the table is looked through quickly.
+const SHOWN: RangeInclusive<i64> = 60 * SECOND..=3600 * SECOND;
+
+/// One place in so many may be taken before flows that are over are shown for the shortest time only.
+const FEW: usize = 64;
+
+impl Flows {
+    /// Ends the slice: rows of the busiest flows, and the others by class. Flows that were over long ago are forgotten.
+    pub(in crate::meter) fn seal(&mut self, now: i64) -> (Vec<Flow>, Others) {
+        self.facilities.flush_pairs();
+        let parted = std::mem::take(&mut self.parted);
+        let mut bar = self.bar(&parted);
+        let mut rows = Vec::new();
+        for flow in parted {
+            if bar.passes(flow.traffic.total().octets) {
+                rows.push(flow);
+            } else {
+                let (key, _) = Key::of(&flow.key);
+                self.other.add(key.class(traf_proto::Cast::Unicast), flow.traffic, 1);
+            }
+        }
+        for set in 0..self.table.sets() {
+            for slot in self.table.touched(set) {
+                let folded = self.fold(slot);
+                let traffic = folded.traffic();
+                if traffic.is_empty() {
+                    continue;
+                }
+                if bar.passes(traffic.total().octets) {
+                    rows.push(self.row(slot, traffic, now));
+                } else {
+                    self.other.add(folded.key.class(memory::cast(&self.table.flows[slot].warm)), traffic, 1);
+                }
+            }
+        }
+        if std::mem::take(&mut self.spilled) {
+            rows = merged(rows);
+        }
+        self.table.next_slice();
+        self.opened = now;
+        self.expire(now);
+        (rows, std::mem::take(&mut self.other))
+    }
+
+    /// What a flow needs to get a row.
+    fn bar(&self, parted: &[Flow]) -> Bar {
+        let octets = |slot: usize| self.table.flows[slot].hot.counted(0).1 + self.table.flows[slot].hot.counted(1).1;
+        let all = parted.iter().map(|flow| flow.traffic.total().octets);
+        Bar::among(all.chain((0..self.table.sets()).flat_map(|set| self.table.touched(set)).map(octets)), self.history)
+    }
+
+    /// Frees the slots of flows that ended, or fell silent, long enough ago.
+    fn expire(&mut self, now: i64) {
+        let (tick, shown) = (self.table.tick(now), shown(self.table.len(), self.table.capacity()));
+        for set in 0..self.table.sets() {
+            for slot in self.table.silent(set, tick, (shown >> 20) as u32) {
+                let warm = &self.table.flows[slot].warm;
+                let silent = now.saturating_sub(warm.last);
+                let over = memory::is_over(warm) && silent > shown;
+                if over || silent.saturating_sub(shown) > self.idle {
+                    self.leave(slot, 1);
+                    self.table.free(slot);
+                }
+            }
+        }
+    }
+}
+
+/// How long flows that are over are shown in a table of which so many places are taken.
+fn shown(taken: usize, capacity: usize) -> i64 {
+    let many = (taken * FEW) as f64 / capacity as f64;
+    ((*SHOWN.start() as f64 / (many * many)) as i64).clamp(*SHOWN.start(), *SHOWN.end())
+}
+
+/// One row for each flow: its counts added up, the rest from the latest.
+fn merged(rows: Vec<Flow>) -> Vec<Flow> {
+    let mut places: HashMap<_, usize> = HashMap::new();
+    let mut sums: Vec<Flow> = Vec::with_capacity(rows.len());
+    for row in rows {
+        match places.get(&(row.key, row.first)) {
+            Some(&place) => sums[place] = Flow { traffic: sums[place].traffic + row.traffic, ..row },
+            None => {
+                places.insert((row.key, row.first), sums.len());
+                sums.push(row);
+            }
+        }
+    }
+    sums
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flows_that_are_over_are_shown_for_an_hour_where_there_are_few_and_for_a_minute_where_there_are_many() {
+        let seconds = |taken| shown(taken, 262_144) / SECOND;
+        assert_eq!([0, 100, 1_024, 2_048, 4_096, 262_144].map(seconds), [3600, 3600, 960, 240, 60, 60]);
+    }
+}

@@ -1,0 +1,58 @@
+//! What a text log asks from time to time: who fell silent, who is open.
+
+use super::Flows;
+use crate::meter::events::{self, Event, What};
+use crate::meter::memory;
+use crate::meter::slot::Slot;
+
+impl Flows {
+    /// Tells of the connections that timed out since this was asked last.
+    pub(in crate::meter) fn tell_silent(&mut self, now: i64) {
+        let Some(events) = &mut self.events else { return };
+        let range = events.silent_since(now, self.idle);
+        // The ticks of the table wrap: a silence that they cannot measure is none.
+        let Ok(ticks) = u32::try_from(self.idle >> 20) else { return };
+        if ticks > i32::MAX as u32 {
+            return;
+        }
+        let tick = self.table.tick(now);
+        for set in 0..self.table.sets() {
+            for slot in self.table.silent(set, tick, ticks.saturating_sub(1)) {
+                if range.contains(&self.table.flows[slot].warm.last) {
+                    self.tell_end(slot, now, What::TimedOut);
+                }
+            }
+        }
+    }
+
+    /// Connections that are open at `now`, each direction by itself, at most `limit`; and how many more there are.
+    pub(in crate::meter) fn open(&self, now: i64, limit: usize) -> (Vec<Event>, u64) {
+        let (mut open, mut more) = (Vec::new(), 0);
+        let table = &self.table;
+        for slot in (0..table.sets()).flat_map(|set| table.slots(set)) {
+            let Slot { hot, warm, cold } = &table.flows[slot];
+            if hot.key.protocol() != 6 || now.saturating_sub(warm.last) > self.idle {
+                continue;
+            }
+            let second = usize::from(memory::second_began(warm));
+            for way in [second, 1 - second].into_iter().filter(|&way| memory::spoke(warm, way)) {
+                if !memory::may_send(warm, way) {
+                    continue;
+                }
+                if open.len() >= limit {
+                    more += 1;
+                    continue;
+                }
+                let event = events::connection(
+                    now,
+                    |initiator, other| What::Active(if way == second { initiator } else { other }),
+                    hot,
+                    warm,
+                    cold,
+                );
+                open.push(if way == second { event } else { event.reversed() });
+            }
+        }
+        (open, more)
+    }
+}
