@@ -67,7 +67,11 @@ pub async fn table(client: &Client, subject: Subject, table: &Table, look: &Look
         if !table.watch && report.rows.is_empty() && report.notes.iter().any(|note| note == Report::CROWDED) {
             return Err(ClientError::Refused(Report::CROWDED.to_owned()).into());
         }
-        let answer = if subject.detailed { Answer::Detailed(&report) } else { Answer::Report(&report) };
+        let answer = match subject.group {
+            _ if subject.detailed => Answer::Detailed(&report),
+            Group::Flow => Answer::Report(&report),
+            _ => Answer::Groups(&report),
+        };
         writer.write(answer).context("writing the table")?;
         if !table.watch {
             let shown = report.rows.len() as u64;

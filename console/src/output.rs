@@ -30,6 +30,8 @@ pub enum Format {
 pub enum Answer<'a> {
     /// To a query.
     Report(&'a Report),
+    /// To a query for groups of flows.
+    Groups(&'a Report),
     /// Interfaces, each with all its classes.
     Detailed(&'a Report),
     /// Who reports.
@@ -65,7 +67,8 @@ impl<'a, W: Write> Writer<'a, W> {
                     writeln!(self.out)?;
                 }
                 let table = match answer {
-                    Answer::Report(report) => people::report(report, self.look),
+                    Answer::Report(report) => people::report(report, self.look, false),
+                    Answer::Groups(report) => people::report(report, self.look, true),
                     Answer::Detailed(report) => people::detailed(report, self.look),
                     Answer::Fleet(fleet) => people::fleet(fleet),
                 };
@@ -113,14 +116,14 @@ impl<'a, W: Write> Writer<'a, W> {
 
 fn document(answer: Answer<'_>) -> Value {
     match answer {
-        Answer::Report(report) | Answer::Detailed(report) => record::document(report),
+        Answer::Report(report) | Answer::Groups(report) | Answer::Detailed(report) => record::document(report),
         Answer::Fleet(fleet) => record::fleet_document(fleet),
     }
 }
 
 fn rows(answer: Answer<'_>) -> Vec<Value> {
     match answer {
-        Answer::Report(report) | Answer::Detailed(report) => record::rows(report),
+        Answer::Report(report) | Answer::Groups(report) | Answer::Detailed(report) => record::rows(report),
         Answer::Fleet(fleet) => record::fleet_rows(fleet),
     }
 }

@@ -24,7 +24,7 @@ fn pretty(answer: Answer<'_>) -> String {
 
 #[test]
 fn tables_for_people_stand_aligned() {
-    let reports: [(&str, Report); 8] = [
+    let reports: [(&str, Report); 7] = [
         ("traffic", sample::connections()),
         ("interfaces", sample::interfaces()),
         ("hosts", sample::hosts()),
@@ -32,7 +32,6 @@ fn tables_for_people_stand_aligned() {
         ("stations", sample::stations()),
         ("sizes", sample::sizes()),
         ("lines", Report { rows: sample::lines().rows.split_off(42), ..sample::lines() }),
-        ("traffic --group pair", sample::groups(Group::Pair)),
     ];
     let tables: Vec<String> = reports
         .iter()
@@ -40,9 +39,14 @@ fn tables_for_people_stand_aligned() {
         .collect();
     let interfaces = written(Answer::Detailed(&sample::interfaces()), Format::Table);
     insta::assert_snapshot!("interface_table", interfaces);
+    let groups = sample::groups(Group::Pair);
+    let pairs = format!("traf traffic --group pair\n{}", written(Answer::Groups(&groups), Format::Table));
     let fleet = sample::fleet();
     let sensors = format!("traf sensors\n{}", written(Answer::Fleet(&fleet), Format::Table));
-    insta::assert_snapshot!("tables", tables.join("\n") + "\n" + &sensors);
+    insta::assert_snapshot!("tables", tables.join("\n") + "\n" + &pairs + "\n" + &sensors);
+
+    let none = written(Answer::Groups(&Report { rows: Vec::new(), ..groups }), Format::Table);
+    assert!(none.starts_with("Group"), "groups without a row have their titles too: {none}");
 }
 
 #[test]

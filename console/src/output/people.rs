@@ -8,10 +8,9 @@ use crate::moment;
 use crate::number::{Units, count, grouped, rate, size, span};
 use crate::text::{clean, width};
 
-/// A report.
-pub(super) fn report(report: &Report, look: &Look) -> String {
+/// A report; of flows in groups when `grouped`.
+pub(super) fn report(report: &Report, look: &Look, grouped: bool) -> String {
     let units = look.units;
-    let grouped = report.rows.iter().any(|row| matches!(row.item, Item::Group(..)));
     let titles: &[&str] = match report.facility {
         Facility::Traffic if grouped => {
             &["Group", ">Flows", ">Packets", ">Octets", ">Packets back", ">Octets back", ">Rate", "Seen by"]
