@@ -90,6 +90,8 @@ pub struct Handle {
     capture: Capture<Active>,
     /// What frames begin with.
     pub link: Link,
+    /// Octets of its ring.
+    ring: u64,
 }
 
 impl Handle {
@@ -111,7 +113,7 @@ impl Handle {
         };
         let capture = open(Precision::Nano).map_err(failed)?;
         let link = Link::from_dlt(capture.get_datalink().0);
-        Ok(Self { capture, link })
+        Ok(Self { capture, link, ring: buffer })
     }
 }
 
@@ -174,7 +176,7 @@ impl Line {
             steps: Steps::start(),
             outbox: Outbox::new(around.parts.clone()),
             second: next_second(now),
-            nap: Duration::from_millis((around.config.buffer >> 20).min(NAP)),
+            nap: Duration::from_millis((handle.ring >> 20).min(NAP)),
             name: interface.name.clone(),
             meter: Meter::new(meter, interface, handle.link, now),
             pen: None,

@@ -22,7 +22,7 @@ impl Seed {
         let first = multiply(a ^ s, b ^ t);
         let second = multiply(c ^ u, d ^ v);
         // Keys that differ only in their ports have one factor in common: after this product alone they lie at even distances,
-        // which for one seed in fifty puts thousands of them into the same few sets.
+        // which for one seed in a hundred puts too many of 20,000 into the same few sets, at worst most.
         let all = multiply(first ^ t, second ^ e ^ s);
         multiply(all ^ u, v)
     }
