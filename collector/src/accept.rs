@@ -21,8 +21,8 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::server::Connected;
 use tracing::{debug, info, warn};
-use traf_proto::Identity;
-use traf_proto::identity::key_fingerprint;
+use traf_peer::Identity;
+use traf_peer::identity::key_fingerprint;
 
 use crate::config::Limits;
 use crate::tls;

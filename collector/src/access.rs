@@ -12,7 +12,7 @@ use tonic::body::Body;
 use tonic::codegen::http::{Request, Response};
 use tower::{Layer, Service};
 use tracing::info;
-use traf_proto::Role;
+use traf_peer::Role;
 
 use crate::accept::Caller;
 use crate::peers::Peers;

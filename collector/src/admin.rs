@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use traf_proto::token::Token;
-use traf_proto::{Role, Timestamp};
+use traf_model::Timestamp;
+use traf_peer::Role;
+use traf_peer::token::Token;
 
 use crate::authority::Authority;
 use crate::clock;

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
-use traf_proto::{NamedFilter, Settings, Timestamp};
+use traf_model::{NamedFilter, Settings, Timestamp};
 
 use crate::store::{Store, StoreError};
 

@@ -17,8 +17,9 @@ use rcgen::{
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, CertificateSigningRequestDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use traf_proto::identity::{key_fingerprint, validity};
-use traf_proto::{Identity, Role, Timestamp};
+use traf_model::Timestamp;
+use traf_peer::identity::{key_fingerprint, validity};
+use traf_peer::{Identity, Role};
 
 use crate::folder::{Folder, FolderError, write_secret};
 

@@ -2,7 +2,7 @@
 
 use std::time::UNIX_EPOCH;
 
-use traf_proto::Timestamp;
+use traf_model::Timestamp;
 
 /// Now, by this machine's clock.
 #[allow(clippy::disallowed_methods)] // the edge

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::Stream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
-use traf_proto::wire;
+use traf_proto as wire;
 
 use crate::agreed::Agreed;
 use crate::live::Live;

@@ -9,9 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tonic::{Request, Response, Status};
 use tracing::{error, info, warn};
-use traf_proto::time::SECOND;
-use traf_proto::token::Token;
-use traf_proto::{Timestamp, wire};
+use traf_model::Timestamp;
+use traf_model::time::SECOND;
+use traf_peer::token::Token;
+use traf_proto as wire;
 
 use crate::accept::Caller;
 use crate::authority::{Authority, AuthorityError, hex, request_fingerprint};
@@ -53,7 +54,7 @@ impl JoinService {
         let token: Token = request
             .token
             .parse()
-            .map_err(|error: traf_proto::token::TokenError| Status::invalid_argument(error.to_string()))?;
+            .map_err(|error: traf_peer::token::TokenError| Status::invalid_argument(error.to_string()))?;
         let key = request_fingerprint(&request.csr).map_err(|error| Status::invalid_argument(error.to_string()))?;
         let applicant = Applicant { key, name: &request.name, id: hex(&rand::random::<[u8; 16]>()) };
         let (authority, id) = (self.authority.clone(), applicant.id.clone());

@@ -10,8 +10,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
-use traf_proto::time::SECOND;
-use traf_proto::{ClassGroup, Interval, Presence, Query, Scope, Snapshot, Timestamp, Wish};
+use traf_model::time::SECOND;
+use traf_model::{ClassGroup, Interval, Presence, Query, Scope, Snapshot, Timestamp, Wish};
 
 use self::ring::{Ring, STEPS};
 pub(crate) use self::wishes::NotGranted;
@@ -189,7 +189,7 @@ impl Connected {
             let earlier =
                 before.and_then(|before| before.interfaces.iter().find(|other| other.interface.name == *name));
             let earlier = earlier.filter(|earlier| earlier.started == interface.started);
-            let total = |of: &traf_proto::InterfaceSnapshot| of.classes.group(ClassGroup::Total).total().octets;
+            let total = |of: &traf_model::InterfaceSnapshot| of.classes.group(ClassGroup::Total).total().octets;
             let ring = present.rings.entry(name.clone()).or_default();
             if let Some(earlier) = earlier {
                 ring.add(covered, total(interface).saturating_sub(total(earlier)));
@@ -242,7 +242,7 @@ impl Drop for WishGuard {
 
 #[cfg(test)]
 mod tests {
-    use traf_proto::{Class, Counters, InterfaceSnapshot, Traffic};
+    use traf_model::{Class, Counters, InterfaceSnapshot, Traffic};
 
     use super::*;
 

@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use traf_collector::{Addresses, Config, ConfigFile, Folder};
-use traf_proto::Role;
+use traf_peer::Role;
 
 /// Collects what Trafalgar's sensors see, keeps it, and answers questions about it.
 #[derive(Parser)]

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 use tracing::{info, warn};
-use traf_proto::wire::{self, WireError};
-use traf_proto::{NamedFilter, Settings};
+use traf_model::{NamedFilter, Settings};
+use traf_proto as wire;
+use traf_proto::WireError;
 
 use crate::agreed::{Agreed, NotAgreed};
 use crate::clock;

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
-use traf_proto::{Identity, Role};
+use traf_peer::{Identity, Role};
 
 use crate::secrets::{Peer, Secrets, SecretsError};
 

@@ -7,8 +7,8 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use traf_proto::time::SECOND;
-use traf_proto::{FlowKey, Interface, Interval, Timestamp};
+use traf_model::time::SECOND;
+use traf_model::{FlowKey, Interface, Interval, Timestamp};
 
 /// Nanoseconds of silence after which a flow is forgotten.
 pub const MEMORY: i64 = 60 * SECOND;

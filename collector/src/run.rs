@@ -16,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 use tonic::codec::CompressionEncoding::Zstd;
 use tonic::transport::Server;
 use tracing::{error, info, warn};
-use traf_proto::wire::{self, MAX_MESSAGE};
+use traf_proto as wire;
+use traf_proto::MAX_MESSAGE;
 
 use crate::accept::accept;
 use crate::access::AccessLayer;

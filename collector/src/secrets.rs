@@ -7,8 +7,9 @@ use std::time::Duration;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
 use sqlx::{Row, SqlSafeStr, SqlitePool};
-use traf_proto::token::Token;
-use traf_proto::{Role, Timestamp};
+use traf_model::Timestamp;
+use traf_peer::Role;
+use traf_peer::token::Token;
 
 use crate::folder::{Folder, FolderError, touch_secret};
 
@@ -301,7 +302,7 @@ fn same(a: &[u8], b: &[u8]) -> bool {
 }
 
 fn role(text: &str) -> Result<Role, SecretsError> {
-    text.parse().map_err(|error: traf_proto::identity::IdentityError| SecretsError::Damaged(error.to_string()))
+    text.parse().map_err(|error: traf_peer::identity::IdentityError| SecretsError::Damaged(error.to_string()))
 }
 
 fn peer(row: &SqliteRow) -> Result<Peer, SecretsError> {

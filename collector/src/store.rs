@@ -14,7 +14,7 @@ pub use fact::{
     Tier,
 };
 pub use sqlite::{STATEMENTS, Sqlite};
-use traf_proto::{Facility, Interval, Loss, NamedFilter, Settings, Timestamp};
+use traf_model::{Facility, Interval, Loss, NamedFilter, Settings, Timestamp};
 
 /// Where the history is kept.
 #[derive(Clone, Debug)]

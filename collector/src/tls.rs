@@ -10,7 +10,7 @@ use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig, SignatureScheme,
 };
-use traf_proto::identity::key_fingerprint;
+use traf_peer::identity::key_fingerprint;
 
 use crate::authority::Authority;
 use crate::peers::Peers;

@@ -20,7 +20,8 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 use tracing::debug;
-use traf_proto::{Query, Report, Scope, Timestamp, Window, wire};
+use traf_model::{Query, Report, Scope, Timestamp, Window};
+use traf_proto as wire;
 
 use crate::agreed::Agreed;
 use crate::ingest::caller;
@@ -96,7 +97,7 @@ impl View {
             known.iter().filter(|peer| peer.revoked.is_none() && scope.holds_sensor(&peer.name)).collect();
         let seen = self.live.seen(now);
         let reporting =
-            |id: &str| seen.iter().any(|seen| seen.id == id && seen.presence == traf_proto::Presence::Reporting);
+            |id: &str| seen.iter().any(|seen| seen.id == id && seen.presence == traf_model::Presence::Reporting);
         report.at = now;
         report.sensors_known = u32::try_from(known.len()).unwrap_or(u32::MAX);
         let silent: Vec<&str> =

@@ -12,10 +12,11 @@ use common::{Collector, DEADLINE, Export};
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, Issuer, KeyPair, SanType};
 use tempfile::TempDir;
 use tonic::Code;
-use traf_proto::client::{Credentials, JoinError, explain, join};
-use traf_proto::token::Token;
-use traf_proto::wire::view_client::ViewClient;
-use traf_proto::{Role, wire};
+use traf_peer::Role;
+use traf_peer::token::Token;
+use traf_peer::{Credentials, JoinError, explain, join};
+use traf_proto as wire;
+use traf_proto::view_client::ViewClient;
 
 /// Everything that the collectors of this file have logged.
 #[derive(Clone, Default)]

@@ -9,10 +9,12 @@ use tokio::sync::mpsc::Sender;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
 use tonic::{Code, Streaming};
-use traf_proto::wire::admin_client::AdminClient;
-use traf_proto::wire::ingest_client::IngestClient;
-use traf_proto::wire::view_client::ViewClient;
-use traf_proto::{Fleet, NamedFilter, Role, Settings, SettingsState, Snapshot, wire};
+use traf_model::{Fleet, NamedFilter, Settings, SettingsState, Snapshot};
+use traf_peer::Role;
+use traf_proto as wire;
+use traf_proto::admin_client::AdminClient;
+use traf_proto::ingest_client::IngestClient;
+use traf_proto::view_client::ViewClient;
 
 async fn soon<T>(what: impl Future<Output = T>) -> T {
     tokio::time::timeout(DEADLINE, what).await.expect("not in time")

@@ -6,7 +6,7 @@ mod common;
 
 use common::{Collector, Export, summary};
 use tonic::Code;
-use traf_proto::Role;
+use traf_peer::Role;
 
 #[tokio::test]
 async fn a_delivery_is_committed_then_acknowledged_and_a_resent_one_counts_once() {

@@ -9,9 +9,9 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use common::{DEADLINE, Export, summary};
-use traf_proto::Role;
-use traf_proto::client::{CollectorUrl, channel, join};
-use traf_proto::token::Token;
+use traf_peer::Role;
+use traf_peer::token::Token;
+use traf_peer::{CollectorUrl, channel, join};
 
 fn program(folder: &Path, words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_traf-collector"));

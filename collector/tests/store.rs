@@ -11,7 +11,7 @@ use common::{START, end, flow, summary};
 use proptest::prelude::*;
 use traf_collector::store::{Delivery, Fact, Hello, Identity, Outcome, Selection, Sqlite, Store, Tier};
 use traf_collector::verify::Finding;
-use traf_proto::{
+use traf_model::{
     Class, ClassGroup, Counters, Facility, Interval, Learnt, Mac, Second, Service, Station, Summary, Timestamp, Traffic,
 };
 

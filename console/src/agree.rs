@@ -3,8 +3,8 @@
 use std::io::{Read, Write};
 
 use anyhow::{Context, Result, bail};
-use traf_proto::filter::{Rules, check_name};
-use traf_proto::{Filter, NamedFilter, SensorState};
+use traf_model::filter::{Rules, check_name};
+use traf_model::{Filter, NamedFilter, SensorState};
 
 use crate::cli::Filters;
 use crate::client::Client;
@@ -53,7 +53,7 @@ fn typed(name: &str, mut text: impl Read) -> Result<NamedFilter> {
     check_name(name).map_err(Usage)?;
     let mut rules = String::new();
     text.by_ref().take(LONGEST).read_to_string(&mut rules).context("reading the rules from standard input")?;
-    let rules: Rules = rules.parse().map_err(|error: traf_proto::RulesError| Usage(error.to_string()))?;
+    let rules: Rules = rules.parse().map_err(|error: traf_model::RulesError| Usage(error.to_string()))?;
     Ok(NamedFilter { name: name.to_owned(), rules })
 }
 
@@ -76,7 +76,7 @@ async fn named(client: &Client, name: &str) -> Result<NamedFilter> {
 pub async fn filter(client: &Client, text: &str) -> Result<Filter> {
     match text.strip_prefix('@') {
         Some(name) => Ok(named(client, name).await?.rules.compiled()),
-        None => Ok(text.parse().map_err(|error: traf_proto::FilterError| Usage(error.to_string()))?),
+        None => Ok(text.parse().map_err(|error: traf_model::FilterError| Usage(error.to_string()))?),
     }
 }
 
@@ -130,7 +130,7 @@ pub async fn set(client: &Client, name: &str, changes: &[String], mut out: impl 
 /// Times half a second that a sensor may need to answer.
 const PATIENCE: u32 = 10;
 
-fn apply(settings: &mut traf_proto::Settings, change: &str) -> Result<(), Usage> {
+fn apply(settings: &mut traf_model::Settings, change: &str) -> Result<(), Usage> {
     let names = || Field::ALL.map(Field::name).join(", ");
     let Some((key, value)) = change.split_once('=') else {
         return Err(Usage(format!("`{change}` is not of the form key=value; keys are {}", names())));
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn changes_name_their_key() {
-        let mut settings = traf_proto::Settings::default();
+        let mut settings = traf_model::Settings::default();
         apply(&mut settings, "capture=tcp port 80 or host=x").unwrap();
         assert_eq!(settings.capture.as_deref(), Some("tcp port 80 or host=x"));
         for (change, words) in [("promisc=on", "none of promiscuous, ports"), ("log", "key=value"), ("idle=x", "15m")] {

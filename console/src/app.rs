@@ -27,7 +27,7 @@ pub mod timebar;
 pub mod traffic;
 
 use jiff::tz::TimeZone;
-use traf_proto::{Facility, Filter, Fleet, NamedFilter, OrderBy, Report, Scope, SensorState, Strip, Timestamp};
+use traf_model::{Facility, Filter, Fleet, NamedFilter, OrderBy, Report, Scope, SensorState, Strip, Timestamp};
 
 use crate::config::Config;
 use crate::event::{Action, Change, Event};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use jiff::tz::TimeZone;
-use traf_proto::{Facility, Group, Interval, Order, OrderBy, Query, Timestamp, Window};
+use traf_model::{Facility, Group, Interval, Order, OrderBy, Query, Timestamp, Window};
 
 use crate::agree::check_filter;
 use crate::failure::Usage;

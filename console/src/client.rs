@@ -7,11 +7,12 @@ use rand::Rng;
 use tokio::sync::mpsc::{Receiver, Sender};
 use tonic::transport::Channel;
 use tonic::{Code, Status};
-use traf_proto::client::{Credentials, CredentialsError, channel, explain};
-use traf_proto::wire::admin_client::AdminClient;
-use traf_proto::wire::view_client::ViewClient;
-use traf_proto::wire::{self, FiltersQuery, FleetQuery, MAX_MESSAGE, WireError};
-use traf_proto::{Fleet, NamedFilter, Query, Report, Settings, Window};
+use traf_model::{Fleet, NamedFilter, Query, Report, Settings, Window};
+use traf_peer::{Credentials, CredentialsError, channel, explain};
+use traf_proto as wire;
+use traf_proto::admin_client::AdminClient;
+use traf_proto::view_client::ViewClient;
+use traf_proto::{FiltersQuery, FleetQuery, MAX_MESSAGE, WireError};
 
 use crate::event::{Change, Event, Watch};
 

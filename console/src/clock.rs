@@ -1,6 +1,6 @@
 //! The one place where the console reads a clock.
 
-use traf_proto::Timestamp;
+use traf_model::Timestamp;
 
 /// Now.
 #[allow(clippy::disallowed_methods)] // The edge: everything behind it takes time as an argument.

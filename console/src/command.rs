@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use anyhow::{Context, Result};
 use futures_util::StreamExt;
-use traf_proto::{Facility, Fleet, Group, Point, Query, Report, Scope};
+use traf_model::{Facility, Fleet, Group, Point, Query, Report, Scope};
 
 use crate::app::Look;
 use crate::cli::{Sensors, Table};
@@ -150,7 +150,7 @@ pub fn say(words: &str) {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-    use traf_proto::{Interface, InterfaceState, SensorState};
+    use traf_model::{Interface, InterfaceState, SensorState};
 
     use super::*;
 

@@ -164,8 +164,8 @@ impl Config {
             return Err(ConfigError::Value(path, format!("theme: there is no `{name}`; there are {names}")));
         }
         if let Some(text) = Some(&config.filter).filter(|text| !text.starts_with('@')) {
-            let wrong = |error: traf_proto::FilterError| ConfigError::Value(path.clone(), error.to_string());
-            text.parse::<traf_proto::Filter>().map_err(wrong)?;
+            let wrong = |error: traf_model::FilterError| ConfigError::Value(path.clone(), error.to_string());
+            text.parse::<traf_model::Filter>().map_err(wrong)?;
         }
         Ok(config)
     }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use ratatui::crossterm::event::KeyEvent;
-use traf_proto::{Fleet, NamedFilter, Query, Report, Settings};
+use traf_model::{Fleet, NamedFilter, Query, Report, Settings};
 
 use crate::config::Config;
 use crate::names::{Descriptions, Known};

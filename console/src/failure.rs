@@ -2,7 +2,7 @@
 
 use std::io;
 
-use traf_proto::client::{CredentialsError, JoinError, UrlError};
+use traf_peer::{CredentialsError, JoinError, UrlError};
 
 use crate::client::ClientError;
 use crate::config::ConfigError;

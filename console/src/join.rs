@@ -4,9 +4,9 @@ use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use traf_proto::Role;
-use traf_proto::client::{CollectorUrl, join as ask};
-use traf_proto::token::Token;
+use traf_peer::Role;
+use traf_peer::token::Token;
+use traf_peer::{CollectorUrl, join as ask};
 
 use crate::cli::Join;
 use crate::command::say;

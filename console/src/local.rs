@@ -23,9 +23,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use futures_util::StreamExt;
 use tokio::signal::unix::{SignalKind, signal};
-use traf_proto::client::{CollectorUrl, Credentials, join};
-use traf_proto::token::Token;
-use traf_proto::{ClassGroup, Facility, Item, Order, OrderBy, Query, Report, Role};
+use traf_model::{ClassGroup, Facility, Item, Order, OrderBy, Query, Report};
+use traf_peer::Role;
+use traf_peer::token::Token;
+use traf_peer::{CollectorUrl, Credentials, join};
 
 use crate::app::Look;
 use crate::cli::Local;

@@ -17,8 +17,8 @@ use traf_console::straight::Straight;
 use traf_console::text::clean_lines;
 use traf_console::theme::Theme;
 use traf_console::{agree, clock, command, join, local, runner};
-use traf_proto::Facility;
-use traf_proto::client::Credentials;
+use traf_model::Facility;
+use traf_peer::Credentials;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();

@@ -3,7 +3,7 @@
 use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Zoned};
-use traf_proto::Timestamp;
+use traf_model::Timestamp;
 
 /// A text that names no time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

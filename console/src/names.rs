@@ -12,7 +12,7 @@ mod services;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use traf_proto::{GroupKey, Item, LineEnd, Mac, Report, Timestamp};
+use traf_model::{GroupKey, Item, LineEnd, Mac, Report, Timestamp};
 
 pub use ethers::{Descriptions, EthersError};
 pub use hosts::{Hosts, Known};

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use serde_json::{Map, Value};
-use traf_proto::{Fleet, Report};
+use traf_model::{Fleet, Report};
 
 use crate::app::Look;
 use crate::record;

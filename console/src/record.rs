@@ -1,8 +1,8 @@
 //! Reports as JSON: the field names of `traf-sensor read`, plus where a row was seen and how fast it is.
 
 use serde_json::{Map, Value, json};
-use traf_proto::names::protocol_name;
-use traf_proto::{
+use traf_model::names::protocol_name;
+use traf_model::{
     ClassGroup, Counters, Family, Fleet, Flow, Gap, Group, GroupKey, Half, Interface, InterfaceState, InterfaceStats,
     Item, Ledger, Loss, Nic, Point, Report, Row, SensorState, Timestamp, Traffic, Transport,
 };

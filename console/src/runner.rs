@@ -13,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
-use traf_proto::{Fleet, Scope};
+use traf_model::{Fleet, Scope};
 
 use crate::app::{App, Look, Screen};
 use crate::client::{Client, keep_filters, keep_fleet, keep_watch, make_changes};

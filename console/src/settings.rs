@@ -1,7 +1,7 @@
 //! What of a sensor may be changed from here, in words: fields, their values, and what became of a change.
 
-use traf_proto::settings::{check_ports, range_words};
-use traf_proto::{SensorState, Settings};
+use traf_model::settings::{check_ports, range_words};
+use traf_model::{SensorState, Settings};
 
 use crate::moment;
 use crate::number::span;
@@ -193,7 +193,7 @@ pub fn standing(sensor: &SensorState) -> Option<(String, Role)> {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-    use traf_proto::SettingsState;
+    use traf_model::SettingsState;
 
     use super::*;
 

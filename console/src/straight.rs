@@ -1,7 +1,7 @@
 //! Starting straight into a facility, with IPTraf's letters: `traf -d eth0`.
 
 use clap::Args;
-use traf_proto::{Fleet, Point, Scope};
+use traf_model::{Fleet, Point, Scope};
 
 use crate::app::Screen;
 use crate::failure::Usage;
@@ -122,7 +122,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
     use clap::Parser;
-    use traf_proto::{Interface, InterfaceState, SensorState};
+    use traf_model::{Interface, InterfaceState, SensorState};
 
     use super::*;
     use crate::cli::Cli;

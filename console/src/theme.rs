@@ -1,7 +1,7 @@
 //! Colours by meaning. A theme is a row of data; IPTraf's own scheme comes first.
 
 use ratatui::style::{Color, Modifier, Style};
-use traf_proto::LineKind;
+use traf_model::LineKind;
 
 /// What a piece of the screen means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

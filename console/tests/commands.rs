@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 
 use traf_console::app::Look;
 use traf_console::output::{Answer, Format, Writer};
-use traf_proto::{Fleet, Group, Report};
+use traf_model::{Fleet, Group, Report};
 
 fn written(answer: Answer<'_>, format: Format) -> String {
     let (mut out, look) = (Vec::new(), Look::default());
@@ -159,7 +159,7 @@ fn a_collector_that_is_away_is_exit_69() {
     let home = tempfile::tempdir().unwrap();
     // A port that was free a moment ago: nobody listens there.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let token = traf_proto::token::Token { pin: [7; 32], id: [1; 6], secret: [9; 20] };
+    let token = traf_peer::token::Token { pin: [7; 32], id: [1; 6], secret: [9; 20] };
     std::fs::write(home.path().join("token"), token.to_string()).unwrap();
     let (url, token) = (format!("https://127.0.0.1:{port}"), home.path().join("token"));
     let (exit, text) = refusal(home.path(), &["join", &url, "--token-file", token.to_str().unwrap()]);

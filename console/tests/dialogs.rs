@@ -8,7 +8,7 @@ use driver::{Console, LARGE, SMALL, sample};
 use traf_console::config::{Config, Rates};
 use traf_console::event::{Change, Event};
 use traf_console::names::{Descriptions, Known};
-use traf_proto::{Facility, NamedFilter, Settings, SettingsState};
+use traf_model::{Facility, NamedFilter, Settings, SettingsState};
 
 fn filter(name: &str, rules: &str) -> NamedFilter {
     NamedFilter { name: name.to_owned(), rules: rules.parse().unwrap() }

@@ -6,7 +6,7 @@ mod driver;
 
 use driver::{Console, HUGE, LARGE, SMALL, nobody, nothing};
 use traf_console::event::Event;
-use traf_proto::{Query, Report};
+use traf_model::{Query, Report};
 
 /// Compares a screen, at both sizes, with the one that was approved.
 macro_rules! frame {

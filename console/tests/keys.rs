@@ -7,7 +7,7 @@ mod driver;
 use driver::{Console, LARGE, SMALL, answer, nothing, sample};
 use traf_console::app::Screen;
 use traf_console::event::{Action, Event};
-use traf_proto::{Facility, Filter, Group, Order, OrderBy, Point, Query, Report, Scope, Timestamp, Window};
+use traf_model::{Facility, Filter, Group, Order, OrderBy, Point, Query, Report, Scope, Timestamp, Window};
 
 #[test]
 fn a_tiny_terminal_and_any_resize_do_no_harm() {
@@ -318,7 +318,7 @@ fn the_lower_pane_follows_the_newest_packet_until_one_looks_back() {
         let mut report = answer(query);
         if query.facility == Facility::Lines {
             let mut newest = report.rows[0].clone();
-            if let traf_proto::Item::Line(line) = &mut newest.item {
+            if let traf_model::Item::Line(line) = &mut newest.item {
                 (line.number, line.at, line.label) = (1_400, sample::now(), "IGMP".to_owned());
             }
             report.rows.insert(0, newest);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use traf_lab::program::ours;
-use traf_proto::token::Token;
+use traf_peer::token::Token;
 
 const FAILED: i32 = 1;
 const USAGE: i32 = 2;

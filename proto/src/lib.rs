@@ -1,52 +1,114 @@
-//! The language that Trafalgar's three programs share.
-//!
-//! * model: [`Traffic`] under a key ([`FlowKey`], [`Class`], [`Bracket`], [`Service`], [`Mac`], an address), [`Tally`],
-//!   what a sensor sends ([`Summary`], [`Snapshot`]) and what a console asks and gets ([`Query`], [`Report`])
-//! * [`Filter`]: tcpdump's words, parsed, printed, matched
-//! * [`names`] of protocols and ports
-//! * [`wire`]: the gRPC messages, and the only border between bytes and the model
-//! * [`identity`], [`token`], [`client`]: who speaks, how one becomes somebody, how to reach the collector
-//!
-//! Nothing here captures, stores or draws.
-
 #![forbid(unsafe_code)]
 
-pub mod class;
-pub mod client;
-pub mod filter;
-pub mod flow;
-pub mod identity;
-pub mod interface;
-pub mod line;
-pub mod names;
-pub mod query;
-pub mod report;
-pub mod service;
-pub mod settings;
-pub mod size;
-pub mod snapshot;
-pub mod station;
-pub mod summary;
-pub mod tally;
-pub mod time;
-pub mod token;
-pub mod traffic;
-pub mod wire;
+//! The gRPC messages, and the border: whatever comes from a peer becomes a type of the model here, or an error with a
+//! name. Behind the border nobody checks again.
+//!
+//! `From` makes a message, `TryFrom` reads one.
 
-pub use class::{Cast, Class, ClassGroup, Classes, Family, Transport};
-pub use filter::{Filter, FilterError, NamedFilter, Rules, RulesError};
-pub use flow::{Endpoint, Flow, FlowKey, FlowState, Half, Word};
-pub use identity::{Identity, Role};
-pub use interface::{Interface, Ledger, Nic};
-pub use line::{Line, LineEnd, LineKind};
-pub use query::{Facility, Group, GroupKey, Order, OrderBy, Point, Query, Scope, Window};
-pub use report::{Fleet, Gap, Host, InterfaceState, InterfaceStats, Item, Presence, Report, Row, SensorState, Strip};
-pub use service::{Ports, Service};
-pub use settings::{Settings, SettingsState};
-pub use size::{Bracket, Brackets};
-pub use snapshot::{Answer, InterfaceSnapshot, Snapshot, SpoolState, Wish};
-pub use station::{Learnt, Mac, Station};
-pub use summary::{InterfaceSummary, Loss, LossReason, Second, Summary};
-pub use tally::{Merge, Tally};
-pub use time::{Interval, Timestamp};
-pub use traffic::{Counters, Traffic};
+mod admin;
+mod fleet;
+mod live;
+mod model;
+mod query;
+mod report;
+mod rows;
+mod summary;
+
+pub use summary::{decode, encode};
+
+use std::net::IpAddr;
+
+pub use generated::*;
+
+use traf_model::filter::RulesError;
+use traf_model::{FilterError, Timestamp};
+
+#[allow(missing_docs, unreachable_pub, unused_qualifications, clippy::all, clippy::pedantic)]
+mod generated {
+    tonic::include_proto!("traf.v1");
+}
+
+/// Octets of the largest message that any side accepts: a summary with every table full.
+pub const MAX_MESSAGE: usize = 32 << 20;
+
+/// What was wrong with a message.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WireError {
+    /// A part that must be there is not.
+    #[error("`{0}` is missing")]
+    Missing(&'static str),
+    /// A number that means nothing, or is too large for what it counts.
+    #[error("`{0}` is out of range: {1}")]
+    Range(&'static str, u64),
+    /// Neither 4 nor 16 octets.
+    #[error("an address of {0} octets is neither IPv4 nor IPv6")]
+    Address(usize),
+    /// Not 6 octets.
+    #[error("a MAC address of {0} octets")]
+    Mac(usize),
+    /// A filter that does not parse.
+    #[error(transparent)]
+    Filter(#[from] FilterError),
+    /// Rules that do not parse.
+    #[error(transparent)]
+    Rules(#[from] RulesError),
+    /// A name that will not do.
+    #[error("{0}")]
+    Name(String),
+    /// More of something than is allowed.
+    #[error("{1} of `{0}` in one message")]
+    TooMany(&'static str, usize),
+    /// Not a message at all.
+    #[error("not a message: {0}")]
+    Decode(String),
+    /// A key twice.
+    #[error("`{0}` holds the same key twice")]
+    Twice(&'static str),
+}
+
+fn need<T>(part: Option<T>, name: &'static str) -> Result<T, WireError> {
+    part.ok_or(WireError::Missing(name))
+}
+
+fn narrow<T: TryFrom<u32>>(number: u32, name: &'static str) -> Result<T, WireError> {
+    T::try_from(number).map_err(|_| WireError::Range(name, u64::from(number)))
+}
+
+/// The entry at the place that a number names.
+fn pick<T: Copy>(all: &[T], number: u32, name: &'static str) -> Result<T, WireError> {
+    all.get(number as usize).copied().ok_or(WireError::Range(name, u64::from(number)))
+}
+
+/// The number of an entry.
+fn place<T: PartialEq>(all: &[T], entry: &T) -> u32 {
+    all.iter().position(|other| other == entry).map_or(0, |place| place as u32)
+}
+
+fn each<A, B: TryFrom<A, Error = WireError>>(all: Vec<A>) -> Result<Vec<B>, WireError> {
+    all.into_iter().map(B::try_from).collect()
+}
+
+fn from_each<'a, A: 'a, B: From<&'a A>>(all: impl IntoIterator<Item = &'a A>) -> Vec<B> {
+    all.into_iter().map(B::from).collect()
+}
+
+fn address(octets: &[u8]) -> Result<IpAddr, WireError> {
+    if let Ok(v4) = <[u8; 4]>::try_from(octets) {
+        return Ok(v4.into());
+    }
+    <[u8; 16]>::try_from(octets).map(IpAddr::from).map_err(|_| WireError::Address(octets.len()))
+}
+
+fn address_octets(address: IpAddr) -> Vec<u8> {
+    match address {
+        IpAddr::V4(v4) => v4.octets().to_vec(),
+        IpAddr::V6(v6) => v6.octets().to_vec(),
+    }
+}
+
+fn time(nanos: i64) -> Timestamp {
+    Timestamp(nanos)
+}
+
+#[cfg(test)]
+mod tests;

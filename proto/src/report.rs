@@ -1,359 +1,84 @@
-//! What a console is told: one shape, live and past.
+//! Reports.
 
-use std::cmp::Ordering;
-use std::net::IpAddr;
+use super::model::traffic;
+use super::query::facility;
+use super::{WireError, each, from_each, need, time};
+use crate as wire;
+use traf_model::{Gap, Interval, Report, Strip};
 
-use crate::{
-    Bracket, Class, ClassGroup, Classes, Counters, Facility, Flow, GroupKey, Interface, Interval, Ledger, Line, Loss,
-    Mac, Order, OrderBy, Point, Service, Settings, SettingsState, SpoolState, Station, Timestamp, Traffic,
-};
-
-/// The whole answer to a query.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Report {
-    /// Which table.
-    pub facility: Facility,
-    /// The collector's clock.
-    pub at: Timestamp,
-    /// Counts since the sensors started, not of a window of the past.
-    pub live: bool,
-    /// What the numbers cover.
-    pub interval: Interval,
-    /// In the order asked for.
-    pub rows: Vec<Row>,
-    /// Rows that matched, shown or not.
-    pub matched: u64,
-    /// Traffic of everything that matched.
-    pub total: Traffic,
-    /// Per second, of the whole scope, without our own traffic.
-    pub rate: Traffic,
-    /// Frames the kernels dropped in the window.
-    pub dropped: u64,
-    /// Traffic over time.
-    pub strip: Strip,
-    /// When a sensor of the scope was blind or silent within the window, oldest first, at most [`Report::GAPS`].
-    pub gaps: Vec<Gap>,
-    /// Of packet sizes: largest packet seen in and out, in octets without the link header; zero for none.
-    pub largest: [u32; 2],
-    /// Of packet sizes: the MTU that the brackets divide; `None` when the scope has several.
-    pub mtu: Option<u32>,
-    /// What this report cannot say, in words.
-    pub notes: Vec<String>,
-    /// Sensors of the scope that report now.
-    pub sensors_reporting: u32,
-    /// Sensors of the scope.
-    pub sensors_known: u32,
+impl From<&Strip> for wire::Strip {
+    fn from(strip: &Strip) -> Self {
+        Self { from: strip.from.0, step: strip.step, octets: strip.octets.clone(), gaps: strip.gaps.clone() }
+    }
 }
 
-impl Report {
-    /// Gaps of one report.
-    pub const GAPS: usize = 100;
-
-    /// The note of a live report whose rows are still to come: sensors have been asked, and have a second to answer. Who
-    /// wants one report only should wait for one without it.
-    pub const WAITING: &str = "waiting for the sensors' first answer";
-
-    /// The note of a live report that has no rows, or fewer, because sensors answer a bounded number of questions at once.
-    pub const CROWDED: &str = "too many different tables are open on this collector: close one, or look at the past";
+impl From<wire::Strip> for Strip {
+    fn from(wire: wire::Strip) -> Self {
+        Self { from: time(wire.from), step: wire.step, octets: wire.octets, gaps: wire.gaps }
+    }
 }
 
-/// Traffic over time, oldest first.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Strip {
-    /// Start of the first step.
-    pub from: Timestamp,
-    /// Nanoseconds of a step.
-    pub step: i64,
-    /// Octets of each step, both directions.
-    pub octets: Vec<u64>,
-    /// Places of steps in which nobody reported.
-    pub gaps: Vec<u32>,
+impl From<&Gap> for wire::Gap {
+    fn from(gap: &Gap) -> Self {
+        Self { from: gap.interval.from.0, to: gap.interval.to.0, point: Some((&gap.point).into()) }
+    }
 }
 
-/// A time in which an observation point counted nothing because it could not.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Gap {
-    /// When.
-    pub interval: Interval,
-    /// Who.
-    pub point: Point,
+impl TryFrom<wire::Gap> for Gap {
+    type Error = WireError;
+
+    fn try_from(wire: wire::Gap) -> Result<Self, WireError> {
+        let interval = Interval::new(time(wire.from), time(wire.to));
+        Ok(Self { interval, point: need(wire.point, "point")?.into() })
+    }
 }
 
-/// One row of a table.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Row {
-    /// The site of those who saw it: networks of several sites may use the same addresses. Empty where none is set.
-    pub site: String,
-    /// Who saw it.
-    pub observed_by: Vec<Point>,
-    /// Per second: live over the last five seconds, past over the window.
-    pub rate: Traffic,
-    /// Its key and counts.
-    pub item: Item,
-}
-
-/// The key and the counts of a row.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Item {
-    /// A conversation.
-    Flow(Flow),
-    /// An observation point.
-    Interface(Box<InterfaceStats>),
-    /// A size bracket.
-    Size(Bracket, Traffic),
-    /// A service.
-    Service(Service, Traffic),
-    /// A station.
-    Station(Mac, Station),
-    /// A host.
-    Host(IpAddr, Host),
-    /// Flows that have something in common, and how many they are.
-    Group(GroupKey, Traffic, u64),
-    /// A packet that belongs to no connection.
-    Line(Line),
-    /// What a table had no place for: class, traffic, keys.
-    Other(Class, Traffic, u64),
-}
-
-impl Item {
-    /// What is counted under the key.
-    #[must_use]
-    pub fn traffic(&self) -> Traffic {
-        match self {
-            Self::Flow(flow) => flow.traffic,
-            Self::Interface(stats) => stats.classes.group(ClassGroup::Total),
-            Self::Station(_, station) => station.traffic,
-            Self::Host(_, host) => host.traffic,
-            Self::Line(line) => Traffic::inbound(Counters::new(1, u64::from(line.octets))),
-            Self::Size(_, traffic)
-            | Self::Service(_, traffic)
-            | Self::Group(_, traffic, _)
-            | Self::Other(_, traffic, _) => *traffic,
-        }
-    }
-
-    fn seen(&self) -> (Timestamp, Timestamp) {
-        match self {
-            Self::Flow(flow) => (flow.first, flow.last),
-            Self::Line(line) => (line.at, line.at),
-            _ => Default::default(),
-        }
-    }
-
-    /// Of a station: its IP part.
-    fn ip(&self) -> Traffic {
-        match self {
-            Self::Station(_, station) => station.ip,
-            _ => self.traffic(),
-        }
-    }
-
-    fn peers(&self) -> u64 {
-        match self {
-            Self::Host(_, host) => host.peers,
-            _ => 0,
-        }
-    }
-
-    fn flows(&self) -> u64 {
-        match self {
-            Self::Host(_, host) => host.flows,
-            Self::Group(.., flows) | Self::Other(.., flows) => *flows,
-            _ => 0,
-        }
-    }
-
-    /// By key: kinds in the order above, then the key's own order.
-    fn compare_key(&self, other: &Self) -> Ordering {
-        match (self, other) {
-            (Self::Flow(a), Self::Flow(b)) => (a.key, a.first).cmp(&(b.key, b.first)),
-            (Self::Interface(a), Self::Interface(b)) => a.interface.name.cmp(&b.interface.name),
-            (Self::Size(a, _), Self::Size(b, _)) => a.cmp(b),
-            (Self::Service(a, _), Self::Service(b, _)) => a.cmp(b),
-            (Self::Station(a, _), Self::Station(b, _)) => a.cmp(b),
-            (Self::Host(a, _), Self::Host(b, _)) => a.cmp(b),
-            (Self::Other(a, ..), Self::Other(b, ..)) => a.cmp(b),
-            (Self::Group(a, ..), Self::Group(b, ..)) => a.cmp(b),
-            (Self::Line(a), Self::Line(b)) => (a.at, a.number).cmp(&(b.at, b.number)),
-            _ => self.kind().cmp(&other.kind()),
-        }
-    }
-
-    const fn kind(&self) -> u8 {
-        match self {
-            Self::Flow(_) => 0,
-            Self::Interface(_) => 1,
-            Self::Size(..) => 2,
-            Self::Service(..) => 3,
-            Self::Station(..) => 4,
-            Self::Host(..) => 5,
-            Self::Other(..) => 6,
-            Self::Group(..) => 7,
-            Self::Line(_) => 8,
+impl From<&Report> for wire::Report {
+    fn from(report: &Report) -> Self {
+        Self {
+            facility: wire::Facility::from(report.facility).into(),
+            at: report.at.0,
+            live: report.live,
+            from: report.interval.from.0,
+            to: report.interval.to.0,
+            rows: from_each(&report.rows),
+            matched: report.matched,
+            total: Some((&report.total).into()),
+            dropped: report.dropped,
+            strip: Some((&report.strip).into()),
+            notes: report.notes.clone(),
+            rate: Some((&report.rate).into()),
+            sensors_reporting: report.sensors_reporting,
+            sensors_known: report.sensors_known,
+            gaps: from_each(&report.gaps),
+            largest_inbound: report.largest[0],
+            largest_outbound: report.largest[1],
+            mtu: report.mtu,
         }
     }
 }
 
-impl Row {
-    /// As a sensor answers: it names neither itself nor its site.
-    #[must_use]
-    pub const fn new(rate: Traffic, item: Item) -> Self {
-        Self { site: String::new(), observed_by: Vec::new(), rate, item }
+impl TryFrom<wire::Report> for Report {
+    type Error = WireError;
+
+    fn try_from(wire: wire::Report) -> Result<Self, WireError> {
+        Ok(Self {
+            facility: facility(wire.facility)?,
+            at: time(wire.at),
+            live: wire.live,
+            interval: Interval::new(time(wire.from), time(wire.to)),
+            rows: each(wire.rows)?,
+            matched: wire.matched,
+            total: traffic(wire.total),
+            rate: traffic(wire.rate),
+            dropped: wire.dropped,
+            strip: wire.strip.unwrap_or_default().into(),
+            gaps: each(wire.gaps)?,
+            largest: [wire.largest_inbound, wire.largest_outbound],
+            mtu: wire.mtu,
+            notes: wire.notes,
+            sensors_reporting: wire.sensors_reporting,
+            sensors_known: wire.sensors_known,
+        })
     }
-
-    /// The order of two rows; equal counts are told apart by key and observer, so that rows keep still.
-    #[must_use]
-    pub fn compare(&self, other: &Self, order: Order) -> Ordering {
-        let (a, b) = (&self.item, &other.item);
-        let by = match order.by {
-            OrderBy::Octets => a.traffic().total().octets.cmp(&b.traffic().total().octets),
-            OrderBy::Packets => a.traffic().total().packets.cmp(&b.traffic().total().packets),
-            OrderBy::Rate => self.rate.total().octets.cmp(&other.rate.total().octets),
-            OrderBy::First => a.seen().0.cmp(&b.seen().0),
-            OrderBy::Last => a.seen().1.cmp(&b.seen().1),
-            OrderBy::Key => a.compare_key(b),
-            OrderBy::PacketsIn => a.traffic().inbound.packets.cmp(&b.traffic().inbound.packets),
-            OrderBy::OctetsIn => a.traffic().inbound.octets.cmp(&b.traffic().inbound.octets),
-            OrderBy::PacketsOut => a.traffic().outbound.packets.cmp(&b.traffic().outbound.packets),
-            OrderBy::OctetsOut => a.traffic().outbound.octets.cmp(&b.traffic().outbound.octets),
-            OrderBy::IpIn => a.ip().inbound.packets.cmp(&b.ip().inbound.packets),
-            OrderBy::IpOut => a.ip().outbound.packets.cmp(&b.ip().outbound.packets),
-            OrderBy::Peers => a.peers().cmp(&b.peers()),
-            OrderBy::Flows => a.flows().cmp(&b.flows()),
-        };
-        let by = if order.ascending { by } else { by.reverse() };
-        by.then_with(|| a.compare_key(b))
-            .then_with(|| self.site.cmp(&other.site))
-            .then_with(|| self.observed_by.cmp(&other.observed_by))
-    }
-}
-
-/// What a host did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Host {
-    /// IP octets, to and from it.
-    pub traffic: Traffic,
-    /// Addresses it talks with: live, in the flows that are remembered; past, in the recorded flows of the window.
-    pub peers: u64,
-    /// Flows of the same.
-    pub flows: u64,
-}
-
-impl crate::Merge for Host {
-    fn merge(&mut self, other: Self) {
-        self.traffic += other.traffic;
-        self.peers = self.peers.saturating_add(other.peers);
-        self.flows = self.flows.saturating_add(other.flows);
-    }
-}
-
-/// An interface's statistics.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct InterfaceStats {
-    /// The observation point.
-    pub interface: Interface,
-    /// Where every frame went.
-    pub ledger: Ledger,
-    /// Frame octets.
-    pub classes: Classes,
-    /// Per second, by class: live over the last five seconds, past over the window.
-    pub rates: Classes,
-    /// Highest rate of one second in the window, each way by itself.
-    pub peak: Traffic,
-    /// Highest rate of one second in the window, both ways together.
-    pub peak_total: Counters,
-    /// Our own stream to the collector, inside `classes`.
-    pub own: Traffic,
-}
-
-/// All sensors of a collector.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Fleet {
-    /// The collector's clock.
-    pub at: Timestamp,
-    /// By name.
-    pub sensors: Vec<SensorState>,
-}
-
-/// Whether a sensor speaks to us.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Presence {
-    /// No connection.
-    #[default]
-    Away,
-    /// A snapshot within the last three seconds.
-    Reporting,
-    /// Connected, but silent for longer.
-    Late,
-}
-
-impl Presence {
-    /// In the order of the wire's numbers.
-    pub const ALL: [Self; 3] = [Self::Away, Self::Reporting, Self::Late];
-
-    /// As it stands in JSON and SQL.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Away => "away",
-            Self::Reporting => "reporting",
-            Self::Late => "late",
-        }
-    }
-}
-
-/// One sensor, as the collector knows it.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct SensorState {
-    /// The certificate's identifier.
-    pub id: String,
-    /// Unique among the collector's sensors.
-    pub name: String,
-    /// The site it stands at, as it says; empty where none is set.
-    pub site: String,
-    /// Whether it speaks.
-    pub presence: Presence,
-    /// When the present connection began.
-    pub connected: Option<Timestamp>,
-    /// When its program started.
-    pub started: Option<Timestamp>,
-    /// Last word of any kind.
-    pub last_seen: Option<Timestamp>,
-    /// End of the newest slice that is stored.
-    pub stored: Option<Timestamp>,
-    /// Of its program.
-    pub version: String,
-    /// Start number.
-    pub epoch: u64,
-    /// Nanoseconds its clock is ahead of the collector's.
-    pub clock_offset: i64,
-    /// What waits on its disk.
-    pub spool: SpoolState,
-    /// Its observation points.
-    pub interfaces: Vec<InterfaceState>,
-    /// What is known to be missing, newest first, at most a hundred.
-    pub losses: Vec<Loss>,
-    /// Why it is refused or blind, in words; empty when all is well.
-    pub trouble: String,
-    /// The settings that it runs with, and what became of the last change.
-    pub settings: SettingsState,
-    /// What it is to run with; revision zero when nothing was ever changed.
-    pub wanted: Settings,
-}
-
-/// One observation point of a sensor, now.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct InterfaceState {
-    /// The observation point.
-    pub interface: Interface,
-    /// Where every frame went, since the sensor started.
-    pub ledger: Ledger,
-    /// Per second, averaged over the last five.
-    pub rate: Traffic,
-    /// No longer there.
-    pub gone: bool,
-    /// Flows in the table.
-    pub flows: u64,
-    /// Flows that it has room for.
-    pub capacity: u64,
 }

@@ -1,123 +1,153 @@
-//! The history plane: a sealed slice, durable from the sensor's spool to the collector's store.
+//! The history plane.
 
-use std::net::IpAddr;
+use prost::{Message, encoding};
 
-use crate::{
-    Bracket, Class, Classes, Flow, Interface, Interval, Ledger, Mac, Merge, Service, Station, Tally, Timestamp, Traffic,
-};
+use super::model::{class_rows, classes, traffic};
+use super::{WireError, each, from_each, need, time};
+use crate as wire;
+use traf_model::{InterfaceSummary, Interval, Second, Station, Summary, Tally, Traffic};
 
-/// A sealed slice of one sensor.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Summary {
-    /// The slice, aligned to the wall clock.
-    pub slice: Interval,
-    /// When it was sealed, by the sensor's clock.
-    pub sealed: Timestamp,
-    /// One for each interface that was open in the slice.
-    pub interfaces: Vec<InterfaceSummary>,
-    /// What is known to be missing.
-    pub losses: Vec<Loss>,
-}
-
-/// What one interface saw in one slice.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct InterfaceSummary {
-    /// The observation point.
-    pub interface: Interface,
-    /// Counts of this slice; the witnesses in it are cumulative.
-    pub ledger: Ledger,
-    /// Classes by the second, in order; seconds without a frame are left out.
-    pub seconds: Vec<Second>,
-    /// Deltas of the slice.
-    pub flows: Vec<Flow>,
-    /// By class, what the flow table folded: traffic (IP octets) and keys.
-    pub other_flows: Vec<(Class, Traffic, u64)>,
-    /// Packet sizes (frame octets); empty brackets are left out.
-    pub sizes: Vec<(Bracket, Traffic)>,
-    /// TCP and UDP services (IP octets).
-    pub services: Tally<Service, Traffic>,
-    /// Hosts (IP octets): every IP packet counts once in and once out.
-    pub hosts: Tally<IpAddr, Traffic>,
-    /// Stations (frame octets): every frame counts once in and once out.
-    pub stations: Tally<Mac, Station>,
-    /// Our own stream to the collector (frame octets), already in every count above.
-    pub own: Traffic,
-    /// Octets of the largest packet received, without the link header.
-    pub largest_inbound: u32,
-    /// Octets of the largest packet sent, without the link header.
-    pub largest_outbound: u32,
-}
-
-impl InterfaceSummary {
-    /// All classes of the slice.
-    #[must_use]
-    pub fn classes(&self) -> Classes {
-        self.seconds.iter().fold(Classes::default(), |mut sum, second| {
-            sum.merge(&second.classes);
-            sum
-        })
+/// The octets of a spooled record or a batch.
+///
+/// Flows, of which there are many, become messages one at a time, twice: to be measured, and to be written. A field that
+/// repeats may be appended.
+#[must_use]
+pub fn encode(summary: &Summary) -> Vec<u8> {
+    let mut octets = wire::Summary::of(summary).encode_to_vec();
+    for interface in &summary.interfaces {
+        let start = wire::InterfaceSummary::of(interface);
+        let measured = |flow| encoding::message::encoded_len(FLOWS, &wire::Flow::from(flow));
+        let length = start.encoded_len() + interface.flows.iter().map(measured).sum::<usize>();
+        octets.reserve(length + 2 * encoding::encoded_len_varint(length as u64));
+        encoding::encode_key(INTERFACES, encoding::WireType::LengthDelimited, &mut octets);
+        encoding::encode_varint(length as u64, &mut octets);
+        // A vector takes whatever fits into memory.
+        let _ = start.encode(&mut octets);
+        for flow in &interface.flows {
+            encoding::message::encode(FLOWS, &wire::Flow::from(flow), &mut octets);
+        }
     }
+    octets
 }
 
-/// The classes of one second.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Second {
-    /// Its start.
-    pub at: Timestamp,
-    /// What was seen in it.
-    pub classes: Classes,
+/// Reads them.
+///
+/// # Errors
+/// When they are not a summary, or one that contradicts itself.
+pub fn decode(octets: &[u8]) -> Result<Summary, WireError> {
+    wire::Summary::decode(octets).map_err(|error| WireError::Decode(error.to_string()))?.try_into()
 }
 
-/// Traffic that could not be kept, or a time in which nothing could be seen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Loss {
-    /// Why.
-    pub reason: LossReason,
-    /// When.
-    pub interval: Interval,
-    /// Sealed records that are gone; zero when the slice was never sealed.
-    pub records: u64,
-    /// Frames and octets by the interface's own counters, where they are known.
-    pub counted: Option<(u64, u64)>,
-    /// Where; `None` for the whole sensor.
-    pub interface: Option<String>,
-}
+/// `Summary.interfaces` and `InterfaceSummary.flows` in the schema.
+const INTERFACES: u32 = 4;
+const FLOWS: u32 = 4;
 
-/// Why something is missing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum LossReason {
-    /// The sensor ended before it sealed the slice.
-    Ended,
-    /// The spool was full.
-    SpoolFull,
-    /// A spooled record was damaged.
-    Damaged,
-    /// The interface vanished.
-    Vanished,
-    /// The collector no longer has what it acknowledged: it was restored from an older backup.
-    Forgotten,
-}
-
-impl LossReason {
-    /// In the order of the wire's numbers, which begin with 1.
-    pub const ALL: [Self; 5] = [Self::Ended, Self::SpoolFull, Self::Damaged, Self::Vanished, Self::Forgotten];
-
-    /// In words, for a screen or an SQL row.
-    #[must_use]
-    pub const fn words(self) -> &'static str {
-        match self {
-            Self::Ended => "sensor ended before it sealed the slice",
-            Self::SpoolFull => "spool full",
-            Self::Damaged => "spooled record damaged",
-            Self::Vanished => "interface vanished",
-            Self::Forgotten => "collector forgot what it had acknowledged",
+impl wire::Summary {
+    /// Without its interfaces.
+    fn of(summary: &Summary) -> Self {
+        Self {
+            from: summary.slice.from.0,
+            to: summary.slice.to.0,
+            sealed: summary.sealed.0,
+            interfaces: Vec::new(),
+            losses: from_each(&summary.losses),
         }
     }
 }
 
-impl Merge for (Traffic, u64) {
-    fn merge(&mut self, other: Self) {
-        self.0 += other.0;
-        self.1 += other.1;
+impl TryFrom<wire::Summary> for Summary {
+    type Error = WireError;
+
+    fn try_from(wire: wire::Summary) -> Result<Self, WireError> {
+        Ok(Self {
+            slice: Interval::new(time(wire.from), time(wire.to)),
+            sealed: time(wire.sealed),
+            interfaces: each(wire.interfaces)?,
+            losses: each(wire.losses)?,
+        })
     }
+}
+
+impl From<&Second> for wire::Second {
+    fn from(second: &Second) -> Self {
+        Self { at: second.at.0, classes: class_rows(&second.classes) }
+    }
+}
+
+impl TryFrom<wire::Second> for Second {
+    type Error = WireError;
+
+    fn try_from(wire: wire::Second) -> Result<Self, WireError> {
+        Ok(Self { at: time(wire.at), classes: classes(wire.classes)? })
+    }
+}
+
+impl wire::InterfaceSummary {
+    /// Without its flows.
+    fn of(summary: &InterfaceSummary) -> Self {
+        Self {
+            interface: Some((&summary.interface).into()),
+            ledger: Some((&summary.ledger).into()),
+            seconds: from_each(&summary.seconds),
+            flows: Vec::new(),
+            other_flows: from_each(&summary.other_flows),
+            sizes: from_each(&summary.sizes),
+            services: summary.services.rows().map(Into::into).collect(),
+            other_services: Some(summary.services.other().into()),
+            hosts: summary.hosts.rows().map(Into::into).collect(),
+            other_hosts: Some(summary.hosts.other().into()),
+            stations: summary.stations.rows().map(|(mac, station)| (Some(*mac), station).into()).collect(),
+            other_stations: Some((None, summary.stations.other()).into()),
+            own: Some((&summary.own).into()),
+            largest_inbound: summary.largest_inbound,
+            largest_outbound: summary.largest_outbound,
+        }
+    }
+}
+
+impl TryFrom<wire::InterfaceSummary> for InterfaceSummary {
+    type Error = WireError;
+
+    fn try_from(wire: wire::InterfaceSummary) -> Result<Self, WireError> {
+        let mut stations = Tally::default();
+        let count = wire.stations.len();
+        for row in wire.stations {
+            let (mac, station): (_, Station) = row.try_into()?;
+            stations.add(need(mac, "mac")?, station);
+        }
+        if stations.len() != count {
+            return Err(WireError::Twice("stations"));
+        }
+        if let Some(other) = wire.other_stations {
+            stations.add_other(<(_, Station)>::try_from(other)?.1);
+        }
+        Ok(Self {
+            interface: need(wire.interface, "interface")?.try_into()?,
+            ledger: need(wire.ledger, "ledger")?.into(),
+            seconds: each(wire.seconds)?,
+            flows: each(wire.flows)?,
+            other_flows: each(wire.other_flows)?,
+            sizes: each(wire.sizes)?,
+            services: tally(wire.services, wire.other_services, "services")?,
+            hosts: tally(wire.hosts, wire.other_hosts, "hosts")?,
+            stations,
+            own: traffic(wire.own),
+            largest_inbound: wire.largest_inbound,
+            largest_outbound: wire.largest_outbound,
+        })
+    }
+}
+
+fn tally<W, K>(rows: Vec<W>, other: Option<wire::Traffic>, name: &'static str) -> Result<Tally<K, Traffic>, WireError>
+where
+    K: Eq + std::hash::Hash,
+    (K, Traffic): TryFrom<W, Error = WireError>,
+{
+    let count = rows.len();
+    let mut tally: Tally<K, Traffic> = each(rows)?.into_iter().collect();
+    if tally.len() != count {
+        return Err(WireError::Twice(name));
+    }
+    tally.add_other(traffic(other));
+    Ok(tally)
 }

@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
-use traf_proto::{Interface, InterfaceSnapshot, Interval, Loss, LossReason, Timestamp};
+use traf_model::{Interface, InterfaceSnapshot, Interval, Loss, LossReason, Timestamp};
 
 use crate::board::{Board, Posted};
 use crate::capture::{CaptureError, Controls, Handle, Line, Program, Socket, Surroundings};

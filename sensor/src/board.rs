@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::watch;
-use traf_proto::{Interface, InterfaceSnapshot, Timestamp, Wish};
+use traf_model::{Interface, InterfaceSnapshot, Timestamp, Wish};
 
 /// An interface's state, and what it answers.
 #[derive(Clone, Debug)]

@@ -18,7 +18,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use pcap::{Active, Capture, Precision};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
-use traf_proto::{Endpoint, Interface, InterfaceSnapshot, InterfaceSummary, Interval, Timestamp, Wish};
+use traf_model::{Endpoint, Interface, InterfaceSnapshot, InterfaceSummary, Interval, Timestamp, Wish};
 
 use crate::board::Posted;
 use crate::clock::{self, Steps};

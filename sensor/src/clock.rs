@@ -4,7 +4,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use nix::time::{ClockId, clock_gettime};
-use traf_proto::Timestamp;
+use traf_model::Timestamp;
 
 /// The wall clock.
 #[must_use]

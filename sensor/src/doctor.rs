@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 use serde::Serialize;
-use traf_proto::client::{Credentials, channel, explain};
-use traf_proto::wire;
+use traf_peer::{Credentials, channel, explain};
+use traf_proto as wire;
 
 use crate::capture::{CaptureError, Handle};
 use crate::config::Config;

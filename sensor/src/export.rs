@@ -11,10 +11,10 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::codec::CompressionEncoding;
 use tonic::transport::Channel;
-use traf_proto::client::explain;
-use traf_proto::wire::export_request::Message;
-use traf_proto::wire::ingest_client::IngestClient;
-use traf_proto::wire::{Batch, ExportAck, ExportRequest, Hello, MAX_MESSAGE};
+use traf_peer::explain;
+use traf_proto::export_request::Message;
+use traf_proto::ingest_client::IngestClient;
+use traf_proto::{Batch, ExportAck, ExportRequest, Hello, MAX_MESSAGE};
 
 use crate::backoff::Backoff;
 use crate::clock;

@@ -13,7 +13,7 @@ use std::io::{self, Cursor, Read};
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
-use traf_proto::Timestamp;
+use traf_model::Timestamp;
 
 use crate::link::Link;
 use buffer::Buffer;

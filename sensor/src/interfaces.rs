@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
-use traf_proto::{Interface, Mac, Nic};
+use traf_model::{Interface, Mac, Nic};
 
 /// An interface of this host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

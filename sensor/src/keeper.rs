@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
-use traf_proto::{SpoolState, Summary};
+use traf_model::{SpoolState, Summary};
 
 use crate::clock;
 use crate::sealer::{Part, Sealer};

@@ -10,8 +10,9 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::transport::Channel;
-use traf_proto::client::explain;
-use traf_proto::{InterfaceSnapshot, SettingsState, Snapshot, Timestamp, Wish, wire};
+use traf_model::{InterfaceSnapshot, SettingsState, Snapshot, Timestamp, Wish};
+use traf_peer::explain;
+use traf_proto as wire;
 
 use crate::backoff::Backoff;
 use crate::board::Board;
@@ -201,7 +202,7 @@ fn trim(snapshot: &mut wire::Snapshot, budget: usize) {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
-    use traf_proto::{Answer, Counters, Host, Item, Row, Traffic};
+    use traf_model::{Answer, Counters, Host, Item, Row, Traffic};
 
     use super::*;
 

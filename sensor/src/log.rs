@@ -26,7 +26,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use traf_proto::{Facility, Filter, Group, Order, OrderBy, Wish};
+use traf_model::{Facility, Filter, Group, Order, OrderBy, Wish};
 
 use crate::clock;
 use crate::config::TextLog;

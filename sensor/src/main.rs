@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use traf_proto::client::{CredentialsError, JoinError};
+use traf_peer::{CredentialsError, JoinError};
 use traf_sensor::capture::CaptureError;
 use traf_sensor::config::{Config, ConfigError, Options, RunOptions};
 use traf_sensor::interfaces::InterfaceError;
@@ -144,7 +144,7 @@ fn code(error: &anyhow::Error) -> u8 {
         {
             return 77;
         }
-        let configuration = cause.is::<ConfigError>() || cause.is::<traf_proto::client::UrlError>();
+        let configuration = cause.is::<ConfigError>() || cause.is::<traf_peer::UrlError>();
         let credentials = matches!(
             cause.downcast_ref(),
             Some(CredentialsError::Missing(..) | CredentialsError::Damaged(..) | CredentialsError::Url(_))

@@ -37,7 +37,7 @@ mod tests;
 
 use std::time::Duration;
 
-use traf_proto::{
+use traf_model::{
     Counters, Endpoint, Facility, FlowKey, Interface, InterfaceSnapshot, InterfaceStats, InterfaceSummary, Interval,
     Ports, Timestamp, Transport, Wish,
 };

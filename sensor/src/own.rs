@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::RawFd;
 
 use nix::sys::socket::{SockaddrStorage, getpeername, getsockname};
-use traf_proto::Endpoint;
+use traf_model::Endpoint;
 
 /// Both ends, ours first, of every TCP connection of this process to `port`.
 #[must_use]

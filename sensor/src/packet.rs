@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use traf_proto::filter::Subject;
-use traf_proto::{Cast, Class, Endpoint, Family, FlowKey, Mac, Transport};
+use traf_model::filter::Subject;
+use traf_model::{Cast, Class, Endpoint, Family, FlowKey, Mac, Transport};
 use zerocopy::FromZeros;
 
 use crate::parse::{ARP, RARP};

@@ -19,7 +19,7 @@ mod tests;
 
 use std::net::IpAddr;
 
-use traf_proto::Mac;
+use traf_model::Mac;
 
 use crate::link::Link;
 use crate::packet::{Fragment, Key, Packet};

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
-use traf_proto::{Interface, InterfaceSummary, Interval, Timestamp};
+use traf_model::{Interface, InterfaceSummary, Interval, Timestamp};
 
 use crate::file::CaptureFile;
 use crate::link::Link;

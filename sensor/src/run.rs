@@ -11,8 +11,8 @@ use anyhow::{Context, Result};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
-use traf_proto::client::{Credentials, channel};
-use traf_proto::{Endpoint, Interval, SettingsState, Timestamp};
+use traf_model::{Endpoint, Interval, SettingsState, Timestamp};
+use traf_peer::{Credentials, channel};
 
 use crate::attach::Attachments;
 use crate::capture::Surroundings;

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use traf_proto::{InterfaceSummary, Interval, Loss, Summary, Timestamp};
+use traf_model::{InterfaceSummary, Interval, Loss, Summary, Timestamp};
 
 /// What one interface reports.
 #[derive(Clone, Debug)]
@@ -99,7 +99,7 @@ impl Sealer {
 
 #[cfg(test)]
 mod tests {
-    use traf_proto::Interface;
+    use traf_model::Interface;
 
     use super::*;
 
@@ -162,7 +162,7 @@ mod tests {
             let mut part = part(name, 0);
             if let Some(summary) = &mut part.summary {
                 let host = |number: u32| std::net::IpAddr::from(std::net::Ipv4Addr::from(number));
-                (0..40_000).for_each(|number| summary.hosts.add(host(number), traf_proto::Traffic::default()));
+                (0..40_000).for_each(|number| summary.hosts.add(host(number), traf_model::Traffic::default()));
             }
             sealer.add(part);
         }

@@ -13,7 +13,7 @@ mod kept;
 
 use std::time::Duration;
 
-use traf_proto::Settings;
+use traf_model::Settings;
 
 pub use governor::{Governor, Orders, Wanted, Wires};
 pub use kept::Kept;

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use traf_proto::{Interval, Timestamp};
+use traf_model::{Interval, Timestamp};
 
 /// Knows the open slice of one interface.
 #[derive(Clone, Debug)]

@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use traf_proto::{Interval, Loss, LossReason, SpoolState, Summary, Timestamp};
+use traf_model::{Interval, Loss, LossReason, SpoolState, Summary, Timestamp};
 
 pub use delivery::{Mark, Outgoing};
 
@@ -179,7 +179,7 @@ impl Spool {
     /// Seals: gives the summary the next sequence number and makes it durable, or keeps it in memory until the disk takes
     /// it.
     pub fn seal(&mut self, summary: &Summary) {
-        let payload = summary.encode();
+        let payload = traf_proto::encode(&summary);
         let from = self.state.next;
         let header = Header { epoch: self.state.epoch, from, to: from, slice: summary.slice, folded: false };
         self.state.next += 1;
@@ -237,7 +237,7 @@ impl Spool {
             };
             let Some(folded) = self.summary(&header).map(|summary| fold::fold(vec![summary], 1)) else { return };
             let header = Header { folded: true, ..header };
-            let (payload, before) = (folded.encode(), self.memory.get(&header.from).map_or(0, Vec::len));
+            let (payload, before) = (traf_proto::encode(&folded), self.memory.get(&header.from).map_or(0, Vec::len));
             let entry = Entry::new(header, payload.len());
             let file = header.encode(payload);
             if file.len() >= before {
@@ -263,7 +263,7 @@ impl Spool {
             let (Some(first), Some(last)) = (headers.first(), headers.last()) else { return };
             let summary = fold::fold(summaries, whole);
             let header = Header { to: last.to, slice: summary.slice, folded: true, epoch: last.epoch, ..*first };
-            self.substitute(header, summary.encode());
+            self.substitute(header, traf_proto::encode(&summary));
             self.state.lost += whole;
         }
     }
@@ -298,7 +298,7 @@ impl Spool {
     fn confess(&mut self, loss: Loss, header: Header) -> Vec<u8> {
         let records = loss.records;
         let summary = Summary { slice: header.slice, sealed: header.slice.to, interfaces: vec![], losses: vec![loss] };
-        let (payload, header) = (summary.encode(), Header { folded: true, ..header });
+        let (payload, header) = (traf_proto::encode(&summary), Header { folded: true, ..header });
         self.state.lost += records;
         self.substitute(header, payload.clone());
         payload
@@ -333,12 +333,12 @@ impl Spool {
 
     fn summary(&mut self, header: &Header) -> Option<Summary> {
         let payload = self.payload(header)?;
-        match Summary::decode(&payload) {
+        match traf_proto::decode(&payload) {
             Ok(summary) => Some(summary),
             Err(error) => {
                 tracing::error!("record {} of the spool is no summary: {error}", header.to);
                 self.folder.set_aside(&header.name());
-                Summary::decode(&self.declare(LossReason::Damaged, *header)).ok()
+                traf_proto::decode(&self.declare(LossReason::Damaged, *header)).ok()
             }
         }
     }

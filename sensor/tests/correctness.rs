@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use traf_proto::{FlowKey, Timestamp};
+use traf_model::{FlowKey, Timestamp};
 use traf_sensor::meter::MeterConfig;
 
 /// Conversations and packets.

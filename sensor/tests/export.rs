@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex};
 use support::{Authority, Book, Collector, until};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use traf_proto::client::{Credentials, channel};
-use traf_proto::{Interface, InterfaceSummary, Interval, Ledger, Summary, Timestamp};
+use traf_model::{Interface, InterfaceSummary, Interval, Ledger, Timestamp};
+use traf_peer::{Credentials, channel};
 use traf_sensor::export::{self, Introduction};
 use traf_sensor::keeper::{self, Desk};
 use traf_sensor::sealer::Part;
@@ -67,7 +67,7 @@ impl Sensor {
 
 fn received(book: &Mutex<Book>) -> Vec<u64> {
     let batches = book.lock().unwrap().committed.clone();
-    let summaries = batches.iter().map(|batch| Summary::decode(&batch.summary).unwrap());
+    let summaries = batches.iter().map(|batch| traf_proto::decode(&batch.summary).unwrap());
     summaries.flat_map(|summary| summary.interfaces).map(|part| part.ledger.received).collect()
 }
 
@@ -146,12 +146,13 @@ async fn a_record_that_the_collector_cannot_use_is_set_aside_and_declared_and_al
     assert_eq!(received(&book), (1..=40).filter(|number| *number != 17).collect::<Vec<_>>());
     let batches = book.lock().unwrap().committed.clone();
     assert_eq!(batches.iter().map(|batch| batch.from_seq).collect::<Vec<_>>(), (1..=40).collect::<Vec<_>>());
-    let losses = batches.iter().flat_map(|batch| Summary::decode(&batch.summary).unwrap().losses).collect::<Vec<_>>();
+    let losses =
+        batches.iter().flat_map(|batch| traf_proto::decode(&batch.summary).unwrap().losses).collect::<Vec<_>>();
     assert_eq!(losses.len(), 1, "{losses:?}");
     assert_eq!((losses[0].records, losses[0].interval.from), (1, Timestamp::from_seconds(1_700_000_016)));
     let kept: Vec<_> = std::fs::read_dir(folder.path().join("spool/refused")).unwrap().flatten().collect();
     let file = std::fs::read(kept[0].path()).unwrap();
     let (_, payload) = traf_sensor::spool::record::Header::decode(&file).unwrap();
-    assert_eq!(Summary::decode(payload).unwrap().interfaces[0].ledger.received, 17);
+    assert_eq!(traf_proto::decode(payload).unwrap().interfaces[0].ledger.received, 17);
     assert_eq!(kept.len(), 1);
 }

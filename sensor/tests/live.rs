@@ -9,13 +9,14 @@ use std::sync::Mutex;
 
 use support::program::{Namespace, Sensor, program, root};
 use support::{Authority, Book, pair, until};
-use traf_proto::{Flow, Item, LossReason, Order, Snapshot, Summary, Wish, wire};
+use traf_model::{Flow, Item, LossReason, Order, Snapshot, Summary, Wish};
+use traf_proto as wire;
 use traf_sensor::spool::Spool;
 use traf_sensor::spool::index::Limits;
 
 fn flows(book: &Mutex<Book>) -> Vec<Flow> {
     let batches = book.lock().unwrap().committed.clone();
-    let summaries = batches.iter().map(|batch| Summary::decode(&batch.summary).unwrap());
+    let summaries = batches.iter().map(|batch| traf_proto::decode(&batch.summary).unwrap());
     summaries.flat_map(|summary| summary.interfaces).flat_map(|part| part.flows).collect()
 }
 
@@ -28,8 +29,8 @@ async fn datagrams_on_the_loopback_are_in_the_live_view_and_once_in_the_history_
     let port = receiver.local_addr().unwrap().port();
     let wish = Wish {
         id: 7,
-        group: traf_proto::Group::Flow,
-        facility: traf_proto::Facility::Traffic,
+        group: traf_model::Group::Flow,
+        facility: traf_model::Facility::Traffic,
         filter: format!("udp and port {port}").parse().unwrap(),
         order: Order::default(),
         limit: 10,
@@ -59,7 +60,7 @@ async fn datagrams_on_the_loopback_are_in_the_live_view_and_once_in_the_history_
     assert_eq!(total, (100, 100 * (20 + 8 + 72)));
     let batches = book.lock().unwrap().committed.clone();
     for batch in &batches {
-        for lo in Summary::decode(&batch.summary).unwrap().interfaces {
+        for lo in traf_proto::decode(&batch.summary).unwrap().interfaces {
             assert_eq!(lo.ledger.residue(), 0);
             assert_eq!(
                 lo.ledger.received,
@@ -100,7 +101,7 @@ async fn an_interface_that_vanishes_is_a_gap_and_is_attached_again_within_two_se
         let ranges = traf_sensor::spool::disk::ranges(&spool).unwrap_or_default();
         let newest = ranges.last().and_then(|(from, to)| {
             let file = std::fs::read(spool.join(traf_sensor::spool::record::name(*from, *to))).ok()?;
-            Summary::decode(traf_sensor::spool::record::Header::decode(&file).ok()?.1).ok()
+            traf_proto::decode(traf_sensor::spool::record::Header::decode(&file).ok()?.1).ok()
         });
         let newest: Vec<String> =
             newest.map(|one| one.interfaces.into_iter().map(|part| part.interface.name).collect()).unwrap_or_default();
@@ -124,7 +125,7 @@ async fn an_interface_that_vanishes_is_a_gap_and_is_attached_again_within_two_se
     let (mut spool, last) = Spool::open(&spool, Limits::default(), String::new()).unwrap();
     assert!(last.unwrap().ended);
     let summaries: Vec<Summary> =
-        std::iter::from_fn(|| spool.next()).map(|record| Summary::decode(&record.summary).unwrap()).collect();
+        std::iter::from_fn(|| spool.next()).map(|record| traf_proto::decode(&record.summary).unwrap()).collect();
     let gaps =
         summaries.iter().flat_map(|summary| &summary.losses).filter(|loss| loss.interface.as_deref() == Some("va"));
     let gaps: Vec<_> = gaps.collect();

@@ -11,7 +11,8 @@ use std::process::{Command, Stdio};
 use nix::sys::signal::Signal;
 use support::program::{Sensor, apart, program, root};
 use support::{Authority, Book, pair, until};
-use traf_proto::{Settings, Snapshot, wire};
+use traf_model::{Settings, Snapshot};
+use traf_proto as wire;
 
 fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_default()
@@ -193,7 +194,7 @@ fn a_log_on_a_full_disk_disturbs_nothing_but_the_log() {
         assert!(trouble().contains("lines lost"), "{}", trouble());
         let udp = || {
             let lo = latest()?.interfaces.into_iter().next()?;
-            let total = lo.classes.group(traf_proto::ClassGroup::Udp).total().packets;
+            let total = lo.classes.group(traf_model::ClassGroup::Udp).total().packets;
             Some((total, lo.ledger.dropped, lo.ledger.residue()))
         };
         let before = udp().unwrap();

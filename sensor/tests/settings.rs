@@ -9,7 +9,8 @@ use std::sync::Mutex;
 
 use support::program::{Sensor, apart, ip, program, root};
 use support::{Book, pair, until};
-use traf_proto::{Settings, SettingsState, Snapshot, wire};
+use traf_model::{Settings, SettingsState, Snapshot};
+use traf_proto as wire;
 
 /// How many want the interface to take frames to others, by the kernel's count.
 fn promiscuity(name: &str) -> u64 {

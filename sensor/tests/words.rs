@@ -57,7 +57,7 @@ fn a_malformed_configuration_is_refused_with_line_and_column() {
 fn a_collector_that_is_away_is_told_when_joining() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("token");
-    let token = traf_proto::token::Token { pin: [1; 32], id: [2; 6], secret: [3; 20] };
+    let token = traf_peer::token::Token { pin: [1; 32], id: [2; 6], secret: [3; 20] };
     std::fs::write(&file, token.to_string()).unwrap();
     let (code, words) = answer(folder.path(), &["join", "https://127.0.0.1:9", "--token-file", file.to_str().unwrap()]);
     assert_eq!(code, 69);

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use traf_proto::time::SECOND;
-use traf_proto::{Counters, InterfaceSummary, Summary, Traffic};
+use traf_model::time::SECOND;
+use traf_model::{Counters, InterfaceSummary, Summary, Traffic};
 
 /// Interfaces of one sensor.
 const INTERFACES: usize = 1_024;
@@ -86,7 +86,7 @@ fn numbers(traffic: Traffic) -> impl Iterator<Item = u64> {
 
 #[cfg(test)]
 mod tests {
-    use traf_proto::{Interval, Ledger, Timestamp};
+    use traf_model::{Interval, Ledger, Timestamp};
 
     use super::*;
 

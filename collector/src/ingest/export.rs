@@ -10,7 +10,8 @@ use tokio::sync::watch;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tonic::{Status, Streaming};
 use tracing::{info, warn};
-use traf_proto::{Summary, wire};
+use traf_model::Summary;
+use traf_proto as wire;
 
 use super::check::check;
 use super::{Ingest, Turn, over};
@@ -185,7 +186,7 @@ impl Open {
         }
         let size = octets.len();
         let decode = move || -> Result<Summary, String> {
-            let summary = Summary::decode(&octets).map_err(|error| error.to_string())?;
+            let summary = traf_proto::decode(&octets).map_err(|error| error.to_string())?;
             check(&summary).map(|()| summary)
         };
         let summary = if size < LARGE {

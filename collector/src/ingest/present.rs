@@ -8,7 +8,8 @@ use tokio::sync::watch;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tonic::{Status, Streaming};
 use tracing::{info, warn};
-use traf_proto::{Settings, Snapshot, Wish, wire};
+use traf_model::{Settings, Snapshot, Wish};
+use traf_proto as wire;
 
 use super::{Ingest, Turn, over};
 use crate::clock;

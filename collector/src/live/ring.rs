@@ -1,7 +1,7 @@
 //! Octets by the second of one observation point, for the last five minutes.
 
-use traf_proto::Interval;
-use traf_proto::time::SECOND;
+use traf_model::Interval;
+use traf_model::time::SECOND;
 
 /// Seconds kept.
 pub(super) const STEPS: usize = 300;
@@ -42,7 +42,7 @@ impl Ring {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use traf_proto::Timestamp;
+    use traf_model::Timestamp;
 
     use super::*;
 

@@ -1,6 +1,6 @@
 //! What consoles look at, once for all that look at the same.
 
-use traf_proto::{Facility, Filter, Group, Order, Query, Scope, Wish};
+use traf_model::{Facility, Filter, Group, Order, Query, Scope, Wish};
 
 use crate::view::specialise;
 
@@ -44,7 +44,7 @@ pub(super) struct Granted {
 
 /// Why a wish does not stand, in words for the screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}", traf_proto::Report::CROWDED)]
+#[error("{}", traf_model::Report::CROWDED)]
 pub(crate) struct NotGranted;
 
 impl Wishes {
@@ -130,7 +130,7 @@ impl Open {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-    use traf_proto::Point;
+    use traf_model::Point;
 
     use super::*;
 

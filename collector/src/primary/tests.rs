@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use proptest::prelude::*;
-use traf_proto::Endpoint;
+use traf_model::Endpoint;
 
 use super::*;
 

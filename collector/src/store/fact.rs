@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use traf_proto::{
+use traf_model::{
     Bracket, Class, Flow, Interface, Interval, Learnt, Ledger, Mac, Service, Station, Summary, Timestamp, Traffic,
 };
 

@@ -22,7 +22,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{Connection, Row, SqlSafeStr, SqlitePool};
 use tokio::sync::Mutex;
-use traf_proto::{Interface, Interval, Timestamp};
+use traf_model::{Interface, Interval, Timestamp};
 
 use self::dictionary::Dictionary;
 use self::marks::Marks;

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use traf_proto::filter::{Expression, Test};
-use traf_proto::{Cast, Class, Family, Filter, Flow, FlowKey, Mac, Traffic, Transport};
+use traf_model::filter::{Expression, Test};
+use traf_model::{Cast, Class, Family, Filter, Flow, FlowKey, Mac, Traffic, Transport};
 
 /// What is left of a filter on one sensor, which does not know the name it has here; `None` when it selects nothing there.
 pub(crate) fn specialise(filter: &Filter, sensor: &str) -> Option<Filter> {

@@ -6,8 +6,8 @@
 
 use std::collections::HashMap;
 
-use traf_proto::time::SECOND;
-use traf_proto::{Flow, FlowKey, Half, Traffic};
+use traf_model::time::SECOND;
+use traf_model::{Flow, FlowKey, Half, Traffic};
 
 use super::seat::{Seat, Share, homes};
 use crate::primary::{joined, stays_home};
@@ -27,7 +27,7 @@ pub(super) enum Rule<'a> {
 
 /// Who counted last time, by conversation.
 #[derive(Debug, Default)]
-pub(super) struct Elected(HashMap<Ends, traf_proto::Point>);
+pub(super) struct Elected(HashMap<Ends, traf_model::Point>);
 
 /// Who talks to whom, and where that means the same.
 type Ends = (bool, usize, FlowKey);
@@ -176,7 +176,7 @@ impl Conversation {
     }
 
     /// Counts the fullest, or `last` when it is nearly so. Who no longer speaks counts only when nobody else does.
-    fn fullest(self, seats: &[Seat], last: Option<&traf_proto::Point>) -> Once {
+    fn fullest(self, seats: &[Seat], last: Option<&traf_model::Point>) -> Once {
         let fresh = self.seen.iter().any(|seen| seats[seen.seat].fresh);
         let octets = |seen: &Seen| seen.flow.traffic.total().octets;
         let weight = |seen: &Seen| if fresh && !seats[seen.seat].fresh { 0 } else { octets(seen).saturating_add(1) };
@@ -265,7 +265,7 @@ fn after(known: Half, mut newer: Half) -> Half {
 
 #[cfg(test)]
 mod tests {
-    use traf_proto::{Counters, Endpoint, FlowState, Interface, Timestamp};
+    use traf_model::{Counters, Endpoint, FlowState, Interface, Timestamp};
 
     use super::*;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::stream;
 use tokio::sync::watch;
-use traf_proto::wire;
+use traf_proto as wire;
 
 use super::{Answers, View};
 use crate::secrets::Peer;

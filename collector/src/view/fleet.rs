@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use futures_util::stream;
 use tracing::warn;
-use traf_proto::time::SECOND;
-use traf_proto::{Fleet, InterfaceState, Loss, Presence, SensorState, Timestamp, wire};
+use traf_model::time::SECOND;
+use traf_model::{Fleet, InterfaceState, Loss, Presence, SensorState, Timestamp};
+use traf_proto as wire;
 
 use super::{Answers, View};
 use crate::clock;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use traf_proto::time::SECOND;
-use traf_proto::{Gap, Interval, Point, Report, Timestamp};
+use traf_model::time::SECOND;
+use traf_model::{Gap, Interval, Point, Report, Timestamp};
 
 /// A delivery may be under way for that long after two slices.
 const DELIVERY: i64 = 20 * SECOND;

@@ -13,7 +13,8 @@ use std::time::Duration;
 use futures_util::stream;
 use tonic::Status;
 use tracing::error;
-use traf_proto::{Facility, Interval, Item, Query, Report, Station, Timestamp, Traffic, Window, wire};
+use traf_model::{Facility, Interval, Item, Query, Report, Station, Timestamp, Traffic, Window};
+use traf_proto as wire;
 
 use super::gaps::{self, Record};
 use super::seat::{Seat, mtu};
@@ -163,7 +164,7 @@ impl<'a> Ask<'a> {
             Facility::Interfaces => {
                 for (seat, found) in interfaces {
                     if found.selected {
-                        let rate = found.stats.rates.group(traf_proto::ClassGroup::Total);
+                        let rate = found.stats.rates.group(traf_model::ClassGroup::Total);
                         table.add(seat, rate, Item::Interface(Box::new(found.stats)));
                     }
                 }
@@ -221,7 +222,7 @@ impl<'a> Ask<'a> {
                 Fact::Size(bracket, traffic) => table.add(seat, none, Item::Size(bracket, traffic)),
                 Fact::Service(Some(service), traffic) => table.add(seat, none, Item::Service(service, traffic)),
                 Fact::Host(Some(host), traffic) => {
-                    let host_row = traf_proto::Host { traffic, ..traf_proto::Host::default() };
+                    let host_row = traf_model::Host { traffic, ..traf_model::Host::default() };
                     table.add(seat, none, Item::Host(host, host_row));
                 }
                 Fact::Service(None, traffic) | Fact::Host(None, traffic) => table.add_total(traffic),
@@ -238,7 +239,7 @@ impl<'a> Ask<'a> {
 
     /// Stations by their frames; under a filter that says more than MAC addresses, by the recorded flows.
     async fn stations(&self, table: &mut Table<'_>, report: &mut Report) -> Result<(), StoreError> {
-        let (filter, zero) = (&self.query.filter, traf_proto::Mac([0; 6]));
+        let (filter, zero) = (&self.query.filter, traf_model::Mac([0; 6]));
         let by_mac = self
             .seats
             .iter()
@@ -250,7 +251,7 @@ impl<'a> Ask<'a> {
             return self.conversations(table, report, self.several()).await;
         }
         let mut others: HashMap<usize, Traffic> = HashMap::new();
-        let mut found: Vec<(usize, traf_proto::Mac, Station)> = Vec::new();
+        let mut found: Vec<(usize, traf_model::Mac, Station)> = Vec::new();
         self.each(Facility::Stations, |seat, fact| {
             let Fact::Station(mac, station) = fact else { return };
             let own = &self.seats[seat];
@@ -263,7 +264,7 @@ impl<'a> Ask<'a> {
             }
         })
         .await?;
-        let mut learnt: HashMap<(&str, traf_proto::Mac, std::net::IpAddr), traf_proto::Learnt> = HashMap::new();
+        let mut learnt: HashMap<(&str, traf_model::Mac, std::net::IpAddr), traf_model::Learnt> = HashMap::new();
         let names: HashMap<i64, &str> =
             self.places.iter().map(|(place, seat)| (place.sensor, self.seats[*seat].point.sensor.as_str())).collect();
         for identity in self.view.store.identities(&self.selection.sensors, self.selection.interval.from).await? {
@@ -274,7 +275,7 @@ impl<'a> Ask<'a> {
         for (seat, mac, mut station) in found {
             for address in &mut station.addresses {
                 if let Some(known) = learnt.get(&(self.seats[seat].point.sensor.as_str(), mac, address.address)) {
-                    *address = traf_proto::Learnt { last: known.last.min(report.interval.to), ..*known };
+                    *address = traf_model::Learnt { last: known.last.min(report.interval.to), ..*known };
                 }
             }
             table.add(seat, Traffic::default(), Item::Station(mac, station));
@@ -302,7 +303,7 @@ impl<'a> Ask<'a> {
         window: Interval,
         now: Timestamp,
         all: &[StoredPoint],
-    ) -> Result<Vec<traf_proto::Gap>, StoreError> {
+    ) -> Result<Vec<traf_model::Gap>, StoreError> {
         let known = self.view.peers.sensors();
         let mut records: BTreeMap<usize, Record> = BTreeMap::new();
         for point in all {

@@ -12,10 +12,10 @@ use std::time::Duration;
 use futures_util::stream;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout_at};
-use traf_proto::{
-    Answer, Facility, Gap, Group, InterfaceSnapshot, Interval, Order, OrderBy, Presence, Query, Report, Timestamp,
-    Wish, wire,
+use traf_model::{
+    Answer, Facility, Gap, Group, InterfaceSnapshot, Interval, Order, OrderBy, Presence, Query, Report, Timestamp, Wish,
 };
+use traf_proto as wire;
 
 use self::join::Lan;
 use self::rows::{alone, interfaces, lines};
@@ -281,7 +281,7 @@ impl Watch {
                 octets
             }
         });
-        report.strip = seat::strip(from, traf_proto::time::SECOND, &octets);
+        report.strip = seat::strip(from, traf_model::time::SECOND, &octets);
     }
 }
 
@@ -326,7 +326,7 @@ fn silences(seen: &[Seen], query: &Query, now: Timestamp) -> Vec<Gap> {
         let inside = open.filter(|interface| query.scope.holds(&seen.name, &interface.interface.name));
         inside.map(|interface| Gap {
             interval: Interval::new(seen.received, now),
-            point: traf_proto::Point::new(&seen.name, &interface.interface.name),
+            point: traf_model::Point::new(&seen.name, &interface.interface.name),
         })
     });
     gaps::by_sensor(gaps.collect())

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use traf_proto::{Counters, Interface, Mac, Point, Ports, Settings, Strip, Traffic};
+use traf_model::{Counters, Interface, Mac, Point, Ports, Settings, Strip, Traffic};
 
 /// An observation point in scope; its place in a list is its number.
 #[derive(Clone, Debug)]
@@ -117,7 +117,7 @@ impl Shares {
 }
 
 /// A strip of sums; where there is none, nobody reported.
-pub(super) fn strip(from: traf_proto::Timestamp, step: i64, sums: &[Option<u64>]) -> Strip {
+pub(super) fn strip(from: traf_model::Timestamp, step: i64, sums: &[Option<u64>]) -> Strip {
     Strip {
         from,
         step,

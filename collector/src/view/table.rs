@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
-use traf_proto::{
+use traf_model::{
     Answer, Bracket, Class, Facility, Group, GroupKey, Host, Item, Mac, Merge as _, Order, Row, Service, Station,
     Traffic, Transport,
 };
@@ -241,7 +241,7 @@ impl<'a> Table<'a> {
             (flow.reverse, flow.key.destination, flow.traffic.reversed(), once.rate.reversed()),
         ] {
             if let Some(mac) = half.mac {
-                let learnt = traf_proto::Learnt { address: end.address, first: flow.first, last: flow.last };
+                let learnt = traf_model::Learnt { address: end.address, first: flow.first, last: flow.last };
                 self.station(seat, rate, mac, Station { traffic, ip: traffic, addresses: vec![learnt] });
             } else {
                 self.total += traffic;

@@ -10,12 +10,13 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tonic::transport::Channel;
 use traf_collector::{Addresses, Config, ConfigFile};
-use traf_proto::client::{CollectorUrl, Credentials, channel, join};
-use traf_proto::{
+use traf_model::{
     Bracket, Class, Classes, Counters, Endpoint, Flow, FlowKey, FlowState, Half, Interface, InterfaceSnapshot,
-    InterfaceSummary, Interval, Ledger, Mac, Role, Second, Service, Snapshot, Station, Summary, Timestamp, Traffic,
-    wire,
+    InterfaceSummary, Interval, Ledger, Mac, Second, Service, Snapshot, Station, Summary, Timestamp, Traffic,
 };
+use traf_peer::Role;
+use traf_peer::{CollectorUrl, Credentials, channel, join};
+use traf_proto as wire;
 
 /// Long enough for a loaded machine; reached only when something is wrong.
 pub const DEADLINE: Duration = Duration::from_secs(20);
@@ -115,7 +116,7 @@ impl Export {
     }
 
     pub async fn send(&self, epoch: u64, from: u64, to: u64, summary: &Summary) {
-        let batch = wire::Batch { epoch, from_seq: from, to_seq: to, summary: summary.encode().into() };
+        let batch = wire::Batch { epoch, from_seq: from, to_seq: to, summary: traf_proto::encode(&summary).into() };
         self.out
             .send(wire::ExportRequest { message: Some(wire::export_request::Message::Batch(batch)) })
             .await
@@ -210,7 +211,7 @@ fn interface_summary(from: Timestamp, slice: i64) -> InterfaceSummary {
     summary.hosts.add_other(Traffic { inbound: Counters::new(5, 500), outbound: Counters::new(5, 500) });
     let stations = Traffic { inbound: all.total(), outbound: all.total() };
     let seen = from;
-    let learnt = traf_proto::Learnt { address: [10, 0, 0, 1].into(), first: seen, last: seen };
+    let learnt = traf_model::Learnt { address: [10, 0, 0, 1].into(), first: seen, last: seen };
     let station = Station { traffic: stations, ip: stations, addresses: vec![learnt] };
     summary.stations.add(Mac([2, 0, 0, 0, 0, 1]), station);
     summary

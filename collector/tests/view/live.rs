@@ -163,9 +163,9 @@ async fn a_filter_on_interfaces_is_counted_by_classes_until_the_sensor_has_count
 
     let wishes = web1.wishes().await;
     let since = Timestamp::from_seconds(START);
-    let mut stats = traf_proto::InterfaceStats::default();
+    let mut stats = traf_model::InterfaceStats::default();
     stats.interface.name = "eth0".to_owned();
-    stats.classes.add(traf_proto::Class::at(0).unwrap(), Traffic::inbound(Counters::new(2, 120)));
+    stats.classes.add(traf_model::Class::at(0).unwrap(), Traffic::inbound(Counters::new(2, 120)));
     let rows = vec![Row::new(Traffic::default(), Item::Interface(Box::new(stats)))];
     let mut answered = snapshot(1_000);
     answered.interfaces[0].answers =
@@ -197,15 +197,15 @@ async fn lines_of_several_points_come_in_the_order_of_time() {
                 break wish.id;
             }
         };
-        let line = |at: i64| traf_proto::Line {
+        let line = |at: i64| traf_model::Line {
             number: 1,
             at: Timestamp(at),
-            kind: traf_proto::LineKind::Arp,
+            kind: traf_model::LineKind::Arp,
             label: "ARP".to_owned(),
             detail: String::new(),
             octets: 28,
-            source: traf_proto::LineEnd::Nobody,
-            destination: traf_proto::LineEnd::Nobody,
+            source: traf_model::LineEnd::Nobody,
+            destination: traf_model::LineEnd::Nobody,
             mac: None,
         };
         let rows = [first, first + 2].map(|at| Row::new(Traffic::default(), Item::Line(line(at)))).into();

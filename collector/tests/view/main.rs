@@ -11,12 +11,14 @@ use common::{Collector, DEADLINE, Export, START, flow, snapshot, summary};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
-use traf_proto::wire::ingest_client::IngestClient;
-use traf_proto::wire::view_client::ViewClient;
-use traf_proto::{
+use traf_model::{
     Answer, ClassGroup, Counters, Facility, Fleet, Gap, Group, GroupKey, Interval, Item, Loss, LossReason, Point,
-    Presence, Query, Report, Role, Row, Scope, Snapshot, Timestamp, Traffic, Window, wire,
+    Presence, Query, Report, Row, Scope, Snapshot, Timestamp, Traffic, Window,
 };
+use traf_peer::Role;
+use traf_proto as wire;
+use traf_proto::ingest_client::IngestClient;
+use traf_proto::view_client::ViewClient;
 
 async fn watch(channel: &Channel, query: &Query) -> tonic::Streaming<wire::Report> {
     let mut client = ViewClient::new(channel.clone()).accept_compressed(tonic::codec::CompressionEncoding::Zstd);

@@ -3,7 +3,7 @@
 
 use jiff::tz::TimeZone;
 use ratatui::crossterm::event::{KeyCode, KeyEvent};
-use traf_proto::Mac;
+use traf_model::Mac;
 use tui_input::Input;
 
 use super::App;

@@ -1,6 +1,6 @@
 //! Questions that are open, and their newest answers.
 
-use traf_proto::{Query, Report};
+use traf_model::{Query, Report};
 
 use crate::event::{Action, Watch};
 

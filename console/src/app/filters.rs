@@ -1,8 +1,8 @@
 //! The filter dialog: IPTraf's menu, the list of named filters, and the rules of one of them.
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use traf_proto::NamedFilter;
-use traf_proto::filter::{Rule, Rules, RulesError, check_name};
+use traf_model::NamedFilter;
+use traf_model::filter::{Rule, Rules, RulesError, check_name};
 use tui_input::Input;
 
 use super::App;

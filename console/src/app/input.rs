@@ -1,7 +1,7 @@
 //! What keys do to the state.
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
-use traf_proto::{Group, Item, Point};
+use traf_model::{Group, Item, Point};
 use tui_input::Input;
 
 use super::configure::{self, Configure};

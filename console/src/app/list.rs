@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use traf_proto::{
+use traf_model::{
     Bracket, Class, FlowKey, GroupKey, Item, Mac, Order, OrderBy, Point, Query, Report, Row, Service, Timestamp,
 };
 
@@ -185,7 +185,7 @@ fn key(rows: &[usize], lines: usize, report: &Report, place: usize) -> Option<(R
 
 #[cfg(test)]
 mod tests {
-    use traf_proto::{Facility, Host, Traffic};
+    use traf_model::{Facility, Host, Traffic};
 
     use super::*;
 

@@ -1,6 +1,6 @@
 //! What the numbers on the screen do not hold, in words.
 
-use traf_proto::Gap;
+use traf_model::Gap;
 
 use super::{App, Link};
 use crate::moment;

@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use traf_proto::{Fleet, Group, Mac, Order, OrderBy, Point, Row, Scope, Timestamp};
+use traf_model::{Fleet, Group, Mac, Order, OrderBy, Point, Row, Scope, Timestamp};
 use tui_input::{Input, InputRequest};
 
 use super::Screen;

@@ -1,6 +1,6 @@
 //! The overview beside the main menu: interfaces and hosts, the busiest first, each of which opens its facility.
 
-use traf_proto::{Filter, Group, Item, Row, Scope};
+use traf_model::{Filter, Group, Item, Row, Scope};
 
 use super::list::{self, RowId};
 use super::question::both;

@@ -1,7 +1,7 @@
 //! What to ask of the collector, so that the screen can be drawn.
 
-use traf_proto::filter::{Expression, Test};
-use traf_proto::{Facility, Filter, Group, Order, OrderBy, Query};
+use traf_model::filter::{Expression, Test};
+use traf_model::{Facility, Filter, Group, Order, OrderBy, Query};
 
 use super::list::List;
 use super::tail::Tail;

@@ -1,7 +1,7 @@
 //! Which rows the tables list, where the bars are, and how many rows are seen at once.
 
-use traf_proto::time::SECOND;
-use traf_proto::{Facility, Group, Report, Row, Timestamp};
+use traf_model::time::SECOND;
+use traf_model::{Facility, Group, Report, Row, Timestamp};
 
 use super::list::{self, List};
 use super::overlay::Overlay;

@@ -7,8 +7,8 @@ mod read;
 use std::net::{IpAddr, Ipv4Addr};
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use traf_proto::Filter;
-use traf_proto::filter::Rule;
+use traf_model::Filter;
+use traf_model::filter::Rule;
 use tui_input::Input;
 
 use super::overlay::edit;
@@ -191,7 +191,7 @@ impl Form {
             (false, true) => both,
             (false, false) => format!("{both} and ({protocols})"),
         };
-        let filter: Filter = words.parse().map_err(|error: traf_proto::FilterError| (Field::Text(0), error.message))?;
+        let filter: Filter = words.parse().map_err(|error: traf_model::FilterError| (Field::Text(0), error.message))?;
         Ok(Rule { include: self.include, filter })
     }
 

@@ -1,8 +1,8 @@
 //! The settings of one sensor: each change goes to the collector at once, and what became of it is seen below.
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent};
-use traf_proto::settings::{check_ports, range_words};
-use traf_proto::{SensorState, Settings};
+use traf_model::settings::{check_ports, range_words};
+use traf_model::{SensorState, Settings};
 use tui_input::Input;
 
 use super::App;

@@ -1,8 +1,8 @@
 //! What a person sets and what all consoles share: the configuration, the active filter, and changes on their way.
 
-use traf_proto::filter::{Expression, Test};
-use traf_proto::time::SECOND;
-use traf_proto::{Filter, NamedFilter, Timestamp};
+use traf_model::filter::{Expression, Test};
+use traf_model::time::SECOND;
+use traf_model::{Filter, NamedFilter, Timestamp};
 
 use super::App;
 use super::overlay::Overlay;
@@ -198,5 +198,5 @@ impl App {
 
 /// A filter that no packet passes.
 fn nothing() -> Filter {
-    traf_proto::Rules::default().compiled()
+    traf_model::Rules::default().compiled()
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use traf_proto::{Item, Point, Report, Row, Timestamp};
+use traf_model::{Item, Point, Report, Row, Timestamp};
 
 use super::cursor::Cursor;
 use super::list::{RowId, id};
@@ -152,7 +152,7 @@ fn moment(row: &Row) -> (Timestamp, u64) {
 
 #[cfg(test)]
 mod tests {
-    use traf_proto::{Facility, Line, LineEnd, LineKind, Traffic};
+    use traf_model::{Facility, Line, LineEnd, LineKind, Traffic};
 
     use super::*;
 

@@ -1,7 +1,7 @@
 //! Live, paused, or a moment of the past: which time the screens show.
 
-use traf_proto::time::SECOND;
-use traf_proto::{Interval, Timestamp, Window};
+use traf_model::time::SECOND;
+use traf_model::{Interval, Timestamp, Window};
 
 /// What the screens show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

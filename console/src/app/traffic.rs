@@ -1,7 +1,7 @@
 //! State of the IP traffic monitor: two panes or one table of groups, and what was put out of sight.
 
-use traf_proto::filter::{End, Expression, Test};
-use traf_proto::{Filter, Flow, Group, GroupKey, Item, Order, OrderBy, Report, Row, Timestamp, Traffic, Transport};
+use traf_model::filter::{End, Expression, Test};
+use traf_model::{Filter, Flow, Group, GroupKey, Item, Order, OrderBy, Report, Row, Timestamp, Traffic, Transport};
 
 use super::list::List;
 use super::tail::Tail;

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use traf_proto::Mac;
+use traf_model::Mac;
 
 use crate::text::clean;
 

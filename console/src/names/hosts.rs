@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use traf_proto::Timestamp;
-use traf_proto::time::SECOND;
+use traf_model::Timestamp;
+use traf_model::time::SECOND;
 
 use crate::text::clean;
 

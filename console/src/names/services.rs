@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use traf_proto::names::SERVICES;
+use traf_model::names::SERVICES;
 
 /// Lines that are read: the registry of the IANA has some 12,000.
 const LINES: usize = 20_000;

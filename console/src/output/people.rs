@@ -1,7 +1,7 @@
 //! Tables for people: aligned columns, numbers as on the screens.
 
-use traf_proto::names::protocol_name;
-use traf_proto::{ClassGroup, Counters, Facility, Fleet, Flow, InterfaceStats, Item, Report, Row, Traffic};
+use traf_model::names::protocol_name;
+use traf_model::{ClassGroup, Counters, Facility, Fleet, Flow, InterfaceStats, Item, Report, Row, Traffic};
 
 use crate::app::Look;
 use crate::moment;
@@ -139,7 +139,7 @@ fn seen(row: &Row) -> String {
 pub(super) fn fleet(fleet: &Fleet) -> String {
     let titles = ["Sensor", "Presence", ">Since", ">Lag", ">Drops", ">Spool", ">Lost", ">Clock", "Version", "Trouble"];
     let ago =
-        |at: Option<traf_proto::Timestamp>| at.map_or_else(|| "never".to_owned(), |at| span(fleet.at.since(at).max(0)));
+        |at: Option<traf_model::Timestamp>| at.map_or_else(|| "never".to_owned(), |at| span(fleet.at.since(at).max(0)));
     table(
         &titles,
         fleet.sensors.iter().map(|sensor| {

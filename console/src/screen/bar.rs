@@ -2,7 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use traf_proto::{Presence, Timestamp};
+use traf_model::{Presence, Timestamp};
 
 use crate::app::menu::{BREAKDOWNS, ENTRIES};
 use crate::app::overlay::Overlay;

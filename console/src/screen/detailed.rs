@@ -2,7 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Margin, Rect};
-use traf_proto::{ClassGroup, Classes, Counters, Item, Report, Traffic};
+use traf_model::{ClassGroup, Classes, Counters, Item, Report, Traffic};
 
 use super::traffic::{footer, nanos, say};
 use super::words::{filter_words, why_empty};

@@ -1,7 +1,7 @@
 //! All that is known of one row.
 
-use traf_proto::names::protocol_name;
-use traf_proto::{
+use traf_model::names::protocol_name;
+use traf_model::{
     Class, ClassGroup, Flow, GroupKey, Half, Host, InterfaceStats, Item, Line, Mac, Row, Service, Station, Timestamp,
     Traffic,
 };
@@ -42,7 +42,7 @@ pub(super) fn details(row: &Row, app: &App) -> Lines {
 
 /// Traffic towards and from a key.
 fn both_ways(names: [&str; 2], traffic: Traffic, speed: Traffic, look: &Look) -> Lines {
-    let way = |name: &str, counters: traf_proto::Counters, octets: u64| {
+    let way = |name: &str, counters: traf_model::Counters, octets: u64| {
         pair(
             name,
             format!(

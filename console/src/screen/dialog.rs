@@ -2,7 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use traf_proto::Scope;
+use traf_model::Scope;
 use tui_input::Input;
 
 use super::details::details;

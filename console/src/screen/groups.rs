@@ -2,7 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Margin, Rect};
-use traf_proto::{Item, Row};
+use traf_model::{Item, Row};
 
 use super::name;
 use super::traffic::{footer, say, seen_cell, seen_column};
@@ -58,8 +58,8 @@ fn columns<'a>(app: &App, width: u16) -> Vec<Col<'a>> {
 
 fn key(row: &&Row, app: &App) -> Cell {
     match &row.item {
-        Item::Group(traf_proto::GroupKey::Address(address), ..) => Cell::text(name::host(app, *address)),
-        Item::Group(traf_proto::GroupKey::Pair(source, destination), ..) => {
+        Item::Group(traf_model::GroupKey::Address(address), ..) => Cell::text(name::host(app, *address)),
+        Item::Group(traf_model::GroupKey::Pair(source, destination), ..) => {
             Cell::text(format!("{} → {}", name::host(app, *source), name::host(app, *destination)))
         }
         Item::Group(key, ..) => Cell::text(key.to_string()),

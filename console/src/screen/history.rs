@@ -1,7 +1,7 @@
 //! The SQL that fetches the history of a row from the collector's views (docs/sql.md).
 
-use traf_proto::names::protocol_name;
-use traf_proto::{FlowKey, Item, Row};
+use traf_model::names::protocol_name;
+use traf_model::{FlowKey, Item, Row};
 
 /// Protocols that the views name; others are numbers there.
 const NAMED: [u8; 10] = [1, 2, 6, 17, 47, 50, 51, 58, 89, 132];
@@ -44,7 +44,7 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use traf_proto::{Endpoint, Host, Point, Service, Traffic};
+    use traf_model::{Endpoint, Host, Point, Service, Traffic};
 
     use super::*;
 

@@ -2,7 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use traf_proto::{Item, Presence, Row};
+use traf_model::{Item, Presence, Row};
 
 use super::traffic::say;
 use super::words::why_empty;

@@ -2,7 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Margin, Rect};
-use traf_proto::{Host, Item, Row};
+use traf_model::{Host, Item, Row};
 
 use super::name;
 use super::traffic::{footer, say, seen_cell, seen_column};

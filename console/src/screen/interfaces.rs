@@ -2,7 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Margin, Rect};
-use traf_proto::{ClassGroup, InterfaceStats, Item, Row};
+use traf_model::{ClassGroup, InterfaceStats, Item, Row};
 
 use super::traffic::{footer, say};
 use super::words::why_empty;
@@ -32,7 +32,7 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, body: Rect) {
         say(buffer, area, &why_empty(app, "interface"), app);
     }
     let Some(report) = app.report() else { return };
-    let sum = report.rows.iter().map(|row| row.rate).sum::<traf_proto::Traffic>().total();
+    let sum = report.rows.iter().map(|row| row.rate).sum::<traf_model::Traffic>().total();
     let words = format!(
         "Total: {} / {} pps · {}{}",
         rate(sum.octets, app.look.units),

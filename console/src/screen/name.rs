@@ -1,6 +1,6 @@
 //! What things are called on the screens: addresses, ports, stations. The number stands where there is no name.
 
-use traf_proto::{Endpoint, LineEnd, Mac, Service};
+use traf_model::{Endpoint, LineEnd, Mac, Service};
 
 use crate::app::App;
 

@@ -2,7 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Margin, Rect};
-use traf_proto::{Fleet, Loss, Presence, SensorState, Timestamp};
+use traf_model::{Fleet, Loss, Presence, SensorState, Timestamp};
 
 use super::traffic::say;
 use super::words::why_empty;

@@ -2,7 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Margin, Rect};
-use traf_proto::{Bracket, Item, Report, Traffic};
+use traf_model::{Bracket, Item, Report, Traffic};
 
 use super::traffic::{footer, say};
 use super::words::{filter_words, why_empty};

@@ -2,7 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Margin, Rect};
-use traf_proto::{Item, Row, Station};
+use traf_model::{Item, Row, Station};
 
 use super::name;
 use super::traffic::{footer, say};

@@ -2,7 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use traf_proto::{Counters, Group, Half, Item};
+use traf_model::{Counters, Group, Half, Item};
 
 use super::name;
 use super::words::{Line, filter_words, listed, order_words, other_line, seen_in, why_empty};
@@ -99,7 +99,7 @@ fn lower_pane(app: &App, buffer: &mut Buffer, body: Rect, area: Rect) {
     title(app, buffer, body, y, &words, body.right(), Pane::Lower);
 }
 
-fn other(app: &App, buffer: &mut Buffer, area: Rect, y: u16, row: &traf_proto::Row) {
+fn other(app: &App, buffer: &mut Buffer, area: Rect, y: u16, row: &traf_model::Row) {
     let (text, role) = other_line(app, row);
     let text = crate::text::clean(&text);
     let shifted: String = text.chars().skip(usize::from(app.traffic.shift)).collect();
@@ -122,7 +122,7 @@ fn lower_title(app: &App, width: u16) -> String {
             format!("{}{more}", app.traffic.tail.entries().len())
         }
     };
-    let folded = folded(app.feeds.reports().filter(|report| report.facility == traf_proto::Facility::Traffic));
+    let folded = folded(app.feeds.reports().filter(|report| report.facility == traf_model::Facility::Traffic));
     let other = match folded.keys {
         0 => String::new(),
         keys if width < 100 => format!(" · {} folded", count(keys)),
@@ -182,7 +182,7 @@ pub(super) fn footer(app: &App, buffer: &mut Buffer, body: Rect, words: &str) {
 }
 
 /// What the counts of a report cover.
-pub(super) fn nanos(app: &App, report: &traf_proto::Report) -> i64 {
+pub(super) fn nanos(app: &App, report: &traf_model::Report) -> i64 {
     match app.time.interval() {
         Some(window) => window.nanos(),
         None => report.at.since(report.interval.from),
@@ -234,7 +234,7 @@ const fn seen_columns(width: u16) -> u16 {
 }
 
 /// What stands in that column.
-pub(super) fn seen_cell(row: &traf_proto::Row, app: &App) -> Cell {
+pub(super) fn seen_cell(row: &traf_model::Row, app: &App) -> Cell {
     // Tables are a frame narrower than the screen.
     let columns = seen_columns(app.size.0.saturating_sub(4));
     Cell::text(seen_in(&row.observed_by, app.several_sensors(), columns))

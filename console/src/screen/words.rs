@@ -1,7 +1,7 @@
 //! Words that several screens share: who saw a row, what a line of the lower pane says, why a table is empty.
 
-use traf_proto::names::protocol_name;
-use traf_proto::{Flow, Item, LineKind, Point, Row};
+use traf_model::names::protocol_name;
+use traf_model::{Flow, Item, LineKind, Point, Row};
 
 use super::name;
 use crate::app::list::List;

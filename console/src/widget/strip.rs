@@ -1,6 +1,6 @@
 //! Time itself: how much was going on, where nobody looked, and where we are.
 
-use traf_proto::{Gap, Interval, Strip, Timestamp};
+use traf_model::{Gap, Interval, Strip, Timestamp};
 
 const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
@@ -63,7 +63,7 @@ fn column_of(strip: &Strip, at: Timestamp, width: usize) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use traf_proto::time::SECOND;
+    use traf_model::time::SECOND;
 
     use super::*;
 
@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn a_gap_of_one_observation_point_is_marked_where_others_saw_traffic() {
         let interval = Interval::new(Timestamp(SECOND), Timestamp(3 * SECOND));
-        let gap = Gap { interval, point: traf_proto::Point::new("nas", "eth0") };
+        let gap = Gap { interval, point: traf_model::Point::new("nas", "eth0") };
         assert_eq!(strip(&seconds(&[8, 8, 8, 8], &[]), &[gap], None, 4), "█××█");
     }
 

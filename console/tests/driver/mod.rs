@@ -14,7 +14,7 @@ use traf_console::app::{App, Look};
 use traf_console::event::{Action, Event, Watch};
 use traf_console::screen;
 use traf_console::theme::Theme;
-use traf_proto::{Facility, Group, Item, Point, Query, Report, Timestamp, Window};
+use traf_model::{Facility, Group, Item, Point, Query, Report, Timestamp, Window};
 
 pub const SMALL: (u16, u16) = (80, 24);
 pub const LARGE: (u16, u16) = (132, 40);

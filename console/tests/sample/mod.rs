@@ -2,8 +2,8 @@
 
 #![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
-use traf_proto::time::SECOND;
-use traf_proto::{
+use traf_model::time::SECOND;
+use traf_model::{
     Brackets, Cast, Class, Counters, Endpoint, Facility, Family, Fleet, Flow, FlowKey, FlowState, Gap, Group, Half,
     Host, Interface, InterfaceState, InterfaceStats, Interval, Item, Learnt, Ledger, Line, LineEnd, LineKind, Loss,
     LossReason, Mac, Point, Presence, Report, Row, SensorState, Service, SpoolState, Station, Strip, Timestamp,

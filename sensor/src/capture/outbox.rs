@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use tokio::sync::mpsc::{self, error::TrySendError};
-use traf_proto::{InterfaceSummary, Interval, Loss, LossReason};
+use traf_model::{InterfaceSummary, Interval, Loss, LossReason};
 
 use crate::sealer::Part;
 
@@ -63,7 +63,7 @@ impl Outbox {
     fn lose(&mut self, part: Part) {
         self.lost.extend(part.losses);
         let Some(summary) = part.summary else { return };
-        let total = summary.classes().group(traf_proto::ClassGroup::Total).total();
+        let total = summary.classes().group(traf_model::ClassGroup::Total).total();
         let loss = Loss {
             reason: LossReason::SpoolFull,
             interval: part.slice,
@@ -85,7 +85,7 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
-    use traf_proto::{Class, Classes, Counters, Second, Timestamp, Traffic};
+    use traf_model::{Class, Classes, Counters, Second, Timestamp, Traffic};
 
     use super::*;
 
@@ -105,7 +105,7 @@ mod tests {
         let (mut kept, mut lost) = (0, 0);
         for _ in 0..20 {
             while let Ok(part) = received.try_recv() {
-                kept += part.summary.unwrap().classes().group(traf_proto::ClassGroup::Total).total().packets;
+                kept += part.summary.unwrap().classes().group(traf_model::ClassGroup::Total).total().packets;
                 lost += part.losses.iter().map(|loss| loss.counted.unwrap().0).sum::<u64>();
             }
             outbox.send();

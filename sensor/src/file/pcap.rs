@@ -1,6 +1,6 @@
 //! The classic format: a header of 24 octets, then frames with headers of 16 (24 in files of patched kernels).
 
-use traf_proto::Timestamp;
+use traf_model::Timestamp;
 
 use super::buffer::{Buffer, LARGEST};
 use super::{FileError, Frame, Order};
@@ -77,7 +77,7 @@ impl Pcap {
             return Err(FileError::Cut("a frame"));
         }
         let frame = buffer.take(self.header + count);
-        let at = Timestamp(i64::from(seconds) * traf_proto::time::SECOND + i64::from(fraction) * self.unit);
+        let at = Timestamp(i64::from(seconds) * traf_model::time::SECOND + i64::from(fraction) * self.unit);
         Ok(Some(Frame { at, length, link: self.link, captured: frame.get(self.header..).unwrap_or_default() }))
     }
 }

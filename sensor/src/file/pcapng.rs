@@ -1,7 +1,7 @@
 //! The newer format (draft-ietf-opsawg-pcapng): sections of blocks, interfaces declared in each.
 
-use traf_proto::Timestamp;
-use traf_proto::time::SECOND;
+use traf_model::Timestamp;
+use traf_model::time::SECOND;
 
 use super::buffer::{Buffer, LARGEST};
 use super::{FileError, Frame, Order};

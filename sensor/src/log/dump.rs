@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use traf_proto::{Answer, ClassGroup, Counters, InterfaceSnapshot, Item, Row, Service, Timestamp, Traffic};
+use traf_model::{Answer, ClassGroup, Counters, InterfaceSnapshot, Item, Row, Service, Timestamp, Traffic};
 
 use super::names::Kind;
 use super::notation::{packets, per_second, rate};
@@ -31,7 +31,7 @@ impl Dump {
     }
 
     fn seconds(&self) -> i64 {
-        self.nanos() / traf_proto::time::SECOND
+        self.nanos() / traf_model::time::SECOND
     }
 
     fn average(&self, counters: Counters) -> Counters {
@@ -116,7 +116,7 @@ impl Dump {
             });
             hit.unwrap_or_default()
         };
-        for (bracket, _) in traf_proto::Brackets::new(interface.mtu.unwrap_or(1500)).rows() {
+        for (bracket, _) in traf_model::Brackets::new(interface.mtu.unwrap_or(1500)).rows() {
             let traffic = counted(bracket.from, bracket.to);
             // A packet has an octet at least: IPTraf's first bracket begins with 1.
             let name = match bracket.to {
@@ -209,15 +209,15 @@ fn name(service: Service) -> String {
     match service.protocol {
         6 => format!("TCP/{}", service.port),
         17 => format!("UDP/{}", service.port),
-        other => format!("{}/{}", traf_proto::names::protocol_name(other), service.port),
+        other => format!("{}/{}", traf_model::names::protocol_name(other), service.port),
     }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
-    use traf_proto::time::SECOND;
-    use traf_proto::{Brackets, Cast, Class, Classes, Family, Interface, Mac, Station, Transport};
+    use traf_model::time::SECOND;
+    use traf_model::{Brackets, Cast, Class, Classes, Family, Interface, Mac, Station, Transport};
 
     use super::*;
 

@@ -1,7 +1,7 @@
 //! The lines of the event log.
 
 use jiff::tz::TimeZone;
-use traf_proto::{Endpoint, Line, LineEnd, LineKind, Timestamp};
+use traf_model::{Endpoint, Line, LineEnd, LineKind, Timestamp};
 
 use super::notation::{ctime, per_second, rate};
 use crate::meter::events::{Event, Way, What};
@@ -122,8 +122,8 @@ fn average(way: &Way) -> String {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
-    use traf_proto::Mac;
-    use traf_proto::time::SECOND;
+    use traf_model::Mac;
+    use traf_model::time::SECOND;
 
     use super::*;
 

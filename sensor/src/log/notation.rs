@@ -1,8 +1,8 @@
 //! How IPTraf writes times and rates.
 
 use jiff::tz::TimeZone;
-use traf_proto::Timestamp;
-use traf_proto::time::SECOND;
+use traf_model::Timestamp;
+use traf_model::time::SECOND;
 
 /// `Sun Nov 22 09:40:06 2026`: ctime(3), in `zone`.
 pub(super) fn ctime(at: Timestamp, zone: &TimeZone) -> String {

@@ -6,7 +6,7 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use traf_proto::{InterfaceSnapshot, Timestamp};
+use traf_model::{InterfaceSnapshot, Timestamp};
 
 use crate::meter::events::{Event, Happened};
 use crate::meter::lines::{Record, Taken};
@@ -177,7 +177,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use std::sync::mpsc::sync_channel;
 
-    use traf_proto::Endpoint;
+    use traf_model::Endpoint;
 
     use super::*;
     use crate::meter::events::What;

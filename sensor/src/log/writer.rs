@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use traf_proto::{InterfaceSnapshot, Timestamp};
+use traf_model::{InterfaceSnapshot, Timestamp};
 
 use super::dump::{Dump, general};
 use super::folder::Folder;

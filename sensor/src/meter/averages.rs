@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use traf_proto::time::SECOND;
-use traf_proto::{ClassGroup, Classes, Timestamp, Traffic};
+use traf_model::time::SECOND;
+use traf_model::{ClassGroup, Classes, Timestamp, Traffic};
 
 /// Snapshots that an average goes back.
 const SECONDS: usize = 5;
@@ -51,7 +51,7 @@ impl Averages {
 
 #[cfg(test)]
 mod tests {
-    use traf_proto::{Class, Counters};
+    use traf_model::{Class, Counters};
 
     use super::*;
 

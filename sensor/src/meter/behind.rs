@@ -6,7 +6,7 @@
 
 use std::net::IpAddr;
 
-use traf_proto::{Learnt, Merge, Station, Timestamp, Traffic};
+use traf_model::{Learnt, Merge, Station, Timestamp, Traffic};
 
 /// A station of the table.
 #[derive(Clone, Debug, Default, PartialEq)]

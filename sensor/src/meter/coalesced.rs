@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use traf_proto::{Interface, Transport};
+use traf_model::{Interface, Transport};
 
 use crate::packet::Packet;
 

@@ -3,7 +3,7 @@
 //! Nobody collects them while there is no log: then a packet costs one comparison more. They wait in a bounded list until the
 //! capture thread hands them on; what finds no place there is counted.
 
-use traf_proto::{Endpoint, Mac, Timestamp};
+use traf_model::{Endpoint, Mac, Timestamp};
 
 use super::slot::{Cold, Hot, Warm};
 use super::{flows, memory};

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use traf_proto::{Counters, Mac, Ports, Service, Station, Tally, Traffic};
+use traf_model::{Counters, Mac, Ports, Service, Station, Tally, Traffic};
 
 use super::behind::Behind;
 use super::ranked::{Keyed, Ranked};
@@ -239,7 +239,7 @@ impl Facilities {
 }
 
 /// The service of a flow with these ports and whether it is at the key's second end; the rule is
-/// [`traf_proto::Flow::service`]'s.
+/// [`traf_model::Flow::service`]'s.
 #[inline(always)]
 pub(super) fn service(ports: &Ports, key: &Key, (a, b): (u16, u16), second_began: bool) -> Option<(Service, bool)> {
     let (source, destination) = if second_began { (b, a) } else { (a, b) };
@@ -250,7 +250,7 @@ pub(super) fn service(ports: &Ports, key: &Key, (a, b): (u16, u16), second_began
 
 #[cfg(test)]
 mod tests {
-    use traf_proto::Merge;
+    use traf_model::Merge;
 
     use super::*;
     use crate::packet::NO_VLAN;
@@ -262,7 +262,7 @@ mod tests {
             for (from, to) in [(1, 2), (2, 1)] {
                 let (key, second_began) = Key::new(4, 6, NO_VLAN, (from, source), (to, destination));
                 let ((_, a), (_, b)) = key.ends();
-                let flow = traf_proto::Flow {
+                let flow = traf_model::Flow {
                     key: key.flow(second_began),
                     traffic: Traffic::default(),
                     first: Default::default(),

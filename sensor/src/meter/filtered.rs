@@ -7,7 +7,7 @@
 //! Memory: a filter's tables grow with what it selects, up to about 0.7 MB: 2,048 hosts of 144 octets, 1,024 services of 112,
 //! 256 stations of 250 and their addresses. With all eight filters full that is 6 MB.
 
-use traf_proto::{Counters, Facility, Filter, Interface, InterfaceStats, Interval, Ports, Timestamp, Wish};
+use traf_model::{Counters, Facility, Filter, Interface, InterfaceStats, Interval, Ports, Timestamp, Wish};
 
 use super::MeterConfig;
 use super::averages::{Averages, Rated};
@@ -23,7 +23,7 @@ const SERVICES: usize = 1_024;
 const STATIONS: usize = 256;
 
 /// How long a filter is kept when nobody looks through it.
-const ATTENTION: i64 = 10 * traf_proto::time::SECOND;
+const ATTENTION: i64 = 10 * traf_model::time::SECOND;
 
 /// All filters of one interface.
 #[derive(Default)]

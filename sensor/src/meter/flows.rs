@@ -9,7 +9,7 @@ mod silent;
 
 use std::time::Duration;
 
-use traf_proto::{Counters, Flow, Half, Mac, Timestamp, Traffic};
+use traf_model::{Counters, Flow, Half, Mac, Timestamp, Traffic};
 
 use super::coalesced::{Coalesced, Estimate};
 use super::events::{self, Before, Events, What};

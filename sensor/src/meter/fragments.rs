@@ -12,7 +12,7 @@ const SETS: usize = 1024;
 const WAYS: usize = 4;
 
 /// How long the fragments of a datagram may take.
-const PATIENCE: i64 = 60 * traf_proto::time::SECOND;
+const PATIENCE: i64 = 60 * traf_model::time::SECOND;
 
 /// A datagram on its way.
 #[derive(Clone, Copy, PartialEq, Eq)]

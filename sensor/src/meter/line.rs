@@ -1,7 +1,7 @@
 //! The interface as a whole: classes by the second, packet sizes, where every frame went.
 
-use traf_proto::time::SECOND;
-use traf_proto::{
+use traf_model::time::SECOND;
+use traf_model::{
     Bracket, Brackets, ClassGroup, Classes, Counters, Interface, InterfaceStats, Interval, Ledger, Second, Timestamp,
     Traffic,
 };

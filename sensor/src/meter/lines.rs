@@ -10,7 +10,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-use traf_proto::{Interface, Item, LineKind, OrderBy, Row, Traffic, Wish};
+use traf_model::{Interface, Item, LineKind, OrderBy, Row, Traffic, Wish};
 
 pub use record::Record;
 pub use words::line;

@@ -4,7 +4,7 @@ mod hosts;
 mod sums;
 mod top;
 
-use traf_proto::{Answer, Facility, Flow, FlowKey, Group, InterfaceStats, Item, Timestamp, Traffic, Wish};
+use traf_model::{Answer, Facility, Flow, FlowKey, Group, InterfaceStats, Item, Timestamp, Traffic, Wish};
 
 use super::facilities::Facilities;
 use super::filtered::{self, Filtered};

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 
-use traf_proto::{Interface, Mac};
+use traf_model::{Interface, Mac};
 
 use crate::packet::Packet;
 

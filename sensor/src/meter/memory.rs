@@ -9,7 +9,7 @@
 //! * it is a SYN without ACK and the flow is over, unless it repeats the SYN that the flow began with, or
 //! * it is a SYN without ACK and no SYN was seen, unless the flow began with the answer to it (packets out of order).
 
-use traf_proto::{Cast, FlowState, Word};
+use traf_model::{Cast, FlowState, Word};
 
 use super::slot::{Cold, Hot, Warm};
 use crate::packet::{Packet, flag};
@@ -257,12 +257,12 @@ fn from_initiator(packet: &Packet, warm: &Warm) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use traf_proto::Transport;
+    use traf_model::Transport;
 
     use super::*;
     use crate::packet::NO_VLAN;
 
-    const MINUTE: i64 = 60 * traf_proto::time::SECOND;
+    const MINUTE: i64 = 60 * traf_model::time::SECOND;
 
     /// A TCP packet from one end (`false`) or the other.
     fn tcp(at: i64, reverse: bool, flags: u8, sequence: u32, acknowledgement: u32) -> Packet {

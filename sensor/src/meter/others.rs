@@ -1,6 +1,6 @@
 //! Flows without a row of their own, by class.
 
-use traf_proto::{Class, Traffic};
+use traf_model::{Class, Traffic};
 
 /// Traffic and the number of flows of every class.
 #[derive(Clone)]

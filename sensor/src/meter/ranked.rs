@@ -4,7 +4,7 @@
 //! to `other`. It begins small and doubles while half of it is taken, up to its capacity. Hosts, services and stations
 //! stand in tables of this kind.
 
-use traf_proto::Merge;
+use traf_model::Merge;
 
 use super::bar::Bar;
 use super::seed::{Seed, spread};
@@ -176,7 +176,7 @@ impl<K: Keyed, V: Merge + Clone> Ranked<K, V> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use traf_proto::{Counters, Traffic};
+    use traf_model::{Counters, Traffic};
 
     use super::*;
 

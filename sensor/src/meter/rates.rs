@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use traf_proto::{Counters, Timestamp, Traffic};
+use traf_model::{Counters, Timestamp, Traffic};
 
 use super::table::Table;
 
@@ -17,7 +17,7 @@ const SECONDS: usize = 5;
 const FLOWS: usize = 16_384;
 
 /// Seconds without a wish after which sampling stops.
-const ATTENTION: i64 = 10 * traf_proto::time::SECOND;
+const ATTENTION: i64 = 10 * traf_model::time::SECOND;
 
 /// Octets modulo 2^40, packets modulo 2^24: more than a second can bring.
 const OCTETS: u64 = (1 << 40) - 1;
@@ -61,7 +61,7 @@ impl Rates {
             opened
         });
         // Two looks within a blink share a sample.
-        if now.saturating_sub(before) < traf_proto::time::SECOND / 2 {
+        if now.saturating_sub(before) < traf_model::time::SECOND / 2 {
             return;
         }
         let spare = if self.samples.len() >= SECONDS { self.samples.pop_front() } else { None };
@@ -122,7 +122,7 @@ fn prime(table: &mut Table) {
 fn sample(mut flows: Vec<Growth>, before: i64, now: i64, table: &mut Table) -> Vec<Growth> {
     flows.clear();
     // Packets are stamped before they are read, so look a little farther back.
-    let back = now.saturating_sub(before).saturating_add(2 * traf_proto::time::SECOND) >> 20;
+    let back = now.saturating_sub(before).saturating_add(2 * traf_model::time::SECOND) >> 20;
     let (tick, back) = (table.tick(now), u32::try_from(back).unwrap_or(u32::MAX >> 1));
     for set in 0..table.sets() {
         let (recent, protected) = table.recent(set, tick, back);

@@ -9,8 +9,8 @@ mod sums;
 mod traffic;
 
 use etherparse::{PacketBuilder, TcpHeader};
-use traf_proto::time::SECOND;
-use traf_proto::{ClassGroup, Facility, Filter, Flow, FlowState, Group, Item, Mac, Order, OrderBy, Traffic};
+use traf_model::time::SECOND;
+use traf_model::{ClassGroup, Facility, Filter, Flow, FlowState, Group, Item, Mac, Order, OrderBy, Traffic};
 
 use super::*;
 use traffic::{A, B, frame, tcp, tcp_six, udp, unreachable};
@@ -34,7 +34,7 @@ fn wish(facility: Facility, filter: &str, limit: u32) -> Wish {
     Wish { id: 7, facility, filter, group: Group::Flow, order, limit }
 }
 
-fn flows(rows: &[traf_proto::Row]) -> Vec<Flow> {
+fn flows(rows: &[traf_model::Row]) -> Vec<Flow> {
     rows.iter().filter_map(|row| if let Item::Flow(flow) = row.item { Some(flow) } else { None }).collect()
 }
 
@@ -405,5 +405,5 @@ fn what_leaves_the_table_is_forgotten_but_still_counted() {
     let snapshot = meter.snapshot(Timestamp(1011 * SECOND), &[wish(Facility::Traffic, "", 10)]);
     assert_eq!((snapshot.flows, snapshot.answers[0].matched), (0, 0));
     assert_eq!(snapshot.answers[0].total.total(), Counters::new(1, 38));
-    assert!(matches!(snapshot.answers[0].rows[..], [traf_proto::Row { item: Item::Other(_, _, 1), .. }]));
+    assert!(matches!(snapshot.answers[0].rows[..], [traf_model::Row { item: Item::Other(_, _, 1), .. }]));
 }

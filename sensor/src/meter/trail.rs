@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use traf_proto::time::SECOND;
-use traf_proto::{Mac, Traffic};
+use traf_model::time::SECOND;
+use traf_model::{Mac, Traffic};
 
 /// Snapshots that an average goes back.
 const SECONDS: usize = 5;
@@ -55,7 +55,7 @@ impl Trail {
 
 #[cfg(test)]
 mod tests {
-    use traf_proto::Counters;
+    use traf_model::Counters;
 
     use super::*;
 

@@ -94,8 +94,8 @@ impl Walk<'_> {
         let kind = be16(header, cooked.protocol)?;
         // Packet type: to us, broadcast, multicast, to someone else, sent by us.
         match header.get(cooked.kind)? {
-            1 => packet.class.cast = traf_proto::Cast::Broadcast,
-            2 => packet.class.cast = traf_proto::Cast::Multicast,
+            1 => packet.class.cast = traf_model::Cast::Broadcast,
+            2 => packet.class.cast = traf_model::Cast::Multicast,
             4 => packet.sent = true,
             _ => {}
         }

@@ -4,7 +4,7 @@ use etherparse::{
     EtherType, LaxLinkExtSlice, LaxNetSlice, LaxSlicedPacket, PacketBuilder, TransportSlice, UdpHeader, VlanId,
 };
 use proptest::prelude::*;
-use traf_proto::{Cast, Class, Family, Transport};
+use traf_model::{Cast, Class, Family, Transport};
 
 use super::*;
 use crate::packet::{Fragment, NO_VLAN};

@@ -4,8 +4,8 @@ use std::fmt::Display;
 use std::net::IpAddr;
 
 use serde::{Serialize, Serializer};
-use traf_proto::names::protocol_name;
-use traf_proto::{
+use traf_model::names::protocol_name;
+use traf_model::{
     Bracket, Class, ClassGroup, Counters, Flow, InterfaceSummary, Ledger, Mac, Service, Station, Timestamp, Traffic,
     Transport,
 };

@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Write};
 
 use anyhow::Context;
 use jiff::tz::TimeZone;
-use traf_proto::{Interface, Timestamp};
+use traf_model::{Interface, Timestamp};
 
 use super::{ReadArgs, config};
 use crate::file::CaptureFile;

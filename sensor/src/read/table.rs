@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::io::{self, Write};
 use std::net::IpAddr;
 
-use traf_proto::{Endpoint, Timestamp};
+use traf_model::{Endpoint, Timestamp};
 
 use super::document::{Both, Count, Document, FlowRow, Text};
 

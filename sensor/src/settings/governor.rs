@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tokio::sync::watch;
-use traf_proto::{Settings, SettingsState, wire};
+use traf_model::{Settings, SettingsState};
+use traf_proto as wire;
 
 use super::{Kept, Rules};
 use crate::attach::Attachments;

@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use traf_proto::Settings;
+use traf_model::Settings;
 
 use crate::config::{PortRange, Span};
 

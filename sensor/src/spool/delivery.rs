@@ -2,7 +2,7 @@
 
 use std::io;
 
-use traf_proto::{ClassGroup, Loss, LossReason, Summary, Timestamp};
+use traf_model::{ClassGroup, Loss, LossReason, Summary, Timestamp};
 
 use super::Spool;
 use super::index::Entry;
@@ -139,7 +139,7 @@ impl Spool {
                 (sum.0.saturating_add(part.packets), sum.1.saturating_add(part.octets))
             })
         };
-        let counted = Summary::decode(&payload).ok().map(total);
+        let counted = traf_proto::decode(&payload).ok().map(total);
         self.folder.keep_refused(&header.name(), &header.encode(payload));
         self.index.rewind();
         let records = header.to - header.from + 1;

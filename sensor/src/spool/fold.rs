@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use traf_proto::{Cast, Class, Family, Flow, InterfaceSummary, Loss, LossReason, Second, Summary, Traffic, Transport};
+use traf_model::{Cast, Class, Family, Flow, InterfaceSummary, Loss, LossReason, Second, Summary, Traffic, Transport};
 
 const MINUTE: i64 = 60_000_000_000;
 /// Totals over more than this keep their classes by the hour.
@@ -113,7 +113,7 @@ fn gather(losses: Vec<Loss>) -> Vec<Loss> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
-    use traf_proto::{Classes, Counters, Endpoint, FlowKey, Interface, Interval, Ledger, Service, Timestamp};
+    use traf_model::{Classes, Counters, Endpoint, FlowKey, Interface, Interval, Ledger, Service, Timestamp};
 
     use super::*;
 

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use traf_proto::Timestamp;
+use traf_model::Timestamp;
 
 use super::record::{HEADER, Header};
 
@@ -199,7 +199,7 @@ impl Recovery {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use proptest::prelude::*;
-    use traf_proto::Interval;
+    use traf_model::Interval;
 
     use super::*;
 

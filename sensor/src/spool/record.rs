@@ -10,7 +10,7 @@
 //! All numbers are little-endian. The name repeats the range, so that a listing is the index and a file that was swapped or
 //! renamed is noticed.
 
-use traf_proto::{Interval, Timestamp};
+use traf_model::{Interval, Timestamp};
 
 /// Octets before the payload.
 pub const HEADER: usize = 56;

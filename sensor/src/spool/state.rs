@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use traf_proto::{Interval, Loss, LossReason, Nic, Summary, Timestamp};
+use traf_model::{Interval, Loss, LossReason, Nic, Summary, Timestamp};
 
 /// The sensor's memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 use std::fs;
 
 use proptest::prelude::*;
-use traf_proto::{Classes, Counters, Interface, InterfaceSummary, Ledger, Nic, Second, Traffic};
+use traf_model::{Classes, Counters, Interface, InterfaceSummary, Ledger, Nic, Second, Traffic};
 
 use super::*;
 
@@ -16,7 +16,7 @@ const US: &str = "traf://c/sensor/s";
 fn summary(number: u64, octets: usize) -> Summary {
     let from = Timestamp::from_seconds(number as i64 * 10);
     let slice = Interval::new(from, Timestamp::from_seconds(number as i64 * 10 + 10));
-    let class = traf_proto::Class::at(0).unwrap();
+    let class = traf_model::Class::at(0).unwrap();
     let traffic = Traffic::inbound(Counters::new(number + 1, 100));
     let mut part = InterfaceSummary {
         interface: Interface { name: "eth0".to_owned(), ..Interface::default() },
@@ -49,12 +49,12 @@ fn ranges(records: &[Outgoing]) -> Vec<(u64, u64)> {
 }
 
 fn packets(records: &[Outgoing]) -> u64 {
-    let summaries = records.iter().map(|record| Summary::decode(&record.summary).unwrap());
+    let summaries = records.iter().map(|record| traf_proto::decode(&record.summary).unwrap());
     summaries.flat_map(|summary| summary.interfaces).map(|part| part.ledger.received).sum()
 }
 
 fn losses(records: &[Outgoing]) -> Vec<Loss> {
-    records.iter().flat_map(|record| Summary::decode(&record.summary).unwrap().losses).collect()
+    records.iter().flat_map(|record| traf_proto::decode(&record.summary).unwrap().losses).collect()
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn a_full_spool_keeps_its_bound_and_every_total() {
     let lost: u64 = losses(&records).iter().map(|loss| loss.records).sum();
     assert_eq!(lost, spool.state().lost);
     assert!(lost > 150 && losses(&records).iter().all(|loss| loss.reason == LossReason::SpoolFull));
-    let newest = Summary::decode(&records.last().unwrap().summary).unwrap();
+    let newest = traf_proto::decode(&records.last().unwrap().summary).unwrap();
     assert!(newest.interfaces[0].hosts.len() > 100, "the newest keep their detail");
 }
 
@@ -242,7 +242,7 @@ fn every_declaration_covers_some_time() {
     drop(spool);
     fs::write(folder.path().join(record::name(1, 1)), "damaged").unwrap();
     let mut spool = open(folder.path(), LIMITS);
-    let declared = Summary::decode(&spool.next().unwrap().summary).unwrap();
+    let declared = traf_proto::decode(&spool.next().unwrap().summary).unwrap();
     assert_eq!((declared.slice.nanos(), declared.slice.from), (1, Timestamp::from_seconds(10)));
 }
 
@@ -330,7 +330,7 @@ proptest! {
                     if let Some(name) = names.last() {
                         let file = fs::read(folder.path().join(name)).unwrap();
                         if let Ok((_, payload)) = Header::decode(&file) {
-                            let parts = Summary::decode(payload).unwrap().interfaces;
+                            let parts = traf_proto::decode(payload).unwrap().interfaces;
                             gone += parts.iter().map(|part| part.ledger.received).sum::<u64>();
                         }
                         fs::write(folder.path().join(name), "damaged").unwrap();

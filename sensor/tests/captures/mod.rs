@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use traf_proto::{Interface, InterfaceSummary, Interval, Timestamp};
+use traf_model::{Interface, InterfaceSummary, Interval, Timestamp};
 use traf_sensor::file::CaptureFile;
 use traf_sensor::link::Link;
 use traf_sensor::meter::{Meter, MeterConfig};

@@ -1,6 +1,6 @@
 //! Invariants I1 and I2: every frame is in exactly one place, in every facility.
 
-use traf_proto::{ClassGroup, Counters, InterfaceSummary, Merge, Traffic};
+use traf_model::{ClassGroup, Counters, InterfaceSummary, Merge, Traffic};
 
 /// Panics unless the summary adds up.
 pub(crate) fn hold(summary: &InterfaceSummary, what: &str) {

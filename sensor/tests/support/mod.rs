@@ -17,10 +17,10 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::codec::CompressionEncoding;
 use tonic::{Request, Response, Status, Streaming};
-use traf_proto::client::{CollectorUrl, Credentials};
-use traf_proto::wire::export_request::Message;
-use traf_proto::wire::ingest_server::{Ingest, IngestServer};
-use traf_proto::wire::{Batch, ExportAck, ExportRequest, MAX_MESSAGE, Snapshot, Wishes};
+use traf_peer::{CollectorUrl, Credentials};
+use traf_proto::export_request::Message;
+use traf_proto::ingest_server::{Ingest, IngestServer};
+use traf_proto::{Batch, ExportAck, ExportRequest, MAX_MESSAGE, Snapshot, Wishes};
 
 /// Who signs.
 pub(crate) struct Authority {
@@ -84,7 +84,7 @@ impl Book {
     }
 
     fn cannot_use(&self, batch: &Batch) -> bool {
-        let summary = traf_proto::Summary::decode(&batch.summary).unwrap();
+        let summary = traf_proto::decode(&batch.summary).unwrap();
         self.refuses.is_some_and(|count| summary.interfaces.iter().any(|part| part.ledger.received == count))
     }
 }

@@ -2,8 +2,8 @@
 
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
-use traf_proto::settings::range_words;
-use traf_proto::{NamedFilter, Settings, Timestamp};
+use traf_model::settings::range_words;
+use traf_model::{NamedFilter, Settings, Timestamp};
 
 use super::{Sqlite, count, number};
 use crate::store::StoreError;

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{QueryBuilder, Row, Sqlite};
-use traf_proto::{Interface, Mac, Summary};
+use traf_model::{Interface, Mac, Summary};
 
 use super::pack;
 use crate::store::StoreError;

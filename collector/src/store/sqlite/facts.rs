@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
-use traf_proto::{
+use traf_model::{
     Bracket, Class, Counters, Endpoint, Flow, FlowKey, FlowState, Half, Interval, Learnt, Ledger, Mac, Nic, Service,
     Station, Timestamp, Traffic,
 };

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
-use traf_proto::{Endpoint, Flow, FlowKey, Interface, Interval, Timestamp};
+use traf_model::{Endpoint, Flow, FlowKey, Interface, Interval, Timestamp};
 
 use super::{count, pack};
 use crate::primary::{Change, Key, Late, MEMORY, Observer, Primaries, RowKey, Sight};

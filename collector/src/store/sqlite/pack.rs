@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use traf_proto::{Flow, FlowState, Half, Word};
+use traf_model::{Flow, FlowState, Half, Word};
 
 use crate::store::StoreError;
 
@@ -60,7 +60,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
     use proptest::prelude::*;
-    use traf_proto::{Endpoint, FlowKey, Timestamp};
+    use traf_model::{Endpoint, FlowKey, Timestamp};
 
     use super::*;
 

@@ -4,7 +4,7 @@
 use futures_util::TryStreamExt;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
-use traf_proto::{Facility, Interval, Learnt, Loss, LossReason, Timestamp};
+use traf_model::{Facility, Interval, Learnt, Loss, LossReason, Timestamp};
 
 use super::facts::{class, flow, host, interval, ledger, other_flows, place, service, size, station, traffic};
 use super::{Sqlite, count, pack};

@@ -1,7 +1,7 @@
 //! Old rows leave in small transactions, and their space is given back.
 
 use sqlx::Row;
-use traf_proto::Timestamp;
+use traf_model::Timestamp;
 
 use super::Sqlite;
 use crate::store::{Kept, StoreError, Tier};

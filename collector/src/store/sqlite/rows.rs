@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use sqlx::QueryBuilder;
 use sqlx::sqlite::SqliteConnection;
-use traf_proto::{Flow, InterfaceSummary, Interval, LossReason, Timestamp, Traffic};
+use traf_model::{Flow, InterfaceSummary, Interval, LossReason, Timestamp, Traffic};
 
 use super::dictionary::Dictionary;
 use super::marks::Marks;
@@ -154,7 +154,7 @@ impl Rows {
         Ok(())
     }
 
-    fn add_station(&mut self, key: &[i64; 4], mac: i64, station: &traf_proto::Station) {
+    fn add_station(&mut self, key: &[i64; 4], mac: i64, station: &traf_model::Station) {
         let mut numbers: Numbers<17> = counted(key, &[mac], station.traffic);
         numbers[11..].copy_from_slice(&six(station.ip));
         self.stations.push((numbers, {
@@ -291,7 +291,7 @@ fn ledger_row(key: &[i64; 4], summary: &InterfaceSummary) -> Numbers<25> {
         ledger.bad_checksum,
         ledger.unparsed_octets,
     ];
-    let nic = |part: fn(&traf_proto::Nic) -> u64| ledger.nic.as_ref().map(|nic| number(part(nic)));
+    let nic = |part: fn(&traf_model::Nic) -> u64| ledger.nic.as_ref().map(|nic| number(part(nic)));
     let own = summary.own;
     let values = counts.into_iter().map(|count| Some(number(count))).chain([
         nic(|nic| nic.rx_packets),

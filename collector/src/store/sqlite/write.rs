@@ -2,7 +2,7 @@
 
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
-use traf_proto::Timestamp;
+use traf_model::Timestamp;
 
 use super::rows::Rows;
 use super::{Memory, Sqlite, count, number};

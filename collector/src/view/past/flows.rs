@@ -1,6 +1,6 @@
 //! What recorded flows say: conversations, and hosts, services, groups and stations folded from them, each byte once.
 
-use traf_proto::{Facility, Filter, Report, Traffic};
+use traf_model::{Facility, Filter, Report, Traffic};
 
 use super::{Ask, Fact, StoreError, apply};
 use crate::view::conversation::{Conversations, Counted, Elected, Rule};
@@ -10,7 +10,7 @@ use crate::view::table::Table;
 pub(super) struct Recorded {
     pub(super) counted: Counted,
     /// By seat: class, traffic and keys of what had no row, and whether the filter selects it.
-    others: Vec<(usize, traf_proto::Class, Traffic, u64, Option<bool>)>,
+    others: Vec<(usize, traf_model::Class, Traffic, u64, Option<bool>)>,
 }
 
 /// What is said of flows without a row that a filter may or may not select.

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use traf_proto::time::SECOND;
-use traf_proto::{Class, Classes, Facility, InterfaceStats, Traffic};
+use traf_model::time::SECOND;
+use traf_model::{Class, Classes, Facility, InterfaceStats, Traffic};
 
 use super::{Ask, Fact, StoreError, Tier, apply};
 
@@ -65,7 +65,7 @@ impl Ask<'_> {
         for ((seat, _), traffic) in steps {
             let rate = traffic.per_second((step * SECOND).min(nanos.max(SECOND)));
             let Some(Found { stats, .. }) = all.get_mut(&seat) else { continue };
-            let more = |peak: &mut traf_proto::Counters, rate: traf_proto::Counters| {
+            let more = |peak: &mut traf_model::Counters, rate: traf_model::Counters| {
                 if rate.octets > peak.octets {
                     *peak = rate;
                 }
@@ -126,9 +126,9 @@ impl Ask<'_> {
     }
 
     /// A flow's traffic as its interface saw it: out is what its own address or MAC sent; a mirror port only receives.
-    fn towards(&self, seat: usize, flow: &traf_proto::Flow) -> Traffic {
+    fn towards(&self, seat: usize, flow: &traf_model::Flow) -> Traffic {
         let interface = &self.seats[seat].interface;
-        let own = |end: traf_proto::Endpoint, mac: Option<traf_proto::Mac>| {
+        let own = |end: traf_model::Endpoint, mac: Option<traf_model::Mac>| {
             interface.addresses.contains(&end.address) || (mac.is_some() && mac == interface.mac)
         };
         let Traffic { inbound, outbound } = flow.traffic;

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use traf_proto::time::SECOND;
-use traf_proto::{Filter, Interval, Report, Strip, Timestamp, Traffic};
+use traf_model::time::SECOND;
+use traf_model::{Filter, Interval, Report, Strip, Timestamp, Traffic};
 
 use super::interfaces::Found;
 use super::{Ask, Fact, Kept, SEVERAL, Selection, StoreError, Tier};

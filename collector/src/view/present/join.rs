@@ -1,6 +1,6 @@
 //! One LAN, now: the flows that several points report, each counted once, and what part of each point that is.
 
-use traf_proto::{Answer, Facility, Item, Point, Query, Report, Timestamp, Traffic};
+use traf_model::{Answer, Facility, Item, Point, Query, Report, Timestamp, Traffic};
 
 use crate::view::conversation::{Conversations, Elected, Rule};
 use crate::view::past::estimate;
@@ -79,7 +79,7 @@ impl Lan {
             let part = shares[seat].of_traffic(rest(answer));
             estimated = estimated.saturating_add(part.total().octets);
             table.add_total(if query.facility == Facility::Hosts { part + part.reversed() } else { part });
-            if query.facility == Facility::Traffic && query.group == traf_proto::Group::Flow {
+            if query.facility == Facility::Traffic && query.group == traf_model::Group::Flow {
                 let here = answer.rows.iter().filter(|row| matches!(row.item, Item::Flow(_))).count() as u64;
                 table.add_matched(shares[seat].of(answer.matched.saturating_sub(here)));
             }
@@ -95,5 +95,5 @@ impl Lan {
 
 /// What a flow weighs in the shares: its rate; where it rests, a little of what it was.
 fn weight(traffic: Traffic, rate: Traffic) -> Traffic {
-    if rate.is_empty() { traffic.per_second(1_000 * traf_proto::time::SECOND) } else { rate }
+    if rate.is_empty() { traffic.per_second(1_000 * traf_model::time::SECOND) } else { rate }
 }

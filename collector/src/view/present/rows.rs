@@ -1,6 +1,6 @@
 //! Rows that need no joining: a single point's own answer, interfaces, lines.
 
-use traf_proto::{Answer, Classes, Filter, GroupKey, InterfaceStats, Item, Line, Query, Report, Row};
+use traf_model::{Answer, Classes, Filter, GroupKey, InterfaceStats, Item, Line, Query, Report, Row};
 
 use super::Voice;
 use crate::view::apply;

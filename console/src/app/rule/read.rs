@@ -1,6 +1,6 @@
 //! From a rule back to the form, where a form can say it.
 
-use traf_proto::filter::{End, Expression, Rule, Test};
+use traf_model::filter::{End, Expression, Rule, Test};
 
 use super::{Form, MARKS, marked};
 

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
-use traf_proto::Flow;
-use traf_proto::time::SECOND;
+use traf_model::Flow;
+use traf_model::time::SECOND;
 
 use super::Flows;
 use crate::meter::bar::Bar;
@@ -31,7 +31,7 @@ impl Flows {
                 rows.push(flow);
             } else {
                 let (key, _) = Key::of(&flow.key);
-                self.other.add(key.class(traf_proto::Cast::Unicast), flow.traffic, 1);
+                self.other.add(key.class(traf_model::Cast::Unicast), flow.traffic, 1);
             }
         }
         for set in 0..self.table.sets() {

@@ -1,7 +1,7 @@
 //! One packet in 96 octets, enough to say everything that IPTraf says of it.
 
-use traf_proto::filter::Subject;
-use traf_proto::{Counters, Endpoint, Mac, Timestamp, Traffic};
+use traf_model::filter::Subject;
+use traf_model::{Counters, Endpoint, Mac, Timestamp, Traffic};
 
 use crate::packet::{self, Fragment, Key, Packet};
 use crate::parse::{ARP, RARP};

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use traf_proto::time::SECOND;
-use traf_proto::{Facility, Filter, Group, Interface, Item, Line, Order, OrderBy, Timestamp, Wish};
+use traf_model::time::SECOND;
+use traf_model::{Facility, Filter, Group, Interface, Item, Line, Order, OrderBy, Timestamp, Wish};
 
 use super::*;
 use crate::link::Link;

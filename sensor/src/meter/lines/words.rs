@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use traf_proto::{Line, LineEnd, LineKind};
+use traf_model::{Line, LineEnd, LineKind};
 
 use super::kind;
 use super::record::Record;

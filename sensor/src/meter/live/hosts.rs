@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 
-use traf_proto::{FlowKey, Host, Item, OrderBy, Row, Traffic, Wish};
+use traf_model::{FlowKey, Host, Item, OrderBy, Row, Traffic, Wish};
 
 use super::sums::{Parts, Sum, Sums};
 use super::top::Top;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;
 
-use traf_proto::{GroupKey, Service, Traffic};
+use traf_model::{GroupKey, Service, Traffic};
 
 use crate::meter::seed::{Seed, spread};
 

@@ -1,6 +1,6 @@
 //! The first rows of an order, in bounded memory.
 
-use traf_proto::{Answer, Item, Merge, Order, Row, Traffic, Wish};
+use traf_model::{Answer, Item, Merge, Order, Row, Traffic, Wish};
 
 /// The first rows of an order.
 pub(super) struct Top {

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use traf_proto::{GroupKey, Host, Learnt, Row, Station};
+use traf_model::{GroupKey, Host, Learnt, Row, Station};
 
 use super::*;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use pcap::{Capture, Linktype};
-use traf_proto::Answer;
+use traf_model::Answer;
 
 use super::*;
 

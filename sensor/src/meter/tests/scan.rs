@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use proptest::prelude::*;
-use traf_proto::Merge;
+use traf_model::Merge;
 
 use super::sums;
 use super::*;

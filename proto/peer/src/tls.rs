@@ -82,7 +82,7 @@ impl FromStr for CollectorUrl {
 }
 
 /// Whom a client takes for its collector.
-pub(super) enum Trust {
+pub(crate) enum Trust {
     /// A certificate by this authority (DER).
     Authority(CertificateDer<'static>),
     /// A chain that ends in the authority with this key.
@@ -100,19 +100,19 @@ impl fmt::Debug for Trust {
 
 /// Accepts exactly a collector of the trusted authority, under whatever host name.
 #[derive(Debug)]
-pub(super) struct CollectorVerifier {
+pub(crate) struct CollectorVerifier {
     trust: Trust,
     provider: Arc<CryptoProvider>,
 }
 
 impl CollectorVerifier {
-    pub(super) fn new(trust: Trust) -> Arc<Self> {
+    pub(crate) fn new(trust: Trust) -> Arc<Self> {
         Arc::new(Self { trust, provider: provider() })
     }
 }
 
 /// The one crypto provider of all programs.
-pub(super) fn provider() -> Arc<CryptoProvider> {
+pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
@@ -182,7 +182,7 @@ pub fn channel(url: &CollectorUrl, credentials: &super::Credentials) -> Result<C
     Ok(lazy_channel(url, credentials.tls()?))
 }
 
-pub(super) fn lazy_channel(url: &CollectorUrl, mut config: ClientConfig) -> Channel {
+pub(crate) fn lazy_channel(url: &CollectorUrl, mut config: ClientConfig) -> Channel {
     config.alpn_protocols = vec![b"h2".to_vec()];
     let (connector, url) = (TlsConnector::from(Arc::new(config)), url.clone());
     // The URI only labels the calls; where to connect, and with TLS, is the connector's business. With `https` tonic would

@@ -3,11 +3,11 @@
 use rcgen::{CertificateParams, KeyPair};
 use rustls::ClientConfig;
 
-use super::tls::{CollectorVerifier, Trust, lazy_channel, provider};
-use super::{CollectorUrl, Credentials, CredentialsError, explain};
 use crate::identity::{IdentityError, key_fingerprint};
+use crate::tls::{CollectorVerifier, Trust, lazy_channel, provider};
 use crate::token::Token;
-use crate::wire;
+use crate::{CollectorUrl, Credentials, CredentialsError, explain};
+use traf_proto as wire;
 
 /// Why joining failed.
 #[derive(Debug, thiserror::Error)]

@@ -3,7 +3,8 @@
 use super::model::{class_rows, classes, mac, mac_octets, traffic};
 use super::query::points;
 use super::{WireError, address, address_octets, from_each, narrow, need, pick, place, time};
-use crate::{GroupKey, Host, InterfaceStats, Item, Line, LineEnd, LineKind, Mac, Row, Station, wire};
+use crate as wire;
+use traf_model::{GroupKey, Host, InterfaceStats, Item, Line, LineEnd, LineKind, Mac, Row, Station};
 
 impl From<&Row> for wire::Row {
     fn from(row: &Row) -> Self {

@@ -2,7 +2,8 @@
 
 use super::model::traffic;
 use super::{WireError, each, from_each, need, pick, place, time};
-use crate::{Fleet, InterfaceState, Presence, SensorState, wire};
+use crate as wire;
+use traf_model::{Fleet, InterfaceState, Presence, SensorState};
 
 impl From<&Fleet> for wire::FleetState {
     fn from(fleet: &Fleet) -> Self {

@@ -2,7 +2,8 @@
 
 use super::model::{class_rows, classes, traffic};
 use super::{WireError, each, from_each, narrow, need, pick, place, time};
-use crate::{Answer, Group, InterfaceSnapshot, Settings, SettingsState, Snapshot, SpoolState, Wish, wire};
+use crate as wire;
+use traf_model::{Answer, Group, InterfaceSnapshot, Settings, SettingsState, Snapshot, SpoolState, Wish};
 
 impl From<&Snapshot> for wire::Snapshot {
     fn from(snapshot: &Snapshot) -> Self {

@@ -151,9 +151,19 @@ pub fn validity(certificate: &[u8]) -> Result<(i64, i64), IdentityError> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use rcgen::{CertificateParams, KeyPair, SanType};
 
     use super::*;
+    use crate::{CollectorUrl, token};
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_an_identity_or_a_token_panic(octets: Vec<u8>, text: String) {
+            let _ = (Identity::of_certificate(&octets), text.parse::<Identity>(), text.parse::<token::Token>());
+            let _ = (key_fingerprint(&octets), validity(&octets), text.parse::<CollectorUrl>());
+        }
+    }
 
     fn certificate(uris: &[&str]) -> Vec<u8> {
         let mut params = CertificateParams::default();

@@ -9,9 +9,9 @@ use rustls::ClientConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::tls::{CollectorVerifier, Trust, provider};
-use super::{CollectorUrl, UrlError};
 use crate::identity::{Identity, IdentityError, validity};
+use crate::tls::{CollectorVerifier, Trust, provider};
+use crate::{CollectorUrl, UrlError};
 
 /// What joining gave.
 #[derive(Clone, Debug)]
@@ -145,7 +145,7 @@ impl Credentials {
         }
     }
 
-    pub(super) fn tls(&self) -> Result<ClientConfig, CredentialsError> {
+    pub(crate) fn tls(&self) -> Result<ClientConfig, CredentialsError> {
         let unreadable = |error: rustls::pki_types::pem::Error| rustls::Error::General(error.to_string());
         let authority = CertificateDer::from_pem_slice(self.authority.as_bytes()).map_err(unreadable)?;
         let chain = CertificateDer::from_pem_slice(self.certificate.as_bytes()).map_err(unreadable)?;

@@ -1,8 +1,8 @@
 //! Named filters and what consoles change.
 
 use super::WireError;
-use crate::filter::{NamedFilter, check_name};
-use crate::wire;
+use crate as wire;
+use traf_model::filter::{NamedFilter, check_name};
 
 impl From<&NamedFilter> for wire::NamedFilter {
     fn from(filter: &NamedFilter) -> Self {

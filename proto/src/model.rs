@@ -1,10 +1,11 @@
 //! Traffic and its keys.
 
 use super::{WireError, address, address_octets, each, from_each, narrow, need, pick, place, time};
-use crate::flow::Word;
-use crate::{
+use crate as wire;
+use traf_model::flow::Word;
+use traf_model::{
     Bracket, Cast, Class, Counters, Endpoint, Family, Flow, FlowKey, FlowState, Half, Interface, Learnt, Ledger, Loss,
-    LossReason, Mac, Nic, Service, Station, Traffic, Transport, wire,
+    LossReason, Mac, Nic, Service, Station, Traffic, Transport,
 };
 
 impl From<&Counters> for wire::Counters {
@@ -375,7 +376,7 @@ impl TryFrom<wire::Loss> for Loss {
     fn try_from(wire: wire::Loss) -> Result<Self, WireError> {
         Ok(Self {
             reason: pick(&LossReason::ALL, wire.reason.wrapping_sub(1), "reason")?,
-            interval: crate::Interval::new(time(wire.from), time(wire.to)),
+            interval: traf_model::Interval::new(time(wire.from), time(wire.to)),
             records: wire.records,
             counted: wire.packets.zip(wire.octets),
             interface: (!wire.interface.is_empty()).then_some(wire.interface),
@@ -384,13 +385,13 @@ impl TryFrom<wire::Loss> for Loss {
 }
 
 /// Without keys: what classes of an interface need.
-pub(super) fn classes(all: Vec<wire::ClassTraffic>) -> Result<crate::Classes, WireError> {
+pub(super) fn classes(all: Vec<wire::ClassTraffic>) -> Result<traf_model::Classes, WireError> {
     let rows: Vec<(Class, Traffic, u64)> = each(all)?;
     Ok(rows.into_iter().map(|(class, traffic, _)| (class, traffic)).collect())
 }
 
 /// The classes that have traffic.
-pub(super) fn class_rows(classes: &crate::Classes) -> Vec<wire::ClassTraffic> {
+pub(super) fn class_rows(classes: &traf_model::Classes) -> Vec<wire::ClassTraffic> {
     let rows: Vec<(Class, Traffic, u64)> = classes.rows().map(|(class, traffic)| (class, traffic, 0)).collect();
     from_each(&rows)
 }

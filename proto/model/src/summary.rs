@@ -1,0 +1,123 @@
+//! The history plane: a sealed slice, durable from the sensor's spool to the collector's store.
+
+use std::net::IpAddr;
+
+use crate::{
+    Bracket, Class, Classes, Flow, Interface, Interval, Ledger, Mac, Merge, Service, Station, Tally, Timestamp, Traffic,
+};
+
+/// A sealed slice of one sensor.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Summary {
+    /// The slice, aligned to the wall clock.
+    pub slice: Interval,
+    /// When it was sealed, by the sensor's clock.
+    pub sealed: Timestamp,
+    /// One for each interface that was open in the slice.
+    pub interfaces: Vec<InterfaceSummary>,
+    /// What is known to be missing.
+    pub losses: Vec<Loss>,
+}
+
+/// What one interface saw in one slice.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InterfaceSummary {
+    /// The observation point.
+    pub interface: Interface,
+    /// Counts of this slice; the witnesses in it are cumulative.
+    pub ledger: Ledger,
+    /// Classes by the second, in order; seconds without a frame are left out.
+    pub seconds: Vec<Second>,
+    /// Deltas of the slice.
+    pub flows: Vec<Flow>,
+    /// By class, what the flow table folded: traffic (IP octets) and keys.
+    pub other_flows: Vec<(Class, Traffic, u64)>,
+    /// Packet sizes (frame octets); empty brackets are left out.
+    pub sizes: Vec<(Bracket, Traffic)>,
+    /// TCP and UDP services (IP octets).
+    pub services: Tally<Service, Traffic>,
+    /// Hosts (IP octets): every IP packet counts once in and once out.
+    pub hosts: Tally<IpAddr, Traffic>,
+    /// Stations (frame octets): every frame counts once in and once out.
+    pub stations: Tally<Mac, Station>,
+    /// Our own stream to the collector (frame octets), already in every count above.
+    pub own: Traffic,
+    /// Octets of the largest packet received, without the link header.
+    pub largest_inbound: u32,
+    /// Octets of the largest packet sent, without the link header.
+    pub largest_outbound: u32,
+}
+
+impl InterfaceSummary {
+    /// All classes of the slice.
+    #[must_use]
+    pub fn classes(&self) -> Classes {
+        self.seconds.iter().fold(Classes::default(), |mut sum, second| {
+            sum.merge(&second.classes);
+            sum
+        })
+    }
+}
+
+/// The classes of one second.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Second {
+    /// Its start.
+    pub at: Timestamp,
+    /// What was seen in it.
+    pub classes: Classes,
+}
+
+/// Traffic that could not be kept, or a time in which nothing could be seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// Why.
+    pub reason: LossReason,
+    /// When.
+    pub interval: Interval,
+    /// Sealed records that are gone; zero when the slice was never sealed.
+    pub records: u64,
+    /// Frames and octets by the interface's own counters, where they are known.
+    pub counted: Option<(u64, u64)>,
+    /// Where; `None` for the whole sensor.
+    pub interface: Option<String>,
+}
+
+/// Why something is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LossReason {
+    /// The sensor ended before it sealed the slice.
+    Ended,
+    /// The spool was full.
+    SpoolFull,
+    /// A spooled record was damaged.
+    Damaged,
+    /// The interface vanished.
+    Vanished,
+    /// The collector no longer has what it acknowledged: it was restored from an older backup.
+    Forgotten,
+}
+
+impl LossReason {
+    /// In the order of the wire's numbers, which begin with 1.
+    pub const ALL: [Self; 5] = [Self::Ended, Self::SpoolFull, Self::Damaged, Self::Vanished, Self::Forgotten];
+
+    /// In words, for a screen or an SQL row.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Ended => "sensor ended before it sealed the slice",
+            Self::SpoolFull => "spool full",
+            Self::Damaged => "spooled record damaged",
+            Self::Vanished => "interface vanished",
+            Self::Forgotten => "collector forgot what it had acknowledged",
+        }
+    }
+}
+
+impl Merge for (Traffic, u64) {
+    fn merge(&mut self, other: Self) {
+        self.0 += other.0;
+        self.1 += other.1;
+    }
+}
