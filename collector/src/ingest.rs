@@ -13,10 +13,10 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 use traf_proto as wire;
 
-use crate::agreed::Agreed;
 use crate::live::Live;
 use crate::peers::Peers;
 use crate::secrets::Peer;
+use crate::shared::SharedConfig;
 use crate::store::Store;
 use crate::writer::Writer;
 
@@ -26,7 +26,7 @@ pub(crate) struct Ingest {
     pub(crate) store: Store,
     pub(crate) writer: Writer,
     pub(crate) live: Arc<Live>,
-    pub(crate) agreed: Arc<Agreed>,
+    pub(crate) shared: Arc<SharedConfig>,
     pub(crate) peers: Arc<Peers>,
     pub(crate) stop: CancellationToken,
     pub(crate) streams: Streams,

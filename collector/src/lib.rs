@@ -11,7 +11,7 @@
 //! * `authority`, `secrets`, `peers`: who may speak; `tls`, `accept`, `access`: how that is enforced
 //! * `ingest`, `writer`, [`store`]: history; `live`: the present and what consoles wish from sensors; `view`: answers
 //! * [`primary`]: each byte once, whoever saw it
-//! * `agreed`, `manage`: what consoles change: named filters, settings of sensors
+//! * `shared`, `manage`: what consoles change: named filters, settings of sensors
 //! * [`verify`]: do totals add up?
 //!
 //! It draws nothing, captures nothing, and never trusts a name inside a message.
@@ -21,7 +21,6 @@
 mod accept;
 mod access;
 mod admin;
-mod agreed;
 mod authority;
 mod clock;
 mod config;
@@ -37,6 +36,7 @@ pub mod primary;
 mod retention;
 mod run;
 mod secrets;
+mod shared;
 pub mod store;
 mod tls;
 pub mod verify;

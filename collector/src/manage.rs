@@ -8,16 +8,16 @@ use traf_model::{NamedFilter, Settings};
 use traf_proto as wire;
 use traf_proto::WireError;
 
-use crate::agreed::{Agreed, NotAgreed};
 use crate::clock;
 use crate::ingest::caller;
 use crate::peers::Peers;
 use crate::secrets::{Peer, Secrets};
+use crate::shared::{ChangeError, SharedConfig};
 
 /// The service.
 #[derive(Clone)]
 pub(crate) struct Manage {
-    pub(crate) agreed: Arc<Agreed>,
+    pub(crate) shared: Arc<SharedConfig>,
     pub(crate) peers: Arc<Peers>,
     pub(crate) secrets: Secrets,
 }
@@ -28,7 +28,7 @@ impl wire::admin_server::Admin for Manage {
         let peer = caller(&request)?;
         let filter = NamedFilter::try_from(request.into_inner()).map_err(|error| wrong(&error))?;
         let name = filter.name.clone();
-        self.agreed.save_filter(filter, (clock::now(), &peer.name)).await.map_err(status)?;
+        self.shared.save_filter(filter, (clock::now(), &peer.name)).await.map_err(status)?;
         self.note(&peer, &format!("filter `{name}` saved")).await;
         Ok(Response::new(wire::Done::default()))
     }
@@ -36,7 +36,7 @@ impl wire::admin_server::Admin for Manage {
     async fn delete_filter(&self, request: Request<wire::FilterName>) -> Result<Response<wire::Done>, Status> {
         let peer = caller(&request)?;
         let name = request.into_inner().name;
-        self.agreed.delete_filter(&name).await.map_err(status)?;
+        self.shared.delete_filter(&name).await.map_err(status)?;
         self.note(&peer, &format!("filter `{name}` deleted")).await;
         Ok(Response::new(wire::Done::default()))
     }
@@ -50,7 +50,7 @@ impl wire::admin_server::Admin for Manage {
             return Err(Status::not_found(format!("there is no sensor `{sensor}`")));
         };
         let revision =
-            self.agreed.save_settings(&known.id, settings, (clock::now(), &peer.name)).await.map_err(status)?;
+            self.shared.save_settings(&known.id, settings, (clock::now(), &peer.name)).await.map_err(status)?;
         self.note(&peer, &format!("settings of `{sensor}` changed: revision {revision}")).await;
         Ok(Response::new(wire::Done { revision }))
     }
@@ -70,14 +70,14 @@ fn wrong(error: &WireError) -> Status {
     Status::invalid_argument(error.to_string())
 }
 
-fn status(error: NotAgreed) -> Status {
+fn status(error: ChangeError) -> Status {
     match error {
-        NotAgreed::Store(error) => {
+        ChangeError::Store(error) => {
             warn!("a change cannot be kept: {error}");
             Status::resource_exhausted(format!("the collector cannot write: {error}"))
         }
-        NotAgreed::NoFilter(_) => Status::not_found(error.to_string()),
-        NotAgreed::Full | NotAgreed::Stale(_) => Status::failed_precondition(error.to_string()),
-        NotAgreed::Wrong(_) => Status::invalid_argument(error.to_string()),
+        ChangeError::NoFilter(_) => Status::not_found(error.to_string()),
+        ChangeError::Full | ChangeError::Stale(_) => Status::failed_precondition(error.to_string()),
+        ChangeError::Wrong(_) => Status::invalid_argument(error.to_string()),
     }
 }

@@ -21,7 +21,6 @@ use traf_proto::MAX_MESSAGE;
 
 use crate::accept::accept;
 use crate::access::AccessLayer;
-use crate::agreed::Agreed;
 use crate::authority::Authority;
 use crate::config::Config;
 use crate::folder::Folder;
@@ -31,6 +30,7 @@ use crate::live::Live;
 use crate::manage::Manage;
 use crate::peers::Peers;
 use crate::secrets::Secrets;
+use crate::shared::SharedConfig;
 use crate::store::{Sqlite, Store};
 use crate::view::{QUESTIONS, View};
 use crate::writer::Writer;
@@ -77,12 +77,13 @@ pub async fn run(
     let stop = CancellationToken::new();
     let (writer, writing) = Writer::start(store.clone(), stop.clone());
     let live = Live::new();
-    let agreed = Agreed::load(store.clone()).await.context("reading the named filters and the settings of sensors")?;
+    let shared =
+        SharedConfig::load(store.clone()).await.context("reading the named filters and the settings of sensors")?;
     let ingest = Ingest {
         store: store.clone(),
         writer: writer.clone(),
         live: live.clone(),
-        agreed: agreed.clone(),
+        shared: shared.clone(),
         peers: peers.clone(),
         stop: stop.clone(),
         streams: Streams::default(),
@@ -91,12 +92,12 @@ pub async fn run(
         store: store.clone(),
         writer: writer.state(),
         live: live.clone(),
-        agreed: agreed.clone(),
+        shared: shared.clone(),
         peers: peers.clone(),
         stop: stop.clone(),
         turns: Arc::new(Semaphore::new(QUESTIONS)),
     };
-    let manage = Manage { agreed, peers: peers.clone(), secrets: secrets.clone() };
+    let manage = Manage { shared, peers: peers.clone(), secrets: secrets.clone() };
     let joining = JoinService {
         authority: authority.clone(),
         secrets: secrets.clone(),

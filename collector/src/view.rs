@@ -23,11 +23,11 @@ use tracing::debug;
 use traf_model::{Query, Report, Scope, Timestamp, Window};
 use traf_proto as wire;
 
-use crate::agreed::Agreed;
 use crate::ingest::caller;
 use crate::live::Live;
 use crate::peers::Peers;
 use crate::secrets::Peer;
+use crate::shared::SharedConfig;
 use crate::store::Store;
 use crate::writer::State;
 
@@ -42,7 +42,7 @@ pub(crate) struct View {
     pub(crate) store: Store,
     pub(crate) writer: tokio::sync::watch::Receiver<State>,
     pub(crate) live: Arc<Live>,
-    pub(crate) agreed: Arc<Agreed>,
+    pub(crate) shared: Arc<SharedConfig>,
     pub(crate) peers: Arc<Peers>,
     pub(crate) stop: CancellationToken,
     pub(crate) turns: Arc<Semaphore>,

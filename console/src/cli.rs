@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use jiff::tz::TimeZone;
 use traf_model::{Facility, Group, Interval, Order, OrderBy, Query, Timestamp, Window};
 
-use crate::agree::check_filter;
+use crate::admin::check_filter;
 use crate::failure::Usage;
 use crate::moment;
 use crate::output::Format;

@@ -44,7 +44,7 @@ pub async fn table(client: &Client, subject: Subject, table: &Table, look: &Look
         facility,
         window: table.window(clock::now(), &look.zone)?,
         scope: Scope::default(),
-        filter: crate::agree::filter(client, &table.filter).await?,
+        filter: crate::admin::filter(client, &table.filter).await?,
         group: subject.group,
         order: table.order(facility),
         limit: table.limit,

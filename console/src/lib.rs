@@ -4,7 +4,7 @@
 //!   [`names`], [`text`], [`theme`]; no clock, no terminal, no network
 
 #![forbid(unsafe_code)]
-pub mod agree;
+pub mod admin;
 pub mod app;
 pub mod cli;
 pub mod client;

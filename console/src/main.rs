@@ -16,7 +16,7 @@ use traf_console::runner::{Files, Start};
 use traf_console::straight::Straight;
 use traf_console::text::clean_lines;
 use traf_console::theme::Theme;
-use traf_console::{agree, clock, command, join, local, runner};
+use traf_console::{admin, clock, command, join, local, runner};
 use traf_model::Facility;
 use traf_peer::Credentials;
 
@@ -90,12 +90,12 @@ async fn run(command: Option<Command>, straight: Straight, setting: Setting) -> 
             let (client, look) = connect(&setting)?;
             match &sensors.command {
                 None => command::sensors(&client, &sensors, &look, out).await,
-                Some(OfSensor::Set { name, changes }) => agree::set(&client, name, changes, out).await,
+                Some(OfSensor::Set { name, changes }) => admin::set(&client, name, changes, out).await,
             }
         }
         Some(Command::Filters(filters)) => {
             let (client, _) = connect(&setting)?;
-            agree::filters(&client, &filters, out).await
+            admin::filters(&client, &filters, out).await
         }
         Some(Command::Traffic(traffic)) => {
             let subject = Subject { group: traffic.group, ..Facility::Traffic.into() };

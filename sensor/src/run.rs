@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::export::{self, Introduction};
 use crate::live::Live;
 use crate::sealer::Part;
-use crate::settings::{Governor, Wires};
+use crate::settings::{ActiveSettings, Channels};
 use crate::spool::Spool;
 use crate::spool::state::Last;
 use crate::{clock, interfaces, keeper, machine, own};
@@ -72,17 +72,17 @@ pub fn run(config: Config) -> Result<()> {
     let (state, settings) = watch::channel(SettingsState::default());
     let (orders, ordered) = watch::channel(Arc::default());
     let (reopen, reopened) = watch::channel(0);
-    let governor = Governor::start(&config, Wires { wanted: to_wish, state, orders, reopen: reopened })?;
+    let active = ActiveSettings::start(&config, Channels { wanted: to_wish, state, orders, reopen: reopened })?;
     let started = clock::now();
     declare_unseen(last, started, &boot, config.slice, &parts);
 
     let around = Surroundings { config: Arc::clone(&config), parts, wishes: wished, own: owned, orders: ordered };
-    let (mut attachments, board) = Attachments::new(around, governor.rules().clone(), count);
+    let (mut attachments, board) = Attachments::new(around, active.rules().clone(), count);
     attachments.turn(&devices, started)?;
     if attachments.is_empty() {
         tracing::warn!("no interface is up; waiting for one");
     }
-    let lookout = Lookout::start(attachments, governor, own, credentials.url.port).context("starting the lookout")?;
+    let lookout = Lookout::start(attachments, active, own, credentials.url.port).context("starting the lookout")?;
     let live =
         Live { introduction: introduction.clone(), started, board, spool: desk.status(), wishes, wanted, settings };
     runtime.block_on(serve(Planes { channel, introduction, desk, live, lookout, reopen }))?;
@@ -203,7 +203,7 @@ struct Lookout {
 impl Lookout {
     fn start(
         mut attachments: Attachments,
-        mut governor: Governor,
+        mut active: ActiveSettings,
         own: watch::Sender<Arc<Vec<(Endpoint, Endpoint)>>>,
         port: u16,
     ) -> std::io::Result<Self> {
@@ -223,7 +223,7 @@ impl Lookout {
                     }
                     Err(error) => tracing::warn!("{error}"),
                 }
-                governor.turn(&mut attachments);
+                active.turn(&mut attachments);
                 let connections = own::connections(port);
                 own.send_if_modified(|known| {
                     let changed = **known != connections;
@@ -234,7 +234,7 @@ impl Lookout {
                 });
             }
             attachments.stop();
-            governor.stop();
+            active.stop();
         };
         let thread = std::thread::Builder::new().name("lookout".to_owned()).spawn(work)?;
         Ok(Self { stop, thread })

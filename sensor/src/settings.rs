@@ -1,22 +1,22 @@
 //! What of the configuration may be changed while the sensor runs: from a console, through the collector.
 //!
 //! ```text
-//! live ─(wanted)─► governor ─► checked ─► kept on disk ─► captures, log
+//! live ─(wanted)─► active ───► checked ─► kept on disk ─► captures, log
 //!                      └────────(state)─► live ─► collector
 //! ```
 //!
 //! What the collector names is stronger than flags, environment and file, also after a restart; what it leaves out stays as
 //! these say. A change holds as a whole or is refused as a whole, with the reason; then everything goes on as before.
 
-mod governor;
-mod kept;
+mod active;
+mod file;
 
 use std::time::Duration;
 
 use traf_model::Settings;
 
-pub use governor::{Governor, Orders, Wanted, Wires};
-pub use kept::Kept;
+pub use active::{ActiveSettings, Channels, Orders, Wanted};
+pub use file::SettingsFile;
 
 /// What may be changed, every part of it known.
 #[derive(Clone, Debug, PartialEq, Eq)]

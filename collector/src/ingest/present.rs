@@ -33,8 +33,8 @@ pub(super) fn answers(
     // What is wished now goes out at once.
     changed.mark_changed();
     info!(sensor = peer.name, "live: connected");
-    let agreed = ingest.agreed.changed();
-    let open = Open { ingest, peer, inbound, turn, tick, connected, changed, agreed, sent: None };
+    let shared = ingest.shared.changed();
+    let open = Open { ingest, peer, inbound, turn, tick, connected, changed, shared, sent: None };
     stream::unfold(Some(Box::new(open)), |open| async {
         let mut open = open?;
         match open.next().await {
@@ -56,7 +56,7 @@ struct Open {
     tick: Interval,
     connected: Connected,
     changed: watch::Receiver<u64>,
-    agreed: watch::Receiver<u64>,
+    shared: watch::Receiver<u64>,
     sent: Option<(Vec<Wish>, Settings)>,
 }
 
@@ -74,7 +74,7 @@ impl Open {
                         return Ok(Some(message));
                     }
                 }
-                changed = self.agreed.changed() => {
+                changed = self.shared.changed() => {
                     if changed.is_err() {
                         return Ok(None);
                     }
@@ -97,7 +97,7 @@ impl Open {
 
     /// What the sensor does not know yet; `None` when it knows all.
     fn wishes(&mut self) -> Option<wire::Wishes> {
-        let now = (self.ingest.live.wishes_for(&self.peer.name), self.ingest.agreed.settings(&self.peer.id));
+        let now = (self.ingest.live.wishes_for(&self.peer.name), self.ingest.shared.settings(&self.peer.id));
         if self.sent.as_ref() == Some(&now) {
             return None;
         }

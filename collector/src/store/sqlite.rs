@@ -1,6 +1,5 @@
 //! The history in one SQLite file: WAL, every commit synced, one connection that writes and a few that only read.
 
-mod agreed;
 mod audit;
 mod dictionary;
 mod facts;
@@ -9,6 +8,7 @@ mod pack;
 mod read;
 mod retire;
 mod rows;
+mod shared;
 mod write;
 
 use std::path::{Path, PathBuf};
@@ -36,7 +36,7 @@ const APPLICATION: i32 = 0x5452_4146;
 const MIGRATIONS: [(&str, &str); 3] = [
     ("history", include_str!("../../../migrations/sqlite/0001_history.sql")),
     ("views", include_str!("../../../migrations/sqlite/0002_views.sql")),
-    ("agreed", include_str!("../../../migrations/sqlite/0003_agreed.sql")),
+    ("shared", include_str!("../../../migrations/sqlite/0003_shared.sql")),
 ];
 
 /// The history in a file.

@@ -15,7 +15,7 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// All of them, each time.
 pub(super) fn answers(view: View, peer: Arc<Peer>) -> Answers<wire::NamedFilters> {
-    let mut changed = view.agreed.changed();
+    let mut changed = view.shared.changed();
     changed.mark_changed();
     Box::pin(stream::unfold(Some((view, peer, changed)), |open| async {
         let (view, peer, mut changed): (View, Arc<Peer>, watch::Receiver<u64>) = open?;
@@ -28,7 +28,7 @@ pub(super) fn answers(view: View, peer: Arc<Peer>) -> Answers<wire::NamedFilters
                 return Some((Err(status), None));
             }
             if let Some(Ok(())) = waited {
-                return Some((Ok(view.agreed.filters()[..].into()), Some((view, peer, changed))));
+                return Some((Ok(view.shared.filters()[..].into()), Some((view, peer, changed))));
             }
         }
     }))

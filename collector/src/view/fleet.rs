@@ -84,7 +84,7 @@ impl View {
                 let (stored, losses) = history.sensors.get(&peer.id).cloned().unzip();
                 let mut state = state(peer, seen.get(&peer.id), stored.as_ref(), losses.unwrap_or_default());
                 state.trouble = self.trouble(peer, &state);
-                state.wanted = self.agreed.settings(&peer.id);
+                state.wanted = self.shared.settings(&peer.id);
                 state
             })
             .collect();

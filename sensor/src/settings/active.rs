@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use traf_model::{Settings, SettingsState};
 use traf_proto as wire;
 
-use super::{Kept, Rules};
+use super::{Rules, SettingsFile};
 use crate::attach::Attachments;
 use crate::config::{Config, TextLog};
 use crate::log::{Log, Pen};
@@ -44,7 +44,7 @@ impl From<wire::Settings> for Wanted {
 }
 
 /// Where wishes come from, and where is told what became of them.
-pub struct Wires {
+pub struct Channels {
     /// From the collector, the latest.
     pub wanted: watch::Receiver<Option<Wanted>>,
     /// To the collector.
@@ -56,28 +56,28 @@ pub struct Wires {
 }
 
 /// Knows what is in force.
-pub struct Governor {
+pub struct ActiveSettings {
     /// As flags, environment and file say.
     base: Rules,
     rules: Rules,
     text: TextLog,
-    kept: Kept,
-    wires: Wires,
+    kept: SettingsFile,
+    wires: Channels,
     log: Option<Log>,
     /// The last change that was looked at, and why it does not hold.
     last: Option<Settings>,
     refused: String,
 }
 
-impl Governor {
+impl ActiveSettings {
     /// With what was kept at the last change in force. A text log that the configuration asks for must work; one that a console
     /// asked for may fail, and that is said.
     ///
     /// # Errors
     /// When the text log cannot be written.
-    pub fn start(config: &Config, wires: Wires) -> anyhow::Result<Self> {
-        let (base, kept) = (config.rules.clone(), Kept::at(&config.data));
-        let mut governor = Self {
+    pub fn start(config: &Config, wires: Channels) -> anyhow::Result<Self> {
+        let (base, kept) = (config.rules.clone(), SettingsFile::at(&config.data));
+        let mut active = Self {
             rules: base.clone(),
             base,
             text: config.text.clone(),
@@ -87,30 +87,30 @@ impl Governor {
             last: None,
             refused: String::new(),
         };
-        match governor.kept.load().map(|kept| kept.map(|kept| (governor.base.with(&kept), kept))) {
+        match active.kept.load().map(|kept| kept.map(|kept| (active.base.with(&kept), kept))) {
             Ok(None) => {}
             Ok(Some((Ok(rules), kept))) => {
                 tracing::info!("settings of revision {} are in force: they were made from a console", kept.revision);
-                (governor.rules, governor.last) = (rules, Some(kept));
+                (active.rules, active.last) = (rules, Some(kept));
             }
-            Ok(Some((Err(words), kept))) => governor.refuse(kept, words),
+            Ok(Some((Err(words), kept))) => active.refuse(kept, words),
             Err(words) => tracing::warn!("{words}: settings that were made from a console are not in force"),
         }
-        if governor.rules.log {
-            match governor.open_log(&governor.rules) {
-                Ok(log) => governor.log = Some(log),
-                Err(words) if governor.base.log => {
+        if active.rules.log {
+            match active.open_log(&active.rules) {
+                Ok(log) => active.log = Some(log),
+                Err(words) if active.base.log => {
                     return Err(anyhow::anyhow!(words)).context("starting the text logs");
                 }
                 Err(words) => {
-                    governor.rules.log = false;
-                    governor.refused = words;
+                    active.rules.log = false;
+                    active.refused = words;
                 }
             }
         }
-        governor.give_orders();
-        governor.tell();
-        Ok(governor)
+        active.give_orders();
+        active.tell();
+        Ok(active)
     }
 
     /// What is in force.

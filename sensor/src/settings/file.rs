@@ -13,7 +13,7 @@ use crate::config::{PortRange, Span};
 
 /// The file.
 #[derive(Clone, Debug)]
-pub struct Kept {
+pub struct SettingsFile {
     path: PathBuf,
 }
 
@@ -35,7 +35,7 @@ struct Log {
     interval: Option<Span>,
 }
 
-impl Kept {
+impl SettingsFile {
     /// Its name in the data folder.
     pub const FILE: &str = "settings.toml";
 
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn what_is_kept_is_read_back_and_people_can_read_it() {
         let folder = tempfile::tempdir().unwrap();
-        let kept = Kept::at(folder.path());
+        let kept = SettingsFile::at(folder.path());
         assert_eq!(kept.load(), Ok(None));
         let settings = Settings {
             revision: 7,
@@ -136,7 +136,7 @@ mod tests {
         };
         kept.save(&settings).unwrap();
         assert_eq!(kept.load(), Ok(Some(settings)));
-        let text = fs::read_to_string(folder.path().join(Kept::FILE)).unwrap();
+        let text = fs::read_to_string(folder.path().join(SettingsFile::FILE)).unwrap();
         for line in ["revision = 7", "ports = [8080, \"9000-9010\"]", "log.on = true", "log.interval = \"600s\""] {
             assert!(text.lines().any(|have| have == line), "{text}");
         }
@@ -149,15 +149,15 @@ mod tests {
     #[test]
     fn a_file_that_is_not_understood_is_an_error_with_its_place() {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join(Kept::FILE), "revision = 1\npromiscous = true\n").unwrap();
-        let words = Kept::at(folder.path()).load().unwrap_err();
+        fs::write(folder.path().join(SettingsFile::FILE), "revision = 1\npromiscous = true\n").unwrap();
+        let words = SettingsFile::at(folder.path()).load().unwrap_err();
         assert!(words.contains("settings.toml") && words.contains("line 2"), "{words}");
     }
 
     #[test]
     fn where_nothing_can_be_written_the_former_settings_stay() {
         let folder = tempfile::tempdir().unwrap();
-        let kept = Kept::at(folder.path());
+        let kept = SettingsFile::at(folder.path());
         let settings = Settings { revision: 1, ..Settings::default() };
         kept.save(&settings).unwrap();
         fs::create_dir(folder.path().join("settings.toml.tmp")).unwrap();

@@ -1,4 +1,4 @@
--- What consoles have agreed on with the collector: named filters, and what each sensor is to run with. Small, read whole
+-- Configuration that all consoles of the collector share: named filters, and the settings that each sensor shall have. Small, read whole
 -- when the collector starts. `changed` is in seconds since 1970, `changed_by` the name of the console.
 
 -- Filters that all consoles share.

@@ -1,4 +1,4 @@
-//! What consoles have agreed on with the collector: named filters, and what each sensor is to run with.
+//! Configuration that all consoles of the collector share: named filters, and the settings that each sensor shall have.
 //!
 //! Kept in the store, held in memory: whatever is read here is what is on the disk. Changes come one at a time, and whoever
 //! waits hears of each.
@@ -11,8 +11,8 @@ use traf_model::{NamedFilter, Settings, Timestamp};
 
 use crate::store::{Store, StoreError};
 
-/// The state of all agreements.
-pub(crate) struct Agreed {
+/// Shared configuration, in memory as it is in the store.
+pub(crate) struct SharedConfig {
     store: Store,
     state: Mutex<State>,
     /// Held while something is changed: on the disk first, then here.
@@ -28,7 +28,7 @@ struct State {
 
 /// Why something stays as it is.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum NotAgreed {
+pub(crate) enum ChangeError {
     /// The store said no.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -46,7 +46,7 @@ pub(crate) enum NotAgreed {
     Wrong(String),
 }
 
-impl Agreed {
+impl SharedConfig {
     /// As the store has it.
     pub(crate) async fn load(store: Store) -> Result<Arc<Self>, StoreError> {
         let filters = store.filters().await?;
@@ -75,12 +75,12 @@ impl Agreed {
     }
 
     /// Keeps a filter, in the place of the one of its name.
-    pub(crate) async fn save_filter(&self, filter: NamedFilter, by: (Timestamp, &str)) -> Result<(), NotAgreed> {
+    pub(crate) async fn save_filter(&self, filter: NamedFilter, by: (Timestamp, &str)) -> Result<(), ChangeError> {
         let _turn = self.changing.lock().await;
         let mut filters = self.filters();
         match filters.binary_search_by(|other| other.name.cmp(&filter.name)) {
             Ok(place) => filters[place] = filter.clone(),
-            Err(_) if filters.len() >= NamedFilter::MOST => return Err(NotAgreed::Full),
+            Err(_) if filters.len() >= NamedFilter::MOST => return Err(ChangeError::Full),
             Err(place) => filters.insert(place, filter.clone()),
         }
         self.store.save_filter(&filter, by).await?;
@@ -90,11 +90,11 @@ impl Agreed {
     }
 
     /// Deletes a filter.
-    pub(crate) async fn delete_filter(&self, name: &str) -> Result<(), NotAgreed> {
+    pub(crate) async fn delete_filter(&self, name: &str) -> Result<(), ChangeError> {
         let _turn = self.changing.lock().await;
         let mut filters = self.filters();
         let place = filters.iter().position(|filter| filter.name == name);
-        filters.remove(place.ok_or_else(|| NotAgreed::NoFilter(name.to_owned()))?);
+        filters.remove(place.ok_or_else(|| ChangeError::NoFilter(name.to_owned()))?);
         self.store.delete_filter(name).await?;
         self.state().filters = filters;
         self.tell();
@@ -107,12 +107,12 @@ impl Agreed {
         sensor: &str,
         settings: Settings,
         by: (Timestamp, &str),
-    ) -> Result<u64, NotAgreed> {
-        settings.check().map_err(NotAgreed::Wrong)?;
+    ) -> Result<u64, ChangeError> {
+        settings.check().map_err(ChangeError::Wrong)?;
         let _turn = self.changing.lock().await;
         let now = self.settings(sensor).revision;
         if settings.revision != now {
-            return Err(NotAgreed::Stale(now));
+            return Err(ChangeError::Stale(now));
         }
         let settings = Settings { revision: now + 1, ..settings };
         self.store.save_settings(sensor, &settings, by).await?;
@@ -135,9 +135,9 @@ mod tests {
 
     const BY: (Timestamp, &str) = (Timestamp(0), "desk");
 
-    async fn open(folder: &tempfile::TempDir) -> (Arc<Agreed>, Store) {
+    async fn open(folder: &tempfile::TempDir) -> (Arc<SharedConfig>, Store) {
         let store = Store::Sqlite(Sqlite::open(&folder.path().join("history.db")).await.unwrap());
-        (Agreed::load(store.clone()).await.unwrap(), store)
+        (SharedConfig::load(store.clone()).await.unwrap(), store)
     }
 
     fn filter(name: &str, rules: &str) -> NamedFilter {
@@ -145,15 +145,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_agreed_survives_a_restart() {
+    async fn shared_configuration_survives_a_restart() {
         let folder = tempfile::tempdir().unwrap();
-        let (agreed, store) = open(&folder).await;
+        let (shared, store) = open(&folder).await;
         for rules in ["include udp", "exclude host 10.0.0.7\ninclude tcp"] {
-            agreed.save_filter(filter("web", rules), BY).await.unwrap();
+            shared.save_filter(filter("web", rules), BY).await.unwrap();
         }
-        agreed.save_filter(filter("a", "include all"), BY).await.unwrap();
-        agreed.save_filter(filter("b", ""), BY).await.unwrap();
-        agreed.delete_filter("b").await.unwrap();
+        shared.save_filter(filter("a", "include all"), BY).await.unwrap();
+        shared.save_filter(filter("b", ""), BY).await.unwrap();
+        shared.delete_filter("b").await.unwrap();
         let all = Settings {
             revision: 0,
             promiscuous: Some(true),
@@ -163,45 +163,45 @@ mod tests {
             log_interval: Some(60),
             idle: Some(900),
         };
-        assert_eq!(agreed.save_settings("7f", all.clone(), BY).await.unwrap(), 1);
+        assert_eq!(shared.save_settings("7f", all.clone(), BY).await.unwrap(), 1);
         let some = Settings { revision: 1, ports: Some(Vec::new()), ..Settings::default() };
-        assert_eq!(agreed.save_settings("7f", some.clone(), BY).await.unwrap(), 2);
-        assert_eq!(agreed.save_settings("8f", all.clone(), BY).await.unwrap(), 1);
+        assert_eq!(shared.save_settings("7f", some.clone(), BY).await.unwrap(), 2);
+        assert_eq!(shared.save_settings("8f", all.clone(), BY).await.unwrap(), 1);
         store.close().await;
 
-        let (agreed, _) = open(&folder).await;
+        let (shared, _) = open(&folder).await;
         let web = filter("web", "exclude host 10.0.0.7\ninclude tcp");
-        assert_eq!(agreed.filters(), [filter("a", "include all"), web]);
-        assert_eq!(agreed.settings("7f"), Settings { revision: 2, ..some });
-        assert_eq!(agreed.settings("8f"), Settings { revision: 1, ..all });
-        assert_eq!(agreed.settings("9f"), Settings::default());
+        assert_eq!(shared.filters(), [filter("a", "include all"), web]);
+        assert_eq!(shared.settings("7f"), Settings { revision: 2, ..some });
+        assert_eq!(shared.settings("8f"), Settings { revision: 1, ..all });
+        assert_eq!(shared.settings("9f"), Settings::default());
     }
 
     #[tokio::test]
     async fn of_two_who_change_the_same_settings_the_second_is_told() {
         let folder = tempfile::tempdir().unwrap();
-        let (agreed, _) = open(&folder).await;
+        let (shared, _) = open(&folder).await;
         let change = |idle| Settings { idle: Some(idle), ..Settings::default() };
-        agreed.save_settings("7f", change(60), BY).await.unwrap();
-        let error = agreed.save_settings("7f", change(90), BY).await.unwrap_err();
-        assert!(matches!(error, NotAgreed::Stale(1)), "{error}");
-        assert_eq!(agreed.settings("7f").idle, Some(60));
-        let error = agreed.save_settings("7f", Settings { revision: 1, ..change(0) }, BY).await.unwrap_err();
-        assert!(matches!(error, NotAgreed::Wrong(_)), "{error}");
+        shared.save_settings("7f", change(60), BY).await.unwrap();
+        let error = shared.save_settings("7f", change(90), BY).await.unwrap_err();
+        assert!(matches!(error, ChangeError::Stale(1)), "{error}");
+        assert_eq!(shared.settings("7f").idle, Some(60));
+        let error = shared.save_settings("7f", Settings { revision: 1, ..change(0) }, BY).await.unwrap_err();
+        assert!(matches!(error, ChangeError::Wrong(_)), "{error}");
     }
 
     #[tokio::test]
     async fn filters_are_bounded_in_number_and_a_change_wakes_who_waits() {
         let folder = tempfile::tempdir().unwrap();
-        let (agreed, _) = open(&folder).await;
-        let mut changed = agreed.changed();
+        let (shared, _) = open(&folder).await;
+        let mut changed = shared.changed();
         changed.mark_unchanged();
         for number in 0..NamedFilter::MOST {
-            agreed.save_filter(filter(&format!("f{number}"), "include tcp"), BY).await.unwrap();
+            shared.save_filter(filter(&format!("f{number}"), "include tcp"), BY).await.unwrap();
         }
         assert!(changed.has_changed().unwrap());
-        assert!(matches!(agreed.save_filter(filter("more", "include tcp"), BY).await, Err(NotAgreed::Full)));
-        agreed.save_filter(filter("f7", "include udp"), BY).await.unwrap();
-        assert!(matches!(agreed.delete_filter("more").await, Err(NotAgreed::NoFilter(_))));
+        assert!(matches!(shared.save_filter(filter("more", "include tcp"), BY).await, Err(ChangeError::Full)));
+        shared.save_filter(filter("f7", "include udp"), BY).await.unwrap();
+        assert!(matches!(shared.delete_filter("more").await, Err(ChangeError::NoFilter(_))));
     }
 }
