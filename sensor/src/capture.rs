@@ -6,6 +6,8 @@
 //! encodes nothing, resolves nothing and waits for nobody: finished slices go into a channel, and where that is full they
 //! wait here, bounded and counted.
 
+pub mod attachments;
+pub mod board;
 mod ledger;
 mod outbox;
 mod socket;
@@ -20,15 +22,15 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use traf_model::{Endpoint, Interface, InterfaceSnapshot, InterfaceSummary, Interval, Timestamp, Wish};
 
-use crate::board::Posted;
-use crate::clock::{self, Steps};
+use crate::capture::board::Posted;
 use crate::config::Config;
-use crate::link::Link;
 use crate::log::{self, Pen};
 use crate::meter::{Meter, MeterConfig};
-use crate::sealer::Part;
+use crate::parse::link_type::Link;
 use crate::settings::Orders;
-use crate::slicer::Slicer;
+use crate::slice::sealer::Part;
+use crate::slice::slicer::Slicer;
+use crate::system::clock::{self, Steps};
 use ledger::Witness;
 use outbox::Outbox;
 pub use socket::{Program, Socket};
@@ -349,7 +351,7 @@ impl Line {
         let ledger = &mut summary.ledger;
         (ledger.received, ledger.dropped) = (frames + dropped, dropped);
         ledger.kernel_received = Some(self.witness.received());
-        ledger.nic = crate::interfaces::counters_of(&self.name);
+        ledger.nic = crate::system::interfaces::counters_of(&self.name);
         ledger.clock_step = self.steps.take();
         self.outbox.put(slice, summary);
     }
@@ -360,7 +362,7 @@ impl Line {
         let ledger = &mut snapshot.ledger;
         (ledger.received, ledger.dropped) = self.witness.totals();
         ledger.kernel_received = Some(self.witness.received());
-        ledger.nic = crate::interfaces::counters_of(&self.name);
+        ledger.nic = crate::system::interfaces::counters_of(&self.name);
         snapshot
     }
 }

@@ -2,6 +2,9 @@
 //!
 //! Never gives up. A connection that breaks costs nothing: the next hello tells what was committed.
 
+pub mod said;
+pub mod window;
+
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -17,11 +20,11 @@ use traf_proto::ingest_client::IngestClient;
 use traf_proto::{Batch, ExportAck, ExportRequest, Hello, MAX_MESSAGE};
 
 use crate::backoff::Backoff;
-use crate::clock;
-use crate::keeper::{Closed, Desk};
-use crate::said::Said;
+use crate::export::said::Said;
+use crate::export::window::Window;
 use crate::spool::Mark;
-use crate::window::Window;
+use crate::spool::keeper::{Closed, Desk};
+use crate::system::clock;
 
 /// Who we are, for the hello and the snapshots.
 #[derive(Clone, Debug)]

@@ -15,7 +15,7 @@ use std::path::Path;
 use flate2::read::MultiGzDecoder;
 use traf_model::Timestamp;
 
-use crate::link::Link;
+use crate::parse::link_type::Link;
 use buffer::Buffer;
 use pcap::Pcap;
 use pcapng::Pcapng;

@@ -1,32 +1,36 @@
-//! Captures and meters the traffic of a host's interfaces, and streams summaries to a collector.
+//! The sensor: it captures and meters the traffic of a host's interfaces, and streams summaries to a collector.
+//!
+//! ```text
+//! interface ─► capture ─► parse ─► meter ─┬─► slice ─► spool ─► export ─► collector      history: kept until it is committed
+//!              a thread   frame    packet ├─► live ─────────────────────► collector      the present: the latest wins
+//!              for each   → packet → rows └─► log ──► text files                         IPTraf's formats
+//! file ────────► read ───┘
+//! ```
+//!
+//! * [`run`] puts it together and takes it down again; [`config`] and [`settings`] say how
+//! * [`capture`]: one thread for each interface, and the snapshots that they post
+//! * `parse`: frames to packets; [`meter`]: packets to rows, one flow table for each interface
+//! * [`slice`]: the slices of the history; [`spool`]: the records that wait on disk
+//! * [`export`]: the records on their way to the collector; [`live`]: snapshots, as far as consoles want them
+//! * [`log`]: IPTraf's text logs
+//! * [`file`] and [`read`]: capture files, without a collector; [`command`]: the other commands
+//! * [`system`]: clocks, interfaces, connections and memory of the machine
+//!
+//! It stores no history, answers no console, and changes nothing that it captures.
 
-pub mod attach;
 pub mod backoff;
-pub mod board;
 pub mod capture;
-pub mod clock;
+pub mod command;
 pub mod config;
-pub mod doctor;
 pub mod export;
 pub mod file;
-pub mod interfaces;
-pub mod join;
-pub mod keeper;
-pub mod link;
-pub mod listing;
 pub mod live;
 pub mod log;
-pub mod machine;
 pub mod meter;
-pub mod own;
-mod packet;
-mod parse;
+pub mod parse;
 pub mod read;
 pub mod run;
-pub mod said;
-pub mod sealer;
 pub mod settings;
-pub mod slicer;
+pub mod slice;
 pub mod spool;
-pub mod table;
-pub mod window;
+pub mod system;

@@ -15,12 +15,12 @@ use traf_peer::explain;
 use traf_proto as wire;
 
 use crate::backoff::Backoff;
-use crate::board::Board;
-use crate::clock;
+use crate::capture::board::Board;
+use crate::export::said::Said;
 use crate::export::{Introduction, client};
-use crate::keeper::Status as SpoolStatus;
-use crate::said::Said;
 use crate::settings::Wanted;
+use crate::spool::keeper::Status as SpoolStatus;
+use crate::system::clock;
 
 /// Octets of one snapshot, before compression: a sensor's live stream stays below 60 KB/s whatever the traffic.
 pub const BUDGET: usize = 56_000;

@@ -28,8 +28,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use traf_model::{Facility, Filter, Group, Order, OrderBy, Wish};
 
-use crate::clock;
 use crate::config::TextLog;
+use crate::system::clock;
 pub use folder::LogError;
 pub use line::Words;
 pub use pen::{Load, Pen};

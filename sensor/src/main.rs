@@ -11,10 +11,12 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use traf_peer::{CredentialsError, JoinError};
 use traf_sensor::capture::CaptureError;
+use traf_sensor::command::listing::Format;
+use traf_sensor::command::{doctor, join, listing};
 use traf_sensor::config::{Config, ConfigError, Options, RunOptions};
-use traf_sensor::interfaces::InterfaceError;
-use traf_sensor::listing::Format;
-use traf_sensor::{doctor, join, listing, machine, read, run};
+use traf_sensor::system::interfaces::InterfaceError;
+use traf_sensor::system::machine;
+use traf_sensor::{read, run};
 
 /// Captures and meters this host's traffic for a Trafalgar collector.
 ///

@@ -42,8 +42,8 @@ use traf_model::{
     Ports, Timestamp, Transport, Wish,
 };
 
-use crate::link::Link;
-use crate::packet::{Fragment, Key, Packet};
+use crate::parse::link_type::Link;
+use crate::parse::packet::{Fragment, Key, Packet};
 use crate::parse::{self, Parser, Unparsed};
 use averages::Averages;
 use coalesced::Offload;

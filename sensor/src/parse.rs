@@ -11,6 +11,8 @@ mod checksum;
 mod fast;
 mod ip;
 mod link;
+pub mod link_type;
+pub(crate) mod packet;
 mod tcp;
 mod tunnel;
 
@@ -21,15 +23,11 @@ use std::net::IpAddr;
 
 use traf_model::Mac;
 
-use crate::link::Link;
-use crate::packet::{Fragment, Key, Packet};
+use crate::parse::link_type::Link;
+use packet::{ARP, Fragment, Key, Packet};
 
 /// VLAN tags, MPLS labels, PPPoE and tunnels together: deeper is not looked.
 const LAYERS: u8 = 8;
-
-/// Ether types of ARP (RFC 826) and RARP (RFC 903).
-pub(crate) const ARP: u16 = 0x0806;
-pub(crate) const RARP: u16 = 0x8035;
 
 /// Why a frame did not become a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

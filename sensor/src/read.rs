@@ -14,8 +14,8 @@ use anyhow::Context;
 use traf_model::{Interface, InterfaceSummary, Interval, Timestamp};
 
 use crate::file::CaptureFile;
-use crate::link::Link;
 use crate::meter::{Meter, MeterConfig};
+use crate::parse::link_type::Link;
 pub use document::Document;
 
 /// What `traf-sensor read` is asked.

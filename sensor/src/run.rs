@@ -14,16 +14,17 @@ use tokio_util::sync::CancellationToken;
 use traf_model::{Endpoint, Interval, SettingsState, Timestamp};
 use traf_peer::{Credentials, channel};
 
-use crate::attach::Attachments;
 use crate::capture::Surroundings;
+use crate::capture::attachments::Attachments;
 use crate::config::Config;
 use crate::export::{self, Introduction};
 use crate::live::Live;
-use crate::sealer::Part;
 use crate::settings::{ActiveSettings, Channels};
+use crate::slice::sealer::Part;
 use crate::spool::Spool;
+use crate::spool::keeper;
 use crate::spool::state::Last;
-use crate::{clock, interfaces, keeper, machine, own};
+use crate::system::{clock, connections, interfaces, machine};
 
 /// Of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -224,7 +225,7 @@ impl Lookout {
                     Err(error) => tracing::warn!("{error}"),
                 }
                 active.turn(&mut attachments);
-                let connections = own::connections(port);
+                let connections = connections::established(port);
                 own.send_if_modified(|known| {
                     let changed = **known != connections;
                     if changed {

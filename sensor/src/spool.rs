@@ -15,6 +15,7 @@ mod delivery;
 pub mod disk;
 pub mod fold;
 pub mod index;
+pub mod keeper;
 pub mod record;
 pub mod state;
 

@@ -13,10 +13,10 @@ use tokio_util::sync::CancellationToken;
 use traf_model::{Interface, InterfaceSummary, Interval, Ledger, Timestamp};
 use traf_peer::{Credentials, channel};
 use traf_sensor::export::{self, Introduction};
-use traf_sensor::keeper::{self, Desk};
-use traf_sensor::sealer::Part;
+use traf_sensor::slice::sealer::Part;
 use traf_sensor::spool::Spool;
 use traf_sensor::spool::index::Limits;
+use traf_sensor::spool::keeper::{self, Desk};
 
 /// A sensor without captures: what is to be delivered comes from the test.
 struct Sensor {

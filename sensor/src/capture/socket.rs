@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use super::{CaptureError, Handle};
-use crate::machine::{self, Instruction};
+use crate::system::machine::{self, Instruction};
 
 /// `ret #k` of bpf(4).
 const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;

@@ -4,7 +4,7 @@ use traf_model::Timestamp;
 
 use super::buffer::{Buffer, LARGEST};
 use super::{FileError, Frame, Order};
-use crate::link::Link;
+use crate::parse::link_type::Link;
 
 /// Microseconds, nanoseconds, and microseconds with longer frame headers.
 const MICRO: u32 = 0xa1b2_c3d4;

@@ -5,7 +5,7 @@ use traf_model::time::SECOND;
 
 use super::buffer::{Buffer, LARGEST};
 use super::{FileError, Frame, Order};
-use crate::link::Link;
+use crate::parse::link_type::Link;
 
 /// How a section header begins, in either byte order.
 pub(super) const MAGIC: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];

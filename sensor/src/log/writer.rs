@@ -14,8 +14,8 @@ use super::folder::Folder;
 use super::line::Words;
 use super::names::Kind;
 use super::pen::{Asked, Load, Message, Round};
-use crate::clock;
 use crate::meter::lines;
+use crate::system::clock;
 
 /// How often it looks up when nothing comes.
 const LOOK: Duration = Duration::from_millis(100);

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use traf_model::{Interface, Transport};
 
-use crate::packet::Packet;
+use crate::parse::packet::Packet;
 
 /// Flows with an estimate; of those beyond, it goes to `other`.
 const FLOWS: usize = 16_384;
@@ -103,7 +103,7 @@ impl Coalesced {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::packet::NO_VLAN;
+    use crate::parse::packet::NO_VLAN;
 
     fn bulk(protocol: u8, payload: u32, options: u32) -> Packet {
         let headers = if protocol == 6 { 40 + options } else { 28 };

@@ -7,7 +7,7 @@ use traf_model::{Endpoint, Mac, Timestamp};
 
 use super::slot::{Cold, Hot, Warm};
 use super::{flows, memory};
-use crate::packet::{Fragment, Packet, flag};
+use crate::parse::packet::{Fragment, Packet, flag};
 
 /// Events that wait at once: more than a round of the capture brings, even if each packet of it opened a connection.
 const WAITING: usize = 8_192;

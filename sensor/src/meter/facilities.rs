@@ -9,7 +9,7 @@ use super::behind::Behind;
 use super::ranked::{Keyed, Ranked};
 use super::seed::Seed;
 use super::trail::Trail;
-use crate::packet::{Key, Packet};
+use crate::parse::packet::{Key, Packet};
 
 /// Pairs of stations whose frames are added up before the table of stations hears of them.
 const PAIRS: usize = 256;
@@ -253,7 +253,7 @@ mod tests {
     use traf_model::Merge;
 
     use super::*;
-    use crate::packet::NO_VLAN;
+    use crate::parse::packet::NO_VLAN;
 
     #[test]
     fn the_service_of_a_flow_is_the_models() {

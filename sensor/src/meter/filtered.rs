@@ -13,7 +13,7 @@ use super::MeterConfig;
 use super::averages::{Averages, Rated};
 use super::facilities::{Facilities, Folded};
 use super::line::Line;
-use crate::packet::Packet;
+use crate::parse::packet::Packet;
 
 /// Filters at once.
 pub(super) const FILTERS: usize = 8;

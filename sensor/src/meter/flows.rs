@@ -18,7 +18,7 @@ use super::memory;
 use super::others::Others;
 use super::slot::{Hot, Slot};
 use super::table::{Home, Table};
-use crate::packet::{Key, NO_VLAN, Packet};
+use crate::parse::packet::{Key, NO_VLAN, Packet};
 
 /// Packets that make a flow worth a row of its own when it is pushed out.
 const WORTH: u64 = 4;

@@ -5,7 +5,7 @@
 //! were on their way, counts under port 0, and stays there.
 
 use super::seed::{Seed, spread};
-use crate::packet::{Fragment, Packet};
+use crate::parse::packet::{Fragment, Packet};
 
 /// Datagrams remembered: 4,096 in sets of four.
 const SETS: usize = 1024;
@@ -83,7 +83,7 @@ impl Fragments {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::packet::NO_VLAN;
+    use crate::parse::packet::NO_VLAN;
 
     fn fragment(kind: Fragment, id: u32, at: i64, ports: (u16, u16)) -> Packet {
         let mut packet = Packet::new(100);

@@ -6,7 +6,7 @@ use traf_model::{
     Traffic,
 };
 
-use crate::packet::Packet;
+use crate::parse::packet::Packet;
 
 /// Seconds of one slice that are kept apart; what comes later in a slice that long (a file) is added to the last.
 const SECONDS: usize = 600;

@@ -15,7 +15,7 @@ use traf_model::{Interface, Item, LineKind, OrderBy, Row, Traffic, Wish};
 pub use record::Record;
 pub use words::line;
 
-use crate::packet::Packet;
+use crate::parse::packet::Packet;
 
 /// Records of one ring: IPTraf's scroll-back. Two rings are 96 KiB.
 const RING: usize = 512;

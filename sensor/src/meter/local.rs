@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use traf_model::{Interface, Mac};
 
-use crate::packet::Packet;
+use crate::parse::packet::Packet;
 
 /// Which side is ours.
 #[derive(Debug, Default)]
@@ -41,7 +41,7 @@ impl Local {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::packet::NO_VLAN;
+    use crate::parse::packet::NO_VLAN;
 
     fn packet(source_mac: u8, source: u128) -> Packet {
         let mut packet = Packet::new(60);

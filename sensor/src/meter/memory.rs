@@ -12,7 +12,7 @@
 use traf_model::{Cast, FlowState, Word};
 
 use super::slot::{Cold, Hot, Warm};
-use crate::packet::{Packet, flag};
+use crate::parse::packet::{Packet, flag};
 
 /// An end sent FIN; shifted by the way.
 const FIN: u16 = 1;
@@ -260,7 +260,7 @@ mod tests {
     use traf_model::Transport;
 
     use super::*;
-    use crate::packet::NO_VLAN;
+    use crate::parse::packet::NO_VLAN;
 
     const MINUTE: i64 = 60 * traf_model::time::SECOND;
 

@@ -3,7 +3,7 @@
 //! Folded 64-bit multiplication with four random words, drawn when the meter starts. It is keyed, but no proven
 //! pseudo-random function; SipHash would cost 5 to 7 ns more a packet.
 
-use crate::packet::Key;
+use crate::parse::packet::Key;
 
 /// The random words.
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +50,7 @@ pub(super) fn spread(hash: u64, sets: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::packet::NO_VLAN;
+    use crate::parse::packet::NO_VLAN;
 
     #[test]
     fn flows_that_differ_only_in_a_port_or_an_address_fall_evenly_whatever_the_seed() {

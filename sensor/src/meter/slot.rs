@@ -4,7 +4,7 @@
 
 use zerocopy::FromZeros;
 
-use crate::packet::Key;
+use crate::parse::packet::Key;
 
 /// A flow's place.
 #[derive(Clone, Copy, FromZeros)]

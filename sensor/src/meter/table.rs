@@ -9,8 +9,8 @@ use zerocopy::FromZeros;
 
 use super::seed::{Seed, spread};
 use super::slot::Slot;
-use crate::machine::{Pages, prefetch};
-use crate::packet::Key;
+use crate::parse::packet::Key;
+use crate::system::machine::{Pages, prefetch};
 
 /// Places of a set.
 const WAYS: usize = 8;
@@ -284,7 +284,7 @@ impl Iterator for Slots {
 mod tests {
     use super::super::slot::Hot;
     use super::*;
-    use crate::packet::NO_VLAN;
+    use crate::parse::packet::NO_VLAN;
 
     fn key(number: u32) -> Key {
         Key::new(4, 17, NO_VLAN, (u128::from(number), 1), (1 << 33, 2)).0

@@ -3,7 +3,7 @@
 //! Speed is all that this is for; it must say exactly what [`super::link`] and [`super::ip`] say.
 
 use super::{checksum, tcp};
-use crate::packet::{NO_VLAN, Packet, flag};
+use crate::parse::packet::{NO_VLAN, Packet, flag};
 
 const IPV4: u16 = 0x0800;
 const IPV6: u16 = 0x86dd;

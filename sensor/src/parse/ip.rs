@@ -3,7 +3,7 @@
 use etherparse::{IpNumber, LaxIpSlice, LaxIpv4Slice, LaxIpv6Slice, TcpHeaderSlice, UdpHeaderSlice};
 
 use super::{be16, checksum, tcp};
-use crate::packet::{End, Fragment, Packet, flag};
+use crate::parse::packet::{End, Fragment, Packet, flag};
 
 /// What an IP packet carries, for those who look inside.
 pub(super) struct Carried<'a> {

@@ -1,8 +1,8 @@
 //! From the link header down to the network layer.
 
-use super::{ARP, LAYERS, Parser, RARP, Unparsed, be16, be32, tunnel};
-use crate::link::Link;
-use crate::packet::{Key, NO_VLAN, Packet};
+use super::{LAYERS, Parser, Unparsed, be16, be32, tunnel};
+use crate::parse::link_type::Link;
+use crate::parse::packet::{ARP, Key, NO_VLAN, Packet, RARP};
 
 /// Ether types, and the PPP protocols of the same meaning.
 const IPV4: u16 = 0x0800;

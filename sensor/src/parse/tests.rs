@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use traf_model::{Cast, Class, Family, Transport};
 
 use super::*;
-use crate::packet::{Fragment, NO_VLAN};
+use crate::parse::packet::{Fragment, NO_VLAN};
 
 const LINKS: [Link; 8] = [
     Link::Ethernet,

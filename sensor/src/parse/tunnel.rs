@@ -6,7 +6,7 @@
 use super::ip::{self, Carried};
 use super::link::{Network, Walk};
 use super::{LAYERS, Parser, be16};
-use crate::packet::{Fragment, Packet};
+use crate::parse::packet::{Fragment, Packet};
 
 /// Parses the IP packet at the walk's place, `wire` octets long at most, and what it carries if asked to.
 pub(super) fn parse(parser: Parser, packet: &mut Packet, walk: &mut Walk<'_>, mut wire: u32) {

@@ -8,9 +8,9 @@ use traf_model::{Interface, Timestamp};
 
 use super::{ReadArgs, config};
 use crate::file::CaptureFile;
-use crate::link::Link;
 use crate::log::Words;
 use crate::meter::{Meter, MeterConfig, lines};
+use crate::parse::link_type::Link;
 
 /// Frames between two looks at what happened: fewer than the meter keeps.
 const ROUND: u64 = 1_024;

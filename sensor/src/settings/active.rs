@@ -9,7 +9,7 @@ use traf_model::{Settings, SettingsState};
 use traf_proto as wire;
 
 use super::{Rules, SettingsFile};
-use crate::attach::Attachments;
+use crate::capture::attachments::Attachments;
 use crate::config::{Config, TextLog};
 use crate::log::{Log, Pen};
 

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use traf_model::{Interface, InterfaceSummary, Interval, Timestamp};
 use traf_sensor::file::CaptureFile;
-use traf_sensor::link::Link;
 use traf_sensor::meter::{Meter, MeterConfig};
+use traf_sensor::parse::link_type::Link;
 
 /// The folder, if it is named; says so when it is not.
 pub(crate) fn folder() -> Option<PathBuf> {

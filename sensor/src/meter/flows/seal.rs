@@ -10,7 +10,7 @@ use super::Flows;
 use crate::meter::bar::Bar;
 use crate::meter::memory;
 use crate::meter::others::Others;
-use crate::packet::Key;
+use crate::parse::packet::Key;
 
 /// How long a flow that is over, or timed out, is still shown: longer where there are few, as in IPTraf, so that a live table
 /// holds what was; shorter where there are many, so that the table is looked through quickly.

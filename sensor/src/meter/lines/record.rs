@@ -3,8 +3,8 @@
 use traf_model::filter::Subject;
 use traf_model::{Counters, Endpoint, Mac, Timestamp, Traffic};
 
-use crate::packet::{self, Fragment, Key, Packet};
-use crate::parse::{ARP, RARP};
+use crate::parse::packet::{self, Fragment, Key, Packet};
+use crate::parse::packet::{ARP, RARP};
 
 /// What is kept of a packet.
 #[derive(Clone, Copy, Debug)]

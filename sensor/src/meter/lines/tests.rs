@@ -4,9 +4,9 @@ use traf_model::time::SECOND;
 use traf_model::{Facility, Filter, Group, Interface, Item, Line, Order, OrderBy, Timestamp, Wish};
 
 use super::*;
-use crate::link::Link;
 use crate::meter::{Meter, MeterConfig};
-use crate::parse::{ARP, RARP};
+use crate::parse::link_type::Link;
+use crate::parse::packet::{ARP, RARP};
 
 const MACS: [u8; 12] = [2, 0, 0, 0, 0x77, 1, 2, 0, 0, 0, 0x77, 2];
 const FOUR: &str = "from 10.77.0.2 to 10.77.0.1 on ipta0";

@@ -6,8 +6,8 @@ use traf_model::{Line, LineEnd, LineKind};
 
 use super::kind;
 use super::record::Record;
-use crate::packet::Fragment;
-use crate::parse::{ARP, RARP};
+use crate::parse::packet::Fragment;
+use crate::parse::packet::{ARP, RARP};
 
 /// The line of a record.
 #[must_use]

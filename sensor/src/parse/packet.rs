@@ -6,7 +6,9 @@ use traf_model::filter::Subject;
 use traf_model::{Cast, Class, Endpoint, Family, FlowKey, Mac, Transport};
 use zerocopy::FromZeros;
 
-use crate::parse::{ARP, RARP};
+/// Ether types of ARP (RFC 826) and RARP (RFC 903).
+pub(crate) const ARP: u16 = 0x0806;
+pub(crate) const RARP: u16 = 0x8035;
 
 /// TCP flags (RFC 9293, 3.1).
 pub(crate) mod flag {

@@ -10,9 +10,9 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use traf_model::{SpoolState, Summary};
 
-use crate::clock;
-use crate::sealer::{Part, Sealer};
+use crate::slice::sealer::{Part, Sealer};
 use crate::spool::{Mark, Outgoing, Spool};
+use crate::system::clock;
 
 /// Parts on their way from the capture threads.
 pub const PARTS: usize = 64;

@@ -6,10 +6,10 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 
 use crate::capture::{CaptureError, Handle};
+use crate::command::table::table;
 use crate::config::Config;
-use crate::interfaces;
 use crate::spool::{disk, record};
-use crate::table::table;
+use crate::system::interfaces;
 
 /// How to print.
 #[derive(clap::ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -14,15 +14,15 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use traf_model::{Interface, InterfaceSnapshot, Interval, Loss, LossReason, Timestamp};
 
-use crate::board::{Board, Posted};
+use crate::capture::board::{Board, Posted};
 use crate::capture::{CaptureError, Controls, Handle, Line, Program, Socket, Surroundings};
 use crate::config::Config;
-use crate::interfaces::{self, Device};
-use crate::link::Link;
 use crate::meter::MeterConfig;
-use crate::sealer::Part;
+use crate::parse::link_type::Link;
 use crate::settings::Rules;
+use crate::slice::sealer::Part;
 use crate::spool::state::Counters;
+use crate::system::interfaces::{self, Device};
 
 /// Interfaces under capture at once.
 pub const INTERFACES: usize = 64;

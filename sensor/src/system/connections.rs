@@ -11,7 +11,7 @@ use traf_model::Endpoint;
 
 /// Both ends, ours first, of every TCP connection of this process to `port`.
 #[must_use]
-pub fn connections(port: u16) -> Vec<(Endpoint, Endpoint)> {
+pub fn established(port: u16) -> Vec<(Endpoint, Endpoint)> {
     let Ok(all) = std::fs::read_dir("/proc/self/fd") else { return Vec::new() };
     let descriptors = all.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<RawFd>().ok());
     let mut pairs: Vec<(Endpoint, Endpoint)> = descriptors
@@ -49,8 +49,8 @@ mod tests {
         let stream = TcpStream::connect(collector).unwrap();
         let ours = stream.local_addr().unwrap();
         let pair = (Endpoint::new(ours.ip(), ours.port()), Endpoint::new(collector.ip(), collector.port()));
-        assert_eq!(connections(collector.port()), [pair]);
+        assert_eq!(established(collector.port()), [pair]);
         drop(stream);
-        assert_eq!(connections(collector.port()), []);
+        assert_eq!(established(collector.port()), []);
     }
 }

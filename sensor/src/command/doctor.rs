@@ -8,11 +8,11 @@ use traf_peer::{Credentials, channel, explain};
 use traf_proto as wire;
 
 use crate::capture::{CaptureError, Handle};
+use crate::command::listing::Format;
+use crate::command::table::table;
 use crate::config::Config;
-use crate::listing::Format;
 use crate::spool::disk;
-use crate::table::table;
-use crate::{clock, interfaces};
+use crate::system::{clock, interfaces};
 
 /// How a check ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -1,0 +1,6 @@
+//! The commands that do their work and end: `join`, `interfaces`, `spool` and `doctor`.
+
+pub mod doctor;
+pub mod join;
+pub mod listing;
+pub mod table;
