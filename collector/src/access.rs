@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_util::future::{Either, Ready, ready};
+use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::http::{Request, Response};
@@ -16,6 +17,7 @@ use traf_peer::Role;
 
 use crate::accept::Caller;
 use crate::peers::Peers;
+use crate::secrets::Peer;
 
 /// Every method of the service that asks for a certificate, and who may call it.
 pub(crate) const METHODS: [(&str, &[Role]); 8] = [
@@ -103,6 +105,21 @@ where
             Err(status) => Either::Right(ready(Ok(status.into_http()))),
         }
     }
+}
+
+/// The record that `access` found.
+pub(crate) fn caller<T>(request: &tonic::Request<T>) -> Result<Arc<Peer>, Status> {
+    let peer = request.extensions().get::<Arc<Peer>>().cloned();
+    peer.ok_or_else(|| Status::unauthenticated("no certificate: join first"))
+}
+
+/// Why a long stream must end though neither side is done; `None` while it may go on.
+pub(crate) fn over(peers: &Peers, peer: &Peer, stop: &CancellationToken) -> Option<Status> {
+    if stop.is_cancelled() {
+        return Some(Status::unavailable("the collector is shutting down: come again soon"));
+    }
+    let revoked = || Status::unauthenticated(format!("`{}` was revoked; it may join again with a new key", peer.name));
+    (!peers.still(peer)).then(revoked)
 }
 
 #[cfg(test)]

@@ -131,7 +131,6 @@ impl ConfigFile {
     }
 
     /// With what flags and environment say on top.
-    #[must_use]
     pub fn over(self, data: Option<PathBuf>, listen: Option<SocketAddr>, join: Option<SocketAddr>) -> Config {
         let days = |days: Option<u32>, default: Option<Duration>| match days {
             None => default,

@@ -7,7 +7,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::folder::Folder;
 use crate::secrets::Secrets;
-use crate::store::{Sqlite, Store};
+use crate::store::Store;
 
 /// One line for each thing that was looked at, and whether all is well.
 pub async fn doctor(config: &Config) -> (String, bool) {
@@ -70,7 +70,7 @@ async fn store(folder: &Folder) -> anyhow::Result<String> {
     if !folder.history().exists() {
         return Ok("none yet: it is made at the first start".to_owned());
     }
-    let store = Store::Sqlite(Sqlite::open_read_only(&folder.history()).await?);
+    let store = Store::open_read_only(&folder.history()).await?;
     let (sensors, size) = (store.sensors().await?.len(), std::fs::metadata(folder.history())?.len() >> 20);
     store.close().await;
     Ok(format!("{sensors} sensors, {size} MiB"))

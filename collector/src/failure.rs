@@ -7,7 +7,6 @@ use crate::config::ConfigError;
 use crate::folder::FolderError;
 
 /// The exit code that says what kind of failure it was.
-#[must_use]
 pub fn exit_code(error: &anyhow::Error) -> u8 {
     for cause in error.chain() {
         if cause.is::<ConfigError>() {

@@ -80,25 +80,21 @@ impl Folder {
     }
 
     /// Whether it was ever used; [`Folder::open`] would make it.
-    #[must_use]
     pub fn exists(path: &Path) -> bool {
         path.join("history.db").exists()
     }
 
     /// The store's file.
-    #[must_use]
     pub fn history(&self) -> PathBuf {
         self.0.join("history.db")
     }
 
     /// The file of tokens and peers.
-    #[must_use]
     pub fn secrets(&self) -> PathBuf {
         self.0.join("secrets.db")
     }
 
     /// The authority's folder.
-    #[must_use]
     pub fn authority(&self) -> PathBuf {
         self.0.join("authority")
     }

@@ -13,9 +13,9 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 use traf_proto as wire;
 
+use crate::access::caller;
 use crate::live::Live;
 use crate::peers::Peers;
-use crate::secrets::Peer;
 use crate::shared::SharedConfig;
 use crate::store::Store;
 use crate::writer::Writer;
@@ -51,21 +51,6 @@ impl wire::ingest_server::Ingest for Ingest {
         let peer = caller(&request)?;
         Ok(Response::new(Box::pin(present::answers(self.clone(), peer, request.into_inner()))))
     }
-}
-
-/// The record that `access` found.
-pub(crate) fn caller<T>(request: &Request<T>) -> Result<Arc<Peer>, Status> {
-    let peer = request.extensions().get::<Arc<Peer>>().cloned();
-    peer.ok_or_else(|| Status::unauthenticated("no certificate: join first"))
-}
-
-/// Why a long stream must end though neither side is done; `None` while it may go on.
-pub(crate) fn over(peers: &Peers, peer: &Peer, stop: &CancellationToken) -> Option<Status> {
-    if stop.is_cancelled() {
-        return Some(Status::unavailable("the collector is shutting down: come again soon"));
-    }
-    let revoked = || Status::unauthenticated(format!("`{}` was revoked; it may join again with a new key", peer.name));
-    (!peers.still(peer)).then(revoked)
 }
 
 /// One stream of each kind for each sensor: the newest wins.

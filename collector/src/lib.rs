@@ -10,7 +10,7 @@
 //! * [`run`] puts it together and takes it down again; [`Config`] says how
 //! * `authority`, `secrets`, `peers`: who may speak; `tls`, `accept`, `access`: how that is enforced
 //! * `ingest`, `writer`, [`store`]: history; `live`: the present and what consoles wish from sensors; `view`: answers
-//! * [`primary`]: each byte once, whoever saw it
+//! * `report`: the arithmetic of answers; in a LAN each byte counts once, whoever saw it
 //! * `shared`, `manage`: what consoles change: named filters, settings of sensors
 //! * [`verify`]: do totals add up?
 //!
@@ -32,7 +32,7 @@ mod join;
 mod live;
 mod manage;
 mod peers;
-pub mod primary;
+mod report;
 mod retention;
 mod run;
 mod secrets;

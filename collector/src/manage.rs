@@ -8,8 +8,9 @@ use traf_model::{NamedFilter, Settings};
 use traf_proto as wire;
 use traf_proto::WireError;
 
+use crate::access::caller;
+
 use crate::clock;
-use crate::ingest::caller;
 use crate::peers::Peers;
 use crate::secrets::{Peer, Secrets};
 use crate::shared::{ChangeError, SharedConfig};

@@ -31,7 +31,7 @@ use crate::manage::Manage;
 use crate::peers::Peers;
 use crate::secrets::Secrets;
 use crate::shared::SharedConfig;
-use crate::store::{Sqlite, Store};
+use crate::store::Store;
 use crate::view::{QUESTIONS, View};
 use crate::writer::Writer;
 use crate::{clock, retention, tls};
@@ -67,7 +67,7 @@ pub async fn run(
     let _lock = folder.lock()?;
     let authority = Arc::new(Authority::open(&folder, clock::now()).context("opening the authority")?);
     let secrets = Secrets::open(&folder).await.context("opening the file of tokens and peers")?;
-    let store = Store::Sqlite(Sqlite::open(&folder.history()).await.context("opening the store")?);
+    let store = Store::open(&folder.history()).await.context("opening the store")?;
     let main = bind(config.listen, "listen").await?;
     let join = bind(config.join_listen, "join_listen").await?;
     let addresses = Addresses { main: main.local_addr()?, join: join.local_addr()? };

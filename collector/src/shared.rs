@@ -131,12 +131,11 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
     use super::*;
-    use crate::store::Sqlite;
 
     const BY: (Timestamp, &str) = (Timestamp(0), "desk");
 
     async fn open(folder: &tempfile::TempDir) -> (Arc<SharedConfig>, Store) {
-        let store = Store::Sqlite(Sqlite::open(&folder.path().join("history.db")).await.unwrap());
+        let store = Store::open(&folder.path().join("history.db")).await.unwrap();
         (SharedConfig::load(store.clone()).await.unwrap(), store)
     }
 

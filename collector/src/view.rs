@@ -2,15 +2,10 @@
 //!
 //! An answer is made when the console is ready to take one, so a slow console gets the latest and never a queue.
 
-mod apply;
-mod conversation;
 mod filters;
 mod fleet;
-mod gaps;
 mod past;
 mod present;
-mod seat;
-mod table;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -23,15 +18,14 @@ use tracing::debug;
 use traf_model::{Query, Report, Scope, Timestamp, Window};
 use traf_proto as wire;
 
-use crate::ingest::caller;
+use crate::access::caller;
+use crate::clock;
 use crate::live::Live;
 use crate::peers::Peers;
 use crate::secrets::Peer;
 use crate::shared::SharedConfig;
 use crate::store::Store;
 use crate::writer::State;
-
-pub(crate) use apply::specialise;
 
 /// Questions to the store at once; others wait their turn.
 pub(crate) const QUESTIONS: usize = 3;
@@ -67,7 +61,7 @@ impl wire::view_server::View for View {
             Window::Past(interval) => {
                 let view = self.clone();
                 Box::pin(stream::once(async move {
-                    view.past(&query, interval).await.map(|report| wire::Report::from(&report))
+                    view.past(&query, interval, clock::now()).await.map(|report| wire::Report::from(&report))
                 }))
             }
         }))
@@ -87,7 +81,7 @@ impl wire::view_server::View for View {
 impl View {
     /// Why a stream must end; `None` while it may go on.
     fn over(&self, peer: &Peer) -> Option<Status> {
-        crate::ingest::over(&self.peers, peer, &self.stop)
+        crate::access::over(&self.peers, peer, &self.stop)
     }
 
     /// What every report says of its scope: how many sensors, how many of them report, who is away, what is wrong.

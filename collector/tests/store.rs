@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use common::{START, end, flow, summary};
 use proptest::prelude::*;
-use traf_collector::store::{Delivery, Fact, Hello, Identity, Outcome, Selection, Sqlite, Store, Tier};
+use traf_collector::store::{Delivery, Fact, Hello, Identity, Outcome, Selection, Store, Tier};
 use traf_collector::verify::Finding;
 use traf_model::{
     Class, ClassGroup, Counters, Facility, Interval, Learnt, Mac, Second, Service, Station, Summary, Timestamp, Traffic,
@@ -20,7 +20,7 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 async fn open(folder: &tempfile::TempDir) -> (Store, i64) {
-    let store = Store::Sqlite(Sqlite::open(&folder.path().join("history.db")).await.unwrap());
+    let store = Store::open(&folder.path().join("history.db")).await.unwrap();
     let hello = Hello { uuid: "7f".into(), name: "web1".into(), site: String::new(), version: "test".into(), epoch: 1 };
     let (sensor, _) = store.hello(&hello).await.unwrap().unwrap();
     (store, sensor)

@@ -14,7 +14,8 @@ use traf_model::Summary;
 use traf_proto as wire;
 
 use super::check::check;
-use super::{Ingest, Turn, over};
+use super::{Ingest, Turn};
+use crate::access::over;
 use crate::clock;
 use crate::secrets::Peer;
 use crate::store::{Delivery, Hello, Mark};

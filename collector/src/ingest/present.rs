@@ -11,7 +11,8 @@ use tracing::{info, warn};
 use traf_model::{Settings, Snapshot, Wish};
 use traf_proto as wire;
 
-use super::{Ingest, Turn, over};
+use super::{Ingest, Turn};
+use crate::access::over;
 use crate::clock;
 use crate::live::Connected;
 use crate::secrets::Peer;

@@ -2,7 +2,7 @@
 
 use traf_model::{Facility, Filter, Group, Order, Query, Scope, Wish};
 
-use crate::view::specialise;
+use crate::report::filter::specialise;
 
 /// Wishes at once: more than that many different screens are a rare thing, and each costs every sensor a pass.
 pub(super) const MOST: usize = 16;

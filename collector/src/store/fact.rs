@@ -1,5 +1,6 @@
 //! What goes into a store and comes out of it, in the model's words.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -181,7 +182,6 @@ impl Tier {
     pub const ALL: [Self; 4] = [Self::Flow, Self::Second, Self::Minute, Self::Ledger];
 
     /// As the store names it.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Flow => "flow",
@@ -203,4 +203,62 @@ pub struct Kept {
     pub minute: Timestamp,
     /// [`Tier::Ledger`].
     pub ledger: Timestamp,
+}
+
+/// What must hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Invariant {
+    /// I1.
+    Capture,
+    /// I2.
+    Meter,
+    /// I3.
+    Deliver,
+    /// I4.
+    RollUp,
+    /// Each byte once in a LAN.
+    Once,
+}
+
+impl fmt::Display for Invariant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Capture => "I1 capture",
+            Self::Meter => "I2 meter",
+            Self::Deliver => "I3 deliver",
+            Self::RollUp => "I4 roll-up",
+            Self::Once => "LAN once",
+        })
+    }
+}
+
+/// What a check found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Which invariant.
+    pub invariant: Invariant,
+    /// What was checked, in words.
+    pub claim: String,
+    /// How many rows were looked at.
+    pub rows: u64,
+    /// How many are wrong.
+    pub wrong: u64,
+    /// One of them.
+    pub example: Option<String>,
+}
+
+/// `I1 capture   ok      120 rows  received = …`
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match (self.wrong, self.rows) {
+            (0, 0) => "nothing".to_owned(),
+            (0, _) => "ok".to_owned(),
+            (wrong, _) => format!("{wrong} WRONG"),
+        };
+        write!(f, "{:<11} {state:<9} {:>9} checked: {}", self.invariant.to_string(), self.rows, self.claim)?;
+        match &self.example {
+            Some(example) if self.wrong > 0 => write!(f, "\n            for example {example}"),
+            _ => Ok(()),
+        }
+    }
 }

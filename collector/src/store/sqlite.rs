@@ -1,21 +1,20 @@
 //! The history in one SQLite file: WAL, every commit synced, one connection that writes and a few that only read.
 
-mod audit;
 mod dictionary;
 mod facts;
 mod marks;
 mod pack;
 mod read;
-mod retire;
+mod retention;
 mod rows;
 mod shared;
+mod verify;
 mod write;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use read::STATEMENTS;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
     SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
@@ -41,7 +40,7 @@ const MIGRATIONS: [(&str, &str); 3] = [
 
 /// The history in a file.
 #[derive(Clone, Debug)]
-pub struct Sqlite {
+pub struct Store {
     writer: SqlitePool,
     readers: SqlitePool,
     memory: Arc<Mutex<Memory>>,
@@ -54,7 +53,7 @@ struct Memory {
     marks: Marks,
 }
 
-impl Sqlite {
+impl Store {
     /// Opens the file, made and brought up to date where needed.
     ///
     /// # Errors
@@ -111,7 +110,8 @@ impl Sqlite {
         Ok(Self { writer, readers, memory: Arc::default() })
     }
 
-    pub(super) async fn hello(&self, hello: &Hello) -> Result<Result<(i64, Mark), u64>, StoreError> {
+    /// Notes that a sensor has started, and says what it has delivered so far.
+    pub async fn hello(&self, hello: &Hello) -> Result<Result<(i64, Mark), u64>, StoreError> {
         let mut transaction = self.writer.begin_with("begin immediate").await?;
         let known = sqlx::query("select id, epoch, mark_epoch, mark_seq from sensor where uuid = ?")
             .bind(&hello.uuid)
@@ -141,7 +141,8 @@ impl Sqlite {
         Ok(Ok((row.try_get(0)?, mark)))
     }
 
-    pub(super) async fn sensors(&self) -> Result<Vec<StoredSensor>, StoreError> {
+    /// All sensors that ever said hello.
+    pub async fn sensors(&self) -> Result<Vec<StoredSensor>, StoreError> {
         // The newest slice is that of the greatest ts; one of an hour may end later, but then it began earlier by less.
         let rows = sqlx::query(
             "select id, uuid, name, version, epoch, mark_epoch, mark_seq, site, \
@@ -166,7 +167,8 @@ impl Sqlite {
             .collect()
     }
 
-    pub(super) async fn points(&self) -> Result<Vec<StoredPoint>, StoreError> {
+    /// All observation points.
+    pub async fn points(&self) -> Result<Vec<StoredPoint>, StoreError> {
         let rows = sqlx::query(
             "select i.sensor, i.id, s.name, i.name, i.kernel_index, i.mac, i.addresses, i.mtu, i.speed, i.link, \
              i.loopback, i.mirror, s.site, i.first_ns, i.last_ns from interface i join sensor s on s.id = i.sensor order by s.name, i.name",
@@ -176,7 +178,8 @@ impl Sqlite {
         rows.iter().map(point).collect()
     }
 
-    pub(super) async fn close(&self) {
+    /// Closes it.
+    pub async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
     }
@@ -302,7 +305,7 @@ mod tests {
         pool.close().await;
         for (path, words) in [(&text, "not a data base"), (&other, "a data base of another program")] {
             let before = std::fs::read(path).unwrap();
-            let error = Sqlite::open(path).await.err().unwrap().to_string();
+            let error = Store::open(path).await.err().unwrap().to_string();
             assert!(error.contains(words), "{error}");
             assert_eq!(std::fs::read(path).unwrap(), before);
         }
@@ -312,12 +315,12 @@ mod tests {
     async fn a_newer_schema_is_refused_in_words() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("history.db");
-        let store = Sqlite::open(&path).await.unwrap();
+        let store = Store::open(&path).await.unwrap();
         sqlx::query("insert into _sqlx_migrations select 99, description, installed_on, success, checksum, execution_time from _sqlx_migrations where version = 1")
             .execute(&store.writer)
             .await
             .unwrap();
         store.close().await;
-        assert!(matches!(Sqlite::open(&path).await, Err(StoreError::Newer(_, 99))));
+        assert!(matches!(Store::open(&path).await, Err(StoreError::Newer(_, 99))));
     }
 }

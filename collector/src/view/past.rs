@@ -4,8 +4,6 @@ mod flows;
 mod interfaces;
 mod strip;
 
-pub(super) use flows::estimate;
-
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,16 +14,15 @@ use tracing::error;
 use traf_model::{Facility, Interval, Item, Query, Report, Station, Timestamp, Traffic, Window};
 use traf_proto as wire;
 
-use super::gaps::{self, Record};
-use super::seat::{Seat, mtu};
-use super::table::Table;
-use super::{Answers, View, apply};
+use super::{Answers, View};
 use crate::clock;
+use crate::report::gaps::{self, Record};
+use crate::report::point::{ObservationPoint, mtu};
+use crate::report::table::Table;
+use crate::report::{EACH, filter as apply};
 use crate::secrets::Peer;
 use crate::store::{Fact, Kept, Place, Selection, Slice, StoreError, StoredPoint, Tier};
 
-/// What a table of interfaces or sizes over more than one point must say.
-pub(super) const EACH: &str = "each interface is counted for itself: what several of them saw is in each of their rows";
 /// What must be said where nothing tells what several points saw in common.
 const SEVERAL: &str = "several observation points are added up here: what several of them saw counts for each";
 /// What a window without any stored slice must say.
@@ -50,7 +47,7 @@ pub(super) fn answers_again(view: View, peer: Arc<Peer>, query: Query) -> Answer
             Window::Last(length) => (clock::now(), length),
             _ => return None,
         };
-        match view.past(&query, Interval::new(now.before(length), now)).await {
+        match view.past(&query, Interval::new(now.before(length), now), now).await {
             Ok(report) => Some((Ok(wire::Report::from(&report)), Some((view, peer, query, true)))),
             Err(status) => Some((Err(status), None)),
         }
@@ -59,11 +56,11 @@ pub(super) fn answers_again(view: View, peer: Arc<Peer>, query: Query) -> Answer
 
 impl View {
     /// The answer for a window of the past.
-    pub(super) async fn past(&self, query: &Query, interval: Interval) -> Result<Report, Status> {
+    pub(super) async fn past(&self, query: &Query, interval: Interval, now: Timestamp) -> Result<Report, Status> {
         let asking = async {
             let _turn =
                 self.turns.acquire().await.map_err(|_| Status::unavailable("the collector is shutting down"))?;
-            self.ask(query, interval).await.map_err(|error| {
+            self.ask(query, interval, now).await.map_err(|error| {
                 error!("a question to the store failed: {error}");
                 Status::unavailable("the store cannot answer just now: try again")
             })
@@ -76,10 +73,9 @@ impl View {
         }
     }
 
-    async fn ask(&self, query: &Query, interval: Interval) -> Result<Report, StoreError> {
-        let now = clock::now();
+    async fn ask(&self, query: &Query, interval: Interval, now: Timestamp) -> Result<Report, StoreError> {
         let all = self.store.points().await?;
-        let ask = Ask::new(self, query, interval, &all);
+        let ask = Ask::new(self, query, (interval, now), &all);
         let slices = self.store.slices(&ask.selection).await?;
         let covered = slices.iter().map(|slice| slice.interval).reduce(Interval::hull);
         let kept = self.store.kept().await?;
@@ -100,8 +96,8 @@ impl View {
 struct Ask<'a> {
     view: &'a View,
     query: &'a Query,
-    seats: Vec<Seat>,
-    /// The seat of each observation point in scope.
+    points: Vec<ObservationPoint>,
+    /// The point of each observation point in scope.
     places: HashMap<Place, usize>,
     /// Every point of the sites in scope is in scope: the marks of the store say who counts.
     whole: bool,
@@ -109,39 +105,40 @@ struct Ask<'a> {
 }
 
 impl<'a> Ask<'a> {
-    fn new(view: &'a View, query: &'a Query, interval: Interval, all: &[StoredPoint]) -> Self {
-        let inside = |point: &&StoredPoint| {
-            let (sensor, interface) = (&point.sensor, &point.interface.name);
+    fn new(view: &'a View, query: &'a Query, (interval, now): (Interval, Timestamp), all: &[StoredPoint]) -> Self {
+        let inside = |stored: &&StoredPoint| {
+            let (sensor, interface) = (&stored.sensor, &stored.interface.name);
             query.scope.holds(sensor, interface) && apply::concerns(&query.filter, sensor, interface)
         };
-        let points: Vec<&StoredPoint> = all.iter().filter(inside).collect();
-        // What a sensor takes for services now it took then, as far as is known.
-        let seen = view.live.seen(clock::now());
-        let seats = points.iter().map(|point| {
-            let seat = Seat::new(&point.sensor, &point.site, &point.interface, true);
-            match seen.iter().find(|seen| seen.name == point.sensor) {
-                Some(seen) => seat.serving(&seen.snapshot.settings.settings),
-                None => seat,
+        let in_scope: Vec<&StoredPoint> = all.iter().filter(inside).collect();
+        // The ports that a sensor counts as services now are taken for those of then: they are not stored.
+        let seen = view.live.seen(now);
+        let points = in_scope.iter().map(|stored| {
+            let point = ObservationPoint::new(&stored.sensor, &stored.site, &stored.interface, true);
+            match seen.iter().find(|seen| seen.name == stored.sensor) {
+                Some(seen) => point.serving(&seen.snapshot.settings.settings),
+                None => point,
             }
         });
-        let seats: Vec<Seat> = seats.collect();
-        let places = points.iter().enumerate().map(|(seat, point)| (point.place, seat)).collect();
-        let left_out = |point: &StoredPoint| !inside(&point) && points.iter().any(|other| other.site == point.site);
-        let mut sensors: Vec<i64> = points.iter().map(|point| point.place.sensor).collect();
+        let points = points.collect();
+        let places = in_scope.iter().enumerate().map(|(point, stored)| (stored.place, point)).collect();
+        let left_out =
+            |stored: &StoredPoint| !inside(&stored) && in_scope.iter().any(|other| other.site == stored.site);
+        let mut sensors: Vec<i64> = in_scope.iter().map(|stored| stored.place.sensor).collect();
         sensors.sort_unstable();
         sensors.dedup();
         let whole = !all.iter().any(left_out);
-        Self { view, query, seats, places, whole, selection: Selection { interval, sensors } }
+        Self { view, query, points, places, whole, selection: Selection { interval, sensors } }
     }
 
     fn several(&self) -> bool {
-        self.seats.len() > 1
+        self.points.len() > 1
     }
 
     async fn answer(&self, report: &mut Report, kept: Kept, nanos: i64) -> Result<(), StoreError> {
         let query = self.query;
         let tier = if report.interval.from < kept.second { Tier::Minute } else { Tier::Second };
-        let mut table = Table::new(&self.seats);
+        let mut table = Table::new(&self.points);
         let known = self.selection.interval.from >= kept.flow;
         let mut interfaces = self.interfaces(tier, nanos).await?;
         report.dropped = interfaces.values().map(|found| found.stats.ledger.dropped).sum();
@@ -162,10 +159,10 @@ impl<'a> Ask<'a> {
         report.strip = strip;
         match query.facility {
             Facility::Interfaces => {
-                for (seat, found) in interfaces {
+                for (point, found) in interfaces {
                     if found.selected {
                         let rate = found.stats.rates.group(traf_model::ClassGroup::Total);
-                        table.add(seat, rate, Item::Interface(Box::new(found.stats)));
+                        table.add(point, rate, Item::Interface(Box::new(found.stats)));
                     }
                 }
                 self.each_for_itself(report);
@@ -187,7 +184,7 @@ impl<'a> Ask<'a> {
                         *largest = (*largest).max(seen);
                     }
                 }
-                report.mtu = mtu(&self.seats);
+                report.mtu = mtu(&self.points);
                 self.each_for_itself(report);
             }
             Facility::Lines => {
@@ -211,19 +208,19 @@ impl<'a> Ask<'a> {
     /// Sizes, and hosts and services of a single point: as the sensors counted them.
     async fn keyed(&self, table: &mut Table<'_>, report: &mut Report) -> Result<(), StoreError> {
         let (none, mut undecided) = (Traffic::default(), false);
-        self.each(self.query.facility, |seat, fact| {
-            let own = &self.seats[seat];
-            let selected = apply::selects(&self.query.filter, &own.point.sensor, own.name(), None);
+        self.each(self.query.facility, |point, fact| {
+            let own = &self.points[point];
+            let selected = apply::selects(&self.query.filter, &own.id.sensor, own.name(), None);
             undecided |= selected.is_none();
             if selected == Some(false) {
                 return;
             }
             match fact {
-                Fact::Size(bracket, traffic) => table.add(seat, none, Item::Size(bracket, traffic)),
-                Fact::Service(Some(service), traffic) => table.add(seat, none, Item::Service(service, traffic)),
+                Fact::Size(bracket, traffic) => table.add(point, none, Item::Size(bracket, traffic)),
+                Fact::Service(Some(service), traffic) => table.add(point, none, Item::Service(service, traffic)),
                 Fact::Host(Some(host), traffic) => {
                     let host_row = traf_model::Host { traffic, ..traf_model::Host::default() };
-                    table.add(seat, none, Item::Host(host, host_row));
+                    table.add(point, none, Item::Host(host, host_row));
                 }
                 Fact::Service(None, traffic) | Fact::Host(None, traffic) => table.add_total(traffic),
                 _ => {}
@@ -241,9 +238,9 @@ impl<'a> Ask<'a> {
     async fn stations(&self, table: &mut Table<'_>, report: &mut Report) -> Result<(), StoreError> {
         let (filter, zero) = (&self.query.filter, traf_model::Mac([0; 6]));
         let by_mac = self
-            .seats
+            .points
             .iter()
-            .all(|seat| apply::selects_station(filter, &seat.point.sensor, seat.name(), zero).is_some());
+            .all(|point| apply::selects_station(filter, &point.id.sensor, point.name(), zero).is_some());
         if !by_mac {
             report.notes.push(
                 "stations are those of the recorded flows that the filter selects: octets of IP packets".to_owned(),
@@ -252,33 +249,33 @@ impl<'a> Ask<'a> {
         }
         let mut others: HashMap<usize, Traffic> = HashMap::new();
         let mut found: Vec<(usize, traf_model::Mac, Station)> = Vec::new();
-        self.each(Facility::Stations, |seat, fact| {
+        self.each(Facility::Stations, |point, fact| {
             let Fact::Station(mac, station) = fact else { return };
-            let own = &self.seats[seat];
+            let own = &self.points[point];
             match mac {
-                Some(mac) if apply::selects_station(filter, &own.point.sensor, own.name(), mac) != Some(false) => {
-                    found.push((seat, mac, station));
+                Some(mac) if apply::selects_station(filter, &own.id.sensor, own.name(), mac) != Some(false) => {
+                    found.push((point, mac, station));
                 }
                 Some(_) => {}
-                None => *others.entry(seat).or_default() += station.traffic,
+                None => *others.entry(point).or_default() += station.traffic,
             }
         })
         .await?;
         let mut learnt: HashMap<(&str, traf_model::Mac, std::net::IpAddr), traf_model::Learnt> = HashMap::new();
         let names: HashMap<i64, &str> =
-            self.places.iter().map(|(place, seat)| (place.sensor, self.seats[*seat].point.sensor.as_str())).collect();
+            self.places.iter().map(|(place, point)| (place.sensor, self.points[*point].id.sensor.as_str())).collect();
         for identity in self.view.store.identities(&self.selection.sensors, self.selection.interval.from).await? {
             if let Some(name) = names.get(&identity.sensor) {
                 learnt.insert((name, identity.mac, identity.learnt.address), identity.learnt);
             }
         }
-        for (seat, mac, mut station) in found {
+        for (point, mac, mut station) in found {
             for address in &mut station.addresses {
-                if let Some(known) = learnt.get(&(self.seats[seat].point.sensor.as_str(), mac, address.address)) {
+                if let Some(known) = learnt.get(&(self.points[point].id.sensor.as_str(), mac, address.address)) {
                     *address = traf_model::Learnt { last: known.last.min(report.interval.to), ..*known };
                 }
             }
-            table.add(seat, Traffic::default(), Item::Station(mac, station));
+            table.add(point, Traffic::default(), Item::Station(mac, station));
         }
         // What had no row may have been seen by all: that of the fullest counts.
         if filter.is_all() {
@@ -291,8 +288,8 @@ impl<'a> Ask<'a> {
     /// Every fact of a facility that was seen in scope.
     async fn each(&self, facility: Facility, mut take: impl FnMut(usize, Fact) + Send) -> Result<(), StoreError> {
         let mut inside = |place: Place, fact: Fact| {
-            if let Some(seat) = self.places.get(&place) {
-                take(*seat, fact);
+            if let Some(point) = self.places.get(&place) {
+                take(*point, fact);
             }
         };
         self.view.store.facts(facility, &self.selection, &mut inside).await
@@ -306,27 +303,27 @@ impl<'a> Ask<'a> {
     ) -> Result<Vec<traf_model::Gap>, StoreError> {
         let known = self.view.peers.sensors();
         let mut records: BTreeMap<usize, Record> = BTreeMap::new();
-        for point in all {
-            let (Some(seat), Some(seen)) = (self.places.get(&point.place), point.seen) else { continue };
-            let same = all.iter().filter(|other| other.place.sensor == point.place.sensor);
+        for stored in all {
+            let (Some(point), Some(seen)) = (self.places.get(&stored.place), stored.seen) else { continue };
+            let same = all.iter().filter(|other| other.place.sensor == stored.place.sensor);
             let sensor = same.filter_map(|other| other.seen).map(|seen| seen.to).max().unwrap_or(seen.to);
-            let expected = known.iter().any(|peer| peer.name == point.sensor && peer.revoked.is_none());
-            records.insert(*seat, Record { seen, sensor, expected, ..Record::default() });
+            let expected = known.iter().any(|peer| peer.name == stored.sensor && peer.revoked.is_none());
+            records.insert(*point, Record { seen, sensor, expected, ..Record::default() });
         }
         for (place, slice) in self.view.store.covered(&self.selection).await? {
-            if let Some(record) = self.places.get(&place).and_then(|seat| records.get_mut(seat)) {
+            if let Some(record) = self.places.get(&place).and_then(|point| records.get_mut(point)) {
                 record.slices.push(slice);
             }
         }
         for (sensor, interface, lost) in self.view.store.missing(&self.selection).await? {
-            for (place, seat) in self.places.iter().filter(|(place, _)| place.sensor == sensor) {
-                let here = interface.as_deref().is_none_or(|name| name == self.seats[*seat].name());
-                if let (true, Some(record)) = (here && place.sensor == sensor, records.get_mut(seat)) {
+            for (place, point) in self.places.iter().filter(|(place, _)| place.sensor == sensor) {
+                let here = interface.as_deref().is_none_or(|name| name == self.points[*point].name());
+                if let (true, Some(record)) = (here && place.sensor == sensor, records.get_mut(point)) {
                     record.lost.push(lost);
                 }
             }
         }
-        let records = records.into_iter().map(|(seat, record)| (self.seats[seat].point.clone(), record)).collect();
+        let records = records.into_iter().map(|(point, record)| (self.points[point].id.clone(), record)).collect();
         Ok(gaps::past(&records, window, now))
     }
 }

@@ -3,9 +3,6 @@
 //! A single observation point's own answer is passed on. Where several may see the same flow they are asked for flows, each
 //! is counted once, and everything else is folded from that here.
 
-mod join;
-mod rows;
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,14 +14,14 @@ use traf_model::{
 };
 use traf_proto as wire;
 
-use self::join::Lan;
-use self::rows::{alone, interfaces, lines};
-use super::past::EACH;
-use super::seat::{self, Seat};
-use super::table::Table;
-use super::{Answers, View, apply, gaps};
+use super::{Answers, View};
 use crate::clock;
 use crate::live::{NotGranted, Seen, WishGuard};
+use crate::report::lan::Lan;
+use crate::report::point::{self, ObservationPoint};
+use crate::report::rows::{alone, interfaces, lines};
+use crate::report::table::Table;
+use crate::report::{EACH, filter as apply, gaps};
 use crate::secrets::Peer;
 
 /// Between two reports; a little less than the second between two snapshots, so that none is missed.
@@ -161,9 +158,9 @@ impl Watch {
                 scope.holds(sensor, interface) && apply::concerns(filter, sensor, interface)
             })
             .collect();
-        let seats: Vec<Seat> = voices.iter().map(Voice::seat).collect();
+        let points: Vec<ObservationPoint> = voices.iter().map(Voice::point).collect();
         // Once several were there it stays so: when one goes away, the others' rows are here already.
-        self.wish(seats.len() > 1 || self.wished.as_ref().is_some_and(|wished| wished.several));
+        self.wish(points.len() > 1 || self.wished.as_ref().is_some_and(|wished| wished.several));
 
         let mut report = Report {
             facility: self.query.facility,
@@ -175,7 +172,7 @@ impl Watch {
             report.interval.from = report.interval.from.min(voice.snapshot.started);
             report.dropped = report.dropped.saturating_add(voice.snapshot.ledger.dropped);
         }
-        let mut waiting = self.fill(&mut report, &voices, &seats);
+        let mut waiting = self.fill(&mut report, &voices, &points);
         waiting.dedup();
         self.waiting = !waiting.is_empty() && self.patient();
         if self.waiting {
@@ -190,7 +187,7 @@ impl Watch {
     }
 
     /// Rows, totals and what is to be said of them; gives the sensors that owe an answer.
-    fn fill(&mut self, report: &mut Report, voices: &[Voice<'_>], seats: &[Seat]) -> Vec<String> {
+    fn fill(&mut self, report: &mut Report, voices: &[Voice<'_>], points: &[ObservationPoint]) -> Vec<String> {
         let Some(wished) = &self.wished else { return Vec::new() };
         let mut waiting = Vec::new();
         let (rows, shares) = (wished.rows.as_ref(), wished.shares.as_ref());
@@ -209,7 +206,7 @@ impl Watch {
             report.notes.push(format!("only the first {} rows: many tables are open", guard.limit()));
         }
         let query = &self.query;
-        // Every seat's answer, where one is due.
+        // Every point's answer, where one is due.
         let mut answers = |id: Option<u64>, needed: bool| -> Vec<Option<&Answer>> {
             let Some(id) = id else { return vec![None; voices.len()] };
             voices
@@ -227,19 +224,22 @@ impl Watch {
         let own = answers(id(rows), true);
         let common = answers(id(shares), false);
         if wished.several {
-            self.lan.hear(seats, &common);
+            self.lan.hear(points, &common);
         }
         match query.facility {
-            Facility::Interfaces => interfaces(query, voices, &own, seats, report),
-            Facility::Lines => lines(query, &own, seats, report),
-            Facility::Traffic | Facility::Hosts | Facility::Services if wished.several => {
-                self.lan.flows(query, seats, &own, report);
+            Facility::Interfaces => {
+                let snapshots: Vec<&InterfaceSnapshot> = voices.iter().map(|voice| voice.snapshot).collect();
+                interfaces(query, points, &snapshots, &own, report);
             }
-            _ if !wished.several => alone(query, &own, seats, report),
+            Facility::Lines => lines(query, &own, points, report),
+            Facility::Traffic | Facility::Hosts | Facility::Services if wished.several => {
+                self.lan.flows(query, points, &own, report);
+            }
+            _ if !wished.several => alone(query, &own, points, report),
             facility => {
-                let mut table = Table::new(seats);
-                for (seat, answer) in own.iter().enumerate().filter_map(|(seat, answer)| Some((seat, (*answer)?))) {
-                    table.answer(seat, answer, facility);
+                let mut table = Table::new(points);
+                for (point, answer) in own.iter().enumerate().filter_map(|(point, answer)| Some((point, (*answer)?))) {
+                    table.answer(point, answer, facility);
                 }
                 let finished = table.finish(query.order, query.limit, None);
                 (report.rows, report.matched, report.total) = (finished.rows, finished.matched, finished.total);
@@ -258,7 +258,7 @@ impl Watch {
             }
         }
         if query.facility == Facility::Sizes {
-            report.mtu = seat::mtu(seats);
+            report.mtu = point::mtu(points);
         }
         waiting
     }
@@ -267,7 +267,7 @@ impl Watch {
     fn over_time(&mut self, report: &mut Report, voices: &[Voice<'_>], now: Timestamp) {
         let several = self.wished.as_ref().is_some_and(|wished| wished.several);
         for voice in voices {
-            let (point, snapshot) = (voice.seat().point, voice.snapshot);
+            let (point, snapshot) = (voice.point().id, voice.snapshot);
             let rate = snapshot.rate - snapshot.own_rate;
             report.rate += if several { self.lan.note(&point, now).of_traffic(rate) } else { rate };
         }
@@ -281,15 +281,16 @@ impl Watch {
                 octets
             }
         });
-        report.strip = seat::strip(from, traf_model::time::SECOND, &octets);
+        report.strip = point::strip(from, traf_model::time::SECOND, &octets);
     }
 }
 
 impl Voice<'_> {
-    fn seat(&self) -> Seat {
+    fn point(&self) -> ObservationPoint {
         let fresh = self.seen.presence == Presence::Reporting && !self.snapshot.gone;
         let snapshot = &self.seen.snapshot;
-        Seat::new(&self.seen.name, &snapshot.site, &self.snapshot.interface, fresh).serving(&snapshot.settings.settings)
+        ObservationPoint::new(&self.seen.name, &snapshot.site, &self.snapshot.interface, fresh)
+            .serving(&snapshot.settings.settings)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Which flow rows count in their LAN: [`crate::primary`] decides, here it is asked and told.
+//! Which flow rows count in their LAN: [`crate::report::primary`] decides, here it is asked and told.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use traf_model::{Endpoint, Flow, FlowKey, Interface, Interval, Timestamp};
 
 use super::{count, pack};
-use crate::primary::{Change, Key, Late, MEMORY, Observer, Primaries, RowKey, Sight};
+use crate::report::primary::{Change, Late, MEMORY, Observation, Observer, Primaries, RowKey, SharedFlow};
 use crate::store::StoreError;
 
 /// The flows of slices that overlap a stretch of time, with what decides their marks.
@@ -40,8 +40,8 @@ impl Marks {
         let newest = sqlx::query("select max(ts) from slice").fetch_one(&mut *connection).await?;
         if let Some(newest) = newest.try_get::<Option<i64>, _>(0)?.map(Timestamp::from_seconds) {
             let window = Interval::new(Timestamp(newest.0.saturating_sub(MEMORY)), Timestamp(i64::MAX));
-            for (sight, primary) in self.seen(connection, window, 0).await? {
-                primaries.recall(&sight, primary);
+            for (observation, primary) in self.seen(connection, window, 0).await? {
+                primaries.recall(&observation, primary);
             }
         }
         self.primaries = Some(primaries);
@@ -60,8 +60,8 @@ impl Marks {
         slice: Interval,
     ) -> Result<(), StoreError> {
         let mut late = Late::default();
-        for (sight, _) in self.seen(connection, Late::around(slice), 1).await? {
-            late.known(sight.key, sight.observer, sight.slice);
+        for (observation, _) in self.seen(connection, Late::around(slice), 1).await? {
+            late.known(observation.key, observation.observer, observation.slice);
         }
         self.late = late;
         Ok(())
@@ -83,10 +83,10 @@ impl Marks {
         flow: &Flow,
     ) -> bool {
         let observer = Observer { sensor: row[1], interface: id, vlan: flow.key.vlan };
-        let key = Key::new(self.site(site), row[1], interface, flow.key);
-        let sight = Sight { key, observer, slice, octets: flow.traffic.total().octets, row };
-        let decided = self.primaries.as_mut().and_then(|primaries| primaries.see(&sight, &mut self.changes));
-        decided.unwrap_or_else(|| self.late.see(&sight))
+        let key = SharedFlow::new(self.site(site), row[1], interface, flow.key);
+        let observation = Observation { key, observer, slice, octets: flow.traffic.total().octets, row };
+        let decided = self.primaries.as_mut().and_then(|primaries| primaries.see(&observation, &mut self.changes));
+        decided.unwrap_or_else(|| self.late.see(&observation))
     }
 
     /// Writes the marks that have changed since their rows were made.
@@ -125,7 +125,7 @@ impl Marks {
         connection: &mut SqliteConnection,
         window: Interval,
         least: i64,
-    ) -> Result<Vec<(Sight, bool)>, StoreError> {
+    ) -> Result<Vec<(Observation, bool)>, StoreError> {
         let longest = sqlx::query("select coalesce(max(longest), 0) from sensor").fetch_one(&mut *connection).await?;
         let longest: i64 = longest.try_get(0)?;
         let rows = sqlx::query(SEEN)
@@ -136,20 +136,20 @@ impl Marks {
             .bind(least)
             .fetch_all(connection)
             .await?;
-        rows.iter().map(|row| self.sight(row)).collect()
+        rows.iter().map(|row| self.observation(row)).collect()
     }
 
-    fn sight(&mut self, row: &SqliteRow) -> Result<(Sight, bool), StoreError> {
+    fn observation(&mut self, row: &SqliteRow) -> Result<(Observation, bool), StoreError> {
         let number = |at: usize| row.try_get::<i64, _>(at);
         let end = |at: usize| -> Result<Endpoint, StoreError> {
             Ok(Endpoint::new(pack::parse(row.try_get(at)?)?, row.try_get(at + 1)?))
         };
         let flow = FlowKey { protocol: row.try_get(8)?, vlan: row.try_get(7)?, source: end(9)?, destination: end(11)? };
         let interface = Interface { loopback: row.try_get(1)?, ..Interface::default() };
-        let key = Key::new(self.site(row.try_get(0)?), number(3)?, &interface, flow);
+        let key = SharedFlow::new(self.site(row.try_get(0)?), number(3)?, &interface, flow);
         let observer = Observer { sensor: number(3)?, interface: number(6)?, vlan: flow.vlan };
         let slice = Interval::new(Timestamp(number(14)?), Timestamp(number(15)?));
         let row_key = [number(2)?, number(3)?, number(4)?, number(5)?];
-        Ok((Sight { key, observer, slice, octets: count(row, 13)?, row: row_key }, row.try_get(16)?))
+        Ok((Observation { key, observer, slice, octets: count(row, 13)?, row: row_key }, row.try_get(16)?))
     }
 }

@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteRow;
 use traf_model::{Facility, Interval, Learnt, Loss, LossReason, Timestamp};
 
 use super::facts::{class, flow, host, interval, ledger, other_flows, place, service, size, station, traffic};
-use super::{Sqlite, count, pack};
+use super::{Store, count, pack};
 use crate::store::{Fact, Identity, Place, Rows, Selection, Slice, StoreError, Tier};
 
 macro_rules! window {
@@ -113,7 +113,8 @@ const IDENTITIES: &str = "select d.sensor, m.mac, a.ip, d.first_ns, d.last_ns fr
     join address a on a.id = d.address where d.last_ns >= ?1 and d.sensor in (select value from json_each(?2))";
 
 /// Every statement that reads, for the test that prepares them all.
-pub const STATEMENTS: [(&str, &str); 17] = [
+#[cfg(test)]
+const STATEMENTS: [(&str, &str); 17] = [
     ("slices", SLICES),
     ("flows", FLOWS),
     ("other flows", OTHER_FLOWS),
@@ -135,8 +136,9 @@ pub const STATEMENTS: [(&str, &str); 17] = [
 
 type Read = fn(&SqliteRow) -> Result<Fact, StoreError>;
 
-impl Sqlite {
-    pub(in crate::store) async fn slices(&self, selection: &Selection) -> Result<Vec<Slice>, StoreError> {
+impl Store {
+    /// The slices of a selection.
+    pub async fn slices(&self, selection: &Selection) -> Result<Vec<Slice>, StoreError> {
         let mut slices = Vec::new();
         self.each(SLICES, selection, &mut |row| {
             slices.push(Slice { sensor: row.try_get(0)?, interval: interval(row, 1)? });
@@ -146,7 +148,9 @@ impl Sqlite {
         Ok(slices)
     }
 
-    pub(in crate::store) async fn facts(
+    /// The facts of a facility in a selection, handed to `take` one by one; those without a key of their own are added up
+    /// by observation point before.
+    pub async fn facts(
         &self,
         facility: Facility,
         selection: &Selection,
@@ -171,7 +175,8 @@ impl Sqlite {
         Ok(())
     }
 
-    pub(in crate::store) async fn classes(
+    /// Classes by the second or the minute: the start of each in seconds since 1970.
+    pub async fn classes(
         &self,
         tier: Tier,
         selection: &Selection,
@@ -185,7 +190,8 @@ impl Sqlite {
         .await
     }
 
-    pub(in crate::store) async fn losses(&self, sensor: i64, limit: u32) -> Result<Vec<Loss>, StoreError> {
+    /// The newest losses of a sensor, newest first.
+    pub async fn losses(&self, sensor: i64, limit: u32) -> Result<Vec<Loss>, StoreError> {
         let rows = sqlx::query(LOSSES).bind(sensor).bind(limit).fetch_all(&self.readers).await?;
         rows.iter()
             .map(|row| {
@@ -203,7 +209,8 @@ impl Sqlite {
             .collect()
     }
 
-    pub(in crate::store) async fn covered(&self, selection: &Selection) -> Result<Vec<(Place, Interval)>, StoreError> {
+    /// Which slices every observation point has, by their starts.
+    pub async fn covered(&self, selection: &Selection) -> Result<Vec<(Place, Interval)>, StoreError> {
         let mut all = Vec::new();
         self.each(COVERED, selection, &mut |row| {
             all.push((place(row)?, interval(row, 2)?));
@@ -213,7 +220,8 @@ impl Sqlite {
         Ok(all)
     }
 
-    pub(in crate::store) async fn counted(&self, selection: &Selection) -> Result<Vec<(Place, Rows)>, StoreError> {
+    /// What part of every observation point's flows counts in its LAN, slice by slice.
+    pub async fn counted(&self, selection: &Selection) -> Result<Vec<(Place, Rows)>, StoreError> {
         let mut all = Vec::new();
         self.each(COUNTED, selection, &mut |row| {
             let rows = Rows { interval: interval(row, 2)?, counted: count(row, 4)?, seen: count(row, 5)? };
@@ -224,10 +232,8 @@ impl Sqlite {
         Ok(all)
     }
 
-    pub(in crate::store) async fn missing(
-        &self,
-        selection: &Selection,
-    ) -> Result<Vec<(i64, Option<String>, Interval)>, StoreError> {
+    /// Losses that overlap a selection: the sensor, the interface where it was not all of them, and when.
+    pub async fn missing(&self, selection: &Selection) -> Result<Vec<(i64, Option<String>, Interval)>, StoreError> {
         let Interval { from, to } = selection.interval;
         let rows = sqlx::query(MISSING)
             .bind(from.0)
@@ -238,11 +244,8 @@ impl Sqlite {
         rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, interval(row, 2)?))).collect()
     }
 
-    pub(in crate::store) async fn identities(
-        &self,
-        sensors: &[i64],
-        since: Timestamp,
-    ) -> Result<Vec<Identity>, StoreError> {
+    /// Addresses behind stations, of some sensors, that were seen since a moment.
+    pub async fn identities(&self, sensors: &[i64], since: Timestamp) -> Result<Vec<Identity>, StoreError> {
         let rows = sqlx::query(IDENTITIES).bind(since.0).bind(json(sensors)).fetch_all(&self.readers).await?;
         rows.iter()
             .map(|row| {
@@ -292,7 +295,7 @@ mod tests {
     #[tokio::test]
     async fn every_statement_prepares_and_follows_the_time_key() {
         let dir = tempfile::tempdir().unwrap();
-        let store = Sqlite::open(&dir.path().join("history.db")).await.unwrap();
+        let store = Store::open(&dir.path().join("history.db")).await.unwrap();
         for (name, sql) in STATEMENTS {
             store.readers.prepare(sql.into_sql_str()).await.unwrap_or_else(|error| panic!("{name}: {error}"));
             let plan = sqlx::query(sqlx::AssertSqlSafe(format!("explain query plan {sql}")))

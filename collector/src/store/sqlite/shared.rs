@@ -5,14 +5,15 @@ use sqlx::sqlite::SqliteRow;
 use traf_model::settings::range_words;
 use traf_model::{NamedFilter, Settings, Timestamp};
 
-use super::{Sqlite, count, number};
+use super::{Store, count, number};
 use crate::store::StoreError;
 
 /// When, and by whom.
 type Change<'a> = (Timestamp, &'a str);
 
-impl Sqlite {
-    pub(in crate::store) async fn filters(&self) -> Result<Vec<NamedFilter>, StoreError> {
+impl Store {
+    /// All named filters, by name.
+    pub async fn filters(&self) -> Result<Vec<NamedFilter>, StoreError> {
         let rows = sqlx::query("select name, rules from filter order by name").fetch_all(&self.readers).await?;
         rows.iter()
             .map(|row| {
@@ -23,7 +24,8 @@ impl Sqlite {
             .collect()
     }
 
-    pub(in crate::store) async fn save_filter(&self, filter: &NamedFilter, by: Change<'_>) -> Result<(), StoreError> {
+    /// Keeps a named filter, in the place of the one of its name; when and by whom.
+    pub async fn save_filter(&self, filter: &NamedFilter, by: Change<'_>) -> Result<(), StoreError> {
         sqlx::query(
             "insert into filter (name, rules, changed, changed_by) values (?, ?, ?, ?) on conflict (name) do update \
              set rules = excluded.rules, changed = excluded.changed, changed_by = excluded.changed_by",
@@ -37,23 +39,21 @@ impl Sqlite {
         Ok(())
     }
 
-    pub(in crate::store) async fn delete_filter(&self, name: &str) -> Result<(), StoreError> {
+    /// Deletes a named filter, if there is one.
+    pub async fn delete_filter(&self, name: &str) -> Result<(), StoreError> {
         sqlx::query("delete from filter where name = ?").bind(name).execute(&self.writer).await?;
         Ok(())
     }
 
-    pub(in crate::store) async fn settings(&self) -> Result<Vec<(String, Settings)>, StoreError> {
+    /// What sensors are to run with, by the identifier of their certificate.
+    pub async fn settings(&self) -> Result<Vec<(String, Settings)>, StoreError> {
         let sql = "select uuid, revision, promiscuous, capture, ports, log, log_interval, idle from setting";
         let rows = sqlx::query(sql).fetch_all(&self.readers).await?;
         rows.iter().map(settings).collect()
     }
 
-    pub(in crate::store) async fn save_settings(
-        &self,
-        uuid: &str,
-        settings: &Settings,
-        by: Change<'_>,
-    ) -> Result<(), StoreError> {
+    /// Keeps what a sensor is to run with; when and by whom.
+    pub async fn save_settings(&self, uuid: &str, settings: &Settings, by: Change<'_>) -> Result<(), StoreError> {
         let ports = settings.ports.as_ref().map(|ports| {
             let words: Vec<String> = ports.iter().copied().map(range_words).collect();
             words.join(" ")

@@ -5,15 +5,12 @@ use sqlx::sqlite::SqliteConnection;
 use traf_model::Timestamp;
 
 use super::rows::Rows;
-use super::{Memory, Sqlite, count, number};
+use super::{Memory, Store, count, number};
 use crate::store::{Delivery, Mark, Outcome, StoreError};
 
-impl Sqlite {
-    pub(in crate::store) async fn apply(
-        &self,
-        deliveries: &[Delivery],
-        now: Timestamp,
-    ) -> Result<Vec<Outcome>, StoreError> {
+impl Store {
+    /// Writes deliveries in one transaction, each with its sensor's mark; what is at or below the mark is left out.
+    pub async fn apply(&self, deliveries: &[Delivery], now: Timestamp) -> Result<Vec<Outcome>, StoreError> {
         let mut memory = self.memory.lock().await;
         let mut transaction = self.writer.begin_with("begin immediate").await?;
         let written = write(&mut transaction, &mut memory, deliveries, now).await;

@@ -2,14 +2,15 @@
 
 use traf_model::{Facility, Filter, Report, Traffic};
 
-use super::{Ask, Fact, StoreError, apply};
-use crate::view::conversation::{Conversations, Counted, Elected, Rule};
-use crate::view::table::Table;
+use super::{Ask, Fact, StoreError};
+use crate::report::conversation::{Conversations, Counted, Elected, Rule};
+use crate::report::table::Table;
+use crate::report::{estimate, filter as apply};
 
 /// What recorded flows hold.
 pub(super) struct Recorded {
     pub(super) counted: Counted,
-    /// By seat: class, traffic and keys of what had no row, and whether the filter selects it.
+    /// By point: class, traffic and keys of what had no row, and whether the filter selects it.
     others: Vec<(usize, traf_model::Class, Traffic, u64, Option<bool>)>,
 }
 
@@ -22,19 +23,19 @@ pub(super) fn left_out(octets: u64) -> Option<String> {
 impl Ask<'_> {
     /// The flows that a filter selects, each counted once.
     pub(super) async fn counted(&self, filter: &Filter, others: bool) -> Result<Recorded, StoreError> {
-        let mut conversations = Conversations::new(&self.seats);
+        let mut conversations = Conversations::new(&self.points);
         let mut rest = Vec::new();
-        self.each(Facility::Traffic, |seat, fact| {
-            let own = &self.seats[seat];
+        self.each(Facility::Traffic, |point, fact| {
+            let own = &self.points[point];
             match fact {
                 Fact::Flow(flow, marked) => {
-                    if let Some(flow) = apply::masked(filter, flow, &own.point.sensor, own.name()) {
-                        conversations.add(seat, Traffic::default(), flow, marked);
+                    if let Some(flow) = apply::masked(filter, flow, &own.id.sensor, own.name()) {
+                        conversations.add(point, Traffic::default(), flow, marked);
                     }
                 }
                 Fact::OtherFlows(class, traffic, keys) if others => {
-                    let selected = apply::selects(filter, &own.point.sensor, own.name(), Some(class));
-                    rest.push((seat, class, traffic, keys, selected));
+                    let selected = apply::selects(filter, &own.id.sensor, own.name(), Some(class));
+                    rest.push((point, class, traffic, keys, selected));
                 }
                 _ => {}
             }
@@ -58,15 +59,15 @@ impl Ask<'_> {
         let shares = counted.shares.clone();
         table.conversations(counted, facility, self.query.group);
         let (mut estimated, mut unknown) = (0u64, 0u64);
-        for (seat, class, traffic, keys, selected) in others {
-            let share = if several { shares.get(seat).copied().unwrap_or_default() } else { Default::default() };
+        for (point, class, traffic, keys, selected) in others {
+            let share = if several { shares.get(point).copied().unwrap_or_default() } else { Default::default() };
             let (part, keys) = (share.of_traffic(traffic), share.of(keys));
             match selected {
                 Some(false) => {}
                 None => unknown = unknown.saturating_add(part.total().octets),
                 Some(true) => {
                     estimated = estimated.saturating_add(part.total().octets);
-                    table.add_unnamed(seat, facility, class, part, keys);
+                    table.add_unnamed(point, facility, class, part, keys);
                 }
             }
         }
@@ -76,12 +77,4 @@ impl Ask<'_> {
         }
         Ok(())
     }
-}
-
-/// What is said of flows without a row where several points may have seen them.
-pub(in crate::view) fn estimate(octets: u64) -> String {
-    format!(
-        "{octets} octets of the total had no row of their own and cannot be told apart: of each observation point that share \
-         counts which counts of its rows"
-    )
 }

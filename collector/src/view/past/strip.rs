@@ -7,7 +7,7 @@ use traf_model::{Filter, Interval, Report, Strip, Timestamp, Traffic};
 
 use super::interfaces::Found;
 use super::{Ask, Fact, Kept, SEVERAL, Selection, StoreError, Tier};
-use crate::view::seat::{self, Share};
+use crate::report::point::{self, Share};
 
 /// Steps of a strip, at most.
 const STEPS: i64 = 300;
@@ -22,16 +22,16 @@ enum Shares {
     Whole,
     /// The same at all times.
     Constant(Vec<Share>),
-    /// By seat and step.
+    /// By point and step.
     Steps(HashMap<(usize, i64), Share>),
 }
 
 impl Shares {
-    fn at(&self, seat: usize, step: i64) -> Share {
+    fn at(&self, point: usize, step: i64) -> Share {
         match self {
             Self::Whole => Share::default(),
-            Self::Constant(shares) => shares.get(seat).copied().unwrap_or_default(),
-            Self::Steps(shares) => shares.get(&(seat, step)).copied().unwrap_or_default(),
+            Self::Constant(shares) => shares.get(point).copied().unwrap_or_default(),
+            Self::Steps(shares) => shares.get(&(point, step)).copied().unwrap_or_default(),
         }
     }
 }
@@ -62,8 +62,8 @@ impl Ask<'_> {
         self.rate(report, interfaces, &shares, nanos, (from, step));
         let mut sums: HashMap<(usize, i64), u64> = HashMap::new();
         let mut take = |place, at: i64, fact| {
-            if let (Fact::Class(_, traffic), Some(seat)) = (fact, self.places.get(&place)) {
-                let sum = sums.entry((*seat, (at - from).div_euclid(step))).or_default();
+            if let (Fact::Class(_, traffic), Some(point)) = (fact, self.places.get(&place)) {
+                let sum = sums.entry((*point, (at - from).div_euclid(step))).or_default();
                 *sum = sum.saturating_add(traffic.total().octets);
             }
         };
@@ -74,13 +74,13 @@ impl Ask<'_> {
             let last = (Timestamp(slice.interval.to.0 - 1).seconds() - from).div_euclid(step).min(count as i64 - 1);
             (first..=last).for_each(|place| octets[place as usize] = Some(0));
         }
-        for ((seat, place), sum) in sums {
+        for ((point, place), sum) in sums {
             if let Some(place_of) = usize::try_from(place).ok().and_then(|place| octets.get_mut(place)) {
-                let part = shares.at(seat, place).of(sum);
+                let part = shares.at(point, place).of(sum);
                 *place_of = place_of.map(|octets| octets.saturating_add(part)).or(Some(part));
             }
         }
-        Ok(seat::strip(interval.from, step * SECOND, &octets))
+        Ok(point::strip(interval.from, step * SECOND, &octets))
     }
 
     async fn shares(
@@ -102,12 +102,12 @@ impl Ask<'_> {
         }
         let mut shares: HashMap<(usize, i64), Share> = HashMap::new();
         for (place, rows) in self.view.store.counted(selection).await? {
-            let Some(seat) = self.places.get(&place) else { continue };
+            let Some(point) = self.places.get(&place) else { continue };
             let first = (rows.interval.from.seconds() - from).div_euclid(step);
             let last = (Timestamp(rows.interval.to.0 - 1).seconds() - from).div_euclid(step);
             for place in first..=last {
                 let share = Share { counted: rows.counted, seen: rows.seen };
-                shares.entry((*seat, place)).or_default().add(share);
+                shares.entry((*point, place)).or_default().add(share);
             }
         }
         Ok(Shares::Steps(shares))
@@ -122,10 +122,10 @@ impl Ask<'_> {
         nanos: i64,
         (from, step): (i64, i64),
     ) {
-        for (seat, found) in interfaces {
+        for (point, found) in interfaces {
             let mut part = Share::default();
             for (at, octets) in &found.steps {
-                let share = shares.at(*seat, (at - from).div_euclid(step));
+                let share = shares.at(*point, (at - from).div_euclid(step));
                 part.add(Share { counted: share.of(*octets), seen: *octets });
             }
             let traffic: Traffic = part.of_traffic(found.all - found.stats.own);

@@ -12,17 +12,17 @@ const SLICE: i64 = 10 * SECOND;
 
 /// What the store knows of a point.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Record {
+pub(crate) struct Record {
     /// From its first slice to the end of its last one.
-    pub(super) seen: Interval,
+    pub(crate) seen: Interval,
     /// End of the last slice of its sensor.
-    pub(super) sensor: Timestamp,
+    pub(crate) sensor: Timestamp,
     /// Whether the sensor is still expected to report.
-    pub(super) expected: bool,
+    pub(crate) expected: bool,
     /// Its slices that overlap the window.
-    pub(super) slices: Vec<Interval>,
+    pub(crate) slices: Vec<Interval>,
     /// Declared to be missing.
-    pub(super) lost: Vec<Interval>,
+    pub(crate) lost: Vec<Interval>,
 }
 
 impl Record {
@@ -65,7 +65,7 @@ fn joined(mut all: Vec<Interval>) -> Vec<Interval> {
 }
 
 /// The gaps of a window of the past.
-pub(super) fn past(records: &BTreeMap<Point, Record>, window: Interval, now: Timestamp) -> Vec<Gap> {
+pub(crate) fn past(records: &BTreeMap<Point, Record>, window: Interval, now: Timestamp) -> Vec<Gap> {
     let all = records.iter().flat_map(|(point, record)| {
         record.gaps(window, now).into_iter().map(|interval| Gap { interval, point: point.clone() })
     });
@@ -73,7 +73,7 @@ pub(super) fn past(records: &BTreeMap<Point, Record>, window: Interval, now: Tim
 }
 
 /// One stop of a sensor is one gap, however many interfaces it has; the newest remain when there are too many.
-pub(super) fn by_sensor(gaps: Vec<Gap>) -> Vec<Gap> {
+pub(crate) fn by_sensor(gaps: Vec<Gap>) -> Vec<Gap> {
     let mut stops: BTreeMap<(Interval, String), Vec<Point>> = BTreeMap::new();
     for gap in gaps {
         stops.entry((gap.interval, gap.point.sensor.clone())).or_default().push(gap.point);

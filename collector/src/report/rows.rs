@@ -1,24 +1,25 @@
 //! Rows that need no joining: a single point's own answer, interfaces, lines.
 
-use traf_model::{Answer, Classes, Filter, GroupKey, InterfaceStats, Item, Line, Query, Report, Row};
+use traf_model::{
+    Answer, Classes, Filter, GroupKey, InterfaceSnapshot, InterfaceStats, Item, Line, Query, Report, Row,
+};
 
-use super::Voice;
-use crate::view::apply;
-use crate::view::past::EACH;
-use crate::view::seat::Seat;
-use crate::view::table::Table;
+use crate::report::EACH;
+use crate::report::filter as apply;
+use crate::report::point::ObservationPoint;
+use crate::report::table::Table;
 
 /// What a table of interfaces under a filter must say while sensors have not counted what it asks for.
 const BY_CLASS: &str =
     "interfaces are counted by class: what the filter says of addresses, ports and VLANs is not heeded";
 
 /// A single point's own answer.
-pub(super) fn alone(query: &Query, answers: &[Option<&Answer>], seats: &[Seat], report: &mut Report) {
-    let (Some(seat), Some(Some(answer))) = (seats.first(), answers.first()) else { return };
+pub(crate) fn alone(query: &Query, answers: &[Option<&Answer>], points: &[ObservationPoint], report: &mut Report) {
+    let (Some(point), Some(Some(answer))) = (points.first(), answers.first()) else { return };
     let named = |row: &Row| {
-        let mut row = Row { site: seat.site.clone(), observed_by: vec![seat.point.clone()], ..row.clone() };
+        let mut row = Row { site: point.site.clone(), observed_by: vec![point.id.clone()], ..row.clone() };
         if let Item::Group(GroupKey::Sensor(name), ..) = &mut row.item {
-            name.clone_from(&seat.point.sensor);
+            name.clone_from(&point.id.sensor);
         }
         row
     };
@@ -31,28 +32,27 @@ pub(super) fn alone(query: &Query, answers: &[Option<&Answer>], seats: &[Seat], 
 }
 
 /// Each interface its own row.
-pub(super) fn interfaces(
+pub(crate) fn interfaces(
     query: &Query,
-    voices: &[Voice<'_>],
+    points: &[ObservationPoint],
+    snapshots: &[&InterfaceSnapshot],
     answers: &[Option<&Answer>],
-    seats: &[Seat],
     report: &mut Report,
 ) {
-    let mut table = Table::new(seats);
-    for (seat, (voice, answer)) in voices.iter().zip(answers).enumerate() {
+    let mut table = Table::new(points);
+    for (point, ((own, snapshot), answer)) in points.iter().zip(snapshots).zip(answers).enumerate() {
         // A sensor that counts what the filter says tells since when.
         if let Some(answer) = answer.filter(|answer| answer.since.is_some()) {
-            answer.rows.iter().for_each(|row| table.add(seat, row.rate, row.item.clone()));
+            answer.rows.iter().for_each(|row| table.add(point, row.rate, row.item.clone()));
             continue;
         }
-        let snapshot = voice.snapshot;
-        let name = &snapshot.interface.name;
-        let (classes, undecided) = of_filter(&snapshot.classes, &query.filter, &voice.seen.name, name);
+        let (sensor, name) = (&own.id.sensor, own.name());
+        let (classes, undecided) = of_filter(&snapshot.classes, &query.filter, sensor, name);
         if undecided && !report.notes.iter().any(|note| note == BY_CLASS) {
             report.notes.push(BY_CLASS.to_owned());
         }
         let Some(classes) = classes else { continue };
-        let (rates, _) = of_filter(&snapshot.rates, &query.filter, &voice.seen.name, name);
+        let (rates, _) = of_filter(&snapshot.rates, &query.filter, sensor, name);
         let stats = InterfaceStats {
             interface: snapshot.interface.clone(),
             ledger: snapshot.ledger,
@@ -62,11 +62,11 @@ pub(super) fn interfaces(
             peak_total: snapshot.peak_total,
             own: snapshot.own,
         };
-        table.add(seat, snapshot.rate, Item::Interface(Box::new(stats)));
+        table.add(point, snapshot.rate, Item::Interface(Box::new(stats)));
     }
     let finished = table.finish(query.order, query.limit, None);
     (report.rows, report.matched, report.total) = (finished.rows, finished.matched, finished.total);
-    if seats.len() > 1 {
+    if points.len() > 1 {
         report.notes.push(EACH.to_owned());
     }
 }
@@ -89,11 +89,11 @@ fn of_filter(classes: &Classes, filter: &Filter, sensor: &str, interface: &str) 
 }
 
 /// The newest lines of all points, oldest first.
-pub(super) fn lines(query: &Query, answers: &[Option<&Answer>], seats: &[Seat], report: &mut Report) {
-    for (seat, answer) in seats.iter().zip(answers).filter_map(|(seat, answer)| Some((seat, (*answer)?))) {
+pub(crate) fn lines(query: &Query, answers: &[Option<&Answer>], points: &[ObservationPoint], report: &mut Report) {
+    for (point, answer) in points.iter().zip(answers).filter_map(|(point, answer)| Some((point, (*answer)?))) {
         report.matched = report.matched.saturating_add(answer.matched);
         report.total += answer.total;
-        let named = |row: &Row| Row { site: seat.site.clone(), observed_by: vec![seat.point.clone()], ..row.clone() };
+        let named = |row: &Row| Row { site: point.site.clone(), observed_by: vec![point.id.clone()], ..row.clone() };
         report.rows.extend(answer.rows.iter().map(named));
     }
     let at = |row: &Row| match &row.item {

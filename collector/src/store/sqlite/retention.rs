@@ -3,7 +3,7 @@
 use sqlx::Row;
 use traf_model::Timestamp;
 
-use super::Sqlite;
+use super::Store;
 use crate::store::{Kept, StoreError, Tier};
 
 /// Seconds of the past that one transaction retires: a minute of a hundred sensors is deleted in some ten milliseconds.
@@ -31,8 +31,9 @@ const fn tables(tier: Tier) -> &'static [(&'static str, &'static str)] {
     }
 }
 
-impl Sqlite {
-    pub(in crate::store) async fn kept(&self) -> Result<Kept, StoreError> {
+impl Store {
+    /// From when on each tier is whole.
+    pub async fn kept(&self) -> Result<Kept, StoreError> {
         let mut kept = Kept::default();
         for row in sqlx::query("select tier, since from kept").fetch_all(&self.readers).await? {
             let since = Timestamp::from_seconds(row.try_get(1)?);
@@ -46,7 +47,8 @@ impl Sqlite {
         Ok(kept)
     }
 
-    pub(in crate::store) async fn retire(&self, tier: Tier, before: Timestamp) -> Result<bool, StoreError> {
+    /// Retires the oldest part of a tier that lies before `before`, a small one; false when there is none left.
+    pub async fn retire(&self, tier: Tier, before: Timestamp) -> Result<bool, StoreError> {
         // Whole minutes, so that no minute is half of its seconds.
         let before = before.seconds() - before.seconds().rem_euclid(60);
         let mut oldest = i64::MAX;

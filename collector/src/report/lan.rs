@@ -2,17 +2,17 @@
 
 use traf_model::{Answer, Facility, Item, Point, Query, Report, Timestamp, Traffic};
 
-use crate::view::conversation::{Conversations, Elected, Rule};
-use crate::view::past::estimate;
-use crate::view::seat::{Seat, Share, Shares};
-use crate::view::table::{Table, rest};
+use crate::report::conversation::{Conversations, Elected, Rule};
+use crate::report::estimate;
+use crate::report::point::{ObservationPoint, Share, Shares};
+use crate::report::table::{Table, rest};
 
 /// Seconds that the strip shows.
 const STRIP: i64 = 300;
 
 /// What is remembered of a LAN from report to report.
 #[derive(Debug, Default)]
-pub(super) struct Lan {
+pub(crate) struct Lan {
     /// Who counts for each flow that is shown, and for each that tells the shares.
     elected: Elected,
     common: Elected,
@@ -22,24 +22,24 @@ pub(super) struct Lan {
 
 impl Lan {
     /// Takes the flows that tell what points see in common.
-    pub(super) fn hear(&mut self, seats: &[Seat], answers: &[Option<&Answer>]) {
-        let mut conversations = Conversations::new(seats);
-        for (seat, answer) in answers.iter().enumerate() {
+    pub(crate) fn hear(&mut self, points: &[ObservationPoint], answers: &[Option<&Answer>]) {
+        let mut conversations = Conversations::new(points);
+        for (point, answer) in answers.iter().enumerate() {
             for row in answer.iter().flat_map(|answer| &answer.rows) {
                 if let Item::Flow(flow) = row.item {
                     // By what flows do now: a long past would hide that another point counts since.
                     let mut flow = flow;
                     flow.traffic = weight(flow.traffic, row.rate);
-                    conversations.add(seat, row.rate, flow, false);
+                    conversations.add(point, row.rate, flow, false);
                 }
             }
         }
         let counted = conversations.finish(Rule::Fullest(&mut self.common));
-        self.now = seats.iter().map(|seat| seat.point.clone()).zip(counted.shares).collect();
+        self.now = points.iter().map(|point| point.id.clone()).zip(counted.shares).collect();
     }
 
     /// The share of a point now, noted for the strip.
-    pub(super) fn note(&mut self, point: &Point, now: Timestamp) -> Share {
+    pub(crate) fn note(&mut self, point: &Point, now: Timestamp) -> Share {
         let found = self.now.iter().find(|(other, _)| other == point);
         let share = found.map(|(_, share)| *share).unwrap_or_default();
         if found.is_some_and(|(_, share)| share.seen > 0) {
@@ -49,19 +49,25 @@ impl Lan {
     }
 
     /// The share of a point at a second of the strip.
-    pub(super) fn share(&self, sensor: &str, interface: &str, second: i64) -> Share {
+    pub(crate) fn share(&self, sensor: &str, interface: &str, second: i64) -> Share {
         self.shares.at(sensor, interface, second)
     }
 
     /// Flows, and what is folded from them.
-    pub(super) fn flows(&mut self, query: &Query, seats: &[Seat], answers: &[Option<&Answer>], report: &mut Report) {
-        let (mut conversations, mut table) = (Conversations::new(seats), Table::new(seats));
+    pub(crate) fn flows(
+        &mut self,
+        query: &Query,
+        points: &[ObservationPoint],
+        answers: &[Option<&Answer>],
+        report: &mut Report,
+    ) {
+        let (mut conversations, mut table) = (Conversations::new(points), Table::new(points));
         let mut others = Vec::new();
-        for (seat, answer) in answers.iter().enumerate().filter_map(|(seat, answer)| Some((seat, (*answer)?))) {
+        for (point, answer) in answers.iter().enumerate().filter_map(|(point, answer)| Some((point, (*answer)?))) {
             for row in &answer.rows {
                 match row.item {
-                    Item::Flow(flow) => conversations.add(seat, row.rate, flow, false),
-                    Item::Other(class, traffic, keys) => others.push((seat, class, traffic, keys)),
+                    Item::Flow(flow) => conversations.add(point, row.rate, flow, false),
+                    Item::Other(class, traffic, keys) => others.push((point, class, traffic, keys)),
                     _ => {}
                 }
             }
@@ -70,18 +76,18 @@ impl Lan {
         let shares = counted.shares.clone();
         table.conversations(counted, query.facility, query.group);
         let mut estimated = 0u64;
-        for (seat, class, traffic, keys) in others {
-            let part = shares[seat].of_traffic(traffic);
+        for (point, class, traffic, keys) in others {
+            let part = shares[point].of_traffic(traffic);
             estimated = estimated.saturating_add(part.total().octets);
-            table.add_unnamed(seat, query.facility, class, part, shares[seat].of(keys));
+            table.add_unnamed(point, query.facility, class, part, shares[point].of(keys));
         }
-        for (seat, answer) in answers.iter().enumerate().filter_map(|(seat, answer)| Some((seat, (*answer)?))) {
-            let part = shares[seat].of_traffic(rest(answer));
+        for (point, answer) in answers.iter().enumerate().filter_map(|(point, answer)| Some((point, (*answer)?))) {
+            let part = shares[point].of_traffic(rest(answer));
             estimated = estimated.saturating_add(part.total().octets);
             table.add_total(if query.facility == Facility::Hosts { part + part.reversed() } else { part });
             if query.facility == Facility::Traffic && query.group == traf_model::Group::Flow {
                 let here = answer.rows.iter().filter(|row| matches!(row.item, Item::Flow(_))).count() as u64;
-                table.add_matched(shares[seat].of(answer.matched.saturating_sub(here)));
+                table.add_matched(shares[point].of(answer.matched.saturating_sub(here)));
             }
         }
         if estimated > 0 {

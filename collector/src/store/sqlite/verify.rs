@@ -2,9 +2,8 @@
 
 use sqlx::Row;
 
-use super::{Sqlite, count};
-use crate::store::StoreError;
-use crate::verify::{Finding, Invariant};
+use super::{Store, count};
+use crate::store::{Finding, Invariant, StoreError};
 
 /// Each gives how many rows were looked at, how many are wrong, and the first of those.
 const CHECKS: [(Invariant, &str, &str); 10] = [
@@ -112,8 +111,9 @@ const CHECKS: [(Invariant, &str, &str); 10] = [
     ),
 ];
 
-impl Sqlite {
-    pub(in crate::store) async fn verify(&self) -> Result<Vec<Finding>, StoreError> {
+impl Store {
+    /// Runs the checks of [`crate::verify`]: a name, and how many rows were looked at and were wrong.
+    pub async fn verify(&self) -> Result<Vec<Finding>, StoreError> {
         // One transaction: all checks look at the same moment, while the collector may go on writing.
         let mut transaction = self.readers.begin().await?;
         let mut findings = Vec::with_capacity(CHECKS.len());

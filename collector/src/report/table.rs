@@ -12,14 +12,14 @@ use traf_model::{
 };
 
 use super::conversation::{Counted, Once, Overflow};
-use super::seat::{Seat, homes};
+use super::point::{ObservationPoint, homes};
 
 /// Rows of one table; what comes after them is only in the total.
 const CAPACITY: usize = 500_000;
 
 /// A table in the making.
-pub(super) struct Table<'a> {
-    seats: &'a [Seat],
+pub(crate) struct Table<'a> {
+    points: &'a [ObservationPoint],
     homes: Vec<(usize, usize)>,
     sums: HashMap<(usize, Key), Sum>,
     stations: HashMap<(usize, Mac), Vec<Witness>>,
@@ -49,32 +49,32 @@ struct Sum {
     peers: HashSet<IpAddr>,
     /// What a point says itself, where there are no flows to count.
     said: (u64, u64),
-    seats: Vec<usize>,
+    points: Vec<usize>,
 }
 
-/// What a seat says of a station, and its rate.
+/// What a point says of a station, and its rate.
 type Witness = (usize, Station, Traffic);
 
 /// A row without the names of those who saw it.
 struct Draft {
     row: Row,
-    seats: Vec<usize>,
+    points: Vec<usize>,
 }
 
 /// A finished table.
 #[derive(Debug, Default)]
-pub(super) struct Finished {
-    pub(super) rows: Vec<Row>,
-    pub(super) matched: u64,
-    pub(super) total: Traffic,
-    pub(super) notes: Vec<String>,
+pub(crate) struct Finished {
+    pub(crate) rows: Vec<Row>,
+    pub(crate) matched: u64,
+    pub(crate) total: Traffic,
+    pub(crate) notes: Vec<String>,
 }
 
 impl<'a> Table<'a> {
-    pub(super) fn new(seats: &'a [Seat]) -> Self {
+    pub(crate) fn new(points: &'a [ObservationPoint]) -> Self {
         Self {
-            seats,
-            homes: homes(seats),
+            points,
+            homes: homes(points),
             sums: HashMap::new(),
             stations: HashMap::new(),
             drafts: Vec::new(),
@@ -87,22 +87,22 @@ impl<'a> Table<'a> {
     }
 
     /// Adds what a point says under a key, and counts it in the total.
-    pub(super) fn add(&mut self, seat: usize, rate: Traffic, item: Item) {
+    pub(crate) fn add(&mut self, point: usize, rate: Traffic, item: Item) {
         // Which observer of a station counts is known at the end.
         if !matches!(item, Item::Station(..)) {
             self.total += item.traffic();
         }
-        self.place(seat, rate, item);
+        self.place(point, rate, item);
     }
 
     /// Adds to the total only: what has no row.
-    pub(super) fn add_total(&mut self, traffic: Traffic) {
+    pub(crate) fn add_total(&mut self, traffic: Traffic) {
         self.total += traffic;
     }
 
     /// Adds what a point answers live, of a facility whose keys say by themselves who counts.
-    pub(super) fn answer(&mut self, seat: usize, answer: &Answer, facility: Facility) {
-        answer.rows.iter().for_each(|row| self.add(seat, row.rate, row.item.clone()));
+    pub(crate) fn answer(&mut self, point: usize, answer: &Answer, facility: Facility) {
+        answer.rows.iter().for_each(|row| self.add(point, row.rate, row.item.clone()));
         let rest = rest(answer);
         // What of stations has no row, all may have seen.
         if facility == Facility::Stations {
@@ -114,9 +114,9 @@ impl<'a> Table<'a> {
     }
 
     /// Adds flows that a point has no rows for, of a class, as a facility counts them.
-    pub(super) fn add_unnamed(&mut self, seat: usize, facility: Facility, class: Class, traffic: Traffic, flows: u64) {
+    pub(crate) fn add_unnamed(&mut self, point: usize, facility: Facility, class: Class, traffic: Traffic, flows: u64) {
         match facility {
-            Facility::Traffic => self.add(seat, Traffic::default(), Item::Other(class, traffic, flows)),
+            Facility::Traffic => self.add(point, Traffic::default(), Item::Other(class, traffic, flows)),
             Facility::Hosts => self.total += traffic + traffic.reversed(),
             Facility::Services if matches!(class.transport, Transport::Tcp | Transport::Udp) => self.total += traffic,
             _ => {}
@@ -124,31 +124,31 @@ impl<'a> Table<'a> {
     }
 
     /// Rows that matched, and are not here.
-    pub(super) fn add_matched(&mut self, rows: u64) {
+    pub(crate) fn add_matched(&mut self, rows: u64) {
         self.more = self.more.saturating_add(rows);
     }
 
     /// Adds rows whose total is told apart.
-    pub(super) fn place(&mut self, seat: usize, rate: Traffic, item: Item) {
+    pub(crate) fn place(&mut self, point: usize, rate: Traffic, item: Item) {
         match item {
-            Item::Size(bracket, traffic) => self.sum(seat, rate, Key::Size(bracket), traffic, (0, 0)),
-            Item::Service(service, traffic) => self.sum(seat, rate, Key::Service(service), traffic, (0, 0)),
+            Item::Size(bracket, traffic) => self.sum(point, rate, Key::Size(bracket), traffic, (0, 0)),
+            Item::Service(service, traffic) => self.sum(point, rate, Key::Service(service), traffic, (0, 0)),
             Item::Host(address, host) => {
-                self.sum(seat, rate, Key::Host(address), host.traffic, (host.peers, host.flows));
+                self.sum(point, rate, Key::Host(address), host.traffic, (host.peers, host.flows));
             }
-            Item::Group(key, traffic, flows) => self.sum(seat, rate, Key::Group(key), traffic, (0, flows)),
-            Item::Station(mac, station) => self.station(seat, rate, mac, station),
+            Item::Group(key, traffic, flows) => self.sum(point, rate, Key::Group(key), traffic, (0, flows)),
+            Item::Station(mac, station) => self.station(point, rate, mac, station),
             Item::Other(class, traffic, keys) => {
                 let other = self.others.entry(class).or_default();
                 other.0 += traffic;
                 other.1 += keys;
             }
-            item => self.draft(Row::new(rate, item), vec![seat]),
+            item => self.draft(Row::new(rate, item), vec![point]),
         }
     }
 
     /// Adds conversations, as rows of a facility.
-    pub(super) fn conversations(&mut self, counted: Counted, facility: Facility, group: Group) {
+    pub(crate) fn conversations(&mut self, counted: Counted, facility: Facility, group: Group) {
         for once in counted.rows {
             let traffic = once.flow.traffic;
             match facility {
@@ -168,7 +168,7 @@ impl<'a> Table<'a> {
     }
 
     /// Adds to hosts whose traffic is told apart with whom they talked.
-    pub(super) fn company(&mut self, counted: Counted) {
+    pub(crate) fn company(&mut self, counted: Counted) {
         counted.rows.iter().for_each(|once| self.hosts(once, false));
     }
 
@@ -179,20 +179,20 @@ impl<'a> Table<'a> {
     }
 
     fn group(&mut self, once: Once, group: Group) {
-        let seat = once.by.first().map_or(0, |(seat, _)| *seat);
-        let site = self.seats.get(seat).map(|seat| seat.site.clone()).unwrap_or_default();
+        let point = once.by.first().map_or(0, |(point, _)| *point);
+        let site = self.points.get(point).map(|point| point.site.clone()).unwrap_or_default();
         if group == Group::Flow {
             let row = Row { site, ..Row::new(once.rate, Item::Flow(once.flow)) };
             return self.draft(row, once.observed_by);
         }
         let mut flows = 1;
-        for (seat, traffic) in &once.by {
-            let sensor = self.seats.get(*seat).map(|seat| seat.point.sensor.clone()).unwrap_or_default();
+        for (point, traffic) in &once.by {
+            let sensor = self.points.get(*point).map(|point| point.id.sensor.clone()).unwrap_or_default();
             let Some(key) = group.of(&once.flow.key, &sensor) else { continue };
             // Of two observers one after the other the first tells how many and how fast.
             let rate = if flows == 1 { once.rate } else { Traffic::default() };
-            let observers: &[usize] = if group == Group::Sensor { &[*seat] } else { &once.observed_by };
-            let Some(sum) = self.entry(*seat, Key::Group(key), *traffic) else { continue };
+            let observers: &[usize] = if group == Group::Sensor { &[*point] } else { &once.observed_by };
+            let Some(sum) = self.entry(*point, Key::Group(key), *traffic) else { continue };
             sum.add(*traffic, rate, observers);
             sum.flows += flows;
             flows = 0;
@@ -201,8 +201,8 @@ impl<'a> Table<'a> {
 
     fn hosts(&mut self, once: &Once, counts: bool) {
         let (key, traffic, rate) = (once.flow.key, once.flow.traffic, once.rate);
-        let seat = once.by.first().map_or(0, |(seat, _)| *seat);
-        let site = self.homes.get(seat).map_or(0, |(site, _)| *site);
+        let point = once.by.first().map_or(0, |(point, _)| *point);
+        let site = self.homes.get(point).map_or(0, |(site, _)| *site);
         // Who talks with itself does so in one flow.
         let to_itself = key.source.address == key.destination.address;
         for (own, peer, traffic, rate, flows) in [
@@ -210,7 +210,7 @@ impl<'a> Table<'a> {
             (key.destination.address, key.source.address, traffic.reversed(), rate.reversed(), u64::from(!to_itself)),
         ] {
             let key = Key::Host(own);
-            let sum = if counts { self.entry(seat, key, traffic) } else { self.sums.get_mut(&(site, key)) };
+            let sum = if counts { self.entry(point, key, traffic) } else { self.sums.get_mut(&(site, key)) };
             let Some(sum) = sum else { continue };
             if counts {
                 sum.add(traffic, rate, &once.observed_by);
@@ -221,36 +221,36 @@ impl<'a> Table<'a> {
     }
 
     fn service(&mut self, once: &Once) {
-        let seat = once.by.first().map_or(0, |(seat, _)| *seat);
-        let Some(service) = self.seats.get(seat).and_then(|seat| once.flow.service(&seat.ports)) else { return };
+        let point = once.by.first().map_or(0, |(point, _)| *point);
+        let Some(service) = self.points.get(point).and_then(|point| once.flow.service(&point.ports)) else { return };
         let key = once.flow.key;
         let at_source = key.source.port == service.port && key.destination.port != service.port;
         let towards = |traffic: Traffic| if at_source { traffic } else { traffic.reversed() };
         let traffic = towards(once.flow.traffic);
         self.total += traffic;
-        let Some(sum) = self.entry(seat, Key::Service(service), traffic) else { return };
+        let Some(sum) = self.entry(point, Key::Service(service), traffic) else { return };
         sum.add(traffic, towards(once.rate), &once.observed_by);
         sum.flows += 1;
     }
 
     /// The stations at both ends of a conversation.
     fn behind(&mut self, once: &Once) {
-        let (flow, seat) = (&once.flow, once.by.first().map_or(0, |(seat, _)| *seat));
+        let (flow, point) = (&once.flow, once.by.first().map_or(0, |(point, _)| *point));
         for (half, end, traffic, rate) in [
             (flow.forward, flow.key.source, flow.traffic, once.rate),
             (flow.reverse, flow.key.destination, flow.traffic.reversed(), once.rate.reversed()),
         ] {
             if let Some(mac) = half.mac {
                 let learnt = traf_model::Learnt { address: end.address, first: flow.first, last: flow.last };
-                self.station(seat, rate, mac, Station { traffic, ip: traffic, addresses: vec![learnt] });
+                self.station(point, rate, mac, Station { traffic, ip: traffic, addresses: vec![learnt] });
             } else {
                 self.total += traffic;
             }
         }
     }
 
-    fn station(&mut self, seat: usize, rate: Traffic, mac: Mac, station: Station) {
-        let site = self.homes.get(seat).map_or(0, |(site, _)| *site);
+    fn station(&mut self, point: usize, rate: Traffic, mac: Mac, station: Station) {
+        let site = self.homes.get(point).map_or(0, |(site, _)| *site);
         let full = self.stations.len() >= CAPACITY;
         let Some(known) = (match self.stations.get_mut(&(site, mac)) {
             None if full => None,
@@ -258,28 +258,28 @@ impl<'a> Table<'a> {
         }) else {
             return self.overflow(Overflow(station.traffic, 1));
         };
-        match known.iter_mut().find(|(other, ..)| *other == seat) {
+        match known.iter_mut().find(|(other, ..)| *other == point) {
             Some((_, sum, rates)) => {
                 sum.merge(station);
                 *rates += rate;
             }
-            None => known.push((seat, station, rate)),
+            None => known.push((point, station, rate)),
         }
     }
 
-    fn sum(&mut self, seat: usize, rate: Traffic, key: Key, traffic: Traffic, said: (u64, u64)) {
-        if let Some(sum) = self.entry(seat, key, traffic) {
-            sum.add(traffic, rate, &[seat]);
+    fn sum(&mut self, point: usize, rate: Traffic, key: Key, traffic: Traffic, said: (u64, u64)) {
+        if let Some(sum) = self.entry(point, key, traffic) {
+            sum.add(traffic, rate, &[point]);
             sum.said = (sum.said.0.saturating_add(said.0), sum.said.1.saturating_add(said.1));
         }
     }
 
-    /// The sum under a key of a seat's site; `None` when there is no more room.
-    fn entry(&mut self, seat: usize, key: Key, traffic: Traffic) -> Option<&mut Sum> {
+    /// The sum under a key of a point's site; `None` when there is no more room.
+    fn entry(&mut self, point: usize, key: Key, traffic: Traffic) -> Option<&mut Sum> {
         // Sizes mean the same everywhere.
         let site = match key {
             Key::Size(_) => 0,
-            _ => self.homes.get(seat).map_or(0, |(site, _)| *site),
+            _ => self.homes.get(point).map_or(0, |(site, _)| *site),
         };
         let key = (site, key);
         if self.sums.len() >= CAPACITY && !self.sums.contains_key(&key) {
@@ -290,13 +290,13 @@ impl<'a> Table<'a> {
         Some(self.sums.entry(key).or_default())
     }
 
-    fn draft(&mut self, row: Row, seats: Vec<usize>) {
-        self.drafts.push(Draft { row, seats });
+    fn draft(&mut self, row: Row, points: Vec<usize>) {
+        self.drafts.push(Draft { row, points });
     }
 
     /// The first `limit` rows in an order, and then what had no place, by class. With `nanos`, rates are averages over it.
-    pub(super) fn finish(mut self, order: Order, limit: u32, nanos: Option<i64>) -> Finished {
-        let site = |seat: usize| self.seats.get(seat).map(|seat| seat.site.clone()).unwrap_or_default();
+    pub(crate) fn finish(mut self, order: Order, limit: u32, nanos: Option<i64>) -> Finished {
+        let site = |point: usize| self.points.get(point).map(|point| point.site.clone()).unwrap_or_default();
         for ((home, key), sum) in std::mem::take(&mut self.sums) {
             let (peers, flows) = (sum.peers.len() as u64 + sum.said.0, sum.flows + sum.said.1);
             let item = match key {
@@ -306,18 +306,18 @@ impl<'a> Table<'a> {
                 Key::Group(key) => Item::Group(key, sum.traffic, flows),
             };
             let site = if matches!(item, Item::Size(..)) { String::new() } else { site(home) };
-            self.drafts.push(Draft { row: Row { site, ..Row::new(sum.rate, item) }, seats: sum.seats });
+            self.drafts.push(Draft { row: Row { site, ..Row::new(sum.rate, item) }, points: sum.points });
         }
         for ((home, mac), observers) in std::mem::take(&mut self.stations) {
-            let seats: Vec<usize> = observers.iter().map(|(seat, ..)| *seat).collect();
-            let weight = |(seat, station, _): &Witness| {
-                let owns = self.seats.get(*seat).is_some_and(|seat| seat.owns(mac) && !seat.interface.loopback);
-                (owns, station.traffic.total().octets, std::cmp::Reverse(*seat))
+            let points: Vec<usize> = observers.iter().map(|(point, ..)| *point).collect();
+            let weight = |(point, station, _): &Witness| {
+                let owns = self.points.get(*point).is_some_and(|point| point.owns(mac) && !point.interface.loopback);
+                (owns, station.traffic.total().octets, std::cmp::Reverse(*point))
             };
             let Some((_, station, rate)) = observers.into_iter().max_by_key(weight) else { continue };
             self.total += station.traffic;
             self.drafts
-                .push(Draft { row: Row { site: site(home), ..Row::new(rate, Item::Station(mac, station)) }, seats });
+                .push(Draft { row: Row { site: site(home), ..Row::new(rate, Item::Station(mac, station)) }, points });
         }
         if let Some(nanos) = nanos {
             self.drafts.iter_mut().for_each(|draft| draft.row.rate = draft.row.item.traffic().per_second(nanos));
@@ -328,7 +328,7 @@ impl<'a> Table<'a> {
             drafts.select_nth_unstable_by(limit - 1, |a, b| a.row.compare(&b.row, order));
         }
         drafts.truncate(limit);
-        let mut rows: Vec<Row> = drafts.into_iter().map(|draft| draft.named(self.seats)).collect();
+        let mut rows: Vec<Row> = drafts.into_iter().map(|draft| draft.named(self.points)).collect();
         rows.sort_by(|a, b| a.compare(b, order));
         let mut others: Vec<(Class, (Traffic, u64))> =
             self.others.into_iter().filter(|(_, (traffic, keys))| !traffic.is_empty() || *keys > 0).collect();
@@ -350,33 +350,33 @@ impl<'a> Table<'a> {
 }
 
 /// What of a point's answer stands in none of its rows.
-pub(super) fn rest(answer: &Answer) -> Traffic {
+pub(crate) fn rest(answer: &Answer) -> Traffic {
     answer.total - answer.rows.iter().map(|row| row.item.traffic()).sum()
 }
 
 impl Sum {
-    fn add(&mut self, traffic: Traffic, rate: Traffic, seats: &[usize]) {
+    fn add(&mut self, traffic: Traffic, rate: Traffic, points: &[usize]) {
         self.traffic += traffic;
         self.rate += rate;
-        for seat in seats {
-            if !self.seats.contains(seat) {
-                self.seats.push(*seat);
+        for point in points {
+            if !self.points.contains(point) {
+                self.points.push(*point);
             }
         }
     }
 }
 
 impl Draft {
-    fn named(mut self, seats: &[Seat]) -> Row {
-        self.seats.sort_unstable();
-        self.seats.dedup();
-        self.row.observed_by = self.seats.iter().filter_map(|seat| Some(seats.get(*seat)?.point.clone())).collect();
+    fn named(mut self, points: &[ObservationPoint]) -> Row {
+        self.points.sort_unstable();
+        self.points.dedup();
+        self.row.observed_by = self.points.iter().filter_map(|point| Some(points.get(*point)?.id.clone())).collect();
         self.row.observed_by.sort();
         if self.row.site.is_empty()
             && !matches!(self.row.item, Item::Size(..))
-            && let Some(seat) = self.seats.first().and_then(|seat| seats.get(*seat))
+            && let Some(point) = self.points.first().and_then(|point| points.get(*point))
         {
-            self.row.site.clone_from(&seat.site);
+            self.row.site.clone_from(&point.site);
         }
         self.row
     }

@@ -13,10 +13,10 @@ fn slice(number: i64) -> Interval {
     Interval::new(Timestamp::from_seconds(number * STEP), Timestamp::from_seconds(number * STEP + STEP))
 }
 
-fn key(flow: u32) -> Key {
+fn key(flow: u32) -> SharedFlow {
     let end = |last: u32, port| Endpoint::new(std::net::Ipv4Addr::from(0x0a00_0000 + last).into(), port);
     let flow = FlowKey { protocol: 6, vlan: None, source: end(flow, 5000), destination: end(1 << 20, 80) };
-    Key::new(0, 1, &Interface::default(), flow)
+    SharedFlow::new(0, 1, &Interface::default(), flow)
 }
 
 /// A sensor's number is its observer's.
@@ -28,7 +28,7 @@ fn observer(sensor: i64) -> Observer {
 #[derive(Default)]
 struct Lan {
     primaries: Primaries,
-    rows: BTreeMap<RowKey, (Sight, bool)>,
+    rows: BTreeMap<RowKey, (Observation, bool)>,
 }
 
 impl Lan {
@@ -40,23 +40,23 @@ impl Lan {
         for (place, (flow, octets)) in (0..).zip(flows) {
             let (observer, slice) = (observer(sensor), slice(number));
             let row = [slice.from.seconds(), sensor, number, place];
-            let sight = Sight { key: key(*flow), observer, slice, octets: *octets, row };
-            match self.primaries.see(&sight, &mut changes) {
-                Some(primary) => drop(self.rows.insert(row, (sight, primary))),
-                None => late.push(sight),
+            let observation = Observation { key: key(*flow), observer, slice, octets: *octets, row };
+            match self.primaries.see(&observation, &mut changes) {
+                Some(primary) => drop(self.rows.insert(row, (observation, primary))),
+                None => late.push(observation),
             }
         }
         if !late.is_empty() {
             let mut decide = Late::default();
             let around = Late::around(slice(number));
-            for (sight, _) in self.rows.values().filter(|(_, primary)| *primary) {
-                if sight.slice.from < around.to && sight.slice.to > around.from {
-                    decide.known(sight.key, sight.observer, sight.slice);
+            for (observation, _) in self.rows.values().filter(|(_, primary)| *primary) {
+                if observation.slice.from < around.to && observation.slice.to > around.from {
+                    decide.known(observation.key, observation.observer, observation.slice);
                 }
             }
-            for sight in late {
-                let primary = decide.see(&sight);
-                self.rows.insert(sight.row, (sight, primary));
+            for observation in late {
+                let primary = decide.see(&observation);
+                self.rows.insert(observation.row, (observation, primary));
             }
         }
         for Change { row, primary } in changes {
@@ -68,21 +68,21 @@ impl Lan {
 
     /// Octets that count.
     fn marked(&self) -> u64 {
-        self.rows.values().filter(|(_, primary)| *primary).map(|(sight, _)| sight.octets).sum()
+        self.rows.values().filter(|(_, primary)| *primary).map(|(observation, _)| observation.octets).sum()
     }
 
     /// Slices of a flow for which two observers have the mark.
     fn doubled(&self) -> usize {
         let mut seen: BTreeMap<(FlowKey, Interval), HashSet<Observer>> = BTreeMap::new();
-        for (sight, _) in self.rows.values().filter(|(_, primary)| *primary) {
-            seen.entry((sight.key.flow, sight.slice)).or_default().insert(sight.observer);
+        for (observation, _) in self.rows.values().filter(|(_, primary)| *primary) {
+            seen.entry((observation.key.flow, observation.slice)).or_default().insert(observation.observer);
         }
         seen.values().filter(|observers| observers.len() > 1).count()
     }
 
     fn restart(&mut self) {
         self.primaries = Primaries::default();
-        self.rows.values().for_each(|(sight, primary)| self.primaries.recall(sight, *primary));
+        self.rows.values().for_each(|(observation, primary)| self.primaries.recall(observation, *primary));
     }
 }
 
@@ -215,7 +215,7 @@ fn what_never_leaves_a_host_is_its_own_and_sites_are_apart() {
     let end = |address: &str| Endpoint::new(address.parse().unwrap_or([0, 0, 0, 0].into()), 80);
     let flow = |a: &str, b: &str| FlowKey { protocol: 6, vlan: Some(7), source: end(a), destination: end(b) };
     let (wire, home) = (Interface::default(), Interface { loopback: true, ..Interface::default() });
-    let key = |site, sensor, interface, flow| Key::new(site, sensor, interface, flow);
+    let key = |site, sensor, interface, flow| SharedFlow::new(site, sensor, interface, flow);
     let (lan, local) = (flow("10.0.0.1", "10.0.0.2"), flow("127.0.0.1", "127.0.0.1"));
     assert_eq!(key(1, 1, &wire, lan), key(1, 2, &wire, FlowKey { vlan: None, ..lan.reversed() }));
     assert_ne!(key(1, 1, &wire, lan), key(2, 2, &wire, lan));
@@ -230,10 +230,10 @@ fn a_full_memory_forgets_the_longest_silent_and_says_how_many() {
     for number in 0..20u32 {
         let slice = slice(i64::from(number) / 5);
         primaries.delivered(1, slice, &mut changes);
-        let sight = Sight { key: key(number), observer: observer(1), slice, octets: 1, row: [0, 0, 0, 0] };
-        assert_eq!(primaries.see(&sight, &mut changes), Some(true));
+        let observation = Observation { key: key(number), observer: observer(1), slice, octets: 1, row: [0, 0, 0, 0] };
+        assert_eq!(primaries.see(&observation, &mut changes), Some(true));
     }
-    assert!(primaries.len() <= 8 && primaries.forgotten() == 20 - primaries.len() as u64);
+    assert!(primaries.flows.len() <= 8 && primaries.forgotten() == 20 - primaries.flows.len() as u64);
 }
 
 proptest! {

@@ -9,8 +9,8 @@ use std::collections::HashMap;
 use traf_model::time::SECOND;
 use traf_model::{Flow, FlowKey, Half, Traffic};
 
-use super::seat::{Seat, Share, homes};
-use crate::primary::{joined, stays_home};
+use super::point::{ObservationPoint, Share, homes};
+use super::primary::{is_host_local, shared_key};
 
 /// Clocks of two points, and the moments at which they first see a conversation, may differ by this.
 const APART: i64 = 5 * SECOND;
@@ -18,7 +18,7 @@ const APART: i64 = 5 * SECOND;
 const CAPACITY: usize = 500_000;
 
 /// Who counts.
-pub(super) enum Rule<'a> {
+pub(crate) enum Rule<'a> {
     /// Whose rows are marked.
     Marked,
     /// The fullest, or the one of last time that is nearly so.
@@ -27,14 +27,14 @@ pub(super) enum Rule<'a> {
 
 /// Who counted last time, by conversation.
 #[derive(Debug, Default)]
-pub(super) struct Elected(HashMap<Ends, traf_model::Point>);
+pub(crate) struct Elected(HashMap<Ends, traf_model::Point>);
 
 /// Who talks to whom, and where that means the same.
 type Ends = (bool, usize, FlowKey);
 
 /// Conversations in the making.
-pub(super) struct Conversations<'a> {
-    seats: &'a [Seat],
+pub(crate) struct Conversations<'a> {
+    points: &'a [ObservationPoint],
     homes: Vec<(usize, usize)>,
     /// Several points see the same: ends are what counts, not who saw them or in which VLAN.
     several: bool,
@@ -45,7 +45,7 @@ pub(super) struct Conversations<'a> {
 
 /// What found no place: traffic that counts, and number of records.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Overflow(pub(super) Traffic, pub(super) u64);
+pub(crate) struct Overflow(pub(crate) Traffic, pub(crate) u64);
 
 struct Conversation {
     seen: Vec<Seen>,
@@ -53,7 +53,7 @@ struct Conversation {
 
 /// What one observer says of a conversation, in its own orientation.
 struct Seen {
-    seat: usize,
+    point: usize,
     flow: Flow,
     rate: Traffic,
     /// Of its rows those that are marked.
@@ -61,47 +61,47 @@ struct Seen {
 }
 
 /// A conversation, counted once.
-pub(super) struct Once {
+pub(crate) struct Once {
     /// Of whom it was counted.
-    pub(super) flow: Flow,
-    pub(super) rate: Traffic,
+    pub(crate) flow: Flow,
+    pub(crate) rate: Traffic,
     /// By whom, and how much of each.
-    pub(super) by: Vec<(usize, Traffic)>,
+    pub(crate) by: Vec<(usize, Traffic)>,
     /// Who saw it.
-    pub(super) observed_by: Vec<usize>,
+    pub(crate) observed_by: Vec<usize>,
 }
 
 /// All of them.
 #[derive(Default)]
-pub(super) struct Counted {
-    pub(super) rows: Vec<Once>,
-    /// By seat.
-    pub(super) shares: Vec<Share>,
-    pub(super) overflow: Overflow,
+pub(crate) struct Counted {
+    pub(crate) rows: Vec<Once>,
+    /// By point.
+    pub(crate) shares: Vec<Share>,
+    pub(crate) overflow: Overflow,
 }
 
 impl<'a> Conversations<'a> {
-    pub(super) fn new(seats: &'a [Seat]) -> Self {
-        let several = seats.len() > 1;
-        Self { seats, homes: homes(seats), several, flows: HashMap::new(), count: 0, overflow: Overflow::default() }
+    pub(crate) fn new(points: &'a [ObservationPoint]) -> Self {
+        let several = points.len() > 1;
+        Self { points, homes: homes(points), several, flows: HashMap::new(), count: 0, overflow: Overflow::default() }
     }
 
-    /// Adds what a seat says; in the past, whether that row is marked.
-    pub(super) fn add(&mut self, seat: usize, rate: Traffic, flow: Flow, marked: bool) {
-        let Some((site, host)) = self.homes.get(seat).copied() else { return };
-        let stays = stays_home(&self.seats[seat].interface, &flow.key);
+    /// Adds what a point says; in the past, whether that row is marked.
+    pub(crate) fn add(&mut self, point: usize, rate: Traffic, flow: Flow, marked: bool) {
+        let Some((site, host)) = self.homes.get(point).copied() else { return };
+        let stays = is_host_local(&self.points[point].interface, &flow.key);
         let ends = (
             stays,
             if stays { host } else { site },
-            if self.several { joined(flow.key) } else { flow.key.canonical() },
+            if self.several { shared_key(flow.key) } else { flow.key.canonical() },
         );
         let conversations = self.flows.entry(ends).or_default();
         // The newest first: a port used again belongs to its last conversation.
-        if let Some(known) = conversations.iter_mut().rev().find(|known| known.holds(seat, &flow)) {
-            known.join(Seen::new(seat, rate, flow, marked));
+        if let Some(known) = conversations.iter_mut().rev().find(|known| known.holds(point, &flow)) {
+            known.join(Seen::new(point, rate, flow, marked));
         } else if self.count < CAPACITY {
             self.count += 1;
-            conversations.push(Conversation { seen: vec![Seen::new(seat, rate, flow, marked)] });
+            conversations.push(Conversation { seen: vec![Seen::new(point, rate, flow, marked)] });
         } else {
             self.overflow.0 += if marked || !self.several { flow.traffic } else { Traffic::default() };
             self.overflow.1 += 1;
@@ -109,27 +109,27 @@ impl<'a> Conversations<'a> {
     }
 
     /// Counts each once; those of which nothing counts here are left out.
-    pub(super) fn finish(self, mut rule: Rule<'_>) -> Counted {
+    pub(crate) fn finish(self, mut rule: Rule<'_>) -> Counted {
         let mut rows = Vec::with_capacity(self.count);
-        let mut shares = vec![Share::default(); self.seats.len()];
+        let mut shares = vec![Share::default(); self.points.len()];
         let mut elected = HashMap::new();
         for (ends, conversations) in self.flows {
             for conversation in conversations {
                 for seen in &conversation.seen {
-                    shares[seen.seat].seen += seen.flow.traffic.total().octets;
+                    shares[seen.point].seen += seen.flow.traffic.total().octets;
                 }
                 let once = match &mut rule {
                     Rule::Marked => conversation.marked(),
                     Rule::Fullest(last) => {
-                        let once = conversation.fullest(self.seats, last.0.get(&ends));
-                        if let (true, [(seat, _)]) = (self.several, &once.by[..]) {
-                            elected.insert(ends, self.seats[*seat].point.clone());
+                        let once = conversation.fullest(self.points, last.0.get(&ends));
+                        if let (true, [(point, _)]) = (self.several, &once.by[..]) {
+                            elected.insert(ends, self.points[*point].id.clone());
                         }
                         once
                     }
                 };
-                for (seat, traffic) in &once.by {
-                    shares[*seat].counted += traffic.total().octets;
+                for (point, traffic) in &once.by {
+                    shares[*point].counted += traffic.total().octets;
                 }
                 if !once.flow.traffic.is_empty() {
                     rows.push(once);
@@ -144,8 +144,8 @@ impl<'a> Conversations<'a> {
 }
 
 impl Conversation {
-    fn holds(&self, seat: usize, flow: &Flow) -> bool {
-        let same = |seen: &&Seen| seen.seat == seat && seen.flow.key.vlan == flow.key.vlan;
+    fn holds(&self, point: usize, flow: &Flow) -> bool {
+        let same = |seen: &&Seen| seen.point == point && seen.flow.key.vlan == flow.key.vlan;
         match self.seen.iter().find(same) {
             Some(seen) => seen.flow.first == flow.first || (!flow.complete && flow.first > seen.flow.first),
             None => {
@@ -158,7 +158,7 @@ impl Conversation {
     }
 
     fn join(&mut self, seen: Seen) {
-        let same = |known: &&mut Seen| known.seat == seen.seat && known.flow.key.vlan == seen.flow.key.vlan;
+        let same = |known: &&mut Seen| known.point == seen.point && known.flow.key.vlan == seen.flow.key.vlan;
         match self.seen.iter_mut().find(same) {
             Some(known) => known.add(seen),
             None => self.seen.push(seen),
@@ -170,33 +170,33 @@ impl Conversation {
         let chosen = self.best(|seen| seen.marked.total().octets);
         let orient = |seen: &Seen| seen.turned(seen.marked, &self.seen[chosen].flow);
         let by: Vec<(usize, Traffic)> =
-            self.seen.iter().filter(|seen| !seen.marked.is_empty()).map(|seen| (seen.seat, orient(seen))).collect();
+            self.seen.iter().filter(|seen| !seen.marked.is_empty()).map(|seen| (seen.point, orient(seen))).collect();
         let rate = self.seen[chosen].rate;
         self.once(chosen, rate, by)
     }
 
     /// Counts the fullest, or `last` when it is nearly so. Who no longer speaks counts only when nobody else does.
-    fn fullest(self, seats: &[Seat], last: Option<&traf_model::Point>) -> Once {
-        let fresh = self.seen.iter().any(|seen| seats[seen.seat].fresh);
+    fn fullest(self, points: &[ObservationPoint], last: Option<&traf_model::Point>) -> Once {
+        let fresh = self.seen.iter().any(|seen| points[seen.point].fresh);
         let octets = |seen: &Seen| seen.flow.traffic.total().octets;
-        let weight = |seen: &Seen| if fresh && !seats[seen.seat].fresh { 0 } else { octets(seen).saturating_add(1) };
+        let weight = |seen: &Seen| if fresh && !points[seen.point].fresh { 0 } else { octets(seen).saturating_add(1) };
         let mut chosen = self.best(weight);
         if let Some(last) = last
-            && let Some(kept) = self.seen.iter().position(|seen| seats[seen.seat].point == *last)
+            && let Some(kept) = self.seen.iter().position(|seen| points[seen.point].id == *last)
             && weight(&self.seen[kept]) >= weight(&self.seen[chosen]) / 10 * 9
             && weight(&self.seen[kept]) > 0
         {
             chosen = kept;
         }
-        let Seen { seat, flow, rate, .. } = &self.seen[chosen];
-        let (rate, by) = (*rate, vec![(*seat, flow.traffic)]);
+        let Seen { point, flow, rate, .. } = &self.seen[chosen];
+        let (rate, by) = (*rate, vec![(*point, flow.traffic)]);
         self.once(chosen, rate, by)
     }
 
     /// The first of the greatest weight.
     fn best(&self, weight: impl Fn(&Seen) -> u64) -> usize {
         let mut order: Vec<usize> = (0..self.seen.len()).collect();
-        order.sort_by_key(|place| (std::cmp::Reverse(weight(&self.seen[*place])), self.seen[*place].seat));
+        order.sort_by_key(|place| (std::cmp::Reverse(weight(&self.seen[*place])), self.seen[*place].point));
         order.first().copied().unwrap_or(0)
     }
 
@@ -211,15 +211,15 @@ impl Conversation {
             flow.complete |= seen.flow.complete;
             flow.own |= seen.flow.own;
         }
-        let observed_by = self.seen.iter().map(|seen| seen.seat).collect();
+        let observed_by = self.seen.iter().map(|seen| seen.point).collect();
         Once { flow, rate, by, observed_by }
     }
 }
 
 impl Seen {
-    fn new(seat: usize, rate: Traffic, flow: Flow, marked: bool) -> Self {
+    fn new(point: usize, rate: Traffic, flow: Flow, marked: bool) -> Self {
         let marked = if marked { flow.traffic } else { Traffic::default() };
-        Self { seat, flow, rate, marked }
+        Self { point, flow, rate, marked }
     }
 
     /// A later record of the same observer.
@@ -269,10 +269,11 @@ mod tests {
 
     use super::*;
 
-    fn seats(sites: &[&str]) -> Vec<Seat> {
+    fn points(sites: &[&str]) -> Vec<ObservationPoint> {
         let interface = Interface { name: "eth0".to_owned(), ..Interface::default() };
-        let seat = |(number, site): (usize, &&str)| Seat::new(&format!("s{number}"), site, &interface, true);
-        sites.iter().enumerate().map(seat).collect()
+        let point =
+            |(number, site): (usize, &&str)| ObservationPoint::new(&format!("s{number}"), site, &interface, true);
+        sites.iter().enumerate().map(point).collect()
     }
 
     fn flow(first: i64, last: i64, octets: u64) -> Flow {
@@ -295,15 +296,19 @@ mod tests {
     }
 
     /// Octets, who counts, who saw; most octets first.
-    fn count(seats: &[Seat], rule: Rule<'_>, records: &[(usize, Flow, bool)]) -> Vec<(u64, Vec<usize>, Vec<usize>)> {
-        let mut all = Conversations::new(seats);
-        records.iter().for_each(|(seat, flow, marked)| all.add(*seat, Traffic::default(), *flow, *marked));
+    fn count(
+        points: &[ObservationPoint],
+        rule: Rule<'_>,
+        records: &[(usize, Flow, bool)],
+    ) -> Vec<(u64, Vec<usize>, Vec<usize>)> {
+        let mut all = Conversations::new(points);
+        records.iter().for_each(|(point, flow, marked)| all.add(*point, Traffic::default(), *flow, *marked));
         let mut rows: Vec<_> = all
             .finish(rule)
             .rows
             .into_iter()
             .map(|once| {
-                let by = once.by.iter().map(|(seat, _)| *seat).collect();
+                let by = once.by.iter().map(|(point, _)| *point).collect();
                 (once.flow.traffic.total().octets, by, once.observed_by)
             })
             .collect();
@@ -316,7 +321,7 @@ mod tests {
         let rest = Flow { complete: false, ..flow(40, 45, 7) };
         let records =
             [(0, flow(0, 5, 10), true), (0, flow(0, 15, 20), true), (0, flow(16, 18, 5), true), (0, rest, true)];
-        let rows = count(&seats(&[""]), Rule::Marked, &records);
+        let rows = count(&points(&[""]), Rule::Marked, &records);
         assert_eq!(rows, [(30, vec![0], vec![0]), (12, vec![0], vec![0])]);
     }
 
@@ -324,16 +329,16 @@ mod tests {
     fn of_two_that_see_one_conversation_the_marked_rows_count_even_turned_around() {
         let records =
             [(0, flow(0, 5, 10), true), (1, turned(flow(1, 6, 11)), false), (1, turned(flow(1, 16, 9)), true)];
-        let rows = count(&seats(&["", ""]), Rule::Marked, &records);
+        let rows = count(&points(&["", ""]), Rule::Marked, &records);
         assert_eq!(rows, [(19, vec![0, 1], vec![0, 1])]);
     }
 
     #[test]
     fn without_marks_the_fullest_counts_and_keeps_it_while_it_is_nearly_so() {
-        let (seats, mut elected) = (seats(&["", ""]), Elected::default());
+        let (points, mut elected) = (points(&["", ""]), Elected::default());
         let mut who = |a: u64, b: u64| {
             let records = [(0, flow(0, 5, a), false), (1, flow(0, 5, b), false)];
-            count(&seats, Rule::Fullest(&mut elected), &records)[0].clone()
+            count(&points, Rule::Fullest(&mut elected), &records)[0].clone()
         };
         assert_eq!(who(100, 99), (100, vec![0], vec![0, 1]));
         assert_eq!(who(200, 210), (200, vec![0], vec![0, 1]));
@@ -342,23 +347,23 @@ mod tests {
 
     #[test]
     fn who_no_longer_speaks_gives_way_to_who_does() {
-        let mut seats = seats(&["", ""]);
-        seats[0].fresh = false;
+        let mut points = points(&["", ""]);
+        points[0].fresh = false;
         let records = [(0, flow(0, 5, 100), false), (1, flow(0, 5, 90), false)];
-        assert_eq!(count(&seats, Rule::Fullest(&mut Elected::default()), &records), [(90, vec![1], vec![0, 1])]);
+        assert_eq!(count(&points, Rule::Fullest(&mut Elected::default()), &records), [(90, vec![1], vec![0, 1])]);
     }
 
     #[test]
     fn sites_are_apart_and_so_is_what_never_leaves_its_host() {
         let records = [(0, flow(0, 5, 10), true), (1, flow(0, 5, 20), true)];
-        assert_eq!(count(&seats(&["a", "b"]), Rule::Marked, &records).len(), 2);
+        assert_eq!(count(&points(&["a", "b"]), Rule::Marked, &records).len(), 2);
         let home = |octets| {
             let mut flow = flow(0, 5, octets);
             (flow.key.source.address, flow.key.destination.address) = ([127, 0, 0, 1].into(), [127, 0, 0, 1].into());
             flow
         };
         let records = [(0, home(10), true), (1, home(20), true)];
-        assert_eq!(count(&seats(&["", ""]), Rule::Marked, &records).len(), 2);
+        assert_eq!(count(&points(&["", ""]), Rule::Marked, &records).len(), 2);
     }
 
     #[test]
@@ -369,8 +374,8 @@ mod tests {
             flow
         };
         let records = [(0, tagged(7, 10), true), (0, tagged(9, 10), false)];
-        assert_eq!(count(&seats(&["", ""]), Rule::Marked, &records), [(10, vec![0], vec![0, 0])]);
-        let alone = count(&seats(&[""]), Rule::Fullest(&mut Elected::default()), &records);
+        assert_eq!(count(&points(&["", ""]), Rule::Marked, &records), [(10, vec![0], vec![0, 0])]);
+        let alone = count(&points(&[""]), Rule::Fullest(&mut Elected::default()), &records);
         assert_eq!(alone.iter().map(|(octets, ..)| octets).sum::<u64>(), 20);
     }
 }

@@ -19,7 +19,7 @@ pub(crate) fn specialise(filter: &Filter, sensor: &str) -> Option<Filter> {
 }
 
 /// Whether a filter selects what is only known by sensor, interface and, perhaps, class; `None` when that does not decide.
-pub(super) fn selects(filter: &Filter, sensor: &str, interface: &str, class: Option<Class>) -> Option<bool> {
+pub(crate) fn selects(filter: &Filter, sensor: &str, interface: &str, class: Option<Class>) -> Option<bool> {
     let Some(expression) = filter.expression() else { return Some(true) };
     match fold(expression, &|test| match test {
         Test::Sensor(name) => Some(name == sensor),
@@ -32,12 +32,12 @@ pub(super) fn selects(filter: &Filter, sensor: &str, interface: &str, class: Opt
 }
 
 /// Whether anything that an interface sees may be selected.
-pub(super) fn concerns(filter: &Filter, sensor: &str, interface: &str) -> bool {
+pub(crate) fn concerns(filter: &Filter, sensor: &str, interface: &str) -> bool {
     selects(filter, sensor, interface, None) != Some(false)
 }
 
 /// The directions of a flow that a filter selects; `None` when neither has anything in it.
-pub(super) fn masked(filter: &Filter, mut flow: Flow, sensor: &str, interface: &str) -> Option<Flow> {
+pub(crate) fn masked(filter: &Filter, mut flow: Flow, sensor: &str, interface: &str) -> Option<Flow> {
     let (forward, reverse) = filter.directions(&flow, sensor, interface);
     if !forward {
         flow.traffic.outbound = Default::default();
@@ -49,7 +49,7 @@ pub(super) fn masked(filter: &Filter, mut flow: Flow, sensor: &str, interface: &
 }
 
 /// Whether a filter selects a station, by what it says of sensors, interfaces and MAC addresses; `None` when it says more.
-pub(super) fn selects_station(filter: &Filter, sensor: &str, interface: &str, mac: Mac) -> Option<bool> {
+pub(crate) fn selects_station(filter: &Filter, sensor: &str, interface: &str, mac: Mac) -> Option<bool> {
     let Some(expression) = filter.expression() else { return Some(true) };
     match fold(expression, &|test| match test {
         Test::Sensor(name) => Some(name == sensor),
@@ -63,7 +63,7 @@ pub(super) fn selects_station(filter: &Filter, sensor: &str, interface: &str, ma
 }
 
 /// Whether observers of the same packet may disagree about a filter: each knows its own name, VLANs and MAC addresses.
-pub(super) fn depends_on_observer(filter: &Filter) -> bool {
+pub(crate) fn depends_on_observer(filter: &Filter) -> bool {
     fn depends(expression: &Expression) -> bool {
         match expression {
             Expression::And(a, b) | Expression::Or(a, b) => depends(a) || depends(b),
@@ -83,7 +83,7 @@ pub(super) fn depends_on_observer(filter: &Filter) -> bool {
 }
 
 /// The class of a recorded flow's packets. To whom their frames went is told by the address.
-pub(super) fn class_of(key: &FlowKey) -> Class {
+pub(crate) fn class_of(key: &FlowKey) -> Class {
     let (family, cast) = match key.destination.address {
         IpAddr::V4(to) if to.is_broadcast() => (Family::Ipv4, Cast::Broadcast),
         IpAddr::V4(to) if to.is_multicast() => (Family::Ipv4, Cast::Multicast),

@@ -2,7 +2,7 @@
 //!
 //! First come, first elected; in the first slice a fuller observer still takes the mark. Whoever has it keeps it until it has
 //! been silent for three slices: a maximum per slice would count twice whatever two observers put into different slices. What
-//! its heir saw in the meantime counts then, wherever the elected one's sensor was away. Everything is bounded and forgotten
+//! its successor saw in the meantime counts then, wherever the elected one's sensor was away. Everything is bounded and forgotten
 //! after a minute of silence. Pure: slices come as arguments, marks that must change afterwards go out as [`Change`]s.
 
 use std::collections::{HashMap, VecDeque};
@@ -11,95 +11,93 @@ use traf_model::time::SECOND;
 use traf_model::{FlowKey, Interface, Interval, Timestamp};
 
 /// Nanoseconds of silence after which a flow is forgotten.
-pub const MEMORY: i64 = 60 * SECOND;
+pub(crate) const MEMORY: i64 = 60 * SECOND;
 /// Slices of silence after which the elected observer loses the mark.
 const SILENT: i64 = 3;
 /// Flows remembered: at most some 100 MB.
 const CAPACITY: usize = 400_000;
-/// Rows of an heir that are remembered.
+/// Rows of an successor that are remembered.
 const ROWS: usize = 8;
 /// Slices of a sensor that are remembered.
 const SLICES: usize = 64;
 
 /// Where addresses mean the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Realm {
+pub(crate) enum AddressScope {
     /// A site, by the store's number.
     Site(i64),
     /// One sensor: what never leaves its host.
     Sensor(i64),
 }
 
-/// A flow as all observers of its realm know it: the smaller end first, whatever VLAN they see it in.
+/// A flow as all observers of its scope know it: the smaller end first, whatever VLAN they see it in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Key {
-    realm: Realm,
+pub(crate) struct SharedFlow {
+    scope: AddressScope,
     flow: FlowKey,
 }
 
-impl Key {
+impl SharedFlow {
     /// Of a flow seen at an interface of a sensor that stands at a site.
-    #[must_use]
-    pub fn new(site: i64, sensor: i64, interface: &Interface, flow: FlowKey) -> Self {
-        let realm = if stays_home(interface, &flow) { Realm::Sensor(sensor) } else { Realm::Site(site) };
-        Self { realm, flow: joined(flow) }
+    pub(crate) fn new(site: i64, sensor: i64, interface: &Interface, flow: FlowKey) -> Self {
+        let scope =
+            if is_host_local(interface, &flow) { AddressScope::Sensor(sensor) } else { AddressScope::Site(site) };
+        Self { scope, flow: shared_key(flow) }
     }
 }
 
 /// Whether a flow never leaves its host: such flows of two hosts have nothing in common.
-#[must_use]
-pub fn stays_home(interface: &Interface, flow: &FlowKey) -> bool {
+pub(crate) fn is_host_local(interface: &Interface, flow: &FlowKey) -> bool {
     interface.loopback || [flow.source, flow.destination].iter().any(|end| end.address.to_canonical().is_loopback())
 }
 
 /// What of a flow's key is the same for all who see it.
-#[must_use]
-pub fn joined(flow: FlowKey) -> FlowKey {
+pub(crate) fn shared_key(flow: FlowKey) -> FlowKey {
     FlowKey { vlan: None, ..flow.canonical() }
 }
 
 /// Who sees: a router's two interfaces, and the two VLANs of a trunk, see the same flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Observer {
+pub(crate) struct Observer {
     /// The store's number.
-    pub sensor: i64,
+    pub(crate) sensor: i64,
     /// The store's number, of that sensor.
-    pub interface: i64,
+    pub(crate) interface: i64,
     /// In which VLAN.
-    pub vlan: Option<u16>,
+    pub(crate) vlan: Option<u16>,
 }
 
 /// A row of the store: start of its slice in seconds, sensor, sequence number, place.
-pub type RowKey = [i64; 4];
+pub(crate) type RowKey = [i64; 4];
 
 /// What one observer saw of a flow in one slice.
 #[derive(Clone, Copy, Debug)]
-pub struct Sight {
+pub(crate) struct Observation {
     /// Which flow.
-    pub key: Key,
+    pub(crate) key: SharedFlow,
     /// Who saw it.
-    pub observer: Observer,
+    pub(crate) observer: Observer,
     /// When.
-    pub slice: Interval,
+    pub(crate) slice: Interval,
     /// How much, both ways.
-    pub octets: u64,
+    pub(crate) octets: u64,
     /// Where that stands.
-    pub row: RowKey,
+    pub(crate) row: RowKey,
 }
 
 /// A mark that was written and must be another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Change {
+pub(crate) struct Change {
     /// Which row.
-    pub row: RowKey,
+    pub(crate) row: RowKey,
     /// Its mark from now on.
-    pub primary: bool,
+    pub(crate) primary: bool,
 }
 
 /// Who has the mark of each flow.
 #[derive(Debug)]
-pub struct Primaries {
-    flows: HashMap<Key, Entry>,
+pub(crate) struct Primaries {
+    flows: HashMap<SharedFlow, Election>,
     /// What each sensor has delivered lately.
     covered: HashMap<i64, VecDeque<Interval>>,
     newest: Timestamp,
@@ -108,7 +106,7 @@ pub struct Primaries {
 }
 
 #[derive(Debug)]
-struct Entry {
+struct Election {
     elected: Observer,
     /// Start of the first slice that anybody was elected for.
     begun: Timestamp,
@@ -120,14 +118,14 @@ struct Entry {
     row: Option<RowKey>,
     /// Start of the last slice of anybody.
     any: Timestamp,
-    heir: Option<Heir>,
+    successor: Option<Successor>,
     /// Whose rows from before the election count.
     before: Option<Observer>,
 }
 
 /// The first other observer, and its rows since the elected one's last slice.
 #[derive(Debug)]
-struct Heir {
+struct Successor {
     observer: Observer,
     rows: VecDeque<(Interval, RowKey, u64)>,
 }
@@ -140,14 +138,13 @@ impl Default for Primaries {
 
 impl Primaries {
     /// Room for so many flows.
-    #[must_use]
-    pub fn with_capacity(capacity: usize) -> Self {
+    pub(crate) fn with_capacity(capacity: usize) -> Self {
         let newest = Timestamp(i64::MIN);
         Self { flows: HashMap::new(), covered: HashMap::new(), newest, capacity: capacity.max(1), forgotten: 0 }
     }
 
     /// A sensor has delivered a slice, whatever is in it. To be told before what it saw.
-    pub fn delivered(&mut self, sensor: i64, slice: Interval, changes: &mut Vec<Change>) {
+    pub(crate) fn delivered(&mut self, sensor: i64, slice: Interval, changes: &mut Vec<Change>) {
         let slices = self.covered.entry(sensor).or_default();
         if slices.back() != Some(&slice) {
             slices.push_back(slice);
@@ -162,72 +159,62 @@ impl Primaries {
     }
 
     /// Whether a slice lies too far back, or is too long, to be decided from memory.
-    #[must_use]
-    pub fn is_late(&self, slice: Interval) -> bool {
+    pub(crate) fn is_late(&self, slice: Interval) -> bool {
         slice.nanos() > MEMORY || self.newest.since(slice.from) > MEMORY
     }
 
-    /// Whether a sight counts; `None` when it lies too far back to know: then [`Late`] decides.
-    pub fn see(&mut self, sight: &Sight, changes: &mut Vec<Change>) -> Option<bool> {
-        if self.is_late(sight.slice) {
+    /// Whether a observation counts; `None` when it lies too far back to know: then [`Late`] decides.
+    pub(crate) fn see(&mut self, observation: &Observation, changes: &mut Vec<Change>) -> Option<bool> {
+        if self.is_late(observation.slice) {
             return None;
         }
-        if !self.flows.contains_key(&sight.key) {
+        if !self.flows.contains_key(&observation.key) {
             self.make_room(changes);
-            self.flows.insert(sight.key, Entry::new(sight));
+            self.flows.insert(observation.key, Election::new(observation));
             return Some(true);
         }
         let covered = &self.covered;
-        Some(self.flows.get_mut(&sight.key).is_some_and(|entry| entry.see(sight, covered, changes)))
+        Some(self.flows.get_mut(&observation.key).is_some_and(|election| election.see(observation, covered, changes)))
     }
 
     /// Learns again what was decided before a restart; in the order in which it was.
-    pub fn recall(&mut self, sight: &Sight, primary: bool) {
-        self.newest = self.newest.max(sight.slice.from);
-        let slices = self.covered.entry(sight.observer.sensor).or_default();
-        if slices.back() != Some(&sight.slice) {
-            slices.push_back(sight.slice);
+    pub(crate) fn recall(&mut self, observation: &Observation, primary: bool) {
+        self.newest = self.newest.max(observation.slice.from);
+        let slices = self.covered.entry(observation.observer.sensor).or_default();
+        if slices.back() != Some(&observation.slice) {
+            slices.push_back(observation.slice);
         }
-        match self.flows.get_mut(&sight.key) {
-            Some(entry) if primary && entry.elected == sight.observer => entry.again(sight),
-            Some(entry) if !primary && entry.elected != sight.observer && sight.slice.from >= entry.last.from => {
-                entry.any = entry.any.max(sight.slice.from);
-                entry.inherit(sight);
+        match self.flows.get_mut(&observation.key) {
+            Some(election) if primary && election.elected == observation.observer => election.again(observation),
+            Some(election)
+                if !primary
+                    && election.elected != observation.observer
+                    && observation.slice.from >= election.last.from =>
+            {
+                election.any = election.any.max(observation.slice.from);
+                election.note_successor(observation);
             }
             _ if !primary => {}
-            Some(entry) => *entry = Entry { begun: entry.begun, ..Entry::new(sight) },
-            None => drop(self.flows.insert(sight.key, Entry::new(sight))),
+            Some(election) => *election = Election { begun: election.begun, ..Election::new(observation) },
+            None => drop(self.flows.insert(observation.key, Election::new(observation))),
         }
     }
 
     /// Flows that were forgotten early because there were too many.
-    #[must_use]
-    pub fn forgotten(&self) -> u64 {
+    pub(crate) fn forgotten(&self) -> u64 {
         self.forgotten
-    }
-
-    /// Flows remembered.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.flows.len()
-    }
-
-    /// Nothing is remembered.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.flows.is_empty()
     }
 
     /// Heirs follow those who are silent; flows that nobody saw for `memory` are forgotten.
     fn sweep(&mut self, memory: i64, changes: &mut Vec<Change>) {
         let (newest, covered) = (self.newest, &self.covered);
-        self.flows.retain(|_, entry| {
+        self.flows.retain(|_, election| {
             // One slice more than a newcomer must wait: a delivery may still be under way.
-            let silent = newest.since(entry.last.from) > SILENT * entry.last.nanos();
-            if silent && entry.heir.is_some() {
-                entry.succeed(covered, changes);
+            let silent = newest.since(election.last.from) > SILENT * election.last.nanos();
+            if silent && election.successor.is_some() {
+                election.promote_successor(covered, changes);
             }
-            newest.since(entry.any) <= memory
+            newest.since(election.any) <= memory
         });
     }
 
@@ -237,16 +224,16 @@ impl Primaries {
             return;
         }
         let before = self.flows.len();
-        let mut seen: Vec<Timestamp> = self.flows.values().map(|entry| entry.any).collect();
+        let mut seen: Vec<Timestamp> = self.flows.values().map(|election| election.any).collect();
         let (_, limit, _) = seen.select_nth_unstable(before / 4);
         let limit = *limit;
         let covered = &self.covered;
         let mut spare = before / 4 + 1;
-        self.flows.retain(|_, entry| {
-            let leaves = spare > 0 && entry.any <= limit;
+        self.flows.retain(|_, election| {
+            let leaves = spare > 0 && election.any <= limit;
             if leaves {
                 spare -= 1;
-                entry.succeed(covered, changes);
+                election.promote_successor(covered, changes);
             }
             !leaves
         });
@@ -254,95 +241,100 @@ impl Primaries {
     }
 }
 
-impl Entry {
-    fn new(sight: &Sight) -> Self {
+impl Election {
+    fn new(observation: &Observation) -> Self {
         Self {
-            elected: sight.observer,
-            begun: sight.slice.from,
-            since: sight.slice,
-            last: sight.slice,
-            octets: sight.octets,
-            row: Some(sight.row),
-            any: sight.slice.from,
-            heir: None,
+            elected: observation.observer,
+            begun: observation.slice.from,
+            since: observation.slice,
+            last: observation.slice,
+            octets: observation.octets,
+            row: Some(observation.row),
+            any: observation.slice.from,
+            successor: None,
             before: None,
         }
     }
 
-    fn see(&mut self, sight: &Sight, covered: &Covered, changes: &mut Vec<Change>) -> bool {
-        let slice = sight.slice;
+    fn see(&mut self, observation: &Observation, covered: &Covered, changes: &mut Vec<Change>) -> bool {
+        let slice = observation.slice;
         self.any = self.any.max(slice.from);
-        if sight.observer == self.elected {
-            self.again(sight);
+        if observation.observer == self.elected {
+            self.again(observation);
             return true;
         }
         let step = slice.nanos().max(self.last.nanos());
         if slice.from.since(self.last.from) >= SILENT * step {
-            self.bequeath(slice.from, covered, changes);
-            *self = Self { any: self.any, begun: self.begun, before: self.before, ..Self::new(sight) };
+            self.hand_over(slice.from, covered, changes);
+            *self = Self { any: self.any, begun: self.begun, before: self.before, ..Self::new(observation) };
             return true;
         }
-        let fuller = sight.octets > self.octets.saturating_add(self.octets / 50);
+        let fuller = observation.octets > self.octets.saturating_add(self.octets / 50);
         if slice == self.since
             && slice == self.last
             && fuller
             && let Some(row) = self.row
         {
             changes.push(Change { row, primary: false });
-            let heir = Heir { observer: self.elected, rows: VecDeque::from([(slice, row, self.octets)]) };
-            *self =
-                Self { any: self.any, begun: self.begun, before: self.before, heir: Some(heir), ..Self::new(sight) };
+            let successor = Successor { observer: self.elected, rows: VecDeque::from([(slice, row, self.octets)]) };
+            *self = Self {
+                any: self.any,
+                begun: self.begun,
+                before: self.before,
+                successor: Some(successor),
+                ..Self::new(observation)
+            };
             return true;
         }
         // From before the election, and more than one slice away: nobody else has counted it.
         if self.begun.since(slice.from) >= 2 * step {
-            return *self.before.get_or_insert(sight.observer) == sight.observer;
+            return *self.before.get_or_insert(observation.observer) == observation.observer;
         }
         if slice.from >= self.last.from {
-            self.inherit(sight);
+            self.note_successor(observation);
         }
         false
     }
 
     /// The elected observer once more.
-    fn again(&mut self, sight: &Sight) {
-        let slice = sight.slice;
+    fn again(&mut self, observation: &Observation) {
+        let slice = observation.slice;
         self.any = self.any.max(slice.from);
         if slice.from == self.last.from {
-            (self.octets, self.row) = (self.octets.saturating_add(sight.octets), None);
+            (self.octets, self.row) = (self.octets.saturating_add(observation.octets), None);
         } else if slice.from > self.last.from {
-            (self.last, self.octets, self.row) = (slice, sight.octets, Some(sight.row));
-            if let Some(heir) = &mut self.heir {
-                heir.rows.retain(|(seen, ..)| seen.from >= slice.from);
+            (self.last, self.octets, self.row) = (slice, observation.octets, Some(observation.row));
+            if let Some(successor) = &mut self.successor {
+                successor.rows.retain(|(seen, ..)| seen.from >= slice.from);
             }
         }
     }
 
-    fn inherit(&mut self, sight: &Sight) {
-        let row = (sight.slice, sight.row, sight.octets);
-        match &mut self.heir {
-            Some(heir) if heir.observer == sight.observer => {
-                heir.rows.push_back(row);
-                if heir.rows.len() > ROWS {
-                    heir.rows.pop_front();
+    fn note_successor(&mut self, observation: &Observation) {
+        let row = (observation.slice, observation.row, observation.octets);
+        match &mut self.successor {
+            Some(successor) if successor.observer == observation.observer => {
+                successor.rows.push_back(row);
+                if successor.rows.len() > ROWS {
+                    successor.rows.pop_front();
                 }
             }
-            Some(heir) if !heir.rows.is_empty() => {}
-            heir => *heir = Some(Heir { observer: sight.observer, rows: VecDeque::from([row]) }),
+            Some(successor) if !successor.rows.is_empty() => {}
+            successor => *successor = Some(Successor { observer: observation.observer, rows: VecDeque::from([row]) }),
         }
     }
 
-    /// What the heir saw before `until` counts, wherever the elected observer's sensor was away.
-    fn bequeath(&mut self, until: Timestamp, covered: &Covered, changes: &mut Vec<Change>) {
-        let Some(heir) = self.heir.take() else { return };
+    /// What the successor saw before `until` counts, wherever the elected observer's sensor was away.
+    fn hand_over(&mut self, until: Timestamp, covered: &Covered, changes: &mut Vec<Change>) {
+        let Some(successor) = self.successor.take() else { return };
         let last = self.last;
         let away = |slice: Interval| {
             let slices = covered.get(&self.elected.sensor);
             !slices.is_some_and(|all| all.iter().any(|one| one.from < slice.to && one.to > slice.from))
         };
         let next = Interval::new(last.to, Timestamp(last.to.0.saturating_add(last.nanos())));
-        let together = heir.rows.iter().filter(|(slice, ..)| *slice == last).count() == 1;
-        for (slice, row, octets) in heir.rows {
+        let together = successor.rows.iter().filter(|(slice, ..)| *slice == last).count() == 1;
+        for (slice, row, octets) in successor.rows {
             if slice.from > last.from && slice.from < until {
                 let apart = slice.from.since(last.from) > slice.nanos().max(last.nanos());
                 if apart || away(slice) {
@@ -354,19 +346,19 @@ impl Entry {
                 && away(next)
                 && let Some(cut) = self.row
             {
-                // The elected one's sensor ended within this slice: the heir saw all of it.
+                // The elected one's sensor ended within this slice: the successor saw all of it.
                 changes.push(Change { row: cut, primary: false });
                 changes.push(Change { row, primary: true });
             }
         }
     }
 
-    /// The heir has the mark from now on.
-    fn succeed(&mut self, covered: &Covered, changes: &mut Vec<Change>) {
-        let Some(heir) = &self.heir else { return };
-        let observer = heir.observer;
-        let Some(&(slice, row, octets)) = heir.rows.back() else { return };
-        self.bequeath(Timestamp(i64::MAX), covered, changes);
+    /// The successor has the mark from now on.
+    fn promote_successor(&mut self, covered: &Covered, changes: &mut Vec<Change>) {
+        let Some(successor) = &self.successor else { return };
+        let observer = successor.observer;
+        let Some(&(slice, row, octets)) = successor.rows.back() else { return };
+        self.hand_over(Timestamp(i64::MAX), covered, changes);
         if slice.from > self.last.from {
             (self.elected, self.since, self.last, self.octets, self.row) = (observer, slice, slice, octets, Some(row));
         }
@@ -377,30 +369,29 @@ type Covered = HashMap<i64, VecDeque<Interval>>;
 
 /// Decides for slices that lie too far back: a row counts where no other observer's primary lies within one slice.
 #[derive(Debug, Default)]
-pub struct Late(HashMap<Key, Vec<(Observer, Interval)>>);
+pub(crate) struct Late(HashMap<SharedFlow, Vec<(Observer, Interval)>>);
 
 impl Late {
     /// What must be known before a slice: primaries that overlap this.
-    #[must_use]
-    pub fn around(slice: Interval) -> Interval {
+    pub(crate) fn around(slice: Interval) -> Interval {
         let step = slice.nanos();
         Interval::new(Timestamp(slice.from.0.saturating_sub(step)), Timestamp(slice.to.0.saturating_add(step)))
     }
 
     /// A row that counts already.
-    pub fn known(&mut self, key: Key, observer: Observer, slice: Interval) {
+    pub(crate) fn known(&mut self, key: SharedFlow, observer: Observer, slice: Interval) {
         self.0.entry(key).or_default().push((observer, slice));
     }
 
-    /// Whether a late sight counts.
-    pub fn see(&mut self, sight: &Sight) -> bool {
-        let around = Self::around(sight.slice);
-        let known = self.0.entry(sight.key).or_default();
-        let taken = known
-            .iter()
-            .any(|(observer, slice)| *observer != sight.observer && slice.from < around.to && slice.to > around.from);
+    /// Whether a late observation counts.
+    pub(crate) fn see(&mut self, observation: &Observation) -> bool {
+        let around = Self::around(observation.slice);
+        let known = self.0.entry(observation.key).or_default();
+        let taken = known.iter().any(|(observer, slice)| {
+            *observer != observation.observer && slice.from < around.to && slice.to > around.from
+        });
         if !taken {
-            known.push((sight.observer, sight.slice));
+            known.push((observation.observer, observation.slice));
         }
         !taken
     }

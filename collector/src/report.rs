@@ -1,0 +1,32 @@
+//! Arithmetic on facts: rows of several slices and observation points become one report.
+//!
+//! ```text
+//! facts or answers ─► filter ─► conversation ─► table ─► rows, total, notes
+//!  (store, sensors)                 │
+//!                            point: shares         gaps: stretches without data
+//! ```
+//!
+//! * [`primary`] decides which row counts in a LAN when a slice is stored; [`conversation`] counts each flow once in an answer
+//! * [`lan`] and [`rows`] make live answers
+//!
+//! Everything here is a function of its arguments: no store, no network, no clock.
+
+pub(crate) mod conversation;
+pub(crate) mod filter;
+pub(crate) mod gaps;
+pub(crate) mod lan;
+pub(crate) mod point;
+pub(crate) mod primary;
+pub(crate) mod rows;
+pub(crate) mod table;
+
+/// Note of a table of interfaces or sizes over more than one observation point.
+pub(crate) const EACH: &str = "each interface is counted for itself: what several of them saw is in each of their rows";
+
+/// Note on flows without a row that several observation points may have seen.
+pub(crate) fn estimate(octets: u64) -> String {
+    format!(
+        "{octets} octets of the total had no row of their own and cannot be told apart: of each observation point that share \
+         counts which counts of its rows"
+    )
+}
