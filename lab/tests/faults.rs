@@ -9,6 +9,7 @@ use traf_lab::{Collector, Console, Disk, Fleet, Lan, Sensor};
 const SLICE: [&str; 2] = ["--slice", "2s"];
 
 #[test]
+#[ignore = "needs namespaces"]
 fn a_collector_killed_five_times_and_a_sensor_once_cost_one_recorded_slice() {
     let mut fleet = Fleet::new(&["anna", "ben"], false, &SLICE).unwrap();
     let (_serve, v4, v6) = fleet.lan.serve(1, 9000).unwrap();
@@ -62,6 +63,7 @@ fn a_collector_killed_five_times_and_a_sensor_once_cost_one_recorded_slice() {
 }
 
 #[test]
+#[ignore = "needs namespaces"]
 fn a_cut_cable_delays_and_loses_nothing() {
     let fleet = Fleet::new(&["anna", "ben"], false, &SLICE).unwrap();
     let (_serve, v4, _) = fleet.lan.serve(1, 9000).unwrap();
@@ -85,6 +87,7 @@ fn a_cut_cable_delays_and_loses_nothing() {
 }
 
 #[test]
+#[ignore = "needs namespaces"]
 fn a_stopped_collector_is_waited_for() {
     let mut fleet = Fleet::new(&["anna", "ben"], false, &SLICE).unwrap();
     let (_serve, v4, _) = fleet.lan.serve(1, 9000).unwrap();
@@ -98,6 +101,7 @@ fn a_stopped_collector_is_waited_for() {
 }
 
 #[test]
+#[ignore = "needs namespaces"]
 fn a_sensor_that_is_held_up_finds_what_passed_in_its_ring() {
     let mut fleet = Fleet::new(&["anna", "ben"], false, &SLICE).unwrap();
     let (_serve, v4, _) = fleet.lan.serve(1, 9000).unwrap();
@@ -116,6 +120,7 @@ fn a_sensor_that_is_held_up_finds_what_passed_in_its_ring() {
 }
 
 #[test]
+#[ignore = "needs namespaces"]
 fn a_full_disk_at_the_collector_stops_acknowledging_and_loses_nothing() {
     let lan = Lan::new(&["anna", "ben"]).unwrap();
     let disk = Disk::new(lan.realm(), &lan.folder.join("small"), 32 << 20).unwrap();

@@ -142,6 +142,7 @@ impl Stage {
 }
 
 #[test]
+#[ignore = "needs namespaces"]
 fn a_filter_selects_what_tcpdump_selects_among_twenty_thousand_flows_live_and_past() {
     let stage = Stage::new();
     let from = stage.now();

@@ -15,6 +15,7 @@ fn frames_of(report: &str) -> (u64, u64) {
 }
 
 #[test]
+#[ignore = "needs namespaces"]
 fn a_frame_is_counted_alike_where_it_leaves_where_it_arrives_and_at_the_mirror() {
     let lan = Lan::new(&["anna", "ben"]).unwrap();
     let before = lan.rest().unwrap();
@@ -38,6 +39,7 @@ fn a_frame_is_counted_alike_where_it_leaves_where_it_arrives_and_at_the_mirror()
 }
 
 #[test]
+#[ignore = "needs namespaces"]
 fn streams_and_datagrams_arrive_whole_over_ipv4_and_ipv6() {
     let lan = Lan::new(&["anna", "ben"]).unwrap();
     let (_serve, v4, v6) = lan.serve(1, 9000).unwrap();
@@ -55,6 +57,7 @@ fn streams_and_datagrams_arrive_whole_over_ipv4_and_ipv6() {
 }
 
 #[test]
+#[ignore = "needs namespaces"]
 fn a_cut_cable_carries_nothing_and_a_mended_one_does() {
     let lan = Lan::new(&["anna", "ben"]).unwrap();
     let to = lan.plugs[1].ipv4.to_string();
@@ -67,6 +70,7 @@ fn a_cut_cable_carries_nothing_and_a_mended_one_does() {
 }
 
 #[test]
+#[ignore = "needs namespaces"]
 fn a_full_disk_takes_nothing_until_it_is_relieved() {
     let lan = Lan::new(&["anna"]).unwrap();
     let disk = Disk::new(lan.realm(), &lan.folder.join("disk"), 1 << 20).unwrap();
@@ -79,6 +83,7 @@ fn a_full_disk_takes_nothing_until_it_is_relieved() {
 }
 
 #[test]
+#[ignore = "needs user-namespaces"]
 fn a_lab_needs_no_root() {
     // As root this gives up its rights first; otherwise it has none to give up.
     let folder = tempfile::tempdir().unwrap();
@@ -100,6 +105,7 @@ fn a_lab_needs_no_root() {
 }
 
 #[test]
+#[ignore = "needs namespaces"]
 fn a_killed_lab_leaves_no_namespace_and_no_process() {
     let lab = env!("CARGO_BIN_EXE_traf-lab");
     let mut child = Command::new(lab).args(["check", "--hold"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
@@ -128,6 +134,7 @@ fn marked(mark: &str) -> Vec<String> {
 }
 
 #[test]
+#[ignore = "needs namespaces"]
 fn the_witness_sees_what_the_kernel_counts_of_every_kind() {
     let lan = Lan::new(&["anna", "ben"]).unwrap();
     let before = lan.rest().unwrap();
@@ -146,6 +153,7 @@ fn the_witness_sees_what_the_kernel_counts_of_every_kind() {
 }
 
 #[test]
+#[ignore = "needs namespaces"]
 fn a_terminal_shows_obeys_and_tells_its_manners() {
     let lan = Lan::new(&["anna"]).unwrap();
     let terminal = Terminal::open(&lan.hosts[0], &lan.folder, 80, 24).unwrap();
@@ -164,6 +172,7 @@ fn a_terminal_shows_obeys_and_tells_its_manners() {
 }
 
 #[test]
+#[ignore = "needs namespaces"]
 fn a_lab_stands_until_it_is_taken_down() {
     // A folder of its own, so that a lab that stands here already is left alone.
     let folder = tempfile::tempdir().unwrap();

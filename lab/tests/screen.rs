@@ -10,6 +10,7 @@ use traf_lab::{Fleet, Terminal};
 const FIRST: Duration = Duration::from_secs(1);
 
 #[test]
+#[ignore = "needs namespaces"]
 fn the_first_screen_is_there_within_a_second_and_leaving_or_a_panic_leaves_the_terminal_clean() {
     let fleet = Fleet::new(&["anna", "ben"], false, &[]).unwrap();
     let (_serve, v4, _) = fleet.lan.serve(1, 9000).unwrap();
