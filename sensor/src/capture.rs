@@ -7,9 +7,9 @@
 //! wait here, bounded and counted.
 
 pub mod attachments;
-pub mod board;
-mod ledger;
+mod kernel_counters;
 mod outbox;
+pub mod snapshots;
 mod socket;
 
 use std::os::fd::AsFd;
@@ -22,16 +22,16 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use traf_model::{Endpoint, Interface, InterfaceSnapshot, InterfaceSummary, Interval, Timestamp, Wish};
 
-use crate::capture::board::Posted;
+use crate::capture::snapshots::Posted;
 use crate::config::Config;
-use crate::log::{self, Pen};
 use crate::meter::{Meter, MeterConfig};
 use crate::parse::link_type::Link;
 use crate::settings::Orders;
-use crate::slice::sealer::Part;
+use crate::slice::assembler::Part;
 use crate::slice::slicer::Slicer;
 use crate::system::clock::{self, Steps};
-use ledger::Witness;
+use crate::text_log::{self, Pen};
+use kernel_counters::Witness;
 use outbox::Outbox;
 pub use socket::{Program, Socket};
 
@@ -236,7 +236,7 @@ impl Line {
                 let wishes = Arc::clone(&self.around.wishes.borrow_and_update());
                 let mut snapshot = if self.pen.as_ref().is_some_and(Pen::wants_rates) {
                     // What nobody wishes has no rates: from now on the log does.
-                    self.snapshot(now, &[&wishes[..], &log::wishes()].concat())
+                    self.snapshot(now, &[&wishes[..], &text_log::wishes()].concat())
                 } else {
                     self.snapshot(now, &wishes)
                 };
@@ -329,7 +329,7 @@ impl Line {
     /// What a dump of the text log is made from. What consoles wish is asked beside it: what they look at must not be forgotten.
     fn figures(&mut self, now: Timestamp) -> InterfaceSnapshot {
         let wishes = Arc::clone(&self.around.wishes.borrow());
-        let mut snapshot = self.snapshot(now, &[&wishes[..], &log::wishes()].concat());
+        let mut snapshot = self.snapshot(now, &[&wishes[..], &text_log::wishes()].concat());
         snapshot.answers.drain(..wishes.len());
         snapshot
     }

@@ -13,10 +13,10 @@ use std::time::Duration;
 use clap::Args;
 use serde::Deserialize;
 
-use crate::log::names::Names;
 use crate::meter::MeterConfig;
 use crate::settings::Rules;
 use crate::spool::index::Limits;
+use crate::text_log::file_names::Names;
 use log::LogTable;
 pub use value::{LogName, PortRange, Size, Span};
 
@@ -302,7 +302,7 @@ impl Config {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
-    use crate::log::names::Kind;
+    use crate::text_log::file_names::Kind;
 
     fn merge(run: &RunOptions, text: &str) -> Result<Config, ConfigError> {
         Config::merge(&Options::default(), run, ConfigFile::parse(text).unwrap())

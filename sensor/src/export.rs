@@ -2,8 +2,8 @@
 //!
 //! Never gives up. A connection that breaks costs nothing: the next hello tells what was committed.
 
-pub mod said;
-pub mod window;
+pub mod last_error;
+pub mod send_window;
 
 use std::time::Duration;
 
@@ -20,10 +20,10 @@ use traf_proto::ingest_client::IngestClient;
 use traf_proto::{Batch, ExportAck, ExportRequest, Hello, MAX_MESSAGE};
 
 use crate::backoff::Backoff;
-use crate::export::said::Said;
-use crate::export::window::Window;
+use crate::export::last_error::Said;
+use crate::export::send_window::Window;
 use crate::spool::Mark;
-use crate::spool::keeper::{Closed, Desk};
+use crate::spool::thread::{Closed, Desk};
 use crate::system::clock;
 
 /// Who we are, for the hello and the snapshots.

@@ -15,11 +15,11 @@ use traf_peer::explain;
 use traf_proto as wire;
 
 use crate::backoff::Backoff;
-use crate::capture::board::Board;
-use crate::export::said::Said;
+use crate::capture::snapshots::Board;
+use crate::export::last_error::Said;
 use crate::export::{Introduction, client};
 use crate::settings::Wanted;
-use crate::spool::keeper::Status as SpoolStatus;
+use crate::spool::thread::Status as SpoolStatus;
 use crate::system::clock;
 
 /// Octets of one snapshot, before compression: a sensor's live stream stays below 60 KB/s whatever the traffic.

@@ -10,27 +10,27 @@
 //! first. Memory is fixed: every table is bounded, and what finds no place stands in an `other` of its own. Time is an
 //! argument; nothing here captures, stores or sends.
 
-mod averages;
-mod bar;
-mod behind;
 mod coalesced;
-pub mod events;
+pub mod connection_events;
 mod facilities;
 mod filtered;
+mod flow_rates;
+mod flow_state;
+mod flow_table;
 mod flows;
 mod fragments;
-mod line;
-pub mod lines;
+mod interface_counters;
+mod interface_rates;
+mod keyed_hash;
 mod live;
-mod local;
-mod memory;
-mod others;
+mod local_addresses;
+mod other_flows;
+pub mod packet_log;
 mod ranked;
-mod rates;
-mod seed;
 mod slot;
-mod table;
-mod trail;
+mod station;
+mod station_rates;
+mod threshold;
 
 #[cfg(test)]
 mod tests;
@@ -45,16 +45,16 @@ use traf_model::{
 use crate::parse::link_type::Link;
 use crate::parse::packet::{Fragment, Key, Packet};
 use crate::parse::{self, Parser, Unparsed};
-use averages::Averages;
 use coalesced::Offload;
-use events::{Events, Happened};
+use connection_events::{Events, Happened};
 use filtered::{Filtered, Placed, Selected};
+use flow_rates::Rates;
 use flows::Flows;
 use fragments::Fragments;
-use line::Line;
-use lines::{Lines, Taken};
-use local::Local;
-use rates::Rates;
+use interface_counters::Line;
+use interface_rates::Averages;
+use local_addresses::Local;
+use packet_log::{Lines, Taken};
 
 /// Packets that are hashed before the first of them is counted.
 const BATCH: usize = 32;
@@ -196,7 +196,7 @@ impl Meter {
     pub fn flush(&mut self) {
         let waiting = std::mem::take(&mut self.waiting);
         let batch = &self.batch[..waiting];
-        let mut homes = [table::Home::default(); BATCH];
+        let mut homes = [flow_table::Home::default(); BATCH];
         for (home, packet) in homes.iter_mut().zip(batch) {
             *home = self.flows.table.home(&packet.key);
         }
@@ -215,7 +215,7 @@ impl Meter {
                 self.line.own(packet.sent, Counters::new(1, u64::from(packet.length)));
             }
             if self.offload.suspects(packet) {
-                let segment = memory::segment_size(packet, &self.flows.table.flows[slot].warm);
+                let segment = flow_state::segment_size(packet, &self.flows.table.flows[slot].warm);
                 let extra = self.offload.extra(packet, segment);
                 hidden = extra;
                 if extra > 0 {
@@ -230,7 +230,7 @@ impl Meter {
                 }
             }
             if self.selected[place] != 0 {
-                let second_began = memory::second_began(&self.flows.table.flows[slot].warm);
+                let second_began = flow_state::second_began(&self.flows.table.flows[slot].warm);
                 self.filtered.packet(self.selected[place], packet, Placed { second_began, own, extra: hidden });
             }
         }
@@ -263,7 +263,7 @@ impl Meter {
         self.lines.keep(keep);
     }
 
-    /// The packets that are no TCP since the last time; [`lines::line`] says them in words.
+    /// The packets that are no TCP since the last time; [`packet_log::line`] says them in words.
     pub fn take_lines(&mut self) -> Taken {
         self.lines.take()
     }

@@ -20,10 +20,10 @@ use crate::config::Config;
 use crate::export::{self, Introduction};
 use crate::live::Live;
 use crate::settings::{ActiveSettings, Channels};
-use crate::slice::sealer::Part;
+use crate::slice::assembler::Part;
 use crate::spool::Spool;
-use crate::spool::keeper;
-use crate::spool::state::Last;
+use crate::spool::persistent_state::Last;
+use crate::spool::thread;
 use crate::system::{clock, connections, interfaces, machine};
 
 /// Of this program.
@@ -65,8 +65,8 @@ pub fn run(config: Config) -> Result<()> {
     let channel = runtime.block_on(async { channel(&credentials.url, &credentials) })?;
 
     let count = Arc::new(AtomicUsize::new(0));
-    let (parts, inbox) = mpsc::channel(keeper::PARTS);
-    let (desk, keeper) = keeper::start(spool, inbox, Arc::clone(&count)).context("starting the spool's thread")?;
+    let (parts, inbox) = mpsc::channel(thread::PARTS);
+    let (desk, keeper) = thread::start(spool, inbox, Arc::clone(&count)).context("starting the spool's thread")?;
     let (wishes, wished) = watch::channel(Arc::default());
     let (own, owned) = watch::channel(Arc::default());
     let (wanted, to_wish) = watch::channel(None);
@@ -119,7 +119,7 @@ impl Drop for PidFile {
 struct Planes {
     channel: tonic::transport::Channel,
     introduction: Introduction,
-    desk: keeper::Desk,
+    desk: thread::Desk,
     live: Live,
     lookout: Lookout,
     reopen: watch::Sender<u64>,

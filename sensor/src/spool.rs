@@ -15,9 +15,9 @@ mod delivery;
 pub mod disk;
 pub mod fold;
 pub mod index;
-pub mod keeper;
+pub mod persistent_state;
 pub mod record;
-pub mod state;
+pub mod thread;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -29,8 +29,8 @@ pub use delivery::{Mark, Outgoing};
 
 use disk::Folder;
 use index::{Entry, Index, Limits, Recovery, Relief};
+use persistent_state::{Last, State};
 use record::{Header, RecordError};
-use state::{Last, State};
 
 /// Why there is no spool.
 #[derive(Debug, thiserror::Error)]

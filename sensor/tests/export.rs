@@ -13,10 +13,10 @@ use tokio_util::sync::CancellationToken;
 use traf_model::{Interface, InterfaceSummary, Interval, Ledger, Timestamp};
 use traf_peer::{Credentials, channel};
 use traf_sensor::export::{self, Introduction};
-use traf_sensor::slice::sealer::Part;
+use traf_sensor::slice::assembler::Part;
 use traf_sensor::spool::Spool;
 use traf_sensor::spool::index::Limits;
-use traf_sensor::spool::keeper::{self, Desk};
+use traf_sensor::spool::thread::{self, Desk};
 
 /// A sensor without captures: what is to be delivered comes from the test.
 struct Sensor {
@@ -29,8 +29,8 @@ struct Sensor {
 impl Sensor {
     fn start(data: &Path, credentials: &Credentials, number: u64) -> Self {
         let (spool, _) = Spool::open(&data.join("spool"), Limits::default(), "boot".to_owned()).unwrap();
-        let (parts, inbox) = mpsc::channel(keeper::PARTS);
-        let (desk, _) = keeper::start(spool, inbox, Arc::new(AtomicUsize::new(1))).unwrap();
+        let (parts, inbox) = mpsc::channel(thread::PARTS);
+        let (desk, _) = thread::start(spool, inbox, Arc::new(AtomicUsize::new(1))).unwrap();
         let introduction = Introduction {
             identity: credentials.identity.to_string(),
             version: "0".to_owned(),

@@ -14,14 +14,14 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use traf_model::{Interface, InterfaceSnapshot, Interval, Loss, LossReason, Timestamp};
 
-use crate::capture::board::{Board, Posted};
+use crate::capture::snapshots::{Board, Posted};
 use crate::capture::{CaptureError, Controls, Handle, Line, Program, Socket, Surroundings};
 use crate::config::Config;
 use crate::meter::MeterConfig;
 use crate::parse::link_type::Link;
 use crate::settings::Rules;
-use crate::slice::sealer::Part;
-use crate::spool::state::Counters;
+use crate::slice::assembler::Part;
+use crate::spool::persistent_state::Counters;
 use crate::system::interfaces::{self, Device};
 
 /// Interfaces under capture at once.

@@ -9,7 +9,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::Span;
-use crate::log::names::Kind;
+use crate::text_log::file_names::Kind;
 
 /// What the file says of logs: `log = "debug"` is the program's own, `[log]` the text logs and, as `level`, the same.
 #[derive(Clone, Debug, Default)]

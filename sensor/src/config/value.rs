@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::log::names::Kind;
+use crate::text_log::file_names::Kind;
 
 /// A length of time as people write it: `10s`, `15m`, `1h`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

@@ -5,10 +5,10 @@ use std::net::IpAddr;
 
 use traf_model::{Counters, Mac, Ports, Service, Station, Tally, Traffic};
 
-use super::behind::Behind;
+use super::keyed_hash::Seed;
 use super::ranked::{Keyed, Ranked};
-use super::seed::Seed;
-use super::trail::Trail;
+use super::station::Behind;
+use super::station_rates::Trail;
 use crate::parse::packet::{Key, Packet};
 
 /// Pairs of stations whose frames are added up before the table of stations hears of them.

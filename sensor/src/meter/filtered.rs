@@ -10,9 +10,9 @@
 use traf_model::{Counters, Facility, Filter, Interface, InterfaceStats, Interval, Ports, Timestamp, Wish};
 
 use super::MeterConfig;
-use super::averages::{Averages, Rated};
 use super::facilities::{Facilities, Folded};
-use super::line::Line;
+use super::interface_counters::Line;
+use super::interface_rates::{Averages, Rated};
 use crate::parse::packet::Packet;
 
 /// Filters at once.

@@ -12,12 +12,12 @@ use std::time::Duration;
 use traf_model::{Counters, Flow, Half, Mac, Timestamp, Traffic};
 
 use super::coalesced::{Coalesced, Estimate};
-use super::events::{self, Before, Events, What};
+use super::connection_events::{self, Before, Events, What};
 use super::facilities::{Facilities, Folded};
-use super::memory;
-use super::others::Others;
+use super::flow_state;
+use super::flow_table::{Home, Table};
+use super::other_flows::Others;
 use super::slot::{Hot, Slot};
-use super::table::{Home, Table};
 use crate::parse::packet::{Key, NO_VLAN, Packet};
 
 /// Packets that make a flow worth a row of its own when it is pushed out.
@@ -72,7 +72,7 @@ impl Flows {
         let (slot, new) = match self.table.find(home, &packet.key) {
             Some(slot) => {
                 let Slot { hot, warm, cold } = &self.table.flows[slot];
-                let anew = memory::begins_anew(packet, hot, warm, cold, self.idle);
+                let anew = flow_state::begins_anew(packet, hot, warm, cold, self.idle);
                 if anew {
                     self.begin_anew(slot, home, packet, tick);
                 }
@@ -83,8 +83,8 @@ impl Flows {
         let Slot { hot, warm, cold } = &mut self.table.flows[slot];
         let before = Before { state: warm.state, new };
         let half_full = hot.count(usize::from(packet.reverse), packet.octets, packet.flags, packet.window);
-        memory::follow(packet, warm, cold);
-        let (packets, answered, over) = (hot.packets(), memory::is_answered(warm), memory::is_over(warm));
+        flow_state::follow(packet, warm, cold);
+        let (packets, answered, over) = (hot.packets(), flow_state::is_answered(warm), flow_state::is_over(warm));
         self.table.seen(slot, tick, packets, answered, over);
         if self.events.is_some() && packet.key.protocol() == 6 {
             self.tell(slot, packet, before);
@@ -98,14 +98,14 @@ impl Flows {
     /// Whether the slot's flow is our own connection.
     #[inline(always)]
     pub(super) fn is_own(&self, slot: usize) -> bool {
-        self.table.flows[slot].warm.state & memory::OWN != 0
+        self.table.flows[slot].warm.state & flow_state::OWN != 0
     }
 
     /// Adds packets that offload hid.
     pub(super) fn hidden(&mut self, slot: usize, packet: &Packet, extra: u64) {
         let way = usize::from(packet.reverse);
         if self.coalesced.add(slot, way, extra) {
-            self.table.flows[slot].warm.state |= memory::COALESCED;
+            self.table.flows[slot].warm.state |= flow_state::COALESCED;
         } else {
             let counters = Counters { coalesced: extra, ..Counters::default() };
             self.other.add(packet.class, Traffic::outbound(counters), 0);
@@ -116,7 +116,7 @@ impl Flows {
     pub(super) fn unreachable(&mut self, key: &Key) {
         let home = self.table.home(key);
         if let Some(slot) = self.table.find(home, key) {
-            memory::unreachable(&mut self.table.flows[slot].warm);
+            flow_state::unreachable(&mut self.table.flows[slot].warm);
         }
     }
 
@@ -131,7 +131,7 @@ impl Flows {
         for key in &self.own {
             let home = self.table.home(key);
             if let Some(slot) = self.table.find(home, key) {
-                self.table.flows[slot].warm.state |= memory::OWN;
+                self.table.flows[slot].warm.state |= flow_state::OWN;
             }
         }
     }
@@ -146,11 +146,16 @@ impl Flows {
 
     /// Tells of a connection that may still send that something else became of it.
     #[cold]
-    fn tell_end(&mut self, slot: usize, at: i64, what: impl Fn(events::Way, events::Way) -> What) {
+    fn tell_end(
+        &mut self,
+        slot: usize,
+        at: i64,
+        what: impl Fn(connection_events::Way, connection_events::Way) -> What,
+    ) {
         let Slot { hot, warm, cold } = &self.table.flows[slot];
         if let Some(events) = &mut self.events
             && hot.key.protocol() == 6
-            && !memory::is_over(warm)
+            && !flow_state::is_over(warm)
         {
             events.connection(at, what, hot, warm, cold);
         }
@@ -185,9 +190,9 @@ impl Flows {
         self.table.place(slot, home, tick);
         let Slot { hot, warm, cold } = &mut self.table.flows[slot];
         *hot = Hot::new(packet.key);
-        memory::begin(packet, warm, cold);
+        flow_state::begin(packet, warm, cold);
         if !self.own.is_empty() && self.own.iter().any(|key| same_but_vlan(key, &packet.key)) {
-            warm.state |= memory::OWN;
+            warm.state |= flow_state::OWN;
         }
     }
 
@@ -195,7 +200,7 @@ impl Flows {
     fn leave(&mut self, slot: usize, worth: u64) {
         let folded = self.fold(slot);
         let traffic = folded.traffic();
-        let class = folded.key.class(memory::cast(&self.table.flows[slot].warm));
+        let class = folded.key.class(flow_state::cast(&self.table.flows[slot].warm));
         let whole = self.whole(slot);
         if !traffic.is_empty() {
             if whole.total().packets >= worth && self.parted.len() < self.parted_capacity {
@@ -205,7 +210,7 @@ impl Flows {
             }
         }
         self.gone.add(class, whole, 1);
-        if self.table.flows[slot].warm.state & memory::COALESCED != 0 {
+        if self.table.flows[slot].warm.state & flow_state::COALESCED != 0 {
             self.coalesced.forget(slot);
         }
     }
@@ -218,7 +223,7 @@ impl Flows {
             self.parted.push(self.row(slot, traffic, i64::MIN));
             self.spilled = true;
         } else {
-            let class = self.table.flows[slot].hot.key.class(memory::cast(&self.table.flows[slot].warm));
+            let class = self.table.flows[slot].hot.key.class(flow_state::cast(&self.table.flows[slot].warm));
             self.other.add(class, traffic, 0);
         }
     }
@@ -226,15 +231,15 @@ impl Flows {
     /// Takes what the slot counted since the slice began: to the facilities, and to its cumulative counts.
     fn fold(&mut self, slot: usize) -> Folded {
         let Slot { hot, warm, cold } = &mut self.table.flows[slot];
-        let hidden = if warm.state & memory::COALESCED != 0 { self.coalesced.take(slot) } else { [0; 2] };
+        let hidden = if warm.state & flow_state::COALESCED != 0 { self.coalesced.take(slot) } else { [0; 2] };
         let counters = [0, 1].map(|way| {
             let (packets, octets) = hot.counted(way);
             cold.add(way, packets, octets);
             Counters { packets, octets, coalesced: hidden[way] }
         });
         hot.empty();
-        let macs = [0, 1].map(|way| if memory::spoke(warm, way) { mac(cold.macs[way]) } else { None });
-        let second_began = memory::second_began(warm);
+        let macs = [0, 1].map(|way| if flow_state::spoke(warm, way) { mac(cold.macs[way]) } else { None });
+        let second_began = flow_state::second_began(warm);
         // What came before this slice was told at its end.
         let first = if cold.first >= self.opened { cold.first } else { warm.last };
         let folded = Folded { key: hot.key, second_began, counters, macs, first, last: warm.last };
@@ -265,29 +270,29 @@ impl Flows {
     }
 
     fn hidden_of(&self, slot: usize) -> Estimate {
-        let has = self.table.flows[slot].warm.state & memory::COALESCED != 0;
+        let has = self.table.flows[slot].warm.state & flow_state::COALESCED != 0;
         if has { self.coalesced.get(slot) } else { Estimate::default() }
     }
 
     fn oriented(&self, slot: usize, first: Counters, second: Counters) -> Traffic {
         let traffic = Traffic { outbound: first, inbound: second };
-        if memory::second_began(&self.table.flows[slot].warm) { traffic.reversed() } else { traffic }
+        if flow_state::second_began(&self.table.flows[slot].warm) { traffic.reversed() } else { traffic }
     }
 
     /// The slot's flow as the model has it, with this traffic.
     pub(super) fn row(&self, slot: usize, traffic: Traffic, now: i64) -> Flow {
         let Slot { hot, warm, cold } = &self.table.flows[slot];
         // A flow whose key was begun anew after a silence is over as well.
-        let state = memory::state(hot, warm, now.max(warm.last), self.idle);
+        let state = flow_state::state(hot, warm, now.max(warm.last), self.idle);
         let half = |way: usize| Half {
             flags: hot.flags(way),
             last_flags: warm.last_flags[way],
             window: hot.window(way),
             size: u32::from(warm.sizes[way]),
             mac: mac(cold.macs[way]),
-            word: memory::word(warm, way, state),
+            word: flow_state::word(warm, way, state),
         };
-        let second_began = memory::second_began(warm);
+        let second_began = flow_state::second_began(warm);
         let (forward, reverse) = if second_began { (half(1), half(0)) } else { (half(0), half(1)) };
         Flow {
             key: hot.key.flow(second_began),
@@ -297,14 +302,14 @@ impl Flows {
             forward,
             reverse,
             state,
-            complete: memory::is_complete(warm),
-            own: warm.state & memory::OWN != 0,
+            complete: flow_state::is_complete(warm),
+            own: warm.state & flow_state::OWN != 0,
         }
     }
 }
 
 fn nanos(idle: Duration) -> i64 {
-    i64::try_from(idle.as_nanos()).unwrap_or(memory::NEVER)
+    i64::try_from(idle.as_nanos()).unwrap_or(flow_state::NEVER)
 }
 
 /// Our own connection is known without its VLAN.

@@ -4,7 +4,7 @@
 //! last minute (RFC 8200, 4.5). One whose first was not seen, came after it, or was forgotten because too many datagrams
 //! were on their way, counts under port 0, and stays there.
 
-use super::seed::{Seed, spread};
+use super::keyed_hash::{Seed, spread};
 use crate::parse::packet::{Fragment, Packet};
 
 /// Datagrams remembered: 4,096 in sets of four.

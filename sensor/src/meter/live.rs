@@ -8,11 +8,11 @@ use traf_model::{Answer, Facility, Flow, FlowKey, Group, InterfaceStats, Item, T
 
 use super::facilities::Facilities;
 use super::filtered::{self, Filtered};
+use super::flow_rates::Rates;
+use super::flow_state;
 use super::flows::Flows;
-use super::line::Line;
-use super::lines::Lines;
-use super::memory;
-use super::rates::Rates;
+use super::interface_counters::Line;
+use super::packet_log::Lines;
 use sums::{Parts, Sums};
 use top::Top;
 
@@ -165,7 +165,7 @@ impl View<'_> {
         let mut reader = self.rates.reader();
         let table = &self.flows.table;
         for slot in (0..table.sets()).flat_map(|set| table.slots(set)) {
-            let second_began = memory::second_began(&table.flows[slot].warm);
+            let second_began = flow_state::second_began(&table.flows[slot].warm);
             if !wanted(&table.flows[slot].hot.key.flow(second_began)) {
                 continue;
             }

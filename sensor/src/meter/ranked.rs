@@ -6,8 +6,8 @@
 
 use traf_model::Merge;
 
-use super::bar::Bar;
-use super::seed::{Seed, spread};
+use super::keyed_hash::{Seed, spread};
+use super::threshold::Bar;
 
 const WAYS: usize = 8;
 

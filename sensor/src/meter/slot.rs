@@ -93,7 +93,7 @@ pub(super) struct Warm {
     pub(super) sizes: [u16; 2],
     /// TCP flags of the last packet each way.
     pub(super) last_flags: [u8; 2],
-    /// Bits of [`super::memory`].
+    /// Bits of [`super::flow_state`].
     pub(super) state: u16,
 }
 

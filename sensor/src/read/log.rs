@@ -8,9 +8,9 @@ use traf_model::{Interface, Timestamp};
 
 use super::{ReadArgs, config};
 use crate::file::CaptureFile;
-use crate::log::Words;
-use crate::meter::{Meter, MeterConfig, lines};
+use crate::meter::{Meter, MeterConfig, packet_log};
 use crate::parse::link_type::Link;
+use crate::text_log::Words;
 
 /// Frames between two looks at what happened: fewer than the meter keeps.
 const ROUND: u64 = 1_024;
@@ -88,7 +88,7 @@ fn print(
 fn write(meter: &mut Meter, name: &str, words: &mut Words, out: &mut impl Write) -> std::io::Result<()> {
     meter.flush();
     let (happened, taken) = (meter.take_events(), meter.take_lines());
-    let packets: Vec<_> = taken.records.iter().map(lines::line).collect();
+    let packets: Vec<_> = taken.records.iter().map(packet_log::line).collect();
     out.write_all(words.round(&happened.events, &packets, name, false).as_bytes())
 }
 

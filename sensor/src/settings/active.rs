@@ -11,7 +11,7 @@ use traf_proto as wire;
 use super::{Rules, SettingsFile};
 use crate::capture::attachments::Attachments;
 use crate::config::{Config, TextLog};
-use crate::log::{Log, Pen};
+use crate::text_log::{Log, Pen};
 
 /// What the capture threads are told.
 #[derive(Clone, Default)]

@@ -6,8 +6,8 @@ use traf_model::{ClassGroup, Loss, LossReason, Summary, Timestamp};
 
 use super::Spool;
 use super::index::Entry;
+use super::persistent_state::Numbering;
 use super::record::Header;
-use super::state::Numbering;
 
 /// Everything up to and including this is committed, in the collector's numbers. Zero and zero: nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -7,9 +7,9 @@ use traf_model::Flow;
 use traf_model::time::SECOND;
 
 use super::Flows;
-use crate::meter::bar::Bar;
-use crate::meter::memory;
-use crate::meter::others::Others;
+use crate::meter::flow_state;
+use crate::meter::other_flows::Others;
+use crate::meter::threshold::Bar;
 use crate::parse::packet::Key;
 
 /// How long a flow that is over, or timed out, is still shown: longer where there are few, as in IPTraf, so that a live table
@@ -44,7 +44,7 @@ impl Flows {
                 if bar.passes(traffic.total().octets) {
                     rows.push(self.row(slot, traffic, now));
                 } else {
-                    self.other.add(folded.key.class(memory::cast(&self.table.flows[slot].warm)), traffic, 1);
+                    self.other.add(folded.key.class(flow_state::cast(&self.table.flows[slot].warm)), traffic, 1);
                 }
             }
         }
@@ -71,7 +71,7 @@ impl Flows {
             for slot in self.table.silent(set, tick, (shown >> 20) as u32) {
                 let warm = &self.table.flows[slot].warm;
                 let silent = now.saturating_sub(warm.last);
-                let over = memory::is_over(warm) && silent > shown;
+                let over = flow_state::is_over(warm) && silent > shown;
                 if over || silent.saturating_sub(shown) > self.idle {
                     self.leave(slot, 1);
                     self.table.free(slot);

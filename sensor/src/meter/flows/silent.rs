@@ -1,8 +1,8 @@
 //! What a text log asks from time to time: who fell silent, who is open.
 
 use super::Flows;
-use crate::meter::events::{self, Event, What};
-use crate::meter::memory;
+use crate::meter::connection_events::{self, Event, What};
+use crate::meter::flow_state;
 use crate::meter::slot::Slot;
 
 impl Flows {
@@ -34,16 +34,16 @@ impl Flows {
             if hot.key.protocol() != 6 || now.saturating_sub(warm.last) > self.idle {
                 continue;
             }
-            let second = usize::from(memory::second_began(warm));
-            for way in [second, 1 - second].into_iter().filter(|&way| memory::spoke(warm, way)) {
-                if !memory::may_send(warm, way) {
+            let second = usize::from(flow_state::second_began(warm));
+            for way in [second, 1 - second].into_iter().filter(|&way| flow_state::spoke(warm, way)) {
+                if !flow_state::may_send(warm, way) {
                     continue;
                 }
                 if open.len() >= limit {
                     more += 1;
                     continue;
                 }
-                let event = events::connection(
+                let event = connection_events::connection(
                     now,
                     |initiator, other| What::Active(if way == second { initiator } else { other }),
                     hot,

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use traf_model::{GroupKey, Service, Traffic};
 
-use crate::meter::seed::{Seed, spread};
+use crate::meter::keyed_hash::{Seed, spread};
 
 /// Keys of one part, about: five megabytes.
 const KEYS: usize = 32_768;

@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 
 use super::*;
-use crate::log::Words;
+use crate::text_log::Words;
 
 /// Everything that a log would get, in its order, without the times.
 fn said(meter: &mut Meter, mac: bool) -> Vec<String> {
@@ -11,7 +11,7 @@ fn said(meter: &mut Meter, mac: bool) -> Vec<String> {
     let mut words = Words::new(TimeZone::UTC);
     let (happened, taken) = (meter.take_events(), meter.take_lines());
     assert_eq!((happened.lost, taken.lost), (0, 0));
-    let packets: Vec<_> = taken.records.iter().map(lines::line).collect();
+    let packets: Vec<_> = taken.records.iter().map(packet_log::line).collect();
     let text = words.round(&happened.events, &packets, "eth0", mac);
     text.lines().map(|line| line.split_once("; ").unwrap().1.to_owned()).collect()
 }

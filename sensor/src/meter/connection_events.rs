@@ -6,7 +6,7 @@
 use traf_model::{Endpoint, Mac, Timestamp};
 
 use super::slot::{Cold, Hot, Warm};
-use super::{flows, memory};
+use super::{flow_state, flows};
 use crate::parse::packet::{Fragment, Packet, flag};
 
 /// Events that wait at once: more than a round of the capture brings, even if each packet of it opened a connection.
@@ -127,7 +127,7 @@ impl Events {
             mac,
             what,
         };
-        let spoke = memory::spoke_in(before.state, way);
+        let spoke = flow_state::spoke_in(before.state, way);
         if let Some(mac) = mac
             && spoke
             && let Some(known) = flows::mac(cold.macs[way])
@@ -139,7 +139,7 @@ impl Events {
         if !spoke && packet.flags & flag::RST == 0 {
             self.push(event(What::First { syn: packet.flags & flag::SYN != 0 }));
         }
-        let turned = memory::turned(before.state, warm, way);
+        let turned = flow_state::turned(before.state, warm, way);
         if turned.acknowledged {
             self.push(event(What::Acknowledged));
         }
@@ -180,7 +180,7 @@ impl Events {
 
 /// The same, as it is handed out at once.
 pub(super) fn connection(at: i64, what: impl Fn(Way, Way) -> What, hot: &Hot, warm: &Warm, cold: &Cold) -> Event {
-    let second = memory::second_began(warm);
+    let second = flow_state::second_began(warm);
     let way = usize::from(second);
     let key = hot.key.flow(second);
     Event {

@@ -11,11 +11,11 @@
 //! nothing else.
 
 mod dump;
+pub mod file_names;
 mod folder;
-mod line;
-pub mod names;
+mod handle;
 mod notation;
-mod pen;
+mod wording;
 mod writer;
 
 use std::io;
@@ -31,8 +31,8 @@ use traf_model::{Facility, Filter, Group, Order, OrderBy, Wish};
 use crate::config::TextLog;
 use crate::system::clock;
 pub use folder::LogError;
-pub use line::Words;
-pub use pen::{Load, Pen};
+pub use handle::{Load, Pen};
+pub use wording::Words;
 
 /// What waits in the queue at most: rounds of the captures, not events, of which [`Load`] has its own bound.
 const MESSAGES: usize = 256;
@@ -56,7 +56,7 @@ impl Log {
     pub fn start(config: &TextLog, interval: Duration, reopen: watch::Receiver<u64>) -> Result<Self, LogError> {
         let folder = folder::Folder::open(config)?;
         let (messages, inbox) = sync_channel(MESSAGES);
-        let (asks, asked) = watch::channel(pen::Asked::default());
+        let (asks, asked) = watch::channel(handle::Asked::default());
         let (interval, intervals) = watch::channel(interval);
         let pen = Pen::new(messages, asked, config.mac);
         let (stop, trouble) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(String::new())));

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use traf_model::{Answer, ClassGroup, Counters, InterfaceSnapshot, Item, Row, Service, Timestamp, Traffic};
 
-use super::names::Kind;
+use super::file_names::Kind;
 use super::notation::{packets, per_second, rate};
 
 /// What one interface had counted at a moment; its answers are those to [`super::wishes`].

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use traf_model::{Counters, Timestamp, Traffic};
 
-use super::table::Table;
+use super::flow_table::Table;
 
 /// Seconds of an average.
 const SECONDS: usize = 5;

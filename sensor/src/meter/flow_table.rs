@@ -7,7 +7,7 @@
 
 use zerocopy::FromZeros;
 
-use super::seed::{Seed, spread};
+use super::keyed_hash::{Seed, spread};
 use super::slot::Slot;
 use crate::parse::packet::Key;
 use crate::system::machine::{Pages, prefetch};

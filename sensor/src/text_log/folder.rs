@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
-use super::names::Kind;
+use super::file_names::Kind;
 use crate::config::TextLog;
 
 /// Why a log cannot be written at all.
@@ -201,7 +201,7 @@ fn open(path: &Path) -> io::Result<Flock<File>> {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
-    use crate::log::names::Names;
+    use crate::text_log::file_names::Names;
 
     fn config(folder: &Path) -> TextLog {
         TextLog { folder: folder.to_owned(), mac: false, names: Names::default() }

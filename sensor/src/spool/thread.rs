@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use traf_model::{SpoolState, Summary};
 
-use crate::slice::sealer::{Part, Sealer};
+use crate::slice::assembler::{Part, Sealer};
 use crate::spool::{Mark, Outgoing, Spool};
 use crate::system::clock;
 

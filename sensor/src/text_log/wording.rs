@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 use traf_model::{Endpoint, Line, LineEnd, LineKind, Timestamp};
 
 use super::notation::{ctime, per_second, rate};
-use crate::meter::events::{Event, Way, What};
+use crate::meter::connection_events::{Event, Way, What};
 
 /// Makes words, in the local time of a zone.
 #[derive(Clone, Debug)]

@@ -10,11 +10,11 @@ use tokio::sync::watch;
 use traf_model::{InterfaceSnapshot, Timestamp};
 
 use super::dump::{Dump, general};
+use super::file_names::Kind;
 use super::folder::Folder;
-use super::line::Words;
-use super::names::Kind;
-use super::pen::{Asked, Load, Message, Round};
-use crate::meter::lines;
+use super::handle::{Asked, Load, Message, Round};
+use super::wording::Words;
+use crate::meter::packet_log;
 use crate::system::clock;
 
 /// How often it looks up when nothing comes.
@@ -206,7 +206,7 @@ impl Writer {
 
     fn write_round(&mut self, interface: &str, round: &Round) {
         self.tasks.load.taken(round.events.len() + round.packets.len());
-        let packets: Vec<_> = round.packets.iter().map(lines::line).collect();
+        let packets: Vec<_> = round.packets.iter().map(packet_log::line).collect();
         let text = self.words.round(&round.events, &packets, interface, self.folder.mac());
         self.append(Kind::Traffic, "", &text, clock::now());
     }

@@ -4,16 +4,16 @@
 //! or a log is written. Datagrams have a ring of their own, so that a video call does not push out the ICMP error before it.
 //! Both rings number alike, so that whoever looks sees how many lines are missing.
 
+mod description;
 mod record;
-mod words;
 
 #[cfg(test)]
 mod tests;
 
 use traf_model::{Interface, Item, LineKind, OrderBy, Row, Traffic, Wish};
 
+pub use description::line;
 pub use record::Record;
-pub use words::line;
 
 use crate::parse::packet::Packet;
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use traf_model::{InterfaceSnapshot, Timestamp};
 
-use crate::meter::events::{Event, Happened};
-use crate::meter::lines::{Record, Taken};
+use crate::meter::connection_events::{Event, Happened};
+use crate::meter::packet_log::{Record, Taken};
 
 /// Records that may be on their way to the writer: 10 MiB.
 const RECORDS: usize = 65_536;
@@ -180,7 +180,7 @@ mod tests {
     use traf_model::Endpoint;
 
     use super::*;
-    use crate::meter::events::What;
+    use crate::meter::connection_events::What;
 
     fn happened(count: usize) -> Happened {
         let end = Endpoint::new([10, 0, 0, 1].into(), 1);
