@@ -22,18 +22,18 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use traf_model::{Endpoint, Interface, InterfaceSnapshot, InterfaceSummary, Interval, Timestamp, Wish};
 
-use crate::capture::snapshots::Posted;
+use crate::capture::snapshots::PostedSnapshot;
 use crate::config::Config;
 use crate::meter::{Meter, MeterConfig};
-use crate::parse::link_type::Link;
+use crate::parse::link_type::LinkType;
 use crate::settings::Orders;
-use crate::slice::assembler::Part;
+use crate::slice::assembler::InterfaceSlice;
 use crate::slice::slicer::Slicer;
 use crate::system::clock::{self, Steps};
-use crate::text_log::{self, Pen};
-use kernel_counters::Witness;
+use crate::text_log::{self, LogHandle};
+use kernel_counters::KernelCounters;
 use outbox::Outbox;
-pub use socket::{Program, Socket};
+pub use socket::{CaptureSocket, FilterProgram};
 
 /// Frames of one round: between rounds the clock is read.
 const ROUND: usize = 4_096;
@@ -88,16 +88,16 @@ impl CaptureError {
 }
 
 /// An open handle. Opening is what needs privileges; it happens only here.
-pub struct Handle {
+pub struct CaptureHandle {
     capture: Capture<Active>,
     /// What frames begin with.
-    pub link: Link,
+    pub link: LinkType,
     /// Octets of its ring.
     ring: u64,
 }
 
-impl Handle {
-    /// Opens an interface that is up, without making it promiscuous: [`Socket`] does.
+impl CaptureHandle {
+    /// Opens an interface that is up, without making it promiscuous: [`CaptureSocket`] does.
     ///
     /// # Errors
     /// Without permission, or when the interface is down or gone.
@@ -114,18 +114,18 @@ impl Handle {
                 .setnonblock()
         };
         let capture = open(Precision::Nano).map_err(failed)?;
-        let link = Link::from_dlt(capture.get_datalink().0);
+        let link = LinkType::from_dlt(capture.get_datalink().0);
         Ok(Self { capture, link, ring: buffer })
     }
 }
 
 /// What every capture thread shares with the rest of the sensor.
 #[derive(Clone)]
-pub struct Surroundings {
+pub struct CaptureContext {
     /// Settings.
     pub config: Arc<Config>,
     /// Where finished slices go.
-    pub parts: mpsc::Sender<Part>,
+    pub parts: mpsc::Sender<InterfaceSlice>,
     /// What consoles look at.
     pub wishes: watch::Receiver<Arc<Vec<Wish>>>,
     /// Our own connections to the collector.
@@ -135,58 +135,58 @@ pub struct Surroundings {
 }
 
 /// The thread's own side of what it is told and tells.
-pub struct Controls {
+pub struct CaptureControls {
     /// Facts of the interface, when they change.
     pub facts: watch::Receiver<Interface>,
     /// The present state, once a second.
-    pub live: watch::Sender<Posted>,
+    pub live: watch::Sender<PostedSnapshot>,
     /// Ends the thread.
     pub stop: CancellationToken,
 }
 
 /// One interface under capture.
-pub struct Line {
+pub struct InterfaceCapture {
     handle: Capture<Active>,
     meter: Meter,
     slicer: Slicer,
-    witness: Witness,
+    kernel: KernelCounters,
     steps: Steps,
     outbox: Outbox,
     second: Timestamp,
     nap: Duration,
     name: String,
-    pen: Option<Pen>,
-    around: Surroundings,
-    controls: Controls,
+    log: Option<LogHandle>,
+    context: CaptureContext,
+    controls: CaptureControls,
 }
 
-impl Line {
+impl InterfaceCapture {
     /// Ready to run; `interface` carries what the system knows of it.
     #[must_use]
     pub fn new(
-        handle: Handle,
+        handle: CaptureHandle,
         interface: Interface,
         meter: MeterConfig,
-        around: Surroundings,
-        controls: Controls,
+        context: CaptureContext,
+        controls: CaptureControls,
     ) -> Self {
         let now = clock::now();
-        let mut line = Self {
+        let mut capture = Self {
             handle: handle.capture,
-            slicer: Slicer::new(around.config.slice, now),
-            witness: Witness::default(),
+            slicer: Slicer::new(context.config.slice, now),
+            kernel: KernelCounters::default(),
             steps: Steps::start(),
-            outbox: Outbox::new(around.parts.clone()),
+            outbox: Outbox::new(context.parts.clone()),
             second: next_second(now),
             nap: Duration::from_millis((handle.ring >> 20).min(NAP)),
             name: interface.name.clone(),
             meter: Meter::new(meter, interface, handle.link, now),
-            pen: None,
-            around,
+            log: None,
+            context,
             controls,
         };
-        line.obey();
-        line
+        capture.obey();
+        capture
     }
 
     /// Captures until it is told to stop or the interface goes; then seals what is there.
@@ -201,12 +201,12 @@ impl Line {
         let gone = ended.is_err();
         let now = clock::now();
         let snapshot = InterfaceSnapshot { gone, ..self.snapshot(now, &[]) };
-        self.controls.live.send_replace(Posted { at: now, wishes: Arc::default(), snapshot });
+        self.controls.live.send_replace(PostedSnapshot { at: now, wishes: Arc::default(), snapshot });
         self.write_events();
-        if self.pen.is_some() {
+        if self.log.is_some() {
             let figures = self.figures(now);
-            if let Some(pen) = &self.pen {
-                pen.end(now, figures);
+            if let Some(log) = &self.log {
+                log.end(now, figures);
             }
         }
         self.outbox.last();
@@ -231,17 +231,17 @@ impl Line {
             }
             self.outbox.send();
             // A clock that was put back must not stop the live view; whoever has just begun to look is not kept waiting.
-            let asked = self.around.wishes.has_changed().unwrap_or(false);
+            let asked = self.context.wishes.has_changed().unwrap_or(false);
             if asked || now >= self.second || now.0 < self.second.0 - 2 * SECOND {
-                let wishes = Arc::clone(&self.around.wishes.borrow_and_update());
-                let mut snapshot = if self.pen.as_ref().is_some_and(Pen::wants_rates) {
+                let wishes = Arc::clone(&self.context.wishes.borrow_and_update());
+                let mut snapshot = if self.log.as_ref().is_some_and(LogHandle::wants_rates) {
                     // What nobody wishes has no rates: from now on the log does.
                     self.snapshot(now, &[&wishes[..], &text_log::wishes()].concat())
                 } else {
                     self.snapshot(now, &wishes)
                 };
                 snapshot.answers.truncate(wishes.len());
-                self.controls.live.send_replace(Posted { at: now, wishes, snapshot });
+                self.controls.live.send_replace(PostedSnapshot { at: now, wishes, snapshot });
                 self.second = next_second(now);
             }
         }
@@ -261,15 +261,15 @@ impl Line {
 
     /// Counts what waits, at most [`ROUND`] frames. A slice that ends within the round is sealed at its place.
     fn round(&mut self) -> Result<usize, CaptureError> {
-        let Self { handle, meter, slicer, witness, .. } = self;
+        let Self { handle, meter, slicer, kernel, .. } = self;
         let mut closed: Vec<(Interval, InterfaceSummary, u64)> = Vec::new();
         let frames = handle.dispatch(Some(ROUND), |packet| {
             let header = packet.header;
             let at = Timestamp(header.ts.tv_sec.saturating_mul(SECOND).saturating_add(header.ts.tv_usec));
             if let Some(slice) = slicer.packet(at) {
-                closed.push((slice, meter.close(slice), witness.take()));
+                closed.push((slice, meter.close(slice), kernel.take()));
             }
-            witness.frame();
+            kernel.frame();
             meter.frame(at, header.len, packet.data);
         });
         for (slice, summary, frames) in closed {
@@ -284,73 +284,73 @@ impl Line {
             let facts = self.controls.facts.borrow_and_update().clone();
             self.meter.update_interface(facts);
         }
-        if self.around.own.has_changed().unwrap_or(false) {
-            let own = Arc::clone(&self.around.own.borrow_and_update());
+        if self.context.own.has_changed().unwrap_or(false) {
+            let own = Arc::clone(&self.context.own.borrow_and_update());
             self.meter.own(&own);
         }
-        if self.around.orders.has_changed().unwrap_or(false) {
+        if self.context.orders.has_changed().unwrap_or(false) {
             self.obey();
         }
     }
 
     /// Takes what may change while it runs.
     fn obey(&mut self) {
-        let orders = Arc::clone(&self.around.orders.borrow_and_update());
+        let orders = Arc::clone(&self.context.orders.borrow_and_update());
         self.meter.set_ports(&orders.ports);
         self.meter.set_idle(orders.idle);
-        let same = match (&self.pen, &orders.pen) {
+        let same = match (&self.log, &orders.log) {
             (Some(mine), Some(new)) => mine.is(new),
             (None, None) => true,
             _ => false,
         };
         if !same {
-            self.pen.clone_from(&orders.pen);
-            self.meter.log(self.pen.as_ref().map(Pen::mac), clock::now());
-            self.pen.iter_mut().for_each(|pen| pen.begin(&self.name));
+            self.log.clone_from(&orders.log);
+            self.meter.log(self.log.as_ref().map(LogHandle::mac), clock::now());
+            self.log.iter_mut().for_each(|log| log.begin(&self.name));
         }
     }
 
     /// Hands to the text log what happened, and what it asks for.
     fn write(&mut self, now: Timestamp) {
         self.write_events();
-        let Some(pen) = &mut self.pen else { return };
-        let (dump, open) = pen.asked();
+        let Some(log) = &mut self.log else { return };
+        let (dump, open) = log.asked();
         if open {
-            pen.open(&self.name, self.meter.open_connections(now, Pen::OPEN));
+            log.open(&self.name, self.meter.open_connections(now, LogHandle::OPEN));
         }
         if dump {
             let figures = self.figures(now);
-            if let Some(pen) = &self.pen {
-                pen.dump(now, figures);
+            if let Some(log) = &self.log {
+                log.dump(now, figures);
             }
         }
     }
 
     /// What a dump of the text log is made from. What consoles wish is asked beside it: what they look at must not be forgotten.
     fn figures(&mut self, now: Timestamp) -> InterfaceSnapshot {
-        let wishes = Arc::clone(&self.around.wishes.borrow());
+        let wishes = Arc::clone(&self.context.wishes.borrow());
         let mut snapshot = self.snapshot(now, &[&wishes[..], &text_log::wishes()].concat());
         snapshot.answers.drain(..wishes.len());
         snapshot
     }
 
     fn write_events(&mut self) {
-        if let Some(pen) = &self.pen {
-            pen.round(&self.name, self.meter.take_events(), self.meter.take_lines());
+        if let Some(log) = &self.log {
+            log.round(&self.name, self.meter.take_events(), self.meter.take_packets());
         }
     }
 
     fn close(&mut self, slice: Interval) {
         let summary = self.meter.close(slice);
-        let frames = self.witness.take();
+        let frames = self.kernel.take();
         self.hand_over(slice, summary, frames);
     }
 
     fn hand_over(&mut self, slice: Interval, mut summary: InterfaceSummary, frames: u64) {
-        let dropped = self.witness.ask(&mut self.handle);
+        let dropped = self.kernel.ask(&mut self.handle);
         let ledger = &mut summary.ledger;
         (ledger.received, ledger.dropped) = (frames + dropped, dropped);
-        ledger.kernel_received = Some(self.witness.received());
+        ledger.kernel_received = Some(self.kernel.received());
         ledger.nic = crate::system::interfaces::counters_of(&self.name);
         ledger.clock_step = self.steps.take();
         self.outbox.put(slice, summary);
@@ -358,10 +358,10 @@ impl Line {
 
     fn snapshot(&mut self, now: Timestamp, wishes: &[Wish]) -> InterfaceSnapshot {
         let mut snapshot = self.meter.snapshot(now, wishes);
-        self.witness.look(&mut self.handle);
+        self.kernel.look(&mut self.handle);
         let ledger = &mut snapshot.ledger;
-        (ledger.received, ledger.dropped) = self.witness.totals();
-        ledger.kernel_received = Some(self.witness.received());
+        (ledger.received, ledger.dropped) = self.kernel.totals();
+        ledger.kernel_received = Some(self.kernel.received());
         ledger.nic = crate::system::interfaces::counters_of(&self.name);
         snapshot
     }

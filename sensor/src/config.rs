@@ -15,8 +15,8 @@ use serde::Deserialize;
 
 use crate::meter::MeterConfig;
 use crate::settings::Rules;
-use crate::spool::index::Limits;
-use crate::text_log::file_names::Names;
+use crate::spool::index::SpoolLimits;
+use crate::text_log::{LogFileNames, TextLogConfig};
 use log::LogTable;
 pub use value::{LogName, PortRange, Size, Span};
 
@@ -144,22 +144,11 @@ pub struct Config {
     /// What a console may change.
     pub rules: Rules,
     /// Where text logs go, when they are on.
-    pub text: TextLog,
+    pub text: TextLogConfig,
     /// The spool's bounds.
-    pub spool: Limits,
+    pub spool: SpoolLimits,
     /// The meters' sizes.
     pub meter: MeterConfig,
-}
-
-/// Where text logs go, and what they hold.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TextLog {
-    /// The folder of those whose name is no path.
-    pub folder: PathBuf,
-    /// Events carry MAC addresses.
-    pub mac: bool,
-    /// How the files are called.
-    pub names: Names,
 }
 
 /// Why a configuration cannot be used.
@@ -220,7 +209,7 @@ impl Config {
             false => flags.clone(),
         };
         let meter = MeterConfig::default();
-        let limits = Limits::default();
+        let limits = SpoolLimits::default();
         let rules = Rules::default();
         let data = options.data.clone().or(file.data).unwrap_or_else(|| PathBuf::from("/var/lib/traf/sensor"));
         let named = run.log_names.iter().map(|LogName(kind, name)| (*kind, name.clone()));
@@ -235,10 +224,10 @@ impl Config {
             slice: run.slice.or(file.slice).map_or(Duration::from_secs(10), |span| span.0),
             snaplen: run.snaplen.or(file.snaplen).unwrap_or(256),
             buffer: run.buffer.or(file.buffer).map_or(16 << 20, |size| size.0),
-            text: TextLog {
+            text: TextLogConfig {
                 folder: run.log_folder.clone().or(file.log.folder).unwrap_or_else(|| data.join("log")),
                 mac: run.log_mac || file.log.mac.unwrap_or(false),
-                names: Names::new(file.log.names.into_iter().chain(named)),
+                names: LogFileNames::new(file.log.names.into_iter().chain(named)),
             },
             rules: Rules {
                 promiscuous: !run.no_promiscuous && file.promiscuous.unwrap_or(rules.promiscuous),
@@ -249,7 +238,7 @@ impl Config {
                 log_interval: run.log_interval.or(file.log.interval).map_or(rules.log_interval, |span| span.0),
             },
             data,
-            spool: Limits {
+            spool: SpoolLimits {
                 octets: run.spool.or(file.spool).map_or(limits.octets, |size| size.0),
                 files: file.spool_files.unwrap_or(limits.files),
             },
@@ -302,7 +291,7 @@ impl Config {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
-    use crate::text_log::file_names::Kind;
+    use crate::text_log::LogKind;
 
     fn merge(run: &RunOptions, text: &str) -> Result<Config, ConfigError> {
         Config::merge(&Options::default(), run, ConfigFile::parse(text).unwrap())
@@ -316,7 +305,7 @@ mod tests {
         assert_eq!((config.buffer, config.snaplen), (2 << 20, 256));
         assert_eq!(config.interfaces, ["eth0"]);
         assert_eq!(config.rules.idle, Duration::from_secs(60));
-        assert_eq!(config.spool, Limits::default());
+        assert_eq!(config.spool, SpoolLimits::default());
     }
 
     #[test]
@@ -351,7 +340,7 @@ mod tests {
         assert_eq!((config.log.as_str(), config.rules.log), ("warn", true));
         assert_eq!(config.rules.log_interval, Duration::from_secs(300));
         assert_eq!(config.text.folder, Path::new("/d/log"));
-        assert_eq!(config.text.names.file(Kind::General, ""), "all.log");
+        assert_eq!(config.text.names.file(LogKind::General, ""), "all.log");
         let error = ConfigFile::parse("[log]\nfoldr = \"x\"\n").unwrap_err();
         assert!(error.contains("line 2") && error.contains("foldr"), "{error}");
         let run = RunOptions { log_names: vec!["services=s.log".parse().unwrap()], ..RunOptions::default() };

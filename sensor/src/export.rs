@@ -20,15 +20,15 @@ use traf_proto::ingest_client::IngestClient;
 use traf_proto::{Batch, ExportAck, ExportRequest, Hello, MAX_MESSAGE};
 
 use crate::backoff::Backoff;
-use crate::export::last_error::Said;
-use crate::export::send_window::Window;
-use crate::spool::Mark;
-use crate::spool::thread::{Closed, Desk};
+use crate::export::last_error::LastError;
+use crate::export::send_window::SendWindow;
+use crate::spool::CommitMark;
+use crate::spool::thread::{SpoolClosed, SpoolHandle};
 use crate::system::clock;
 
 /// Who we are, for the hello and the snapshots.
 #[derive(Clone, Debug)]
-pub struct Introduction {
+pub struct SensorInfo {
     /// In our certificate: whose marks these are.
     pub identity: String,
     /// Of the program.
@@ -40,24 +40,24 @@ pub struct Introduction {
 }
 
 /// Why a stream ended.
-enum End {
+enum StreamEnd {
     /// Everything is delivered, and nothing will follow.
     Delivered,
     /// The sensor ends.
-    Closed,
+    SpoolClosed,
     /// Try again.
     Broken(String),
 }
 
-impl From<Status> for End {
+impl From<Status> for StreamEnd {
     fn from(status: Status) -> Self {
         Self::Broken(explain(&status))
     }
 }
 
-impl From<Closed> for End {
-    fn from(_: Closed) -> Self {
-        Self::Closed
+impl From<SpoolClosed> for StreamEnd {
+    fn from(_: SpoolClosed) -> Self {
+        Self::SpoolClosed
     }
 }
 
@@ -67,19 +67,19 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const SKEW: Duration = Duration::from_secs(5);
 
 /// Delivers until everything is delivered after the spool has finished, or until `stop`.
-pub async fn run(channel: Channel, introduction: Introduction, desk: Desk, stop: CancellationToken) {
+pub async fn run(channel: Channel, introduction: SensorInfo, spool: SpoolHandle, stop: CancellationToken) {
     let mut backoff = Backoff::default();
-    let mut said = Said::about("delivery to the collector");
+    let mut last_error = LastError::about("delivery to the collector");
     let mut careful = 0;
     loop {
         let mut since = None;
         let end = tokio::select! {
-            end = session(&channel, &introduction, &desk, &mut said, &mut since, &mut careful) => end,
+            end = session(&channel, &introduction, &spool, &mut last_error, &mut since, &mut careful) => end,
             () = stop.cancelled() => return,
         };
         match end {
-            Err(End::Broken(words)) => said.trouble(words),
-            Err(End::Delivered | End::Closed) | Ok(()) => return,
+            Err(StreamEnd::Broken(words)) => last_error.trouble(words),
+            Err(StreamEnd::Delivered | StreamEnd::SpoolClosed) | Ok(()) => return,
         };
         if let Some(since) = since {
             backoff.connected(Instant::now().saturating_duration_since(since));
@@ -103,15 +103,15 @@ pub(crate) fn client(channel: &Channel) -> IngestClient<Channel> {
 
 async fn session(
     channel: &Channel,
-    introduction: &Introduction,
-    desk: &Desk,
-    said: &mut Said,
+    introduction: &SensorInfo,
+    spool: &SpoolHandle,
+    last_error: &mut LastError,
     since: &mut Option<Instant>,
     careful: &mut usize,
-) -> Result<(), End> {
-    let mut status = desk.status();
+) -> Result<(), StreamEnd> {
+    let mut status = spool.status();
     // As much room as the window: what the window lets through never waits here.
-    let (outgoing, requests) = mpsc::channel(Window::RECORDS + 1);
+    let (outgoing, requests) = mpsc::channel(SendWindow::RECORDS + 1);
     let hello = Hello {
         epoch: status.borrow().epoch,
         version: introduction.version.clone(),
@@ -119,34 +119,35 @@ async fn session(
         now: clock::now().0,
         site: introduction.site.clone(),
     };
-    let broken = || End::Broken("the connection ended".to_owned());
+    let broken = || StreamEnd::Broken("the connection ended".to_owned());
     outgoing.try_send(request(Message::Hello(hello))).map_err(|_| broken())?;
     let mut acks = client(channel).export(ReceiverStream::new(requests)).await?.into_inner();
     let first = tokio::time::timeout(PATIENCE, acks.message())
         .await
-        .map_err(|_| End::Broken("the collector does not answer the hello".to_owned()))?;
+        .map_err(|_| StreamEnd::Broken("the collector does not answer the hello".to_owned()))?;
     if let Err(status) = &first
         && status.code() == tonic::Code::FailedPrecondition
     {
-        desk.fenced(&introduction.identity).await?;
+        spool.fenced(&introduction.identity).await?;
     }
     let first = first?.ok_or_else(broken)?;
-    let mark = Mark { epoch: first.epoch, seq: first.seq };
-    desk.resume(&introduction.identity, mark)
+    let mark = CommitMark { epoch: first.epoch, seq: first.seq };
+    spool
+        .resume(&introduction.identity, mark)
         .await?
-        .map_err(|error| End::Broken(format!("the spool's numbering cannot be written: {error}")))?;
+        .map_err(|error| StreamEnd::Broken(format!("the spool's numbering cannot be written: {error}")))?;
     *since = Some(Instant::now());
-    said.well("connected");
+    last_error.well("connected");
     compare_clocks(&first);
 
-    let mut window = Window::default();
+    let mut window = SendWindow::default();
     loop {
         // Read before asking: what is sealed in between wakes us.
         let finished = status.borrow_and_update().finished;
         while window.has_room() && (*careful == 0 || window.is_empty()) {
-            let Some(record) = desk.next().await? else {
+            let Some(record) = spool.next().await? else {
                 if finished && window.is_empty() {
-                    return Err(End::Delivered);
+                    return Err(StreamEnd::Delivered);
                 }
                 break;
             };
@@ -163,25 +164,30 @@ async fn session(
                 if let Err(status) = &ack
                     && status.code() == tonic::Code::InvalidArgument
                 {
-                    *careful = refused(status, &window, desk, *careful).await?;
+                    *careful = refused(status, &window, spool, *careful).await?;
                 }
                 let ack = ack?.ok_or_else(broken)?;
                 window.acknowledged(ack.seq);
                 *careful = careful.saturating_sub(1);
-                desk.acknowledge(ack.seq).await?;
-                said.forget();
+                spool.acknowledge(ack.seq).await?;
+                last_error.forget();
             }
-            changed = status.changed() => changed.map_err(|_| End::Closed)?,
+            changed = status.changed() => changed.map_err(|_| StreamEnd::SpoolClosed)?,
         }
     }
 }
 
 /// The collector cannot use a record. Of several on their way nobody knows which: then they go one by one, and this gives how
 /// many. Of one alone it is known; sent again it would be refused for ever, and nothing after it would arrive.
-async fn refused(status: &Status, window: &Window, desk: &Desk, careful: usize) -> Result<usize, Closed> {
+async fn refused(
+    status: &Status,
+    window: &SendWindow,
+    spool: &SpoolHandle,
+    careful: usize,
+) -> Result<usize, SpoolClosed> {
     match (window.records(), window.last()) {
         (1, Some(seq)) => {
-            if desk.refused(seq).await? {
+            if spool.refused(seq).await? {
                 tracing::error!(
                     "the collector cannot use record {seq}: {}; it is set aside in the spool's folder `refused`, and declared \
                      as lost",

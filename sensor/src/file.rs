@@ -15,7 +15,7 @@ use std::path::Path;
 use flate2::read::MultiGzDecoder;
 use traf_model::Timestamp;
 
-use crate::parse::link_type::Link;
+use crate::parse::link_type::LinkType;
 use buffer::Buffer;
 use pcap::Pcap;
 use pcapng::Pcapng;
@@ -45,7 +45,7 @@ pub struct Frame<'a> {
     /// Octets on the wire.
     pub length: u32,
     /// How it begins.
-    pub link: Link,
+    pub link: LinkType,
     /// What of it is in the file.
     pub captured: &'a [u8],
 }
@@ -53,10 +53,10 @@ pub struct Frame<'a> {
 /// An open capture file.
 pub struct CaptureFile {
     buffer: Buffer,
-    format: Format,
+    format: FileFormat,
 }
 
-enum Format {
+enum FileFormat {
     Pcap(Pcap),
     Pcapng(Pcapng),
 }
@@ -85,8 +85,8 @@ impl CaptureFile {
         };
         let magic = *buffer.need(4)?.and_then(|bytes| bytes.first_chunk::<4>()).ok_or(FileError::Foreign)?;
         let format = match magic {
-            pcapng::MAGIC => Format::Pcapng(Pcapng::default()),
-            _ => Format::Pcap(Pcap::open(magic, &mut buffer)?),
+            pcapng::MAGIC => FileFormat::Pcapng(Pcapng::default()),
+            _ => FileFormat::Pcap(Pcap::open(magic, &mut buffer)?),
         };
         Ok(Self { buffer, format })
     }
@@ -99,8 +99,8 @@ impl CaptureFile {
     #[inline]
     pub fn next_frame(&mut self) -> Result<Option<Frame<'_>>, FileError> {
         match &mut self.format {
-            Format::Pcap(pcap) => pcap.next(&mut self.buffer),
-            Format::Pcapng(pcapng) => pcapng.next(&mut self.buffer),
+            FileFormat::Pcap(pcap) => pcap.next(&mut self.buffer),
+            FileFormat::Pcapng(pcapng) => pcapng.next(&mut self.buffer),
         }
     }
 }
@@ -113,13 +113,13 @@ impl std::fmt::Debug for CaptureFile {
 
 /// Byte order of a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Order {
+enum ByteOrder {
     #[default]
     Little,
     Big,
 }
 
-impl Order {
+impl ByteOrder {
     #[inline(always)]
     fn u32(self, bytes: [u8; 4]) -> u32 {
         match self {

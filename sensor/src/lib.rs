@@ -3,16 +3,16 @@
 //! ```text
 //! interface ─► capture ─► parse ─► meter ─┬─► slice ─► spool ─► export ─► collector      history: kept until it is committed
 //!              a thread   frame    packet ├─► live ─────────────────────► collector      the present: the latest wins
-//!              for each   → packet → rows └─► log ──► text files                         IPTraf's formats
+//!              for each   → packet → rows └─► text_log ──► files                        IPTraf's formats
 //! file ────────► read ───┘
 //! ```
 //!
 //! * [`run`] puts it together and takes it down again; [`config`] and [`settings`] say how
 //! * [`capture`]: one thread for each interface, and the snapshots that they post
 //! * `parse`: frames to packets; [`meter`]: packets to rows, one flow table for each interface
-//! * [`slice`]: the slices of the history; [`spool`]: the records that wait on disk
+//! * [`mod@slice`]: the slices of the history; [`spool`]: the records that wait on disk
 //! * [`export`]: the records on their way to the collector; [`live`]: snapshots, as far as consoles want them
-//! * [`log`]: IPTraf's text logs
+//! * [`text_log`]: IPTraf's text logs
 //! * [`file`] and [`read`]: capture files, without a collector; [`command`]: the other commands
 //! * [`system`]: clocks, interfaces, connections and memory of the machine
 //!

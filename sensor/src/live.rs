@@ -15,11 +15,11 @@ use traf_peer::explain;
 use traf_proto as wire;
 
 use crate::backoff::Backoff;
-use crate::capture::snapshots::Board;
-use crate::export::last_error::Said;
-use crate::export::{Introduction, client};
+use crate::capture::snapshots::LatestSnapshots;
+use crate::export::last_error::LastError;
+use crate::export::{SensorInfo, client};
 use crate::settings::Wanted;
-use crate::spool::thread::Status as SpoolStatus;
+use crate::spool::thread::SpoolStatus;
 use crate::system::clock;
 
 /// Octets of one snapshot, before compression: a sensor's live stream stays below 60 KB/s whatever the traffic.
@@ -33,13 +33,13 @@ const PATIENCE: Duration = Duration::from_millis(400);
 const SECOND: i64 = 1_000_000_000;
 
 /// What the live plane looks at.
-pub struct Live {
+pub struct LiveStream {
     /// Who we are.
-    pub introduction: Introduction,
+    pub introduction: SensorInfo,
     /// When the program started.
     pub started: Timestamp,
     /// The interfaces' present state.
-    pub board: watch::Receiver<Board>,
+    pub latest: watch::Receiver<LatestSnapshots>,
     /// The spool's.
     pub spool: watch::Receiver<SpoolStatus>,
     /// What consoles look at, for the capture threads.
@@ -50,19 +50,19 @@ pub struct Live {
     pub settings: watch::Receiver<SettingsState>,
 }
 
-impl Live {
+impl LiveStream {
     /// Sends until `stop`.
     pub async fn run(self, channel: Channel, stop: CancellationToken) {
         let mut backoff = Backoff::default();
-        let mut said = Said::about("live view at the collector");
+        let mut last_error = LastError::about("live view at the collector");
         loop {
             let started = Instant::now();
             let ended = tokio::select! {
-                ended = self.session(&channel, &mut said) => ended,
+                ended = self.session(&channel, &mut last_error) => ended,
                 () = stop.cancelled() => return,
             };
             let words = ended.map_or_else(|status| explain(&status), |()| "the connection ended".to_owned());
-            said.trouble(words);
+            last_error.trouble(words);
             // Nobody looks: the capture threads need not answer.
             self.wishes.send_replace(Arc::default());
             backoff.connected(started.elapsed());
@@ -74,13 +74,13 @@ impl Live {
         }
     }
 
-    async fn session(&self, channel: &Channel, said: &mut Said) -> Result<(), Status> {
+    async fn session(&self, channel: &Channel, last_error: &mut LastError) -> Result<(), Status> {
         // One at a time: when the connection does not take it, the next one is newer.
         let (outgoing, snapshots) = mpsc::channel(1);
         let first = self.snapshot(clock::now());
         let _ = outgoing.try_send(first);
         let mut wishes = client(channel).live(ReceiverStream::new(snapshots)).await?.into_inner();
-        said.well("connected");
+        last_error.well("connected");
         let mut due = Due::next(clock::now());
         let mut look = Box::pin(tokio::time::sleep(Duration::ZERO));
         loop {
@@ -102,14 +102,14 @@ impl Live {
                 },
                 () = &mut look => {
                     let now = Instant::now();
-                    if now < due.latest && !self.board.borrow().is_current(due.since, &self.wishes.borrow()) {
+                    if now < due.latest && !self.latest.borrow().is_current(due.since, &self.wishes.borrow()) {
                         due.look = now + LOOK;
                         continue;
                     }
                     let at = clock::now();
                     due = Due::next(at);
                     match outgoing.try_send(self.snapshot(at)) {
-                        Ok(()) => said.forget(),
+                        Ok(()) => last_error.forget(),
                         Err(mpsc::error::TrySendError::Full(_)) => {}
                         Err(mpsc::error::TrySendError::Closed(_)) => return Ok(()),
                     }
@@ -119,7 +119,7 @@ impl Live {
     }
 
     fn snapshot(&self, at: Timestamp) -> wire::Snapshot {
-        let interfaces: Vec<InterfaceSnapshot> = self.board.borrow().snapshots();
+        let interfaces: Vec<InterfaceSnapshot> = self.latest.borrow().snapshots();
         let spool = self.spool.borrow().clone();
         let snapshot = Snapshot {
             at,

@@ -11,7 +11,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use traf_peer::{CredentialsError, JoinError};
 use traf_sensor::capture::CaptureError;
-use traf_sensor::command::listing::Format;
+use traf_sensor::command::listing::ListingFormat;
 use traf_sensor::command::{doctor, join, listing};
 use traf_sensor::config::{Config, ConfigError, Options, RunOptions};
 use traf_sensor::system::interfaces::InterfaceError;
@@ -42,19 +42,19 @@ enum Command {
     Interfaces {
         /// How to print
         #[arg(long, value_enum, default_value_t)]
-        format: Format,
+        format: ListingFormat,
     },
     /// Check permissions, interfaces, credentials, collector, clock and disk
     Doctor {
         /// How to print
         #[arg(long, value_enum, default_value_t)]
-        format: Format,
+        format: ListingFormat,
     },
     /// List what waits for the collector
     Spool {
         /// How to print
         #[arg(long, value_enum, default_value_t)]
-        format: Format,
+        format: ListingFormat,
     },
 }
 

@@ -42,19 +42,19 @@ use traf_model::{
     Ports, Timestamp, Transport, Wish,
 };
 
-use crate::parse::link_type::Link;
-use crate::parse::packet::{Fragment, Key, Packet};
+use crate::parse::link_type::LinkType;
+use crate::parse::packet::{Fragment, PackedKey, Packet};
 use crate::parse::{self, Parser, Unparsed};
 use coalesced::Offload;
-use connection_events::{Events, Happened};
-use filtered::{Filtered, Placed, Selected};
-use flow_rates::Rates;
+use connection_events::{ConnectionEvents, EventQueue};
+use filtered::{FilterTable, FlowFacts, SelectedFilters};
+use flow_rates::FlowRates;
 use flows::Flows;
 use fragments::Fragments;
-use interface_counters::Line;
-use interface_rates::Averages;
-use local_addresses::Local;
-use packet_log::{Lines, Taken};
+use interface_counters::InterfaceCounters;
+use interface_rates::InterfaceRates;
+use local_addresses::LocalAddresses;
+use packet_log::{PacketLog, TakenPackets};
 
 /// Packets that are hashed before the first of them is counted.
 const BATCH: usize = 32;
@@ -101,36 +101,36 @@ impl Default for MeterConfig {
 /// Counts one interface's frames.
 pub struct Meter {
     interface: Interface,
-    link: Link,
+    link: LinkType,
     parser: Parser,
-    local: Local,
+    local: LocalAddresses,
     offload: Offload,
     started: Timestamp,
     /// Time of the latest frame.
     latest: i64,
     batch: Box<[Packet; BATCH]>,
     /// Which filters select each packet of the batch.
-    selected: [Selected; BATCH],
+    selected: [SelectedFilters; BATCH],
     waiting: usize,
     /// Flows that ICMP errors of this batch speak of, and which of its packets that were.
-    unreachable: Vec<(usize, Key)>,
-    line: Line,
-    lines: Lines,
+    unreachable: Vec<(usize, PackedKey)>,
+    counters: InterfaceCounters,
+    packet_log: PacketLog,
     flows: Flows,
     fragments: Fragments,
-    rates: Rates,
-    averages: Averages,
-    filtered: Filtered,
+    rates: FlowRates,
+    averages: InterfaceRates,
+    filtered: FilterTable,
 }
 
 impl Meter {
     /// For an interface whose frames begin with `link`; direction is decided from `interface`.
     #[must_use]
-    pub fn new(config: MeterConfig, interface: Interface, link: Link, started: Timestamp) -> Self {
+    pub fn new(config: MeterConfig, interface: Interface, link: LinkType, started: Timestamp) -> Self {
         Self {
             link,
             parser: Parser { tunnels: config.tunnels },
-            local: Local::new(&interface),
+            local: LocalAddresses::new(&interface),
             offload: Offload::new(&interface),
             started,
             latest: i64::MIN,
@@ -138,19 +138,19 @@ impl Meter {
             selected: [0; BATCH],
             waiting: 0,
             unreachable: Vec::with_capacity(BATCH),
-            line: Line::new(interface.mtu),
-            lines: Lines::default(),
+            counters: InterfaceCounters::new(interface.mtu),
+            packet_log: PacketLog::default(),
             flows: Flows::new(&config, started.0),
             fragments: Fragments::new(),
-            rates: Rates::default(),
-            averages: Averages::new(started),
-            filtered: Filtered::default(),
+            rates: FlowRates::default(),
+            averages: InterfaceRates::new(started),
+            filtered: FilterTable::default(),
             interface,
         }
     }
 
     /// Frames begin with another link header from now on: a file may hold several kinds.
-    pub fn set_link(&mut self, link: Link) {
+    pub fn set_link(&mut self, link: LinkType) {
         self.link = link;
     }
 
@@ -162,12 +162,12 @@ impl Meter {
             Ok(mut packet) => {
                 packet.at = at.0;
                 packet.sent = self.local.sent(&packet);
-                self.line.frame(&packet, packet.sent);
+                self.counters.frame(&packet, packet.sent);
                 if packet.stations != [0; 12] {
                     self.flows.facilities.frame(&packet);
                 }
                 if packet.key.protocol() != 6 {
-                    self.lines.packet(&packet, captured);
+                    self.packet_log.packet(&packet, captured);
                     if matches!(packet.key.protocol(), 0 | 58) && packet.stations != [0; 12] {
                         self.learn(&packet, captured);
                     }
@@ -187,8 +187,8 @@ impl Meter {
                     }
                 }
             }
-            Err(Unparsed::Malformed) => self.line.malformed(length),
-            Err(Unparsed::Unsupported) => self.line.unsupported(length),
+            Err(Unparsed::Malformed) => self.counters.malformed(length),
+            Err(Unparsed::Unsupported) => self.counters.unsupported(length),
         }
     }
 
@@ -196,23 +196,23 @@ impl Meter {
     pub fn flush(&mut self) {
         let waiting = std::mem::take(&mut self.waiting);
         let batch = &self.batch[..waiting];
-        let mut homes = [flow_table::Home::default(); BATCH];
-        for (home, packet) in homes.iter_mut().zip(batch) {
-            *home = self.flows.table.home(&packet.key);
+        let mut positions = [flow_table::Position::default(); BATCH];
+        for (position, packet) in positions.iter_mut().zip(batch) {
+            *position = self.flows.table.position(&packet.key);
         }
-        for (home, packet) in homes.iter().zip(batch) {
-            self.flows.table.prefetch(*home, self.flows.table.tick(packet.at));
+        for (position, packet) in positions.iter().zip(batch) {
+            self.flows.table.prefetch(*position, self.flows.table.tick(packet.at));
         }
         let mut unreachable = self.unreachable.drain(..).peekable();
-        for (place, (home, packet)) in homes.iter().zip(batch).enumerate() {
-            let slot = self.flows.packet(*home, packet);
+        for (place, (position, packet)) in positions.iter().zip(batch).enumerate() {
+            let slot = self.flows.packet(*position, packet);
             if let Some((_, key)) = unreachable.next_if(|(at, _)| *at == place) {
                 self.flows.unreachable(&key);
             }
             let own = self.flows.is_own(slot);
             let mut hidden = 0;
             if own {
-                self.line.own(packet.sent, Counters::new(1, u64::from(packet.length)));
+                self.counters.own(packet.sent, Counters::new(1, u64::from(packet.length)));
             }
             if self.offload.suspects(packet) {
                 let segment = flow_state::segment_size(packet, &self.flows.table.flows[slot].warm);
@@ -220,18 +220,18 @@ impl Meter {
                 hidden = extra;
                 if extra > 0 {
                     self.flows.hidden(slot, packet, extra);
-                    self.line.coalesced(packet, packet.sent, extra);
+                    self.counters.coalesced(packet, packet.sent, extra);
                     if packet.stations != [0; 12] {
                         self.flows.facilities.coalesced(packet, extra);
                     }
                     if own {
-                        self.line.own(packet.sent, Counters { coalesced: extra, ..Counters::default() });
+                        self.counters.own(packet.sent, Counters { coalesced: extra, ..Counters::default() });
                     }
                 }
             }
             if self.selected[place] != 0 {
                 let second_began = flow_state::second_began(&self.flows.table.flows[slot].warm);
-                self.filtered.packet(self.selected[place], packet, Placed { second_began, own, extra: hidden });
+                self.filtered.packet(self.selected[place], packet, FlowFacts { second_began, own, extra: hidden });
             }
         }
     }
@@ -239,7 +239,7 @@ impl Meter {
     /// Our own connections to the collector; their flows are marked from now on.
     pub fn own(&mut self, endpoints: &[(Endpoint, Endpoint)]) {
         let key = |&(source, destination): &(Endpoint, Endpoint)| {
-            Key::of(&FlowKey { protocol: 6, vlan: None, source, destination }).0
+            PackedKey::of(&FlowKey { protocol: 6, vlan: None, source, destination }).0
         };
         self.flush();
         self.flows.set_own(endpoints.iter().map(key).collect());
@@ -258,41 +258,41 @@ impl Meter {
         self.flows.set_idle(idle);
     }
 
-    /// Whether a log wants the packets that are no TCP: they then wait for [`Meter::take_lines`], a bounded number of them.
-    pub fn keep_lines(&mut self, keep: bool) {
-        self.lines.keep(keep);
+    /// Whether a log wants the packets that are no TCP: they then wait for [`Meter::take_packets`], a bounded number of them.
+    pub fn keep_packets(&mut self, keep: bool) {
+        self.packet_log.keep(keep);
     }
 
-    /// The packets that are no TCP since the last time; [`packet_log::line`] says them in words.
-    pub fn take_lines(&mut self) -> Taken {
-        self.lines.take()
+    /// The packets that are no TCP since the last time; [`packet_log::describe`] says them in words.
+    pub fn take_packets(&mut self) -> TakenPackets {
+        self.packet_log.take()
     }
 
     /// What a text log wants to know from `now` on: what happens to TCP connections, with MAC addresses or without, and every
-    /// other packet. Both wait for [`Meter::take_events`] and [`Meter::take_lines`], a bounded number of them.
+    /// other packet. Both wait for [`Meter::take_events`] and [`Meter::take_packets`], a bounded number of them.
     pub fn log(&mut self, mac: Option<bool>, now: Timestamp) {
         self.flush();
-        self.flows.events = mac.map(|mac| Box::new(Events::new(mac, now.0)));
-        self.keep_lines(mac.is_some());
+        self.flows.events = mac.map(|mac| Box::new(EventQueue::new(mac, now.0)));
+        self.keep_packets(mac.is_some());
     }
 
     /// What happened to TCP connections since the last time.
-    pub fn take_events(&mut self) -> Happened {
+    pub fn take_events(&mut self) -> ConnectionEvents {
         self.flows.events.as_mut().map(|events| events.take()).unwrap_or_default()
     }
 
     /// Each direction of the TCP connections that are open at `now`, at most `limit`, and how many more there are.
     #[must_use]
-    pub fn open_connections(&mut self, now: Timestamp, limit: usize) -> Happened {
+    pub fn open_connections(&mut self, now: Timestamp, limit: usize) -> ConnectionEvents {
         self.flush();
         let (events, lost) = self.flows.open(now.0, limit);
-        Happened { events, lost }
+        ConnectionEvents { events, lost }
     }
 
     /// The interface's addresses or its MTU changed.
     pub fn update_interface(&mut self, interface: Interface) {
         self.flush();
-        self.local = Local::new(&interface);
+        self.local = LocalAddresses::new(&interface);
         self.offload = Offload::new(&interface);
         self.interface = interface;
     }
@@ -303,20 +303,20 @@ impl Meter {
         let now = slice.to.0.max(self.latest);
         let (flows, other) = self.flows.seal(now);
         let (hosts, services, stations) = self.flows.facilities.seal();
-        let line = self.line.seal(slice, self.interface.mtu);
+        let counters = self.counters.seal(slice, self.interface.mtu);
         self.filtered.seal(slice, self.interface.mtu);
-        let [largest_inbound, largest_outbound] = line.largest;
+        let [largest_inbound, largest_outbound] = counters.largest;
         InterfaceSummary {
             interface: self.interface.clone(),
-            ledger: line.ledger,
-            seconds: line.seconds,
+            ledger: counters.ledger,
+            seconds: counters.seconds,
             flows,
             other_flows: other.rows(),
-            sizes: line.sizes,
+            sizes: counters.sizes,
             services,
             hosts,
             stations,
-            own: line.own,
+            own: counters.own,
             largest_inbound,
             largest_outbound,
         }
@@ -331,13 +331,13 @@ impl Meter {
         self.filtered.roll(now, opened, wishes, &self.interface, &self.flows.facilities.ports);
         self.flows.tell_silent(now.0);
         self.rates.roll(now.0, opened, !wishes.is_empty(), &mut self.flows.table);
-        let stats = self.line.stats(&self.interface);
+        let stats = self.counters.stats(&self.interface);
         let rated = self.averages.rates(now, &stats.classes, stats.own);
         let stats = InterfaceStats { rates: rated.classes, ..stats };
-        let view = live::View {
+        let view = live::LiveView {
             flows: &self.flows,
-            line: &self.line,
-            lines: &self.lines,
+            counters: &self.counters,
+            packet_log: &self.packet_log,
             rates: &self.rates,
             filtered: &self.filtered,
             stats: &stats,

@@ -23,8 +23,8 @@ use std::net::IpAddr;
 
 use traf_model::Mac;
 
-use crate::parse::link_type::Link;
-use packet::{ARP, Fragment, Key, Packet};
+use crate::parse::link_type::LinkType;
+use packet::{ARP, Fragment, PackedKey, Packet};
 
 /// VLAN tags, MPLS labels, PPPoE and tunnels together: deeper is not looked.
 const LAYERS: u8 = 8;
@@ -48,8 +48,8 @@ pub(crate) struct Parser {
 impl Parser {
     /// Parses a frame of `length` octets on the wire, of which `captured` are here.
     #[inline(always)]
-    pub(crate) fn parse(self, link: Link, length: u32, captured: &[u8]) -> Result<Packet, Unparsed> {
-        if link == Link::Ethernet
+    pub(crate) fn parse(self, link: LinkType, length: u32, captured: &[u8]) -> Result<Packet, Unparsed> {
+        if link == LinkType::Ethernet
             && !self.tunnels
             && let Some(packet) = fast::ethernet(length, captured)
         {
@@ -59,14 +59,14 @@ impl Parser {
     }
 
     #[inline(never)]
-    fn parse_slow(self, link: Link, length: u32, captured: &[u8]) -> Result<Packet, Unparsed> {
+    fn parse_slow(self, link: LinkType, length: u32, captured: &[u8]) -> Result<Packet, Unparsed> {
         link::parse(self, link, length, captured)
     }
 }
 
 /// The flow of the packet that an ICMP or ICMPv6 "destination unreachable" speaks of, as its sender sent it, and whether it
 /// goes from the key's second end to the first. Not of the code that only asks for smaller packets.
-pub(crate) fn unreachable(packet: &Packet, captured: &[u8]) -> Option<(Key, bool)> {
+pub(crate) fn unreachable(packet: &Packet, captured: &[u8]) -> Option<(PackedKey, bool)> {
     let segment = captured.get(usize::from(packet.transport)..)?;
     match (packet.key.protocol(), segment) {
         _ if packet.transport == 0 || packet.fragment == Fragment::Later => None,
@@ -98,7 +98,7 @@ pub(crate) fn proven(packet: &Packet, captured: &[u8]) -> Option<IpAddr> {
 }
 
 /// The flow of the packet that stands behind the eight octets of an ICMP header.
-fn quoted(segment: &[u8], vlan: u16) -> Option<(Key, bool)> {
+fn quoted(segment: &[u8], vlan: u16) -> Option<(PackedKey, bool)> {
     let mut packet = Packet::new(0);
     ip::parse(&mut packet, vlan, segment.get(8..)?, u32::MAX).map(|_| (packet.key, packet.reverse))
 }

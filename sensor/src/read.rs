@@ -15,7 +15,7 @@ use traf_model::{Interface, InterfaceSummary, Interval, Timestamp};
 
 use crate::file::CaptureFile;
 use crate::meter::{Meter, MeterConfig};
-use crate::parse::link_type::Link;
+use crate::parse::link_type::LinkType;
 pub use document::Document;
 
 /// What `traf-sensor read` is asked.
@@ -108,7 +108,7 @@ fn json(mut out: impl Write, document: &Document) -> io::Result<()> {
 #[derive(Debug)]
 pub struct Reader {
     meter: Meter,
-    link: Link,
+    link: LinkType,
     totals: Totals,
     opened: bool,
 }
@@ -129,8 +129,8 @@ impl Reader {
         let interface = Interface { name: "file".to_owned(), ..Interface::default() };
         let totals = Totals { frames: 0, octets: 0, first: Timestamp(i64::MAX), last: Timestamp(i64::MIN) };
         Self {
-            meter: Meter::new(config, interface, Link::default(), Timestamp(0)),
-            link: Link::default(),
+            meter: Meter::new(config, interface, LinkType::default(), Timestamp(0)),
+            link: LinkType::default(),
             totals,
             opened: false,
         }

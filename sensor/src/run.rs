@@ -14,22 +14,22 @@ use tokio_util::sync::CancellationToken;
 use traf_model::{Endpoint, Interval, SettingsState, Timestamp};
 use traf_peer::{Credentials, channel};
 
-use crate::capture::Surroundings;
+use crate::capture::CaptureContext;
 use crate::capture::attachments::Attachments;
 use crate::config::Config;
-use crate::export::{self, Introduction};
-use crate::live::Live;
+use crate::export::{self, SensorInfo};
+use crate::live::LiveStream;
 use crate::settings::{ActiveSettings, Channels};
-use crate::slice::assembler::Part;
+use crate::slice::assembler::InterfaceSlice;
 use crate::spool::Spool;
-use crate::spool::persistent_state::Last;
+use crate::spool::persistent_state::LastSlice;
 use crate::spool::thread;
 use crate::system::{clock, connections, interfaces, machine};
 
 /// Of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// How long the last records may take to the collector when the sensor ends.
-const FAREWELL: Duration = Duration::from_secs(3);
+const FINAL_DELIVERY: Duration = Duration::from_secs(3);
 /// How often interfaces and our own connections are looked at.
 const LOOK: Duration = Duration::from_secs(1);
 /// Looks after which a start has settled, and every how many the program's idle text leaves memory.
@@ -54,7 +54,7 @@ pub fn run(config: Config) -> Result<()> {
     let boot = clock::boot_id();
     let (spool, last) = Spool::open(&config.spool_folder(), config.spool, boot.clone()).context("opening the spool")?;
     let pid = PidFile::write(&config.data)?;
-    let introduction = Introduction {
+    let introduction = SensorInfo {
         identity: credentials.identity.to_string(),
         version: VERSION.to_owned(),
         name: config.name.clone().unwrap_or_else(hostname),
@@ -66,7 +66,8 @@ pub fn run(config: Config) -> Result<()> {
 
     let count = Arc::new(AtomicUsize::new(0));
     let (parts, inbox) = mpsc::channel(thread::PARTS);
-    let (desk, keeper) = thread::start(spool, inbox, Arc::clone(&count)).context("starting the spool's thread")?;
+    let (spool_handle, spool_thread) =
+        thread::start(spool, inbox, Arc::clone(&count)).context("starting the spool's thread")?;
     let (wishes, wished) = watch::channel(Arc::default());
     let (own, owned) = watch::channel(Arc::default());
     let (wanted, to_wish) = watch::channel(None);
@@ -77,19 +78,27 @@ pub fn run(config: Config) -> Result<()> {
     let started = clock::now();
     declare_unseen(last, started, &boot, config.slice, &parts);
 
-    let around = Surroundings { config: Arc::clone(&config), parts, wishes: wished, own: owned, orders: ordered };
-    let (mut attachments, board) = Attachments::new(around, active.rules().clone(), count);
+    let context = CaptureContext { config: Arc::clone(&config), parts, wishes: wished, own: owned, orders: ordered };
+    let (mut attachments, latest) = Attachments::new(context, active.rules().clone(), count);
     attachments.turn(&devices, started)?;
     if attachments.is_empty() {
         tracing::warn!("no interface is up; waiting for one");
     }
-    let lookout = Lookout::start(attachments, active, own, credentials.url.port).context("starting the lookout")?;
-    let live =
-        Live { introduction: introduction.clone(), started, board, spool: desk.status(), wishes, wanted, settings };
-    runtime.block_on(serve(Planes { channel, introduction, desk, live, lookout, reopen }))?;
+    let supervisor =
+        Supervisor::start(attachments, active, own, credentials.url.port).context("starting the lookout")?;
+    let live = LiveStream {
+        introduction: introduction.clone(),
+        started,
+        latest,
+        spool: spool_handle.status(),
+        wishes,
+        wanted,
+        settings,
+    };
+    runtime.block_on(serve(Services { channel, introduction, spool_handle, live, supervisor, reopen }))?;
     // Whatever still waits for a reply is dropped with the runtime.
     runtime.shutdown_timeout(Duration::from_millis(200));
-    if keeper.join().is_err() {
+    if spool_thread.join().is_err() {
         anyhow::bail!("the spool's thread ended by a fault in this program");
     }
     drop(pid);
@@ -116,24 +125,24 @@ impl Drop for PidFile {
     }
 }
 
-struct Planes {
+struct Services {
     channel: tonic::transport::Channel,
-    introduction: Introduction,
-    desk: thread::Desk,
-    live: Live,
-    lookout: Lookout,
+    introduction: SensorInfo,
+    spool_handle: thread::SpoolHandle,
+    live: LiveStream,
+    supervisor: Supervisor,
     reopen: watch::Sender<u64>,
 }
 
-async fn serve(planes: Planes) -> Result<()> {
-    let Planes { channel, introduction, desk, live, lookout, reopen } = planes;
+async fn serve(planes: Services) -> Result<()> {
+    let Services { channel, introduction, spool_handle, live, supervisor, reopen } = planes;
     let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
     // Caught with and without a text log: else it would end the program.
     let mut user = signal(SignalKind::user_defined1()).context("listening for SIGUSR1")?;
     let stop = CancellationToken::new();
     let live = tokio::spawn(live.run(channel.clone(), stop.clone()));
-    let mut export = tokio::spawn(export::run(channel, introduction, desk, stop.clone()));
+    let mut export = tokio::spawn(export::run(channel, introduction, spool_handle, stop.clone()));
 
     loop {
         tokio::select! {
@@ -145,17 +154,17 @@ async fn serve(planes: Planes) -> Result<()> {
             }
         }
     }
-    tracing::info!("ending: sealing what is counted and delivering it, for {} s at most", FAREWELL.as_secs());
-    let farewell = async {
-        let deadline = tokio::time::Instant::now() + FAREWELL;
-        let sealed = tokio::task::spawn_blocking(move || lookout.stop()).await;
+    tracing::info!("ending: sealing what is counted and delivering it, for {} s at most", FINAL_DELIVERY.as_secs());
+    let final_delivery = async {
+        let deadline = tokio::time::Instant::now() + FINAL_DELIVERY;
+        let sealed = tokio::task::spawn_blocking(move || supervisor.stop()).await;
         if let Err(error) = sealed {
             tracing::error!("the captures could not be ended: {error}");
         }
         tokio::time::timeout_at(deadline, &mut export).await.is_ok()
     };
     tokio::select! {
-        delivered = farewell => {
+        delivered = final_delivery => {
             if !delivered {
                 tracing::warn!("the collector has not taken everything; the rest waits in the spool");
             }
@@ -180,7 +189,13 @@ fn hurry() {
 }
 
 /// What passed between the last sealed slice of the previous start and this one, unless that ended as asked.
-fn declare_unseen(last: Option<Last>, started: Timestamp, boot: &str, slice: Duration, parts: &mpsc::Sender<Part>) {
+fn declare_unseen(
+    last: Option<LastSlice>,
+    started: Timestamp,
+    boot: &str,
+    slice: Duration,
+    parts: &mpsc::Sender<InterfaceSlice>,
+) {
     let counters = interfaces::counters();
     let losses = last.map(|last| last.unseen(started, boot, |name| counters.get(name).copied())).unwrap_or_default();
     if losses.is_empty() {
@@ -190,18 +205,18 @@ fn declare_unseen(last: Option<Last>, started: Timestamp, boot: &str, slice: Dur
     let step = i64::try_from(slice.as_nanos()).unwrap_or(i64::MAX).max(1);
     let from = started.floor(step);
     let slice = Interval::new(from, Timestamp(from.0.saturating_add(step)));
-    if parts.try_send(Part { slice, summary: None, losses }).is_err() {
+    if parts.try_send(InterfaceSlice { slice, summary: None, losses }).is_err() {
         tracing::error!("what was not seen could not be declared");
     }
 }
 
 /// The thread that looks after the interfaces and our own connections.
-struct Lookout {
+struct Supervisor {
     stop: SyncSender<()>,
     thread: JoinHandle<()>,
 }
 
-impl Lookout {
+impl Supervisor {
     fn start(
         mut attachments: Attachments,
         mut active: ActiveSettings,

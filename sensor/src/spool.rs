@@ -25,19 +25,19 @@ use std::path::{Path, PathBuf};
 
 use traf_model::{Interval, Loss, LossReason, SpoolState, Summary, Timestamp};
 
-pub use delivery::{Mark, Outgoing};
+pub use delivery::{CommitMark, OutgoingRecord};
 
-use disk::Folder;
-use index::{Entry, Index, Limits, Recovery, Relief};
-use persistent_state::{Last, State};
-use record::{Header, RecordError};
+use disk::SpoolFolder;
+use index::{Index, IndexEntry, Recovery, Relief, SpoolLimits};
+use persistent_state::{LastSlice, PersistentState};
+use record::{RecordError, RecordHeader};
 
 /// Why there is no spool.
 #[derive(Debug, thiserror::Error)]
 pub enum SpoolError {
     /// The disk said no.
     #[error("{0}: {1}")]
-    Folder(PathBuf, #[source] io::Error),
+    SpoolFolder(PathBuf, #[source] io::Error),
     /// Two sensors, one spool.
     #[error(
         "{0} is in use: another traf-sensor runs with this data folder; stop it, or give this one its own with --data"
@@ -51,17 +51,17 @@ pub enum SpoolError {
 /// The spool of one sensor.
 #[derive(Debug)]
 pub struct Spool {
-    folder: Folder,
-    limits: Limits,
+    folder: SpoolFolder,
+    limits: SpoolLimits,
     index: Index,
-    state: State,
+    state: PersistentState,
     boot: String,
     /// Records that the disk did not take, by first sequence number.
     memory: BTreeMap<u64, Vec<u8>>,
     in_memory: u64,
     trouble: Option<String>,
     /// The last record that stands for one that the collector could not use.
-    confessed: Option<u64>,
+    refused_record: Option<u64>,
 }
 
 const STATE: &str = "state";
@@ -74,19 +74,19 @@ impl Spool {
     ///
     /// # Errors
     /// When the folder cannot be written, or another sensor has it.
-    pub fn open(path: &Path, limits: Limits, boot: String) -> Result<(Self, Option<Last>), SpoolError> {
-        let folder = Folder::open(path)?;
+    pub fn open(path: &Path, limits: SpoolLimits, boot: String) -> Result<(Self, Option<LastSlice>), SpoolError> {
+        let folder = SpoolFolder::open(path)?;
         folder.tidy();
-        let failed = |error| SpoolError::Folder(path.to_owned(), error);
+        let failed = |error| SpoolError::SpoolFolder(path.to_owned(), error);
         let state = match folder.read(STATE) {
-            Ok(file) => State::decode(&file).unwrap_or_else(|| {
+            Ok(file) => PersistentState::decode(&file).unwrap_or_else(|| {
                 tracing::error!(
                     "the spool's state is damaged and was set aside; going on behind the records that wait"
                 );
                 folder.set_aside(STATE);
-                State::default()
+                PersistentState::default()
             }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => State::default(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => PersistentState::default(),
             Err(error) => return Err(failed(error)),
         };
         let found = folder.ranges().map_err(failed)?;
@@ -100,7 +100,7 @@ impl Spool {
             memory: BTreeMap::new(),
             in_memory: 0,
             trouble: None,
-            confessed: None,
+            refused_record: None,
         };
         spool.recover(found);
         let last = spool.state.last.clone();
@@ -122,7 +122,7 @@ impl Spool {
             match there.then(|| self.folder.header(from, to)) {
                 Some(Ok((header, payload))) => {
                     self.state.epoch = self.state.epoch.max(header.epoch);
-                    self.index.push(Entry::new(header, payload));
+                    self.index.push(IndexEntry::new(header, payload));
                 }
                 bad => {
                     if let Some(Err(error)) = bad {
@@ -130,9 +130,10 @@ impl Spool {
                         self.folder.set_aside(&record::name(from, to));
                     }
                     let known = self.index.last().map(|last| last.header.slice.to);
-                    let header = Header { epoch: self.state.epoch, from, to, slice: self.about(known), folded: false };
+                    let header =
+                        RecordHeader { epoch: self.state.epoch, from, to, slice: self.about(known), folded: false };
                     missing.push(header);
-                    self.index.push(Entry::new(header, 0));
+                    self.index.push(IndexEntry::new(header, 0));
                 }
             }
         }
@@ -182,11 +183,11 @@ impl Spool {
     pub fn seal(&mut self, summary: &Summary) {
         let payload = traf_proto::encode(&summary);
         let from = self.state.next;
-        let header = Header { epoch: self.state.epoch, from, to: from, slice: summary.slice, folded: false };
+        let header = RecordHeader { epoch: self.state.epoch, from, to: from, slice: summary.slice, folded: false };
         self.state.next += 1;
         self.state.last.get_or_insert_default().seal(summary, &self.boot);
 
-        let entry = Entry::new(header, payload.len());
+        let entry = IndexEntry::new(header, payload.len());
         self.retry();
         self.make_room(entry.octets);
         self.index.push(entry);
@@ -210,7 +211,7 @@ impl Spool {
     /// Tries the disk again for what waits in memory.
     pub fn retry(&mut self) {
         while let Some((from, file)) = self.memory.first_key_value() {
-            let Ok((header, _)) = Header::decode(file) else { break };
+            let Ok((header, _)) = RecordHeader::decode(file) else { break };
             if let Err(error) = self.folder.write(&header.name(), file) {
                 self.trouble = Some(trouble(&error));
                 return;
@@ -228,7 +229,7 @@ impl Spool {
     fn bound_memory(&mut self) {
         while self.in_memory > MEMORY {
             let Some(header) =
-                self.memory.values().filter_map(|file| Header::decode(file).ok()).map(|(header, _)| header).find(
+                self.memory.values().filter_map(|file| RecordHeader::decode(file).ok()).map(|(header, _)| header).find(
                     |header| {
                         !header.folded && self.index.unsent().is_some_and(|unsent| unsent.header.from <= header.from)
                     },
@@ -237,9 +238,9 @@ impl Spool {
                 return;
             };
             let Some(folded) = self.summary(&header).map(|summary| fold::fold(vec![summary], 1)) else { return };
-            let header = Header { folded: true, ..header };
+            let header = RecordHeader { folded: true, ..header };
             let (payload, before) = (traf_proto::encode(&folded), self.memory.get(&header.from).map_or(0, Vec::len));
-            let entry = Entry::new(header, payload.len());
+            let entry = IndexEntry::new(header, payload.len());
             let file = header.encode(payload);
             if file.len() >= before {
                 return;
@@ -263,7 +264,7 @@ impl Spool {
             };
             let (Some(first), Some(last)) = (headers.first(), headers.last()) else { return };
             let summary = fold::fold(summaries, whole);
-            let header = Header { to: last.to, slice: summary.slice, folded: true, epoch: last.epoch, ..*first };
+            let header = RecordHeader { to: last.to, slice: summary.slice, folded: true, epoch: last.epoch, ..*first };
             self.substitute(header, traf_proto::encode(&summary));
             self.state.lost += whole;
         }
@@ -271,8 +272,8 @@ impl Spool {
 
     /// Writes a record in the place of those that it covers. Written first, removed afterwards; only where no block is free
     /// for the new one do the old ones, which are to be replaced anyway, give theirs before.
-    fn substitute(&mut self, header: Header, payload: Vec<u8>) {
-        let entry = Entry::new(header, payload.len());
+    fn substitute(&mut self, header: RecordHeader, payload: Vec<u8>) {
+        let entry = IndexEntry::new(header, payload.len());
         let file = header.encode(payload);
         let written = self.folder.write(&header.name(), &file);
         let covered = self.index.replace(entry);
@@ -291,29 +292,29 @@ impl Spool {
     }
 
     /// Puts the confession that a record is gone in its place.
-    fn declare(&mut self, reason: LossReason, header: Header) -> Vec<u8> {
+    fn declare(&mut self, reason: LossReason, header: RecordHeader) -> Vec<u8> {
         let records = header.to - header.from + 1;
-        self.confess(Loss { reason, interval: header.slice, records, counted: None, interface: None }, header)
+        self.replace_with_loss(Loss { reason, interval: header.slice, records, counted: None, interface: None }, header)
     }
 
-    fn confess(&mut self, loss: Loss, header: Header) -> Vec<u8> {
+    fn replace_with_loss(&mut self, loss: Loss, header: RecordHeader) -> Vec<u8> {
         let records = loss.records;
         let summary = Summary { slice: header.slice, sealed: header.slice.to, interfaces: vec![], losses: vec![loss] };
-        let (payload, header) = (traf_proto::encode(&summary), Header { folded: true, ..header });
+        let (payload, header) = (traf_proto::encode(&summary), RecordHeader { folded: true, ..header });
         self.state.lost += records;
         self.substitute(header, payload.clone());
         payload
     }
 
     /// The payload of a record; a damaged one is declared on the way.
-    fn payload(&mut self, header: &Header) -> Option<Vec<u8>> {
+    fn payload(&mut self, header: &RecordHeader) -> Option<Vec<u8>> {
         let name = header.name();
         let file = match self.memory.get(&header.from) {
             Some(file) => Ok(file.clone()),
             None => self.folder.read(&name),
         };
         let reason = match file {
-            Ok(mut file) => match Header::decode(&file) {
+            Ok(mut file) => match RecordHeader::decode(&file) {
                 Ok((read, _)) if (read.from, read.to) == (header.from, header.to) => {
                     file.drain(..record::HEADER);
                     return Some(file);
@@ -332,7 +333,7 @@ impl Spool {
         Some(payload)
     }
 
-    fn summary(&mut self, header: &Header) -> Option<Summary> {
+    fn summary(&mut self, header: &RecordHeader) -> Option<Summary> {
         let payload = self.payload(header)?;
         match traf_proto::decode(&payload) {
             Ok(summary) => Some(summary),

@@ -11,7 +11,7 @@
 //! nothing else.
 
 mod dump;
-pub mod file_names;
+mod file_names;
 mod folder;
 mod handle;
 mod notation;
@@ -19,6 +19,7 @@ mod wording;
 mod writer;
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,60 +29,71 @@ use std::time::Duration;
 use tokio::sync::watch;
 use traf_model::{Facility, Filter, Group, Order, OrderBy, Wish};
 
-use crate::config::TextLog;
 use crate::system::clock;
+pub use file_names::{LogFileNames, LogKind};
 pub use folder::LogError;
-pub use handle::{Load, Pen};
-pub use wording::Words;
+pub use handle::{Backlog, LogHandle};
+pub use wording::Wording;
 
-/// What waits in the queue at most: rounds of the captures, not events, of which [`Load`] has its own bound.
+/// What waits in the queue at most: rounds of the captures, not events, of which [`Backlog`] has its own bound.
 const MESSAGES: usize = 256;
 /// How long a stop waits for a disk that does not answer.
 const PATIENCE: Duration = Duration::from_secs(6);
 
+/// Folder, names and contents of the text logs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TextLogConfig {
+    /// Folder of the files whose name is not a path.
+    pub folder: PathBuf,
+    /// Events carry MAC addresses.
+    pub mac: bool,
+    /// Names of the files.
+    pub names: LogFileNames,
+}
+
 /// A running log.
-pub struct Log {
-    pen: Pen,
+pub struct TextLog {
+    handle: LogHandle,
     interval: watch::Sender<Duration>,
     stop: Arc<AtomicBool>,
     trouble: Arc<Mutex<String>>,
     thread: JoinHandle<()>,
 }
 
-impl Log {
+impl TextLog {
     /// Opens the folder and starts to write; `reopen` grows each time that the files are to be closed and opened again.
     ///
     /// # Errors
     /// When another sensor writes there, or the disk says no.
-    pub fn start(config: &TextLog, interval: Duration, reopen: watch::Receiver<u64>) -> Result<Self, LogError> {
-        let folder = folder::Folder::open(config)?;
+    pub fn start(config: &TextLogConfig, interval: Duration, reopen: watch::Receiver<u64>) -> Result<Self, LogError> {
+        let folder = folder::LogFolder::open(config)?;
         let (messages, inbox) = sync_channel(MESSAGES);
-        let (asks, asked) = watch::channel(handle::Asked::default());
+        let (asks, asked) = watch::channel(handle::Requests::default());
         let (interval, intervals) = watch::channel(interval);
-        let pen = Pen::new(messages, asked, config.mac);
+        let handle = LogHandle::new(messages, asked, config.mac);
         let (stop, trouble) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(String::new())));
-        let tasks = writer::Tasks {
+        let tasks = writer::WriterChannels {
             inbox,
             asks,
             interval: intervals,
             reopen,
             stop: Arc::clone(&stop),
             trouble: Arc::clone(&trouble),
-            load: pen.load(),
+            load: handle.load(),
         };
         let zone = jiff::tz::TimeZone::system();
-        let writer = writer::Writer::new(folder, tasks, Words::new(zone), clock::now());
+        let writer = writer::Writer::new(folder, tasks, Wording::new(zone), clock::now());
         let thread = std::thread::Builder::new()
             .name("log".to_owned())
             .spawn(move || writer.run())
             .map_err(|error| LogError::Thread(error.to_string()))?;
-        Ok(Self { pen, interval, stop, trouble, thread })
+        Ok(Self { handle, interval, stop, trouble, thread })
     }
 
     /// What a capture thread writes with.
     #[must_use]
-    pub fn pen(&self) -> Pen {
-        self.pen.clone()
+    pub fn handle(&self) -> LogHandle {
+        self.handle.clone()
     }
 
     /// Another time between two dumps, from the last one on.

@@ -12,26 +12,26 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use traf_model::{Interface, InterfaceSummary, Interval, Ledger, Timestamp};
 use traf_peer::{Credentials, channel};
-use traf_sensor::export::{self, Introduction};
-use traf_sensor::slice::assembler::Part;
+use traf_sensor::export::{self, SensorInfo};
+use traf_sensor::slice::assembler::InterfaceSlice;
 use traf_sensor::spool::Spool;
-use traf_sensor::spool::index::Limits;
-use traf_sensor::spool::thread::{self, Desk};
+use traf_sensor::spool::index::SpoolLimits;
+use traf_sensor::spool::thread::{self, SpoolHandle};
 
 /// A sensor without captures: what is to be delivered comes from the test.
 struct Sensor {
-    parts: Option<mpsc::Sender<Part>>,
-    desk: Desk,
+    parts: Option<mpsc::Sender<InterfaceSlice>>,
+    desk: SpoolHandle,
     export: tokio::task::JoinHandle<()>,
     number: u64,
 }
 
 impl Sensor {
     fn start(data: &Path, credentials: &Credentials, number: u64) -> Self {
-        let (spool, _) = Spool::open(&data.join("spool"), Limits::default(), "boot".to_owned()).unwrap();
+        let (spool, _) = Spool::open(&data.join("spool"), SpoolLimits::default(), "boot".to_owned()).unwrap();
         let (parts, inbox) = mpsc::channel(thread::PARTS);
         let (desk, _) = thread::start(spool, inbox, Arc::new(AtomicUsize::new(1))).unwrap();
-        let introduction = Introduction {
+        let introduction = SensorInfo {
             identity: credentials.identity.to_string(),
             version: "0".to_owned(),
             name: "here".to_owned(),
@@ -52,7 +52,7 @@ impl Sensor {
                 ..InterfaceSummary::default()
             };
             let slice = Interval::new(from, Timestamp::from_seconds(from.seconds() + 1));
-            let part = Part { slice, summary: Some(Box::new(summary)), losses: vec![] };
+            let part = InterfaceSlice { slice, summary: Some(Box::new(summary)), losses: vec![] };
             self.parts.as_ref().unwrap().send(part).await.unwrap();
         }
     }
@@ -99,7 +99,7 @@ async fn a_collector_that_comes_late_and_a_sensor_that_was_killed_lose_nothing()
     sensor.export.abort();
     let number = sensor.number;
     drop(sensor);
-    until("the folder is free", 10, || !traf_sensor::spool::disk::Folder::is_locked(&folder.path().join("spool")))
+    until("the folder is free", 10, || !traf_sensor::spool::disk::SpoolFolder::is_locked(&folder.path().join("spool")))
         .await;
 
     let mut sensor = Sensor::start(folder.path(), &authority.credentials(port), number);
@@ -152,7 +152,7 @@ async fn a_record_that_the_collector_cannot_use_is_set_aside_and_declared_and_al
     assert_eq!((losses[0].records, losses[0].interval.from), (1, Timestamp::from_seconds(1_700_000_016)));
     let kept: Vec<_> = std::fs::read_dir(folder.path().join("spool/refused")).unwrap().flatten().collect();
     let file = std::fs::read(kept[0].path()).unwrap();
-    let (_, payload) = traf_sensor::spool::record::Header::decode(&file).unwrap();
+    let (_, payload) = traf_sensor::spool::record::RecordHeader::decode(&file).unwrap();
     assert_eq!(traf_proto::decode(payload).unwrap().interfaces[0].ledger.received, 17);
     assert_eq!(kept.len(), 1);
 }

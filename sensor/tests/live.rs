@@ -12,7 +12,7 @@ use support::{Authority, Book, pair, until};
 use traf_model::{Flow, Item, LossReason, Order, Snapshot, Summary, Wish};
 use traf_proto as wire;
 use traf_sensor::spool::Spool;
-use traf_sensor::spool::index::Limits;
+use traf_sensor::spool::index::SpoolLimits;
 
 fn flows(book: &Mutex<Book>) -> Vec<Flow> {
     let batches = book.lock().unwrap().committed.clone();
@@ -101,7 +101,7 @@ async fn an_interface_that_vanishes_is_a_gap_and_is_attached_again_within_two_se
         let ranges = traf_sensor::spool::disk::ranges(&spool).unwrap_or_default();
         let newest = ranges.last().and_then(|(from, to)| {
             let file = std::fs::read(spool.join(traf_sensor::spool::record::name(*from, *to))).ok()?;
-            traf_proto::decode(traf_sensor::spool::record::Header::decode(&file).ok()?.1).ok()
+            traf_proto::decode(traf_sensor::spool::record::RecordHeader::decode(&file).ok()?.1).ok()
         });
         let newest: Vec<String> =
             newest.map(|one| one.interfaces.into_iter().map(|part| part.interface.name).collect()).unwrap_or_default();
@@ -110,7 +110,7 @@ async fn an_interface_that_vanishes_is_a_gap_and_is_attached_again_within_two_se
 
     let mut command = space.exec(env!("CARGO_BIN_EXE_traf-sensor"));
     let sensor = Sensor::start(&mut command, folder.path(), &[]);
-    until("the sensor runs", 20, || traf_sensor::spool::disk::Folder::is_locked(&spool)).await;
+    until("the sensor runs", 20, || traf_sensor::spool::disk::SpoolFolder::is_locked(&spool)).await;
     plug();
     until("hot-plugged interfaces are captured", 10, || seen(&["va", "vb"])).await;
     talk();
@@ -122,7 +122,7 @@ async fn an_interface_that_vanishes_is_a_gap_and_is_attached_again_within_two_se
     talk();
     sensor.end();
 
-    let (mut spool, last) = Spool::open(&spool, Limits::default(), String::new()).unwrap();
+    let (mut spool, last) = Spool::open(&spool, SpoolLimits::default(), String::new()).unwrap();
     assert!(last.unwrap().ended);
     let summaries: Vec<Summary> =
         std::iter::from_fn(|| spool.next()).map(|record| traf_proto::decode(&record.summary).unwrap()).collect();

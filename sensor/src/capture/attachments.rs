@@ -14,14 +14,16 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use traf_model::{Interface, InterfaceSnapshot, Interval, Loss, LossReason, Timestamp};
 
-use crate::capture::snapshots::{Board, Posted};
-use crate::capture::{CaptureError, Controls, Handle, Line, Program, Socket, Surroundings};
+use crate::capture::snapshots::{LatestSnapshots, PostedSnapshot};
+use crate::capture::{
+    CaptureContext, CaptureControls, CaptureError, CaptureHandle, CaptureSocket, FilterProgram, InterfaceCapture,
+};
 use crate::config::Config;
 use crate::meter::MeterConfig;
-use crate::parse::link_type::Link;
+use crate::parse::link_type::LinkType;
 use crate::settings::Rules;
-use crate::slice::assembler::Part;
-use crate::spool::persistent_state::Counters;
+use crate::slice::assembler::InterfaceSlice;
+use crate::spool::persistent_state::NicCounters;
 use crate::system::interfaces::{self, Device};
 
 /// Interfaces under capture at once.
@@ -29,32 +31,32 @@ pub const INTERFACES: usize = 64;
 /// Vanished interfaces that the live view still shows.
 const GONE: usize = 32;
 
-struct Attached {
+struct RunningCapture {
     interface: Interface,
     thread: JoinHandle<Result<(), CaptureError>>,
-    socket: Socket,
+    socket: CaptureSocket,
     facts: watch::Sender<Interface>,
-    live: watch::Receiver<Posted>,
+    live: watch::Receiver<PostedSnapshot>,
     stop: CancellationToken,
 }
 
-struct Missing {
+struct VanishedInterface {
     since: Timestamp,
     index: u32,
-    counters: Option<Counters>,
+    counters: Option<NicCounters>,
 }
 
 /// What a change needs that can fail, done before anything is changed.
-pub struct Plan(Option<BTreeMap<String, Program>>);
+pub struct FilterPlan(Option<BTreeMap<String, FilterProgram>>);
 
 /// All captures of the sensor.
 pub struct Attachments {
-    around: Surroundings,
+    context: CaptureContext,
     rules: Rules,
-    attached: BTreeMap<String, Attached>,
-    missing: BTreeMap<String, Missing>,
+    attached: BTreeMap<String, RunningCapture>,
+    missing: BTreeMap<String, VanishedInterface>,
     gone: Vec<InterfaceSnapshot>,
-    board: watch::Sender<Board>,
+    latest: watch::Sender<LatestSnapshots>,
     count: Arc<AtomicUsize>,
     refused: BTreeMap<String, String>,
     unfit: BTreeSet<(String, u32)>,
@@ -64,15 +66,19 @@ pub struct Attachments {
 impl Attachments {
     /// Nothing is attached yet; what is will follow `rules`. `count` follows how many are.
     #[must_use]
-    pub fn new(around: Surroundings, rules: Rules, count: Arc<AtomicUsize>) -> (Self, watch::Receiver<Board>) {
-        let (board, watching) = watch::channel(Board::default());
+    pub fn new(
+        context: CaptureContext,
+        rules: Rules,
+        count: Arc<AtomicUsize>,
+    ) -> (Self, watch::Receiver<LatestSnapshots>) {
+        let (latest, watching) = watch::channel(LatestSnapshots::default());
         let attachments = Self {
-            around,
+            context,
             rules,
             attached: BTreeMap::new(),
             missing: BTreeMap::new(),
             gone: Vec::new(),
-            board,
+            latest,
             count,
             refused: BTreeMap::new(),
             unfit: BTreeSet::new(),
@@ -94,7 +100,7 @@ impl Attachments {
             let mut facts = device.interface.clone();
             match self.attached.get_mut(name) {
                 Some(attached) => {
-                    fill(&self.around.config, &mut facts);
+                    fill(&self.context.config, &mut facts);
                     facts.link.clone_from(&attached.interface.link);
                     if facts != attached.interface {
                         attached.interface = facts.clone();
@@ -106,8 +112,8 @@ impl Attachments {
         }
         self.unfit.retain(|(name, index)| devices.get(name).is_some_and(|device| device.interface.index == *index));
         if std::mem::take(&mut self.changed) {
-            let lines = self.attached.values().map(|attached| attached.live.clone()).collect();
-            self.board.send_replace(Board { lines, gone: self.gone.clone() });
+            let capturing = self.attached.values().map(|attached| attached.live.clone()).collect();
+            self.latest.send_replace(LatestSnapshots { capturing, gone: self.gone.clone() });
         }
         Ok(())
     }
@@ -116,14 +122,14 @@ impl Attachments {
     ///
     /// # Errors
     /// When the capture filter does not compile for one of them.
-    pub fn plan(&self, rules: &Rules) -> Result<Plan, CaptureError> {
+    pub fn plan(&self, rules: &Rules) -> Result<FilterPlan, CaptureError> {
         if rules.capture == self.rules.capture {
-            return Ok(Plan(None));
+            return Ok(FilterPlan(None));
         }
-        let snaplen = self.around.config.snaplen;
+        let snaplen = self.context.config.snaplen;
         let mut programs = BTreeMap::new();
         for name in self.attached.keys() {
-            match Program::compile(name, &rules.capture, snaplen) {
+            match FilterProgram::compile(name, &rules.capture, snaplen) {
                 Ok(program) => drop(programs.insert(name.clone(), program)),
                 // It is going away just now, and when it comes back it is attached by the new rules.
                 Err(CaptureError::Down(_) | CaptureError::Gone(_)) => {}
@@ -131,13 +137,13 @@ impl Attachments {
             }
         }
         if programs.is_empty() {
-            Program::check(&rules.capture)?;
+            FilterProgram::check(&rules.capture)?;
         }
-        Ok(Plan(Some(programs)))
+        Ok(FilterPlan(Some(programs)))
     }
 
     /// All captures follow the rules that were planned, and so will those to come.
-    pub fn follow(&mut self, Plan(programs): Plan, rules: &Rules) {
+    pub fn follow(&mut self, FilterPlan(programs): FilterPlan, rules: &Rules) {
         for (name, attached) in &mut self.attached {
             let filter = programs.as_ref().and_then(|programs| programs.get(name));
             if let Some(Err(error)) = filter.map(|program| attached.socket.set_filter(program)) {
@@ -176,7 +182,7 @@ impl Attachments {
     }
 
     fn wanted(&self, name: &str) -> bool {
-        let config = &self.around.config;
+        let config = &self.context.config;
         let chosen = config.interfaces.iter().chain(&config.mirrors).any(|chosen| chosen == name);
         chosen || config.interfaces.is_empty()
     }
@@ -189,7 +195,7 @@ impl Attachments {
                 attached.stop.cancel();
             }
         }
-        let over = |attached: &Attached| attached.thread.is_finished() || attached.stop.is_cancelled();
+        let over = |attached: &RunningCapture| attached.thread.is_finished() || attached.stop.is_cancelled();
         let ended: Vec<String> =
             self.attached.iter().filter(|(_, attached)| over(attached)).map(|(name, _)| name.clone()).collect();
         for name in ended {
@@ -203,8 +209,8 @@ impl Attachments {
             let mut last = attached.live.borrow().snapshot.clone();
             last.gone = true;
             let Interface { index, loopback, .. } = attached.interface;
-            let counters = last.ledger.nic.map(|nic| Counters::new(nic, loopback));
-            let missing = Missing { since: now, index, counters };
+            let counters = last.ledger.nic.map(|nic| NicCounters::new(nic, loopback));
+            let missing = VanishedInterface { since: now, index, counters };
             self.missing.insert(name.clone(), missing);
             if self.missing.len() > INTERFACES {
                 let oldest = self.missing.iter().min_by_key(|(_, missing)| missing.since).map(|(name, _)| name.clone());
@@ -229,11 +235,11 @@ impl Attachments {
             self.refuse(&name, format!("{name} is not captured: {INTERFACES} interfaces are, and more are not"));
             return Ok(());
         }
-        let (buffer, flows) = share(self.around.config.buffer, self.around.config.meter.flows, self.attached.len());
-        let snaplen = self.around.config.snaplen;
-        let opened = Handle::open(&name, snaplen, buffer).and_then(|handle| {
-            let mut socket = Socket::of(&handle, interface.index).map_err(|error| other(&name, &error))?;
-            let program = Program::compile(&name, &self.rules.capture, snaplen)?;
+        let (buffer, flows) = share(self.context.config.buffer, self.context.config.meter.flows, self.attached.len());
+        let snaplen = self.context.config.snaplen;
+        let opened = CaptureHandle::open(&name, snaplen, buffer).and_then(|handle| {
+            let mut socket = CaptureSocket::of(&handle, interface.index).map_err(|error| other(&name, &error))?;
+            let program = FilterProgram::compile(&name, &self.rules.capture, snaplen)?;
             socket.set_filter(&program).map_err(|error| other(&name, &error))?;
             // Without it there is still what is addressed to us.
             if let Err(error) = socket.set_promiscuous(self.rules.promiscuous) {
@@ -255,23 +261,23 @@ impl Attachments {
                 return Ok(());
             }
         };
-        let chosen = !self.around.config.interfaces.is_empty();
-        if let Link::Unsupported(_) = handle.link
+        let chosen = !self.context.config.interfaces.is_empty();
+        if let LinkType::Unsupported(_) = handle.link
             && !chosen
         {
             tracing::info!("{name} is left out: link type {} is not understood", handle.link.name());
             self.unfit.insert((name, interface.index));
             return Ok(());
         }
-        fill(&self.around.config, &mut interface);
+        fill(&self.context.config, &mut interface);
         interface.link = handle.link.name();
         let (facts, news) = watch::channel(interface.clone());
-        let (state, live) = watch::channel(Posted::fresh(interface.clone(), now));
+        let (state, live) = watch::channel(PostedSnapshot::fresh(interface.clone(), now));
         let stop = CancellationToken::new();
-        let controls = Controls { facts: news, live: state, stop: stop.clone() };
-        let meter = MeterConfig { flows, idle: self.rules.idle, ..self.around.config.meter.clone() };
-        let line = Line::new(handle, interface.clone(), meter, self.around.clone(), controls);
-        let thread = match std::thread::Builder::new().name(format!("capture-{name}")).spawn(move || line.run()) {
+        let controls = CaptureControls { facts: news, live: state, stop: stop.clone() };
+        let meter = MeterConfig { flows, idle: self.rules.idle, ..self.context.config.meter.clone() };
+        let capture = InterfaceCapture::new(handle, interface.clone(), meter, self.context.clone(), controls);
+        let thread = match std::thread::Builder::new().name(format!("capture-{name}")).spawn(move || capture.run()) {
             Ok(thread) => thread,
             Err(error) => {
                 self.refuse(&name, format!("no thread for the capture on {name}: {error}"));
@@ -284,11 +290,11 @@ impl Attachments {
         if let Some(missing) = self.missing.remove(&name) {
             let counters = interfaces::counters_of(&name);
             // Another device of the same name has counted from zero.
-            let before = if missing.index == interface.index { missing.counters } else { Some(Counters::default()) };
+            let before = if missing.index == interface.index { missing.counters } else { Some(NicCounters::default()) };
             let counted = counters.zip(before).and_then(|(now, before)| before.until(now));
             self.declare(&name, Interval::new(missing.since, now), counted);
         }
-        self.attached.insert(name, Attached { interface, thread, socket, facts, live, stop });
+        self.attached.insert(name, RunningCapture { interface, thread, socket, facts, live, stop });
         self.count.store(self.attached.len(), Ordering::Relaxed);
         self.changed = true;
         Ok(())
@@ -303,13 +309,13 @@ impl Attachments {
     }
 
     fn declare(&self, name: &str, interval: Interval, counted: Option<(u64, u64)>) {
-        let step = i64::try_from(self.around.config.slice.as_nanos()).unwrap_or(i64::MAX).max(1);
+        let step = i64::try_from(self.context.config.slice.as_nanos()).unwrap_or(i64::MAX).max(1);
         let from = interval.to.floor(step);
         let slice = Interval::new(from, Timestamp(from.0.saturating_add(step)));
         let loss =
             Loss { reason: LossReason::Vanished, interval, records: 0, counted, interface: Some(name.to_owned()) };
         if let Err(mpsc::error::TrySendError::Full(part)) =
-            self.around.parts.try_send(Part { slice, summary: None, losses: vec![loss] })
+            self.context.parts.try_send(InterfaceSlice { slice, summary: None, losses: vec![loss] })
         {
             tracing::warn!("a gap of {name} could not be recorded: {:?}", part.losses);
         }

@@ -4,7 +4,7 @@ use pcap::{Active, Capture, Stat};
 
 /// Frames delivered to us, and frames that the kernel received and dropped, cumulative.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Witness {
+pub(super) struct KernelCounters {
     /// Delivered since the last slice was closed.
     frames: u64,
     /// Delivered in closed slices.
@@ -17,7 +17,7 @@ pub(super) struct Witness {
     last: (u32, u32),
 }
 
-impl Witness {
+impl KernelCounters {
     /// One frame was delivered.
     #[inline]
     pub(super) fn frame(&mut self) {
@@ -71,14 +71,14 @@ mod tests {
 
     #[test]
     fn counts_go_on_where_libpcaps_wrap() {
-        let mut witness = Witness::default();
+        let mut kernel = KernelCounters::default();
         let stat = |received, dropped| Stat { received, dropped, if_dropped: 0 };
-        witness.count(stat(u32::MAX - 1, 5));
-        witness.count(stat(3, 7));
-        assert_eq!(witness.received(), u64::from(u32::MAX) + 4);
-        (0..4).for_each(|_| witness.frame());
-        assert_eq!(witness.take(), 4);
-        witness.frame();
-        assert_eq!(witness.totals(), (12, 7));
+        kernel.count(stat(u32::MAX - 1, 5));
+        kernel.count(stat(3, 7));
+        assert_eq!(kernel.received(), u64::from(u32::MAX) + 4);
+        (0..4).for_each(|_| kernel.frame());
+        assert_eq!(kernel.take(), 4);
+        kernel.frame();
+        assert_eq!(kernel.totals(), (12, 7));
     }
 }

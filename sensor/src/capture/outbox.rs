@@ -5,12 +5,12 @@ use std::collections::VecDeque;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use traf_model::{InterfaceSummary, Interval, Loss, LossReason};
 
-use crate::slice::assembler::Part;
+use crate::slice::assembler::InterfaceSlice;
 
 /// Slices that found no room in the channel wait here; the oldest of too many becomes a loss with its count.
 pub(super) struct Outbox {
-    parts: mpsc::Sender<Part>,
-    waiting: VecDeque<Part>,
+    parts: mpsc::Sender<InterfaceSlice>,
+    waiting: VecDeque<InterfaceSlice>,
     lost: Vec<Loss>,
 }
 
@@ -22,7 +22,7 @@ impl Outbox {
 
     /// In front of the sealer's channel.
     #[must_use]
-    pub(super) fn new(parts: mpsc::Sender<Part>) -> Self {
+    pub(super) fn new(parts: mpsc::Sender<InterfaceSlice>) -> Self {
         Self { parts, waiting: VecDeque::new(), lost: Vec::new() }
     }
 
@@ -33,7 +33,7 @@ impl Outbox {
         {
             self.lose(oldest);
         }
-        self.waiting.push_back(Part { slice, summary: Some(Box::new(summary)), losses: Vec::new() });
+        self.waiting.push_back(InterfaceSlice { slice, summary: Some(Box::new(summary)), losses: Vec::new() });
         self.send();
     }
 
@@ -60,7 +60,7 @@ impl Outbox {
         }
     }
 
-    fn lose(&mut self, part: Part) {
+    fn lose(&mut self, part: InterfaceSlice) {
         self.lost.extend(part.losses);
         let Some(summary) = part.summary else { return };
         let total = summary.classes().group(traf_model::ClassGroup::Total).total();

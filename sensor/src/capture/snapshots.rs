@@ -7,7 +7,7 @@ use traf_model::{Interface, InterfaceSnapshot, Timestamp, Wish};
 
 /// An interface's state, and what it answers.
 #[derive(Clone, Debug)]
-pub struct Posted {
+pub struct PostedSnapshot {
     /// When it was posted.
     pub at: Timestamp,
     /// The wishes that it answers.
@@ -16,7 +16,7 @@ pub struct Posted {
     pub snapshot: InterfaceSnapshot,
 }
 
-impl Posted {
+impl PostedSnapshot {
     /// Of an interface that has just been opened, and answers nothing yet.
     #[must_use]
     pub fn fresh(interface: Interface, started: Timestamp) -> Self {
@@ -27,19 +27,19 @@ impl Posted {
 
 /// All interfaces.
 #[derive(Clone, Debug, Default)]
-pub struct Board {
+pub struct LatestSnapshots {
     /// Those under capture.
-    pub lines: Vec<watch::Receiver<Posted>>,
+    pub capturing: Vec<watch::Receiver<PostedSnapshot>>,
     /// The last of those that vanished.
     pub gone: Vec<InterfaceSnapshot>,
 }
 
-impl Board {
+impl LatestSnapshots {
     /// Whether all that are open have posted since a moment, and answered these very wishes.
     #[must_use]
     pub fn is_current(&self, since: Timestamp, wishes: &Arc<Vec<Wish>>) -> bool {
-        self.lines.iter().all(|line| {
-            let posted = line.borrow();
+        self.capturing.iter().all(|capture| {
+            let posted = capture.borrow();
             posted.snapshot.gone || posted.at >= since && Arc::ptr_eq(&posted.wishes, wishes)
         })
     }
@@ -47,7 +47,8 @@ impl Board {
     /// All that are open, and those that vanished, by name.
     #[must_use]
     pub fn snapshots(&self) -> Vec<InterfaceSnapshot> {
-        let mut all: Vec<InterfaceSnapshot> = self.lines.iter().map(|line| line.borrow().snapshot.clone()).collect();
+        let mut all: Vec<InterfaceSnapshot> =
+            self.capturing.iter().map(|capture| capture.borrow().snapshot.clone()).collect();
         all.extend(self.gone.iter().cloned());
         all.sort_unstable_by(|a, b| a.interface.name.cmp(&b.interface.name));
         all
@@ -62,20 +63,20 @@ mod tests {
     fn a_board_is_current_when_every_line_has_posted_since_and_answers_the_same_wishes() {
         let (now, wishes) = (Timestamp::from_seconds(1_800_000_000), Arc::new(Vec::new()));
         let before = Timestamp(now.0 - 1);
-        let posted = |at: Timestamp, wishes: &Arc<Vec<Wish>>, gone: bool| Posted {
+        let posted = |at: Timestamp, wishes: &Arc<Vec<Wish>>, gone: bool| PostedSnapshot {
             at,
             wishes: wishes.clone(),
             snapshot: InterfaceSnapshot { gone, ..InterfaceSnapshot::default() },
         };
-        let current = |second: Posted| {
+        let current = |second: PostedSnapshot| {
             let (_first, one) = watch::channel(posted(now, &wishes, false));
             let (_second, two) = watch::channel(second);
-            Board { lines: vec![one, two], gone: Vec::new() }.is_current(now, &wishes)
+            LatestSnapshots { capturing: vec![one, two], gone: Vec::new() }.is_current(now, &wishes)
         };
         assert!(current(posted(now, &wishes, false)));
         assert!(!current(posted(before, &wishes, false)), "of the second before");
         assert!(!current(posted(now, &Arc::new(Vec::new()), false)), "made before these wishes came");
         assert!(current(posted(before, &Arc::default(), true)), "nobody posts any more");
-        assert!(Board::default().is_current(now, &wishes), "none is open");
+        assert!(LatestSnapshots::default().is_current(now, &wishes), "none is open");
     }
 }

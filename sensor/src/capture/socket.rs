@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
-use super::{CaptureError, Handle};
+use super::{CaptureError, CaptureHandle};
 use crate::system::machine::{self, Instruction};
 
 /// `ret #k` of bpf(4).
@@ -11,9 +11,9 @@ const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
 
 /// A capture filter as the kernel runs it on one interface.
 #[derive(Clone)]
-pub struct Program(Vec<Instruction>);
+pub struct FilterProgram(Vec<Instruction>);
 
-impl Program {
+impl FilterProgram {
     /// Compiles `words` for the interface `name`; without words it lets everything through. Host names in them are looked up,
     /// so this may take its time.
     ///
@@ -29,7 +29,7 @@ impl Program {
         if words.is_empty() {
             return Ok(Self(vec![accept(snaplen)]));
         }
-        let mut scratch = Handle::open(name, snaplen, 256 << 10)?;
+        let mut scratch = CaptureHandle::open(name, snaplen, 256 << 10)?;
         let failed = |words: String| CaptureError::Filter(name.to_owned(), words);
         scratch.capture.filter(words, true).map_err(|error| failed(error.to_string()))?;
         let mut program = machine::filter_of(scratch.capture.as_fd()).map_err(|error| failed(error.to_string()))?;
@@ -59,18 +59,18 @@ const fn accept(octets: u32) -> Instruction {
 }
 
 /// A capture's socket, apart from the thread that reads it. It must be dropped with the capture: until then the socket lives.
-pub struct Socket {
+pub struct CaptureSocket {
     socket: OwnedFd,
     index: u32,
     promiscuous: bool,
 }
 
-impl Socket {
+impl CaptureSocket {
     /// Of `handle`, on the interface of this `index`; frames come whole, it is not promiscuous yet.
     ///
     /// # Errors
     /// When there is no descriptor left.
-    pub fn of(handle: &Handle, index: u32) -> io::Result<Self> {
+    pub fn of(handle: &CaptureHandle, index: u32) -> io::Result<Self> {
         Ok(Self { socket: handle.capture.as_fd().try_clone_to_owned()?, index, promiscuous: false })
     }
 
@@ -90,7 +90,7 @@ impl Socket {
     ///
     /// # Errors
     /// When the kernel says no; then the former filter stays.
-    pub fn set_filter(&self, program: &Program) -> io::Result<()> {
+    pub fn set_filter(&self, program: &FilterProgram) -> io::Result<()> {
         machine::set_filter(self.socket.as_fd(), &program.0)
     }
 }

@@ -7,8 +7,8 @@ use serde::Serialize;
 use traf_peer::{Credentials, channel, explain};
 use traf_proto as wire;
 
-use crate::capture::{CaptureError, Handle};
-use crate::command::listing::Format;
+use crate::capture::{CaptureError, CaptureHandle};
+use crate::command::listing::ListingFormat;
 use crate::command::table::table;
 use crate::config::Config;
 use crate::spool::disk;
@@ -24,21 +24,21 @@ enum Outcome {
 }
 
 #[derive(Debug, Serialize)]
-struct Check {
+struct Finding {
     check: &'static str,
     outcome: Outcome,
     words: String,
 }
 
-fn check(check: &'static str, outcome: Outcome, words: impl Into<String>) -> Check {
-    Check { check, outcome, words: words.into() }
+fn check(check: &'static str, outcome: Outcome, words: impl Into<String>) -> Finding {
+    Finding { check, outcome, words: words.into() }
 }
 
 /// Looks at everything; gives the report, and whether all that is needed holds.
 ///
 /// # Errors
 /// When the report cannot be made.
-pub fn run(config: &Config, format: Format) -> Result<(String, bool)> {
+pub fn run(config: &Config, format: ListingFormat) -> Result<(String, bool)> {
     let credentials = Credentials::load(&config.data, "traf-sensor");
     let mut checks = vec![permission(config), chosen(config)];
     match &credentials {
@@ -55,8 +55,8 @@ pub fn run(config: &Config, format: Format) -> Result<(String, bool)> {
     checks.push(disk_room(config));
     let good = checks.iter().all(|check| check.outcome != Outcome::Bad);
     let text = match format {
-        Format::Table => {
-            let line = |check: &Check| {
+        ListingFormat::Table => {
+            let line = |check: &Finding| {
                 let outcome = match check.outcome {
                     Outcome::Good => "ok",
                     Outcome::Warning => "warning",
@@ -66,20 +66,20 @@ pub fn run(config: &Config, format: Format) -> Result<(String, bool)> {
             };
             table(&checks.iter().map(line).collect::<Vec<_>>())
         }
-        Format::Json => format!("{}\n", serde_json::to_string_pretty(&checks)?),
-        Format::Jsonl => {
+        ListingFormat::Json => format!("{}\n", serde_json::to_string_pretty(&checks)?),
+        ListingFormat::Jsonl => {
             checks.iter().map(|check| serde_json::to_string(check).map(|line| line + "\n")).collect::<Result<_, _>>()?
         }
     };
     Ok((text, good))
 }
 
-fn permission(config: &Config) -> Check {
+fn permission(config: &Config) -> Finding {
     let up = interfaces::list().map(|all| all.into_iter().find(|(_, device)| device.up));
     match up {
         Err(error) => check("capture", Outcome::Bad, error.to_string()),
         Ok(None) => check("capture", Outcome::Warning, "no interface is up, so it cannot be tried"),
-        Ok(Some((name, _))) => match Handle::open(&name, config.snaplen, 256 << 10) {
+        Ok(Some((name, _))) => match CaptureHandle::open(&name, config.snaplen, 256 << 10) {
             Ok(_) => check("capture", Outcome::Good, format!("allowed (tried on {name})")),
             Err(error @ CaptureError::Permission(..)) => check("capture", Outcome::Bad, error.to_string()),
             Err(error) => check("capture", Outcome::Warning, error.to_string()),
@@ -87,7 +87,7 @@ fn permission(config: &Config) -> Check {
     }
 }
 
-fn chosen(config: &Config) -> Check {
+fn chosen(config: &Config) -> Finding {
     let devices = match interfaces::list() {
         Ok(devices) => devices,
         Err(error) => return check("interfaces", Outcome::Bad, error.to_string()),
@@ -110,7 +110,7 @@ fn chosen(config: &Config) -> Check {
 }
 
 /// Asks for what a sensor may not have: a refusal proves that the collector is there, is ours, and knows us.
-fn collector(credentials: &Credentials) -> Check {
+fn collector(credentials: &Credentials) -> Finding {
     let ask = async {
         let channel = channel(&credentials.url, credentials).map_err(|error| error.to_string())?;
         let mut client = wire::view_client::ViewClient::new(channel);
@@ -133,11 +133,11 @@ fn collector(credentials: &Credentials) -> Check {
     }
 }
 
-fn disk_room(config: &Config) -> Check {
+fn disk_room(config: &Config) -> Finding {
     let folder = config.spool_folder();
     // Before the first start the folder, or one above it, is not there yet.
     let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(&folder);
-    let sensor = if disk::Folder::is_locked(&folder) { "a sensor runs" } else { "no sensor runs" };
+    let sensor = if disk::SpoolFolder::is_locked(&folder) { "a sensor runs" } else { "no sensor runs" };
     match nix::sys::statvfs::statvfs(there) {
         Err(errno) => check("disk", Outcome::Bad, format!("{}: {}", there.display(), std::io::Error::from(errno))),
         Ok(stat) => {

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::Serialize;
 
-use crate::capture::{CaptureError, Handle};
+use crate::capture::{CaptureError, CaptureHandle};
 use crate::command::table::table;
 use crate::config::Config;
 use crate::spool::{disk, record};
@@ -13,7 +13,7 @@ use crate::system::interfaces;
 
 /// How to print.
 #[derive(clap::ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Format {
+pub enum ListingFormat {
     /// For people.
     #[default]
     Table,
@@ -23,7 +23,7 @@ pub enum Format {
     Jsonl,
 }
 
-impl Format {
+impl ListingFormat {
     fn print<T: Serialize>(self, rows: &[T], text: impl Fn() -> String) -> Result<String> {
         Ok(match self {
             Self::Table => text(),
@@ -52,12 +52,12 @@ struct InterfaceRow {
 ///
 /// # Errors
 /// When the system does not list them.
-pub fn interfaces(config: &Config, format: Format) -> Result<String> {
+pub fn interfaces(config: &Config, format: ListingFormat) -> Result<String> {
     let mut rows = Vec::new();
     for (name, device) in interfaces::list()? {
         let mut interface = device.interface;
         interfaces::facts(&mut interface);
-        let opened = Handle::open(&name, config.snaplen, 256 << 10);
+        let opened = CaptureHandle::open(&name, config.snaplen, 256 << 10);
         let (link, capture) = match opened {
             Ok(handle) => (Some(handle.link.name()), "allowed".to_owned()),
             Err(CaptureError::Permission(..)) => (None, "no permission".to_owned()),
@@ -115,7 +115,7 @@ struct RecordRow {
 ///
 /// # Errors
 /// When the folder cannot be read.
-pub fn spool(folder: &Path, format: Format) -> Result<String> {
+pub fn spool(folder: &Path, format: ListingFormat) -> Result<String> {
     let ranges = match disk::ranges(folder) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         ranges => ranges.with_context(|| format!("reading the spool in {}", folder.display()))?,
@@ -148,7 +148,7 @@ pub fn spool(folder: &Path, format: Format) -> Result<String> {
         });
     }
     format.print(&rows, || {
-        let sensor = if disk::Folder::is_locked(folder) { "a sensor runs" } else { "no sensor runs" };
+        let sensor = if disk::SpoolFolder::is_locked(folder) { "a sensor runs" } else { "no sensor runs" };
         let octets: u64 = rows.iter().map(|row| row.octets).sum();
         let mut text = format!("{} records, {octets} octets wait in {} ({sensor})\n", rows.len(), folder.display());
         if !rows.is_empty() {

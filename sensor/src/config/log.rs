@@ -9,7 +9,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::Span;
-use crate::text_log::file_names::Kind;
+use crate::text_log::LogKind;
 
 /// What the file says of logs: `log = "debug"` is the program's own, `[log]` the text logs and, as `level`, the same.
 #[derive(Clone, Debug, Default)]
@@ -19,7 +19,7 @@ pub(super) struct LogTable {
     pub(super) folder: Option<PathBuf>,
     pub(super) interval: Option<Span>,
     pub(super) mac: Option<bool>,
-    pub(super) names: BTreeMap<Kind, String>,
+    pub(super) names: BTreeMap<LogKind, String>,
 }
 
 impl<'de> Deserialize<'de> for LogTable {
@@ -33,7 +33,7 @@ impl<'de> Deserialize<'de> for LogTable {
             interval: Option<Span>,
             mac: Option<bool>,
             #[serde(default)]
-            names: BTreeMap<Kind, String>,
+            names: BTreeMap<LogKind, String>,
         }
         struct Either;
         impl<'de> Visitor<'de> for Either {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::text_log::file_names::Kind;
+use crate::text_log::LogKind;
 
 /// A length of time as people write it: `10s`, `15m`, `1h`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -113,7 +113,7 @@ impl TryFrom<PortText> for PortRange {
 
 /// The name that one of the text logs gets: `services=ports-{interface}.log`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogName(pub(super) Kind, pub(super) String);
+pub struct LogName(pub(super) LogKind, pub(super) String);
 
 impl FromStr for LogName {
     type Err = String;

@@ -2,13 +2,13 @@
 
 /// Remembers the last words.
 #[derive(Debug)]
-pub struct Said {
+pub struct LastError {
     what: &'static str,
     last: Option<String>,
     well: bool,
 }
 
-impl Said {
+impl LastError {
     /// About `what`.
     #[must_use]
     pub fn about(what: &'static str) -> Self {
@@ -47,14 +47,14 @@ mod tests {
 
     #[test]
     fn the_same_trouble_is_news_once() {
-        let mut said = Said::about("history");
-        assert!(said.trouble("nobody listens".to_owned()));
-        assert!(!said.trouble("nobody listens".to_owned()));
-        assert!(said.trouble("expired".to_owned()));
-        assert!(said.well("connected"));
-        assert!(!said.well("connected"));
-        assert!(!said.trouble("expired".to_owned()));
-        said.forget();
-        assert!(said.trouble("expired".to_owned()));
+        let mut last_error = LastError::about("history");
+        assert!(last_error.trouble("nobody listens".to_owned()));
+        assert!(!last_error.trouble("nobody listens".to_owned()));
+        assert!(last_error.trouble("expired".to_owned()));
+        assert!(last_error.well("connected"));
+        assert!(!last_error.well("connected"));
+        assert!(!last_error.trouble("expired".to_owned()));
+        last_error.forget();
+        assert!(last_error.trouble("expired".to_owned()));
     }
 }

@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 
 /// How much may be on its way, so that memory stays small and a slow collector is not flooded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Window {
+pub struct SendWindow {
     sent: VecDeque<(u64, usize)>,
     octets: usize,
 }
 
-impl Window {
+impl SendWindow {
     /// Records on their way at most.
     pub const RECORDS: usize = 32;
     /// Octets on their way at most, unless it is a single record.
@@ -59,14 +59,14 @@ mod tests {
 
     #[test]
     fn a_window_is_bounded_in_records_and_in_octets() {
-        let mut window = Window::default();
+        let mut window = SendWindow::default();
         (1..=32).for_each(|seq| window.sent(seq, 10));
         assert!(!window.has_room());
         window.acknowledged(1);
         assert!(window.has_room());
-        window.sent(33, Window::OCTETS);
+        window.sent(33, SendWindow::OCTETS);
         assert!(!window.has_room());
         window.acknowledged(33);
-        assert_eq!(window, Window::default());
+        assert_eq!(window, SendWindow::default());
     }
 }

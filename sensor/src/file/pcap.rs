@@ -3,8 +3,8 @@
 use traf_model::Timestamp;
 
 use super::buffer::{Buffer, LARGEST};
-use super::{FileError, Frame, Order};
-use crate::parse::link_type::Link;
+use super::{ByteOrder, FileError, Frame};
+use crate::parse::link_type::LinkType;
 
 /// Microseconds, nanoseconds, and microseconds with longer frame headers.
 const MICRO: u32 = 0xa1b2_c3d4;
@@ -13,12 +13,12 @@ const PATCHED: u32 = 0xa1b2_cd34;
 
 /// What the header said.
 pub(super) struct Pcap {
-    order: Order,
+    order: ByteOrder,
     /// Nanoseconds of a time's fraction.
     unit: i64,
     /// Octets of a frame's header.
     header: usize,
-    link: Link,
+    link: LinkType,
     lengths: Lengths,
 }
 
@@ -36,8 +36,8 @@ impl Pcap {
     pub(super) fn open(magic: [u8; 4], buffer: &mut Buffer) -> Result<Self, FileError> {
         let known = |number| matches!(number, MICRO | NANO | PATCHED);
         let order = match (u32::from_le_bytes(magic), u32::from_be_bytes(magic)) {
-            (number, _) if known(number) => Order::Little,
-            (_, number) if known(number) => Order::Big,
+            (number, _) if known(number) => ByteOrder::Little,
+            (_, number) if known(number) => ByteOrder::Big,
             _ => return Err(FileError::Foreign),
         };
         if buffer.need(24)?.is_none() {
@@ -52,7 +52,7 @@ impl Pcap {
         };
         let magic = order.u32(magic);
         // The high bits tell whether frames end with a check sequence.
-        let link = Link::from_dlt((order.u32_at(header, 20) & 0x03ff_ffff) as i32);
+        let link = LinkType::from_dlt((order.u32_at(header, 20) & 0x03ff_ffff) as i32);
         let unit = if magic == NANO { 1 } else { 1000 };
         Ok(Self { order, unit, header: if magic == PATCHED { 24 } else { 16 }, link, lengths })
     }

@@ -4,8 +4,8 @@ use traf_model::Timestamp;
 use traf_model::time::SECOND;
 
 use super::buffer::{Buffer, LARGEST};
-use super::{FileError, Frame, Order};
-use crate::parse::link_type::Link;
+use super::{ByteOrder, FileError, Frame};
+use crate::parse::link_type::LinkType;
 
 /// How a section header begins, in either byte order.
 pub(super) const MAGIC: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
@@ -21,8 +21,8 @@ const INTERFACES: usize = 65_536;
 
 /// An interface of the section.
 #[derive(Clone, Copy)]
-struct Interface {
-    link: Link,
+struct SectionInterface {
+    link: LinkType,
     /// Longest frame that is kept; zero for no limit.
     snaplen: u32,
     /// `if_tsresol`: a negative power of ten, or of two with the highest bit.
@@ -34,14 +34,14 @@ struct Interface {
 /// The open section.
 #[derive(Default)]
 pub(super) struct Pcapng {
-    order: Order,
-    interfaces: Vec<Interface>,
+    order: ByteOrder,
+    interfaces: Vec<SectionInterface>,
     /// A simple packet has no time; it takes the one before.
     last: Timestamp,
 }
 
 /// Where a frame lies in its block.
-struct Place {
+struct FramePosition {
     interface: usize,
     time: Option<u64>,
     captured: u32,
@@ -72,7 +72,7 @@ impl Pcapng {
             _ => self.last,
         };
         self.last = at;
-        let link = interface.map_or(Link::Unsupported(-1), |interface| interface.link);
+        let link = interface.map_or(LinkType::Unsupported(-1), |interface| interface.link);
         let from = 8 + place.from;
         let captured = buffer.take(total).get(from..from + place.captured as usize).unwrap_or_default();
         Ok(Some(Frame { at, length: place.length, link, captured }))
@@ -85,8 +85,8 @@ impl Pcapng {
         };
         if head.starts_with(&MAGIC) {
             self.order = match head.get(8..12) {
-                Some([0x4d, 0x3c, 0x2b, 0x1a]) => Order::Little,
-                Some([0x1a, 0x2b, 0x3c, 0x4d]) => Order::Big,
+                Some([0x4d, 0x3c, 0x2b, 0x1a]) => ByteOrder::Little,
+                Some([0x1a, 0x2b, 0x3c, 0x4d]) => ByteOrder::Big,
                 _ => return Err(FileError::Damaged("a section header has no byte order".to_owned())),
             };
         }
@@ -106,8 +106,8 @@ impl Pcapng {
             return Err(FileError::Damaged(format!("a section has more than {INTERFACES} interfaces")));
         }
         let order = self.order;
-        let mut interface = Interface {
-            link: Link::from_dlt(i32::from(order.u16_at(body, 0))),
+        let mut interface = SectionInterface {
+            link: LinkType::from_dlt(i32::from(order.u16_at(body, 0))),
             snaplen: order.u32_at(body, 4),
             resolution: 6,
             offset: 0,
@@ -121,7 +121,7 @@ impl Pcapng {
                 (9, [resolution, ..]) => interface.resolution = *resolution,
                 (14, value) if value.len() == 8 => {
                     let (first, second) = (order.u32_at(value, 0), order.u32_at(value, 4));
-                    let (high, low) = if order == Order::Big { (first, second) } else { (second, first) };
+                    let (high, low) = if order == ByteOrder::Big { (first, second) } else { (second, first) };
                     interface.offset = (u64::from(high) << 32 | u64::from(low)) as i64;
                 }
                 _ => {}
@@ -132,7 +132,7 @@ impl Pcapng {
         Ok(())
     }
 
-    fn place(&self, kind: u32, body: &[u8]) -> Result<Place, FileError> {
+    fn place(&self, kind: u32, body: &[u8]) -> Result<FramePosition, FileError> {
         let number = |at: usize| self.order.u32_at(body, at);
         let time = || Some(u64::from(number(4)) << 32 | u64::from(number(8)));
         let place = match kind {
@@ -140,13 +140,13 @@ impl Pcapng {
                 let snaplen = self.interfaces.first().map_or(0, |interface| interface.snaplen);
                 let room = u32::try_from(body.len().saturating_sub(4)).unwrap_or(u32::MAX);
                 let limit = if snaplen == 0 { room } else { room.min(snaplen) };
-                Place { interface: 0, time: None, captured: number(0).min(limit), length: number(0), from: 4 }
+                FramePosition { interface: 0, time: None, captured: number(0).min(limit), length: number(0), from: 4 }
             }
             OLD_PACKET => {
                 let interface = usize::from(self.order.u16_at(body, 0));
-                Place { interface, time: time(), captured: number(12), length: number(16), from: 20 }
+                FramePosition { interface, time: time(), captured: number(12), length: number(16), from: 20 }
             }
-            _ => Place {
+            _ => FramePosition {
                 interface: number(0) as usize,
                 time: time(),
                 captured: number(12),
@@ -165,7 +165,7 @@ impl Pcapng {
     }
 }
 
-impl Interface {
+impl SectionInterface {
     fn time(&self, units: u64) -> Timestamp {
         let (units, second) = (i128::from(units), i128::from(SECOND));
         let nanos = match self.resolution {

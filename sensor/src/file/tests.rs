@@ -49,7 +49,7 @@ impl Writer {
 }
 
 /// What a frame says: time, length, link, captured octets.
-type Seen = (i64, u32, Link, Vec<u8>);
+type Seen = (i64, u32, LinkType, Vec<u8>);
 
 fn read(bytes: &[u8]) -> (Vec<Seen>, Option<String>) {
     let mut file = match CaptureFile::new(Box::new(Cursor::new(bytes.to_vec()))) {
@@ -70,13 +70,13 @@ fn read(bytes: &[u8]) -> (Vec<Seen>, Option<String>) {
 fn pcap_is_read_in_both_orders_and_all_kinds() {
     for big in [false, true] {
         let micro = Writer::pcap(big, 0xa1b2_c3d4, 4, 1).u32(7).u32(8).u32(2).u32(60).raw(&[1, 2]).bytes;
-        assert_eq!(read(&micro), (vec![(7_000_008_000, 60, Link::Ethernet, vec![1, 2])], None));
+        assert_eq!(read(&micro), (vec![(7_000_008_000, 60, LinkType::Ethernet, vec![1, 2])], None));
         let nano = Writer::pcap(big, 0xa1b2_3c4d, 4, 113).u32(7).u32(8).u32(1).u32(60).raw(&[1]).bytes;
-        assert_eq!(read(&nano), (vec![(7_000_000_008, 60, Link::LinuxSll, vec![1])], None));
+        assert_eq!(read(&nano), (vec![(7_000_000_008, 60, LinkType::LinuxSll, vec![1])], None));
         let patched = Writer::pcap(big, 0xa1b2_cd34, 4, 101).u32(7).u32(8).u32(1).u32(60).u32(0).u32(0).raw(&[1]).bytes;
-        assert_eq!(read(&patched), (vec![(7_000_008_000, 60, Link::RawIp, vec![1])], None));
+        assert_eq!(read(&patched), (vec![(7_000_008_000, 60, LinkType::RawIp, vec![1])], None));
         let exchanged = Writer::pcap(big, 0xa1b2_c3d4, 2, 1).u32(0).u32(0).u32(60).u32(1).raw(&[1]).bytes;
-        assert_eq!(read(&exchanged).0, vec![(0, 60, Link::Ethernet, vec![1])]);
+        assert_eq!(read(&exchanged).0, vec![(0, 60, LinkType::Ethernet, vec![1])]);
     }
 }
 
@@ -97,11 +97,11 @@ fn pcapng_is_read_with_its_sections_interfaces_and_resolutions() {
             .block(6, |body| body.u32(0).u32(0).u32(3).u32(1).u32(63).raw(&[6, 0, 0, 0]))
             .bytes;
         let expected = vec![
-            ((1 << 32) + 5, 60, Link::RawIp, vec![9]),
-            (5_000, 61, Link::Ethernet, vec![8]),
-            (5_000, 3, Link::Ethernet, vec![1, 2, 3]),
-            (7, 62, Link::RawIp, vec![7]),
-            (1_500_000_000, 63, Link::LinuxSll2, vec![6]),
+            ((1 << 32) + 5, 60, LinkType::RawIp, vec![9]),
+            (5_000, 61, LinkType::Ethernet, vec![8]),
+            (5_000, 3, LinkType::Ethernet, vec![1, 2, 3]),
+            (7, 62, LinkType::RawIp, vec![7]),
+            (1_500_000_000, 63, LinkType::LinuxSll2, vec![6]),
         ];
         assert_eq!(read(&file), (expected, None));
     }

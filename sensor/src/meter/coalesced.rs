@@ -54,7 +54,7 @@ impl Offload {
 
 /// Estimates of flows, by slot.
 #[derive(Default)]
-pub(super) struct Coalesced {
+pub(super) struct CoalescedPackets {
     flows: HashMap<usize, Estimate>,
 }
 
@@ -65,7 +65,7 @@ pub(super) struct Estimate {
     pub(super) before: [u64; 2],
 }
 
-impl Coalesced {
+impl CoalescedPackets {
     /// Adds to a flow; false when there is no room for another.
     pub(super) fn add(&mut self, slot: usize, way: usize, extra: u64) -> bool {
         let full = self.flows.len() >= FLOWS;

@@ -14,7 +14,7 @@ const WAITING: usize = 8_192;
 
 /// Something that happened to a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Event {
+pub struct ConnectionEvent {
     /// When.
     pub at: Timestamp,
     /// Who sent the packet that it happened by; where there is none, the initiator.
@@ -26,10 +26,10 @@ pub struct Event {
     /// MAC address that it came from; `None` where the link has none, or none is wanted.
     pub mac: Option<Mac>,
     /// What.
-    pub what: What,
+    pub what: ConnectionChange,
 }
 
-impl Event {
+impl ConnectionEvent {
     /// The same, of the opposite direction.
     pub(super) fn reversed(self) -> Self {
         Self { source: self.destination, destination: self.source, ..self }
@@ -38,31 +38,31 @@ impl Event {
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum What {
+pub enum ConnectionChange {
     /// The first packet of this direction, with SYN or without.
     First {
         /// It carried SYN.
         syn: bool,
     },
     /// The source has nothing more to send.
-    Fin(Way),
+    Fin(DirectionCounts),
     /// The destination's FIN was acknowledged by the source.
     Acknowledged,
     /// The source ended it at once; then its direction and the opposite one.
-    Reset(Way, Way),
+    Reset(DirectionCounts, DirectionCounts),
     /// Nothing came for the idle timeout; the source's direction and the opposite one.
-    TimedOut(Way, Way),
+    TimedOut(DirectionCounts, DirectionCounts),
     /// It is open, and a newer flow has taken its place in the full table; the source's direction and the opposite one.
-    PushedOut(Way, Way),
+    PushedOut(DirectionCounts, DirectionCounts),
     /// It is open, and somebody asked; the source's direction.
-    Active(Way),
+    Active(DirectionCounts),
     /// Packets of this direction came from another MAC address before.
     Moved(Mac),
 }
 
 /// What one direction of a connection has counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Way {
+pub struct DirectionCounts {
     /// Packets.
     pub packets: u64,
     /// IP octets.
@@ -73,18 +73,18 @@ pub struct Way {
 
 /// What a log takes.
 #[derive(Debug, Default)]
-pub struct Happened {
+pub struct ConnectionEvents {
     /// In the order in which they happened.
-    pub events: Vec<Event>,
+    pub events: Vec<ConnectionEvent>,
     /// How many more there were since the last time, for which there was no room.
     pub lost: u64,
 }
 
 /// The events that wait, while there is a log.
 #[derive(Debug)]
-pub(super) struct Events {
+pub(super) struct EventQueue {
     mac: bool,
-    waiting: Vec<Event>,
+    waiting: Vec<ConnectionEvent>,
     lost: u64,
     /// Up to when flows were looked at that fell silent.
     silence: i64,
@@ -92,25 +92,25 @@ pub(super) struct Events {
 
 /// What a flow's lines were before a packet was followed.
 #[derive(Clone, Copy)]
-pub(super) struct Before {
+pub(super) struct StateBefore {
     pub(super) state: u16,
     /// The packet began the flow.
     pub(super) new: bool,
 }
 
-impl Events {
+impl EventQueue {
     /// From `now` on, with MAC addresses or without.
     pub(super) fn new(mac: bool, now: i64) -> Self {
         Self { mac, waiting: Vec::new(), lost: 0, silence: now }
     }
 
     /// What has come since the last time.
-    pub(super) fn take(&mut self) -> Happened {
-        Happened { events: std::mem::take(&mut self.waiting), lost: std::mem::take(&mut self.lost) }
+    pub(super) fn take(&mut self) -> ConnectionEvents {
+        ConnectionEvents { events: std::mem::take(&mut self.waiting), lost: std::mem::take(&mut self.lost) }
     }
 
     /// A TCP packet was counted and followed.
-    pub(super) fn packet(&mut self, packet: &Packet, before: Before, hot: &Hot, warm: &Warm, cold: &mut Cold) {
+    pub(super) fn packet(&mut self, packet: &Packet, before: StateBefore, hot: &Hot, warm: &Warm, cold: &mut Cold) {
         let way = usize::from(packet.reverse);
         // A FIN that belongs to no connection begins none (IPTraf); it only counts.
         let stray = before.new && packet.flags & (flag::FIN | flag::SYN) == flag::FIN;
@@ -119,7 +119,7 @@ impl Events {
         }
         let key = packet.key.flow(packet.reverse);
         let mac = Some(packet.source_mac()).filter(|_| self.mac && packet.stations != [0; 12]);
-        let event = |what: What| Event {
+        let event = |what: ConnectionChange| ConnectionEvent {
             at: Timestamp(packet.at),
             source: key.source,
             destination: key.destination,
@@ -134,25 +134,35 @@ impl Events {
             && known != mac
         {
             cold.macs[way] = mac.0;
-            self.push(event(What::Moved(known)));
+            self.push(event(ConnectionChange::Moved(known)));
         }
         if !spoke && packet.flags & flag::RST == 0 {
-            self.push(event(What::First { syn: packet.flags & flag::SYN != 0 }));
+            self.push(event(ConnectionChange::First { syn: packet.flags & flag::SYN != 0 }));
         }
         let turned = flow_state::turned(before.state, warm, way);
         if turned.acknowledged {
-            self.push(event(What::Acknowledged));
+            self.push(event(ConnectionChange::Acknowledged));
         }
         if turned.fin {
-            self.push(event(What::Fin(counted(way, hot, cold, packet.at))));
+            self.push(event(ConnectionChange::Fin(counted(way, hot, cold, packet.at))));
         }
         if turned.reset {
-            self.push(event(What::Reset(counted(way, hot, cold, packet.at), counted(1 - way, hot, cold, packet.at))));
+            self.push(event(ConnectionChange::Reset(
+                counted(way, hot, cold, packet.at),
+                counted(1 - way, hot, cold, packet.at),
+            )));
         }
     }
 
     /// A connection that a packet does not speak of; the source is its initiator.
-    pub(super) fn connection(&mut self, at: i64, what: impl Fn(Way, Way) -> What, hot: &Hot, warm: &Warm, cold: &Cold) {
+    pub(super) fn connection(
+        &mut self,
+        at: i64,
+        what: impl Fn(DirectionCounts, DirectionCounts) -> ConnectionChange,
+        hot: &Hot,
+        warm: &Warm,
+        cold: &Cold,
+    ) {
         let event = connection(at, what, hot, warm, cold);
         self.push(event);
     }
@@ -169,7 +179,7 @@ impl Events {
         last.saturating_add(idle) >= self.silence
     }
 
-    fn push(&mut self, event: Event) {
+    fn push(&mut self, event: ConnectionEvent) {
         if self.waiting.len() < WAITING {
             self.waiting.push(event);
         } else {
@@ -179,11 +189,17 @@ impl Events {
 }
 
 /// The same, as it is handed out at once.
-pub(super) fn connection(at: i64, what: impl Fn(Way, Way) -> What, hot: &Hot, warm: &Warm, cold: &Cold) -> Event {
+pub(super) fn connection(
+    at: i64,
+    what: impl Fn(DirectionCounts, DirectionCounts) -> ConnectionChange,
+    hot: &Hot,
+    warm: &Warm,
+    cold: &Cold,
+) -> ConnectionEvent {
     let second = flow_state::second_began(warm);
     let way = usize::from(second);
     let key = hot.key.flow(second);
-    Event {
+    ConnectionEvent {
         at: Timestamp(at),
         source: key.source,
         destination: key.destination,
@@ -193,7 +209,7 @@ pub(super) fn connection(at: i64, what: impl Fn(Way, Way) -> What, hot: &Hot, wa
     }
 }
 
-fn counted(way: usize, hot: &Hot, cold: &Cold, at: i64) -> Way {
+fn counted(way: usize, hot: &Hot, cold: &Cold, at: i64) -> DirectionCounts {
     let (now, before) = (hot.counted(way), cold.counted(way));
-    Way { packets: now.0 + before.0, octets: now.1 + before.1, nanos: at.saturating_sub(cold.first) }
+    DirectionCounts { packets: now.0 + before.0, octets: now.1 + before.1, nanos: at.saturating_sub(cold.first) }
 }

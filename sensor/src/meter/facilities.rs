@@ -5,40 +5,40 @@ use std::net::IpAddr;
 
 use traf_model::{Counters, Mac, Ports, Service, Station, Tally, Traffic};
 
-use super::keyed_hash::Seed;
-use super::ranked::{Keyed, Ranked};
-use super::station::Behind;
-use super::station_rates::Trail;
-use crate::parse::packet::{Key, Packet};
+use super::keyed_hash::KeyedHash;
+use super::ranked::{RankedTable, TableKey};
+use super::station::StationCounters;
+use super::station_rates::StationRates;
+use crate::parse::packet::{PackedKey, Packet};
 
 /// Pairs of stations whose frames are added up before the table of stations hears of them.
 const PAIRS: usize = 256;
 
 /// An address as a key: IP version and number.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Host(u8, u128);
+pub(super) struct HostKey(u8, u128);
 
-impl Host {
+impl HostKey {
     pub(super) fn address(self) -> IpAddr {
         if self.0 == 6 { IpAddr::V6(self.1.into()) } else { IpAddr::V4((self.1 as u32).into()) }
     }
 }
 
-impl Keyed for Host {
+impl TableKey for HostKey {
     #[inline(always)]
     fn numbers(self) -> (u64, u64) {
         (self.1 as u64 ^ u64::from(self.0) << 56, (self.1 >> 64) as u64)
     }
 }
 
-impl Keyed for Service {
+impl TableKey for Service {
     #[inline(always)]
     fn numbers(self) -> (u64, u64) {
         (u64::from(self.port) | u64::from(self.protocol) << 16, 0)
     }
 }
 
-impl Keyed for Mac {
+impl TableKey for Mac {
     #[inline(always)]
     fn numbers(self) -> (u64, u64) {
         let [a, b, c, d, e, f] = self.0;
@@ -48,8 +48,8 @@ impl Keyed for Mac {
 
 /// What left a flow: counts since the slice began.
 #[derive(Clone, Copy)]
-pub(super) struct Folded {
-    pub(super) key: Key,
+pub(super) struct FlowDelta {
+    pub(super) key: PackedKey,
     /// The key's second end is the initiator.
     pub(super) second_began: bool,
     /// From the first end to the second, and back.
@@ -61,7 +61,7 @@ pub(super) struct Folded {
     pub(super) last: i64,
 }
 
-impl Folded {
+impl FlowDelta {
     /// Outbound is forward: from the initiator.
     pub(super) fn traffic(&self) -> Traffic {
         let [first, second] = self.counters;
@@ -75,7 +75,7 @@ impl Folded {
 
 /// Frames from one station to another.
 #[derive(Clone, Copy, Default)]
-struct Pair {
+struct StationPair {
     stations: [u8; 12],
     all: Counters,
     ip: Counters,
@@ -83,14 +83,14 @@ struct Pair {
 
 /// The three tables.
 pub(super) struct Facilities {
-    pub(super) hosts: Ranked<Host, Traffic>,
-    pub(super) services: Ranked<Service, Traffic>,
-    pub(super) stations: Ranked<Mac, Behind>,
+    pub(super) hosts: RankedTable<HostKey, Traffic>,
+    pub(super) services: RankedTable<Service, Traffic>,
+    pub(super) stations: RankedTable<Mac, StationCounters>,
     /// Which ports are services.
     pub(super) ports: Ports,
-    pairs: Box<[Pair]>,
-    trail: Trail,
-    seed: Seed,
+    pairs: Box<[StationPair]>,
+    station_rates: StationRates,
+    seed: KeyedHash,
     /// Rows of each table in one slice.
     history: usize,
 }
@@ -98,13 +98,13 @@ pub(super) struct Facilities {
 impl Facilities {
     pub(super) fn new(config: &super::MeterConfig) -> Self {
         Self {
-            hosts: Ranked::new(config.hosts),
-            services: Ranked::new(config.services),
-            stations: Ranked::new(config.stations),
+            hosts: RankedTable::new(config.hosts),
+            services: RankedTable::new(config.services),
+            stations: RankedTable::new(config.stations),
             ports: Ports::default(),
-            pairs: vec![Pair::default(); PAIRS].into_boxed_slice(),
-            trail: Trail::default(),
-            seed: Seed::random(),
+            pairs: vec![StationPair::default(); PAIRS].into_boxed_slice(),
+            station_rates: StationRates::default(),
+            seed: KeyedHash::random(),
             history: config.history_keys,
         }
     }
@@ -131,7 +131,7 @@ impl Facilities {
     }
 
     #[inline(always)]
-    fn pair(&mut self, stations: &[u8; 12]) -> &mut Pair {
+    fn pair(&mut self, stations: &[u8; 12]) -> &mut StationPair {
         let place = self.pair_of(stations);
         if self.pairs[place].stations != *stations {
             self.flush_pair(place);
@@ -151,7 +151,7 @@ impl Facilities {
     /// Tells the table of stations what a pair counted.
     #[inline(never)]
     fn flush_pair(&mut self, place: usize) {
-        let Pair { stations, all, ip } = std::mem::take(&mut self.pairs[place]);
+        let StationPair { stations, all, ip } = std::mem::take(&mut self.pairs[place]);
         if all.is_empty() {
             return;
         }
@@ -171,13 +171,13 @@ impl Facilities {
 
     /// Adds what left a flow to its hosts and its service, and notes who is behind which MAC.
     #[inline]
-    pub(super) fn fold(&mut self, folded: &Folded) {
+    pub(super) fn fold(&mut self, folded: &FlowDelta) {
         let [there, back] = folded.counters;
         let packets = there.packets + back.packets;
         let version = folded.key.version();
         let ((a, a_port), (b, b_port)) = folded.key.ends();
-        *self.hosts.row(Host(version, a), packets) += Traffic { outbound: there, inbound: back };
-        *self.hosts.row(Host(version, b), packets) += Traffic { outbound: back, inbound: there };
+        *self.hosts.row(HostKey(version, a), packets) += Traffic { outbound: there, inbound: back };
+        *self.hosts.row(HostKey(version, b), packets) += Traffic { outbound: back, inbound: there };
         if let Some((service, at_second)) = service(&self.ports, &folded.key, (a_port, b_port), folded.second_began) {
             let (to, from) = if at_second { (there, back) } else { (back, there) };
             *self.services.row(service, packets) += Traffic { inbound: to, outbound: from };
@@ -209,15 +209,15 @@ impl Facilities {
     /// opened at `opened`.
     pub(super) fn look(&mut self, now: i64, opened: i64, wished: bool) {
         self.flush_pairs();
-        if wished && self.trail.is_empty() {
-            self.trail.roll(opened, true, self.stations.sums_before(|station| station.traffic));
+        if wished && self.station_rates.is_empty() {
+            self.station_rates.roll(opened, true, self.stations.sums_before(|station| station.traffic));
         }
-        self.trail.roll(now, wished, self.stations.sums(|station| station.traffic));
+        self.station_rates.roll(now, wished, self.stations.sums(|station| station.traffic));
     }
 
     /// A station's rate.
     pub(super) fn station_rate(&self, mac: Mac) -> Traffic {
-        self.trail.rate(mac)
+        self.station_rates.rate(mac)
     }
 
     /// Ends the slice of all three.
@@ -241,7 +241,12 @@ impl Facilities {
 /// The service of a flow with these ports and whether it is at the key's second end; the rule is
 /// [`traf_model::Flow::service`]'s.
 #[inline(always)]
-pub(super) fn service(ports: &Ports, key: &Key, (a, b): (u16, u16), second_began: bool) -> Option<(Service, bool)> {
+pub(super) fn service(
+    ports: &Ports,
+    key: &PackedKey,
+    (a, b): (u16, u16),
+    second_began: bool,
+) -> Option<(Service, bool)> {
     let (source, destination) = if second_began { (b, a) } else { (a, b) };
     let at_source = ports.serves_source(source, destination);
     let service = Service::new(key.protocol(), if at_source { source } else { destination })?;
@@ -260,7 +265,7 @@ mod tests {
         let ports = Ports::new(&[(6000, 6063)]);
         for (source, destination) in [(40000, 22), (22, 40000), (22, 80), (5000, 6000), (6000, 5000), (0, 0)] {
             for (from, to) in [(1, 2), (2, 1)] {
-                let (key, second_began) = Key::new(4, 6, NO_VLAN, (from, source), (to, destination));
+                let (key, second_began) = PackedKey::new(4, 6, NO_VLAN, (from, source), (to, destination));
                 let ((_, a), (_, b)) = key.ends();
                 let flow = traf_model::Flow {
                     key: key.flow(second_began),

@@ -10,9 +10,9 @@
 use traf_model::{Counters, Facility, Filter, Interface, InterfaceStats, Interval, Ports, Timestamp, Wish};
 
 use super::MeterConfig;
-use super::facilities::{Facilities, Folded};
-use super::interface_counters::Line;
-use super::interface_rates::{Averages, Rated};
+use super::facilities::{Facilities, FlowDelta};
+use super::interface_counters::InterfaceCounters;
+use super::interface_rates::{AverageRates, InterfaceRates};
 use crate::parse::packet::Packet;
 
 /// Filters at once.
@@ -27,28 +27,28 @@ const ATTENTION: i64 = 10 * traf_model::time::SECOND;
 
 /// All filters of one interface.
 #[derive(Default)]
-pub(super) struct Filtered {
-    counts: Vec<Counted>,
+pub(super) struct FilterTable {
+    counts: Vec<FilterCounters>,
 }
 
 /// What one filter selected.
-pub(super) struct Counted {
+pub(super) struct FilterCounters {
     filter: Filter,
     /// Nothing was counted before.
     pub(super) since: Timestamp,
     wished: Timestamp,
-    pub(super) line: Line,
+    pub(super) counters: InterfaceCounters,
     pub(super) facilities: Facilities,
-    averages: Averages,
-    pub(super) rated: Rated,
+    averages: InterfaceRates,
+    pub(super) rated: AverageRates,
 }
 
 /// One bit for each filter that selects a packet.
-pub(super) type Selected = u8;
+pub(super) type SelectedFilters = u8;
 
 /// What a packet turned out to be when it was counted in its flow.
 #[derive(Clone, Copy)]
-pub(super) struct Placed {
+pub(super) struct FlowFacts {
     /// The second end of its key began the flow.
     pub(super) second_began: bool,
     /// It is ours.
@@ -57,20 +57,20 @@ pub(super) struct Placed {
     pub(super) extra: u64,
 }
 
-impl Filtered {
+impl FilterTable {
     /// Which filters select a packet; those count it as a frame. Fragments are taken for what they say themselves.
     #[inline]
-    pub(super) fn frame(&mut self, packet: &Packet, interface: &str) -> Selected {
+    pub(super) fn frame(&mut self, packet: &Packet, interface: &str) -> SelectedFilters {
         if self.counts.is_empty() { 0 } else { self.select(packet, interface) }
     }
 
-    fn select(&mut self, packet: &Packet, interface: &str) -> Selected {
+    fn select(&mut self, packet: &Packet, interface: &str) -> SelectedFilters {
         let subject = packet.subject(interface);
         let mut selected = 0;
         for (place, counted) in self.counts.iter_mut().enumerate() {
             if counted.filter.matches(&subject) {
                 selected |= 1 << place;
-                counted.line.frame(packet, packet.sent);
+                counted.counters.frame(packet, packet.sent);
                 if packet.stations != [0; 12] {
                     counted.facilities.frame(packet);
                 }
@@ -81,9 +81,9 @@ impl Filtered {
 
     /// Counts an IP packet for its hosts and its service.
     #[cold]
-    pub(super) fn packet(&mut self, selected: Selected, packet: &Packet, placed: Placed) {
-        let Placed { second_began, own, extra } = placed;
-        let mut folded = Folded {
+    pub(super) fn packet(&mut self, selected: SelectedFilters, packet: &Packet, placed: FlowFacts) {
+        let FlowFacts { second_began, own, extra } = placed;
+        let mut folded = FlowDelta {
             key: packet.key,
             second_began,
             counters: [Counters::default(); 2],
@@ -101,11 +101,11 @@ impl Filtered {
             counted.facilities.fold(&folded);
             if own {
                 counted
-                    .line
+                    .counters
                     .own(packet.sent, Counters { coalesced: extra, ..Counters::new(1, u64::from(packet.length)) });
             }
             if extra > 0 {
-                counted.line.coalesced(packet, packet.sent, extra);
+                counted.counters.coalesced(packet, packet.sent, extra);
                 if packet.stations != [0; 12] {
                     counted.facilities.coalesced(packet, extra);
                 }
@@ -125,7 +125,7 @@ impl Filtered {
         }
         self.counts.retain(|counted| now.since(counted.wished) <= ATTENTION);
         for counted in &mut self.counts {
-            let stats = counted.line.stats(interface);
+            let stats = counted.counters.stats(interface);
             counted.rated = counted.averages.rates(now, &stats.classes, stats.own);
             let wished = |wish: &Wish| wish.facility == Facility::Stations && wish.filter == counted.filter;
             let began = opened.max(counted.since.0);
@@ -144,14 +144,14 @@ impl Filtered {
         let config = MeterConfig { hosts, services, stations, history_keys: 0, ..MeterConfig::default() };
         let mut facilities = Facilities::new(&config);
         facilities.ports = ports.clone();
-        self.counts.push(Counted {
+        self.counts.push(FilterCounters {
             filter: filter.clone(),
             since: now,
             wished: now,
-            line: Line::new(interface.mtu),
+            counters: InterfaceCounters::new(interface.mtu),
             facilities,
-            averages: Averages::new(now),
-            rated: Rated::default(),
+            averages: InterfaceRates::new(now),
+            rated: AverageRates::default(),
         });
     }
 
@@ -163,21 +163,21 @@ impl Filtered {
     /// Ends the slice: what it counted is part of the whole, and of no history.
     pub(super) fn seal(&mut self, slice: Interval, mtu: Option<u32>) {
         for counted in &mut self.counts {
-            drop(counted.line.seal(slice, mtu));
+            drop(counted.counters.seal(slice, mtu));
             drop(counted.facilities.seal());
         }
     }
 
     /// What a filter selected, if it is counted.
-    pub(super) fn of(&self, filter: &Filter) -> Option<&Counted> {
+    pub(super) fn of(&self, filter: &Filter) -> Option<&FilterCounters> {
         self.counts.iter().find(|counted| counted.filter == *filter)
     }
 }
 
-impl Counted {
+impl FilterCounters {
     /// The interface's row.
     pub(super) fn stats(&self, whole: &InterfaceStats) -> InterfaceStats {
-        let counted = self.line.stats(&whole.interface);
+        let counted = self.counters.stats(&whole.interface);
         InterfaceStats { rates: self.rated.classes.clone(), ledger: whole.ledger, ..counted }
     }
 }

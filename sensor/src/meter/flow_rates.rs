@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use traf_model::{Counters, Timestamp, Traffic};
 
-use super::flow_table::Table;
+use super::flow_table::FlowTable;
 
 /// Seconds of an average.
 const SECONDS: usize = 5;
@@ -38,16 +38,16 @@ struct Sample {
 
 /// The last samples.
 #[derive(Default)]
-pub(super) struct Rates {
+pub(super) struct FlowRates {
     samples: VecDeque<Sample>,
     /// When the last sample was taken; `None` while nobody looks.
     sampled: Option<i64>,
     wished: i64,
 }
 
-impl Rates {
+impl FlowRates {
     /// Takes a sample if anybody looks; the slice was opened at `opened`.
-    pub(super) fn roll(&mut self, now: i64, opened: i64, wished: bool, table: &mut Table) {
+    pub(super) fn roll(&mut self, now: i64, opened: i64, wished: bool, table: &mut FlowTable) {
         if wished {
             self.wished = now;
         }
@@ -76,8 +76,8 @@ impl Rates {
     }
 
     /// A reader that is asked for slots in rising order.
-    pub(super) fn reader(&self) -> Reader<'_> {
-        Reader {
+    pub(super) fn reader(&self) -> RateReader<'_> {
+        RateReader {
             nanos: self.nanos(),
             rests: self.samples.iter().map(|sample| (sample.to, &sample.flows[..])).collect(),
         }
@@ -85,12 +85,12 @@ impl Rates {
 }
 
 /// Reads all samples side by side.
-pub(super) struct Reader<'a> {
+pub(super) struct RateReader<'a> {
     nanos: i64,
     rests: Vec<(i64, &'a [Growth])>,
 }
 
-impl Reader<'_> {
+impl RateReader<'_> {
     /// Per second, of the flow that stands in `slot` since `first`: outbound is from the key's first end.
     pub(super) fn rate(&mut self, slot: usize, first: Timestamp) -> Traffic {
         let mut sum = [Counters::default(); 2];
@@ -111,7 +111,7 @@ impl Reader<'_> {
 }
 
 /// Notes the counts of all flows when the slice began, so that the first sample knows by how much they grew.
-fn prime(table: &mut Table) {
+fn prime(table: &mut FlowTable) {
     for set in 0..table.sets() {
         for slot in table.slots(set) {
             table.flows[slot].cold.sampled = [0, 1].map(|way| in_one(table.flows[slot].cold.counted(way)));
@@ -119,7 +119,7 @@ fn prime(table: &mut Table) {
     }
 }
 
-fn sample(mut flows: Vec<Growth>, before: i64, now: i64, table: &mut Table) -> Vec<Growth> {
+fn sample(mut flows: Vec<Growth>, before: i64, now: i64, table: &mut FlowTable) -> Vec<Growth> {
     flows.clear();
     // Packets are stamped before they are read, so look a little farther back.
     let back = now.saturating_sub(before).saturating_add(2 * traf_model::time::SECOND) >> 20;
@@ -142,7 +142,7 @@ fn sample(mut flows: Vec<Growth>, before: i64, now: i64, table: &mut Table) -> V
 }
 
 /// Cumulative octets and packets of a flow one way, in one number.
-fn counts(table: &Table, slot: usize, way: usize) -> u64 {
+fn counts(table: &FlowTable, slot: usize, way: usize) -> u64 {
     let (before, slice) = (table.flows[slot].cold.counted(way), table.flows[slot].hot.counted(way));
     in_one((before.0 + slice.0, before.1 + slice.1))
 }

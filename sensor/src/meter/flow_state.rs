@@ -218,7 +218,7 @@ pub(super) fn spoke_in(state: u16, way: usize) -> bool {
 }
 
 /// What a packet has turned.
-pub(super) struct Turned {
+pub(super) struct Transitions {
     /// Its source has sent its FIN.
     pub(super) fin: bool,
     /// It acknowledged the other end's.
@@ -228,9 +228,9 @@ pub(super) struct Turned {
 }
 
 /// What a packet of this way has turned since the state was `before`.
-pub(super) fn turned(before: u16, warm: &Warm, way: usize) -> Turned {
+pub(super) fn turned(before: u16, warm: &Warm, way: usize) -> Transitions {
     let new = warm.state & !before;
-    Turned {
+    Transitions {
         fin: new & FIN << way != 0,
         acknowledged: new & ACKNOWLEDGED << (1 - way) != 0,
         reset: new & RESET << way != 0,

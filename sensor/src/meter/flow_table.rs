@@ -7,9 +7,9 @@
 
 use zerocopy::FromZeros;
 
-use super::keyed_hash::{Seed, spread};
+use super::keyed_hash::{KeyedHash, spread};
 use super::slot::Slot;
-use crate::parse::packet::Key;
+use crate::parse::packet::PackedKey;
 use crate::system::machine::{Pages, prefetch};
 
 /// Places of a set.
@@ -86,26 +86,26 @@ impl Set {
 
 /// Where a key belongs.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Home {
+pub(super) struct Position {
     set: u32,
     tag: u16,
 }
 
 /// The places, and what is kept of each flow.
-pub(super) struct Table {
+pub(super) struct FlowTable {
     sets: Pages<Set>,
     /// By slot.
     pub(super) flows: Pages<Slot>,
-    seed: Seed,
+    seed: KeyedHash,
     started: i64,
     occupied: usize,
 }
 
-impl Table {
+impl FlowTable {
     /// Room for `capacity` flows, rounded up to a multiple of eight. The memory is touched as flows come.
     pub(super) fn new(capacity: usize, started: i64) -> Self {
         let sets = capacity.div_ceil(WAYS).max(1);
-        Self { sets: Pages::new(sets), flows: Pages::new(sets * WAYS), seed: Seed::random(), started, occupied: 0 }
+        Self { sets: Pages::new(sets), flows: Pages::new(sets * WAYS), seed: KeyedHash::random(), started, occupied: 0 }
     }
 
     /// Flows that there is room for.
@@ -126,29 +126,29 @@ impl Table {
 
     /// Where a key belongs; asks for the line of its set.
     #[inline(always)]
-    pub(super) fn home(&self, key: &Key) -> Home {
+    pub(super) fn position(&self, key: &PackedKey) -> Position {
         let hash = self.seed.flow(key);
         let set = spread(hash, self.sets.len());
         prefetch(&self.sets, set, size_of::<Set>());
-        Home { set: set as u32, tag: hash as u16 | 1 }
+        Position { set: set as u32, tag: hash as u16 | 1 }
     }
 
     /// Asks for the lines of the flow that is probably meant, or of the one that would have to go for it.
     #[inline(always)]
-    pub(super) fn prefetch(&self, home: Home, tick: u32) {
-        let set = &self.sets[home.set as usize];
-        let found = set.matches(home.tag);
+    pub(super) fn prefetch(&self, position: Position, tick: u32) {
+        let set = &self.sets[position.set as usize];
+        let found = set.matches(position.tag);
         let way = if found != 0 { found.trailing_zeros() as usize } else { set.victim(tick) };
-        let slot = home.set as usize * WAYS + way;
+        let slot = position.set as usize * WAYS + way;
         prefetch(&self.flows, slot, if found != 0 { Slot::OFTEN } else { size_of::<Slot>() });
     }
 
     /// The slot of a key.
     #[inline(always)]
-    pub(super) fn find(&self, home: Home, key: &Key) -> Option<usize> {
-        let mut found = self.sets[home.set as usize].matches(home.tag);
+    pub(super) fn find(&self, position: Position, key: &PackedKey) -> Option<usize> {
+        let mut found = self.sets[position.set as usize].matches(position.tag);
         while found != 0 {
-            let slot = home.set as usize * WAYS + found.trailing_zeros() as usize;
+            let slot = position.set as usize * WAYS + found.trailing_zeros() as usize;
             if self.flows[slot].hot.key.is(key) {
                 return Some(slot);
             }
@@ -158,17 +158,17 @@ impl Table {
     }
 
     /// The slot for a newcomer, and whether somebody has to leave it first.
-    pub(super) fn room(&self, home: Home, tick: u32) -> (usize, bool) {
-        let set = &self.sets[home.set as usize];
+    pub(super) fn room(&self, position: Position, tick: u32) -> (usize, bool) {
+        let set = &self.sets[position.set as usize];
         let way = set.victim(tick);
-        (home.set as usize * WAYS + way, set.states[way] & OCCUPIED != 0)
+        (position.set as usize * WAYS + way, set.states[way] & OCCUPIED != 0)
     }
 
     /// Gives the slot to a new flow, in probation.
-    pub(super) fn place(&mut self, slot: usize, home: Home, tick: u32) {
+    pub(super) fn place(&mut self, slot: usize, position: Position, tick: u32) {
         let (set, way) = self.at(slot);
         let newly = set.states[way] & OCCUPIED == 0;
-        set.tags[way] = home.tag;
+        set.tags[way] = position.tag;
         set.last[way] = tick;
         set.states[way] = OCCUPIED;
         set.touched[way] = 1;
@@ -207,7 +207,7 @@ impl Table {
         }
     }
 
-    /// How many sets: the argument of [`Table::slots`] and [`Table::touched`] counts up to it.
+    /// How many sets: the argument of [`FlowTable::slots`] and [`FlowTable::touched`] counts up to it.
     pub(super) fn sets(&self) -> usize {
         self.sets.len()
     }
@@ -286,25 +286,25 @@ mod tests {
     use super::*;
     use crate::parse::packet::NO_VLAN;
 
-    fn key(number: u32) -> Key {
-        Key::new(4, 17, NO_VLAN, (u128::from(number), 1), (1 << 33, 2)).0
+    fn key(number: u32) -> PackedKey {
+        PackedKey::new(4, 17, NO_VLAN, (u128::from(number), 1), (1 << 33, 2)).0
     }
 
-    fn insert(table: &mut Table, number: u32, tick: u32) -> usize {
-        let home = table.home(&key(number));
-        let (slot, _) = table.room(home, tick);
-        table.place(slot, home, tick);
+    fn insert(table: &mut FlowTable, number: u32, tick: u32) -> usize {
+        let position = table.position(&key(number));
+        let (slot, _) = table.room(position, tick);
+        table.place(slot, position, tick);
         table.flows[slot].hot = Hot::new(key(number));
         slot
     }
 
-    fn holds(table: &Table, number: u32) -> bool {
-        table.find(table.home(&key(number)), &key(number)).is_some()
+    fn holds(table: &FlowTable, number: u32) -> bool {
+        table.find(table.position(&key(number)), &key(number)).is_some()
     }
 
     #[test]
     fn a_flood_of_newcomers_never_pushes_out_the_protected() {
-        let mut table = Table::new(8, 0);
+        let mut table = FlowTable::new(8, 0);
         for number in 0..6 {
             let slot = insert(&mut table, number, number);
             table.seen(slot, number, 2, true, false);
@@ -319,7 +319,7 @@ mod tests {
 
     #[test]
     fn nobody_can_lock_the_table() {
-        let mut table = Table::new(8, 0);
+        let mut table = FlowTable::new(8, 0);
         for number in 0..1000 {
             let slot = insert(&mut table, number, number);
             table.seen(slot, number, 2, true, false);
@@ -330,7 +330,7 @@ mod tests {
 
     #[test]
     fn a_late_packet_pushes_out_the_oldest_too() {
-        let mut table = Table::new(8, 0);
+        let mut table = FlowTable::new(8, 0);
         for number in 0..8 {
             insert(&mut table, number, 100 + number);
         }
@@ -340,11 +340,11 @@ mod tests {
 
     #[test]
     fn what_is_over_goes_first() {
-        let mut table = Table::new(8, 0);
+        let mut table = FlowTable::new(8, 0);
         for number in 0..8 {
             insert(&mut table, number, number);
         }
-        let slot = table.find(table.home(&key(7)), &key(7)).unwrap_or_default();
+        let slot = table.find(table.position(&key(7)), &key(7)).unwrap_or_default();
         table.seen(slot, 9, 9, true, true);
         insert(&mut table, 100, 10);
         assert!(!holds(&table, 7) && holds(&table, 0));

@@ -11,28 +11,28 @@ use std::time::Duration;
 
 use traf_model::{Counters, Flow, Half, Mac, Timestamp, Traffic};
 
-use super::coalesced::{Coalesced, Estimate};
-use super::connection_events::{self, Before, Events, What};
-use super::facilities::{Facilities, Folded};
+use super::coalesced::{CoalescedPackets, Estimate};
+use super::connection_events::{self, ConnectionChange, EventQueue, StateBefore};
+use super::facilities::{Facilities, FlowDelta};
 use super::flow_state;
-use super::flow_table::{Home, Table};
-use super::other_flows::Others;
+use super::flow_table::{FlowTable, Position};
+use super::other_flows::OtherFlows;
 use super::slot::{Hot, Slot};
-use crate::parse::packet::{Key, NO_VLAN, Packet};
+use crate::parse::packet::{NO_VLAN, PackedKey, Packet};
 
 /// Packets that make a flow worth a row of its own when it is pushed out.
 const WORTH: u64 = 4;
 
 /// The flows of one interface.
 pub(super) struct Flows {
-    pub(super) table: Table,
+    pub(super) table: FlowTable,
     pub(super) facilities: Facilities,
-    pub(super) coalesced: Coalesced,
+    pub(super) coalesced: CoalescedPackets,
     /// What a text log wants to know; `None` without one.
-    pub(super) events: Option<Box<Events>>,
+    pub(super) events: Option<Box<EventQueue>>,
     idle: i64,
     history: usize,
-    own: Vec<Key>,
+    own: Vec<PackedKey>,
     /// Rows of flows that left within the slice.
     parted: Vec<Flow>,
     parted_capacity: usize,
@@ -41,17 +41,17 @@ pub(super) struct Flows {
     /// When this slice began.
     pub(super) opened: i64,
     /// Without a row, in this slice.
-    other: Others,
+    other: OtherFlows,
     /// Everything that left the table.
-    pub(super) gone: Others,
+    pub(super) gone: OtherFlows,
 }
 
 impl Flows {
     pub(super) fn new(config: &super::MeterConfig, started: i64) -> Self {
         Self {
-            table: Table::new(config.flows, started),
+            table: FlowTable::new(config.flows, started),
             facilities: Facilities::new(config),
-            coalesced: Coalesced::default(),
+            coalesced: CoalescedPackets::default(),
             events: None,
             idle: nanos(config.idle),
             history: config.history_flows,
@@ -60,28 +60,28 @@ impl Flows {
             parted_capacity: config.parted,
             spilled: false,
             opened: started,
-            other: Others::default(),
-            gone: Others::default(),
+            other: OtherFlows::default(),
+            gone: OtherFlows::default(),
         }
     }
 
     /// Counts a packet and says in which slot.
     #[inline(always)]
-    pub(super) fn packet(&mut self, home: Home, packet: &Packet) -> usize {
+    pub(super) fn packet(&mut self, position: Position, packet: &Packet) -> usize {
         let tick = self.table.tick(packet.at);
-        let (slot, new) = match self.table.find(home, &packet.key) {
+        let (slot, new) = match self.table.find(position, &packet.key) {
             Some(slot) => {
                 let Slot { hot, warm, cold } = &self.table.flows[slot];
                 let anew = flow_state::begins_anew(packet, hot, warm, cold, self.idle);
                 if anew {
-                    self.begin_anew(slot, home, packet, tick);
+                    self.begin_anew(slot, position, packet, tick);
                 }
                 (slot, anew)
             }
-            None => (self.begin(home, packet, tick), true),
+            None => (self.begin(position, packet, tick), true),
         };
         let Slot { hot, warm, cold } = &mut self.table.flows[slot];
-        let before = Before { state: warm.state, new };
+        let before = StateBefore { state: warm.state, new };
         let half_full = hot.count(usize::from(packet.reverse), packet.octets, packet.flags, packet.window);
         flow_state::follow(packet, warm, cold);
         let (packets, answered, over) = (hot.packets(), flow_state::is_answered(warm), flow_state::is_over(warm));
@@ -113,9 +113,9 @@ impl Flows {
     }
 
     /// An ICMP error says that the end which a packet was sent to cannot be reached.
-    pub(super) fn unreachable(&mut self, key: &Key) {
-        let home = self.table.home(key);
-        if let Some(slot) = self.table.find(home, key) {
+    pub(super) fn unreachable(&mut self, key: &PackedKey) {
+        let position = self.table.position(key);
+        if let Some(slot) = self.table.find(position, key) {
             flow_state::unreachable(&mut self.table.flows[slot].warm);
         }
     }
@@ -126,18 +126,18 @@ impl Flows {
     }
 
     /// Our own connections from now on.
-    pub(super) fn set_own(&mut self, keys: Vec<Key>) {
+    pub(super) fn set_own(&mut self, keys: Vec<PackedKey>) {
         self.own = keys;
         for key in &self.own {
-            let home = self.table.home(key);
-            if let Some(slot) = self.table.find(home, key) {
+            let position = self.table.position(key);
+            if let Some(slot) = self.table.find(position, key) {
                 self.table.flows[slot].warm.state |= flow_state::OWN;
             }
         }
     }
 
     #[cold]
-    fn tell(&mut self, slot: usize, packet: &Packet, before: Before) {
+    fn tell(&mut self, slot: usize, packet: &Packet, before: StateBefore) {
         if let Some(events) = &mut self.events {
             let Slot { hot, warm, cold } = &mut self.table.flows[slot];
             events.packet(packet, before, hot, warm, cold);
@@ -150,7 +150,7 @@ impl Flows {
         &mut self,
         slot: usize,
         at: i64,
-        what: impl Fn(connection_events::Way, connection_events::Way) -> What,
+        what: impl Fn(connection_events::DirectionCounts, connection_events::DirectionCounts) -> ConnectionChange,
     ) {
         let Slot { hot, warm, cold } = &self.table.flows[slot];
         if let Some(events) = &mut self.events
@@ -162,32 +162,32 @@ impl Flows {
     }
 
     #[inline(never)]
-    fn begin(&mut self, home: Home, packet: &Packet, tick: u32) -> usize {
-        let (slot, taken) = self.table.room(home, tick);
+    fn begin(&mut self, position: Position, packet: &Packet, tick: u32) -> usize {
+        let (slot, taken) = self.table.room(position, tick);
         if taken {
             let silent = packet.at.saturating_sub(self.table.flows[slot].warm.last);
             if self.events.is_some() && silent <= self.idle {
-                self.tell_end(slot, packet.at, What::PushedOut);
+                self.tell_end(slot, packet.at, ConnectionChange::PushedOut);
             }
             self.leave(slot, WORTH);
         }
-        self.settle(slot, home, packet, tick);
+        self.settle(slot, position, packet, tick);
         slot
     }
 
     #[cold]
-    fn begin_anew(&mut self, slot: usize, home: Home, packet: &Packet, tick: u32) {
+    fn begin_anew(&mut self, slot: usize, position: Position, packet: &Packet, tick: u32) {
         let last = self.table.flows[slot].warm.last;
         let untold = self.events.as_ref().is_some_and(|events| events.has_not_told(last, self.idle));
         if untold && packet.at.saturating_sub(last) > self.idle {
-            self.tell_end(slot, packet.at, What::TimedOut);
+            self.tell_end(slot, packet.at, ConnectionChange::TimedOut);
         }
         self.leave(slot, 1);
-        self.settle(slot, home, packet, tick);
+        self.settle(slot, position, packet, tick);
     }
 
-    fn settle(&mut self, slot: usize, home: Home, packet: &Packet, tick: u32) {
-        self.table.place(slot, home, tick);
+    fn settle(&mut self, slot: usize, position: Position, packet: &Packet, tick: u32) {
+        self.table.place(slot, position, tick);
         let Slot { hot, warm, cold } = &mut self.table.flows[slot];
         *hot = Hot::new(packet.key);
         flow_state::begin(packet, warm, cold);
@@ -229,7 +229,7 @@ impl Flows {
     }
 
     /// Takes what the slot counted since the slice began: to the facilities, and to its cumulative counts.
-    fn fold(&mut self, slot: usize) -> Folded {
+    fn fold(&mut self, slot: usize) -> FlowDelta {
         let Slot { hot, warm, cold } = &mut self.table.flows[slot];
         let hidden = if warm.state & flow_state::COALESCED != 0 { self.coalesced.take(slot) } else { [0; 2] };
         let counters = [0, 1].map(|way| {
@@ -242,7 +242,7 @@ impl Flows {
         let second_began = flow_state::second_began(warm);
         // What came before this slice was told at its end.
         let first = if cold.first >= self.opened { cold.first } else { warm.last };
-        let folded = Folded { key: hot.key, second_began, counters, macs, first, last: warm.last };
+        let folded = FlowDelta { key: hot.key, second_began, counters, macs, first, last: warm.last };
         if counters[0].packets + counters[1].packets > 0 {
             self.facilities.fold(&folded);
         }
@@ -313,7 +313,7 @@ fn nanos(idle: Duration) -> i64 {
 }
 
 /// Our own connection is known without its VLAN.
-fn same_but_vlan(own: &Key, key: &Key) -> bool {
+fn same_but_vlan(own: &PackedKey, key: &PackedKey) -> bool {
     const VLAN: u64 = (NO_VLAN as u64) << 40;
     own.0[..4] == key.0[..4] && (own.0[4] | VLAN) == (key.0[4] | VLAN)
 }

@@ -4,7 +4,7 @@
 //! last minute (RFC 8200, 4.5). One whose first was not seen, came after it, or was forgotten because too many datagrams
 //! were on their way, counts under port 0, and stays there.
 
-use super::keyed_hash::{Seed, spread};
+use super::keyed_hash::{KeyedHash, spread};
 use crate::parse::packet::{Fragment, Packet};
 
 /// Datagrams remembered: 4,096 in sets of four.
@@ -26,7 +26,7 @@ struct Datagram {
 }
 
 #[derive(Clone, Copy)]
-struct Entry {
+struct KnownFragment {
     datagram: Datagram,
     ports: (u16, u16),
     at: i64,
@@ -35,13 +35,13 @@ struct Entry {
 /// The datagrams whose first fragment was seen.
 pub(super) struct Fragments {
     /// Made when the first fragment comes.
-    entries: Vec<Option<Entry>>,
-    seed: Seed,
+    entries: Vec<Option<KnownFragment>>,
+    seed: KeyedHash,
 }
 
 impl Fragments {
     pub(super) fn new() -> Self {
-        Self { entries: Vec::new(), seed: Seed::random() }
+        Self { entries: Vec::new(), seed: KeyedHash::random() }
     }
 
     /// Learns from a first fragment, gives a later one its ports.
@@ -57,7 +57,7 @@ impl Fragments {
             (Fragment::First, None) => {
                 let oldest = set.iter_mut().min_by_key(|entry| entry.map_or(i64::MIN, |entry| entry.at));
                 if let Some(place) = oldest {
-                    *place = Some(Entry { datagram, ports: packet.ports(), at: packet.at });
+                    *place = Some(KnownFragment { datagram, ports: packet.ports(), at: packet.at });
                 }
             }
             (Fragment::Later, Some(entry)) if packet.at.saturating_sub(entry.at) <= PATIENCE => {
@@ -68,7 +68,7 @@ impl Fragments {
         }
     }
 
-    fn set(&mut self, datagram: &Datagram) -> &mut [Option<Entry>] {
+    fn set(&mut self, datagram: &Datagram) -> &mut [Option<KnownFragment>] {
         if self.entries.is_empty() {
             self.entries = vec![None; SETS * WAYS];
         }

@@ -15,7 +15,7 @@ const SECONDS: usize = 600;
 const MTU: u32 = 1500;
 
 /// Counts of one interface. What is cumulative remembers what it was when the last slice was sealed.
-pub(super) struct Line {
+pub(super) struct InterfaceCounters {
     seconds: Vec<Second>,
     open: Classes,
     /// The open second, if there is one.
@@ -37,7 +37,7 @@ pub(super) struct Line {
 }
 
 /// What a slice says of the interface as a whole.
-pub(super) struct Sealed {
+pub(super) struct SliceCounters {
     pub(super) seconds: Vec<Second>,
     pub(super) sizes: Vec<(Bracket, Traffic)>,
     pub(super) ledger: Ledger,
@@ -45,7 +45,7 @@ pub(super) struct Sealed {
     pub(super) largest: [u32; 2],
 }
 
-impl Line {
+impl InterfaceCounters {
     pub(super) fn new(mtu: Option<u32>) -> Self {
         let mtu = mtu.unwrap_or(MTU);
         Self {
@@ -113,7 +113,7 @@ impl Line {
     }
 
     /// Ends the slice. Another MTU brings other brackets from now on.
-    pub(super) fn seal(&mut self, slice: Interval, mtu: Option<u32>) -> Sealed {
+    pub(super) fn seal(&mut self, slice: Interval, mtu: Option<u32>) -> SliceCounters {
         self.end_second();
         (self.from, self.until) = (i64::MAX, i64::MIN);
         let sizes = self.sizes.rows().zip(self.sealed_sizes.rows());
@@ -132,7 +132,7 @@ impl Line {
         self.sealed_own = self.own;
         let seconds = within(std::mem::take(&mut self.seconds), slice);
         self.sealed_largest = self.largest_packets();
-        Sealed { seconds, sizes, ledger, own, largest: std::mem::take(&mut self.largest) }
+        SliceCounters { seconds, sizes, ledger, own, largest: std::mem::take(&mut self.largest) }
     }
 
     /// Everything since the start, and the busiest seconds, the open one too; rates are left to [`super::averages`].

@@ -9,33 +9,33 @@ use traf_model::{ClassGroup, Classes, Timestamp, Traffic};
 const SECONDS: usize = 5;
 
 /// Cumulative counts at the last snapshots: frames by class, and our own among them.
-pub(super) struct Averages {
+pub(super) struct InterfaceRates {
     marks: VecDeque<(Timestamp, Classes, Traffic)>,
 }
 
 /// Per second.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Rated {
+pub(super) struct AverageRates {
     pub(super) total: Traffic,
     pub(super) classes: Classes,
     pub(super) own: Traffic,
 }
 
-impl Averages {
+impl InterfaceRates {
     /// Counts are zero at `started`.
     pub(super) fn new(started: Timestamp) -> Self {
         Self { marks: VecDeque::from([(started, Classes::default(), Traffic::default())]) }
     }
 
     /// Since the oldest mark; to be asked once a second with what was counted up to `now`.
-    pub(super) fn rates(&mut self, now: Timestamp, classes: &Classes, own: Traffic) -> Rated {
+    pub(super) fn rates(&mut self, now: Timestamp, classes: &Classes, own: Traffic) -> AverageRates {
         while self.marks.len() > SECONDS {
             self.marks.pop_front();
         }
-        let rated = self.marks.front().map_or_else(Rated::default, |(then, before, own_before)| {
+        let rated = self.marks.front().map_or_else(AverageRates::default, |(then, before, own_before)| {
             let nanos = now.since(*then);
             let grown = classes.since(before);
-            Rated {
+            AverageRates {
                 total: grown.group(ClassGroup::Total).per_second(nanos),
                 classes: grown.rows().map(|(class, traffic)| (class, traffic.per_second(nanos))).collect(),
                 own: (own - *own_before).per_second(nanos),
@@ -59,7 +59,7 @@ mod tests {
     fn each_class_has_the_average_of_the_last_five_seconds_and_of_fewer_at_the_start() {
         let tcp = Class::at(0).unwrap_or_else(|| unreachable!());
         let arp = Class::at(Class::COUNT - 1).unwrap_or_else(|| unreachable!());
-        let mut averages = Averages::new(Timestamp(0));
+        let mut averages = InterfaceRates::new(Timestamp(0));
         let mut classes = Classes::default();
         for second in 1..=12 {
             classes.add(tcp, Traffic::inbound(Counters::new(10, 1000)));

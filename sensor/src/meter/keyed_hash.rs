@@ -3,13 +3,13 @@
 //! Folded 64-bit multiplication with four random words, drawn when the meter starts. It is keyed, but no proven
 //! pseudo-random function; SipHash would cost 5 to 7 ns more a packet.
 
-use crate::parse::packet::Key;
+use crate::parse::packet::PackedKey;
 
 /// The random words.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Seed([u64; 4]);
+pub(super) struct KeyedHash([u64; 4]);
 
-impl Seed {
+impl KeyedHash {
     /// New words from the operating system.
     pub(super) fn random() -> Self {
         Self(rand::random())
@@ -17,7 +17,7 @@ impl Seed {
 
     /// Of a flow key.
     #[inline(always)]
-    pub(super) fn flow(&self, key: &Key) -> u64 {
+    pub(super) fn flow(&self, key: &PackedKey) -> u64 {
         let ([a, b, c, d, e], [s, t, u, v]) = (key.0, self.0);
         let first = multiply(a ^ s, b ^ t);
         let second = multiply(c ^ u, d ^ v);
@@ -56,17 +56,17 @@ mod tests {
     fn flows_that_differ_only_in_a_port_or_an_address_fall_evenly_whatever_the_seed() {
         const SETS: usize = 32_768;
         let (client, server) = (0x0a00_0001_u128, 0xc633_6409);
-        let port = |number: u16| Key::new(4, 6, NO_VLAN, (client, number), (server, 53)).0;
-        let asked = |number: u16| Key::new(4, 6, NO_VLAN, (client, 53), (server, number)).0;
-        let address = |number: u16| Key::new(4, 6, NO_VLAN, (client + u128::from(number), 53), (server, 53)).0;
+        let port = |number: u16| PackedKey::new(4, 6, NO_VLAN, (client, number), (server, 53)).0;
+        let asked = |number: u16| PackedKey::new(4, 6, NO_VLAN, (client, 53), (server, number)).0;
+        let address = |number: u16| PackedKey::new(4, 6, NO_VLAN, (client + u128::from(number), 53), (server, 53)).0;
         let mut word = 0_u64;
         let mut next = || {
             word = word.wrapping_add(0x9e37_79b9_7f4a_7c15);
             multiply(word, word ^ 0xbf58_476d_1ce4_e5b9)
         };
         for _ in 0..200 {
-            let seed = Seed([next(), next(), next(), next()]);
-            for keys in [&port as &dyn Fn(u16) -> Key, &asked, &address] {
+            let seed = KeyedHash([next(), next(), next(), next()]);
+            for keys in [&port as &dyn Fn(u16) -> PackedKey, &asked, &address] {
                 let mut sets = vec![0_u16; SETS];
                 for number in 0..20_000 {
                     sets[spread(seed.flow(&keys(number)), SETS)] += 1;

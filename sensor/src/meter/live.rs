@@ -7,22 +7,22 @@ mod top;
 use traf_model::{Answer, Facility, Flow, FlowKey, Group, InterfaceStats, Item, Timestamp, Traffic, Wish};
 
 use super::facilities::Facilities;
-use super::filtered::{self, Filtered};
-use super::flow_rates::Rates;
+use super::filtered::{self, FilterTable};
+use super::flow_rates::FlowRates;
 use super::flow_state;
 use super::flows::Flows;
-use super::interface_counters::Line;
-use super::packet_log::Lines;
+use super::interface_counters::InterfaceCounters;
+use super::packet_log::PacketLog;
 use sums::{Parts, Sums};
 use top::Top;
 
 /// What answers are made from.
-pub(super) struct View<'a> {
+pub(super) struct LiveView<'a> {
     pub(super) flows: &'a Flows,
-    pub(super) line: &'a Line,
-    pub(super) lines: &'a Lines,
-    pub(super) rates: &'a Rates,
-    pub(super) filtered: &'a Filtered,
+    pub(super) counters: &'a InterfaceCounters,
+    pub(super) packet_log: &'a PacketLog,
+    pub(super) rates: &'a FlowRates,
+    pub(super) filtered: &'a FilterTable,
     /// The interface's own row.
     pub(super) stats: &'a InterfaceStats,
     /// The interface's rate.
@@ -31,14 +31,14 @@ pub(super) struct View<'a> {
 }
 
 /// The tables that a wish is answered from: those of all packets, or of what its filter selects.
-struct Counted<'a> {
-    line: &'a Line,
+struct CountedTables<'a> {
+    counters: &'a InterfaceCounters,
     facilities: &'a Facilities,
     /// A filter's own counts, where there is one.
-    selected: Option<&'a filtered::Counted>,
+    selected: Option<&'a filtered::FilterCounters>,
 }
 
-impl View<'_> {
+impl LiveView<'_> {
     /// The answer to one wish; `None` where too many filters are counted already for this one to be.
     ///
     /// Flows and groups under a filter are those in the flow table. Without a filter their answer ends with what left the
@@ -47,7 +47,7 @@ impl View<'_> {
     pub(super) fn answer(&self, wish: &Wish) -> Option<Answer> {
         let mut top = Top::new(wish);
         match wish.facility {
-            Facility::Lines => return Some(self.lines(wish)),
+            Facility::Lines => return Some(self.packet_log(wish)),
             Facility::Traffic if wish.group == Group::Flow => {
                 self.each_flow(wish, |_| true, |_, flow, rate| top.push(rate, Item::Flow(flow)));
                 self.gone(wish, &mut top);
@@ -62,7 +62,7 @@ impl View<'_> {
         }
         let counted = self.counted(wish)?;
         match wish.facility {
-            Facility::Sizes => counted.line.sizes().rows().for_each(|(bracket, traffic)| {
+            Facility::Sizes => counted.counters.sizes().rows().for_each(|(bracket, traffic)| {
                 if !traffic.is_empty() {
                     top.push(Traffic::default(), Item::Size(bracket, traffic));
                 }
@@ -80,7 +80,7 @@ impl View<'_> {
         }
         let mut answer = top.answer();
         if wish.facility == Facility::Sizes {
-            answer.largest = counted.line.largest_packets();
+            answer.largest = counted.counters.largest_packets();
         }
         if wish.facility == Facility::Hosts {
             self.add_peers(wish, &mut answer.rows);
@@ -89,12 +89,12 @@ impl View<'_> {
         Some(answer)
     }
 
-    fn counted(&self, wish: &Wish) -> Option<Counted<'_>> {
+    fn counted(&self, wish: &Wish) -> Option<CountedTables<'_>> {
         if wish.filter.is_all() {
-            return Some(Counted { line: self.line, facilities: &self.flows.facilities, selected: None });
+            return Some(CountedTables { counters: self.counters, facilities: &self.flows.facilities, selected: None });
         }
         let selected = self.filtered.of(&wish.filter)?;
-        Some(Counted { line: &selected.line, facilities: &selected.facilities, selected: Some(selected) })
+        Some(CountedTables { counters: &selected.counters, facilities: &selected.facilities, selected: Some(selected) })
     }
 
     /// What left the table; what of it a filter would select is not known.
@@ -125,7 +125,7 @@ impl View<'_> {
         }
     }
 
-    fn services(&self, wish: &Wish, counted: &Counted<'_>, top: &mut Top) {
+    fn services(&self, wish: &Wish, counted: &CountedTables<'_>, top: &mut Top) {
         let (all, ports) = (wish.filter.is_all(), &self.flows.facilities.ports);
         let service = |key: &FlowKey| key.service(ports);
         let parts = Parts::of(self.flows.table.len());
@@ -154,9 +154,9 @@ impl View<'_> {
     }
 
     /// How many lines there were since the start; of those that a filter selects, as many as are still there.
-    fn lines(&self, wish: &Wish) -> Answer {
-        let (rows, total) = self.lines.rows(wish, &self.stats.interface);
-        let matched = if wish.filter.is_all() { self.lines.newest() } else { total.total().packets };
+    fn packet_log(&self, wish: &Wish) -> Answer {
+        let (rows, total) = self.packet_log.rows(wish, &self.stats.interface);
+        let matched = if wish.filter.is_all() { self.packet_log.newest() } else { total.total().packets };
         Answer { id: wish.id, matched, total, rows, ..Answer::default() }
     }
 
@@ -188,7 +188,7 @@ impl View<'_> {
     }
 }
 
-fn stations(counted: &Counted<'_>, top: &mut Top) {
+fn stations(counted: &CountedTables<'_>, top: &mut Top) {
     for (mac, station) in counted.facilities.stations.totals() {
         if !station.traffic.is_empty() {
             top.push(counted.facilities.station_rate(mac), Item::Station(mac, station.station()));

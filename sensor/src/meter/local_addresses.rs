@@ -9,12 +9,12 @@ use crate::parse::packet::Packet;
 
 /// Which side is ours.
 #[derive(Debug, Default)]
-pub(super) struct Local {
+pub(super) struct LocalAddresses {
     mac: Option<Mac>,
     addresses: HashSet<IpAddr>,
 }
 
-impl Local {
+impl LocalAddresses {
     /// A mirror port and a file have no local side. On loopback every packet is sent and received; it counts once, as
     /// received.
     pub(super) fn new(interface: &Interface) -> Self {
@@ -57,12 +57,12 @@ mod tests {
         let addresses = vec![IpAddr::from([10, 0, 0, 1])];
         let wired =
             Interface { mac: Some(Mac([2, 0, 0, 0, 0, 1])), addresses: addresses.clone(), ..Interface::default() };
-        let local = Local::new(&wired);
+        let local = LocalAddresses::new(&wired);
         assert!(local.sent(&packet(1, 0x0a00_0002)) && !local.sent(&packet(2, 0x0a00_0001)));
-        let tun = Local::new(&Interface { addresses: addresses.clone(), ..Interface::default() });
+        let tun = LocalAddresses::new(&Interface { addresses: addresses.clone(), ..Interface::default() });
         assert!(tun.sent(&packet(0, 0x0a00_0001)) && !tun.sent(&packet(0, 0x0a00_0002)));
         for none in [Interface { mirror: true, ..wired.clone() }, Interface { loopback: true, ..wired }] {
-            assert!(!Local::new(&none).sent(&packet(1, 0x0a00_0001)));
+            assert!(!LocalAddresses::new(&none).sent(&packet(1, 0x0a00_0001)));
         }
     }
 }

@@ -4,15 +4,15 @@ use traf_model::{Class, Traffic};
 
 /// Traffic and the number of flows of every class.
 #[derive(Clone)]
-pub(super) struct Others([(Traffic, u64); Class::COUNT]);
+pub(super) struct OtherFlows([(Traffic, u64); Class::COUNT]);
 
-impl Default for Others {
+impl Default for OtherFlows {
     fn default() -> Self {
         Self([(Traffic::default(), 0); Class::COUNT])
     }
 }
 
-impl Others {
+impl OtherFlows {
     /// Adds the traffic of `flows` flows.
     pub(super) fn add(&mut self, class: Class, traffic: Traffic, flows: u64) {
         let (sum, count) = &mut self.0[class.index()];

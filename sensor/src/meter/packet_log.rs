@@ -1,6 +1,6 @@
 //! The latest packets that belong to no TCP connection, one by one: IPTraf's lower window.
 //!
-//! On the capture path a packet becomes a [`Record`] in a ring, nothing else; [`line()`] makes words of it where somebody looks
+//! On the capture path a packet becomes a [`PacketRecord`] in a ring, nothing else; [`describe`] makes words of it where somebody looks
 //! or a log is written. Datagrams have a ring of their own, so that a video call does not push out the ICMP error before it.
 //! Both rings number alike, so that whoever looks sees how many lines are missing.
 
@@ -12,8 +12,8 @@ mod tests;
 
 use traf_model::{Interface, Item, LineKind, OrderBy, Row, Traffic, Wish};
 
-pub use description::line;
-pub use record::Record;
+pub use description::describe;
+pub use record::PacketRecord;
 
 use crate::parse::packet::Packet;
 
@@ -25,30 +25,30 @@ const WAITING: usize = 4_096;
 
 /// The rings of one interface.
 #[derive(Default)]
-pub(super) struct Lines {
+pub(super) struct PacketLog {
     newest: u64,
     datagrams: Ring,
     others: Ring,
     /// What a log has not taken yet; `None` without a log.
-    waiting: Option<Vec<Record>>,
+    waiting: Option<Vec<PacketRecord>>,
     lost: u64,
 }
 
 /// What a log takes.
 #[derive(Debug, Default)]
-pub struct Taken {
+pub struct TakenPackets {
     /// In the order in which they were captured.
-    pub records: Vec<Record>,
+    pub records: Vec<PacketRecord>,
     /// How many more there were since the last time, for which there was no room.
     pub lost: u64,
 }
 
-impl Lines {
+impl PacketLog {
     /// Notes a packet that is not TCP.
     #[inline]
     pub(super) fn packet(&mut self, packet: &Packet, captured: &[u8]) {
         self.newest += 1;
-        let record = Record::new(self.newest, packet, captured);
+        let record = PacketRecord::new(self.newest, packet, captured);
         if let Some(waiting) = &mut self.waiting {
             if waiting.len() < WAITING {
                 waiting.push(record);
@@ -69,9 +69,9 @@ impl Lines {
     }
 
     /// What has come since the last time.
-    pub(super) fn take(&mut self) -> Taken {
+    pub(super) fn take(&mut self) -> TakenPackets {
         let records = self.waiting.as_mut().map(std::mem::take).unwrap_or_default();
-        Taken { records, lost: std::mem::take(&mut self.lost) }
+        TakenPackets { records, lost: std::mem::take(&mut self.lost) }
     }
 
     /// How many lines there were.
@@ -81,9 +81,9 @@ impl Lines {
 
     /// The rows of a wish in its order, and the traffic of all that match.
     pub(super) fn rows(&self, wish: &Wish, interface: &Interface) -> (Vec<Row>, Traffic) {
-        let mut records: Vec<&Record> = self.datagrams.iter().chain(self.others.iter()).collect();
+        let mut records: Vec<&PacketRecord> = self.datagrams.iter().chain(self.others.iter()).collect();
         records.retain(|record| wish.filter.matches(&record.subject(&interface.name)));
-        let row = |record: &Record| Row::new(Traffic::default(), Item::Line(line(record)));
+        let row = |record: &PacketRecord| Row::new(Traffic::default(), Item::Line(describe(record)));
         let total = records.iter().map(|record| record.traffic()).sum();
         let limit = wish.limit.min(Wish::LIMIT) as usize;
         // By time means by number here: several packets may carry one time.
@@ -105,13 +105,13 @@ impl Lines {
 /// The last [`RING`] records.
 #[derive(Default)]
 struct Ring {
-    records: Vec<Record>,
+    records: Vec<PacketRecord>,
     next: usize,
 }
 
 impl Ring {
     #[inline]
-    fn push(&mut self, record: Record) {
+    fn push(&mut self, record: PacketRecord) {
         match self.records.get_mut(self.next) {
             Some(oldest) => *oldest = record,
             None => self.records.push(record),
@@ -119,7 +119,7 @@ impl Ring {
         self.next = (self.next + 1) % RING;
     }
 
-    fn iter(&self) -> impl Iterator<Item = &Record> {
+    fn iter(&self) -> impl Iterator<Item = &PacketRecord> {
         self.records.iter()
     }
 }

@@ -6,23 +6,23 @@
 
 use traf_model::Merge;
 
-use super::keyed_hash::{Seed, spread};
-use super::threshold::Bar;
+use super::keyed_hash::{KeyedHash, spread};
+use super::threshold::Threshold;
 
 const WAYS: usize = 8;
 
 /// Places that a table begins with.
 const FIRST: usize = 256;
 
-/// Keys that a [`Seed`] can hash.
-pub(super) trait Keyed: Copy + PartialEq {
+/// Keys that a [`KeyedHash`] can hash.
+pub(super) trait TableKey: Copy + PartialEq {
     /// As two numbers.
     fn numbers(self) -> (u64, u64);
 }
 
 /// One key and its counts.
 #[derive(Clone)]
-struct Row<K, V> {
+struct RankedRow<K, V> {
     key: K,
     /// Packets lately: halved after each slice.
     heat: u32,
@@ -31,23 +31,23 @@ struct Row<K, V> {
 }
 
 /// The table. `V` says how busy it is.
-pub(super) struct Ranked<K, V> {
-    rows: Vec<Option<Row<K, V>>>,
+pub(super) struct RankedTable<K, V> {
+    rows: Vec<Option<RankedRow<K, V>>>,
     capacity: usize,
-    seed: Seed,
+    seed: KeyedHash,
     len: usize,
     other_slice: V,
     other_total: V,
 }
 
-impl<K: Keyed, V: Merge + Clone> Ranked<K, V> {
+impl<K: TableKey, V: Merge + Clone> RankedTable<K, V> {
     /// Room for `capacity` keys, rounded up to a multiple of eight.
     pub(super) fn new(capacity: usize) -> Self {
         let capacity = capacity.div_ceil(WAYS).max(1) * WAYS;
         Self {
             rows: vec![None; capacity.min(FIRST)],
             capacity,
-            seed: Seed::random(),
+            seed: KeyedHash::random(),
             len: 0,
             other_slice: V::default(),
             other_total: V::default(),
@@ -65,7 +65,7 @@ impl<K: Keyed, V: Merge + Clone> Ranked<K, V> {
             Err(place) => {
                 self.retire(place);
                 self.len += 1;
-                self.rows[place] = Some(Row { key, heat: 0, slice: V::default(), total: V::default() });
+                self.rows[place] = Some(RankedRow { key, heat: 0, slice: V::default(), total: V::default() });
                 place
             }
         };
@@ -89,7 +89,7 @@ impl<K: Keyed, V: Merge + Clone> Ranked<K, V> {
     /// zero for a key that counted nothing.
     pub(super) fn seal(&mut self, most: usize, octets: impl Fn(&V) -> u64, mut each: impl FnMut(K, V)) -> V {
         let busy = self.rows.iter().flatten().map(|row| octets(&row.slice)).filter(|octets| *octets > 0);
-        let mut bar = Bar::among(busy, most);
+        let mut threshold = Threshold::among(busy, most);
         let mut other = std::mem::take(&mut self.other_slice);
         self.other_total.merge(other.clone());
         for row in self.rows.iter_mut().flatten() {
@@ -98,7 +98,7 @@ impl<K: Keyed, V: Merge + Clone> Ranked<K, V> {
             if octets > 0 {
                 let slice = std::mem::take(&mut row.slice);
                 row.total.merge(slice.clone());
-                if bar.passes(octets) { each(row.key, slice) } else { other.merge(slice) }
+                if threshold.passes(octets) { each(row.key, slice) } else { other.merge(slice) }
             }
         }
         other
@@ -180,20 +180,20 @@ mod tests {
 
     use super::*;
 
-    impl Keyed for u32 {
+    impl TableKey for u32 {
         fn numbers(self) -> (u64, u64) {
             (u64::from(self), 0)
         }
     }
 
-    fn sum(table: &Ranked<u32, Traffic>) -> Traffic {
+    fn sum(table: &RankedTable<u32, Traffic>) -> Traffic {
         table.totals().map(|(_, traffic)| traffic).sum::<Traffic>() + table.other()
     }
 
     proptest! {
         #[test]
         fn whatever_comes_the_sum_is_kept(keys in prop::collection::vec((0u32..200, 1u64..9), 0..600), capacity in 1usize..300, slices in 1usize..4, most in 0usize..300) {
-            let mut table: Ranked<u32, Traffic> = Ranked::new(capacity);
+            let mut table: RankedTable<u32, Traffic> = RankedTable::new(capacity);
             let (mut expected, mut sealed) = (Traffic::default(), Traffic::default());
             for part in keys.chunks(keys.len() / slices + 1) {
                 for (key, packets) in part {
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn the_busy_stay_when_a_crowd_passes() {
-        let mut table: Ranked<u32, Traffic> = Ranked::new(8);
+        let mut table: RankedTable<u32, Traffic> = RankedTable::new(8);
         *table.row(1, 1000) += Traffic::inbound(Counters::new(1000, 0));
         (2..10_000).for_each(|key| *table.row(key, 1) += Traffic::inbound(Counters::new(1, 0)));
         assert_eq!(table.known(1).map(|traffic| traffic.inbound.packets), Some(1000));

@@ -4,7 +4,7 @@
 
 use zerocopy::FromZeros;
 
-use crate::parse::packet::Key;
+use crate::parse::packet::PackedKey;
 
 /// A flow's place.
 #[derive(Clone, Copy, FromZeros)]
@@ -26,7 +26,7 @@ impl Slot {
 #[derive(Clone, Copy, FromZeros)]
 #[repr(C)]
 pub(super) struct Hot {
-    pub(super) key: Key,
+    pub(super) key: PackedKey,
     packets: [u32; 2],
     /// Octets (40 bits), TCP flags seen since the flow began (8), last window (16).
     words: [u64; 2],
@@ -37,7 +37,7 @@ const OCTETS: u64 = (1 << 40) - 1;
 impl Hot {
     /// For a new flow.
     #[inline(always)]
-    pub(super) fn new(key: Key) -> Self {
+    pub(super) fn new(key: PackedKey) -> Self {
         Self { key, packets: [0; 2], words: [0; 2] }
     }
 
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_hot_counter_asks_to_be_emptied_before_it_overflows() {
-        let mut hot = Hot::new(Key([0; 5]));
+        let mut hot = Hot::new(PackedKey([0; 5]));
         let mut octets = 0u64;
         while !hot.count(1, u32::MAX, 0xff, 0xffff) {
             octets += u64::from(u32::MAX);

@@ -10,7 +10,7 @@ use traf_model::{Learnt, Merge, Station, Timestamp, Traffic};
 
 /// A station of the table.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Behind {
+pub(super) struct StationCounters {
     /// All frames.
     pub(super) traffic: Traffic,
     /// Those that carried IP.
@@ -18,7 +18,7 @@ pub(super) struct Behind {
     addresses: Vec<(Learnt, bool)>,
 }
 
-impl Behind {
+impl StationCounters {
     /// Notes an address at this time.
     pub(super) fn seen(&mut self, address: IpAddr, at: i64, proven: bool) {
         let at = Timestamp(at);
@@ -50,7 +50,7 @@ impl Behind {
     }
 }
 
-impl Merge for Behind {
+impl Merge for StationCounters {
     fn merge(&mut self, other: Self) {
         self.traffic += other.traffic;
         self.ip += other.ip;
@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn proven_addresses_stay_and_of_the_others_the_newest() {
-        let mut station = Behind::default();
+        let mut station = StationCounters::default();
         station.seen(address(1), 1, true);
         for number in 2..=200 {
             station.seen(address(number), i64::from(number), false);
@@ -80,7 +80,7 @@ mod tests {
         assert_eq!(numbers, expected);
         assert_eq!((addresses[0].first, addresses[0].last), (Timestamp(1), Timestamp(500)));
 
-        let mut later = Behind::default();
+        let mut later = StationCounters::default();
         (1..=20).for_each(|number| later.seen(address(100 + number), 1000, true));
         station.merge(later);
         assert!(

@@ -13,12 +13,12 @@ const ATTENTION: i64 = 10 * SECOND;
 
 /// The last marks, oldest first.
 #[derive(Default)]
-pub(super) struct Trail {
+pub(super) struct StationRates {
     marks: VecDeque<(i64, HashMap<Mac, Traffic>)>,
     wished: i64,
 }
 
-impl Trail {
+impl StationRates {
     /// Nothing is kept yet, or no longer.
     pub(super) fn is_empty(&self) -> bool {
         self.marks.is_empty()
@@ -62,18 +62,18 @@ mod tests {
     #[test]
     fn a_station_has_the_rate_of_the_last_five_seconds_while_somebody_looks() {
         let mac = Mac([2, 0, 0, 0, 0, 1]);
-        let mut trail = Trail::default();
+        let mut station_rates = StationRates::default();
         let mut rates = Vec::new();
         for second in 0..9i64 {
             let octets = 1000 * u64::try_from(second).unwrap_or_default().min(3);
             let total = Traffic::inbound(Counters::new(second.unsigned_abs(), octets));
-            trail.roll(second * SECOND, true, [(mac, total)].into_iter());
-            trail.roll(second * SECOND + SECOND / 5, true, std::iter::empty());
-            rates.push(trail.rate(mac).inbound.octets);
+            station_rates.roll(second * SECOND, true, [(mac, total)].into_iter());
+            station_rates.roll(second * SECOND + SECOND / 5, true, std::iter::empty());
+            rates.push(station_rates.rate(mac).inbound.octets);
         }
         assert_eq!(rates, [0, 1000, 1000, 1000, 750, 600, 400, 200, 0]);
-        assert_eq!(trail.marks.len(), SECONDS + 1);
-        trail.roll(30 * SECOND, false, std::iter::empty());
-        assert!(trail.marks.is_empty());
+        assert_eq!(station_rates.marks.len(), SECONDS + 1);
+        station_rates.roll(30 * SECOND, false, std::iter::empty());
+        assert!(station_rates.marks.is_empty());
     }
 }

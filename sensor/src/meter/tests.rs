@@ -17,7 +17,7 @@ use traffic::{A, B, frame, tcp, tcp_six, udp, unreachable};
 
 fn meter(config: MeterConfig) -> Meter {
     let interface = Interface { name: "eth0".to_owned(), mtu: Some(1500), ..Interface::default() };
-    Meter::new(config, interface, Link::Ethernet, Timestamp(0))
+    Meter::new(config, interface, LinkType::Ethernet, Timestamp(0))
 }
 
 fn slice(from: i64, to: i64) -> Interval {
@@ -101,7 +101,7 @@ fn silence_longer_than_the_timeout_parts_a_flow() {
 #[test]
 fn direction_comes_from_the_interfaces_own_mac() {
     let interface = Interface { mac: Some(Mac([2, 0, 0, 0, 0, 1])), ..Interface::default() };
-    let mut meter = Meter::new(MeterConfig::default(), interface.clone(), Link::Ethernet, Timestamp(0));
+    let mut meter = Meter::new(MeterConfig::default(), interface.clone(), LinkType::Ethernet, Timestamp(0));
     give(&mut meter, 0, &udp(A, B, 5000, 53, 10));
     give(&mut meter, 0, &udp(B, A, 53, 5000, 20));
     let classes = meter.close(slice(0, 1)).classes().group(ClassGroup::Udp);
@@ -285,7 +285,7 @@ fn an_unreachable_closes_the_connection_it_speaks_of_until_that_goes_on() {
 fn a_snapshot_says_rates_by_class_peaks_and_the_largest_packets() {
     let interface = Interface { mac: Some(Mac([2, 0, 0, 0, 0, 1])), mtu: Some(1500), ..Interface::default() };
     let mut meter =
-        Meter::new(MeterConfig { flows: 64, ..MeterConfig::default() }, interface, Link::Ethernet, Timestamp(0));
+        Meter::new(MeterConfig { flows: 64, ..MeterConfig::default() }, interface, LinkType::Ethernet, Timestamp(0));
     let wishes = [wish(Facility::Sizes, "", 30), wish(Facility::Interfaces, "", 1)];
     for second in 0..3 {
         // A kilobyte sent each second, and received in the second second.

@@ -6,12 +6,12 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 /// The octets of the last that passes, and how many of exactly as many do.
-pub(super) struct Bar {
+pub(super) struct Threshold {
     octets: u64,
     ties: usize,
 }
 
-impl Bar {
+impl Threshold {
     /// Lets everything pass.
     pub(super) const NONE: Self = Self { octets: 0, ties: usize::MAX };
 
@@ -36,9 +36,9 @@ impl Bar {
                 least.0 = octets;
             }
         }
-        let bar = busiest.peek().map_or(0, |least| least.0);
+        let threshold = busiest.peek().map_or(0, |least| least.0);
         if more {
-            Self { octets: bar, ties: busiest.iter().filter(|octets| octets.0 == bar).count() }
+            Self { octets: threshold, ties: busiest.iter().filter(|octets| octets.0 == threshold).count() }
         } else {
             Self::NONE
         }
@@ -59,8 +59,8 @@ mod tests {
     use super::*;
 
     fn passed(all: &[u64], most: usize) -> Vec<u64> {
-        let mut bar = Bar::among(all.iter().copied(), most);
-        all.iter().copied().filter(|octets| bar.passes(*octets)).collect()
+        let mut threshold = Threshold::among(all.iter().copied(), most);
+        all.iter().copied().filter(|octets| threshold.passes(*octets)).collect()
     }
 
     #[test]

@@ -3,10 +3,10 @@
 use etherparse::{IpNumber, LaxIpSlice, LaxIpv4Slice, LaxIpv6Slice, TcpHeaderSlice, UdpHeaderSlice};
 
 use super::{be16, checksum, tcp};
-use crate::parse::packet::{End, Fragment, Packet, flag};
+use crate::parse::packet::{Fragment, PackedEnd, Packet, flag};
 
 /// What an IP packet carries, for those who look inside.
-pub(super) struct Carried<'a> {
+pub(super) struct IpPayload<'a> {
     /// IP protocol number.
     pub(super) protocol: u8,
     /// What of it was captured.
@@ -18,7 +18,7 @@ pub(super) struct Carried<'a> {
 /// Parses the IP packet at the start of `bytes`, which may be `wire` octets long on the wire.
 ///
 /// `None`, and the packet as it was, when there is no IP header that holds both addresses.
-pub(super) fn parse<'a>(packet: &mut Packet, vlan: u16, bytes: &'a [u8], wire: u32) -> Option<Carried<'a>> {
+pub(super) fn parse<'a>(packet: &mut Packet, vlan: u16, bytes: &'a [u8], wire: u32) -> Option<IpPayload<'a>> {
     match LaxIpSlice::from_slice(bytes) {
         Ok((LaxIpSlice::Ipv4(slice), _)) => Some(ipv4(packet, vlan, bytes, wire, &slice)),
         Ok((LaxIpSlice::Ipv6(slice), _)) => Some(ipv6(packet, vlan, bytes, wire, &slice)),
@@ -26,7 +26,7 @@ pub(super) fn parse<'a>(packet: &mut Packet, vlan: u16, bytes: &'a [u8], wire: u
     }
 }
 
-fn ipv4<'a>(packet: &mut Packet, vlan: u16, bytes: &'a [u8], wire: u32, slice: &LaxIpv4Slice<'a>) -> Carried<'a> {
+fn ipv4<'a>(packet: &mut Packet, vlan: u16, bytes: &'a [u8], wire: u32, slice: &LaxIpv4Slice<'a>) -> IpPayload<'a> {
     let header = slice.header();
     let (total, size) = (u32::from(header.total_len()), header.slice().len() as u32);
     packet.octets = if total < size { wire } else { total.min(wire) };
@@ -41,7 +41,7 @@ fn ipv4<'a>(packet: &mut Packet, vlan: u16, bytes: &'a [u8], wire: u32, slice: &
     transport(packet, 4, vlan, addresses, bytes, slice.payload())
 }
 
-fn ipv6<'a>(packet: &mut Packet, vlan: u16, bytes: &'a [u8], wire: u32, slice: &LaxIpv6Slice<'a>) -> Carried<'a> {
+fn ipv6<'a>(packet: &mut Packet, vlan: u16, bytes: &'a [u8], wire: u32, slice: &LaxIpv6Slice<'a>) -> IpPayload<'a> {
     let header = slice.header();
     let payload = u32::from(header.payload_length());
     packet.octets = if payload == 0 { wire } else { (payload + 40).min(wire) };
@@ -91,7 +91,7 @@ fn authenticated(mut kind: u8, mut headers: &[u8]) -> bool {
 }
 
 /// The frame was cut inside the options: the addresses are here, the ports are not.
-fn ipv4_with_cut_options<'a>(packet: &mut Packet, vlan: u16, bytes: &'a [u8], wire: u32) -> Option<Carried<'a>> {
+fn ipv4_with_cut_options<'a>(packet: &mut Packet, vlan: u16, bytes: &'a [u8], wire: u32) -> Option<IpPayload<'a>> {
     let header = bytes.first_chunk::<20>()?;
     if !(0x45..=0x4f).contains(&header[0]) {
         return None;
@@ -100,7 +100,7 @@ fn ipv4_with_cut_options<'a>(packet: &mut Packet, vlan: u16, bytes: &'a [u8], wi
     packet.octets = if total < 20 { wire } else { total.min(wire) };
     let address = |at: usize| Some(u128::from(super::be32(header, at)?));
     packet.set_flow(4, header[9], vlan, (address(12)?, 0), (address(16)?, 0));
-    Some(Carried { protocol: header[9], bytes: &[], wire: 0 })
+    Some(IpPayload { protocol: header[9], bytes: &[], wire: 0 })
 }
 
 /// Ports and TCP fields. `bytes` begin at the IP header.
@@ -111,14 +111,14 @@ fn transport<'a>(
     (source, destination): (u128, u128),
     bytes: &'a [u8],
     payload: &etherparse::LaxIpPayloadSlice<'a>,
-) -> Carried<'a> {
+) -> IpPayload<'a> {
     // etherparse leaves padding behind the packet out; what the wire had no room for is left out here.
     let before = payload.payload.as_ptr() as usize - bytes.as_ptr() as usize;
     let segment = payload.payload;
     let segment = segment.get(..segment.len().min((packet.octets as usize).saturating_sub(before))).unwrap_or_default();
     let wire = packet.octets.saturating_sub(before as u32);
     let protocol = payload.ip_number.0;
-    let mut ends: (End, End) = ((source, 0), (destination, 0));
+    let mut ends: (PackedEnd, PackedEnd) = ((source, 0), (destination, 0));
     // The caller adds what is before the IP header.
     packet.transport = if segment.is_empty() { 0 } else { u16::try_from(before).unwrap_or_default() };
     if packet.fragment != Fragment::Later {
@@ -147,7 +147,7 @@ fn transport<'a>(
         }
     }
     packet.set_flow(version, protocol, vlan, ends.0, ends.1);
-    Carried { protocol, bytes: segment, wire }
+    IpPayload { protocol, bytes: segment, wire }
 }
 
 /// A TCP header of which the options, or more, are cut or wrong: what is there counts.

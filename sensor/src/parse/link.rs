@@ -1,8 +1,8 @@
 //! From the link header down to the network layer.
 
 use super::{LAYERS, Parser, Unparsed, be16, be32, tunnel};
-use crate::parse::link_type::Link;
-use crate::parse::packet::{ARP, Key, NO_VLAN, Packet, RARP};
+use crate::parse::link_type::LinkType;
+use crate::parse::packet::{ARP, NO_VLAN, PackedKey, Packet, RARP};
 
 /// Ether types, and the PPP protocols of the same meaning.
 const IPV4: u16 = 0x0800;
@@ -12,7 +12,7 @@ const PPP_IPV6: u16 = 0x0057;
 const PPP_MPLS: [u16; 2] = [0x0281, 0x0283];
 
 /// A walk down one frame.
-pub(super) struct Walk<'a> {
+pub(super) struct LinkCursor<'a> {
     /// What was captured.
     pub(super) frame: &'a [u8],
     /// Where the next layer begins.
@@ -26,18 +26,18 @@ pub(super) struct Walk<'a> {
 }
 
 /// Parses a frame of any link type.
-pub(super) fn parse(parser: Parser, link: Link, length: u32, captured: &[u8]) -> Result<Packet, Unparsed> {
+pub(super) fn parse(parser: Parser, link: LinkType, length: u32, captured: &[u8]) -> Result<Packet, Unparsed> {
     let frame = captured.get(..captured.len().min(length as usize)).unwrap_or_default();
     let mut packet = Packet::new(length);
-    let mut walk = Walk { frame, at: 0, layers: 0, vlan: NO_VLAN, kind: 0 };
+    let mut walk = LinkCursor { frame, at: 0, layers: 0, vlan: NO_VLAN, kind: 0 };
     let network = match link {
-        Link::Ethernet => walk.ethernet(&mut packet),
-        Link::LinuxSll => walk.cooked(&mut packet, Cooked { header: 16, protocol: 14, kind: 1 }),
-        Link::LinuxSll2 => walk.cooked(&mut packet, Cooked { header: 20, protocol: 0, kind: 10 }),
-        Link::RawIp => walk.raw(),
-        Link::Null | Link::Loop => walk.loopback(&mut packet, link == Link::Loop),
-        Link::Ppp => walk.serial_ppp(&mut packet),
-        Link::Unsupported(_) => return Err(Unparsed::Unsupported),
+        LinkType::Ethernet => walk.ethernet(&mut packet),
+        LinkType::LinuxSll => walk.cooked(&mut packet, LinuxCooked { header: 16, protocol: 14, kind: 1 }),
+        LinkType::LinuxSll2 => walk.cooked(&mut packet, LinuxCooked { header: 20, protocol: 0, kind: 10 }),
+        LinkType::RawIp => walk.raw(),
+        LinkType::Null | LinkType::Loop => walk.loopback(&mut packet, link == LinkType::Loop),
+        LinkType::Ppp => walk.serial_ppp(&mut packet),
+        LinkType::Unsupported(_) => return Err(Unparsed::Unsupported),
     }
     .ok_or(Unparsed::Malformed)?;
     packet.set_vlan(walk.vlan);
@@ -53,11 +53,11 @@ pub(super) fn parse(parser: Parser, link: Link, length: u32, captured: &[u8]) ->
 }
 
 /// Who asks for whom, over Ethernet for IPv4: a filter selects ARP and RARP by these too.
-fn arp(packet: &mut Packet, walk: &Walk<'_>) -> Option<()> {
+fn arp(packet: &mut Packet, walk: &LinkCursor<'_>) -> Option<()> {
     let header = walk.frame.get(walk.at..)?.first_chunk::<28>()?;
     if header[2..6] == [0x08, 0x00, 6, 4] {
         let address = |at: usize| Some((u128::from(be32(header, at)?), 0));
-        (packet.key, packet.reverse) = Key::new(0, 0, walk.vlan, address(14)?, address(24)?);
+        (packet.key, packet.reverse) = PackedKey::new(0, 0, walk.vlan, address(14)?, address(24)?);
     }
     Some(())
 }
@@ -72,13 +72,13 @@ pub(super) enum Network {
 }
 
 /// Where a cooked header has its fields: its length, the ether type, the octet with the packet type.
-struct Cooked {
+struct LinuxCooked {
     header: usize,
     protocol: usize,
     kind: usize,
 }
 
-impl Walk<'_> {
+impl LinkCursor<'_> {
     /// `None` when the link header is cut.
     fn ethernet(&mut self, packet: &mut Packet) -> Option<Network> {
         let stations = self.frame.first_chunk::<12>()?;
@@ -89,7 +89,7 @@ impl Walk<'_> {
         Some(self.ether_type(kind, Some(&mut packet.header)))
     }
 
-    fn cooked(&mut self, packet: &mut Packet, cooked: Cooked) -> Option<Network> {
+    fn cooked(&mut self, packet: &mut Packet, cooked: LinuxCooked) -> Option<Network> {
         let header = self.frame.get(..cooked.header)?;
         let kind = be16(header, cooked.protocol)?;
         // Packet type: to us, broadcast, multicast, to someone else, sent by us.

@@ -2,7 +2,7 @@
 
 /// A link type (DLT number).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Link {
+pub enum LinkType {
     /// Ethernet.
     #[default]
     Ethernet,
@@ -22,7 +22,7 @@ pub enum Link {
     Unsupported(i32),
 }
 
-impl Link {
+impl LinkType {
     /// By the number that libpcap gives for a device, or that a file's header carries.
     #[must_use]
     pub const fn from_dlt(dlt: i32) -> Self {

@@ -22,20 +22,20 @@ pub(crate) mod flag {
 pub(crate) const NO_VLAN: u16 = u16::MAX;
 
 /// One end as numbers: the address (IPv4 in the low 32 bits) and the port.
-pub(crate) type End = (u128, u16);
+pub(crate) type PackedEnd = (u128, u16);
 
 /// A biflow key in 40 octets, the smaller end first, so that both directions find one slot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, FromZeros)]
 #[repr(C)]
-pub(crate) struct Key(pub(crate) [u64; 5]);
+pub(crate) struct PackedKey(pub(crate) [u64; 5]);
 
-impl Key {
+impl PackedKey {
     /// Of no flow, without a VLAN.
     pub(crate) const NONE: Self = Self([0, 0, 0, 0, (NO_VLAN as u64) << 40]);
 
     /// The key, and whether `source` is its second end.
     #[inline(always)]
-    pub(crate) fn new(version: u8, protocol: u8, vlan: u16, source: End, destination: End) -> (Self, bool) {
+    pub(crate) fn new(version: u8, protocol: u8, vlan: u16, source: PackedEnd, destination: PackedEnd) -> (Self, bool) {
         let reverse = destination < source;
         let (a, b) = if reverse { (destination, source) } else { (source, destination) };
         let rest = u64::from(a.1)
@@ -53,7 +53,7 @@ impl Key {
     }
 
     /// First and second end.
-    pub(crate) fn ends(&self) -> (End, End) {
+    pub(crate) fn ends(&self) -> (PackedEnd, PackedEnd) {
         let [a, a_high, b, b_high, rest] = self.0;
         let address = |low: u64, high: u64| u128::from(high) << 64 | u128::from(low);
         ((address(a, a_high), rest as u16), (address(b, b_high), (rest >> 16) as u16))
@@ -93,7 +93,7 @@ impl Key {
     pub(crate) fn flow(&self, reverse: bool) -> FlowKey {
         let (a, b) = self.ends();
         let (source, destination) = if reverse { (b, a) } else { (a, b) };
-        let end = |end: End| Endpoint::new(self.address(end.0), end.1);
+        let end = |end: PackedEnd| Endpoint::new(self.address(end.0), end.1);
         let vlan = Some(self.vlan()).filter(|&vlan| vlan != NO_VLAN);
         FlowKey { protocol: self.protocol(), vlan, source: end(source), destination: end(destination) }
     }
@@ -126,7 +126,7 @@ pub(crate) enum Fragment {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Packet {
     /// Its flow; of what is not IP only the VLAN, and of ARP and RARP over Ethernet the IPv4 addresses.
-    pub(crate) key: Key,
+    pub(crate) key: PackedKey,
     /// Nanoseconds since 1970; set by the meter.
     pub(crate) at: i64,
     /// Octets of the frame on the wire.
@@ -174,7 +174,7 @@ impl Packet {
     #[inline(always)]
     pub(crate) fn new(length: u32) -> Self {
         Self {
-            key: Key::NONE,
+            key: PackedKey::NONE,
             at: 0,
             length,
             octets: 0,
@@ -218,13 +218,13 @@ impl Packet {
     /// Notes the VLAN of what may turn out not to be IP.
     #[inline(always)]
     pub(crate) fn set_vlan(&mut self, vlan: u16) {
-        self.key = Key([0, 0, 0, 0, u64::from(vlan) << 40]);
+        self.key = PackedKey([0, 0, 0, 0, u64::from(vlan) << 40]);
     }
 
     /// Makes it an IP packet of this flow.
     #[inline(always)]
-    pub(crate) fn set_flow(&mut self, version: u8, protocol: u8, vlan: u16, source: End, destination: End) {
-        (self.key, self.reverse) = Key::new(version, protocol, vlan, source, destination);
+    pub(crate) fn set_flow(&mut self, version: u8, protocol: u8, vlan: u16, source: PackedEnd, destination: PackedEnd) {
+        (self.key, self.reverse) = PackedKey::new(version, protocol, vlan, source, destination);
         self.class = self.key.class(self.class.cast);
     }
 
@@ -260,7 +260,7 @@ impl Packet {
 
 /// A packet of these fields as a filter sees it; a sensor does not know its own name.
 pub(crate) fn subject<'a>(
-    key: &Key,
+    key: &PackedKey,
     reverse: bool,
     ether_type: u16,
     stations: &[u8; 12],
@@ -300,8 +300,8 @@ mod tests {
             let end = |text: &str, port| Endpoint::new(text.parse().unwrap(), port);
             for vlan in [None, Some(0), Some(4095)] {
                 let flow = FlowKey { protocol: 6, vlan, source: end(a, 40000), destination: end(b, 22) };
-                let (key, reverse) = Key::of(&flow);
-                let (other, other_reverse) = Key::of(&flow.reversed());
+                let (key, reverse) = PackedKey::of(&flow);
+                let (other, other_reverse) = PackedKey::of(&flow.reversed());
                 assert_eq!((key, reverse), (other, !other_reverse));
                 assert_eq!(key.flow(reverse), flow);
             }
@@ -310,8 +310,8 @@ mod tests {
 
     #[test]
     fn a_mapped_address_is_not_the_ipv4_address() {
-        let (four, _) = Key::new(4, 6, NO_VLAN, (1, 1), (2, 2));
-        let (six, _) = Key::new(6, 6, NO_VLAN, (1, 1), (2, 2));
+        let (four, _) = PackedKey::new(4, 6, NO_VLAN, (1, 1), (2, 2));
+        let (six, _) = PackedKey::new(6, 6, NO_VLAN, (1, 1), (2, 2));
         assert_ne!(four, six);
     }
 }

@@ -9,23 +9,23 @@ use traf_model::{Cast, Class, Family, Transport};
 use super::*;
 use crate::parse::packet::{Fragment, NO_VLAN};
 
-const LINKS: [Link; 8] = [
-    Link::Ethernet,
-    Link::LinuxSll,
-    Link::LinuxSll2,
-    Link::RawIp,
-    Link::Null,
-    Link::Loop,
-    Link::Ppp,
-    Link::Unsupported(147),
+const LINKS: [LinkType; 8] = [
+    LinkType::Ethernet,
+    LinkType::LinuxSll,
+    LinkType::LinuxSll2,
+    LinkType::RawIp,
+    LinkType::Null,
+    LinkType::Loop,
+    LinkType::Ppp,
+    LinkType::Unsupported(147),
 ];
 
 fn parse(bytes: &[u8]) -> Packet {
-    Parser::default().parse(Link::Ethernet, bytes.len() as u32, bytes).unwrap()
+    Parser::default().parse(LinkType::Ethernet, bytes.len() as u32, bytes).unwrap()
 }
 
 fn opened(bytes: &[u8]) -> Packet {
-    Parser { tunnels: true }.parse(Link::Ethernet, bytes.len() as u32, bytes).unwrap()
+    Parser { tunnels: true }.parse(LinkType::Ethernet, bytes.len() as u32, bytes).unwrap()
 }
 
 fn ethernet() -> etherparse::PacketBuilderStep<etherparse::Ethernet2Header> {
@@ -58,10 +58,10 @@ fn usual(kind: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 /// Family, protocol, addresses, ports, VLAN, flags.
-type Said = (Family, u8, [u128; 2], [u16; 2], u16, u8);
+type LastError = (Family, u8, [u128; 2], [u16; 2], u16, u8);
 
 /// What etherparse's own walk over a whole Ethernet frame says: class, ends, VLAN, flags.
-fn witness(bytes: &[u8]) -> Option<Said> {
+fn witness(bytes: &[u8]) -> Option<LastError> {
     let sliced = LaxSlicedPacket::from_ethernet(bytes).ok()?;
     let vlan = match sliced.link_exts.first() {
         Some(LaxLinkExtSlice::Vlan(vlan)) => vlan.vlan_identifier().value(),
@@ -92,7 +92,7 @@ fn witness(bytes: &[u8]) -> Option<Said> {
 fn agree(bytes: &[u8]) {
     let length = bytes.len() as u32;
     let Some(fast) = fast::ethernet(length, bytes) else { return };
-    let slow = link::parse(Parser::default(), Link::Ethernet, length, bytes);
+    let slow = link::parse(Parser::default(), LinkType::Ethernet, length, bytes);
     assert_eq!(Ok(fast), slow);
     let (source, destination) = fast.addresses();
     let ports = <[u16; 2]>::from(fast.ports());
@@ -169,7 +169,7 @@ fn padding_does_not_count_and_the_wire_bounds_what_the_header_claims() {
 #[test]
 fn octets_are_those_of_the_wire_whatever_was_captured() {
     let frame = usual(0, &[0; 1000]);
-    let cut = Parser::default().parse(Link::Ethernet, frame.len() as u32, &frame[..60]).unwrap();
+    let cut = Parser::default().parse(LinkType::Ethernet, frame.len() as u32, &frame[..60]).unwrap();
     let whole = parse(&frame);
     assert_eq!((cut.octets, cut.payload, cut.key), (whole.octets, 1000, whole.key));
     assert_eq!((whole.mss, cut.mss), (1460, 1460));
@@ -204,30 +204,30 @@ fn tags_labels_and_sessions_lead_to_the_same_flow() {
 fn other_link_headers_lead_to_the_same_flow() {
     let plain = usual(0, b"x");
     let flow = parse(&plain).key;
-    let with = |link: Link, header: &[u8]| {
+    let with = |link: LinkType, header: &[u8]| {
         let frame = [header, &plain[14..]].concat();
         Parser::default().parse(link, frame.len() as u32, &frame).unwrap()
     };
     let mut cooked = [0; 16];
     (cooked[1], cooked[14]) = (4, 8);
-    assert_eq!((with(Link::LinuxSll, &cooked).key, with(Link::LinuxSll, &cooked).sent), (flow, true));
+    assert_eq!((with(LinkType::LinuxSll, &cooked).key, with(LinkType::LinuxSll, &cooked).sent), (flow, true));
     let mut cooked = [0; 20];
     (cooked[0], cooked[10]) = (8, 1);
-    let packet = with(Link::LinuxSll2, &cooked);
+    let packet = with(LinkType::LinuxSll2, &cooked);
     assert_eq!((packet.key, packet.sent, packet.class.cast), (flow, false, Cast::Broadcast));
     for (link, header) in [
-        (Link::RawIp, &[][..]),
-        (Link::Null, &[2, 0, 0, 0]),
-        (Link::Null, &[0, 0, 0, 2]),
-        (Link::Loop, &[0, 0, 0, 2]),
-        (Link::Ppp, &[0xff, 0x03, 0, 0x21]),
-        (Link::Ppp, &[0x21]),
+        (LinkType::RawIp, &[][..]),
+        (LinkType::Null, &[2, 0, 0, 0]),
+        (LinkType::Null, &[0, 0, 0, 2]),
+        (LinkType::Loop, &[0, 0, 0, 2]),
+        (LinkType::Ppp, &[0xff, 0x03, 0, 0x21]),
+        (LinkType::Ppp, &[0x21]),
     ] {
         let packet = with(link, header);
         assert_eq!((packet.key, usize::from(packet.header)), (flow, header.len()), "{link:?}");
     }
-    assert_eq!(Parser::default().parse(Link::Unsupported(9999), 60, &plain), Err(Unparsed::Unsupported));
-    assert_eq!(Parser::default().parse(Link::Ethernet, 60, &plain[..13]), Err(Unparsed::Malformed));
+    assert_eq!(Parser::default().parse(LinkType::Unsupported(9999), 60, &plain), Err(Unparsed::Unsupported));
+    assert_eq!(Parser::default().parse(LinkType::Ethernet, 60, &plain[..13]), Err(Unparsed::Malformed));
 }
 
 #[test]

@@ -3,13 +3,13 @@
 //! GRE (RFC 2784, 2890), IP in IP (RFC 2003), IPv6 in IPv4 (RFC 4213), VXLAN (RFC 7348) and GENEVE (RFC 8926). What
 //! cannot be opened (no IP inside, a fragment, cut) counts as the tunnel.
 
-use super::ip::{self, Carried};
-use super::link::{Network, Walk};
+use super::ip::{self, IpPayload};
+use super::link::{LinkCursor, Network};
 use super::{LAYERS, Parser, be16};
 use crate::parse::packet::{Fragment, Packet};
 
 /// Parses the IP packet at the walk's place, `wire` octets long at most, and what it carries if asked to.
-pub(super) fn parse(parser: Parser, packet: &mut Packet, walk: &mut Walk<'_>, mut wire: u32) {
+pub(super) fn parse(parser: Parser, packet: &mut Packet, walk: &mut LinkCursor<'_>, mut wire: u32) {
     loop {
         let Some(bytes) = walk.frame.get(walk.at..) else { return };
         let mut inner = *packet;
@@ -45,7 +45,7 @@ fn tail(frame: &[u8], part: &[u8]) -> usize {
 }
 
 /// Moves the walk to the IP packet inside; false when there is none.
-fn opens(walk: &mut Walk<'_>, carried: &Carried<'_>, port: u16) -> bool {
+fn opens(walk: &mut LinkCursor<'_>, carried: &IpPayload<'_>, port: u16) -> bool {
     let network = match carried.protocol {
         4 | 41 => Some(walk.by_version()),
         47 => gre(walk, carried.bytes),
@@ -57,7 +57,7 @@ fn opens(walk: &mut Walk<'_>, carried: &Carried<'_>, port: u16) -> bool {
 }
 
 /// Version 0: checksum, key and sequence number are each there when their bit says so.
-fn gre(walk: &mut Walk<'_>, bytes: &[u8]) -> Option<Network> {
+fn gre(walk: &mut LinkCursor<'_>, bytes: &[u8]) -> Option<Network> {
     let (flags, kind) = (be16(bytes, 0)?, be16(bytes, 2)?);
     // Routing (RFC 1701) and other versions (PPTP) stay closed.
     if flags & 0x4007 != 0 {
@@ -69,7 +69,7 @@ fn gre(walk: &mut Walk<'_>, bytes: &[u8]) -> Option<Network> {
 }
 
 /// Eight octets behind the UDP header, then Ethernet.
-fn vxlan(walk: &mut Walk<'_>, bytes: &[u8]) -> Option<Network> {
+fn vxlan(walk: &mut LinkCursor<'_>, bytes: &[u8]) -> Option<Network> {
     // The flag that says that the network identifier is valid.
     if bytes.get(8)? & 0x08 == 0 {
         return None;
@@ -79,7 +79,7 @@ fn vxlan(walk: &mut Walk<'_>, bytes: &[u8]) -> Option<Network> {
 }
 
 /// Eight octets and options behind the UDP header.
-fn geneve(walk: &mut Walk<'_>, bytes: &[u8]) -> Option<Network> {
+fn geneve(walk: &mut LinkCursor<'_>, bytes: &[u8]) -> Option<Network> {
     let first = *bytes.get(8)?;
     if first >> 6 != 0 {
         return None;
@@ -89,7 +89,7 @@ fn geneve(walk: &mut Walk<'_>, bytes: &[u8]) -> Option<Network> {
     ether_type(walk, kind)
 }
 
-fn ethernet(walk: &mut Walk<'_>) -> Option<Network> {
+fn ethernet(walk: &mut LinkCursor<'_>) -> Option<Network> {
     let kind = be16(walk.frame, walk.at + 12)?;
     walk.at += 14;
     walk.layers += 1;
@@ -97,6 +97,6 @@ fn ethernet(walk: &mut Walk<'_>) -> Option<Network> {
 }
 
 /// An ether type, or Ethernet inside (0x6558).
-fn ether_type(walk: &mut Walk<'_>, kind: u16) -> Option<Network> {
+fn ether_type(walk: &mut LinkCursor<'_>, kind: u16) -> Option<Network> {
     if kind == 0x6558 { ethernet(walk) } else { Some(walk.ether_type(kind, None)) }
 }

@@ -14,9 +14,9 @@ use super::Totals;
 
 /// A value that stands in JSON as its text, written without a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Text<T>(pub T);
+pub struct DisplayText<T>(pub T);
 
-impl<T: Display> Serialize for Text<T> {
+impl<T: Display> Serialize for DisplayText<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&self.0)
     }
@@ -30,9 +30,9 @@ pub struct Document {
     /// Their octets on the wire.
     pub octets: u64,
     /// Time of the earliest frame.
-    pub first: Option<Text<Timestamp>>,
+    pub first: Option<DisplayText<Timestamp>>,
     /// Time of the latest frame.
-    pub last: Option<Text<Timestamp>>,
+    pub last: Option<DisplayText<Timestamp>>,
     /// Where every frame went.
     pub accounting: Accounting,
     /// IPTraf's ten rows of interface statistics. Frame octets.
@@ -80,7 +80,7 @@ pub struct Count {
 
 /// Both directions: their sum, and each.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub struct Both {
+pub struct TrafficCount {
     /// Both directions.
     #[serde(flatten)]
     pub total: Count,
@@ -99,7 +99,7 @@ pub struct ClassRow {
     pub class: &'static str,
     /// Its traffic.
     #[serde(flatten)]
-    pub traffic: Both,
+    pub traffic: TrafficCount,
 }
 
 /// A conversation, or, marked `other`, those of a class that have no row.
@@ -110,11 +110,11 @@ pub struct FlowRow {
     /// Outermost VLAN identifier.
     pub vlan: Option<u16>,
     /// The initiator.
-    pub source: Option<Text<IpAddr>>,
+    pub source: Option<DisplayText<IpAddr>>,
     /// Its port; zero where the protocol has none.
     pub source_port: Option<u16>,
     /// The responder.
-    pub destination: Option<Text<IpAddr>>,
+    pub destination: Option<DisplayText<IpAddr>>,
     /// Its port.
     pub destination_port: Option<u16>,
     /// From the initiator.
@@ -122,9 +122,9 @@ pub struct FlowRow {
     /// To the initiator.
     pub reverse: Count,
     /// Time of the first packet.
-    pub first: Option<Text<Timestamp>>,
+    pub first: Option<DisplayText<Timestamp>>,
     /// Time of the last packet.
-    pub last: Option<Text<Timestamp>>,
+    pub last: Option<DisplayText<Timestamp>>,
     /// Where it was in its life when the file ended.
     pub state: Option<&'static str>,
     /// The beginning was seen.
@@ -145,7 +145,7 @@ pub struct SizeRow {
     pub to: Option<u32>,
     /// Its traffic.
     #[serde(flatten)]
-    pub traffic: Both,
+    pub traffic: TrafficCount,
 }
 
 /// A service; the one without a port is what found no place.
@@ -157,14 +157,14 @@ pub struct ServiceRow {
     pub port: Option<u16>,
     /// Its traffic.
     #[serde(flatten)]
-    pub traffic: Both,
+    pub traffic: TrafficCount,
 }
 
 /// A station; the one without an address is what found no place.
 #[derive(Clone, Debug, Serialize)]
 pub struct StationRow {
     /// MAC address.
-    pub address: Option<Text<Mac>>,
+    pub address: Option<DisplayText<Mac>>,
     /// Sent to it.
     #[serde(rename = "in")]
     pub inbound: Count,
@@ -172,14 +172,14 @@ pub struct StationRow {
     #[serde(rename = "out")]
     pub outbound: Count,
     /// IP addresses behind it, eight at most.
-    pub ips: Vec<Text<IpAddr>>,
+    pub ips: Vec<DisplayText<IpAddr>>,
 }
 
 /// A host; the one without an address is what found no place.
 #[derive(Clone, Debug, Serialize)]
 pub struct HostRow {
     /// IP address.
-    pub address: Option<Text<IpAddr>>,
+    pub address: Option<DisplayText<IpAddr>>,
     /// Sent to it.
     #[serde(rename = "in")]
     pub inbound: Count,
@@ -195,12 +195,12 @@ impl Document {
         Self {
             frames: totals.frames,
             octets: totals.octets,
-            first: some.then_some(Text(totals.first)),
-            last: some.then_some(Text(totals.last)),
+            first: some.then_some(DisplayText(totals.first)),
+            last: some.then_some(DisplayText(totals.last)),
             accounting: Accounting::from(&summary.ledger),
             classes: ClassGroup::ALL
                 .iter()
-                .map(|group| ClassRow { class: group.name(), traffic: Both::from(classes.group(*group)) })
+                .map(|group| ClassRow { class: group.name(), traffic: TrafficCount::from(classes.group(*group)) })
                 .collect(),
             flows: flows(summary),
             sizes: summary.sizes.iter().map(SizeRow::from).collect(),
@@ -222,7 +222,7 @@ fn services(summary: &InterfaceSummary) -> Vec<ServiceRow> {
     let row = |service: Option<&Service>, traffic: Traffic| ServiceRow {
         protocol: service.map(|service| protocol_name(service.protocol)),
         port: service.map(|service| service.port),
-        traffic: Both::from(traffic),
+        traffic: TrafficCount::from(traffic),
     };
     let mut rows: Vec<(&Service, &Traffic)> = summary.services.rows().collect();
     rows.sort_by_key(|(service, traffic)| (std::cmp::Reverse(traffic.total().octets), **service));
@@ -233,10 +233,10 @@ fn services(summary: &InterfaceSummary) -> Vec<ServiceRow> {
 
 fn stations(summary: &InterfaceSummary) -> Vec<StationRow> {
     let row = |address: Option<Mac>, station: &Station| StationRow {
-        address: address.map(Text),
+        address: address.map(DisplayText),
         inbound: Count::from(station.traffic.inbound),
         outbound: Count::from(station.traffic.outbound),
-        ips: station.addresses.iter().map(|learnt| Text(learnt.address)).collect(),
+        ips: station.addresses.iter().map(|learnt| DisplayText(learnt.address)).collect(),
     };
     let mut rows: Vec<_> = summary.stations.rows().collect();
     rows.sort_by_key(|(mac, station)| (std::cmp::Reverse(station.traffic.total().octets), **mac));
@@ -247,7 +247,7 @@ fn stations(summary: &InterfaceSummary) -> Vec<StationRow> {
 
 fn hosts(summary: &InterfaceSummary) -> Vec<HostRow> {
     let row = |address: Option<IpAddr>, traffic: Traffic| HostRow {
-        address: address.map(Text),
+        address: address.map(DisplayText),
         inbound: Count::from(traffic.inbound),
         outbound: Count::from(traffic.outbound),
     };
@@ -290,14 +290,14 @@ impl From<&Flow> for FlowRow {
         Self {
             protocol: protocol_name(flow.key.protocol),
             vlan: flow.key.vlan,
-            source: Some(Text(flow.key.source.address)),
+            source: Some(DisplayText(flow.key.source.address)),
             source_port: Some(flow.key.source.port),
-            destination: Some(Text(flow.key.destination.address)),
+            destination: Some(DisplayText(flow.key.destination.address)),
             destination_port: Some(flow.key.destination.port),
             forward: Count::from(flow.traffic.outbound),
             reverse: Count::from(flow.traffic.inbound),
-            first: Some(Text(flow.first)),
-            last: Some(Text(flow.last)),
+            first: Some(DisplayText(flow.first)),
+            last: Some(DisplayText(flow.last)),
             state: Some(flow.state.name()),
             complete: flow.complete,
             other: false,
@@ -321,7 +321,7 @@ impl From<&Ledger> for Accounting {
 
 impl From<&(Bracket, Traffic)> for SizeRow {
     fn from((bracket, traffic): &(Bracket, Traffic)) -> Self {
-        Self { from: bracket.from, to: bracket.to, traffic: Both::from(*traffic) }
+        Self { from: bracket.from, to: bracket.to, traffic: TrafficCount::from(*traffic) }
     }
 }
 
@@ -332,7 +332,7 @@ impl From<Counters> for Count {
     }
 }
 
-impl From<Traffic> for Both {
+impl From<Traffic> for TrafficCount {
     fn from(traffic: Traffic) -> Self {
         let Traffic { inbound, outbound } = traffic;
         Self { total: Count::from(traffic.total()), inbound: Count::from(inbound), outbound: Count::from(outbound) }

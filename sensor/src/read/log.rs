@@ -9,8 +9,8 @@ use traf_model::{Interface, Timestamp};
 use super::{ReadArgs, config};
 use crate::file::CaptureFile;
 use crate::meter::{Meter, MeterConfig, packet_log};
-use crate::parse::link_type::Link;
-use crate::text_log::Words;
+use crate::parse::link_type::LinkType;
+use crate::text_log::Wording;
 
 /// Frames between two looks at what happened: fewer than the meter keeps.
 const ROUND: u64 = 1_024;
@@ -20,7 +20,7 @@ const ROUND: u64 = 1_024;
 /// # Errors
 /// When a file cannot be read to its end, or the log not be written.
 pub(super) fn run(args: &ReadArgs, zone: TimeZone, mut out: impl Write) -> anyhow::Result<()> {
-    let mut words = Words::new(zone);
+    let mut words = Wording::new(zone);
     for path in &args.files {
         let name = path.file_stem().map_or_else(|| "file".to_owned(), |name| name.to_string_lossy().into_owned());
         let config = MeterConfig { idle: MeterConfig::default().idle, ..config(args.flows, args.tunnels) };
@@ -44,13 +44,13 @@ fn print(
     file: &mut CaptureFile,
     name: &str,
     config: MeterConfig,
-    words: &mut Words,
+    words: &mut Wording,
     out: &mut impl Write,
 ) -> Result<(), Trouble> {
     // It may hold any characters, and stands in every line.
     let name: String = name.chars().map(|c| if c.is_control() { '_' } else { c }).collect();
     let interface = Interface { name: name.clone(), ..Interface::default() };
-    let mut link = Link::default();
+    let mut link = LinkType::default();
     let mut meter = Meter::new(config, interface, link, Timestamp(0));
     meter.log(Some(false), Timestamp(i64::MIN));
     let (mut frames, mut second) = (0u64, i64::MIN);
@@ -85,10 +85,10 @@ fn print(
     trouble
 }
 
-fn write(meter: &mut Meter, name: &str, words: &mut Words, out: &mut impl Write) -> std::io::Result<()> {
+fn write(meter: &mut Meter, name: &str, words: &mut Wording, out: &mut impl Write) -> std::io::Result<()> {
     meter.flush();
-    let (happened, taken) = (meter.take_events(), meter.take_lines());
-    let packets: Vec<_> = taken.records.iter().map(packet_log::line).collect();
+    let (happened, taken) = (meter.take_events(), meter.take_packets());
+    let packets: Vec<_> = taken.records.iter().map(packet_log::describe).collect();
     out.write_all(words.round(&happened.events, &packets, name, false).as_bytes())
 }
 

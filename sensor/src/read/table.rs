@@ -6,14 +6,14 @@ use std::net::IpAddr;
 
 use traf_model::{Endpoint, Timestamp};
 
-use super::document::{Both, Count, Document, FlowRow, Text};
+use super::document::{Count, DisplayText, Document, FlowRow, TrafficCount};
 
 /// Rows of one table.
 const ROWS: usize = 20;
 
 /// Prints the document.
 pub(super) fn print(mut out: impl Write, document: &Document) -> io::Result<()> {
-    let time = |at: Option<Text<Timestamp>>| at.map_or_else(|| "-".to_owned(), |at| at.0.to_string());
+    let time = |at: Option<DisplayText<Timestamp>>| at.map_or_else(|| "-".to_owned(), |at| at.0.to_string());
     let accounting = document.accounting;
     writeln!(out, "{} frames, {} octets", document.frames, document.octets)?;
     writeln!(out, "from {} to {}", time(document.first), time(document.last))?;
@@ -92,7 +92,7 @@ fn title(out: &mut impl Write, name: &str, rows: usize) -> io::Result<()> {
     }
 }
 
-fn line(out: &mut impl Write, width: usize, name: &str, traffic: Both) -> io::Result<()> {
+fn line(out: &mut impl Write, width: usize, name: &str, traffic: TrafficCount) -> io::Result<()> {
     let Count { packets, octets, .. } = traffic.total;
     writeln!(out, "{name:<width$} {packets:>12} {octets:>16}")
 }
@@ -102,14 +102,14 @@ fn each_way(out: &mut impl Write, name: &str, inbound: Count, outbound: Count) -
     writeln!(out, "{name:<40} {packets:>9} {octets:>14} {:>9} {:>14}", outbound.packets, outbound.octets)
 }
 
-fn name<T: Display>(address: Option<Text<T>>) -> String {
+fn name<T: Display>(address: Option<DisplayText<T>>) -> String {
     address.map_or_else(|| "other".to_owned(), |address| address.0.to_string())
 }
 
 fn flow_name(flow: &FlowRow) -> String {
-    let end = |address: Option<Text<IpAddr>>, port: Option<u16>| match address {
+    let end = |address: Option<DisplayText<IpAddr>>, port: Option<u16>| match address {
         None => "*".to_owned(),
-        Some(Text(address)) => Endpoint::new(address, port.unwrap_or_default()).to_string(),
+        Some(DisplayText(address)) => Endpoint::new(address, port.unwrap_or_default()).to_string(),
     };
     let (source, destination) = (end(flow.source, flow.source_port), end(flow.destination, flow.destination_port));
     let vlan = flow.vlan.map(|vlan| format!(" vlan {vlan}")).unwrap_or_default();

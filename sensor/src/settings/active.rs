@@ -10,8 +10,8 @@ use traf_proto as wire;
 
 use super::{Rules, SettingsFile};
 use crate::capture::attachments::Attachments;
-use crate::config::{Config, TextLog};
-use crate::text_log::{Log, Pen};
+use crate::config::Config;
+use crate::text_log::{LogHandle, TextLog, TextLogConfig};
 
 /// What the capture threads are told.
 #[derive(Clone, Default)]
@@ -21,7 +21,7 @@ pub struct Orders {
     /// Silence after which a flow is over.
     pub idle: Duration,
     /// With what they write the text log; `None` while there is none.
-    pub pen: Option<Pen>,
+    pub log: Option<LogHandle>,
 }
 
 /// What the collector wants of the settings.
@@ -60,10 +60,10 @@ pub struct ActiveSettings {
     /// As flags, environment and file say.
     base: Rules,
     rules: Rules,
-    text: TextLog,
+    text: TextLogConfig,
     kept: SettingsFile,
     wires: Channels,
-    log: Option<Log>,
+    log: Option<TextLog>,
     /// The last change that was looked at, and why it does not hold.
     last: Option<Settings>,
     refused: String,
@@ -178,9 +178,9 @@ impl ActiveSettings {
         Ok(())
     }
 
-    fn open_log(&self, rules: &Rules) -> Result<Log, String> {
-        let log =
-            Log::start(&self.text, rules.log_interval, self.wires.reopen.clone()).map_err(|error| error.to_string())?;
+    fn open_log(&self, rules: &Rules) -> Result<TextLog, String> {
+        let log = TextLog::start(&self.text, rules.log_interval, self.wires.reopen.clone())
+            .map_err(|error| error.to_string())?;
         tracing::info!("text logs are written to {}", self.text.folder.display());
         Ok(log)
     }
@@ -195,8 +195,8 @@ impl ActiveSettings {
 
     fn give_orders(&self) {
         let Rules { ports, idle, .. } = self.rules.clone();
-        let pen = self.log.as_ref().map(Log::pen);
-        self.wires.orders.send_replace(Arc::new(Orders { ports, idle, pen }));
+        let log = self.log.as_ref().map(TextLog::handle);
+        self.wires.orders.send_replace(Arc::new(Orders { ports, idle, log }));
     }
 
     fn refuse(&mut self, wanted: Settings, words: String) {
@@ -208,7 +208,7 @@ impl ActiveSettings {
         let state = SettingsState {
             settings: self.rules.settings(self.last.as_ref().map_or(0, |last| last.revision)),
             refused: self.refused.clone(),
-            trouble: self.log.as_ref().map(Log::trouble).unwrap_or_default(),
+            trouble: self.log.as_ref().map(TextLog::trouble).unwrap_or_default(),
         };
         self.wires.state.send_if_modified(|known| {
             let changed = *known != state;

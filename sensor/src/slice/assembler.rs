@@ -10,7 +10,7 @@ use traf_model::{InterfaceSummary, Interval, Loss, Summary, Timestamp};
 
 /// What one interface reports.
 #[derive(Clone, Debug)]
-pub struct Part {
+pub struct InterfaceSlice {
     /// Of which slice.
     pub slice: Interval,
     /// What was counted; `None` when there is only something to declare.
@@ -21,17 +21,17 @@ pub struct Part {
 
 /// The slices that are not complete.
 #[derive(Debug, Default)]
-pub struct Sealer {
-    open: BTreeMap<Interval, Open>,
+pub struct SliceAssembler {
+    open: BTreeMap<Interval, OpenSlice>,
 }
 
 #[derive(Debug, Default)]
-struct Open {
+struct OpenSlice {
     interfaces: Vec<InterfaceSummary>,
     losses: Vec<Loss>,
 }
 
-impl Sealer {
+impl SliceAssembler {
     /// How long after its end a slice waits for the last interface.
     pub const PATIENCE: Duration = Duration::from_millis(1_500);
     /// Slices that may be incomplete at once; then the oldest is sealed as it is.
@@ -40,7 +40,7 @@ impl Sealer {
     const ROWS: usize = 100_000;
 
     /// Takes a part.
-    pub fn add(&mut self, part: Part) {
+    pub fn add(&mut self, part: InterfaceSlice) {
         let open = self.open.entry(part.slice).or_default();
         open.interfaces.extend(part.summary.map(|summary| *summary));
         open.losses.extend(part.losses);
@@ -73,7 +73,7 @@ impl Sealer {
     /// One summary, or several: an interface that reported twice (it went and came back) has one place in each, and no
     /// summary grows larger than a message may be.
     fn seal(&mut self, slice: Interval, now: Timestamp) -> Vec<Summary> {
-        let Some(Open { mut interfaces, mut losses }) = self.open.remove(&slice) else { return Vec::new() };
+        let Some(OpenSlice { mut interfaces, mut losses }) = self.open.remove(&slice) else { return Vec::new() };
         interfaces.sort_by(|a, b| a.interface.name.cmp(&b.interface.name));
         let mut summaries = Vec::new();
         loop {
@@ -107,10 +107,10 @@ mod tests {
         Timestamp::from_seconds(seconds)
     }
 
-    fn part(name: &str, from: i64) -> Part {
+    fn part(name: &str, from: i64) -> InterfaceSlice {
         let interface = Interface { name: name.to_owned(), ..Interface::default() };
         let summary = Some(Box::new(InterfaceSummary { interface, ..InterfaceSummary::default() }));
-        Part { slice: Interval::new(at(from), at(from + 10)), summary, losses: vec![] }
+        InterfaceSlice { slice: Interval::new(at(from), at(from + 10)), summary, losses: vec![] }
     }
 
     fn names(summaries: &[Summary]) -> Vec<Vec<&str>> {
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_slice_is_sealed_when_every_interface_has_reported() {
-        let mut sealer = Sealer::default();
+        let mut sealer = SliceAssembler::default();
         sealer.add(part("lo", 0));
         assert!(sealer.ready(at(10), 2).is_empty());
         sealer.add(part("eth0", 0));
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_late_interface_gets_a_record_of_its_own() {
-        let mut sealer = Sealer::default();
+        let mut sealer = SliceAssembler::default();
         sealer.add(part("lo", 0));
         assert!(sealer.ready(at(11), 2).is_empty());
         assert_eq!(names(&sealer.ready(at(12), 2)), [["lo"]]);
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn at_the_end_everything_is_sealed_in_order() {
-        let mut sealer = Sealer::default();
+        let mut sealer = SliceAssembler::default();
         sealer.add(part("eth0", 10));
         sealer.add(part("eth0", 0));
         let slices: Vec<Timestamp> = sealer.rest(at(13)).iter().map(|summary| summary.slice.from).collect();
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn an_interface_that_went_and_came_back_within_a_slice_is_in_two_summaries() {
-        let mut sealer = Sealer::default();
+        let mut sealer = SliceAssembler::default();
         for name in ["eth0", "lo", "eth0"] {
             sealer.add(part(name, 0));
         }
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn no_summary_grows_larger_than_a_message_may_be() {
-        let mut sealer = Sealer::default();
+        let mut sealer = SliceAssembler::default();
         for name in ["a", "b", "c", "d"] {
             let mut part = part(name, 0);
             if let Some(summary) = &mut part.summary {
@@ -171,8 +171,8 @@ mod tests {
 
     #[test]
     fn a_loss_alone_is_sealed_too() {
-        let mut sealer = Sealer::default();
-        sealer.add(Part { summary: None, ..part("eth0", 0) });
+        let mut sealer = SliceAssembler::default();
+        sealer.add(InterfaceSlice { summary: None, ..part("eth0", 0) });
         assert!(sealer.ready(at(11), 0).is_empty());
         assert_eq!(sealer.ready(at(12), 0).len(), 1);
     }

@@ -5,13 +5,13 @@ use std::io;
 use traf_model::{ClassGroup, Loss, LossReason, Summary, Timestamp};
 
 use super::Spool;
-use super::index::Entry;
+use super::index::IndexEntry;
 use super::persistent_state::Numbering;
-use super::record::Header;
+use super::record::RecordHeader;
 
 /// Everything up to and including this is committed, in the collector's numbers. Zero and zero: nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Mark {
+pub struct CommitMark {
     /// Of the last record.
     pub epoch: u64,
     /// Of the last record.
@@ -20,7 +20,7 @@ pub struct Mark {
 
 /// A record on its way, in the collector's numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outgoing {
+pub struct OutgoingRecord {
     /// In which it was sealed.
     pub epoch: u64,
     /// First sequence number.
@@ -56,16 +56,16 @@ impl Spool {
     ///
     /// # Errors
     /// When the new numbering cannot be made durable.
-    pub fn resume(&mut self, identity: &str, mark: Mark) -> io::Result<()> {
+    pub fn resume(&mut self, identity: &str, mark: CommitMark) -> io::Result<()> {
         self.index.rewind();
         let mut numbering = self.numbering(identity);
         let known = std::mem::replace(&mut numbering.met, true);
         if known {
             // Sealed in a later epoch than the mark's, under a number that was used before: not what is committed.
-            let done = |header: &Header| {
+            let done = |header: &RecordHeader| {
                 wire(header.to, numbering.seq) <= mark.seq && header.epoch + numbering.epoch <= mark.epoch
             };
-            let popped: Vec<Entry> = std::iter::from_fn(|| self.index.pop_if(done)).collect();
+            let popped: Vec<IndexEntry> = std::iter::from_fn(|| self.index.pop_if(done)).collect();
             self.forget(&popped);
         }
         let first = self.index.first().map_or(self.state.next, |entry| entry.header.from);
@@ -77,7 +77,7 @@ impl Spool {
                 numbering.seq = difference(expected, first - 1);
                 let slice = self.about(self.index.first().map(|entry| entry.header.slice.from));
                 let (from, epoch) = (first - 1, self.state.epoch);
-                self.declare(LossReason::Forgotten, Header { epoch, from, to: from, slice, folded: false });
+                self.declare(LossReason::Forgotten, RecordHeader { epoch, from, to: from, slice, folded: false });
                 self.state.lost += missing - 1;
             } else {
                 tracing::info!("numbers go on behind what the collector has: {}", mark.seq);
@@ -101,7 +101,7 @@ impl Spool {
 
     /// The next record to send; from now on it may be committed at any moment.
     #[allow(clippy::should_implement_trait, reason = "the spool is no iterator: more may follow after `None`")]
-    pub fn next(&mut self) -> Option<Outgoing> {
+    pub fn next(&mut self) -> Option<OutgoingRecord> {
         let header = self.index.unsent()?.header;
         let summary = self.payload(&header)?;
         let header = self.index.unsent()?.header;
@@ -109,13 +109,13 @@ impl Spool {
         let numbering = self.state.numbering.as_ref();
         let (seq, epoch) = numbering.map_or((0, 0), |numbering| (numbering.seq, numbering.epoch));
         let (from, to) = (wire(header.from, seq), wire(header.to, seq));
-        Some(Outgoing { epoch: header.epoch + epoch, from, to, summary })
+        Some(OutgoingRecord { epoch: header.epoch + epoch, from, to, summary })
     }
 
     /// The collector has committed everything up to `seq`, in its numbers.
     pub fn acknowledge(&mut self, seq: u64) {
         let shift = self.state.numbering.as_ref().map_or(0, |numbering| numbering.seq);
-        let popped: Vec<Entry> =
+        let popped: Vec<IndexEntry> =
             std::iter::from_fn(|| self.index.pop_if(|header| wire(header.to, shift) <= seq)).collect();
         self.forget(&popped);
         if !self.memory.is_empty() {
@@ -129,7 +129,7 @@ impl Spool {
     pub fn refused(&mut self, seq: u64) -> bool {
         let shift = self.state.numbering.as_ref().map_or(0, |numbering| numbering.seq);
         let Some(header) = self.index.first().map(|entry| entry.header) else { return false };
-        if wire(header.to, shift) != seq || self.confessed == Some(header.to) {
+        if wire(header.to, shift) != seq || self.refused_record == Some(header.to) {
             return false;
         }
         let Some(payload) = self.payload(&header) else { return false };
@@ -145,17 +145,17 @@ impl Spool {
         let records = header.to - header.from + 1;
         // A reason that every collector knows: an older one is a likely cause of all this.
         let loss = Loss { reason: LossReason::Damaged, interval: header.slice, records, counted, interface: None };
-        self.confess(loss, header);
-        self.confessed = Some(header.to);
+        self.replace_with_loss(loss, header);
+        self.refused_record = Some(header.to);
         if let Err(error) = self.save() {
             tracing::warn!("the spool's state cannot be written: {error}");
         }
         true
     }
 
-    fn forget(&mut self, popped: &[Entry]) {
+    fn forget(&mut self, popped: &[IndexEntry]) {
         let mut names = Vec::new();
-        for Entry { header, .. } in popped {
+        for IndexEntry { header, .. } in popped {
             if let Some(file) = self.memory.remove(&header.from) {
                 self.in_memory -= file.len() as u64;
             }

@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::{Flock, FlockArg};
 
 use super::SpoolError;
-use super::record::{HEADER, Header, RecordError, name, range};
+use super::record::{HEADER, RecordError, RecordHeader, name, range};
 
 /// A folder that one sensor writes.
 #[derive(Debug)]
-pub struct Folder {
+pub struct SpoolFolder {
     path: PathBuf,
     directory: File,
     _lock: Flock<File>,
@@ -23,13 +23,13 @@ const BAD_KEPT: u64 = 1 << 20;
 /// Octets of refused records that are kept.
 const REFUSED_KEPT: u64 = 8 << 20;
 
-impl Folder {
+impl SpoolFolder {
     /// Opens the folder, making it when it is not there, for this process alone.
     ///
     /// # Errors
     /// When the disk says no, or another sensor has it.
     pub fn open(path: &Path) -> Result<Self, SpoolError> {
-        let failed = |error| SpoolError::Folder(path.to_owned(), error);
+        let failed = |error| SpoolError::SpoolFolder(path.to_owned(), error);
         fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
         let file = OpenOptions::new()
             .write(true)
@@ -157,7 +157,7 @@ impl Folder {
     ///
     /// # Errors
     /// When it cannot be read, or is no record of that name.
-    pub fn header(&self, from: u64, to: u64) -> Result<(Header, usize), SpoolError> {
+    pub fn header(&self, from: u64, to: u64) -> Result<(RecordHeader, usize), SpoolError> {
         header(&self.path, from, to)
     }
 }
@@ -177,14 +177,14 @@ pub fn ranges(path: &Path) -> io::Result<Vec<(u64, u64)>> {
 ///
 /// # Errors
 /// When it cannot be read, or is no record of that name.
-pub fn header(path: &Path, from: u64, to: u64) -> Result<(Header, usize), SpoolError> {
+pub fn header(path: &Path, from: u64, to: u64) -> Result<(RecordHeader, usize), SpoolError> {
     let path = path.join(name(from, to));
-    let failed = |error| SpoolError::Folder(path.clone(), error);
+    let failed = |error| SpoolError::SpoolFolder(path.clone(), error);
     let file = File::open(&path).map_err(failed)?;
     let length = file.metadata().map_err(failed)?.len();
     let mut start = Vec::with_capacity(HEADER);
     (&file).take(HEADER as u64).read_to_end(&mut start).map_err(failed)?;
-    let header = Header::peek(&start, length)
+    let header = RecordHeader::peek(&start, length)
         .and_then(|header| if (header.from, header.to) == (from, to) { Ok(header) } else { Err(RecordError::Name) });
     let header = header.map_err(|error| SpoolError::Record(path.clone(), error))?;
     Ok((header, usize::try_from(length).unwrap_or(usize::MAX).saturating_sub(HEADER)))

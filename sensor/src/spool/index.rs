@@ -4,18 +4,18 @@ use std::collections::VecDeque;
 
 use traf_model::Timestamp;
 
-use super::record::{HEADER, Header};
+use super::record::{HEADER, RecordHeader};
 
 /// Room for records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct SpoolLimits {
     /// Octets on disk.
     pub octets: u64,
     /// Files: inodes run out before octets on small partitions.
     pub files: usize,
 }
 
-impl Default for Limits {
+impl Default for SpoolLimits {
     fn default() -> Self {
         Self { octets: 256 << 20, files: 16_384 }
     }
@@ -23,20 +23,20 @@ impl Default for Limits {
 
 /// A record that waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct IndexEntry {
     /// What it says of itself.
-    pub header: Header,
+    pub header: RecordHeader,
     /// What it takes on disk.
     pub octets: u64,
 }
 
-impl Entry {
+impl IndexEntry {
     /// Blocks of a disk.
     const BLOCK: u64 = 4096;
 
     /// A record with `payload` octets.
     #[must_use]
-    pub fn new(header: Header, payload: usize) -> Self {
+    pub fn new(header: RecordHeader, payload: usize) -> Self {
         Self { header, octets: ((HEADER + payload) as u64).next_multiple_of(Self::BLOCK) }
     }
 }
@@ -45,7 +45,7 @@ impl Entry {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Relief {
     /// Write the totals of these neighbours in their place.
-    Fold(Vec<Header>),
+    Fold(Vec<RecordHeader>),
     /// Everything that waits may already be committed.
     None,
 }
@@ -53,7 +53,7 @@ pub enum Relief {
 /// The records that wait, oldest first, without gaps.
 #[derive(Clone, Debug, Default)]
 pub struct Index {
-    entries: VecDeque<Entry>,
+    entries: VecDeque<IndexEntry>,
     octets: u64,
     sent: u64,
 }
@@ -65,25 +65,25 @@ impl Index {
     const LONGEST: i64 = 24 * Self::SPAN;
 
     /// Appends.
-    pub fn push(&mut self, entry: Entry) {
+    pub fn push(&mut self, entry: IndexEntry) {
         self.octets += entry.octets;
         self.entries.push_back(entry);
     }
 
     /// What waits.
-    pub fn entries(&self) -> impl ExactSizeIterator<Item = &Entry> {
+    pub fn entries(&self) -> impl ExactSizeIterator<Item = &IndexEntry> {
         self.entries.iter()
     }
 
     /// The oldest.
     #[must_use]
-    pub fn first(&self) -> Option<&Entry> {
+    pub fn first(&self) -> Option<&IndexEntry> {
         self.entries.front()
     }
 
     /// The newest.
     #[must_use]
-    pub fn last(&self) -> Option<&Entry> {
+    pub fn last(&self) -> Option<&IndexEntry> {
         self.entries.back()
     }
 
@@ -101,13 +101,13 @@ impl Index {
 
     /// The first record that was not handed out since [`Index::rewind`].
     #[must_use]
-    pub fn unsent(&self) -> Option<&Entry> {
+    pub fn unsent(&self) -> Option<&IndexEntry> {
         let place = self.entries.partition_point(|entry| entry.header.to <= self.sent);
         self.entries.get(place)
     }
 
     /// The record was handed out: from now on it may be committed at any moment.
-    pub fn sent(&mut self, header: &Header) {
+    pub fn sent(&mut self, header: &RecordHeader) {
         self.sent = self.sent.max(header.to);
     }
 
@@ -117,17 +117,17 @@ impl Index {
     }
 
     /// Takes out the oldest when `done` says so.
-    pub fn pop_if(&mut self, done: impl Fn(&Header) -> bool) -> Option<Entry> {
+    pub fn pop_if(&mut self, done: impl Fn(&RecordHeader) -> bool) -> Option<IndexEntry> {
         let entry = self.entries.pop_front_if(|entry| done(&entry.header))?;
         self.octets -= entry.octets;
         Some(entry)
     }
 
     /// Puts `entry` in the place of those that it covers; gives these.
-    pub fn replace(&mut self, entry: Entry) -> Vec<Entry> {
+    pub fn replace(&mut self, entry: IndexEntry) -> Vec<IndexEntry> {
         let from = self.entries.partition_point(|old| old.header.to < entry.header.from);
         let to = self.entries.partition_point(|old| old.header.from <= entry.header.to);
-        let covered: Vec<Entry> = self.entries.drain(from..to.max(from)).collect();
+        let covered: Vec<IndexEntry> = self.entries.drain(from..to.max(from)).collect();
         self.entries.insert(from, entry);
         self.octets += entry.octets;
         self.octets -= covered.iter().map(|old| old.octets).sum::<u64>();
@@ -136,7 +136,7 @@ impl Index {
 
     /// Whether another record of `octets` has room.
     #[must_use]
-    pub fn has_room(&self, octets: u64, limits: &Limits) -> bool {
+    pub fn has_room(&self, octets: u64, limits: &SpoolLimits) -> bool {
         self.octets.saturating_add(octets) <= limits.octets && self.entries.len() < limits.files
     }
 
@@ -145,8 +145,8 @@ impl Index {
     #[must_use]
     pub fn relief(&self) -> Relief {
         let free = self.entries.partition_point(|entry| entry.header.to <= self.sent);
-        let free: Vec<&Header> = self.entries.range(free..).map(|entry| &entry.header).collect();
-        let span = |a: &Header, b: &Header| b.slice.to.since(a.slice.from);
+        let free: Vec<&RecordHeader> = self.entries.range(free..).map(|entry| &entry.header).collect();
+        let span = |a: &RecordHeader, b: &RecordHeader| b.slice.to.since(a.slice.from);
         let whole = free.iter().position(|header| !header.folded);
         match whole {
             // A new record of totals, or the one just before it grows.
@@ -203,14 +203,14 @@ mod tests {
 
     use super::*;
 
-    fn header(from: u64, to: u64, folded: bool) -> Header {
+    fn header(from: u64, to: u64, folded: bool) -> RecordHeader {
         let time = |number: u64| Timestamp::from_seconds(number as i64 * 10);
-        Header { epoch: 1, from, to, slice: Interval::new(time(from - 1), time(to)), folded }
+        RecordHeader { epoch: 1, from, to, slice: Interval::new(time(from - 1), time(to)), folded }
     }
 
     fn index(records: &[(u64, u64, bool)]) -> Index {
         let mut index = Index::default();
-        records.iter().for_each(|(from, to, folded)| index.push(Entry::new(header(*from, *to, *folded), 5_000)));
+        records.iter().for_each(|(from, to, folded)| index.push(IndexEntry::new(header(*from, *to, *folded), 5_000)));
         index
     }
 
@@ -218,9 +218,9 @@ mod tests {
     fn room_is_counted_in_blocks() {
         let index = index(&[(1, 1, false), (2, 2, false)]);
         assert_eq!(index.octets(), 4 * 4096);
-        assert!(index.has_room(4096, &Limits { octets: 5 * 4096, files: 3 }));
-        assert!(!index.has_room(4097, &Limits { octets: 5 * 4096, files: 3 }));
-        assert!(!index.has_room(0, &Limits { octets: 1 << 30, files: 2 }));
+        assert!(index.has_room(4096, &SpoolLimits { octets: 5 * 4096, files: 3 }));
+        assert!(!index.has_room(4097, &SpoolLimits { octets: 5 * 4096, files: 3 }));
+        assert!(!index.has_room(0, &SpoolLimits { octets: 1 << 30, files: 2 }));
     }
 
     #[test]
@@ -251,7 +251,7 @@ mod tests {
     #[test]
     fn a_fold_takes_the_place_of_what_it_covers() {
         let mut index = index(&[(1, 1, true), (2, 2, false), (3, 3, false)]);
-        let covered = index.replace(Entry::new(header(1, 2, true), 100));
+        let covered = index.replace(IndexEntry::new(header(1, 2, true), 100));
         assert_eq!(covered.len(), 2);
         assert_eq!(index.entries().map(|entry| entry.header.to).collect::<Vec<_>>(), [2, 3]);
         assert_eq!(index.octets(), 4096 + 2 * 4096);

@@ -7,7 +7,7 @@ use traf_model::{Interval, Loss, LossReason, Nic, Summary, Timestamp};
 
 /// The sensor's memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct State {
+pub struct PersistentState {
     /// Starts of the sensor; durable before capture begins.
     pub epoch: u64,
     /// The next sequence number. Grows over the sensor's whole life.
@@ -17,7 +17,7 @@ pub struct State {
     /// Where we stand with the collector; `None` until it has answered for the first time.
     pub numbering: Option<Numbering>,
     /// The last sealed slice.
-    pub last: Option<Last>,
+    pub last: Option<LastSlice>,
 }
 
 /// How our numbers become the collector's. They are the same, unless the sensor forgot its own (a new disk) or the
@@ -36,7 +36,7 @@ pub struct Numbering {
 
 /// The end of what is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Last {
+pub struct LastSlice {
     /// End of the last sealed slice, nanoseconds since 1970.
     pub end: i64,
     /// Which boot of the machine.
@@ -44,13 +44,13 @@ pub struct Last {
     /// The sensor ended as it was asked to: nothing was left unsealed.
     pub ended: bool,
     /// The interfaces' own counters at that time.
-    pub counters: BTreeMap<String, Counters>,
+    pub counters: BTreeMap<String, NicCounters>,
 }
 
 /// An interface's own counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Counters {
+pub struct NicCounters {
     rx_packets: u64,
     rx_octets: u64,
     tx_packets: u64,
@@ -59,7 +59,7 @@ pub struct Counters {
     loopback: bool,
 }
 
-impl Counters {
+impl NicCounters {
     /// Of an interface.
     #[must_use]
     pub fn new(nic: Nic, loopback: bool) -> Self {
@@ -79,7 +79,7 @@ impl Counters {
     }
 }
 
-impl State {
+impl PersistentState {
     /// The file: a line with the check sum, and JSON that a person can read.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
@@ -100,7 +100,7 @@ impl State {
     }
 }
 
-impl Last {
+impl LastSlice {
     /// Interfaces that are remembered: far more than are captured.
     const INTERFACES: usize = 256;
 
@@ -118,7 +118,7 @@ impl Last {
             if let Some(nic) = part.ledger.nic
                 && (self.counters.len() < Self::INTERFACES || self.counters.contains_key(&part.interface.name))
             {
-                self.counters.insert(part.interface.name.clone(), Counters::new(nic, part.interface.loopback));
+                self.counters.insert(part.interface.name.clone(), NicCounters::new(nic, part.interface.loopback));
             }
         }
     }
@@ -131,7 +131,7 @@ impl Last {
             return Vec::new();
         }
         let same_boot = !boot.is_empty() && self.boot == boot;
-        let loss = |name: &String, earlier: &Counters| Loss {
+        let loss = |name: &String, earlier: &NicCounters| Loss {
             reason: LossReason::Ended,
             interval: Interval::new(end, start),
             records: 0,
@@ -151,21 +151,22 @@ mod tests {
         Nic { rx_packets: packets, rx_octets: packets * 100, ..Nic::default() }
     }
 
-    fn last() -> Last {
-        let counters = [("eth0".to_owned(), Counters::new(nic(1_000), false))].into();
-        Last { end: 10, boot: "b1".to_owned(), ended: false, counters }
+    fn last() -> LastSlice {
+        let counters = [("eth0".to_owned(), NicCounters::new(nic(1_000), false))].into();
+        LastSlice { end: 10, boot: "b1".to_owned(), ended: false, counters }
     }
 
     #[test]
     fn the_state_survives_its_file_and_a_flipped_bit_is_noticed() {
-        let state = State { epoch: 4, next: 77, lost: 1, numbering: Some(Numbering::default()), last: Some(last()) };
+        let state =
+            PersistentState { epoch: 4, next: 77, lost: 1, numbering: Some(Numbering::default()), last: Some(last()) };
         let file = state.encode();
-        assert_eq!(State::decode(&file), Some(state.clone()));
+        assert_eq!(PersistentState::decode(&file), Some(state.clone()));
         for bit in 0..file.len() * 8 {
             let mut bad = file.clone();
             bad[bit / 8] ^= 1 << (bit % 8);
             // The case of a hexadecimal digit of the sum does not matter.
-            assert!(State::decode(&bad).is_none_or(|read| read == state), "bit {bit}");
+            assert!(PersistentState::decode(&bad).is_none_or(|read| read == state), "bit {bit}");
         }
     }
 
@@ -180,8 +181,8 @@ mod tests {
     #[test]
     fn on_the_loopback_every_frame_counts_once() {
         let both = |packets| Nic { tx_packets: packets, tx_octets: packets * 100, ..nic(packets) };
-        assert_eq!(Counters::new(both(5), true).until(both(8)), Some((3, 300)));
-        assert_eq!(Counters::new(both(5), false).until(both(8)), Some((6, 600)));
+        assert_eq!(NicCounters::new(both(5), true).until(both(8)), Some((3, 300)));
+        assert_eq!(NicCounters::new(both(5), false).until(both(8)), Some((6, 600)));
     }
 
     #[test]
@@ -193,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_sensor_that_ended_as_asked_missed_nothing_that_it_should_have_seen() {
-        let last = Last { ended: true, ..last() };
+        let last = LastSlice { ended: true, ..last() };
         assert_eq!(last.unseen(Timestamp(30), "b1", |_| Some(nic(1_040))), []);
     }
 }

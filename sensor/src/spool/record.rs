@@ -21,7 +21,7 @@ const SUFFIX: &str = ".slice";
 
 /// What a record says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Header {
+pub struct RecordHeader {
     /// Start of the sensor in which it was sealed.
     pub epoch: u64,
     /// First sequence number.
@@ -54,7 +54,7 @@ pub enum RecordError {
     Name,
 }
 
-impl Header {
+impl RecordHeader {
     /// The whole file: the payload with the header put in front.
     #[must_use]
     pub fn encode(&self, mut payload: Vec<u8>) -> Vec<u8> {
@@ -146,21 +146,21 @@ mod tests {
 
     use super::*;
 
-    fn header() -> Header {
-        Header { epoch: 3, from: 7, to: 9, slice: Interval::new(Timestamp(10), Timestamp(20)), folded: true }
+    fn header() -> RecordHeader {
+        RecordHeader { epoch: 3, from: 7, to: 9, slice: Interval::new(Timestamp(10), Timestamp(20)), folded: true }
     }
 
     #[test]
     fn every_flipped_bit_and_every_cut_is_noticed() {
         let file = header().encode(b"payload".to_vec());
-        assert_eq!(Header::decode(&file), Ok((header(), &b"payload"[..])));
+        assert_eq!(RecordHeader::decode(&file), Ok((header(), &b"payload"[..])));
         for bit in 0..file.len() * 8 {
             let mut bad = file.clone();
             bad[bit / 8] ^= 1 << (bit % 8);
-            assert!(Header::decode(&bad).is_err(), "bit {bit}");
+            assert!(RecordHeader::decode(&bad).is_err(), "bit {bit}");
         }
         for length in 0..file.len() {
-            assert!(Header::decode(&file[..length]).is_err(), "cut at {length}");
+            assert!(RecordHeader::decode(&file[..length]).is_err(), "cut at {length}");
         }
     }
 
@@ -176,7 +176,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_octets_make_the_reader_panic(octets in prop::collection::vec(any::<u8>(), 0..120)) {
-            let _ = (Header::decode(&octets), Header::peek(&octets, octets.len() as u64));
+            let _ = (RecordHeader::decode(&octets), RecordHeader::peek(&octets, octets.len() as u64));
         }
     }
 }

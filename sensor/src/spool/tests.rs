@@ -9,7 +9,7 @@ use super::*;
 
 mod full;
 
-const LIMITS: Limits = Limits { octets: 1 << 20, files: 1_000 };
+const LIMITS: SpoolLimits = SpoolLimits { octets: 1 << 20, files: 1_000 };
 const US: &str = "traf://c/sensor/s";
 
 /// Ten seconds with `packets` frames, and enough flows to need `octets` on the wire.
@@ -35,25 +35,25 @@ fn summary(number: u64, octets: usize) -> Summary {
     Summary { slice, sealed: slice.to, interfaces: vec![part], losses: vec![] }
 }
 
-fn open(path: &Path, limits: Limits) -> Spool {
+fn open(path: &Path, limits: SpoolLimits) -> Spool {
     Spool::open(path, limits, "boot".to_owned()).unwrap().0
 }
 
 /// Everything that would be sent, in order.
-fn all(spool: &mut Spool) -> Vec<Outgoing> {
+fn all(spool: &mut Spool) -> Vec<OutgoingRecord> {
     std::iter::from_fn(|| spool.next()).collect()
 }
 
-fn ranges(records: &[Outgoing]) -> Vec<(u64, u64)> {
+fn ranges(records: &[OutgoingRecord]) -> Vec<(u64, u64)> {
     records.iter().map(|record| (record.from, record.to)).collect()
 }
 
-fn packets(records: &[Outgoing]) -> u64 {
+fn packets(records: &[OutgoingRecord]) -> u64 {
     let summaries = records.iter().map(|record| traf_proto::decode(&record.summary).unwrap());
     summaries.flat_map(|summary| summary.interfaces).map(|part| part.ledger.received).sum()
 }
 
-fn losses(records: &[Outgoing]) -> Vec<Loss> {
+fn losses(records: &[OutgoingRecord]) -> Vec<Loss> {
     records.iter().flat_map(|record| traf_proto::decode(&record.summary).unwrap().losses).collect()
 }
 
@@ -84,7 +84,7 @@ fn what_is_sealed_survives_a_kill_and_its_number_is_never_used_again() {
 fn a_second_sensor_is_refused_in_words() {
     let folder = tempfile::tempdir().unwrap();
     let _spool = open(folder.path(), LIMITS);
-    assert!(Folder::is_locked(folder.path()));
+    assert!(SpoolFolder::is_locked(folder.path()));
     let error = Spool::open(folder.path(), LIMITS, String::new()).unwrap_err().to_string();
     assert!(error.contains("another traf-sensor"), "{error}");
 }
@@ -144,7 +144,7 @@ fn a_damaged_state_goes_on_behind_the_records() {
 #[test]
 fn a_full_spool_keeps_its_bound_and_every_total() {
     let folder = tempfile::tempdir().unwrap();
-    let limits = Limits { octets: 40 * 4096, files: 1_000 };
+    let limits = SpoolLimits { octets: 40 * 4096, files: 1_000 };
     let mut spool = open(folder.path(), limits);
     for number in 0..200 {
         spool.seal(&summary(number, 10_000));
@@ -176,12 +176,12 @@ fn a_full_spool_keeps_its_bound_and_every_total() {
 #[test]
 fn what_may_be_committed_stays_as_it_was_sent() {
     let folder = tempfile::tempdir().unwrap();
-    let limits = Limits { octets: 10 * 4096, files: 1_000 };
+    let limits = SpoolLimits { octets: 10 * 4096, files: 1_000 };
     let mut spool = open(folder.path(), limits);
     (0..2).for_each(|number| spool.seal(&summary(number, 10_000)));
     let first = spool.next().unwrap();
     (2..10).for_each(|number| spool.seal(&summary(number, 10_000)));
-    spool.resume(US, Mark::default()).unwrap();
+    spool.resume(US, CommitMark::default()).unwrap();
     assert_eq!(spool.next().unwrap(), first);
 }
 
@@ -190,11 +190,11 @@ fn after_a_hello_what_is_committed_goes_and_the_rest_follows() {
     let folder = tempfile::tempdir().unwrap();
     let mut spool = open(folder.path(), LIMITS);
     (0..5).for_each(|number| spool.seal(&summary(number, 100)));
-    spool.resume(US, Mark::default()).unwrap();
+    spool.resume(US, CommitMark::default()).unwrap();
     assert_eq!(all(&mut spool).len(), 5);
     // Three were committed, one ack arrived, the connection broke.
     spool.acknowledge(1);
-    spool.resume(US, Mark { epoch: 1, seq: 3 }).unwrap();
+    spool.resume(US, CommitMark { epoch: 1, seq: 3 }).unwrap();
     assert_eq!(ranges(&all(&mut spool)), [(4, 4), (5, 5)]);
     assert_eq!(spool.state().records, 2);
 }
@@ -204,7 +204,7 @@ fn with_a_new_disk_numbers_go_on_behind_the_mark_and_nothing_is_taken_for_a_repe
     let folder = tempfile::tempdir().unwrap();
     let mut spool = open(folder.path(), LIMITS);
     (0..3).for_each(|number| spool.seal(&summary(number, 100)));
-    spool.resume(US, Mark { epoch: 12, seq: 1_000 }).unwrap();
+    spool.resume(US, CommitMark { epoch: 12, seq: 1_000 }).unwrap();
     let records = all(&mut spool);
     assert_eq!(ranges(&records), [(1001, 1001), (1002, 1002), (1003, 1003)]);
     assert!(records.iter().all(|record| record.epoch > 12));
@@ -212,7 +212,7 @@ fn with_a_new_disk_numbers_go_on_behind_the_mark_and_nothing_is_taken_for_a_repe
     drop(spool);
     let mut spool = open(folder.path(), LIMITS);
     assert_eq!(spool.wire_epoch(), 14);
-    spool.resume(US, Mark { epoch: 13, seq: 1_002 }).unwrap();
+    spool.resume(US, CommitMark { epoch: 13, seq: 1_002 }).unwrap();
     spool.seal(&summary(3, 100));
     assert_eq!(ranges(&all(&mut spool)), [(1003, 1003), (1004, 1004)]);
     assert_eq!(spool.state().lost, 0);
@@ -227,7 +227,7 @@ fn a_sensor_that_lost_its_memory_goes_on_behind_its_former_epochs_and_a_twin_doe
     assert_eq!(spool.wire_epoch(), 1_800_000_001);
     assert!(!spool.fenced(US, now));
     spool.seal(&summary(0, 100));
-    spool.resume(US, Mark { epoch: 12, seq: 7 }).unwrap();
+    spool.resume(US, CommitMark { epoch: 12, seq: 7 }).unwrap();
     assert_eq!(ranges(&all(&mut spool)), [(8, 8)]);
     drop(spool);
     let mut spool = open(folder.path(), LIMITS);
@@ -251,9 +251,9 @@ fn another_collector_begins_at_its_own_mark() {
     let folder = tempfile::tempdir().unwrap();
     let mut spool = open(folder.path(), LIMITS);
     (0..3).for_each(|number| spool.seal(&summary(number, 100)));
-    spool.resume(US, Mark::default()).unwrap();
+    spool.resume(US, CommitMark::default()).unwrap();
     spool.acknowledge(2);
-    spool.resume("traf://other/sensor/s", Mark::default()).unwrap();
+    spool.resume("traf://other/sensor/s", CommitMark::default()).unwrap();
     assert_eq!(ranges(&all(&mut spool)), [(1, 1)]);
     assert_eq!(spool.state().lost, 0);
 }
@@ -263,9 +263,9 @@ fn a_collector_that_forgot_what_it_acknowledged_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let mut spool = open(folder.path(), LIMITS);
     (0..5).for_each(|number| spool.seal(&summary(number, 100)));
-    spool.resume(US, Mark::default()).unwrap();
+    spool.resume(US, CommitMark::default()).unwrap();
     spool.acknowledge(4);
-    spool.resume(US, Mark { epoch: 1, seq: 2 }).unwrap();
+    spool.resume(US, CommitMark { epoch: 1, seq: 2 }).unwrap();
     let records = all(&mut spool);
     assert_eq!(ranges(&records), [(3, 3), (4, 4)], "the declaration, then what waits");
     assert_eq!(losses(&records)[0].reason, LossReason::Forgotten);
@@ -295,10 +295,10 @@ proptest! {
         ], 1..60)
     ) {
         let folder = tempfile::tempdir().unwrap();
-        let limits = Limits { octets: 12 * 4096, files: 100 };
+        let limits = SpoolLimits { octets: 12 * 4096, files: 100 };
         let mut spool = open(folder.path(), limits);
-        spool.resume(US, Mark::default()).unwrap();
-        let (mut mark, mut received, mut sealed, mut gone) = (Mark::default(), Vec::<Outgoing>::new(), 0, 0);
+        spool.resume(US, CommitMark::default()).unwrap();
+        let (mut mark, mut received, mut sealed, mut gone) = (CommitMark::default(), Vec::<OutgoingRecord>::new(), 0, 0);
         let mut number = 0;
         let mut steps = steps;
         steps.extend([Step::Reconnect]);
@@ -312,7 +312,7 @@ proptest! {
                 }
                 Step::Send => if let Some(record) = spool.next() {
                     prop_assert_eq!(record.from, mark.seq + 1, "gapless and in order");
-                    mark = Mark { epoch: record.epoch, seq: record.to };
+                    mark = CommitMark { epoch: record.epoch, seq: record.to };
                     received.push(record);
                 },
                 Step::Acknowledge => spool.acknowledge(mark.seq),
@@ -329,7 +329,7 @@ proptest! {
                     names.sort();
                     if let Some(name) = names.last() {
                         let file = fs::read(folder.path().join(name)).unwrap();
-                        if let Ok((_, payload)) = Header::decode(&file) {
+                        if let Ok((_, payload)) = RecordHeader::decode(&file) {
                             let parts = traf_proto::decode(payload).unwrap().interfaces;
                             gone += parts.iter().map(|part| part.ledger.received).sum::<u64>();
                         }

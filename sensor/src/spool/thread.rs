@@ -10,17 +10,17 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use traf_model::{SpoolState, Summary};
 
-use crate::slice::assembler::{Part, Sealer};
-use crate::spool::{Mark, Outgoing, Spool};
+use crate::slice::assembler::{InterfaceSlice, SliceAssembler};
+use crate::spool::{CommitMark, OutgoingRecord, Spool};
 use crate::system::clock;
 
 /// Parts on their way from the capture threads.
 pub const PARTS: usize = 64;
 
 /// What the exporter asks.
-enum Request {
-    Resume(String, Mark, oneshot::Sender<io::Result<()>>),
-    Next(oneshot::Sender<Option<Outgoing>>),
+enum SpoolRequest {
+    Resume(String, CommitMark, oneshot::Sender<io::Result<()>>),
+    Next(oneshot::Sender<Option<OutgoingRecord>>),
     Acknowledge(u64),
     Refused(u64, oneshot::Sender<bool>),
     Fenced(String),
@@ -28,7 +28,7 @@ enum Request {
 
 /// What is to be known of the spool.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Status {
+pub struct SpoolStatus {
     /// What waits.
     pub spool: SpoolState,
     /// This start, in the collector's numbers.
@@ -39,76 +39,76 @@ pub struct Status {
 
 /// The exporter's side.
 #[derive(Clone, Debug)]
-pub struct Desk {
-    requests: mpsc::Sender<Request>,
-    status: watch::Receiver<Status>,
+pub struct SpoolHandle {
+    requests: mpsc::Sender<SpoolRequest>,
+    status: watch::Receiver<SpoolStatus>,
 }
 
 /// The keeper is gone: the sensor is ending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the spool is closed")]
-pub struct Closed;
+pub struct SpoolClosed;
 
-impl Desk {
+impl SpoolHandle {
     /// The collector said where it stands, and who it takes us for.
     ///
     /// # Errors
     /// When the spool is closed; inside, when the disk says no.
-    pub async fn resume(&self, identity: &str, mark: Mark) -> Result<io::Result<()>, Closed> {
+    pub async fn resume(&self, identity: &str, mark: CommitMark) -> Result<io::Result<()>, SpoolClosed> {
         let (reply, answer) = oneshot::channel();
-        self.requests.send(Request::Resume(identity.to_owned(), mark, reply)).await.map_err(|_| Closed)?;
-        answer.await.map_err(|_| Closed)
+        self.requests.send(SpoolRequest::Resume(identity.to_owned(), mark, reply)).await.map_err(|_| SpoolClosed)?;
+        answer.await.map_err(|_| SpoolClosed)
     }
 
     /// The next record to send, if one waits.
     ///
     /// # Errors
     /// When the spool is closed.
-    pub async fn next(&self) -> Result<Option<Outgoing>, Closed> {
+    pub async fn next(&self) -> Result<Option<OutgoingRecord>, SpoolClosed> {
         let (reply, answer) = oneshot::channel();
-        self.requests.send(Request::Next(reply)).await.map_err(|_| Closed)?;
-        answer.await.map_err(|_| Closed)
+        self.requests.send(SpoolRequest::Next(reply)).await.map_err(|_| SpoolClosed)?;
+        answer.await.map_err(|_| SpoolClosed)
     }
 
     /// Everything up to `seq` is committed.
     ///
     /// # Errors
     /// When the spool is closed.
-    pub async fn acknowledge(&self, seq: u64) -> Result<(), Closed> {
-        self.requests.send(Request::Acknowledge(seq)).await.map_err(|_| Closed)
+    pub async fn acknowledge(&self, seq: u64) -> Result<(), SpoolClosed> {
+        self.requests.send(SpoolRequest::Acknowledge(seq)).await.map_err(|_| SpoolClosed)
     }
 
     /// The collector cannot use the record that ends with `seq`; gives whether a confession takes its place.
     ///
     /// # Errors
     /// When the spool is closed.
-    pub async fn refused(&self, seq: u64) -> Result<bool, Closed> {
+    pub async fn refused(&self, seq: u64) -> Result<bool, SpoolClosed> {
         let (reply, answer) = oneshot::channel();
-        self.requests.send(Request::Refused(seq, reply)).await.map_err(|_| Closed)?;
-        answer.await.map_err(|_| Closed)
+        self.requests.send(SpoolRequest::Refused(seq, reply)).await.map_err(|_| SpoolClosed)?;
+        answer.await.map_err(|_| SpoolClosed)
     }
 
     /// The collector refuses our epoch.
     ///
     /// # Errors
     /// When the spool is closed.
-    pub async fn fenced(&self, identity: &str) -> Result<(), Closed> {
-        self.requests.send(Request::Fenced(identity.to_owned())).await.map_err(|_| Closed)
+    pub async fn fenced(&self, identity: &str) -> Result<(), SpoolClosed> {
+        self.requests.send(SpoolRequest::Fenced(identity.to_owned())).await.map_err(|_| SpoolClosed)
     }
 
     /// What is to be known of the spool, as it changes.
     #[must_use]
-    pub fn status(&self) -> watch::Receiver<Status> {
+    pub fn status(&self) -> watch::Receiver<SpoolStatus> {
         self.status.clone()
     }
 }
 
 /// Owner of the spool.
-pub struct Keeper {
+pub struct SpoolThread {
     spool: Spool,
-    sealer: Sealer,
+    sealer: SliceAssembler,
     interfaces: Arc<AtomicUsize>,
-    status: watch::Sender<Status>,
+    status: watch::Sender<SpoolStatus>,
     finished: bool,
     trouble: Option<String>,
 }
@@ -120,22 +120,23 @@ pub struct Keeper {
 /// When the system has no thread for it.
 pub fn start(
     spool: Spool,
-    parts: mpsc::Receiver<Part>,
+    parts: mpsc::Receiver<InterfaceSlice>,
     interfaces: Arc<AtomicUsize>,
-) -> io::Result<(Desk, std::thread::JoinHandle<()>)> {
+) -> io::Result<(SpoolHandle, std::thread::JoinHandle<()>)> {
     let (requests, inbox) = mpsc::channel(8);
-    let (status, watching) = watch::channel(Status::default());
-    let mut keeper = Keeper { spool, sealer: Sealer::default(), interfaces, status, finished: false, trouble: None };
-    keeper.tell();
+    let (status, watching) = watch::channel(SpoolStatus::default());
+    let mut owner =
+        SpoolThread { spool, sealer: SliceAssembler::default(), interfaces, status, finished: false, trouble: None };
+    owner.tell();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let thread = std::thread::Builder::new()
         .name("spool".to_owned())
-        .spawn(move || runtime.block_on(keeper.work(parts, inbox)))?;
-    Ok((Desk { requests, status: watching }, thread))
+        .spawn(move || runtime.block_on(owner.work(parts, inbox)))?;
+    Ok((SpoolHandle { requests, status: watching }, thread))
 }
 
-impl Keeper {
-    async fn work(mut self, mut parts: mpsc::Receiver<Part>, mut requests: mpsc::Receiver<Request>) {
+impl SpoolThread {
+    async fn work(mut self, mut parts: mpsc::Receiver<InterfaceSlice>, mut requests: mpsc::Receiver<SpoolRequest>) {
         let mut tick = tokio::time::interval(Duration::from_millis(250));
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut asked = true;
@@ -174,21 +175,21 @@ impl Keeper {
         }
     }
 
-    fn answer(&mut self, request: Request) {
+    fn answer(&mut self, request: SpoolRequest) {
         // Whoever asked may be gone; then nobody needs the answer.
         match request {
-            Request::Resume(identity, mark, reply) => drop(reply.send(self.spool.resume(&identity, mark))),
-            Request::Next(reply) => drop(reply.send(self.spool.next())),
-            Request::Acknowledge(seq) => self.spool.acknowledge(seq),
-            Request::Refused(seq, reply) => drop(reply.send(self.spool.refused(seq))),
-            Request::Fenced(identity) => {
+            SpoolRequest::Resume(identity, mark, reply) => drop(reply.send(self.spool.resume(&identity, mark))),
+            SpoolRequest::Next(reply) => drop(reply.send(self.spool.next())),
+            SpoolRequest::Acknowledge(seq) => self.spool.acknowledge(seq),
+            SpoolRequest::Refused(seq, reply) => drop(reply.send(self.spool.refused(seq))),
+            SpoolRequest::Fenced(identity) => {
                 self.spool.fenced(&identity, clock::now());
             }
         }
     }
 
     fn tell(&mut self) {
-        let status = Status { spool: self.spool.state(), epoch: self.spool.wire_epoch(), finished: self.finished };
+        let status = SpoolStatus { spool: self.spool.state(), epoch: self.spool.wire_epoch(), finished: self.finished };
         self.status.send_if_modified(|known| {
             let changed = *known != status;
             *known = status;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use traf_model::{Answer, ClassGroup, Counters, InterfaceSnapshot, Item, Row, Service, Timestamp, Traffic};
 
-use super::file_names::Kind;
+use super::file_names::LogKind;
 use super::notation::{packets, per_second, rate};
 
 /// What one interface had counted at a moment; its answers are those to [`super::wishes`].
@@ -16,13 +16,13 @@ pub(super) struct Dump {
 
 impl Dump {
     /// The text of one of the logs that each interface has; `time` is the moment in words.
-    pub(super) fn text(&self, kind: Kind, time: &str) -> String {
+    pub(super) fn text(&self, kind: LogKind, time: &str) -> String {
         match kind {
-            Kind::Traffic | Kind::General => String::new(),
-            Kind::Detailed => self.detailed(time),
-            Kind::Services => self.services(time),
-            Kind::Sizes => self.sizes(time),
-            Kind::Stations => self.stations(time),
+            LogKind::Traffic | LogKind::General => String::new(),
+            LogKind::Detailed => self.detailed(time),
+            LogKind::Services => self.services(time),
+            LogKind::Sizes => self.sizes(time),
+            LogKind::Stations => self.stations(time),
         }
     }
 
@@ -282,7 +282,7 @@ mod tests {
 
     #[test]
     fn detailed_statistics_read_as_in_iptraf_and_have_ipv6_and_multicast() {
-        let text = dump(61).text(Kind::Detailed, TIME);
+        let text = dump(61).text(LogKind::Detailed, TIME);
         let none = "0 packets, 0 bytes\n\t(incoming: 0 packets, 0 bytes; outgoing: 0 packets, 0 bytes)\n";
         let udp = "89 packets, 4629 bytes\n\t(incoming: 53 packets, 2595 bytes; outgoing: 36 packets, 2034 bytes)\n";
         let tcp = "3647 packets, 83303772 bytes\n\t(incoming: 1327 packets, 79808 bytes; outgoing: 2320 packets, 83223964 \
@@ -307,7 +307,7 @@ mod tests {
                     kbps; 1985 packets, 74106802 bytes outgoing,   9718.92 kbps\n\n";
         let dns = "UDP/53: 36 packets, 2880 bytes total,      0.38 kbps; 18 packets, 1440 bytes incoming,      0.18 kbps; 18 \
                    packets, 1440 bytes outgoing,      0.18 kbps\n\n";
-        let text = dump(61).text(Kind::Services, TIME);
+        let text = dump(61).text(LogKind::Services, TIME);
         assert_eq!(
             text,
             format!("\n*** TCP/UDP traffic log, generated {TIME}\n\n{http}{dns}\nRunning time: 61 seconds\n")
@@ -315,13 +315,13 @@ mod tests {
         let mut more = dump(61);
         more.snapshot.answers[1].total += traffic((1, 61), (0, 0));
         assert!(
-            more.text(Kind::Services, TIME).contains("\nother services: 1 packets, 61 bytes total,      0.01 kbps;")
+            more.text(LogKind::Services, TIME).contains("\nother services: 1 packets, 61 bytes total,      0.01 kbps;")
         );
     }
 
     #[test]
     fn sizes_read_as_in_iptraf_and_have_oversized_packets_and_the_largest() {
-        let text = dump(61).text(Kind::Sizes, TIME);
+        let text = dump(61).text(LogKind::Sizes, TIME);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(
             lines[..6],
@@ -354,12 +354,12 @@ mod tests {
              \tAverage rates:  10917.10 kbps incoming,     12.89 kbps outgoing\n\
              \tLast 5-second rates:   9525.14 kbps incoming,     13.18 kbps outgoing\n\nRunning time: 61 seconds\n"
         );
-        assert_eq!(dump(61).text(Kind::Stations, TIME), expected);
+        assert_eq!(dump(61).text(LogKind::Stations, TIME), expected);
     }
 
     #[test]
     fn a_dump_in_the_first_second_divides_by_no_zero_and_tells_its_time() {
-        for kind in [Kind::Detailed, Kind::Services, Kind::Sizes, Kind::Stations] {
+        for kind in [LogKind::Detailed, LogKind::Services, LogKind::Sizes, LogKind::Stations] {
             for at in [0, -5] {
                 let text = dump(at).text(kind, TIME);
                 assert!(text.ends_with("\nRunning time: 0 seconds\n"), "{text}");

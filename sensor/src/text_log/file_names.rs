@@ -9,7 +9,7 @@ use serde::Deserialize;
 /// One of the logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum LogKind {
     /// Events of the IP traffic monitor.
     Traffic,
     /// General interface statistics.
@@ -27,7 +27,7 @@ pub enum Kind {
 /// Stands for the interface in a name.
 const INTERFACE: &str = "{interface}";
 
-impl Kind {
+impl LogKind {
     /// All of them.
     pub const ALL: [Self; 6] =
         [Self::Traffic, Self::General, Self::Detailed, Self::Services, Self::Sizes, Self::Stations];
@@ -76,7 +76,7 @@ impl Kind {
     }
 }
 
-impl FromStr for Kind {
+impl FromStr for LogKind {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -89,12 +89,12 @@ impl FromStr for Kind {
 
 /// The names of all logs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Names(BTreeMap<Kind, String>);
+pub struct LogFileNames(BTreeMap<LogKind, String>);
 
-impl Names {
+impl LogFileNames {
     /// IPTraf's, but for these.
     #[must_use]
-    pub fn new(others: impl IntoIterator<Item = (Kind, String)>) -> Self {
+    pub fn new(others: impl IntoIterator<Item = (LogKind, String)>) -> Self {
         Self(others.into_iter().collect())
     }
 
@@ -103,7 +103,7 @@ impl Names {
     /// # Errors
     /// In words, when it would not.
     pub fn check(&self) -> Result<(), String> {
-        for kind in Kind::ALL {
+        for kind in LogKind::ALL {
             let name = self.pattern(kind);
             if name.is_empty() || name.ends_with('/') {
                 return Err(format!("the log `{}` needs the name of a file", kind.word()));
@@ -114,7 +114,7 @@ impl Names {
                     kind.word()
                 ));
             }
-            if let Some(other) = Kind::ALL.into_iter().find(|other| *other < kind && self.pattern(*other) == name) {
+            if let Some(other) = LogKind::ALL.into_iter().find(|other| *other < kind && self.pattern(*other) == name) {
                 return Err(format!("`{name}` cannot be both `{}` and `{}`", other.word(), kind.word()));
             }
         }
@@ -123,7 +123,7 @@ impl Names {
 
     /// The file name or path of a log, of this interface where there is one for each.
     #[must_use]
-    pub fn file(&self, kind: Kind, interface: &str) -> String {
+    pub fn file(&self, kind: LogKind, interface: &str) -> String {
         // The kernel forbids `/` in names of interfaces, and little else.
         let plain = |c: char| if c.is_ascii_alphanumeric() || "._@-".contains(c) { c } else { '_' };
         self.pattern(kind).replace(INTERFACE, &interface.chars().map(plain).collect::<String>())
@@ -131,11 +131,11 @@ impl Names {
 
     /// The same, in `folder` unless the name is a path.
     #[must_use]
-    pub fn path(&self, kind: Kind, interface: &str, folder: &Path) -> PathBuf {
+    pub fn path(&self, kind: LogKind, interface: &str, folder: &Path) -> PathBuf {
         folder.join(self.file(kind, interface))
     }
 
-    fn pattern(&self, kind: Kind) -> &str {
+    fn pattern(&self, kind: LogKind) -> &str {
         self.0.get(&kind).map_or(kind.name(), String::as_str)
     }
 }
@@ -146,20 +146,20 @@ mod tests {
 
     #[test]
     fn names_are_iptrafs_unless_others_are_asked_for() {
-        let names = Names::new([(Kind::Sizes, "/tmp/{interface}/sizes".to_owned())]);
+        let names = LogFileNames::new([(LogKind::Sizes, "/tmp/{interface}/sizes".to_owned())]);
         assert_eq!(names.check(), Ok(()));
         let path = |kind| names.path(kind, "eth0.7", Path::new("/log"));
-        assert_eq!(path(Kind::Traffic), Path::new("/log/ip_traffic.log"));
-        assert_eq!(path(Kind::Services), Path::new("/log/tcp_udp_services-eth0.7.log"));
-        assert_eq!(path(Kind::Sizes), Path::new("/tmp/eth0.7/sizes"));
-        assert_eq!(names.file(Kind::Detailed, "a\x1b$b"), "iface_stats_detailed-a__b.log");
+        assert_eq!(path(LogKind::Traffic), Path::new("/log/ip_traffic.log"));
+        assert_eq!(path(LogKind::Services), Path::new("/log/tcp_udp_services-eth0.7.log"));
+        assert_eq!(path(LogKind::Sizes), Path::new("/tmp/eth0.7/sizes"));
+        assert_eq!(names.file(LogKind::Detailed, "a\x1b$b"), "iface_stats_detailed-a__b.log");
     }
 
     #[test]
     fn two_logs_never_share_a_file() {
-        let wrong = |kind, name: &str| Names::new([(kind, name.to_owned())]).check();
-        assert!(wrong(Kind::General, "ip_traffic.log").is_err());
-        assert!(wrong(Kind::Services, "services.log").is_err());
-        assert!(wrong(Kind::Traffic, "").is_err());
+        let wrong = |kind, name: &str| LogFileNames::new([(kind, name.to_owned())]).check();
+        assert!(wrong(LogKind::General, "ip_traffic.log").is_err());
+        assert!(wrong(LogKind::Services, "services.log").is_err());
+        assert!(wrong(LogKind::Traffic, "").is_err());
     }
 }

@@ -9,15 +9,15 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
-use super::file_names::Kind;
-use crate::config::TextLog;
+use super::TextLogConfig;
+use super::file_names::LogKind;
 
 /// Why a log cannot be written at all.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     /// The disk said no.
     #[error("the folder {0} of the text logs: {1}")]
-    Folder(PathBuf, #[source] io::Error),
+    LogFolder(PathBuf, #[source] io::Error),
     /// Somebody else writes there.
     #[error("the text logs in {folder} are written by process {pid}: give this sensor another folder, or end that one")]
     Locked {
@@ -32,17 +32,17 @@ pub enum LogError {
 }
 
 /// The folder, as long as nobody else writes there, and the files that are open.
-pub(super) struct Folder {
-    config: TextLog,
-    files: BTreeMap<(Kind, String), LogFile>,
+pub(super) struct LogFolder {
+    config: TextLogConfig,
+    files: BTreeMap<(LogKind, String), LogFile>,
     _lock: Flock<File>,
 }
 
-impl Folder {
+impl LogFolder {
     /// Opens the folder, making it when it is not there.
-    pub(super) fn open(config: &TextLog) -> Result<Self, LogError> {
+    pub(super) fn open(config: &TextLogConfig) -> Result<Self, LogError> {
         let folder = &config.folder;
-        let failed = |error| LogError::Folder(folder.clone(), error);
+        let failed = |error| LogError::LogFolder(folder.clone(), error);
         DirBuilder::new().recursive(true).mode(0o750).create(folder).map_err(failed)?;
         let path = folder.join("lock");
         let mut options = OpenOptions::new();
@@ -64,7 +64,7 @@ impl Folder {
     }
 
     /// Adds whole lines to a log; `lost` makes a line of how many could not be written before.
-    pub(super) fn append(&mut self, kind: Kind, interface: &str, text: &str, lost: impl FnOnce(u64) -> String) {
+    pub(super) fn append(&mut self, kind: LogKind, interface: &str, text: &str, lost: impl FnOnce(u64) -> String) {
         let config = &self.config;
         let file = self
             .files
@@ -79,7 +79,7 @@ impl Folder {
     }
 
     /// Closes a log, if it is open.
-    pub(super) fn close(&mut self, kind: Kind, interface: &str) {
+    pub(super) fn close(&mut self, kind: LogKind, interface: &str) {
         if let Some(file) = self.files.get_mut(&(kind, interface.to_owned())) {
             file.file = None;
         }
@@ -91,7 +91,7 @@ impl Folder {
     }
 
     /// The logs that are open.
-    pub(super) fn open_logs(&self) -> Vec<(Kind, String)> {
+    pub(super) fn open_logs(&self) -> Vec<(LogKind, String)> {
         self.files.iter().filter(|(_, file)| file.file.is_some()).map(|(key, _)| key.clone()).collect()
     }
 
@@ -201,20 +201,20 @@ fn open(path: &Path) -> io::Result<Flock<File>> {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
-    use crate::text_log::file_names::Names;
+    use crate::text_log::LogFileNames;
 
-    fn config(folder: &Path) -> TextLog {
-        TextLog { folder: folder.to_owned(), mac: false, names: Names::default() }
+    fn config(folder: &Path) -> TextLogConfig {
+        TextLogConfig { folder: folder.to_owned(), mac: false, names: LogFileNames::default() }
     }
 
     #[test]
     fn a_folder_has_one_writer_and_the_other_learns_who() {
         let folder = tempfile::tempdir().unwrap();
-        let first = Folder::open(&config(folder.path())).unwrap();
-        let words = Folder::open(&config(folder.path())).err().unwrap().to_string();
+        let first = LogFolder::open(&config(folder.path())).unwrap();
+        let words = LogFolder::open(&config(folder.path())).err().unwrap().to_string();
         assert!(words.contains(&format!("process {}:", std::process::id())), "{words}");
         drop(first);
-        assert!(Folder::open(&config(folder.path())).is_ok());
+        assert!(LogFolder::open(&config(folder.path())).is_ok());
     }
 
     #[test]
@@ -222,12 +222,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let shared = folder.path().join("shared.log").display().to_string();
         let one = |name: &str| {
-            let names = Names::new([(Kind::Traffic, shared.clone())]);
-            Folder::open(&TextLog { names, ..config(&folder.path().join(name)) }).unwrap()
+            let names = LogFileNames::new([(LogKind::Traffic, shared.clone())]);
+            LogFolder::open(&TextLogConfig { names, ..config(&folder.path().join(name)) }).unwrap()
         };
         let (mut a, mut b) = (one("a"), one("b"));
-        a.append(Kind::Traffic, "", "a\n", |_| String::new());
-        b.append(Kind::Traffic, "", "b\n", |_| String::new());
+        a.append(LogKind::Traffic, "", "a\n", |_| String::new());
+        b.append(LogKind::Traffic, "", "b\n", |_| String::new());
         assert_eq!(std::fs::read_to_string(&shared).unwrap(), "a\n");
         assert!(b.trouble().contains("another process writes it; 1 lines lost"), "{}", b.trouble());
     }

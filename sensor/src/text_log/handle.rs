@@ -8,20 +8,20 @@ use std::time::Duration;
 use tokio::sync::watch;
 use traf_model::{InterfaceSnapshot, Timestamp};
 
-use crate::meter::connection_events::{Event, Happened};
-use crate::meter::packet_log::{Record, Taken};
+use crate::meter::connection_events::{ConnectionEvent, ConnectionEvents};
+use crate::meter::packet_log::{PacketRecord, TakenPackets};
 
 /// Records that may be on their way to the writer: 10 MiB.
 const RECORDS: usize = 65_536;
 
 /// What the writer is told.
-pub(super) enum Message {
+pub(super) enum LogMessage {
     /// An interface is written about from now on.
     Began(String),
     /// What happened on an interface.
-    Round(String, Round),
+    LogRound(String, LogRound),
     /// The open connections that were asked for, of this interface.
-    Open(String, Vec<Event>),
+    Open(String, Vec<ConnectionEvent>),
     /// Its figures, which were asked for.
     Dump(Timestamp, Box<InterfaceSnapshot>),
     /// Its capture has ended with these figures.
@@ -30,16 +30,16 @@ pub(super) enum Message {
 
 /// What happened on an interface in a round of its capture.
 #[derive(Default)]
-pub(super) struct Round {
+pub(super) struct LogRound {
     /// To TCP connections.
-    pub(super) events: Vec<Event>,
+    pub(super) events: Vec<ConnectionEvent>,
     /// Everything that is no TCP.
-    pub(super) packets: Vec<Record>,
+    pub(super) packets: Vec<PacketRecord>,
 }
 
 /// What the captures are asked; each count grows with each question.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Asked {
+pub(super) struct Requests {
     /// For figures.
     pub(super) dump: u64,
     /// For open connections.
@@ -50,12 +50,12 @@ pub(super) struct Asked {
 
 /// What is on its way to the writer, and what was lost before it got there.
 #[derive(Debug, Default)]
-pub struct Load {
+pub struct Backlog {
     waiting: AtomicUsize,
     lost: AtomicU64,
 }
 
-impl Load {
+impl Backlog {
     /// The writer has taken so many records.
     pub(super) fn taken(&self, records: usize) {
         self.waiting.fetch_sub(records, Ordering::Relaxed);
@@ -69,21 +69,21 @@ impl Load {
 
 /// A capture thread's end of the queue.
 #[derive(Clone)]
-pub struct Pen {
-    messages: SyncSender<Message>,
-    asked: watch::Receiver<Asked>,
-    answered: Asked,
-    load: Arc<Load>,
+pub struct LogHandle {
+    messages: SyncSender<LogMessage>,
+    asked: watch::Receiver<Requests>,
+    answered: Requests,
+    load: Arc<Backlog>,
     mac: bool,
 }
 
-impl Pen {
-    pub(super) fn new(messages: SyncSender<Message>, asked: watch::Receiver<Asked>, mac: bool) -> Self {
+impl LogHandle {
+    pub(super) fn new(messages: SyncSender<LogMessage>, asked: watch::Receiver<Requests>, mac: bool) -> Self {
         let answered = *asked.borrow();
         Self { messages, asked, answered, load: Arc::default(), mac }
     }
 
-    pub(super) fn load(&self) -> Arc<Load> {
+    pub(super) fn load(&self) -> Arc<Backlog> {
         Arc::clone(&self.load)
     }
 
@@ -102,19 +102,19 @@ impl Pen {
     /// The interface is written about from now on; what was asked before concerns it not.
     pub fn begin(&mut self, interface: &str) {
         self.answered = *self.asked.borrow_and_update();
-        let _ = self.messages.try_send(Message::Began(interface.to_owned()));
+        let _ = self.messages.try_send(LogMessage::Began(interface.to_owned()));
     }
 
     /// What happened in a round of the capture.
-    pub fn round(&self, interface: &str, happened: Happened, taken: Taken) {
+    pub fn round(&self, interface: &str, happened: ConnectionEvents, taken: TakenPackets) {
         let lost = happened.lost + taken.lost;
         if lost > 0 {
             self.load.lost.fetch_add(lost, Ordering::Relaxed);
         }
         let records = happened.events.len() + taken.records.len();
         if records > 0 {
-            let round = Round { events: happened.events, packets: taken.records };
-            self.hand_over(records, Message::Round(interface.to_owned(), round));
+            let round = LogRound { events: happened.events, packets: taken.records };
+            self.hand_over(records, LogMessage::LogRound(interface.to_owned(), round));
         }
     }
 
@@ -138,20 +138,20 @@ impl Pen {
     pub const OPEN: usize = RECORDS;
 
     /// The open connections of an interface.
-    pub fn open(&self, interface: &str, open: Happened) {
+    pub fn open(&self, interface: &str, open: ConnectionEvents) {
         self.load.lost.fetch_add(open.lost, Ordering::Relaxed);
-        self.hand_over(open.events.len(), Message::Open(interface.to_owned(), open.events));
+        self.hand_over(open.events.len(), LogMessage::Open(interface.to_owned(), open.events));
     }
 
     /// The figures of an interface.
     pub fn dump(&self, at: Timestamp, snapshot: InterfaceSnapshot) {
-        let _ = self.messages.try_send(Message::Dump(at, Box::new(snapshot)));
+        let _ = self.messages.try_send(LogMessage::Dump(at, Box::new(snapshot)));
     }
 
     /// The last figures of an interface. The capture thread ends: only now may it wait, and for a disk that does not answer
     /// only two seconds.
     pub fn end(&self, at: Timestamp, snapshot: InterfaceSnapshot) {
-        let mut message = Message::Ended(at, Box::new(snapshot));
+        let mut message = LogMessage::Ended(at, Box::new(snapshot));
         for _ in 0..100 {
             match self.messages.try_send(message) {
                 Err(TrySendError::Full(again)) => message = again,
@@ -162,7 +162,7 @@ impl Pen {
     }
 
     /// Where there is no room left, these records are lost; but one load is always taken, as large as it is.
-    fn hand_over(&self, records: usize, message: Message) {
+    fn hand_over(&self, records: usize, message: LogMessage) {
         let load = &self.load;
         let full = load.waiting.fetch_add(records, Ordering::Relaxed) >= RECORDS;
         if full || self.messages.try_send(message).is_err() {
@@ -180,42 +180,42 @@ mod tests {
     use traf_model::Endpoint;
 
     use super::*;
-    use crate::meter::connection_events::What;
+    use crate::meter::connection_events::ConnectionChange;
 
-    fn happened(count: usize) -> Happened {
+    fn happened(count: usize) -> ConnectionEvents {
         let end = Endpoint::new([10, 0, 0, 1].into(), 1);
-        let what = What::Acknowledged;
-        let event = Event { at: Timestamp(0), source: end, destination: end, octets: 40, mac: None, what };
-        Happened { events: vec![event; count], lost: 0 }
+        let what = ConnectionChange::Acknowledged;
+        let event = ConnectionEvent { at: Timestamp(0), source: end, destination: end, octets: 40, mac: None, what };
+        ConnectionEvents { events: vec![event; count], lost: 0 }
     }
 
     #[test]
     fn a_writer_that_does_not_write_costs_records_that_are_counted_and_never_makes_a_capture_wait() {
         let (messages, inbox) = sync_channel(4);
-        let (_asks, asked) = watch::channel(Asked::default());
-        let pen = Pen::new(messages, asked, false);
+        let (_asks, asked) = watch::channel(Requests::default());
+        let handle = LogHandle::new(messages, asked, false);
         for _ in 0..10 {
-            pen.round("eth0", happened(3), Taken::default());
+            handle.round("eth0", happened(3), TakenPackets::default());
         }
-        let load = pen.load();
+        let load = handle.load();
         assert_eq!((load.take_lost(), load.take_lost()), (18, 0));
         assert_eq!(inbox.try_iter().count(), 4);
         load.taken(12);
-        pen.round("eth0", happened(RECORDS), Taken::default());
-        pen.round("eth0", happened(1), Taken { records: vec![], lost: 5 });
+        handle.round("eth0", happened(RECORDS), TakenPackets::default());
+        handle.round("eth0", happened(1), TakenPackets { records: vec![], lost: 5 });
         assert_eq!(load.take_lost(), 6);
     }
 
     #[test]
     fn a_question_is_answered_once() {
         let (messages, _inbox) = sync_channel(4);
-        let (asks, asked) = watch::channel(Asked::default());
-        let mut pen = Pen::new(messages, asked, false);
-        pen.begin("eth0");
-        assert_eq!(pen.asked(), (false, false));
+        let (asks, asked) = watch::channel(Requests::default());
+        let mut handle = LogHandle::new(messages, asked, false);
+        handle.begin("eth0");
+        assert_eq!(handle.asked(), (false, false));
         asks.send_modify(|asked| asked.dump += 1);
-        assert_eq!((pen.asked(), pen.asked()), ((true, false), (false, false)));
+        assert_eq!((handle.asked(), handle.asked()), ((true, false), (false, false)));
         asks.send_modify(|asked| asked.rates = true);
-        assert_eq!((pen.asked(), pen.wants_rates()), ((false, false), true));
+        assert_eq!((handle.asked(), handle.wants_rates()), ((false, false), true));
     }
 }

@@ -4,17 +4,17 @@ use jiff::tz::TimeZone;
 use traf_model::{Endpoint, Line, LineEnd, LineKind, Timestamp};
 
 use super::notation::{ctime, per_second, rate};
-use crate::meter::connection_events::{Event, Way, What};
+use crate::meter::connection_events::{ConnectionChange, ConnectionEvent, DirectionCounts};
 
 /// Makes words, in the local time of a zone.
 #[derive(Clone, Debug)]
-pub struct Words {
+pub struct Wording {
     zone: TimeZone,
     second: i64,
     time: String,
 }
 
-impl Words {
+impl Wording {
     /// In `zone`.
     #[must_use]
     pub fn new(zone: TimeZone) -> Self {
@@ -38,7 +38,7 @@ impl Words {
 
     /// What happened in a round of a capture: events and other packets, both in the order of their times.
     #[must_use]
-    pub fn round(&mut self, events: &[Event], packets: &[Line], interface: &str, mac: bool) -> String {
+    pub fn round(&mut self, events: &[ConnectionEvent], packets: &[Line], interface: &str, mac: bool) -> String {
         let mut text = String::new();
         let mut events = events.iter().peekable();
         for packet in packets {
@@ -54,11 +54,11 @@ impl Words {
     }
 
     /// What happened to a TCP connection.
-    pub fn event(&mut self, event: &Event, interface: &str) -> String {
+    pub fn event(&mut self, event: &ConnectionEvent, interface: &str) -> String {
         let (from, to) = (event.source, event.destination);
         let mac = event.mac.map(|mac| format!(" (source MAC addr {mac})")).unwrap_or_default();
         let packet = |text: &str| format!("TCP; {interface}; {} bytes; from {from} to {to}{mac}; {text}", event.octets);
-        let connection = |end: &str, way: &Way, opposite: &Way| {
+        let connection = |end: &str, way: &DirectionCounts, opposite: &DirectionCounts| {
             format!(
                 "TCP; Connection {from} to {to} {end}, {}, {}; opposite direction {}, {}",
                 count(way),
@@ -68,22 +68,22 @@ impl Words {
             )
         };
         let text = match &event.what {
-            What::First { syn: true } => packet("first packet (SYN)"),
-            What::First { syn: false } => packet("first packet"),
-            What::Fin(way) => packet(&format!("FIN sent; {}, {}", count(way), average(way))),
+            ConnectionChange::First { syn: true } => packet("first packet (SYN)"),
+            ConnectionChange::First { syn: false } => packet("first packet"),
+            ConnectionChange::Fin(way) => packet(&format!("FIN sent; {}, {}", count(way), average(way))),
             // Spelt as IPTraf spells it: scripts look for it.
-            What::Acknowledged => packet("FIN acknowleged"),
-            What::Reset(way, opposite) => packet(&format!(
+            ConnectionChange::Acknowledged => packet("FIN acknowleged"),
+            ConnectionChange::Reset(way, opposite) => packet(&format!(
                 "Connection reset; {}, {}; opposite direction {}; {}",
                 count(way),
                 average(way),
                 count(opposite),
                 average(opposite)
             )),
-            What::TimedOut(way, opposite) => connection("timed out", way, opposite),
-            What::PushedOut(way, opposite) => connection("left the full table", way, opposite),
-            What::Active(way) => format!("TCP; {interface}; active; from {from} to {to}; {}", count(way)),
-            What::Moved(before) => {
+            ConnectionChange::TimedOut(way, opposite) => connection("timed out", way, opposite),
+            ConnectionChange::PushedOut(way, opposite) => connection("left the full table", way, opposite),
+            ConnectionChange::Active(way) => format!("TCP; {interface}; active; from {from} to {to}; {}", count(way)),
+            ConnectionChange::Moved(before) => {
                 let mac = event.mac.map(|mac| mac.to_string()).unwrap_or_default();
                 format!("TCP; {interface}; from {from} to {to}: new source MAC address {mac} (previously {before})")
             }
@@ -111,11 +111,11 @@ impl Words {
     }
 }
 
-fn count(way: &Way) -> String {
+fn count(way: &DirectionCounts) -> String {
     format!("{} packets, {} bytes", way.packets, way.octets)
 }
 
-fn average(way: &Way) -> String {
+fn average(way: &DirectionCounts) -> String {
     format!("avg flow rate {}", rate(per_second(way.octets, way.nanos)))
 }
 
@@ -131,48 +131,48 @@ mod tests {
     const CLIENT: &str = "10.77.0.2:36204";
     const SERVER: &str = "10.77.0.1:80";
 
-    fn words(from: &str, to: &str, octets: u32, what: What) -> String {
+    fn words(from: &str, to: &str, octets: u32, what: ConnectionChange) -> String {
         let end = |text: &str| {
             let end: std::net::SocketAddr = text.parse().unwrap();
             Endpoint::new(end.ip(), end.port())
         };
         let mac = Some(Mac([2, 0, 0, 0, 0x77, 2]));
-        let event = Event { at: AT, source: end(from), destination: end(to), octets, mac, what };
-        let line = Words::new(TimeZone::UTC).event(&event, "ipta0");
+        let event = ConnectionEvent { at: AT, source: end(from), destination: end(to), octets, mac, what };
+        let line = Wording::new(TimeZone::UTC).event(&event, "ipta0");
         line.strip_prefix("Sun Nov 22 09:40:08 2026; TCP; ").unwrap().strip_suffix('\n').unwrap().to_owned()
     }
 
-    fn way(packets: u64, octets: u64, seconds: i64) -> Way {
-        Way { packets, octets, nanos: seconds * SECOND }
+    fn way(packets: u64, octets: u64, seconds: i64) -> DirectionCounts {
+        DirectionCounts { packets, octets, nanos: seconds * SECOND }
     }
 
     #[test]
     fn the_events_of_a_connection_read_as_in_iptraf() {
         let head = "ipta0; 60 bytes; from 10.77.0.2:36204 to 10.77.0.1:80 (source MAC addr 02:00:00:00:77:02); ";
         let packet = |what| words(CLIENT, SERVER, 60, what).strip_prefix(head).unwrap().to_owned();
-        assert_eq!(packet(What::First { syn: true }), "first packet (SYN)");
-        assert_eq!(packet(What::First { syn: false }), "first packet");
+        assert_eq!(packet(ConnectionChange::First { syn: true }), "first packet (SYN)");
+        assert_eq!(packet(ConnectionChange::First { syn: false }), "first packet");
         assert_eq!(
-            packet(What::Fin(way(75, 3_005_193, 0))),
+            packet(ConnectionChange::Fin(way(75, 3_005_193, 0))),
             "FIN sent; 75 packets, 3005193 bytes, avg flow rate  24041.54 kbps"
         );
-        assert_eq!(packet(What::Acknowledged), "FIN acknowleged");
+        assert_eq!(packet(ConnectionChange::Acknowledged), "FIN acknowleged");
         assert_eq!(
-            packet(What::Reset(way(1, 40, 0), way(1, 60, 0))),
+            packet(ConnectionChange::Reset(way(1, 40, 0), way(1, 60, 0))),
             "Connection reset; 1 packets, 40 bytes, avg flow rate      0.32 kbps; opposite direction 1 packets, 60 bytes; \
              avg flow rate      0.48 kbps"
         );
         assert_eq!(
-            words(CLIENT, SERVER, 0, What::TimedOut(way(6, 840, 120), way(0, 0, 120))),
+            words(CLIENT, SERVER, 0, ConnectionChange::TimedOut(way(6, 840, 120), way(0, 0, 120))),
             "Connection 10.77.0.2:36204 to 10.77.0.1:80 timed out, 6 packets, 840 bytes, avg flow rate      0.06 kbps; \
              opposite direction 0 packets, 0 bytes, avg flow rate      0.00 kbps"
         );
         assert_eq!(
-            words(CLIENT, SERVER, 0, What::Active(way(2, 144, 1))),
+            words(CLIENT, SERVER, 0, ConnectionChange::Active(way(2, 144, 1))),
             "ipta0; active; from 10.77.0.2:36204 to 10.77.0.1:80; 2 packets, 144 bytes"
         );
         assert_eq!(
-            words("[fd77::2]:40000", "[fd77::1]:443", 0, What::Moved(Mac([2, 0, 0, 0, 0x77, 9]))),
+            words("[fd77::2]:40000", "[fd77::1]:443", 0, ConnectionChange::Moved(Mac([2, 0, 0, 0, 0x77, 9]))),
             "ipta0; from [fd77::2]:40000 to [fd77::1]:443: new source MAC address 02:00:00:00:77:02 (previously \
              02:00:00:00:77:09)"
         );
@@ -199,7 +199,7 @@ mod tests {
             ..line(LineKind::Arp, "ARP request for 10.77.0.1", "", 28)
         };
         let read = |line: &Line, mac| {
-            let words = Words::new(TimeZone::UTC).packet(line, "ipta0", mac);
+            let words = Wording::new(TimeZone::UTC).packet(line, "ipta0", mac);
             words.strip_prefix("Sun Nov 22 09:40:08 2026; ").unwrap().to_owned()
         };
         for (line, mac, expected) in [

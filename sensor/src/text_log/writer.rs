@@ -10,10 +10,10 @@ use tokio::sync::watch;
 use traf_model::{InterfaceSnapshot, Timestamp};
 
 use super::dump::{Dump, general};
-use super::file_names::Kind;
-use super::folder::Folder;
-use super::handle::{Asked, Load, Message, Round};
-use super::wording::Words;
+use super::file_names::LogKind;
+use super::folder::LogFolder;
+use super::handle::{Backlog, LogMessage, LogRound, Requests};
+use super::wording::Wording;
 use crate::meter::packet_log;
 use crate::system::clock;
 
@@ -27,24 +27,24 @@ const AHEAD: Duration = Duration::from_secs(6);
 const GONE: usize = 64;
 
 /// What the writer works with.
-pub(super) struct Tasks {
-    pub(super) inbox: Receiver<Message>,
-    pub(super) asks: watch::Sender<Asked>,
+pub(super) struct WriterChannels {
+    pub(super) inbox: Receiver<LogMessage>,
+    pub(super) asks: watch::Sender<Requests>,
     pub(super) interval: watch::Receiver<Duration>,
     pub(super) reopen: watch::Receiver<u64>,
     pub(super) stop: Arc<AtomicBool>,
     pub(super) trouble: Arc<Mutex<String>>,
-    pub(super) load: Arc<Load>,
+    pub(super) load: Arc<Backlog>,
 }
 
 /// A question that captures have not all answered.
 #[derive(Default)]
-struct Waiting {
+struct PendingReplies {
     until: Option<Timestamp>,
     missing: BTreeSet<String>,
 }
 
-impl Waiting {
+impl PendingReplies {
     fn begin(&mut self, now: Timestamp, of: &BTreeSet<String>) {
         (self.until, self.missing) = (Some(now.after(PATIENCE)), of.clone());
     }
@@ -64,16 +64,16 @@ impl Waiting {
 
 /// Writes the logs.
 pub(super) struct Writer {
-    folder: Folder,
-    tasks: Tasks,
-    words: Words,
+    folder: LogFolder,
+    tasks: WriterChannels,
+    words: Wording,
     /// Interfaces under capture.
     live: BTreeSet<String>,
     gone: BTreeMap<String, Dump>,
     /// Answers to the present question.
     dumps: BTreeMap<String, Dump>,
-    dumping: Waiting,
-    listing: Waiting,
+    dumping: PendingReplies,
+    listing: PendingReplies,
     /// When the interval began.
     since: Timestamp,
     stopping: bool,
@@ -81,7 +81,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(folder: Folder, tasks: Tasks, words: Words, now: Timestamp) -> Self {
+    pub(super) fn new(folder: LogFolder, tasks: WriterChannels, words: Wording, now: Timestamp) -> Self {
         Self {
             folder,
             tasks,
@@ -89,8 +89,8 @@ impl Writer {
             live: BTreeSet::new(),
             gone: BTreeMap::new(),
             dumps: BTreeMap::new(),
-            dumping: Waiting::default(),
-            listing: Waiting::default(),
+            dumping: PendingReplies::default(),
+            listing: PendingReplies::default(),
             since: now,
             stopping: false,
             lost: 0,
@@ -100,8 +100,8 @@ impl Writer {
     /// Writes until it is told to stop, or nobody is left to write.
     pub(super) fn run(mut self) {
         let now = clock::now();
-        self.banner(Kind::Traffic, "", "started", now);
-        self.banner(Kind::General, "", "started", now);
+        self.banner(LogKind::Traffic, "", "started", now);
+        self.banner(LogKind::General, "", "started", now);
         loop {
             match self.tasks.inbox.recv_timeout(LOOK) {
                 Ok(message) => {
@@ -179,36 +179,36 @@ impl Writer {
         self.dumping.begin(now, &self.live);
     }
 
-    fn take(&mut self, message: Message) {
+    fn take(&mut self, message: LogMessage) {
         match message {
-            Message::Began(interface) => {
+            LogMessage::Began(interface) => {
                 let now = clock::now();
-                for kind in Kind::ALL.into_iter().filter(|kind| kind.by_interface()) {
+                for kind in LogKind::ALL.into_iter().filter(|kind| kind.by_interface()) {
                     self.banner(kind, &interface, "started", now);
                 }
                 self.gone.remove(&interface);
                 self.live.insert(interface);
             }
-            Message::Round(interface, round) => self.write_round(&interface, &round),
-            Message::Open(interface, events) => {
+            LogMessage::LogRound(interface, round) => self.write_round(&interface, &round),
+            LogMessage::Open(interface, events) => {
                 self.tasks.load.taken(events.len());
                 let text: String = events.iter().map(|event| self.words.event(event, &interface)).collect();
-                self.append(Kind::Traffic, "", &text, clock::now());
+                self.append(LogKind::Traffic, "", &text, clock::now());
                 self.listing.missing.remove(&interface);
             }
-            Message::Dump(at, snapshot) => {
+            LogMessage::Dump(at, snapshot) => {
                 self.dumping.missing.remove(&snapshot.interface.name);
                 self.dumps.insert(snapshot.interface.name.clone(), Dump { at, snapshot: *snapshot });
             }
-            Message::Ended(at, snapshot) => self.end(at, *snapshot),
+            LogMessage::Ended(at, snapshot) => self.end(at, *snapshot),
         }
     }
 
-    fn write_round(&mut self, interface: &str, round: &Round) {
+    fn write_round(&mut self, interface: &str, round: &LogRound) {
         self.tasks.load.taken(round.events.len() + round.packets.len());
-        let packets: Vec<_> = round.packets.iter().map(packet_log::line).collect();
+        let packets: Vec<_> = round.packets.iter().map(packet_log::describe).collect();
         let text = self.words.round(&round.events, &packets, interface, self.folder.mac());
-        self.append(Kind::Traffic, "", &text, clock::now());
+        self.append(LogKind::Traffic, "", &text, clock::now());
     }
 
     /// The last word on an interface.
@@ -220,7 +220,7 @@ impl Writer {
         self.listing.missing.remove(&name);
         self.write_dump(&dump);
         let now = clock::now();
-        for kind in Kind::ALL.into_iter().filter(|kind| kind.by_interface()) {
+        for kind in LogKind::ALL.into_iter().filter(|kind| kind.by_interface()) {
             self.banner(kind, &name, "stopped", now);
             self.folder.close(kind, &name);
         }
@@ -238,26 +238,26 @@ impl Writer {
         let mut all: BTreeMap<&String, &Dump> = self.gone.iter().collect();
         all.extend(&dumps);
         let text = general(all.into_values(), self.words.time(now));
-        self.append(Kind::General, "", &text, now);
+        self.append(LogKind::General, "", &text, now);
     }
 
     fn write_dump(&mut self, dump: &Dump) {
-        for kind in Kind::ALL.into_iter().filter(|kind| kind.by_interface()) {
+        for kind in LogKind::ALL.into_iter().filter(|kind| kind.by_interface()) {
             let text = dump.text(kind, self.words.time(dump.at));
             self.append(kind, &dump.snapshot.interface.name, &text, dump.at);
         }
     }
 
-    fn banner(&mut self, kind: Kind, interface: &str, what: &str, now: Timestamp) {
+    fn banner(&mut self, kind: LogKind, interface: &str, what: &str, now: Timestamp) {
         self.say(kind, interface, &format!("******** {} {what} ********", kind.title()), now);
     }
 
-    fn say(&mut self, kind: Kind, interface: &str, text: &str, now: Timestamp) {
+    fn say(&mut self, kind: LogKind, interface: &str, text: &str, now: Timestamp) {
         let line = self.words.line(now, text);
         self.append(kind, interface, &line, now);
     }
 
-    fn append(&mut self, kind: Kind, interface: &str, text: &str, now: Timestamp) {
+    fn append(&mut self, kind: LogKind, interface: &str, text: &str, now: Timestamp) {
         if !text.is_empty() {
             let words = &mut self.words;
             let lost =
@@ -272,7 +272,7 @@ impl Writer {
         if lost > 0 {
             self.lost += lost;
             let text = format!("***** {lost} events came faster than they could be written and are lost *****");
-            self.say(Kind::Traffic, "", &text, now);
+            self.say(LogKind::Traffic, "", &text, now);
         }
     }
 

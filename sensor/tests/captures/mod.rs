@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use traf_model::{Interface, InterfaceSummary, Interval, Timestamp};
 use traf_sensor::file::CaptureFile;
 use traf_sensor::meter::{Meter, MeterConfig};
-use traf_sensor::parse::link_type::Link;
+use traf_sensor::parse::link_type::LinkType;
 
 /// The folder, if it is named; says so when it is not.
 pub(crate) fn folder() -> Option<PathBuf> {
@@ -28,7 +28,7 @@ pub(crate) struct Metered {
 
 /// A file through a meter.
 pub(crate) fn metered(path: &Path, config: MeterConfig) -> Metered {
-    let mut meter = Meter::new(config, Interface::default(), Link::Ethernet, Timestamp(0));
+    let mut meter = Meter::new(config, Interface::default(), LinkType::Ethernet, Timestamp(0));
     let (mut frames, mut last) = (0, Timestamp(0));
     let mut read = || -> Result<(), traf_sensor::file::FileError> {
         let mut file = CaptureFile::open(path)?;

@@ -8,9 +8,9 @@ use traf_model::time::SECOND;
 
 use super::Flows;
 use crate::meter::flow_state;
-use crate::meter::other_flows::Others;
-use crate::meter::threshold::Bar;
-use crate::parse::packet::Key;
+use crate::meter::other_flows::OtherFlows;
+use crate::meter::threshold::Threshold;
+use crate::parse::packet::PackedKey;
 
 /// How long a flow that is over, or timed out, is still shown: longer where there are few, as in IPTraf, so that a live table
 /// holds what was; shorter where there are many, so that the table is looked through quickly.
@@ -21,16 +21,16 @@ const FEW: usize = 64;
 
 impl Flows {
     /// Ends the slice: rows of the busiest flows, and the others by class. Flows that were over long ago are forgotten.
-    pub(in crate::meter) fn seal(&mut self, now: i64) -> (Vec<Flow>, Others) {
+    pub(in crate::meter) fn seal(&mut self, now: i64) -> (Vec<Flow>, OtherFlows) {
         self.facilities.flush_pairs();
         let parted = std::mem::take(&mut self.parted);
-        let mut bar = self.bar(&parted);
+        let mut threshold = self.threshold(&parted);
         let mut rows = Vec::new();
         for flow in parted {
-            if bar.passes(flow.traffic.total().octets) {
+            if threshold.passes(flow.traffic.total().octets) {
                 rows.push(flow);
             } else {
-                let (key, _) = Key::of(&flow.key);
+                let (key, _) = PackedKey::of(&flow.key);
                 self.other.add(key.class(traf_model::Cast::Unicast), flow.traffic, 1);
             }
         }
@@ -41,7 +41,7 @@ impl Flows {
                 if traffic.is_empty() {
                     continue;
                 }
-                if bar.passes(traffic.total().octets) {
+                if threshold.passes(traffic.total().octets) {
                     rows.push(self.row(slot, traffic, now));
                 } else {
                     self.other.add(folded.key.class(flow_state::cast(&self.table.flows[slot].warm)), traffic, 1);
@@ -58,10 +58,13 @@ impl Flows {
     }
 
     /// What a flow needs to get a row.
-    fn bar(&self, parted: &[Flow]) -> Bar {
+    fn threshold(&self, parted: &[Flow]) -> Threshold {
         let octets = |slot: usize| self.table.flows[slot].hot.counted(0).1 + self.table.flows[slot].hot.counted(1).1;
         let all = parted.iter().map(|flow| flow.traffic.total().octets);
-        Bar::among(all.chain((0..self.table.sets()).flat_map(|set| self.table.touched(set)).map(octets)), self.history)
+        Threshold::among(
+            all.chain((0..self.table.sets()).flat_map(|set| self.table.touched(set)).map(octets)),
+            self.history,
+        )
     }
 
     /// Frees the slots of flows that ended, or fell silent, long enough ago.

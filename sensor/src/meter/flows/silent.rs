@@ -1,7 +1,7 @@
 //! What a text log asks from time to time: who fell silent, who is open.
 
 use super::Flows;
-use crate::meter::connection_events::{self, Event, What};
+use crate::meter::connection_events::{self, ConnectionChange, ConnectionEvent};
 use crate::meter::flow_state;
 use crate::meter::slot::Slot;
 
@@ -19,14 +19,14 @@ impl Flows {
         for set in 0..self.table.sets() {
             for slot in self.table.silent(set, tick, ticks.saturating_sub(1)) {
                 if range.contains(&self.table.flows[slot].warm.last) {
-                    self.tell_end(slot, now, What::TimedOut);
+                    self.tell_end(slot, now, ConnectionChange::TimedOut);
                 }
             }
         }
     }
 
     /// Connections that are open at `now`, each direction by itself, at most `limit`; and how many more there are.
-    pub(in crate::meter) fn open(&self, now: i64, limit: usize) -> (Vec<Event>, u64) {
+    pub(in crate::meter) fn open(&self, now: i64, limit: usize) -> (Vec<ConnectionEvent>, u64) {
         let (mut open, mut more) = (Vec::new(), 0);
         let table = &self.table;
         for slot in (0..table.sets()).flat_map(|set| table.slots(set)) {
@@ -45,7 +45,7 @@ impl Flows {
                 }
                 let event = connection_events::connection(
                     now,
-                    |initiator, other| What::Active(if way == second { initiator } else { other }),
+                    |initiator, other| ConnectionChange::Active(if way == second { initiator } else { other }),
                     hot,
                     warm,
                     cold,

@@ -8,14 +8,14 @@ use traf_model::{FlowKey, Host, Item, OrderBy, Row, Traffic, Wish};
 
 use super::sums::{Parts, Sum, Sums};
 use super::top::Top;
-use super::{Counted, View};
+use super::{CountedTables, LiveView};
 
 /// Pairs of a host and a peer that are told apart in one pass: 2 MB.
 const PAIRS: u64 = 131_072;
 
-impl View<'_> {
+impl LiveView<'_> {
     /// All hosts that were counted; their flows are those in the table.
-    pub(super) fn hosts(&self, wish: &Wish, counted: &Counted<'_>, top: &mut Top) {
+    pub(super) fn hosts(&self, wish: &Wish, counted: &CountedTables<'_>, top: &mut Top) {
         let parts = Parts::of(2 * self.flows.table.len());
         for part in parts.iter() {
             let mut sums: Sums<IpAddr> = Sums::default();

@@ -7,14 +7,14 @@ use std::net::IpAddr;
 
 use traf_model::{GroupKey, Service, Traffic};
 
-use crate::meter::keyed_hash::{Seed, spread};
+use crate::meter::keyed_hash::{KeyedHash, spread};
 
 /// Keys of one part, about: five megabytes.
 const KEYS: usize = 32_768;
 
 /// The parts of so many keys.
 pub(super) struct Parts {
-    seed: Seed,
+    seed: KeyedHash,
     parts: usize,
 }
 
@@ -26,7 +26,7 @@ pub(super) struct Part<'a> {
 
 impl Parts {
     pub(super) fn of(keys: usize) -> Self {
-        Self { seed: Seed::random(), parts: keys.div_ceil(KEYS).max(1) }
+        Self { seed: KeyedHash::random(), parts: keys.div_ceil(KEYS).max(1) }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = Part<'_>> {

@@ -5,13 +5,13 @@ use std::net::Ipv4Addr;
 use traf_model::{Line, LineEnd, LineKind};
 
 use super::kind;
-use super::record::Record;
+use super::record::PacketRecord;
 use crate::parse::packet::Fragment;
 use crate::parse::packet::{ARP, RARP};
 
 /// The line of a record.
 #[must_use]
-pub fn line(record: &Record) -> Line {
+pub fn describe(record: &PacketRecord) -> Line {
     let macs = record.macs();
     let (kind, label, detail, source, destination) = match record.ip() {
         Some((protocol, source, destination)) => {
@@ -40,7 +40,7 @@ pub fn line(record: &Record) -> Line {
 }
 
 /// Kind, label and detail of an IP packet.
-fn ip(protocol: u8, record: &Record) -> (LineKind, String, String) {
+fn ip(protocol: u8, record: &PacketRecord) -> (LineKind, String, String) {
     let kind = match kind(protocol) {
         LineKind::OtherIp if record.authenticated => return (LineKind::OtherIp, "IPSEC-AH".to_owned(), String::new()),
         kind => kind,
@@ -85,7 +85,7 @@ fn with_code(kind: &str, code: &str) -> String {
 }
 
 /// Kind and label of anything else.
-fn not_ip(record: &Record) -> (LineKind, String) {
+fn not_ip(record: &PacketRecord) -> (LineKind, String) {
     match (record.ether_type(), record.asked()) {
         (ARP, Some(asked)) => {
             let address = Ipv4Addr::from(asked.address);

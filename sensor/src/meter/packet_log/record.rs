@@ -3,19 +3,19 @@
 use traf_model::filter::Subject;
 use traf_model::{Counters, Endpoint, Mac, Timestamp, Traffic};
 
-use crate::parse::packet::{self, Fragment, Key, Packet};
+use crate::parse::packet::{self, Fragment, PackedKey, Packet};
 use crate::parse::packet::{ARP, RARP};
 
 /// What is kept of a packet.
 #[derive(Clone, Copy, Debug)]
-pub struct Record {
+pub struct PacketRecord {
     /// Counts the lines of its interface from 1.
     pub number: u64,
     /// When it was captured.
     pub at: Timestamp,
-    key: Key,
+    key: PackedKey,
     stations: [u8; 12],
-    /// Of IP the beginning of the transport header; of ARP [`Asked`]; of anything else its beginning.
+    /// Of IP the beginning of the transport header; of ARP [`ArpSubject`]; of anything else its beginning.
     beginning: [u8; 12],
     /// Octets of `beginning` that were captured.
     captured: u8,
@@ -28,13 +28,13 @@ pub struct Record {
 }
 
 /// What an ARP or RARP packet asks or answers: operation, and the address and the MAC that it is about.
-pub(super) struct Asked {
+pub(super) struct ArpSubject {
     pub(super) operation: u16,
     pub(super) address: [u8; 4],
     pub(super) mac: Mac,
 }
 
-impl Record {
+impl PacketRecord {
     /// Of a parsed packet, of whose frame `captured` is here.
     #[inline]
     pub(crate) fn new(number: u64, packet: &Packet, captured: &[u8]) -> Self {
@@ -78,9 +78,9 @@ impl Record {
     }
 
     /// Of ARP and RARP over Ethernet for IPv4.
-    pub(super) fn asked(&self) -> Option<Asked> {
+    pub(super) fn asked(&self) -> Option<ArpSubject> {
         let [o, p, w, x, y, z, mac @ ..] = self.beginning;
-        let asked = Asked { operation: u16::from_be_bytes([o, p]), address: [w, x, y, z], mac: Mac(mac) };
+        let asked = ArpSubject { operation: u16::from_be_bytes([o, p]), address: [w, x, y, z], mac: Mac(mac) };
         (self.captured == 12).then_some(asked)
     }
 

@@ -5,7 +5,7 @@ use traf_model::{Facility, Filter, Group, Interface, Item, Line, Order, OrderBy,
 
 use super::*;
 use crate::meter::{Meter, MeterConfig};
-use crate::parse::link_type::Link;
+use crate::parse::link_type::LinkType;
 use crate::parse::packet::{ARP, RARP};
 
 const MACS: [u8; 12] = [2, 0, 0, 0, 0x77, 1, 2, 0, 0, 0, 0x77, 2];
@@ -53,7 +53,7 @@ fn arp(operation: u8) -> Vec<u8> {
 
 fn meter() -> Meter {
     let interface = Interface { name: "ipta0".to_owned(), mtu: Some(1500), ..Interface::default() };
-    Meter::new(MeterConfig { flows: 64, ..MeterConfig::default() }, interface, Link::Ethernet, Timestamp(0))
+    Meter::new(MeterConfig { flows: 64, ..MeterConfig::default() }, interface, LinkType::Ethernet, Timestamp(0))
 }
 
 fn wish(filter: &str, limit: u32) -> Wish {
@@ -276,10 +276,10 @@ fn the_senders_mac_is_there_for_whoever_asks() {
 #[test]
 fn a_link_without_addresses_has_lines_without_macs() {
     let mut meter = meter();
-    meter.set_link(Link::RawIp);
+    meter.set_link(LinkType::RawIp);
     let frame = four(47, 0, &[0; 42]);
     meter.frame(Timestamp(1), 62, &frame[14..]);
-    meter.set_link(Link::Null);
+    meter.set_link(LinkType::Null);
     meter.frame(Timestamp(1), 8, &[0, 0, 0, 99, 1, 2, 3, 4]);
     let (lines, _) = lines(&mut meter, "", 9);
     assert_eq!((lines[1].mac, lines[1].octets), (None, 62));
@@ -339,23 +339,23 @@ fn a_log_takes_every_record_once_and_knows_what_it_lost() {
         (0..count).for_each(|_| meter.frame(Timestamp(1), frame.len() as u32, &frame));
     };
     give(&mut meter, 5);
-    assert_eq!(meter.take_lines().records.len(), 0);
-    meter.keep_lines(true);
+    assert_eq!(meter.take_packets().records.len(), 0);
+    meter.keep_packets(true);
     give(&mut meter, 3);
-    meter.keep_lines(true);
-    let taken = meter.take_lines();
+    meter.keep_packets(true);
+    let taken = meter.take_packets();
     let numbers: Vec<u64> = taken.records.iter().map(|record| record.number).collect();
     assert_eq!((numbers, taken.lost), (vec![6, 7, 8], 0));
     assert_eq!(line(&taken.records[0]).label, "GRE");
     give(&mut meter, WAITING + 7);
-    let taken = meter.take_lines();
+    let taken = meter.take_packets();
     assert_eq!((taken.records.len(), taken.lost), (WAITING, 7));
-    meter.keep_lines(false);
+    meter.keep_packets(false);
     give(&mut meter, 1);
-    assert_eq!(meter.take_lines().records.len(), 0);
+    assert_eq!(meter.take_packets().records.len(), 0);
 }
 
 #[test]
 fn a_record_is_small() {
-    assert!(size_of::<Record>() <= 96, "{}", size_of::<Record>());
+    assert!(size_of::<PacketRecord>() <= 96, "{}", size_of::<PacketRecord>());
 }

@@ -90,7 +90,7 @@ fn selected(frames: &[Captured], words: &str) -> Vec<Captured> {
 fn answers(frames: &[Captured], filter: &str) -> Vec<Answer> {
     let interface = Interface { mac: Some(Mac([2, 0, 0, 0, 0, 3])), mtu: Some(1500), ..Interface::default() };
     let config = MeterConfig { flows: 8192, ..MeterConfig::default() };
-    let mut meter = Meter::new(config, interface, Link::Ethernet, Timestamp(0));
+    let mut meter = Meter::new(config, interface, LinkType::Ethernet, Timestamp(0));
     let wishes = FACILITIES.map(|facility| wish(facility, filter, 1000));
     let first = meter.snapshot(Timestamp(0), &wishes);
     assert!(first.answers.iter().all(|answer| answer.total.is_empty()), "{filter}");
@@ -229,7 +229,7 @@ fn on_real_captures_a_filter_selects_what_libpcap_selects() {
         }
         let Ok(mut file) = crate::file::CaptureFile::open(&path) else { continue };
         while let Ok(Some(frame)) = file.next_frame() {
-            let whole = frame.link == Link::Ethernet && frame.captured.len() == frame.length as usize;
+            let whole = frame.link == LinkType::Ethernet && frame.captured.len() == frame.length as usize;
             let Ok(packet) = Parser::default().parse(frame.link, frame.length, frame.captured) else { continue };
             let simple = match frame.captured.get(12..14) {
                 Some([0x08, 0x00]) => packet.key.version() == 4 && packet.transport != 0 && !packet.authenticated,

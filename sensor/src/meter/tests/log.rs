@@ -3,15 +3,15 @@
 use jiff::tz::TimeZone;
 
 use super::*;
-use crate::text_log::Words;
+use crate::text_log::Wording;
 
 /// Everything that a log would get, in its order, without the times.
 fn said(meter: &mut Meter, mac: bool) -> Vec<String> {
     meter.flush();
-    let mut words = Words::new(TimeZone::UTC);
-    let (happened, taken) = (meter.take_events(), meter.take_lines());
+    let mut words = Wording::new(TimeZone::UTC);
+    let (happened, taken) = (meter.take_events(), meter.take_packets());
     assert_eq!((happened.lost, taken.lost), (0, 0));
-    let packets: Vec<_> = taken.records.iter().map(packet_log::line).collect();
+    let packets: Vec<_> = taken.records.iter().map(packet_log::describe).collect();
     let text = words.round(&happened.events, &packets, "eth0", mac);
     text.lines().map(|line| line.split_once("; ").unwrap().1.to_owned()).collect()
 }
@@ -145,7 +145,7 @@ fn open_connections_are_listed_each_direction_by_itself_and_ended_ones_are_not()
     give(&mut meter, SECOND, &tcp(true, ports(5000), &|tcp| tcp.syn = true, 0));
     give(&mut meter, SECOND, &tcp(false, (22, 5000), &|tcp| tcp.rst = true, 0));
     let open = meter.open_connections(Timestamp(2 * SECOND), 10);
-    let mut words = Words::new(TimeZone::UTC);
+    let mut words = Wording::new(TimeZone::UTC);
     let said: Vec<String> = open.events.iter().map(|event| words.event(event, "eth0")).collect();
     assert_eq!(
         said,

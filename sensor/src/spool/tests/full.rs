@@ -57,7 +57,7 @@ fn a_record_sent_from_memory_and_committed_before_a_kill_does_not_swallow_its_su
     let Some(disk) = SmallDisk::mount() else { return };
     let path = disk.0.path().join("spool");
     let mut spool = open(&path, LIMITS);
-    spool.resume(US, Mark::default()).unwrap();
+    spool.resume(US, CommitMark::default()).unwrap();
     let filler = disk.0.path().join("filler");
     fs::write(&filler, vec![0; 1 << 20]).unwrap_err();
     spool.seal(&summary(0, 10_000));
@@ -67,7 +67,7 @@ fn a_record_sent_from_memory_and_committed_before_a_kill_does_not_swallow_its_su
 
     let mut spool = open(&path, LIMITS);
     spool.seal(&summary(1, 100));
-    spool.resume(US, Mark { epoch: 1, seq: 1 }).unwrap();
+    spool.resume(US, CommitMark { epoch: 1, seq: 1 }).unwrap();
     let records = all(&mut spool);
     assert_eq!((ranges(&records), packets(&records)), (vec![(2, 2)], 2));
 }
