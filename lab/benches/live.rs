@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
-use traf_lab::wait::{Deadline, Look, eventually};
-use traf_lab::{Collector, Console, Lan, Program, Sensor};
+use traf_lab::wait::{Deadline, Probe, eventually};
+use traf_lab::{Collector, Console, Lan, Process, Sensor};
 
 const FRAMES: u64 = 3_000_000;
 const RATE: u64 = 300_000;
@@ -48,12 +48,12 @@ fn main() {
 }
 
 /// Sends the frames from the first CPU; the program that watches has moved to the second.
-fn load(lan: &Lan, program: &Program) -> Duration {
+fn load(lan: &Lan, program: &Process) -> Duration {
     pin(program.pid());
     let before = program.cpu().unwrap();
-    let lab = traf_lab::program::ours("traf-lab").unwrap();
+    let lab = traf_lab::process::binary("traf-lab").unwrap();
     let (count, rate) = (FRAMES.to_string(), RATE.to_string());
-    let (port, mac) = (lan.lan.port(&lan.hosts[1]), &lan.plugs[1].mac);
+    let (port, mac) = (lan.lan.port(&lan.hosts[1]), &lan.interfaces[1].mac);
     let ends = ["traffic", "frames", "--interface", &port, "--to", mac];
     let load = ["--count", &count, "--flows", "100000", "--rate", &rate];
     let words = [&["-c", "0", lab.to_str().unwrap()][..], &ends, &load].concat();
@@ -78,7 +78,7 @@ fn tcpdump(lan: &Lan) -> Run {
     let from = program.log().len();
     eventually("tcpdump", Deadline::seconds(10), || {
         let log = program.log();
-        Ok(Look::at(log[from.min(log.len())..].contains("listening on").then_some(()), || log))
+        Ok(Probe::at(log[from.min(log.len())..].contains("listening on").then_some(()), || log))
     })
     .unwrap();
     let cpu = load(lan, &program);
@@ -98,12 +98,12 @@ fn sensor(lan: &Lan, collector: &Collector, console: &Console) -> Run {
     let known = console.interfaces().unwrap().get("ben").map_or(0, |counters| counters.rx.frames);
     let mut sensor = Sensor::start(&lan.hosts[1], collector, &lan.folder, &["eth0"], &[]).unwrap();
     console.wait_for_sensors(1).unwrap();
-    let cpu = load(lan, sensor.program());
+    let cpu = load(lan, sensor.process());
     let table = console.table(&["interfaces"]).unwrap();
     let rows = table["rows"].as_array().unwrap();
     let row = rows.iter().max_by_key(|row| row["in"]["packets"].as_u64()).unwrap();
     let dropped = row["drops"].as_u64().unwrap();
     let seen = row["in"]["packets"].as_u64().unwrap();
-    sensor.program().terminate(Deadline::seconds(20)).unwrap();
+    sensor.process().terminate(Deadline::seconds(20)).unwrap();
     Run { program: "traf-sensor", cpu, seen: seen.max(known), dropped }
 }

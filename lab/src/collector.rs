@@ -6,8 +6,8 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::host::{Host, run};
-use crate::program::{Program, ours};
-use crate::wait::{Deadline, Look, eventually};
+use crate::process::{Process, binary};
+use crate::wait::{Deadline, Probe, eventually};
 
 /// `traf-collector`, running or killed, with its data folder.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ pub struct Collector {
     host: Host,
     address: String,
     data: PathBuf,
-    program: Program,
+    program: Process,
 }
 
 impl Collector {
@@ -40,7 +40,7 @@ impl Collector {
     }
 
     /// Its process.
-    pub fn program(&mut self) -> &mut Program {
+    pub fn process(&mut self) -> &mut Process {
         &mut self.program
     }
 
@@ -77,7 +77,7 @@ impl Collector {
     /// # Errors
     /// With the program's own words.
     pub fn command(&self, words: &[&str]) -> Result<String> {
-        let program = ours("traf-collector")?;
+        let program = binary("traf-collector")?;
         self.host.run(&program.to_string_lossy(), &[words, &["--data", &self.data.to_string_lossy()]].concat())
     }
 
@@ -110,13 +110,13 @@ impl Collector {
                 anyhow::bail!("the collector ended: {log}");
             }
             let listens = host.run("ss", &["-Hltn", "sport = :7440"])?;
-            Ok(Look::at((!listens.is_empty()).then_some(()), || format!("nothing listens at {port}; it says: {log}")))
+            Ok(Probe::at((!listens.is_empty()).then_some(()), || format!("nothing listens at {port}; it says: {log}")))
         })
     }
 }
 
-fn launch(host: &Host, address: &str, data: &Path) -> Result<Program> {
-    let program = ours("traf-collector")?;
+fn launch(host: &Host, address: &str, data: &Path) -> Result<Process> {
+    let program = binary("traf-collector")?;
     let (main, join) = (format!("{address}:7440"), format!("{address}:7441"));
     let words = ["run", "--data", &data.to_string_lossy(), "--listen", &main, "--join-listen", &join];
     host.start(&program.to_string_lossy(), &words)

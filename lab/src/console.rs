@@ -11,8 +11,8 @@ use serde_json::Value;
 use crate::collector::Collector;
 use crate::counters::Counters;
 use crate::host::{Host, run};
-use crate::program::{Program, ours};
-use crate::wait::{Deadline, Look, eventually};
+use crate::process::{Process, binary};
+use crate::wait::{Deadline, Probe, eventually};
 
 /// `traf`, joined to a collector.
 #[derive(Clone, Debug)]
@@ -59,9 +59,9 @@ impl Console {
     ///
     /// # Errors
     /// When it cannot be started.
-    pub fn start(&self, words: &[&str]) -> Result<Program> {
+    pub fn start(&self, words: &[&str]) -> Result<Process> {
         let config = format!("XDG_CONFIG_HOME={}", self.config.display());
-        let program = ours("traf")?.to_string_lossy().into_owned();
+        let program = binary("traf")?.to_string_lossy().into_owned();
         self.host.start("env", &[&[config.as_str(), &program], words].concat())
     }
 
@@ -102,7 +102,7 @@ impl Console {
     /// # Errors
     /// When the program is missing.
     pub fn line(&self) -> Result<String> {
-        Ok(format!("XDG_CONFIG_HOME={} {}", self.config.display(), ours("traf")?.display()))
+        Ok(format!("XDG_CONFIG_HOME={} {}", self.config.display(), binary("traf")?.display()))
     }
 
     /// Waits until so many sensors report.
@@ -114,14 +114,14 @@ impl Console {
             let sensors = self.table(&["sensors"])?;
             let rows = sensors["rows"].as_array().cloned().unwrap_or_default();
             let reporting = rows.iter().filter(|row| row["presence"] == "reporting").count();
-            Ok(Look::at((reporting >= count).then_some(()), || sensors.to_string()))
+            Ok(Probe::at((reporting >= count).then_some(()), || sensors.to_string()))
         })
     }
 
     /// `traf` in this host, with its own configuration.
     #[must_use]
     pub fn command(&self) -> Command {
-        let program = ours("traf").unwrap_or_else(|_| "traf".into());
+        let program = binary("traf").unwrap_or_else(|_| "traf".into());
         let mut command = self.host.command(&program.to_string_lossy());
         command.env("XDG_CONFIG_HOME", &self.config);
         command

@@ -8,9 +8,9 @@ use crate::collector::Collector;
 use crate::console::Console;
 use crate::host::Host;
 use crate::lan::Lan;
-use crate::program::{Program, ours};
+use crate::process::{Process, binary};
 use crate::sensor::Sensor;
-use crate::wait::{Deadline, Look, eventually};
+use crate::wait::{Deadline, Probe, eventually};
 
 /// All of it, until it is dropped.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub struct Demo {
     pub collector: Collector,
     /// One for each host and one for the watcher.
     pub sensors: Vec<Sensor>,
-    _traffic: Vec<Program>,
+    _traffic: Vec<Process>,
     /// What it stands on; named last, so that it goes last.
     pub lan: Lan,
 }
@@ -63,11 +63,11 @@ impl Demo {
             let server = named(name)?.start_traffic(&[&["serve"], addresses].concat())?;
             eventually("a server", Deadline::seconds(10), || {
                 let log = server.log();
-                Ok(Look::at(log.contains("serving").then_some(()), || log))
+                Ok(Probe::at(log.contains("serving").then_some(()), || log))
             })?;
             traffic.push(server);
         }
-        let lab = ours("traf-lab")?;
+        let lab = binary("traf-lab")?;
         for (name, line) in TRAFFIC {
             let line = format!("LAB='{} traffic'; {line}", lab.display());
             traffic.push(named(name)?.start("sh", &["-c", &line])?);

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 
 use crate::host::run;
-use crate::realm::Realm;
+use crate::namespaces::Namespaces;
 
 /// A file system in memory, of a fixed size, that only the realm's programs see.
 #[derive(Debug)]
 pub struct Disk {
-    realm: Arc<Realm>,
+    namespaces: Arc<Namespaces>,
     folder: PathBuf,
 }
 
@@ -20,10 +20,13 @@ impl Disk {
     ///
     /// # Errors
     /// When the kernel refuses.
-    pub fn new(realm: &Arc<Realm>, folder: &Path, octets: u64) -> Result<Self> {
+    pub fn new(namespaces: &Arc<Namespaces>, folder: &Path, octets: u64) -> Result<Self> {
         std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
-        run(realm.command("mount").args(["-t", "tmpfs", "-o", &format!("size={octets},mode=777"), "lab"]).arg(folder))?;
-        Ok(Self { realm: Arc::clone(realm), folder: folder.to_owned() })
+        run(namespaces
+            .command("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={octets},mode=777"), "lab"])
+            .arg(folder))?;
+        Ok(Self { namespaces: Arc::clone(namespaces), folder: folder.to_owned() })
     }
 
     /// Where it is mounted.
@@ -37,9 +40,9 @@ impl Disk {
     /// # Errors
     /// When something is left free.
     pub fn fill(&self) -> Result<()> {
-        let ballast = self.ballast();
+        let filler = self.filler();
         // dd fails by design: it ends when no room is left.
-        let _ = run(self.realm.command("dd").args(["if=/dev/zero", "bs=4k", &format!("of={ballast}")]));
+        let _ = run(self.namespaces.command("dd").args(["if=/dev/zero", "bs=4k", &format!("of={filler}")]));
         ensure!(self.free()? == 0, "{} is not full", self.folder.display());
         Ok(())
     }
@@ -48,8 +51,8 @@ impl Disk {
     ///
     /// # Errors
     /// When it cannot be removed.
-    pub fn relieve(&self) -> Result<()> {
-        run(self.realm.command("rm").args(["-f", &self.ballast()])).map(drop)
+    pub fn clear(&self) -> Result<()> {
+        run(self.namespaces.command("rm").args(["-f", &self.filler()])).map(drop)
     }
 
     /// Octets left.
@@ -57,11 +60,11 @@ impl Disk {
     /// # Errors
     /// When it cannot be asked.
     pub fn free(&self) -> Result<u64> {
-        let output = run(self.realm.command("stat").args(["-f", "-c", "%a"]).arg(&self.folder))?;
+        let output = run(self.namespaces.command("stat").args(["-f", "-c", "%a"]).arg(&self.folder))?;
         String::from_utf8_lossy(&output.stdout).trim().parse().context("reading stat -f")
     }
 
-    fn ballast(&self) -> String {
+    fn filler(&self) -> String {
         self.folder.join("ballast").to_string_lossy().into_owned()
     }
 }

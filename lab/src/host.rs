@@ -10,21 +10,21 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::counters::Counters;
-use crate::program::{Program, ours};
-use crate::realm::Realm;
+use crate::namespaces::Namespaces;
+use crate::process::{Process, binary};
 use crate::switch::Switch;
 
 /// A machine of the lab.
 #[derive(Clone, Debug)]
 pub struct Host {
     name: String,
-    realm: Arc<Realm>,
+    namespaces: Arc<Namespaces>,
     folder: PathBuf,
 }
 
 /// A host's interface behind a switch.
 #[derive(Clone, Debug)]
-pub struct Plug {
+pub struct Interface {
     /// Its name in the host.
     pub interface: String,
     /// Its address there.
@@ -40,10 +40,10 @@ impl Host {
     ///
     /// # Errors
     /// When the name is taken or the kernel refuses.
-    pub fn new(realm: &Arc<Realm>, name: &str, folder: &Path) -> Result<Self> {
+    pub fn new(namespaces: &Arc<Namespaces>, name: &str, folder: &Path) -> Result<Self> {
         ensure!(name.len() <= 12, "{name:?} is too long for the name of a host: 12 letters at most");
-        let host = Self { name: name.to_owned(), realm: Arc::clone(realm), folder: folder.to_owned() };
-        run(realm.command("ip").args(["netns", "add", name]))?;
+        let host = Self { name: name.to_owned(), namespaces: Arc::clone(namespaces), folder: folder.to_owned() };
+        run(namespaces.command("ip").args(["netns", "add", name]))?;
         // Quiet and quick: nothing is sent that nobody asked for, and a static address works at once.
         host.sh(
             "ip link set lo up; \
@@ -58,8 +58,8 @@ impl Host {
 
     /// A machine of a realm that is there already.
     #[must_use]
-    pub fn join(realm: &Arc<Realm>, name: &str, folder: &Path) -> Self {
-        Self { name: name.to_owned(), realm: Arc::clone(realm), folder: folder.to_owned() }
+    pub fn join(namespaces: &Arc<Namespaces>, name: &str, folder: &Path) -> Self {
+        Self { name: name.to_owned(), namespaces: Arc::clone(namespaces), folder: folder.to_owned() }
     }
 
     /// Its name.
@@ -70,14 +70,14 @@ impl Host {
 
     /// The realm it lives in.
     #[must_use]
-    pub fn realm(&self) -> &Arc<Realm> {
-        &self.realm
+    pub fn namespaces(&self) -> &Arc<Namespaces> {
+        &self.namespaces
     }
 
     /// A command in this host.
     #[must_use]
     pub fn command(&self, program: &str) -> Command {
-        self.realm.command_in(&self.name, program)
+        self.namespaces.command_in(&self.name, program)
     }
 
     /// Runs a command to its end; its output, when it succeeded.
@@ -101,12 +101,12 @@ impl Host {
     ///
     /// # Errors
     /// When it cannot be started.
-    pub fn start(&self, program: &str, arguments: &[&str]) -> Result<Program> {
+    pub fn start(&self, program: &str, arguments: &[&str]) -> Result<Process> {
         let short = Path::new(program).file_name().map_or_else(|| program.into(), |name| name.to_string_lossy());
         let name = format!("{short}@{}", self.name);
         let mut command = self.command(program);
         command.args(arguments);
-        Program::start(&name, command, self.folder.join(format!("{name}.log")))
+        Process::start(&name, command, self.folder.join(format!("{name}.log")))
     }
 
     /// Runs one of the lab's own generators (`traf-lab traffic …`) to its end.
@@ -114,7 +114,7 @@ impl Host {
     /// # Errors
     /// When it fails.
     pub fn traffic(&self, words: &[&str]) -> Result<String> {
-        let lab = ours("traf-lab")?;
+        let lab = binary("traf-lab")?;
         run(self.command(&lab.to_string_lossy()).arg("traffic").args(words))
             .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
     }
@@ -123,19 +123,19 @@ impl Host {
     ///
     /// # Errors
     /// When it cannot be started.
-    pub fn start_traffic(&self, words: &[&str]) -> Result<Program> {
-        let lab = ours("traf-lab")?;
+    pub fn start_traffic(&self, words: &[&str]) -> Result<Process> {
+        let lab = binary("traf-lab")?;
         let name = format!("traffic-{}@{}", words.first().unwrap_or(&"none"), self.name);
         let mut command = self.command(&lab.to_string_lossy());
         command.arg("traffic").args(words);
-        Program::start(&name, command, self.folder.join(format!("{name}.log")))
+        Process::start(&name, command, self.folder.join(format!("{name}.log")))
     }
 
     /// Connects it to a switch by an interface of this name, with these addresses.
     ///
     /// # Errors
     /// When the kernel refuses.
-    pub fn plug(&self, interface: &str, switch: &Switch, number: u8) -> Result<Plug> {
+    pub fn plug(&self, interface: &str, switch: &Switch, number: u8) -> Result<Interface> {
         let port = switch.port(self);
         let (ipv4, ipv6) = (switch.ipv4(number), switch.ipv6(number));
         let mac = format!("02:54:{:02x}:00:00:{number:02x}", switch.subnet());
@@ -151,7 +151,7 @@ impl Host {
              ip addr add {ipv6}/64 dev {interface} nodad"
         ))?;
         switch.attach(&port)?;
-        Ok(Plug { interface: interface.to_owned(), mac, ipv4, ipv6 })
+        Ok(Interface { interface: interface.to_owned(), mac, ipv4, ipv6 })
     }
 
     /// The kernel's counters of all its interfaces, by name.

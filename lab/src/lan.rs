@@ -18,11 +18,11 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::counters::Counters;
-use crate::host::{Host, Plug};
-use crate::program::Program;
-use crate::realm::Realm;
+use crate::host::{Host, Interface};
+use crate::namespaces::Namespaces;
+use crate::process::Process;
 use crate::switch::Switch;
-use crate::wait::{Deadline, Look, at_rest, eventually};
+use crate::wait::{Deadline, Probe, at_rest, eventually};
 
 /// The interface of a host on the LAN.
 pub const ETH: &str = "eth0";
@@ -41,7 +41,7 @@ pub struct Lan {
     /// The ordinary hosts, in the order they were named.
     pub hosts: Vec<Host>,
     /// Where each is plugged into the LAN, in the same order.
-    pub plugs: Vec<Plug>,
+    pub interfaces: Vec<Interface>,
     /// The collector's machine; only on the management network.
     pub tower: Host,
     /// The machine at the mirror port.
@@ -52,7 +52,7 @@ pub struct Lan {
     pub mgmt: Switch,
     /// Logs, data and whatever else the lab writes.
     pub folder: PathBuf,
-    realm: Arc<Realm>,
+    namespaces: Arc<Namespaces>,
     _folder: Option<tempfile::TempDir>,
 }
 
@@ -63,9 +63,9 @@ impl Lan {
     /// When the machine allows no lab, with what is missing.
     pub fn new(names: &[&str]) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("traf-lab-").tempdir().context("making a folder for the lab")?;
-        let realm = Arc::new(Realm::new()?);
-        eprintln!("lab: runs under {}", realm.ground());
-        let mut lan = Self::build(realm, names, folder.path())?;
+        let namespaces = Arc::new(Namespaces::new()?);
+        eprintln!("lab: runs under {}", namespaces.privilege());
+        let mut lan = Self::build(namespaces, names, folder.path())?;
         lan._folder = Some(folder);
         Ok(lan)
     }
@@ -74,28 +74,28 @@ impl Lan {
     ///
     /// # Errors
     /// When the kernel refuses.
-    pub fn build(realm: Arc<Realm>, names: &[&str], folder: &Path) -> Result<Self> {
-        let lan = Switch::new(&realm, "lan", 1, folder)?;
-        let mgmt = Switch::new(&realm, "mgmt", 2, folder)?;
-        let (mut hosts, mut plugs) = (Vec::new(), Vec::new());
+    pub fn build(namespaces: Arc<Namespaces>, names: &[&str], folder: &Path) -> Result<Self> {
+        let lan = Switch::new(&namespaces, "lan", 1, folder)?;
+        let mgmt = Switch::new(&namespaces, "mgmt", 2, folder)?;
+        let (mut hosts, mut interfaces) = (Vec::new(), Vec::new());
         for (number, name) in (1..).zip(names) {
-            let host = Host::new(&realm, name, folder)?;
-            plugs.push(host.plug(ETH, &lan, number)?);
+            let host = Host::new(&namespaces, name, folder)?;
+            interfaces.push(host.plug(ETH, &lan, number)?);
             host.plug(MGMT, &mgmt, number)?;
             hosts.push(host);
         }
-        let tower = Host::new(&realm, TOWER, folder)?;
+        let tower = Host::new(&namespaces, TOWER, folder)?;
         tower.plug(MGMT, &mgmt, 250)?;
-        let watch = Host::new(&realm, WATCH, folder)?;
+        let watch = Host::new(&namespaces, WATCH, folder)?;
         watch.plug(MGMT, &mgmt, 251)?;
         lan.mirror(&watch, "mon0")?;
-        Ok(Self { hosts, plugs, tower, watch, lan, mgmt, folder: folder.to_owned(), realm, _folder: None })
+        Ok(Self { hosts, interfaces, tower, watch, lan, mgmt, folder: folder.to_owned(), namespaces, _folder: None })
     }
 
     /// The realm it stands in.
     #[must_use]
-    pub fn realm(&self) -> &Arc<Realm> {
-        &self.realm
+    pub fn namespaces(&self) -> &Arc<Namespaces> {
+        &self.namespaces
     }
 
     /// The address of the collector's machine.
@@ -108,13 +108,13 @@ impl Lan {
     ///
     /// # Errors
     /// When it does not come up.
-    pub fn serve(&self, host: usize, port: u16) -> Result<(Program, String, String)> {
-        let plug = &self.plugs[host];
+    pub fn serve(&self, host: usize, port: u16) -> Result<(Process, String, String)> {
+        let plug = &self.interfaces[host];
         let (v4, v6) = (format!("{}:{port}", plug.ipv4), format!("[{}]:{port}", plug.ipv6));
         let server = self.hosts[host].start_traffic(&["serve", &v4, &v6])?;
         eventually("a server", Deadline::seconds(10), || {
             let log = server.log();
-            Ok(Look::at(log.contains("serving").then_some(()), || log))
+            Ok(Probe::at(log.contains("serving").then_some(()), || log))
         })?;
         Ok((server, v4, v6))
     }

@@ -6,37 +6,37 @@
 //! Left out: anything that pretends. Programs are the real ones, frames cross a real (virtual) wire, and every wait is
 //! for an event.
 
-pub mod album;
 pub mod collector;
 pub mod console;
 pub mod counters;
 pub mod demo;
 pub mod disk;
-pub mod fleet;
 pub mod host;
 pub mod lan;
 pub mod latency;
-pub mod program;
-pub mod realm;
+pub mod monitored_lan;
+pub mod namespaces;
+pub mod persistent;
+pub mod process;
+pub mod reference;
+pub mod screens;
 pub mod sensor;
-pub mod standing;
 pub mod switch;
 pub mod terminal;
 pub mod traffic;
 pub mod wait;
-pub mod witness;
 
 pub use collector::Collector;
 pub use console::Console;
 pub use counters::{Count, Counters};
 pub use demo::Demo;
 pub use disk::Disk;
-pub use fleet::Fleet;
-pub use host::{Host, Plug};
+pub use host::{Host, Interface};
 pub use lan::Lan;
-pub use program::Program;
-pub use realm::Realm;
+pub use monitored_lan::MonitoredLan;
+pub use namespaces::Namespaces;
+pub use process::Process;
+pub use reference::ReferenceCapture;
 pub use sensor::Sensor;
 pub use switch::Switch;
 pub use terminal::Terminal;
-pub use witness::Witness;

@@ -5,14 +5,14 @@ use std::process::{ExitCode, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
-use traf_lab::standing::{self, Standing};
+use traf_lab::persistent::{self, PersistentLab};
 use traf_lab::traffic::Traffic;
-use traf_lab::{Demo, Lan, album, wait::Stopwatch};
+use traf_lab::{Demo, Lan, screens, wait::Stopwatch};
 
 /// A network on one machine: hosts behind a switch, made of namespaces. Works as root, and without.
 #[derive(Debug, Parser)]
 #[command(version)]
-struct Words {
+struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
@@ -55,7 +55,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    match run(&Words::parse().command) {
+    match run(&Arguments::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("traf-lab: {error:#}");
@@ -68,14 +68,14 @@ fn run(command: &Command) -> Result<()> {
     match command {
         Command::Up { hosts } => up(hosts),
         Command::Down => {
-            let ended = standing::down()?;
+            let ended = persistent::down()?;
             println!("the lab is cleared away ({ended} processes ended)");
             Ok(())
         }
         Command::Exec { host, words } => exec(host, words),
         Command::Demo { words } => demo(words),
         Command::Screens => {
-            print!("{}", album::document()?);
+            print!("{}", screens::document()?);
             Ok(())
         }
         Command::Check { hold } => check(*hold),
@@ -85,8 +85,8 @@ fn run(command: &Command) -> Result<()> {
 
 fn up(hosts: &[String]) -> Result<()> {
     let names: Vec<&str> = hosts.iter().map(String::as_str).collect();
-    let lab = Standing::up(&names)?;
-    println!("a lab stands, under {}: {}", lab.ground(), lab.names()?.join(" "));
+    let lab = PersistentLab::up(&names)?;
+    println!("a lab stands, under {}: {}", lab.privilege(), lab.names()?.join(" "));
     println!("  traf-lab exec {} ip address    a command in a host", names[0]);
     println!("  traf-lab down                  clears it away");
     Ok(())
@@ -94,7 +94,7 @@ fn up(hosts: &[String]) -> Result<()> {
 
 /// Becomes the command.
 fn exec(host: &str, words: &[String]) -> Result<()> {
-    let lab = Standing::find()?;
+    let lab = PersistentLab::find()?;
     let names = lab.names()?;
     ensure!(names.iter().any(|name| name == host), "no host {host:?} in the lab; there are {}", names.join(" "));
     let mut command = lab.host(host).command(&words[0]);
@@ -114,12 +114,15 @@ fn check(hold: bool) -> Result<()> {
     let lan = Lan::new(&["anna", "ben"])?;
     let built = watch.elapsed();
     let [anna, _] = &lan.hosts[..] else { unreachable!("two hosts were named") };
-    for address in [lan.plugs[1].ipv4.to_string(), lan.plugs[1].ipv6.to_string()] {
+    for address in [lan.interfaces[1].ipv4.to_string(), lan.interfaces[1].ipv6.to_string()] {
         anna.run("ping", &["-c", "1", "-W", "2", &address])?;
     }
     let mirrored = lan.watch.counters()?["mon0"].rx.frames;
     ensure!(mirrored >= 4, "the mirror port saw {mirrored} frames of two pings");
-    println!("a lab stands here under {}: built in {built:?}, pinged by IPv4 and IPv6, mirrored", lan.realm().ground());
+    println!(
+        "a lab stands here under {}: built in {built:?}, pinged by IPv4 and IPv6, mirrored",
+        lan.namespaces().privilege()
+    );
     if hold {
         loop {
             std::thread::park();

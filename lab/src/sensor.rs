@@ -7,14 +7,14 @@ use anyhow::{Context, Result};
 
 use crate::collector::Collector;
 use crate::host::Host;
-use crate::program::{Program, ours};
+use crate::process::{Process, binary};
 
 /// `traf-sensor run`, joined to a collector; running or killed.
 #[derive(Debug)]
 pub struct Sensor {
     host: Host,
     words: Vec<String>,
-    program: Program,
+    program: Process,
 }
 
 impl Sensor {
@@ -54,7 +54,7 @@ impl Sensor {
     }
 
     /// Its process.
-    pub fn program(&mut self) -> &mut Program {
+    pub fn process(&mut self) -> &mut Process {
         &mut self.program
     }
 }
@@ -67,7 +67,7 @@ pub fn join(host: &Host, collector: &Collector, folder: &Path) -> Result<PathBuf
     let (state, token) =
         (folder.join(format!("sensor-{}", host.name())), folder.join(format!("token-{}", host.name())));
     fs::write(&token, collector.token("sensor")?).context("writing a token")?;
-    let program = ours("traf-sensor")?;
+    let program = binary("traf-sensor")?;
     host.run(
         &program.to_string_lossy(),
         &[
@@ -84,7 +84,7 @@ pub fn join(host: &Host, collector: &Collector, folder: &Path) -> Result<PathBuf
     Ok(state)
 }
 
-fn launch(host: &Host, words: &[String]) -> Result<Program> {
+fn launch(host: &Host, words: &[String]) -> Result<Process> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    host.start(&ours("traf-sensor")?.to_string_lossy(), &words)
+    host.start(&binary("traf-sensor")?.to_string_lossy(), &words)
 }

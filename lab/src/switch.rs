@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use crate::host::Host;
-use crate::realm::Realm;
+use crate::namespaces::Namespaces;
 
 /// A bridge. Hosts behind it share the networks `10.77.<subnet>.0/24` and `fd77:<subnet>::/64`.
 #[derive(Clone, Debug)]
@@ -21,8 +21,8 @@ impl Switch {
     ///
     /// # Errors
     /// When the name is taken or the kernel refuses.
-    pub fn new(realm: &Arc<Realm>, name: &str, subnet: u8, folder: &Path) -> Result<Self> {
-        let host = Host::new(realm, name, folder)?;
+    pub fn new(namespaces: &Arc<Namespaces>, name: &str, subnet: u8, folder: &Path) -> Result<Self> {
+        let host = Host::new(namespaces, name, folder)?;
         // No address of its own, no querier, no spanning tree: a switch that says nothing.
         host.sh("sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1; \
              ip link add bridge type bridge stp_state 0 forward_delay 0 mcast_snooping 0; \
@@ -32,8 +32,8 @@ impl Switch {
 
     /// A switch of a realm that is there already.
     #[must_use]
-    pub fn join(realm: &Arc<Realm>, name: &str, subnet: u8, folder: &Path) -> Self {
-        Self { host: Host::join(realm, name, folder), subnet }
+    pub fn join(namespaces: &Arc<Namespaces>, name: &str, subnet: u8, folder: &Path) -> Self {
+        Self { host: Host::join(namespaces, name, folder), subnet }
     }
 
     /// The namespace that it lives in.

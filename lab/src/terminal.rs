@@ -6,20 +6,20 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::host::{Host, run};
-use crate::program::Program;
-use crate::wait::{Deadline, Look, eventually};
+use crate::process::Process;
+use crate::wait::{Deadline, Probe, eventually};
 
 /// A shell in a terminal; it goes when it is dropped.
 #[derive(Debug)]
 pub struct Terminal {
     host: Host,
     socket: String,
-    _server: Program,
+    _server: Process,
 }
 
 /// What a program may leave behind in a terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Manners {
+pub struct TerminalModes {
     /// The other screen, the cursor, the mouse, the keypad: as tmux knows them.
     pub modes: String,
     /// Echo, line discipline and the rest.
@@ -40,7 +40,7 @@ impl Terminal {
             let (x, y) = (columns.to_string(), rows.to_string());
             let shell = "env PS1='$ ' LC_ALL=C.UTF-8 bash --norc --noprofile";
             let tried = terminal.tmux(&["new-session", "-d", "-x", &x, "-y", &y, shell]);
-            Ok(tried.map_or_else(|error| Look::NotYet(format!("{error:#}")), Look::Done))
+            Ok(tried.map_or_else(|error| Probe::NotYet(format!("{error:#}")), Probe::Done))
         })?;
         terminal.tmux(&["set", "-g", "status", "off"])?;
         // The status line's row is the window's again.
@@ -106,7 +106,7 @@ impl Terminal {
     pub fn wait_for(&self, what: &str, deadline: Deadline, shows: impl Fn(&str) -> bool) -> Result<String> {
         eventually(what, deadline, || {
             let screen = self.screen()?;
-            Ok(if shows(&screen) { Look::Done(screen) } else { Look::NotYet(format!("\n{screen}")) })
+            Ok(if shows(&screen) { Probe::Done(screen) } else { Probe::NotYet(format!("\n{screen}")) })
         })
     }
 
@@ -114,12 +114,12 @@ impl Terminal {
     ///
     /// # Errors
     /// When tmux is gone.
-    pub fn manners(&self) -> Result<Manners> {
+    pub fn modes(&self) -> Result<TerminalModes> {
         let format = "alternate #{alternate_on} cursor #{cursor_flag} mouse #{mouse_any_flag} keypad #{keypad_flag}";
         let modes = self.tmux(&["display-message", "-p", format])?;
         let tty = self.tmux(&["display-message", "-p", "#{pane_tty}"])?;
         let line = run(Command::new("stty").args(["-a", "-F", tty.trim()])).context("asking the line discipline")?;
-        Ok(Manners { modes, line: String::from_utf8_lossy(&line.stdout).into_owned() })
+        Ok(TerminalModes { modes, line: String::from_utf8_lossy(&line.stdout).into_owned() })
     }
 
     fn tmux(&self, words: &[&str]) -> Result<String> {

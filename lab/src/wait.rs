@@ -58,11 +58,11 @@ impl Stopwatch {
 ///
 /// # Errors
 /// Past the deadline, or when `look` itself fails for good.
-pub fn eventually<T>(what: &str, deadline: Deadline, mut look: impl FnMut() -> Result<Look<T>>) -> Result<T> {
+pub fn eventually<T>(what: &str, deadline: Deadline, mut look: impl FnMut() -> Result<Probe<T>>) -> Result<T> {
     loop {
         let seen = match look()? {
-            Look::Done(value) => return Ok(value),
-            Look::NotYet(seen) => seen,
+            Probe::Done(value) => return Ok(value),
+            Probe::NotYet(seen) => seen,
         };
         if deadline.passed() {
             bail!("waited in vain for {what}; last seen: {seen}");
@@ -73,14 +73,14 @@ pub fn eventually<T>(what: &str, deadline: Deadline, mut look: impl FnMut() -> R
 
 /// What a look at an observable brought.
 #[derive(Debug)]
-pub enum Look<T> {
+pub enum Probe<T> {
     /// It is there.
     Done(T),
     /// Not yet; what was seen instead, for the failure's words.
     NotYet(String),
 }
 
-impl<T> Look<T> {
+impl<T> Probe<T> {
     /// Done when there is a value.
     pub fn at(value: Option<T>, otherwise: impl FnOnce() -> String) -> Self {
         value.map_or_else(|| Self::NotYet(otherwise()), Self::Done)
@@ -103,9 +103,9 @@ pub fn at_rest<T: PartialEq + std::fmt::Debug>(
         if now != last.0 {
             last = (now, Stopwatch::start());
         } else if last.1.elapsed() >= still {
-            return Ok(Look::Done(now));
+            return Ok(Probe::Done(now));
         }
-        Ok(Look::NotYet(format!("{:?}", last.0)))
+        Ok(Probe::NotYet(format!("{:?}", last.0)))
     })
 }
 
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_wait_in_vain_says_what_it_saw() {
-        let error = eventually::<()>("rain", Deadline::after(Duration::ZERO), || Ok(Look::NotYet("sun".into())));
+        let error = eventually::<()>("rain", Deadline::after(Duration::ZERO), || Ok(Probe::NotYet("sun".into())));
         assert_eq!(error.unwrap_err().to_string(), "waited in vain for rain; last seen: sun");
     }
 

@@ -4,14 +4,14 @@
 
 use std::collections::BTreeMap;
 
+use traf_lab::reference::{ReferenceCounts, Uniflow};
 use traf_lab::wait::Deadline;
-use traf_lab::witness::{Sent, Testimony};
-use traf_lab::{Collector, Count, Fleet, Lan, Witness};
+use traf_lab::{Collector, Count, Lan, MonitoredLan, ReferenceCapture};
 
 /// TCP, UDP, ICMP, IPv4, IPv6, VLAN, an offloaded bulk, broadcast and something that is no IP.
 fn traffic_of_every_kind(lan: &Lan) {
     let [anna, _, carl] = &lan.hosts[..] else { panic!("three hosts") };
-    let to = &lan.plugs[1];
+    let to = &lan.interfaces[1];
     let (_serve, v4, v6) = lan.serve(1, 9000).unwrap();
     anna.traffic(&["tcp", &v4, "--octets", "30000000", "--reply", "2000000"]).unwrap();
     carl.traffic(&["tcp", &v6, "--octets", "500000", "--reply", "500000"]).unwrap();
@@ -20,7 +20,7 @@ fn traffic_of_every_kind(lan: &Lan) {
     }
     // Larger than the MTU: fragments.
     anna.traffic(&["udp", &v4, "--datagrams", "20", "--size", "4000"]).unwrap();
-    for address in [lan.plugs[2].ipv4.to_string(), lan.plugs[2].ipv6.to_string()] {
+    for address in [lan.interfaces[2].ipv4.to_string(), lan.interfaces[2].ipv6.to_string()] {
         anna.run("ping", &["-c", "5", "-i", "0.2", "-s", "300", &address]).unwrap();
     }
     carl.run("ping", &["-c", "2", "-i", "0.2", "-b", "10.77.1.255"]).unwrap_or_default();
@@ -30,16 +30,16 @@ fn traffic_of_every_kind(lan: &Lan) {
 }
 
 /// Flows of one sensor in SQL, by who sent what to whom: IP packets and octets.
-fn flows_in_sql(collector: &Collector, sensor: &str) -> BTreeMap<Sent, Count> {
+fn flows_in_sql(collector: &Collector, sensor: &str) -> BTreeMap<Uniflow, Count> {
     let query = format!(
         "select protocol, coalesce(vlan, ''), source, source_port, destination, destination_port, sum(forward_packets), \
          sum(forward_octets), sum(reverse_packets), sum(reverse_octets) from flows where sensor = '{sensor}' group by 1, 2, 3, 4, 5, 6"
     );
-    let mut flows: BTreeMap<Sent, Count> = BTreeMap::new();
+    let mut flows: BTreeMap<Uniflow, Count> = BTreeMap::new();
     for row in collector.sql(&query).unwrap() {
         let fields: Vec<&str> = row.split('|').collect();
         let number = |at: usize| fields[at].parse::<u64>().unwrap();
-        let there = Sent {
+        let there = Uniflow {
             protocol: fields[0].to_owned(),
             vlan: fields[1].parse().ok(),
             source: fields[2].parse().unwrap(),
@@ -47,7 +47,7 @@ fn flows_in_sql(collector: &Collector, sensor: &str) -> BTreeMap<Sent, Count> {
             destination: fields[4].parse().unwrap(),
             destination_port: fields[5].parse().unwrap(),
         };
-        let back = Sent {
+        let back = Uniflow {
             source: there.destination,
             source_port: there.destination_port,
             destination: there.source,
@@ -66,35 +66,35 @@ fn flows_in_sql(collector: &Collector, sensor: &str) -> BTreeMap<Sent, Count> {
 }
 
 /// The witness in the store's words: protocols by name.
-fn by_name(testimony: &Testimony) -> BTreeMap<Sent, Count> {
+fn by_name(reference_counts: &ReferenceCounts) -> BTreeMap<Uniflow, Count> {
     let name = |protocol: &str| match protocol {
         "1" => "icmp".to_owned(),
         "2" => "igmp".to_owned(),
         "58" => "icmp6".to_owned(),
         other => other.to_owned(),
     };
-    testimony
+    reference_counts
         .sent
         .iter()
-        .map(|(sent, count)| (Sent { protocol: name(&sent.protocol), ..sent.clone() }, *count))
+        .map(|(sent, count)| (Uniflow { protocol: name(&sent.protocol), ..sent.clone() }, *count))
         .collect()
 }
 
 #[test]
 #[ignore = "needs namespaces"]
 fn the_kernel_the_console_and_sql_count_the_same_and_flows_are_what_tshark_counts() {
-    let mut fleet = Fleet::new(&["anna", "ben", "carl"], true, &[]).unwrap();
-    let witness = Witness::start(&fleet.lan.hosts[1], "eth0", &fleet.lan.folder, "").unwrap();
+    let mut fleet = MonitoredLan::new(&["anna", "ben", "carl"], true, &[]).unwrap();
+    let reference = ReferenceCapture::start(&fleet.lan.hosts[1], "eth0", &fleet.lan.folder, "").unwrap();
     traffic_of_every_kind(&fleet.lan);
     let kernel = fleet.kernel().unwrap();
 
     assert_eq!(fleet.shown_like(&kernel).unwrap(), kernel, "traf interfaces and the kernel");
     assert_eq!(fleet.stored_like(&kernel).unwrap(), kernel, "SQL and the kernel");
-    let testimony = witness.testify().unwrap();
+    let reference_counts = reference.counts().unwrap();
     let ben = kernel["ben"];
     let all = Count { frames: ben.rx.frames + ben.tx.frames, octets: ben.rx.octets + ben.tx.octets };
-    assert_eq!(testimony.frames, all, "the witness and the kernel");
-    let (tshark, ours) = (by_name(&testimony), flows_in_sql(&fleet.collector, "ben"));
+    assert_eq!(reference_counts.frames, all, "tshark and the kernel");
+    let (tshark, ours) = (by_name(&reference_counts), flows_in_sql(&fleet.collector, "ben"));
     assert!(tshark.len() > 3000, "{} senders", tshark.len());
     for (sent, count) in &tshark {
         assert_eq!(ours.get(sent), Some(count), "{sent:?}");
@@ -102,7 +102,7 @@ fn the_kernel_the_console_and_sql_count_the_same_and_flows_are_what_tshark_count
     assert_eq!(ours.len(), tshark.len(), "no flow that tshark did not see");
 
     for sensor in &mut fleet.sensors {
-        let status = sensor.program().terminate(Deadline::seconds(20)).unwrap();
+        let status = sensor.process().terminate(Deadline::seconds(20)).unwrap();
         assert!(status.success(), "a sensor that is asked to end, ends in order: {status}");
     }
     println!("{}", fleet.collector.verify().unwrap());

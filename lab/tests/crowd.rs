@@ -1,8 +1,8 @@
 //! Sensors answer a bounded number of questions at once; who comes too late is told, and not that there is no traffic.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use traf_lab::wait::{Deadline, Look, eventually};
-use traf_lab::{Fleet, Program};
+use traf_lab::wait::{Deadline, Probe, eventually};
+use traf_lab::{MonitoredLan, Process};
 
 /// Tables of the most rows that have room on one collector.
 const TABLES: usize = 4;
@@ -10,7 +10,7 @@ const TABLES: usize = 4;
 #[test]
 #[ignore = "needs namespaces"]
 fn a_question_that_finds_no_room_fails_in_words_until_somebody_leaves() {
-    let fleet = Fleet::new(&["anna"], false, &[]).unwrap();
+    let fleet = MonitoredLan::new(&["anna"], false, &[]).unwrap();
     let ask = || fleet.console.table(&["traffic", "--filter", "port 9"]);
     ask().unwrap();
     let open = |number: usize| {
@@ -20,16 +20,16 @@ fn a_question_that_finds_no_room_fails_in_words_until_somebody_leaves() {
             .start(&["traffic", "--filter", &filter, "--limit", "1000", "--watch", "--format", "jsonl"])
             .unwrap()
     };
-    let watchers: Vec<Program> = (0..TABLES).map(open).collect();
+    let watchers: Vec<Process> = (0..TABLES).map(open).collect();
     eventually("no room", Deadline::seconds(30), || {
         let told = ask().err().map(|error| format!("{error:#}")).unwrap_or_default();
-        Ok(Look::at(told.contains("too many different tables are open").then_some(()), || told))
+        Ok(Probe::at(told.contains("too many different tables are open").then_some(()), || told))
     })
     .unwrap();
     drop(watchers);
     eventually("room again", Deadline::seconds(30), || {
         let asked = ask().map(drop);
-        Ok(Look::at(asked.is_ok().then_some(()), || format!("{asked:?}")))
+        Ok(Probe::at(asked.is_ok().then_some(()), || format!("{asked:?}")))
     })
     .unwrap();
 }

@@ -2,15 +2,15 @@
 //! beside the sensor. Live and past say the same of the same window.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-mod truth;
+mod expected;
 
 use std::ops::Range;
 
+use expected::{Expected, ObservationPoint, Table};
 use serde_json::Value;
-use traf_lab::wait::{Deadline, Look, eventually};
-use traf_lab::witness::{Frame, Testimony};
-use traf_lab::{Count, Counters, Fleet, Host, Lan, Witness};
-use truth::{Observer, Table, Truth};
+use traf_lab::reference::{Frame, ReferenceCounts};
+use traf_lab::wait::{Deadline, Probe, eventually};
+use traf_lab::{Count, Counters, Host, Lan, MonitoredLan, ReferenceCapture};
 
 /// The MTU of the lab's interfaces.
 const MTU: u64 = 1500;
@@ -33,7 +33,7 @@ fn conversations(lan: &Lan) {
         host.traffic(&["udp", to, "--datagrams", "150", "--size", "700"]).unwrap();
         host.traffic(&["udp", to, "--datagrams", "20", "--size", "4000"]).unwrap();
     }
-    for address in [lan.plugs[1].ipv4.to_string(), lan.plugs[1].ipv6.to_string()] {
+    for address in [lan.interfaces[1].ipv4.to_string(), lan.interfaces[1].ipv6.to_string()] {
         anna.run("ping", &["-c", "5", "-i", "0.2", "-s", "300", &address]).unwrap();
     }
 }
@@ -41,7 +41,7 @@ fn conversations(lan: &Lan) {
 /// What is refused, what is for many, what is no IP, other protocols, VLANs, padding, 3,000 flows.
 fn everything_else(lan: &Lan) {
     let [anna, ben, carl] = &lan.hosts[..] else { panic!("three hosts") };
-    let plug = &lan.plugs[1];
+    let plug = &lan.interfaces[1];
     let frames = ["frames", "--to", &plug.mac, "--count"];
     // On the edge of a bracket, beyond it with the tag.
     for words in [
@@ -53,7 +53,7 @@ fn everything_else(lan: &Lan) {
     }
     // From ben: a bridge may take padding away.
     let padded = ["--count", "500", "--size", "60", "--padding", "18", "--first", "4000"];
-    ben.traffic(&[&["frames", "--to", &lan.plugs[0].mac], &padded[..]].concat()).unwrap();
+    ben.traffic(&[&["frames", "--to", &lan.interfaces[0].mac], &padded[..]].concat()).unwrap();
     let closed = format!("{}:9", plug.ipv4);
     assert!(
         anna.traffic(&["tcp", &closed]).is_err() && anna.traffic(&["udp", &closed]).is_err(),
@@ -79,7 +79,7 @@ fn slice(host: &Host) -> i64 {
 /// Waits for the next slice to begin; its first second.
 fn next_slice(host: &Host) -> i64 {
     let running = slice(host);
-    let look = || Ok(Look::at(Some(slice(host)).filter(|now| *now > running), || running.to_string()));
+    let look = || Ok(Probe::at(Some(slice(host)).filter(|now| *now > running), || running.to_string()));
     eventually("the next slice", Deadline::seconds(30), look).unwrap()
 }
 
@@ -90,8 +90,8 @@ fn words_of(host: &Host, window: &Range<i64>) -> [String; 4] {
 }
 
 /// What `traf` shows of ben's interface in all facilities, live or in a window.
-fn shown(fleet: &Fleet, window: &[String]) -> Truth {
-    let mut shown = Truth::default();
+fn shown(fleet: &MonitoredLan, window: &[String]) -> Expected {
+    let mut shown = Expected::default();
     for facility in FACILITIES {
         let mut words = vec![facility, "--sensor", "ben", "--interface", "eth0", "--limit", "1000"];
         words.extend(window.iter().map(String::as_str));
@@ -163,9 +163,9 @@ fn sum(facility: &str, table: &Table) -> Counters {
 }
 
 /// Fails with the rows that differ.
-fn same(what: &str, shown: &Truth, truth: &Truth) {
+fn same(what: &str, shown: &Expected, expected: &Expected) {
     let mut wrong = Vec::new();
-    for (facility, rows) in &truth.tables {
+    for (facility, rows) in &expected.tables {
         let none = Table::new();
         let found = shown.tables.get(facility).unwrap_or(&none);
         let keys: std::collections::BTreeSet<_> = rows.keys().chain(found.keys()).collect();
@@ -175,16 +175,16 @@ fn same(what: &str, shown: &Truth, truth: &Truth) {
         }
     }
     assert!(wrong.is_empty(), "{what}:\n{}", wrong.join("\n"));
-    assert_eq!(shown.tables.len(), truth.tables.len());
-    assert_eq!(shown.largest, truth.largest, "{what}: the largest packets");
-    assert_eq!(shown.peers, truth.peers, "{what}: the peers of hosts");
+    assert_eq!(shown.tables.len(), expected.tables.len());
+    assert_eq!(shown.largest, expected.largest, "{what}: the largest packets");
+    assert_eq!(shown.peers, expected.peers, "{what}: the peers of hosts");
 }
 
 #[test]
 #[ignore = "needs namespaces"]
 fn every_facility_counts_what_tshark_and_the_kernel_count_live_and_past() {
-    let fleet = Fleet::new(&["anna", "ben", "carl"], false, &[]).unwrap();
-    let witness = Witness::start(&fleet.lan.hosts[1], "eth0", &fleet.lan.folder, "").unwrap();
+    let fleet = MonitoredLan::new(&["anna", "ben", "carl"], false, &[]).unwrap();
+    let reference = ReferenceCapture::start(&fleet.lan.hosts[1], "eth0", &fleet.lan.folder, "").unwrap();
     let tower = &fleet.lan.tower;
     let from = slice(tower);
     conversations(&fleet.lan);
@@ -196,32 +196,32 @@ fn every_facility_counts_what_tshark_and_the_kernel_count_live_and_past() {
     assert_eq!(fleet.stored_like(&kernel).unwrap(), kernel, "SQL and the kernel");
     let to = slice(tower);
 
-    let recording = witness.end().unwrap();
-    let frames = recording.frames().unwrap();
+    let capture_file = reference.end().unwrap();
+    let frames = capture_file.frames().unwrap();
     let ben = kernel["ben"];
     let all = Count { frames: ben.rx.frames + ben.tx.frames, octets: ben.rx.octets + ben.tx.octets };
-    assert_eq!(Testimony::of(&frames).frames, all, "the witness and the kernel");
-    let observer = Observer { mac: &fleet.lan.plugs[1].mac, mtu: MTU };
+    assert_eq!(ReferenceCounts::of(&frames).frames, all, "tshark and the kernel");
+    let observer = ObservationPoint { mac: &fleet.lan.interfaces[1].mac, mtu: MTU };
 
     let nanos = |window: &Range<i64>| window.start * SECOND..window.end * SECOND;
     let whole = from..to;
-    let truth = observer.truth(&frames, &nanos(&whole));
-    assert_eq!(truth.tables["interfaces"]["total"], ben, "the kernel's counters");
+    let expected = observer.expected(&frames, &nanos(&whole));
+    assert_eq!(expected.tables["interfaces"]["total"], ben, "the kernel's counters");
     assert_eq!(
-        truth.tables["stations"],
-        recording.ethernet_endpoints().unwrap(),
+        expected.tables["stations"],
+        capture_file.ethernet_endpoints().unwrap(),
         "tshark's own table of Ethernet endpoints"
     );
     for (facility, rows) in [("interfaces", 10), ("sizes", 8), ("services", 6), ("hosts", 10), ("stations", 7)] {
-        let table = &truth.tables[facility];
+        let table = &expected.tables[facility];
         assert!(table.len() >= rows, "{facility}: the lab's traffic is too plain: {table:#?}");
     }
-    let padded = |frame: &&Frame| frame.packet.as_ref().is_some_and(|packet| truth::size(frame) > packet.octets);
+    let padded = |frame: &&Frame| frame.packet.as_ref().is_some_and(|packet| expected::size(frame) > packet.octets);
     assert_eq!(frames.iter().filter(padded).count(), 500, "frames with padding");
-    same("live", &shown(&fleet, &[]), &truth);
+    same("live", &shown(&fleet, &[]), &expected);
     for (what, window) in [("past", whole), ("past, first part", from..middle), ("past, second part", middle..to)] {
         let past = shown(&fleet, &words_of(tower, &window));
-        same(what, &past, &observer.truth(&frames, &nanos(&window)));
+        same(what, &past, &observer.expected(&frames, &nanos(&window)));
     }
     println!("{}", fleet.collector.verify().unwrap());
 }

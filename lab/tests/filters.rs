@@ -7,9 +7,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use traf_lab::wait::{Deadline, Look, at_rest, eventually};
-use traf_lab::witness::{Sent, Testimony};
-use traf_lab::{Collector, Console, Count, Lan, Program, Sensor, Witness};
+use traf_lab::reference::{ReferenceCounts, Uniflow};
+use traf_lab::wait::{Deadline, Probe, at_rest, eventually};
+use traf_lab::{Collector, Console, Count, Lan, Process, ReferenceCapture, Sensor};
 
 /// Flows that are not asked for and never rest: UDP from the ports 1024 to 21023 of 198.18.0.0.
 const CROWD: u32 = 20_000;
@@ -38,18 +38,18 @@ const UNKNOWN: &str = " octets had no row of their own: whether the filter selec
 /// Longer than the second between two snapshots.
 const STILL: Duration = Duration::from_millis(2500);
 
-struct Stage {
+struct Setup {
     console: Console,
     collector: Collector,
     _sensor: Sensor,
-    witness: Witness,
+    reference: ReferenceCapture,
     lan: Lan,
 }
 
 /// What is said of a filter, by facility.
 type Answers = BTreeMap<&'static str, Value>;
 
-impl Stage {
+impl Setup {
     fn new() -> Self {
         let lan = Lan::new(&["anna", "ben", "dora"]).unwrap();
         let collector = Collector::start(&lan.tower, &lan.tower_address(), &lan.folder.join("collector")).unwrap();
@@ -59,8 +59,8 @@ impl Stage {
         lan.rest().unwrap();
         let sensor = Sensor::start(&lan.hosts[1], &collector, &lan.folder, &["eth0"], &SENSOR).unwrap();
         console.wait_for_sensors(1).unwrap();
-        let witness = Witness::start(&lan.hosts[1], "eth0", &lan.folder, "").unwrap();
-        Self { console, collector, _sensor: sensor, witness, lan }
+        let reference = ReferenceCapture::start(&lan.hosts[1], "eth0", &lan.folder, "").unwrap();
+        Self { console, collector, _sensor: sensor, reference, lan }
     }
 
     fn now(&self) -> String {
@@ -73,13 +73,13 @@ impl Stage {
             let table = self.console.table(&words)?;
             let notes = table["notes"].to_string();
             let owed = notes.contains("no answer") || notes.contains("tables are open");
-            Ok(Look::at((!owed).then_some(table), || notes))
+            Ok(Probe::at((!owed).then_some(table), || notes))
         })
         .unwrap()
     }
 
     /// Somebody looks through each filter, so that the sensor counts what it selects: since when.
-    fn look(&self) -> (Vec<Program>, Vec<String>) {
+    fn look(&self) -> (Vec<Process>, Vec<String>) {
         let mut since = Vec::new();
         let watches = FILTERS.iter().map(|(filter, _)| {
             let words = ["sizes", "--filter", filter, "--limit", "1", "--watch", "--format", "json"];
@@ -91,8 +91,8 @@ impl Stage {
     }
 
     /// Twenty thousand flows, each larger than the few that are looked for, that go on.
-    fn crowd(&self) -> Program {
-        let (anna, flows, to) = (&self.lan.hosts[0], CROWD.to_string(), &self.lan.plugs[1].mac);
+    fn crowd(&self) -> Process {
+        let (anna, flows, to) = (&self.lan.hosts[0], CROWD.to_string(), &self.lan.interfaces[1].mac);
         let words = ["frames", "--to", to, "--flows", &flows, "--rate", RATE];
         anna.traffic(&[&words[..], &["--count", &flows, "--size", "600"]].concat()).unwrap();
         // In a slice with these there would be no rows for the few.
@@ -106,7 +106,7 @@ impl Stage {
         let before = records().unwrap();
         eventually("the last slices", Deadline::seconds(60), || {
             let now = records()?;
-            Ok(Look::at((now >= before + 2).then_some(()), || format!("{now} after {before}")))
+            Ok(Probe::at((now >= before + 2).then_some(()), || format!("{now} after {before}")))
         })
         .unwrap();
     }
@@ -114,7 +114,7 @@ impl Stage {
     /// The few that are looked for.
     fn quiet_traffic(&self) {
         let [anna, _, dora] = &self.lan.hosts[..] else { panic!("three hosts") };
-        let to = &self.lan.plugs[1].mac;
+        let to = &self.lan.interfaces[1].mac;
         // By the numbers of their flows: from 2001:db8::3, from 2001:db8::, from port 30000 on, from 41024 on.
         let quiet: [(_, &[&str]); 7] = [
             (anna, &["--ipv6", "--first", "150000"]),
@@ -144,48 +144,48 @@ impl Stage {
 #[test]
 #[ignore = "needs namespaces"]
 fn a_filter_selects_what_tcpdump_selects_among_twenty_thousand_flows_live_and_past() {
-    let stage = Stage::new();
-    let from = stage.now();
-    let (_watches, since) = stage.look();
-    let mut crowd = stage.crowd();
-    stage.quiet_traffic();
-    let totals = || Ok(together(&FILTERS, |(filter, _)| both(&stage.table("traffic", filter, &[])["total"])));
+    let setup = Setup::new();
+    let from = setup.now();
+    let (_watches, since) = setup.look();
+    let mut crowd = setup.crowd();
+    setup.quiet_traffic();
+    let totals = || Ok(together(&FILTERS, |(filter, _)| both(&setup.table("traffic", filter, &[])["total"])));
     at_rest("what the filters select", STILL, Deadline::seconds(60), totals).unwrap();
 
-    let live: Vec<Answers> = FILTERS.iter().map(|(filter, _)| stage.ask(filter, &[])).collect();
-    let busiest = stage.table("traffic", "sensor ben", &[]);
+    let live: Vec<Answers> = FILTERS.iter().map(|(filter, _)| setup.ask(filter, &[])).collect();
+    let busiest = setup.table("traffic", "sensor ben", &[]);
     assert!(crowd.running().unwrap(), "the crowd was there all the time");
     crowd.kill().unwrap();
-    stage.lan.rest().unwrap();
-    let among = stage.table("traffic", AMONG, &[]);
-    let until = stage.now();
+    setup.lan.rest().unwrap();
+    let among = setup.table("traffic", AMONG, &[]);
+    let until = setup.now();
     assert_eq!(among["dropped"], 0, "the machine is too slow for this test");
     assert!(busiest["matched"].as_u64().unwrap() > CROWD.into(), "{}", busiest["matched"]);
     let others = busiest["rows"].as_array().unwrap().iter().filter(|row| row["source"] != "198.18.0.0").count();
     assert_eq!(others, 1, "of what is looked for only the TCP connection is among the busiest: {busiest:#}");
 
-    stage.stored();
+    setup.stored();
     let window = ["--from", from.as_str(), "--to", until.as_str()];
-    let past: Vec<Answers> = FILTERS.iter().map(|(filter, _)| stage.ask(filter, &window)).collect();
-    let among_past = stage.table("traffic", AMONG, &window);
-    println!("{}", stage.collector.verify().unwrap());
-    let recording = stage.witness.end().unwrap();
-    let truth = |words: &str| Testimony::of(&recording.select(words).unwrap().frames().unwrap());
+    let past: Vec<Answers> = FILTERS.iter().map(|(filter, _)| setup.ask(filter, &window)).collect();
+    let among_past = setup.table("traffic", AMONG, &window);
+    println!("{}", setup.collector.verify().unwrap());
+    let capture_file = setup.reference.end().unwrap();
+    let expected = |words: &str| ReferenceCounts::of(&capture_file.select(words).unwrap().frames().unwrap());
     for (((filter, words), since), (live, past)) in FILTERS.iter().zip(&since).zip(live.iter().zip(&past)) {
-        let truth = truth(words);
-        println!("{filter}: {} senders, {:?}", truth.sent.len(), truth.frames);
-        assert!(!truth.sent.is_empty(), "{filter}");
-        live_is(filter, live, &truth, since);
-        past_is(filter, past, &truth);
+        let expected = expected(words);
+        println!("{filter}: {} senders, {:?}", expected.sent.len(), expected.frames);
+        assert!(!expected.sent.is_empty(), "{filter}");
+        live_is(filter, live, &expected, since);
+        past_is(filter, past, &expected);
     }
-    among_the_crowd(&among, &among_past, &truth(AMONG));
+    among_the_crowd(&among, &among_past, &expected(AMONG));
 }
 
 /// Rows of flows; of the rest what was counted since somebody looked: each frame once at its interface and in its size, each
 /// packet at its service, and both at both of their ends.
-fn live_is(filter: &str, answers: &Answers, truth: &Testimony, since: &str) {
-    assert_eq!(senders(&answers["traffic"]), truth.sent, "{filter}");
-    let (frames, packets) = (truth.frames, packets(truth));
+fn live_is(filter: &str, answers: &Answers, expected: &ReferenceCounts, since: &str) {
+    assert_eq!(senders(&answers["traffic"]), expected.sent, "{filter}");
+    let (frames, packets) = (expected.frames, packets(expected));
     for (facility, expected) in [
         ("traffic", packets),
         ("services", packets),
@@ -204,9 +204,9 @@ fn live_is(filter: &str, answers: &Answers, truth: &Testimony, since: &str) {
 }
 
 /// The same rows; the rest is folded from them, and says so.
-fn past_is(filter: &str, answers: &Answers, truth: &Testimony) {
-    assert_eq!(senders(&answers["traffic"]), truth.sent, "{filter}");
-    let packets = packets(truth);
+fn past_is(filter: &str, answers: &Answers, expected: &ReferenceCounts) {
+    assert_eq!(senders(&answers["traffic"]), expected.sent, "{filter}");
+    let packets = packets(expected);
     let by_mac = filter.starts_with("ether");
     for (facility, expected, says) in [
         ("traffic", packets, ""),
@@ -214,7 +214,7 @@ fn past_is(filter: &str, answers: &Answers, truth: &Testimony) {
         ("hosts", twice(packets), ""),
         ("interfaces", packets, "counted from the recorded flows: octets of IP packets"),
         // A MAC address alone needs no flows: it is the row of that station.
-        ("stations", if by_mac { truth.frames } else { twice(packets) }, "those of the recorded flows"),
+        ("stations", if by_mac { expected.frames } else { twice(packets) }, "those of the recorded flows"),
     ] {
         let table = &answers[facility];
         assert_eq!(both(&table["total"]), expected, "past {facility} of {filter}: {table:#}");
@@ -230,12 +230,12 @@ fn past_is(filter: &str, answers: &Answers, truth: &Testimony) {
 }
 
 /// Live the rows of some of the crowd are all there; the past keeps the busiest and says how much it cannot tell.
-fn among_the_crowd(live: &Value, past: &Value, truth: &Testimony) {
-    assert_eq!(senders(live), truth.sent, "{AMONG}");
-    let (found, all) = (senders(past), packets(truth));
+fn among_the_crowd(live: &Value, past: &Value, expected: &ReferenceCounts) {
+    assert_eq!(senders(live), expected.sent, "{AMONG}");
+    let (found, all) = (senders(past), packets(expected));
     for (sent, count) in &found {
         assert!(
-            truth.sent.get(sent).is_some_and(|all| count.octets <= all.octets),
+            expected.sent.get(sent).is_some_and(|all| count.octets <= all.octets),
             "never more than there was: {sent:?}"
         );
     }
@@ -247,9 +247,9 @@ fn among_the_crowd(live: &Value, past: &Value, truth: &Testimony) {
 }
 
 /// IP packets, and their octets.
-fn packets(truth: &Testimony) -> Count {
+fn packets(expected: &ReferenceCounts) -> Count {
     let mut all = Count::default();
-    truth.sent.values().for_each(|count| all += *count);
+    expected.sent.values().for_each(|count| all += *count);
     all
 }
 
@@ -273,10 +273,10 @@ fn both(value: &Value) -> Count {
 }
 
 /// The rows of flows, by who sent what to whom.
-fn senders(report: &Value) -> BTreeMap<Sent, Count> {
+fn senders(report: &Value) -> BTreeMap<Uniflow, Count> {
     let rows = report["rows"].as_array().unwrap();
     assert_eq!(Some(rows.len() as u64), report["matched"].as_u64(), "every row is there");
-    let mut senders: BTreeMap<Sent, Count> = BTreeMap::new();
+    let mut senders: BTreeMap<Uniflow, Count> = BTreeMap::new();
     for row in rows {
         let end = |address: &str, port: &str| -> (IpAddr, u16) {
             (row[address].as_str().unwrap().parse().unwrap(), row[port].as_u64().unwrap().try_into().unwrap())
@@ -285,7 +285,7 @@ fn senders(report: &Value) -> BTreeMap<Sent, Count> {
         for (way, from, to) in [("forward", a, b), ("reverse", b, a)] {
             let number = |name: &str| row[way][name].as_u64().unwrap();
             if number("packets") > 0 {
-                let sent = Sent {
+                let sent = Uniflow {
                     protocol: row["protocol"].as_str().unwrap().to_owned(),
                     vlan: row["vlan"].as_u64().map(|vlan| vlan.try_into().unwrap()),
                     source: from.0,

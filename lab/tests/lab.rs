@@ -6,8 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use serde_json::Value;
-use traf_lab::wait::{Deadline, Look, eventually};
-use traf_lab::{Count, Disk, Lan, Terminal, Witness};
+use traf_lab::wait::{Deadline, Probe, eventually};
+use traf_lab::{Count, Disk, Lan, ReferenceCapture, Terminal};
 
 fn frames_of(report: &str) -> (u64, u64) {
     let sent: Value = serde_json::from_str(report).unwrap();
@@ -19,7 +19,7 @@ fn frames_of(report: &str) -> (u64, u64) {
 fn a_frame_is_counted_alike_where_it_leaves_where_it_arrives_and_at_the_mirror() {
     let lan = Lan::new(&["anna", "ben"]).unwrap();
     let before = lan.rest().unwrap();
-    let ben = &lan.plugs[1];
+    let ben = &lan.interfaces[1];
     let mut sent = (0, 0);
     for words in [
         &["--count", "1000", "--flows", "1000"][..],
@@ -60,25 +60,26 @@ fn streams_and_datagrams_arrive_whole_over_ipv4_and_ipv6() {
 #[ignore = "needs namespaces"]
 fn a_cut_cable_carries_nothing_and_a_mended_one_does() {
     let lan = Lan::new(&["anna", "ben"]).unwrap();
-    let to = lan.plugs[1].ipv4.to_string();
+    let to = lan.interfaces[1].ipv4.to_string();
     let ping = || lan.hosts[0].run("ping", &["-c", "1", "-W", "1", &to]);
     ping().unwrap();
     lan.lan.cut(&lan.hosts[1]).unwrap();
     assert!(ping().is_err());
     lan.lan.mend(&lan.hosts[1]).unwrap();
-    eventually("the mended cable", Deadline::seconds(10), || Ok(Look::at(ping().ok(), || "no answer".into()))).unwrap();
+    eventually("the mended cable", Deadline::seconds(10), || Ok(Probe::at(ping().ok(), || "no answer".into())))
+        .unwrap();
 }
 
 #[test]
 #[ignore = "needs namespaces"]
 fn a_full_disk_takes_nothing_until_it_is_relieved() {
     let lan = Lan::new(&["anna"]).unwrap();
-    let disk = Disk::new(lan.realm(), &lan.folder.join("disk"), 1 << 20).unwrap();
+    let disk = Disk::new(lan.namespaces(), &lan.folder.join("disk"), 1 << 20).unwrap();
     let write = || lan.hosts[0].sh(&format!("head -c 100 /dev/zero > {}/note", disk.folder().display()));
     disk.fill().unwrap();
     let error = write().unwrap_err().to_string();
     assert!(error.contains("No space left"), "{error}");
-    disk.relieve().unwrap();
+    disk.clear().unwrap();
     write().unwrap();
 }
 
@@ -118,7 +119,7 @@ fn a_killed_lab_leaves_no_namespace_and_no_process() {
     child.wait().unwrap();
     eventually("the end of the killed lab's processes", Deadline::seconds(10), || {
         let left = marked(&mark);
-        Ok(Look::at(left.is_empty().then_some(()), || format!("{left:?}")))
+        Ok(Probe::at(left.is_empty().then_some(()), || format!("{left:?}")))
     })
     .unwrap();
 }
@@ -138,16 +139,16 @@ fn marked(mark: &str) -> Vec<String> {
 fn the_witness_sees_what_the_kernel_counts_of_every_kind() {
     let lan = Lan::new(&["anna", "ben"]).unwrap();
     let before = lan.rest().unwrap();
-    let witness = Witness::start(&lan.hosts[1], "eth0", &lan.folder, "").unwrap();
-    let ben = &lan.plugs[1];
+    let reference = ReferenceCapture::start(&lan.hosts[1], "eth0", &lan.folder, "").unwrap();
+    let ben = &lan.interfaces[1];
     lan.hosts[0].run("ping", &["-c", "3", "-i", "0.2", &ben.ipv6.to_string()]).unwrap();
     lan.hosts[0].traffic(&["frames", "--to", &ben.mac, "--count", "40", "--vlan", "7", "--size", "200"]).unwrap();
     let after = lan.rest().unwrap();
-    let testimony = witness.testify().unwrap();
+    let reference_counts = reference.counts().unwrap();
 
     let (rx, tx) = (after["ben"].rx - before["ben"].rx, after["ben"].tx - before["ben"].tx);
-    assert_eq!(testimony.frames, Count { frames: rx.frames + tx.frames, octets: rx.octets + tx.octets });
-    let tagged: Vec<_> = testimony.sent.iter().filter(|(sent, _)| sent.vlan == Some(7)).collect();
+    assert_eq!(reference_counts.frames, Count { frames: rx.frames + tx.frames, octets: rx.octets + tx.octets });
+    let tagged: Vec<_> = reference_counts.sent.iter().filter(|(sent, _)| sent.vlan == Some(7)).collect();
     assert_eq!(tagged.len(), 1);
     assert_eq!(*tagged[0].1, Count { frames: 40, octets: 40 * (200 - 18) });
 }
@@ -157,18 +158,18 @@ fn the_witness_sees_what_the_kernel_counts_of_every_kind() {
 fn a_terminal_shows_obeys_and_tells_its_manners() {
     let lan = Lan::new(&["anna"]).unwrap();
     let terminal = Terminal::open(&lan.hosts[0], &lan.folder, 80, 24).unwrap();
-    let before = terminal.manners().unwrap();
+    let before = terminal.modes().unwrap();
     terminal.line("stty size; tput smcup; tput civis; stty -echo").unwrap();
     eventually("bad manners", Deadline::seconds(5), || {
-        let now = terminal.manners()?;
+        let now = terminal.modes()?;
         let spoilt = now.modes.contains("alternate 1") && now.modes.contains("cursor 0") && now.line.contains("-echo ");
-        Ok(Look::at(spoilt.then_some(()), || format!("{now:?}")))
+        Ok(Probe::at(spoilt.then_some(()), || format!("{now:?}")))
     })
     .unwrap();
     terminal.line("tput rmcup; tput cnorm; stty echo; clear; stty size; echo done").unwrap();
     let screen = terminal.wait_for("the end", Deadline::seconds(5), |screen| screen.contains("\ndone")).unwrap();
     assert!(screen.contains("24 80"), "{screen}");
-    assert_eq!(terminal.manners().unwrap(), before);
+    assert_eq!(terminal.modes().unwrap(), before);
 }
 
 #[test]

@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use traf_lab::{Fleet, latency};
+use traf_lab::{MonitoredLan, latency};
 
 #[test]
 #[ignore = "needs namespaces"]
 fn a_packet_is_visible_within_a_second_and_a_half() {
-    let fleet = Fleet::new(&["anna", "ben"], false, &[]).unwrap();
+    let fleet = MonitoredLan::new(&["anna", "ben"], false, &[]).unwrap();
     let times: Vec<Duration> = (0..8).map(|number| latency::until_visible(&fleet, number).unwrap()).collect();
     println!("visible after {times:.2?}");
     assert!(times.iter().all(|time| *time <= Duration::from_millis(1500)), "{times:?}");

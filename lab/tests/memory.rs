@@ -3,8 +3,8 @@
 
 use std::fs;
 
-use traf_lab::program::Memory;
-use traf_lab::wait::{Deadline, Look, eventually};
+use traf_lab::process::Memory;
+use traf_lab::wait::{Deadline, Probe, eventually};
 use traf_lab::{Collector, Console, Lan, Sensor, Terminal};
 
 /// Flows in the sensor's table.
@@ -40,12 +40,22 @@ fn a_hundred_thousand_flows_behind_the_screen_cost_the_console_60_megabytes_at_m
     let _sensor = Sensor::start(&lan.hosts[1], &collector, &lan.folder, &["eth0"], &SENSOR).unwrap();
     console.wait_for_sensors(1).unwrap();
     let flows = FLOWS.to_string();
-    let words =
-        ["frames", "--to", &lan.plugs[1].mac, "--flows", &flows, "--count", "100000000", "--rate", "5000", "--syn"];
+    let words = [
+        "frames",
+        "--to",
+        &lan.interfaces[1].mac,
+        "--flows",
+        &flows,
+        "--count",
+        "100000000",
+        "--rate",
+        "5000",
+        "--syn",
+    ];
     let _traffic = lan.hosts[0].start_traffic(&words).unwrap();
     eventually("the flows", Deadline::seconds(120), || {
         let there = console.table(&["traffic", "--limit", "1"])?["matched"].as_u64().unwrap_or(0);
-        Ok(Look::at((there >= FLOWS).then_some(()), || format!("{there} flows")))
+        Ok(Probe::at((there >= FLOWS).then_some(()), || format!("{there} flows")))
     })
     .unwrap();
 
@@ -71,7 +81,7 @@ fn a_hundred_thousand_flows_behind_the_screen_cost_the_console_60_megabytes_at_m
             eventually("more rows", deadline, || {
                 terminal.key("End")?;
                 let screen = terminal.screen()?;
-                Ok(Look::at(more(&screen).then_some(()), || screen))
+                Ok(Probe::at(more(&screen).then_some(()), || screen))
             })
             .unwrap();
         }

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use serde_json::Value;
-use traf_lab::wait::{Deadline, Look, eventually};
+use traf_lab::wait::{Deadline, Probe, eventually};
 use traf_lab::{Collector, Console, Counters, Lan, Sensor};
 
 /// What anna sends to ben.
@@ -11,14 +11,14 @@ const BULK: u64 = 100_000_000;
 const HEADER: u64 = 14;
 
 /// Hosts anna and ben, and who watches a mirror port between them; no sensor yet.
-struct Stage {
+struct Setup {
     sensors: Vec<Sensor>,
     console: Console,
     collector: Collector,
     lan: Lan,
 }
 
-impl Stage {
+impl Setup {
     fn new() -> Self {
         let lan = Lan::new(&["anna", "ben"]).unwrap();
         let collector = Collector::start(&lan.tower, &lan.tower_address(), &lan.folder.join("collector")).unwrap();
@@ -60,7 +60,7 @@ impl Stage {
         let mut last = Value::Null;
         let found = eventually("the flows", Deadline::seconds(40), || {
             last = self.console.table(&words)?;
-            Ok(Look::at(wanted(&last).then_some(()), || "something else".into()))
+            Ok(Probe::at(wanted(&last).then_some(()), || "something else".into()))
         });
         assert!(!last.is_null(), "{found:?}");
         last
@@ -90,8 +90,8 @@ fn observed_by(report: &Value) -> Vec<String> {
 }
 
 /// Within one percent.
-fn close(found: u64, truth: u64) -> bool {
-    found.abs_diff(truth) * 100 <= truth
+fn close(found: u64, expected: u64) -> bool {
+    found.abs_diff(expected) * 100 <= expected
 }
 
 /// What the kernel counted of a transfer, as octets of IP packets.
@@ -103,76 +103,76 @@ fn of_ip(after: Counters, before: Counters) -> u64 {
 #[test]
 #[ignore = "needs namespaces"]
 fn one_two_and_three_sensors_count_a_transfer_once_live_and_past() {
-    let mut stage = Stage::new();
+    let mut setup = Setup::new();
     for (count, port) in [(1, 9001), (2, 9002), (3, 9003)] {
-        stage.another();
-        let (_serve, to, _) = stage.lan.serve(1, port).unwrap();
-        let (from, before) = (stage.now(), stage.anna());
+        setup.another();
+        let (_serve, to, _) = setup.lan.serve(1, port).unwrap();
+        let (from, before) = (setup.now(), setup.anna());
         // A debug build follows at this rate: what the kernel drops nobody can count.
         let rate = (BULK / 5).to_string();
-        stage.lan.hosts[0].traffic(&["tcp", &to, "--octets", &BULK.to_string(), "--rate", &rate]).unwrap();
-        let truth = of_ip(stage.anna(), before);
-        assert!(truth > BULK);
+        setup.lan.hosts[0].traffic(&["tcp", &to, "--octets", &BULK.to_string(), "--rate", &rate]).unwrap();
+        let expected = of_ip(setup.anna(), before);
+        assert!(expected > BULK);
 
-        let who = stage.observers(count);
-        let good = |report: &Value| close(octets(report), truth) && observed_by(report) == who;
-        let live = stage.flows(port, &[], good);
-        println!("{count} sensors, live: {} of {truth} octets, seen by {:?}", octets(&live), observed_by(&live));
-        assert!(good(&live), "{count} live: {truth} at anna, {live:#}");
+        let who = setup.observers(count);
+        let good = |report: &Value| close(octets(report), expected) && observed_by(report) == who;
+        let live = setup.flows(port, &[], good);
+        println!("{count} sensors, live: {} of {expected} octets, seen by {:?}", octets(&live), observed_by(&live));
+        assert!(good(&live), "{count} live: {expected} at anna, {live:#}");
 
         // Up to now, until the last slices are delivered.
         let window = ["--from", &from];
-        let past = stage.flows(port, &window, good);
-        println!("{count} sensors, past: {} of {truth} octets, seen by {:?}", octets(&past), observed_by(&past));
-        assert!(good(&past), "{count} past: {truth} at anna, {past:#}");
+        let past = setup.flows(port, &window, good);
+        println!("{count} sensors, past: {} of {expected} octets, seen by {:?}", octets(&past), observed_by(&past));
+        assert!(good(&past), "{count} past: {expected} at anna, {past:#}");
         let hosts =
-            stage.console.table(&[&["hosts", "--filter", &format!("port {port}")], &window[..]].concat()).unwrap();
-        assert!(close(octets(&hosts), 2 * truth), "{hosts:#}");
+            setup.console.table(&[&["hosts", "--filter", &format!("port {port}")], &window[..]].concat()).unwrap();
+        assert!(close(octets(&hosts), 2 * expected), "{hosts:#}");
         let sql = format!("select sum(octets) from flows where prim = 1 and {port} in (source_port, destination_port)");
-        let marked = u64::try_from(stage.collector.number(&sql).unwrap()).unwrap();
-        assert!(close(marked, truth), "{marked} of {truth} marked");
+        let marked = u64::try_from(setup.collector.number(&sql).unwrap()).unwrap();
+        assert!(close(marked, expected), "{marked} of {expected} marked");
     }
-    println!("{}", stage.collector.verify().unwrap());
+    println!("{}", setup.collector.verify().unwrap());
 }
 
 #[test]
 #[ignore = "needs namespaces"]
 fn a_sensor_that_stops_half_way_leaves_the_total_and_one_gap() {
-    let mut stage = Stage::new();
-    (0..3).for_each(|_| stage.another());
-    let (_serve, to, _) = stage.lan.serve(1, 9004).unwrap();
-    let (from, before) = (stage.now(), stage.anna());
+    let mut setup = Setup::new();
+    (0..3).for_each(|_| setup.another());
+    let (_serve, to, _) = setup.lan.serve(1, 9004).unwrap();
+    let (from, before) = (setup.now(), setup.anna());
     let rate = (BULK / 20).to_string();
     let mut traffic =
-        stage.lan.hosts[0].start_traffic(&["tcp", &to, "--octets", &BULK.to_string(), "--rate", &rate]).unwrap();
+        setup.lan.hosts[0].start_traffic(&["tcp", &to, "--octets", &BULK.to_string(), "--rate", &rate]).unwrap();
     let half = |report: &Value| octets(report) > BULK / 2;
-    assert!(half(&stage.flows(9004, &[], half)), "the transfer never came half-way");
+    assert!(half(&setup.flows(9004, &[], half)), "the transfer never came half-way");
     // The one whose rows count so far.
     let sql =
         "select sensor from flows where prim = 1 and 9004 in (source_port, destination_port) order by ts desc limit 1";
-    let name = stage.collector.sql(sql).unwrap().pop().unwrap();
-    let place = stage.sensors.iter().position(|sensor| sensor.host().name() == name).unwrap();
-    assert!(stage.sensors[place].program().terminate(Deadline::seconds(20)).unwrap().success());
+    let name = setup.collector.sql(sql).unwrap().pop().unwrap();
+    let place = setup.sensors.iter().position(|sensor| sensor.host().name() == name).unwrap();
+    assert!(setup.sensors[place].process().terminate(Deadline::seconds(20)).unwrap().success());
     println!("stopped {name} half-way");
     assert!(traffic.wait(Deadline::seconds(60)).unwrap().success());
-    let truth = of_ip(stage.anna(), before);
+    let expected = of_ip(setup.anna(), before);
 
     let gaps = |report: &Value| report["gaps"].as_array().map_or(0, Vec::len);
-    let good = |report: &Value| close(octets(report), truth) && gaps(report) == 1;
-    let live = stage.flows(9004, &[], good);
-    println!("live: {} of {truth} octets, gaps {}", octets(&live), live["gaps"]);
-    assert!(good(&live), "live: {truth} at anna, {live:#}");
+    let good = |report: &Value| close(octets(report), expected) && gaps(report) == 1;
+    let live = setup.flows(9004, &[], good);
+    println!("live: {} of {expected} octets, gaps {}", octets(&live), live["gaps"]);
+    assert!(good(&live), "live: {expected} at anna, {live:#}");
     assert!(!observed_by(&live).iter().any(|point| point.starts_with(&name)), "{live:#}");
 
     // It comes back: the gap has an end.
-    stage.sensors[place].start_again().unwrap();
-    stage.console.wait_for_sensors(3).unwrap();
+    setup.sensors[place].start_again().unwrap();
+    setup.console.wait_for_sensors(3).unwrap();
     let window = ["--from", &from];
-    let all = |report: &Value| good(report) && observed_by(report) == stage.observers(3);
-    let past = stage.flows(9004, &window, all);
-    println!("past: {} of {truth} octets, seen by {:?}, gaps {}", octets(&past), observed_by(&past), past["gaps"]);
-    assert!(all(&past), "past: {truth} at anna, {past:#}");
-    let point = stage.observers(3).into_iter().find(|point| point.starts_with(&name)).unwrap();
+    let all = |report: &Value| good(report) && observed_by(report) == setup.observers(3);
+    let past = setup.flows(9004, &window, all);
+    println!("past: {} of {expected} octets, seen by {:?}, gaps {}", octets(&past), observed_by(&past), past["gaps"]);
+    assert!(all(&past), "past: {expected} at anna, {past:#}");
+    let point = setup.observers(3).into_iter().find(|point| point.starts_with(&name)).unwrap();
     assert_eq!(past["gaps"][0]["point"], point.as_str());
-    println!("{}", stage.collector.verify().unwrap());
+    println!("{}", setup.collector.verify().unwrap());
 }

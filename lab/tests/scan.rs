@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use serde_json::Value;
-use traf_lab::{Count, Counters, Fleet, Witness};
+use traf_lab::{Count, Counters, MonitoredLan, ReferenceCapture};
 
 /// Flows of the table, as the sensor has it by default.
 const CAPACITY: u64 = 262_144;
@@ -12,18 +12,18 @@ const MEMORY: u64 = 12_000_000 + 160 * CAPACITY;
 #[test]
 #[ignore = "needs namespaces"]
 fn ten_conversations_stay_on_the_screen_through_a_million_new_flows() {
-    let mut fleet = Fleet::new(&["anna", "ben", "mallory"], false, &[]).unwrap();
+    let mut fleet = MonitoredLan::new(&["anna", "ben", "mallory"], false, &[]).unwrap();
     // Only ben's link is looked at; the sender of a scan has nothing to prove.
     for sensor in &mut fleet.sensors {
         if sensor.host().name() != "ben" {
-            sensor.program().kill().unwrap();
+            sensor.process().kill().unwrap();
         }
     }
     let (_serve, v4, _) = fleet.lan.serve(1, 9000).unwrap();
-    let witness = Witness::start(&fleet.lan.hosts[1], "eth0", &fleet.lan.folder, "tcp port 9000").unwrap();
+    let reference = ReferenceCapture::start(&fleet.lan.hosts[1], "eth0", &fleet.lan.folder, "tcp port 9000").unwrap();
     let words = ["tcp", &v4, "--octets", "100000000000", "--rate", "30000"];
     let mut people: Vec<_> = (0..10).map(|_| fleet.lan.hosts[0].start_traffic(&words).unwrap()).collect();
-    let mac = fleet.lan.plugs[1].mac.clone();
+    let mac = fleet.lan.interfaces[1].mac.clone();
     let scan = ["frames", "--to", &mac, "--count", "1000000", "--flows", "1000000", "--syn", "--rate", "40000"];
     println!("scan: {}", fleet.lan.hosts[2].traffic(&scan).unwrap().trim());
     people.iter_mut().for_each(|person| person.kill().unwrap());
@@ -34,14 +34,14 @@ fn ten_conversations_stay_on_the_screen_through_a_million_new_flows() {
         let drops = drops(&fleet.console.table(&["interfaces", "--filter", "sensor ben"])?);
         let shown = frames(fleet.console.interfaces()?["ben"]) + drops;
         println!("shown, with {drops} dropped: {shown}, kernel {kernel}");
-        Ok(traf_lab::wait::Look::at((shown == kernel).then_some(shown), || format!("{shown}, not {kernel}")))
+        Ok(traf_lab::wait::Probe::at((shown == kernel).then_some(shown), || format!("{shown}, not {kernel}")))
     })
     .unwrap();
     let table = fleet.console.table(&["traffic", "--filter", "sensor ben", "--limit", "50"]).unwrap();
     let rows = table["rows"].as_array().unwrap();
-    let testimony = witness.testify().unwrap();
-    let (mut seen, mut truth) = (Count::default(), Count::default());
-    let conversations: Vec<_> = testimony.sent.keys().filter(|sent| sent.destination_port == 9000).collect();
+    let reference_counts = reference.counts().unwrap();
+    let (mut seen, mut expected) = (Count::default(), Count::default());
+    let conversations: Vec<_> = reference_counts.sent.keys().filter(|sent| sent.destination_port == 9000).collect();
     assert_eq!(conversations.len(), 10);
     for sent in conversations {
         let row = rows
@@ -49,25 +49,25 @@ fn ten_conversations_stay_on_the_screen_through_a_million_new_flows() {
             .find(|row| row["source_port"] == sent.source_port || row["destination_port"] == sent.source_port);
         let row = row.unwrap_or_else(|| panic!("{sent:?} is not among the first {}", rows.len()));
         seen.octets += octets(row);
-        for (other, count) in &testimony.sent {
+        for (other, count) in &reference_counts.sent {
             if other.source_port == sent.source_port || other.destination_port == sent.source_port {
-                truth.octets += count.octets;
+                expected.octets += count.octets;
             }
         }
     }
-    assert!(seen.octets <= truth.octets, "never more than there was: {seen:?} {truth:?}");
-    let missing = truth.octets - seen.octets;
-    println!("ten conversations: {} octets, {missing} of them in other", truth.octets);
-    assert!(missing * 1000 < truth.octets, "{missing} of {} octets are missing", truth.octets);
+    assert!(seen.octets <= expected.octets, "never more than there was: {seen:?} {expected:?}");
+    let missing = expected.octets - seen.octets;
+    println!("ten conversations: {} octets, {missing} of them in other", expected.octets);
+    assert!(missing * 1000 < expected.octets, "{missing} of {} octets are missing", expected.octets);
 
     let ben = fleet.sensors.iter_mut().find(|sensor| sensor.host().name() == "ben").unwrap();
-    let memory = ben.program().peak_memory().unwrap();
+    let memory = ben.process().peak_memory().unwrap();
     println!("memory: {memory} octets of at most {MEMORY}");
     assert!(memory <= MEMORY, "{memory} octets");
     traf_lab::wait::eventually("the store", traf_lab::wait::Deadline::seconds(60), || {
         let dropped = fleet.collector.number("select dropped from interfaces where sensor = 'ben'")?;
         let stored = frames(fleet.stored()?["ben"]) + u64::try_from(dropped)?;
-        Ok(traf_lab::wait::Look::at((stored == shown).then_some(()), || format!("{stored}, not {shown}")))
+        Ok(traf_lab::wait::Probe::at((stored == shown).then_some(()), || format!("{stored}, not {shown}")))
     })
     .unwrap();
     println!("{}", fleet.collector.verify().unwrap());

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use traf_lab::wait::{Deadline, Stopwatch};
-use traf_lab::{Fleet, Terminal};
+use traf_lab::{MonitoredLan, Terminal};
 
 /// The budget of the first screen.
 const FIRST: Duration = Duration::from_secs(1);
@@ -12,13 +12,13 @@ const FIRST: Duration = Duration::from_secs(1);
 #[test]
 #[ignore = "needs namespaces"]
 fn the_first_screen_is_there_within_a_second_and_leaving_or_a_panic_leaves_the_terminal_clean() {
-    let fleet = Fleet::new(&["anna", "ben"], false, &[]).unwrap();
+    let fleet = MonitoredLan::new(&["anna", "ben"], false, &[]).unwrap();
     let (_serve, v4, _) = fleet.lan.serve(1, 9000).unwrap();
     let _traffic =
         fleet.lan.hosts[0].start_traffic(&["tcp", &v4, "--octets", "100000000000", "--rate", "200000"]).unwrap();
     for (columns, rows) in [(80, 24), (132, 40)] {
         let terminal = Terminal::open(&fleet.lan.tower, &fleet.lan.folder, columns, rows).unwrap();
-        let before = terminal.manners().unwrap();
+        let before = terminal.modes().unwrap();
         terminal.line(&format!("clear; exec 3>&1; {}", fleet.console.line().unwrap())).unwrap();
         let watch = Stopwatch::start();
         let screen =
@@ -37,14 +37,14 @@ fn the_first_screen_is_there_within_a_second_and_leaving_or_a_panic_leaves_the_t
         }
         terminal.key("C-c").unwrap();
         terminal.wait_for("the shell", Deadline::seconds(5), |screen| screen.trim_end().ends_with('$')).unwrap();
-        assert_eq!(terminal.manners().unwrap(), before, "as if it had never been there");
+        assert_eq!(terminal.modes().unwrap(), before, "as if it had never been there");
 
         // The build that tests run panics behind its first frame when it is asked to.
         terminal.line(&format!("clear; TRAF_PANIC=1 RUST_BACKTRACE=0 {}", fleet.console.line().unwrap())).unwrap();
         let words = |screen: &str| screen.contains("panicked") && screen.trim_end().ends_with('$');
         let screen = terminal.wait_for("the words of a panic", Deadline::seconds(10), words).unwrap();
         assert!(screen.contains("TRAF_PANIC is set"), "{screen}");
-        assert_eq!(terminal.manners().unwrap(), before, "a panic leaves it clean too");
+        assert_eq!(terminal.modes().unwrap(), before, "a panic leaves it clean too");
     }
 }
 

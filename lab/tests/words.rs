@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use traf_lab::program::ours;
+use traf_lab::process::binary;
 use traf_peer::token::Token;
 
 const FAILED: i32 = 1;
@@ -39,7 +39,7 @@ fn programs() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::Builder::new().prefix("traf-words-").tempdir_in("/tmp").unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
     for name in ["traf", "traf-sensor", "traf-collector"] {
-        fs::copy(ours(name).unwrap(), folder.path().join(name)).unwrap();
+        fs::copy(binary(name).unwrap(), folder.path().join(name)).unwrap();
     }
     let path = folder.path().to_owned();
     (folder, path)

@@ -11,13 +11,13 @@ use crate::wait::Stopwatch;
 const BATCH: usize = 64;
 
 /// What was sent.
-pub(super) struct Sent {
+pub(super) struct SentFrames {
     pub(super) frames: u64,
     pub(super) octets: u64,
     pub(super) seconds: f64,
 }
 
-pub(super) fn send(plan: &Frames) -> Result<Sent> {
+pub(super) fn send(plan: &Frames) -> Result<SentFrames> {
     ensure!(plan.flows > 0, "--flows must be at least 1");
     let socket = PacketSocket::open(&plan.interface)?;
     let template = Template::new(plan)?;
@@ -34,7 +34,7 @@ pub(super) fn send(plan: &Frames) -> Result<Sent> {
         pace(sent, plan.rate, &watch);
     }
     let octets = sent * template.frame.len() as u64;
-    Ok(Sent { frames: sent, octets, seconds: watch.elapsed().as_secs_f64() })
+    Ok(SentFrames { frames: sent, octets, seconds: watch.elapsed().as_secs_f64() })
 }
 
 /// A frame, and where its flow's number stands in it.

@@ -14,28 +14,28 @@ use nix::sys::signal::Signal;
 
 use crate::counters::{Count, Counters};
 use crate::host::{Host, run};
-use crate::program::Program;
-use crate::wait::{Deadline, Look, eventually};
-pub use frame::{Frame, Packet, Sent};
+use crate::process::Process;
+use crate::wait::{Deadline, Probe, eventually};
+pub use frame::{Frame, Packet, Uniflow};
 
 /// A dumpcap that writes the heads of all frames.
 #[derive(Debug)]
-pub struct Witness {
-    program: Program,
+pub struct ReferenceCapture {
+    program: Process,
     host: Host,
     file: PathBuf,
 }
 
 /// What tshark counted.
 #[derive(Clone, Debug, Default)]
-pub struct Testimony {
+pub struct ReferenceCounts {
     /// All frames, with their octets.
     pub frames: Count,
     /// IP packets and octets, by who sent what to whom.
-    pub sent: BTreeMap<Sent, Count>,
+    pub sent: BTreeMap<Uniflow, Count>,
 }
 
-impl Witness {
+impl ReferenceCapture {
     /// Begins to write what `filter` (libpcap's words; empty is all) lets through; returns when it listens.
     ///
     /// # Errors
@@ -48,7 +48,7 @@ impl Witness {
         let program = host.start("dumpcap", &words)?;
         eventually("dumpcap to listen", Deadline::seconds(10), || {
             let log = program.log();
-            Ok(Look::at(log.contains("File: ").then_some(()), || log))
+            Ok(Probe::at(log.contains("File: ").then_some(()), || log))
         })?;
         Ok(Self { program, host: host.clone(), file })
     }
@@ -57,47 +57,47 @@ impl Witness {
     ///
     /// # Errors
     /// When dumpcap lost a frame, for then it is no witness.
-    pub fn testify(self) -> Result<Testimony> {
-        Ok(Testimony::of(&self.end()?.frames()?))
+    pub fn counts(self) -> Result<ReferenceCounts> {
+        Ok(ReferenceCounts::of(&self.end()?.frames()?))
     }
 
     /// Ends dumpcap.
     ///
     /// # Errors
     /// When it lost a frame, for then it is no witness.
-    pub fn end(mut self) -> Result<Recording> {
+    pub fn end(mut self) -> Result<CaptureFile> {
         self.program.signal(Signal::SIGINT)?;
         self.program.wait(Deadline::seconds(10))?;
         let log = self.program.log();
         // "received/dropped on interface 'eth0': 35/0 (pcap:0/dumpcap:0/flushed:0/ps_ifdrop:0)"
         ensure!(log.contains("/0 (pcap:0/dumpcap:0/flushed:0/"), "dumpcap lost frames: {log}");
-        Ok(Recording { host: self.host, file: self.file })
+        Ok(CaptureFile { host: self.host, file: self.file })
     }
 }
 
-impl Testimony {
+impl ReferenceCounts {
     /// Adds frames up.
     #[must_use]
     pub fn of(frames: &[Frame]) -> Self {
-        let mut testimony = Self::default();
+        let mut reference_counts = Self::default();
         for frame in frames {
-            testimony.frames += Count { frames: 1, octets: frame.octets };
+            reference_counts.frames += Count { frames: 1, octets: frame.octets };
             if let Some(Packet { sent, octets, .. }) = &frame.packet {
-                *testimony.sent.entry(sent.clone()).or_default() += Count { frames: 1, octets: *octets };
+                *reference_counts.sent.entry(sent.clone()).or_default() += Count { frames: 1, octets: *octets };
             }
         }
-        testimony
+        reference_counts
     }
 }
 
 /// What dumpcap wrote, as tshark reads it.
 #[derive(Debug)]
-pub struct Recording {
+pub struct CaptureFile {
     host: Host,
     file: PathBuf,
 }
 
-impl Recording {
+impl CaptureFile {
     /// Of these frames those that tcpdump selects.
     ///
     /// # Errors

@@ -11,19 +11,19 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 /// Set in every process of a lab: the holder's owner, so that `down` finds what a killed run left behind.
-pub const MARK: &str = "TRAF_LAB";
+pub const OWNER: &str = "TRAF_LAB";
 
 /// Mount (and user) namespace, kept by a process that only waits.
 #[derive(Debug)]
-pub struct Realm {
+pub struct Namespaces {
     holder: u32,
     child: Option<Child>,
-    ground: Ground,
+    privilege: Privilege,
 }
 
 /// With what rights a lab runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ground {
+pub enum Privilege {
     /// As the machine's root.
     Root,
     /// As root of a user namespace only.
@@ -33,7 +33,7 @@ pub enum Ground {
     },
 }
 
-impl fmt::Display for Ground {
+impl fmt::Display for Privilege {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Root => write!(f, "root"),
@@ -42,7 +42,7 @@ impl fmt::Display for Ground {
     }
 }
 
-impl Realm {
+impl Namespaces {
     /// Lays the ground; it goes when the realm is dropped, or its process dies.
     ///
     /// # Errors
@@ -55,16 +55,16 @@ impl Realm {
     ///
     /// # Errors
     /// As `new`.
-    pub fn lasting() -> Result<Self> {
-        let mut realm = Self::start(false)?;
-        realm.child = None;
-        Ok(realm)
+    pub fn persistent() -> Result<Self> {
+        let mut namespaces = Self::start(false)?;
+        namespaces.child = None;
+        Ok(namespaces)
     }
 
     /// Enters the realm that another process made.
     #[must_use]
-    pub fn join(holder: u32, ground: Ground) -> Self {
-        Self { holder, child: None, ground }
+    pub fn join(holder: u32, privilege: Privilege) -> Self {
+        Self { holder, child: None, privilege }
     }
 
     /// The process that keeps it.
@@ -75,8 +75,8 @@ impl Realm {
 
     /// With what rights it runs.
     #[must_use]
-    pub fn ground(&self) -> Ground {
-        self.ground
+    pub fn privilege(&self) -> Privilege {
+        self.privilege
     }
 
     /// A command within the realm. Its working directory is `/`; it dies with the thread that starts it.
@@ -98,23 +98,23 @@ impl Realm {
     fn enter(&self) -> Command {
         let mut command = Command::new("nsenter");
         command.args(["--target", &self.holder.to_string(), "--mount", "--net"]);
-        if matches!(self.ground, Ground::UserNamespace { .. }) {
+        if matches!(self.privilege, Privilege::UserNamespace { .. }) {
             command.args(["--user", "--preserve-credentials"]);
         }
-        command.arg("--").env(MARK, std::process::id().to_string()).env("PATH", search_path()).stdin(Stdio::null());
+        command.arg("--").env(OWNER, std::process::id().to_string()).env("PATH", search_path()).stdin(Stdio::null());
         command
     }
 
     fn start(dies_with_us: bool) -> Result<Self> {
         let uid = nix::unistd::geteuid().as_raw();
         let mut refused = Vec::new();
-        for ground in [Ground::Root, Ground::UserNamespace { uid }] {
-            if ground == Ground::Root && uid != 0 {
+        for privilege in [Privilege::Root, Privilege::UserNamespace { uid }] {
+            if privilege == Privilege::Root && uid != 0 {
                 continue;
             }
-            match Self::hold(ground, dies_with_us) {
-                Ok(realm) => return Ok(realm),
-                Err(error) => refused.push(format!("as {ground}: {error:#}")),
+            match Self::hold(privilege, dies_with_us) {
+                Ok(namespaces) => return Ok(namespaces),
+                Err(error) => refused.push(format!("as {privilege}: {error:#}")),
             }
         }
         bail!(
@@ -124,11 +124,11 @@ impl Realm {
         )
     }
 
-    fn hold(ground: Ground, dies_with_us: bool) -> Result<Self> {
+    fn hold(privilege: Privilege, dies_with_us: bool) -> Result<Self> {
         let mut command = Command::new("unshare");
         // The network of the realm itself stays empty: `ip netns` must be able to come back to it.
         command.args(["--mount", "--net"]);
-        if matches!(ground, Ground::UserNamespace { .. }) {
+        if matches!(privilege, Privilege::UserNamespace { .. }) {
             command.args(["--user", "--map-root-user"]);
         }
         command.arg("--");
@@ -141,7 +141,7 @@ impl Realm {
             "mount -t tmpfs -o mode=755 tmpfs /run && mkdir /run/netns && echo ready && exec sleep infinity >&- 2>&-";
         let mut child = command
             .args(["sh", "-c", hold])
-            .env(MARK, std::process::id().to_string())
+            .env(OWNER, std::process::id().to_string())
             .env("PATH", search_path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -156,11 +156,11 @@ impl Realm {
             let output = child.wait_with_output().context("waiting for the holder")?;
             bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
         }
-        Ok(Self { holder: child.id(), child: Some(child), ground })
+        Ok(Self { holder: child.id(), child: Some(child), privilege })
     }
 }
 
-impl Drop for Realm {
+impl Drop for Namespaces {
     fn drop(&mut self) {
         if let Some(child) = &mut self.child {
             // Its mounts, names and namespaces go with it; nothing is left to fail.

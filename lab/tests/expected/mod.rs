@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::ops::Range;
 
-use traf_lab::witness::{Frame, Packet, Sent};
+use traf_lab::reference::{Frame, Packet, Uniflow};
 use traf_lab::{Count, Counters};
 
 /// Octets of Ethernet's header, and of a VLAN's tag.
@@ -16,7 +16,7 @@ const TAG: u64 = 4;
 pub(crate) type Table = BTreeMap<String, Counters>;
 
 /// Where the frames were seen.
-pub(crate) struct Observer<'a> {
+pub(crate) struct ObservationPoint<'a> {
     /// MAC address of the interface: what comes from there went out.
     pub(crate) mac: &'a str,
     /// Its MTU.
@@ -25,7 +25,7 @@ pub(crate) struct Observer<'a> {
 
 /// What there is to see in a window.
 #[derive(Default)]
-pub(crate) struct Truth {
+pub(crate) struct Expected {
     /// By the command that shows each; `stations of IP` are the frames with IP in them.
     pub(crate) tables: BTreeMap<&'static str, Table>,
     /// With how many others each host had to do.
@@ -34,25 +34,25 @@ pub(crate) struct Truth {
     pub(crate) largest: [u64; 2],
 }
 
-impl Observer<'_> {
+impl ObservationPoint<'_> {
     /// What the frames of a window say. Earlier ones tell who began a conversation.
-    pub(crate) fn truth(&self, frames: &[Frame], window: &Range<i64>) -> Truth {
-        let mut truth = Truth::default();
+    pub(crate) fn expected(&self, frames: &[Frame], window: &Range<i64>) -> Expected {
+        let mut expected = Expected::default();
         let mut pairs = BTreeSet::new();
         let mut began = HashMap::new();
         for frame in frames {
             let service = frame.packet.as_ref().and_then(|packet| service(packet, &mut began));
             if window.contains(&frame.at) {
-                self.count(frame, service, &mut truth.tables);
-                let largest = &mut truth.largest[usize::from(self.sent(frame))];
+                self.count(frame, service, &mut expected.tables);
+                let largest = &mut expected.largest[usize::from(self.sent(frame))];
                 *largest = size(frame).max(*largest);
                 if let Some(Packet { sent, .. }) = &frame.packet {
                     pairs.extend([(sent.source, sent.destination), (sent.destination, sent.source)]);
                 }
             }
         }
-        pairs.iter().for_each(|(host, _)| *truth.peers.entry(host.to_string()).or_default() += 1);
-        truth
+        pairs.iter().for_each(|(host, _)| *expected.peers.entry(host.to_string()).or_default() += 1);
+        expected
     }
 
     fn sent(&self, frame: &Frame) -> bool {
@@ -134,7 +134,7 @@ type Conversation = (String, Option<u16>, End, End);
 /// port, else the port of the end that did not begin. Who begins is who sends first, but an answer to a SYN that was not seen
 /// names the other.
 fn service(packet: &Packet, began: &mut HashMap<Conversation, End>) -> Option<(String, bool)> {
-    let Sent { protocol, source, source_port, destination, destination_port, vlan } = &packet.sent;
+    let Uniflow { protocol, source, source_port, destination, destination_port, vlan } = &packet.sent;
     if protocol != "tcp" && protocol != "udp" {
         return None;
     }

@@ -10,14 +10,14 @@ use crate::console::Console;
 use crate::counters::{Count, Counters};
 use crate::lan::Lan;
 use crate::sensor::Sensor;
-use crate::wait::{Deadline, Look, eventually};
+use crate::wait::{Deadline, Probe, eventually};
 
 /// How long a slice may take from its end to the store, beyond its own length.
 const DELIVERY: Duration = Duration::from_secs(20);
 
 /// Everything that runs, until it is dropped.
 #[derive(Debug)]
-pub struct Fleet {
+pub struct MonitoredLan {
     /// One for each host, in their order.
     pub sensors: Vec<Sensor>,
     /// The console, joined.
@@ -30,7 +30,7 @@ pub struct Fleet {
     pub lan: Lan,
 }
 
-impl Fleet {
+impl MonitoredLan {
     /// A LAN of these hosts with a sensor on each and, where wanted, one at the mirror port; all of it reports and nothing
     /// moves. `words` go to every `traf-sensor run`.
     ///
@@ -105,7 +105,7 @@ impl Fleet {
         let before = self.records(sensor)?;
         eventually("the next slice", Deadline::after(DELIVERY), || {
             let now = self.records(sensor)?;
-            Ok(Look::at((now > before).then_some(()), || format!("{now} records")))
+            Ok(Probe::at((now > before).then_some(()), || format!("{now} records")))
         })
     }
 }
@@ -113,7 +113,7 @@ impl Fleet {
 fn settle<T: PartialEq + Clone>(what: &str, deadline: Deadline, wanted: &T, read: impl Fn() -> Result<T>) -> Result<T> {
     let settled = eventually(what, deadline, || {
         let same = read()? == *wanted;
-        Ok(Look::at(same.then_some(()), || "something else".into()))
+        Ok(Probe::at(same.then_some(()), || "something else".into()))
     });
     if settled.is_ok() { Ok(wanted.clone()) } else { read() }
 }

@@ -10,17 +10,17 @@ use anyhow::{Context, Result, bail, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::wait::{Deadline, Look, eventually};
+use crate::wait::{Deadline, Probe, eventually};
 
 /// A running process; it is killed when dropped.
 #[derive(Debug)]
-pub struct Program {
+pub struct Process {
     name: String,
     child: Child,
     log: PathBuf,
 }
 
-impl Program {
+impl Process {
     /// Starts `command`; what it prints goes to `log`.
     ///
     /// # Errors
@@ -86,7 +86,7 @@ impl Program {
     pub fn wait(&mut self, deadline: Deadline) -> Result<ExitStatus> {
         let child = &mut self.child;
         eventually(&format!("the end of {}", self.name), deadline, || {
-            Ok(Look::at(child.try_wait().context("looking at a process")?, || "still running".into()))
+            Ok(Probe::at(child.try_wait().context("looking at a process")?, || "still running".into()))
         })
     }
 
@@ -116,7 +116,7 @@ impl Program {
     }
 }
 
-impl Drop for Program {
+impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -194,7 +194,7 @@ pub fn cpu(pid: u32) -> Result<Duration> {
 ///
 /// # Errors
 /// When it cannot be built or found.
-pub fn ours(name: &str) -> Result<PathBuf> {
+pub fn binary(name: &str) -> Result<PathBuf> {
     static FOLDER: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| folder().map_err(|error| format!("{error:#}")));
     let folder = folder.as_ref().map_err(|error| anyhow::anyhow!("{error}"))?;

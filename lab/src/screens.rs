@@ -71,19 +71,19 @@ pub fn document() -> Result<String> {
     let demo = &demo;
     let albums = std::thread::scope(|scope| {
         let people: Vec<_> =
-            terminals.iter().zip(SIZES).map(|(at, size)| scope.spawn(move || album(demo, at, size))).collect();
-        let album = |person: ScopedJoinHandle<'_, _>| person.join().unwrap_or_else(|panic| resume_unwind(panic));
-        people.into_iter().map(album).collect::<Result<Vec<_>>>()
+            terminals.iter().zip(SIZES).map(|(at, size)| scope.spawn(move || screens(demo, at, size))).collect();
+        let screens = |person: ScopedJoinHandle<'_, _>| person.join().unwrap_or_else(|panic| resume_unwind(panic));
+        people.into_iter().map(screens).collect::<Result<Vec<_>>>()
     })?;
     let mut out = String::from(HEAD);
     for (place, picture) in PICTURES.iter().enumerate() {
-        write!(out, "\n## {}\n{}", picture.title, albums.iter().map(|album| &*album[place]).collect::<String>())?;
+        write!(out, "\n## {}\n{}", picture.title, albums.iter().map(|screens| &*screens[place]).collect::<String>())?;
     }
     Ok(out)
 }
 
 /// All pictures at one size.
-fn album(demo: &Demo, terminal: &Terminal, (columns, rows): (u16, u16)) -> Result<Vec<String>> {
+fn screens(demo: &Demo, terminal: &Terminal, (columns, rows): (u16, u16)) -> Result<Vec<String>> {
     let page = |picture: &Picture| {
         let screens =
             take(demo, picture, terminal).with_context(|| format!("{} at {columns}×{rows}", picture.title))?;

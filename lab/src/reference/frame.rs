@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 
 /// One direction of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Sent {
+pub struct Uniflow {
     /// `tcp`, `udp` or the number of the protocol.
     pub protocol: String,
     /// Who sent.
@@ -43,7 +43,7 @@ pub struct Frame {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Packet {
     /// Who sent what to whom.
-    pub sent: Sent,
+    pub sent: Uniflow,
     /// `ip.len`, or `ipv6.plen` and the 40 of its header.
     pub octets: u64,
     /// TCP's flags; 0 where there are none.
@@ -136,7 +136,7 @@ impl Reader {
             *self.firsts.get(&datagram).context("a fragment without its first")?
         };
         let vlan = get("vlan.id");
-        let sent = Sent {
+        let sent = Uniflow {
             protocol: protocol.to_owned(),
             source: source.parse().context("an address")?,
             source_port: ports.0,

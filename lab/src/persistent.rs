@@ -12,17 +12,17 @@ use serde_json::{Value, json};
 
 use crate::host::{Host, run};
 use crate::lan::Lan;
-use crate::realm::{Ground, MARK, Realm};
-use crate::wait::{Deadline, Look, eventually};
+use crate::namespaces::{Namespaces, OWNER, Privilege};
+use crate::wait::{Deadline, Probe, eventually};
 
 /// The lab that `traf-lab up` left.
 #[derive(Debug)]
-pub struct Standing {
-    realm: Arc<Realm>,
+pub struct PersistentLab {
+    namespaces: Arc<Namespaces>,
     folder: PathBuf,
 }
 
-impl Standing {
+impl PersistentLab {
     /// Builds a LAN of these hosts, to stay.
     ///
     /// # Errors
@@ -31,11 +31,11 @@ impl Standing {
         ensure!(Self::find().is_err(), "a lab stands already; `traf-lab down` clears it away");
         let folder = folder();
         fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
-        let realm = Arc::new(Realm::lasting()?);
-        let note = json!({ "holder": realm.holder(), "root": realm.ground() == Ground::Root });
+        let namespaces = Arc::new(Namespaces::persistent()?);
+        let note = json!({ "holder": namespaces.holder(), "root": namespaces.privilege() == Privilege::Root });
         fs::write(folder.join("realm.json"), note.to_string()).context("writing down where the lab is")?;
-        Lan::build(Arc::clone(&realm), names, &folder)?;
-        Ok(Self { realm, folder })
+        Lan::build(Arc::clone(&namespaces), names, &folder)?;
+        Ok(Self { namespaces, folder })
     }
 
     /// The lab that stands.
@@ -50,20 +50,20 @@ impl Standing {
             note["holder"].as_u64().and_then(|pid| u32::try_from(pid).ok()).context("no holder written down")?;
         let Some(_) = mark_of(holder) else { bail!("the lab's holder is gone; `traf-lab up` builds a new one") };
         let uid = nix::unistd::geteuid().as_raw();
-        let ground = if note["root"] == true { Ground::Root } else { Ground::UserNamespace { uid } };
-        Ok(Self { realm: Arc::new(Realm::join(holder, ground)), folder })
+        let privilege = if note["root"] == true { Privilege::Root } else { Privilege::UserNamespace { uid } };
+        Ok(Self { namespaces: Arc::new(Namespaces::join(holder, privilege)), folder })
     }
 
     /// With what rights it stands.
     #[must_use]
-    pub fn ground(&self) -> Ground {
-        self.realm.ground()
+    pub fn privilege(&self) -> Privilege {
+        self.namespaces.privilege()
     }
 
     /// One of its hosts.
     #[must_use]
     pub fn host(&self, name: &str) -> Host {
-        Host::join(&self.realm, name, &self.folder)
+        Host::join(&self.namespaces, name, &self.folder)
     }
 
     /// The names of its hosts.
@@ -71,18 +71,18 @@ impl Standing {
     /// # Errors
     /// When `ip` fails.
     pub fn names(&self) -> Result<Vec<String>> {
-        let output = run(self.realm.command("ip").args(["netns", "list"]))?;
+        let output = run(self.namespaces.command("ip").args(["netns", "list"]))?;
         let text = String::from_utf8_lossy(&output.stdout);
         Ok(text.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect())
     }
 
     fn clear(&self) -> Result<()> {
         for name in self.names()? {
-            let output = run(self.realm.command("ip").args(["netns", "pids", &name]))?;
+            let output = run(self.namespaces.command("ip").args(["netns", "pids", &name]))?;
             let text = String::from_utf8_lossy(&output.stdout).into_owned();
             text.split_whitespace().filter_map(|pid| pid.parse().ok()).for_each(end);
         }
-        end(self.realm.holder());
+        end(self.namespaces.holder());
         Ok(())
     }
 }
@@ -92,7 +92,7 @@ impl Standing {
 /// # Errors
 /// When one of them does not end.
 pub fn down() -> Result<usize> {
-    let stands = Standing::find();
+    let stands = PersistentLab::find();
     let left: Vec<u32> = marked().into_iter().filter(|(_, owner)| !alive(*owner)).map(|(pid, _)| pid).collect();
     if let Ok(lab) = &stands {
         lab.clear()?;
@@ -100,7 +100,7 @@ pub fn down() -> Result<usize> {
     left.iter().copied().for_each(end);
     eventually("the lab's processes to end", Deadline::after(Duration::from_secs(10)), || {
         let still: Vec<_> = left.iter().filter(|&&pid| mark_of(pid).is_some()).collect();
-        Ok(Look::at(still.is_empty().then_some(()), || format!("{still:?}")))
+        Ok(Probe::at(still.is_empty().then_some(()), || format!("{still:?}")))
     })?;
     let folder = folder();
     if folder.exists() {
@@ -130,7 +130,7 @@ fn marked() -> Vec<(u32, u32)> {
 fn mark_of(pid: u32) -> Option<u32> {
     let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
     let mut words = environment.split(|&octet| octet == 0).filter_map(|word| std::str::from_utf8(word).ok());
-    words.find_map(|word| word.strip_prefix(MARK)?.strip_prefix('=')?.parse().ok())
+    words.find_map(|word| word.strip_prefix(OWNER)?.strip_prefix('=')?.parse().ok())
 }
 
 fn alive(pid: u32) -> bool {
