@@ -346,7 +346,7 @@ fn a_log_takes_every_record_once_and_knows_what_it_lost() {
     let taken = meter.take_packets();
     let numbers: Vec<u64> = taken.records.iter().map(|record| record.number).collect();
     assert_eq!((numbers, taken.lost), (vec![6, 7, 8], 0));
-    assert_eq!(line(&taken.records[0]).label, "GRE");
+    assert_eq!(describe(&taken.records[0]).label, "GRE");
     give(&mut meter, WAITING + 7);
     let taken = meter.take_packets();
     assert_eq!((taken.records.len(), taken.lost), (WAITING, 7));
