@@ -26,14 +26,17 @@ pub mod tail;
 pub mod timebar;
 pub mod traffic;
 
-use jiff::tz::TimeZone;
+use std::collections::HashMap;
+
 use traf_model::{Facility, Filter, Fleet, NamedFilter, OrderBy, Report, Scope, SensorState, Strip, Timestamp};
 
 use crate::config::Config;
 use crate::event::{Action, Change, Event};
+use crate::facility;
+use crate::facility::cell::RowContext;
+use crate::facility::view::View;
+use crate::look::Look;
 use crate::names::Names;
-use crate::number::Units;
-use crate::theme::Theme;
 use cursor::Cursor;
 use feed::Feeds;
 use list::List;
@@ -55,14 +58,8 @@ pub enum Screen {
     Interfaces,
     /// Detailed interface statistics.
     Detailed,
-    /// Packet sizes.
-    Sizes,
-    /// TCP and UDP services.
-    Services,
-    /// LAN stations.
-    Stations,
-    /// Hosts.
-    Hosts,
+    /// Packet sizes, services and other traffic that is counted under a key.
+    Counted(&'static View),
     /// Who reports.
     Sensors,
 }
@@ -76,11 +73,17 @@ impl Screen {
             Self::Traffic => "IP traffic monitor",
             Self::Interfaces => "General interface statistics",
             Self::Detailed => "Detailed interface statistics",
-            Self::Sizes => "Packet sizes",
-            Self::Services => "TCP and UDP services",
-            Self::Stations => "LAN station monitor",
-            Self::Hosts => "Hosts",
+            Self::Counted(view) => view.title,
             Self::Sensors => "Sensors",
+        }
+    }
+
+    /// The facility of a screen that is one table.
+    pub const fn facility(self) -> Option<Facility> {
+        match self {
+            Self::Interfaces => Some(Facility::Interfaces),
+            Self::Counted(view) => Some(view.facility),
+            _ => None,
         }
     }
 }
@@ -97,57 +100,14 @@ pub enum Link {
     Away(Timestamp, String),
 }
 
-/// How things are written and what is left out.
+/// Rows of the screens that are one table, by facility.
 #[derive(Clone, Debug)]
-pub struct Look {
-    /// Of the reader.
-    pub zone: TimeZone,
-    /// Of rates.
-    pub units: Units,
-    /// Colours.
-    pub theme: Theme,
-    /// Packets of the lower window name their source MAC.
-    pub macs: bool,
-    /// Minutes after which connections that are over leave the traffic monitor; 0 leaves them there.
-    pub persistence: u32,
-    /// The collector, for About and for the first seconds.
-    pub collector: String,
-}
-
-impl Default for Look {
-    fn default() -> Self {
-        Self {
-            zone: TimeZone::UTC,
-            units: Units::default(),
-            theme: Theme::default(),
-            macs: false,
-            persistence: 0,
-            collector: String::new(),
-        }
-    }
-}
-
-/// Rows of the tables that are one list.
-#[derive(Clone, Debug)]
-pub struct Lists {
-    /// General interface statistics.
-    pub interfaces: List,
-    /// TCP and UDP services.
-    pub services: List,
-    /// LAN stations.
-    pub stations: List,
-    /// Hosts.
-    pub hosts: List,
-}
+pub struct Lists(HashMap<Facility, List>);
 
 impl Default for Lists {
     fn default() -> Self {
-        Self {
-            interfaces: List::new(OrderBy::Key),
-            services: List::new(OrderBy::Octets),
-            stations: List::new(OrderBy::Octets),
-            hosts: List::new(OrderBy::Rate),
-        }
+        let counted = facility::ALL.into_iter().map(|view| (view.facility, List::new(view.order)));
+        Self(counted.chain([(Facility::Interfaces, List::new(OrderBy::Key))]).collect())
     }
 }
 
@@ -181,10 +141,10 @@ pub struct App {
     /// The IP traffic monitor.
     pub traffic: TrafficState,
     /// The other tables.
-    pub lists: Lists,
+    lists: Lists,
     /// The second set of columns, where a screen has two.
     pub second: bool,
-    /// Stations without broadcast and multicast addresses.
+    /// MAC addresses without broadcast and multicast.
     pub no_groups: bool,
     /// Rows of the sensors.
     pub sensors: Cursor<String>,
@@ -350,6 +310,12 @@ impl App {
             [] => self.fleet.as_ref().is_none_or(|fleet| fleet.sensors.len() != 1),
             [first, rest @ ..] => rest.iter().any(|point| point.sensor != first.sensor),
         }
+    }
+
+    /// What the cells of a row need beside the row.
+    pub fn row_context(&self) -> RowContext<'_> {
+        let (several, width) = (self.several_sensors(), self.size.0);
+        RowContext { look: &self.look, names: &self.names, report: self.report(), several, width }
     }
 
     /// Where things are.

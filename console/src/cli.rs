@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand};
 use jiff::tz::TimeZone;
 use traf_model::{Facility, Group, Interval, Order, OrderBy, Query, Timestamp, Window};
 
 use crate::admin::check_filter;
+use crate::facility;
+use crate::facility::view::View;
 use crate::failure::Usage;
 use crate::moment;
 use crate::output::Format;
@@ -52,14 +54,9 @@ pub enum Command {
     Interfaces(Table),
     /// Detailed statistics of an interface
     Interface(OfInterface),
-    /// Packet sizes
-    Sizes(OfInterface),
-    /// TCP and UDP services
-    Services(Table),
-    /// LAN stations
-    Stations(Table),
-    /// Hosts
-    Hosts(Table),
+    /// Traffic that is counted under a key
+    #[command(flatten)]
+    Counted(Counted),
     /// Who reports, since when, and what is missing
     Sensors(Sensors),
     /// Filters under a name, shared by all consoles of the collector
@@ -134,6 +131,51 @@ impl OfInterface {
         let mut table = self.table.clone();
         table.interface.extend(self.name.clone());
         table
+    }
+}
+
+/// The command of a counted facility.
+#[derive(Clone, Debug)]
+pub struct Counted {
+    /// The facility.
+    pub view: &'static View,
+    /// Which rows.
+    pub table: Table,
+}
+
+impl Subcommand for Counted {
+    fn augment_subcommands(command: clap::Command) -> clap::Command {
+        facility::ALL.into_iter().fold(command, |command, view| {
+            let one = clap::Command::new(view.name());
+            let one = if view.one_interface { OfInterface::augment_args(one) } else { Table::augment_args(one) };
+            command.subcommand(one.about(view.help).long_about(None))
+        })
+    }
+
+    fn augment_subcommands_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_subcommands(command)
+    }
+
+    fn has_subcommand(name: &str) -> bool {
+        facility::ALL.into_iter().any(|view| view.name() == name)
+    }
+}
+
+impl FromArgMatches for Counted {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let unknown = || clap::Error::new(clap::error::ErrorKind::InvalidSubcommand);
+        let (name, matches) = matches.subcommand().ok_or_else(unknown)?;
+        let view = facility::ALL.into_iter().find(|view| view.name() == name).ok_or_else(unknown)?;
+        let table = match view.one_interface {
+            true => OfInterface::from_arg_matches(matches)?.table(),
+            false => Table::from_arg_matches(matches)?,
+        };
+        Ok(Self { view, table })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
     }
 }
 
@@ -272,8 +314,9 @@ impl Table {
     /// Which order is meant.
     #[must_use]
     pub fn order(&self, facility: Facility) -> Order {
+        let by_key = facility::view(facility).is_some_and(|view| view.order == OrderBy::Key);
         self.order.unwrap_or(match facility {
-            Facility::Sizes => Order { by: OrderBy::Key, ascending: true },
+            _ if by_key => Order { by: OrderBy::Key, ascending: true },
             Facility::Lines => Order { by: OrderBy::Last, ascending: false },
             _ => Order::default(),
         })
@@ -344,8 +387,8 @@ mod tests {
             assert!(matches!(cli.command, Some(Command::Traffic(traffic)) if traffic.group == group));
         }
         let cli = Cli::try_parse_from(["traf", "sizes", "eth0", "--last", "5m"]).unwrap();
-        let Some(Command::Sizes(of)) = cli.command else { panic!("not sizes") };
-        assert_eq!(of.table().interface, ["eth0"]);
+        let Some(Command::Counted(sizes)) = cli.command else { panic!("not sizes") };
+        assert_eq!((sizes.view.facility, &sizes.table.interface[..]), (Facility::Sizes, &["eth0".to_owned()][..]));
     }
 
     #[test]

@@ -6,11 +6,11 @@ use anyhow::{Context, Result};
 use futures_util::StreamExt;
 use traf_model::{Facility, Fleet, Group, Point, Query, Report, Scope};
 
-use crate::app::Look;
 use crate::cli::{Sensors, Table};
 use crate::client::{Client, ClientError};
 use crate::clock;
 use crate::failure::Usage;
+use crate::look::Look;
 use crate::output::{Answer, Writer};
 use crate::text::clean_lines;
 

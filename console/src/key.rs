@@ -86,11 +86,11 @@ pub enum Command {
     Quit,
 }
 
-/// Where a binding holds: bits.
+/// The screens and panes in which a binding holds: bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place(u32);
+pub struct KeyContext(u32);
 
-impl Place {
+impl KeyContext {
     /// Main menu and overview.
     pub const HOME: Self = Self(1);
     /// IP traffic monitor, upper pane or groups.
@@ -101,24 +101,22 @@ impl Place {
     pub const INTERFACES: Self = Self(1 << 3);
     /// Detailed interface statistics.
     pub const DETAILED: Self = Self(1 << 4);
-    /// Packet sizes.
-    pub const SIZES: Self = Self(1 << 5);
-    /// TCP and UDP services.
-    pub const SERVICES: Self = Self(1 << 6);
-    /// LAN stations.
-    pub const STATIONS: Self = Self(1 << 7);
-    /// Hosts.
-    pub const HOSTS: Self = Self(1 << 8);
+    /// A counted facility that is drawn as a chart.
+    pub const CHART: Self = Self(1 << 5);
+    /// A counted facility that is a table.
+    pub const TABLE: Self = Self(1 << 6);
+    /// A table of MAC addresses.
+    pub const MACS: Self = Self(1 << 7);
     /// Sensors.
-    pub const SENSORS: Self = Self(1 << 9);
+    pub const SENSORS: Self = Self(1 << 8);
     /// IP traffic monitor.
     pub const MONITOR: Self = Self::TRAFFIC.and(Self::LOWER);
     /// Every table of traffic, with a time, a filter and rates.
-    pub const FACILITIES: Self = Self::LISTS.and(Self::DETAILED).and(Self::SIZES);
+    pub const FACILITIES: Self = Self::LISTS.and(Self::DETAILED).and(Self::CHART);
     /// Tables of traffic that may be longer than the screen.
     pub const LISTS: Self = Self::SORTED.and(Self::INTERFACES);
     /// Tables that can be sorted.
-    pub const SORTED: Self = Self::MONITOR.and(Self::SERVICES).and(Self::STATIONS).and(Self::HOSTS);
+    pub const SORTED: Self = Self::MONITOR.and(Self::TABLE);
     /// Every screen but the main menu.
     pub const TABLES: Self = Self::FACILITIES.and(Self::SENSORS);
     /// Every screen.
@@ -128,19 +126,19 @@ impl Place {
     /// Screens with a time.
     pub const TIMED: Self = Self::FACILITIES.and(Self::HOME);
 
-    /// Here, but not there.
+    /// The contexts of the first without those of the second.
     #[must_use]
     pub const fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
     }
 
-    /// Here and there.
+    /// The contexts of both.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// Whether both share a screen.
+    /// True if both share a context.
     #[must_use]
     pub const fn meets(self, other: Self) -> bool {
         self.0 & other.0 != 0
@@ -154,8 +152,8 @@ pub struct Binding {
     pub keys: &'static [Key],
     /// What they ask for.
     pub command: Command,
-    /// Where they do.
-    pub place: Place,
+    /// The contexts in which they do.
+    pub context: KeyContext,
     /// How the keys are written.
     pub label: &'static str,
     /// Keys and a word for the keys line; empty to be left out there.
@@ -193,16 +191,16 @@ impl Key {
     }
 }
 
-/// What `event` asks for in `place`.
+/// The command of a key in a context.
 #[must_use]
-pub fn command(event: KeyEvent, place: Place) -> Option<Command> {
-    let here = |binding: &&Binding| binding.place.meets(place);
+pub fn command(event: KeyEvent, context: KeyContext) -> Option<Command> {
+    let here = |binding: &&Binding| binding.context.meets(context);
     BINDINGS.iter().filter(here).find(|binding| binding.keys.iter().any(|key| key.matches(event))).map(|b| b.command)
 }
 
-/// The bindings of a place, in the order of the list.
-pub fn bindings(place: Place) -> impl Iterator<Item = &'static Binding> {
-    BINDINGS.iter().filter(move |binding| binding.place.meets(place))
+/// The bindings of a context, in the order of the list.
+pub fn bindings(context: KeyContext) -> impl Iterator<Item = &'static Binding> {
+    BINDINGS.iter().filter(move |binding| binding.context.meets(context))
 }
 
 #[cfg(test)]
@@ -211,9 +209,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_key_of_a_place_is_reachable() {
-        for place in (0..10).map(|bit| Place(1 << bit)) {
-            for binding in bindings(place) {
+    fn every_key_of_a_context_is_reachable() {
+        let facilities = crate::facility::ALL.map(|view| view.keys);
+        for context in (0..9).map(|bit| KeyContext(1 << bit)).chain(facilities) {
+            for binding in bindings(context) {
                 for key in binding.keys {
                     let event = match *key {
                         Char(c) | Exact(c) => KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE),
@@ -221,7 +220,7 @@ mod tests {
                         Code(code) => KeyEvent::new(code, KeyModifiers::NONE),
                         Shift(code) => KeyEvent::new(code, KeyModifiers::SHIFT),
                     };
-                    assert_eq!(command(event, place), Some(binding.command), "{key:?} in {place:?}");
+                    assert_eq!(command(event, context), Some(binding.command), "{key:?} in {context:?}");
                 }
             }
         }
@@ -229,7 +228,7 @@ mod tests {
 
     #[test]
     fn letters_are_iptrafs() {
-        let key = |c| command(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE), Place::TRAFFIC);
+        let key = |c| command(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE), KeyContext::TRAFFIC);
         assert_eq!(
             ['S', 'W', 'M', 'F', 'C', 'X', 'Q', 'L', ' ', '-'].map(key),
             [
@@ -249,9 +248,9 @@ mod tests {
 
     #[test]
     fn the_letters_of_the_main_menu_are_free_in_it() {
-        for entry in crate::app::menu::ENTRIES {
+        for entry in crate::app::menu::ENTRIES.iter() {
             let key = KeyEvent::new(KeyCode::Char(entry.hot), KeyModifiers::NONE);
-            assert!(command(key, Place::HOME).is_none_or(|command| command == Command::Back), "{}", entry.title);
+            assert!(command(key, KeyContext::HOME).is_none_or(|command| command == Command::Back), "{}", entry.title);
         }
     }
 }

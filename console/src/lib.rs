@@ -1,6 +1,6 @@
 //! `traf`, the console: IPTraf's views, live and past, over every sensor.
 //!
-//! * the middle: [`app`] (state), [`event`], [`key`], [`screen`] and [`widget`] (drawing), [`number`], [`moment`],
+//! * the middle: [`app`] (state), [`event`], [`facility`], [`key`], [`screen`] and [`widget`] (drawing), [`number`], [`moment`],
 //!   [`names`], [`text`], [`theme`]; no clock, no terminal, no network
 
 #![forbid(unsafe_code)]
@@ -10,12 +10,15 @@ pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod command;
+pub mod condition;
 pub mod config;
 pub mod event;
+pub mod facility;
 pub mod failure;
 pub mod join;
 pub mod key;
 pub mod local;
+pub mod look;
 pub mod moment;
 pub mod names;
 pub mod number;

@@ -28,11 +28,11 @@ use traf_peer::Role;
 use traf_peer::token::Token;
 use traf_peer::{CollectorUrl, Credentials, join};
 
-use crate::app::Look;
 use crate::cli::Local;
 use crate::client::Client;
 use crate::command::say;
 use crate::failure::Refusal;
+use crate::look::Look;
 use crate::output::{Answer, Format, Writer};
 use crate::runner::{self, Files, Start};
 use child::{Child, answer_of, program};

@@ -6,12 +6,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use traf_console::app::Look;
 use traf_console::cli::{Cli, Command, OfSensor, Table};
 use traf_console::client::Client;
 use traf_console::command::Subject;
 use traf_console::config::{Config, Places};
 use traf_console::failure::{Usage, exit_code};
+use traf_console::look::Look;
 use traf_console::runner::{Files, Start};
 use traf_console::straight::Straight;
 use traf_console::text::clean_lines;
@@ -105,12 +105,9 @@ async fn run(command: Option<Command>, straight: Straight, setting: Setting) -> 
             let subject = Subject { detailed: true, ..Facility::Interfaces.into() };
             print(&setting, subject, &of.table(), out).await
         }
-        Some(Command::Sizes(of)) => print(&setting, Facility::Sizes.into(), &of.table(), out).await,
         Some(Command::Lines(table)) => print(&setting, Facility::Lines.into(), &table, out).await,
         Some(Command::Interfaces(table)) => print(&setting, Facility::Interfaces.into(), &table, out).await,
-        Some(Command::Services(table)) => print(&setting, Facility::Services.into(), &table, out).await,
-        Some(Command::Stations(table)) => print(&setting, Facility::Stations.into(), &table, out).await,
-        Some(Command::Hosts(table)) => print(&setting, Facility::Hosts.into(), &table, out).await,
+        Some(Command::Counted(of)) => print(&setting, of.view.facility.into(), &of.table, out).await,
     }
 }
 

@@ -6,6 +6,7 @@
 pub mod dns;
 pub mod ethers;
 mod hosts;
+mod label;
 pub mod resolver;
 mod services;
 

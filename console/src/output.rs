@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde_json::{Map, Value};
 use traf_model::{Fleet, Report};
 
-use crate::app::Look;
+use crate::look::Look;
 use crate::record;
 use crate::text::is_unsafe;
 

@@ -1,11 +1,16 @@
 //! Reports as JSON: the field names of `traf-sensor read`, plus where a row was seen and how fast it is.
 
+pub mod fields;
+
 use serde_json::{Map, Value, json};
 use traf_model::names::protocol_name;
 use traf_model::{
-    ClassGroup, Counters, Family, Fleet, Flow, Gap, Group, GroupKey, Half, Interface, InterfaceState, InterfaceStats,
-    Item, Ledger, Loss, Nic, Point, Report, Row, SensorState, Timestamp, Traffic, Transport,
+    ClassGroup, Family, Fleet, Flow, Gap, Group, GroupKey, Half, Interface, InterfaceState, InterfaceStats, Item,
+    Ledger, Loss, Nic, Point, Report, Row, SensorState, Timestamp, Transport,
 };
+
+use crate::facility::of_item;
+use fields::{both, count, extend, forward_and_reverse, in_and_out, time, with};
 
 /// A whole report as one document.
 #[must_use]
@@ -57,31 +62,9 @@ fn row(row: &Row, report: &Report) -> Value {
     let more = match &row.item {
         Item::Flow(flow) => flow_fields(flow),
         Item::Interface(stats) => interface_fields(stats, report.interval.nanos()),
-        Item::Size(bracket, traffic) => with(json!({ "from": bracket.from, "to": bracket.to }), both(*traffic)),
-        Item::Service(service, traffic) => {
-            with(json!({ "protocol": protocol_name(service.protocol), "port": service.port }), both(*traffic))
+        Item::Group(key, traffic, flows) => {
+            with(group(key), with(forward_and_reverse(*traffic), json!({ "flows": flows })))
         }
-        Item::Station(mac, station) => json!({
-            "address": mac.to_string(),
-            "in": count(station.traffic.inbound),
-            "out": count(station.traffic.outbound),
-            "ip": { "in": count(station.ip.inbound), "out": count(station.ip.outbound) },
-            "ips": station.addresses.iter().map(|learnt| learnt.address.to_string()).collect::<Vec<_>>(),
-            "learnt": station.addresses.iter().map(|learnt| json!({
-                "address": learnt.address.to_string(), "first": time(learnt.first), "last": time(learnt.last),
-            })).collect::<Vec<_>>(),
-        }),
-        Item::Host(address, host) => json!({
-            "address": address.to_string(),
-            "in": count(host.traffic.inbound),
-            "out": count(host.traffic.outbound),
-            "peers": host.peers,
-            "flows": host.flows,
-        }),
-        Item::Group(key, traffic, flows) => with(
-            group(key),
-            json!({ "forward": count(traffic.outbound), "reverse": count(traffic.inbound), "flows": flows }),
-        ),
         Item::Line(line) => json!({
             "number": line.number,
             "time": time(line.at),
@@ -102,24 +85,20 @@ fn row(row: &Row, report: &Report) -> Value {
                 (_, Transport::Icmp) => "icmp",
                 (_, Transport::Other) => "other",
             };
-            json!({
-                "protocol": protocol,
-                "forward": count(traffic.outbound),
-                "reverse": count(traffic.inbound),
-                "other": true,
-                "keys": keys,
-            })
+            with(
+                with(json!({ "protocol": protocol }), forward_and_reverse(*traffic)),
+                json!({ "other": true, "keys": keys }),
+            )
         }
+        item => of_item(item).map_or(Value::Null, |(view, counted)| (view.json)(row, &counted)),
     };
     if !row.site.is_empty() {
         fields.insert("site".to_owned(), json!(row.site));
     }
     extend(&mut fields, more);
     let rate = match &row.item {
-        Item::Flow(_) | Item::Group(..) | Item::Other(..) => {
-            json!({ "forward": count(row.rate.outbound), "reverse": count(row.rate.inbound) })
-        }
-        _ => json!({ "in": count(row.rate.inbound), "out": count(row.rate.outbound) }),
+        Item::Flow(_) | Item::Group(..) | Item::Other(..) => forward_and_reverse(row.rate),
+        _ => in_and_out(row.rate),
     };
     fields.insert("rate".to_owned(), rate);
     Value::Object(fields)
@@ -183,17 +162,16 @@ fn interface_fields(stats: &InterfaceStats, nanos: i64) -> Value {
         let rate = both(stats.rates.group(*group));
         with(json!({ "class": group.name() }), with(both(stats.classes.group(*group)), json!({ "rate": rate })))
     };
-    json!({
-        "in": count(total.inbound),
-        "out": count(total.outbound),
+    let fields = json!({
         "classes": ClassGroup::ALL.iter().map(class).collect::<Vec<_>>(),
-        "peak": with(count(stats.peak_total), json!({ "in": count(stats.peak.inbound), "out": count(stats.peak.outbound) })),
+        "peak": with(count(stats.peak_total), in_and_out(stats.peak)),
         "average": both(total.per_second(nanos)),
         "own": { "in": count(stats.own.inbound), "out": count(stats.own.outbound) },
         "drops": stats.ledger.dropped,
         "ledger": ledger(&stats.ledger),
         "link": interface(&stats.interface),
-    })
+    });
+    with(in_and_out(total), fields)
 }
 
 fn interface(interface: &Interface) -> Value {
@@ -289,34 +267,4 @@ fn loss(loss: &Loss) -> Value {
         "octets": loss.counted.map(|(_, octets)| octets),
         "interface": loss.interface,
     })
-}
-
-fn time(at: Timestamp) -> String {
-    at.to_string()
-}
-
-fn count(counters: Counters) -> Value {
-    let mut count = json!({ "packets": counters.packets, "octets": counters.octets });
-    if counters.coalesced > 0 {
-        count["wire_packets"] = json!(counters.wire_packets());
-    }
-    count
-}
-
-/// Both directions: their sum, and each.
-fn both(traffic: Traffic) -> Value {
-    with(count(traffic.total()), json!({ "in": count(traffic.inbound), "out": count(traffic.outbound) }))
-}
-
-fn with(mut fields: Value, more: Value) -> Value {
-    if let Value::Object(fields) = &mut fields {
-        extend(fields, more);
-    }
-    fields
-}
-
-fn extend(fields: &mut Map<String, Value>, more: Value) {
-    if let Value::Object(more) = more {
-        fields.extend(more);
-    }
 }

@@ -15,11 +15,12 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 use traf_model::{Fleet, Scope};
 
-use crate::app::{App, Look, Screen};
+use crate::app::{App, Screen};
 use crate::client::{Client, keep_filters, keep_fleet, keep_watch, make_changes};
 use crate::clock;
 use crate::config::Config;
 use crate::event::{Action, Change, Event, Watch};
+use crate::look::Look;
 use crate::names::resolver::{self, Sources};
 use crate::names::{Descriptions, Names, Services};
 use crate::screen;

@@ -1,6 +1,7 @@
 //! Drawing: a frame is a function of the application's state. Nothing here remembers or decides.
 
 mod bar;
+mod counted;
 mod detailed;
 mod details;
 mod dialog;
@@ -8,14 +9,9 @@ mod filters;
 mod groups;
 mod history;
 mod home;
-mod hosts;
 mod interfaces;
-mod name;
 mod sensors;
-mod services;
 mod settings;
-mod sizes;
-mod stations;
 mod traffic;
 mod words;
 
@@ -46,10 +42,7 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) {
         Screen::Traffic => traffic::draw(app, buffer, areas.body),
         Screen::Interfaces => interfaces::draw(app, buffer, areas.body),
         Screen::Detailed => detailed::draw(app, buffer, areas.body),
-        Screen::Sizes => sizes::draw(app, buffer, areas.body),
-        Screen::Services => services::draw(app, buffer, areas.body),
-        Screen::Stations => stations::draw(app, buffer, areas.body),
-        Screen::Hosts => hosts::draw(app, buffer, areas.body),
+        Screen::Counted(view) => counted::draw(app, view, buffer, areas.body),
         Screen::Sensors => sensors::draw(app, buffer, areas.body),
     }
     if matches!(app.link, Link::Away(..)) {

@@ -1,9 +1,11 @@
 //! Starting straight into a facility, with IPTraf's letters: `traf -d eth0`.
 
-use clap::Args;
+use clap::{Arg, ArgMatches, Args, FromArgMatches};
 use traf_model::{Fleet, Point, Scope};
 
 use crate::app::Screen;
+use crate::facility;
+use crate::facility::view::{StartOption, View};
 use crate::failure::Usage;
 
 /// Which facility, of which interface, for how long. At most one facility.
@@ -18,15 +20,9 @@ pub struct Straight {
     /// Detailed statistics of an interface
     #[arg(short = 'd', value_name = "IF", group = "facility", help_heading = "Starting straight")]
     pub detailed: Option<String>,
-    /// TCP and UDP services of an interface
-    #[arg(short = 's', value_name = "IF", group = "facility", help_heading = "Starting straight")]
-    pub services: Option<String>,
-    /// Packet sizes of an interface
-    #[arg(short = 'z', value_name = "IF", group = "facility", help_heading = "Starting straight")]
-    pub sizes: Option<String>,
-    /// LAN station monitor of an interface, or of all
-    #[arg(short = 'l', value_name = "IF|all", group = "facility", help_heading = "Starting straight")]
-    pub stations: Option<String>,
+    /// A counted facility
+    #[command(flatten)]
+    pub counted: Counted,
     /// End the screens after so many minutes
     #[arg(
         short = 't',
@@ -35,6 +31,42 @@ pub struct Straight {
         value_parser = clap::value_parser!(u32).range(1..=1_000_000)
     )]
     pub minutes: Option<u32>,
+}
+
+/// Options that start with a counted facility: which one, of which interface, and whether it takes all.
+#[derive(Clone, Debug, Default)]
+pub struct Counted(Option<(&'static View, String, bool)>);
+
+fn start_options() -> impl Iterator<Item = (&'static View, &'static StartOption)> {
+    facility::ALL.into_iter().filter_map(|view| Some((view, view.start.as_ref()?)))
+}
+
+impl Args for Counted {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        start_options().fold(command, |command, (view, option)| {
+            let name = if option.all { "IF|all" } else { "IF" };
+            let arg = Arg::new(view.name()).short(option.letter).value_name(name).help(option.help);
+            command.arg(arg.group("facility").help_heading("Starting straight"))
+        })
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Counted {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let given = |(view, option): (&'static View, &StartOption)| {
+            Some((view, matches.get_one::<String>(view.name())?.clone(), option.all))
+        };
+        Ok(Self(start_options().find_map(given)))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
 }
 
 /// Every interface.
@@ -53,9 +85,7 @@ impl Straight {
             Self { traffic: Some(name), .. } => Some((Screen::Traffic, Some(name), true)),
             Self { general: true, .. } => Some((Screen::Interfaces, None, true)),
             Self { detailed: Some(name), .. } => Some((Screen::Detailed, Some(name), false)),
-            Self { services: Some(name), .. } => Some((Screen::Services, Some(name), false)),
-            Self { sizes: Some(name), .. } => Some((Screen::Sizes, Some(name), false)),
-            Self { stations: Some(name), .. } => Some((Screen::Stations, Some(name), true)),
+            Self { counted: Counted(Some((view, name, all))), .. } => Some((Screen::Counted(view), Some(name), *all)),
             _ => None,
         }
     }
@@ -159,9 +189,9 @@ mod tests {
             (&["-i", "lo", "-t", "5"], "Traffic web1/lo"),
             (&["-g"], "Interfaces all sensors"),
             (&["-d", "nas/eth0"], "Detailed nas/eth0"),
-            (&["-s", "lo"], "Services web1/lo"),
-            (&["-z", "web1/eth0"], "Sizes web1/eth0"),
-            (&["-l", "all"], "Stations all sensors"),
+            (&["-s", "lo"], "Counted(services) web1/lo"),
+            (&["-z", "web1/eth0"], "Counted(sizes) web1/eth0"),
+            (&["-l", "all"], "Counted(stations) all sensors"),
         ] {
             assert_eq!(straight(words).as_deref(), Ok(opened), "{words:?}");
         }

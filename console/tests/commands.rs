@@ -7,7 +7,7 @@ mod sample;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use traf_console::app::Look;
+use traf_console::look::Look;
 use traf_console::output::{Answer, Format, Writer};
 use traf_model::{Fleet, Group, Report};
 

@@ -6,15 +6,18 @@ use tui_input::Input;
 
 use super::configure::{self, Configure};
 use super::filters::Filters;
+use super::list::List;
 use super::menu::{self, Entry, Target};
 use super::overlay::{self, Overlay, Picker};
-use super::question::both;
 use super::sensor::SensorDesk;
 use super::timebar::When;
-use super::traffic::{self, Columns, Pane};
+use super::traffic::{Columns, Pane};
 use super::{App, Screen};
+use crate::condition::{both, of_group};
 use crate::event::Action;
-use crate::key::{Command, Place, command};
+use crate::facility;
+use crate::facility::row::{Key, counted};
+use crate::key::{Command, KeyContext, command};
 use crate::number::Units;
 
 /// Columns by which IPTraf shifts long lines.
@@ -23,18 +26,15 @@ const SHIFT: u16 = 60;
 impl App {
     /// The screen as the list of keys knows it.
     #[must_use]
-    pub fn place(&self) -> Place {
+    pub fn key_context(&self) -> KeyContext {
         match self.screen {
-            Screen::Home => Place::HOME,
-            Screen::Traffic if self.in_lower_pane() => Place::LOWER,
-            Screen::Traffic => Place::TRAFFIC,
-            Screen::Interfaces => Place::INTERFACES,
-            Screen::Detailed => Place::DETAILED,
-            Screen::Sizes => Place::SIZES,
-            Screen::Services => Place::SERVICES,
-            Screen::Stations => Place::STATIONS,
-            Screen::Hosts => Place::HOSTS,
-            Screen::Sensors => Place::SENSORS,
+            Screen::Home => KeyContext::HOME,
+            Screen::Traffic if self.in_lower_pane() => KeyContext::LOWER,
+            Screen::Traffic => KeyContext::TRAFFIC,
+            Screen::Interfaces => KeyContext::INTERFACES,
+            Screen::Detailed => KeyContext::DETAILED,
+            Screen::Counted(view) => view.keys,
+            Screen::Sensors => KeyContext::SENSORS,
         }
     }
 
@@ -54,7 +54,7 @@ impl App {
             self.overlay = self.in_overlay(overlay, key);
             return None;
         }
-        match command(key, self.place()) {
+        match command(key, self.key_context()) {
             Some(Command::Back) if self.in_overview() => {
                 self.overview.picked = None;
                 None
@@ -81,9 +81,7 @@ impl App {
     /// Opens what an entry of a menu stands for.
     fn choose(&mut self, entry: &Entry) -> Option<Action> {
         match entry.target {
-            Target::Screen(screen @ (Screen::Detailed | Screen::Sizes)) if !self.one_interface() => {
-                self.choose_interface(screen);
-            }
+            Target::Screen(screen) if of_interface(screen) && !self.one_interface() => self.choose_interface(screen),
             Target::Screen(screen) => self.open(screen),
             Target::Breakdowns => self.overlay = Some(Overlay::Breakdowns(0)),
             Target::Filters => self.overlay = Some(Overlay::Filters(Filters::Menu(0))),
@@ -102,11 +100,7 @@ impl App {
         }
         self.second = false;
         self.traffic.clear();
-        for list in
-            [&mut self.lists.interfaces, &mut self.lists.services, &mut self.lists.stations, &mut self.lists.hosts]
-        {
-            list.clear();
-        }
+        self.lists.0.values_mut().for_each(List::clear);
     }
 
     fn in_menu(&self) -> bool {
@@ -117,7 +111,7 @@ impl App {
         matches!(&self.scope.0[..], [Point { interface: Some(_), .. }])
     }
 
-    /// Detailed statistics can be a sum; sizes of different MTUs cannot.
+    /// Detailed statistics can be a sum; counted facilities of one interface cannot.
     fn choose_interface(&mut self, screen: Screen) {
         let picker = Picker::interfaces(self.fleet.as_ref(), screen == Screen::Detailed, &self.scope);
         if picker.choices.is_empty() {
@@ -164,8 +158,9 @@ impl App {
                 self.overlay = sensor.map(|sensor| Overlay::Sensor(SensorDesk::new(sensor, None)));
             }
             Command::Describe => {
-                if let Some(Item::Station(mac, _)) = self.selected().map(|row| &row.item) {
-                    self.overlay = Some(configure::describe(*mac, self));
+                let key = self.selected().and_then(|row| counted(&row.item)).map(|counted| counted.key);
+                if let Some(Key::Mac(mac)) = key {
+                    self.overlay = Some(configure::describe(mac, self));
                 }
             }
             Command::Moment => self.overlay = Some(Overlay::Moment(Input::default())),
@@ -186,7 +181,7 @@ impl App {
                 self.no_groups = !self.no_groups;
                 self.arrange_again();
             }
-            Command::Columns if self.place() == Place::LOWER => self.look.macs = !self.look.macs,
+            Command::Columns if self.key_context() == KeyContext::LOWER => self.look.macs = !self.look.macs,
             Command::Columns if self.screen == Screen::Traffic => {
                 self.traffic.columns = Columns::next(self.traffic.columns);
             }
@@ -255,7 +250,7 @@ impl App {
         let Some(row) = self.selected().cloned() else { return };
         if let Item::Group(key, ..) = &row.item {
             self.traffic.opened = Some((self.filter.clone(), self.traffic.group));
-            self.filter = both(&self.filter, traffic::of_group(key));
+            self.filter = both(&self.filter, of_group(key));
             self.traffic.group = Group::Flow;
             self.traffic.clear();
         } else {
@@ -367,7 +362,7 @@ impl App {
                     return Some(Overlay::Details(row, line));
                 }
                 if key.code == KeyCode::Char('t')
-                    && let Some(expression) = traffic::of_row(&row)
+                    && let Some(expression) = facility::condition(&row)
                 {
                     self.filter = both(&self.filter, expression);
                     self.traffic.group = Group::Flow;
@@ -394,6 +389,11 @@ impl App {
         }
         None
     }
+}
+
+/// True for screens of one interface.
+fn of_interface(screen: Screen) -> bool {
+    screen == Screen::Detailed || matches!(screen, Screen::Counted(view) if view.one_interface)
 }
 
 /// The first line of a longer text after a key; `None` for keys that close it.

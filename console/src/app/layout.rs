@@ -49,15 +49,6 @@ pub fn inside(body: Rect) -> Rect {
     Rect::new(body.x + 1, body.y + 1, body.width.saturating_sub(2), body.height.saturating_sub(2)).intersection(body)
 }
 
-/// Columns from which on a station is one line: IPTraf's two else.
-const ONE_LINE: u16 = 120;
-
-/// Lines of a station.
-#[must_use]
-pub const fn station_lines(body: Rect) -> usize {
-    if body.width < ONE_LINE { 2 } else { 1 }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,13 +1,11 @@
 //! The rows of a table: their order, the bar, and which of the report's rows they are.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 
-use traf_model::{
-    Bracket, Class, FlowKey, GroupKey, Item, Mac, Order, OrderBy, Point, Query, Report, Row, Service, Timestamp,
-};
+use traf_model::{Class, Facility, FlowKey, GroupKey, Item, Order, OrderBy, Point, Query, Report, Row, Timestamp};
 
 use super::cursor::Cursor;
+use crate::facility::row::{Key, counted};
 
 /// Which row: what stays the same while its numbers change.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -23,10 +21,7 @@ enum ItemKey {
     /// The same key used again is another flow.
     Flow(FlowKey, Timestamp),
     Interface,
-    Size(Bracket),
-    Service(Service),
-    Station(Mac),
-    Host(IpAddr),
+    Counted(Facility, Key),
     Group(GroupKey),
     Line(u64),
     Other(Class),
@@ -40,13 +35,13 @@ pub fn id(row: &Row) -> RowId {
     let (key, point) = match &row.item {
         Item::Flow(flow) => (ItemKey::Flow(flow.key, flow.first), None),
         Item::Interface(_) => (ItemKey::Interface, row.observed_by.first().cloned()),
-        Item::Size(bracket, _) => (ItemKey::Size(*bracket), point()),
-        Item::Service(service, _) => (ItemKey::Service(*service), point()),
-        Item::Station(mac, _) => (ItemKey::Station(*mac), point()),
-        Item::Host(address, _) => (ItemKey::Host(*address), point()),
         Item::Group(key, ..) => (ItemKey::Group(key.clone()), None),
         Item::Line(line) => (ItemKey::Line(line.number), point()),
         Item::Other(class, ..) => (ItemKey::Other(*class), point()),
+        item => match counted(item) {
+            Some(counted) => (ItemKey::Counted(counted.facility, counted.key), point()),
+            None => (ItemKey::Interface, point()),
+        },
     };
     RowId { site: row.site.clone(), point, key }
 }
@@ -185,7 +180,9 @@ fn key(rows: &[usize], lines: usize, report: &Report, place: usize) -> Option<(R
 
 #[cfg(test)]
 mod tests {
-    use traf_model::{Facility, Host, Traffic};
+    use std::net::IpAddr;
+
+    use traf_model::{Host, Traffic};
 
     use super::*;
 

@@ -9,6 +9,7 @@ use super::Screen;
 use super::configure::Configure;
 use super::filters::Filters;
 use super::sensor::SensorDesk;
+use crate::facility::view::Orders;
 use crate::moment::{self, MomentError};
 
 /// The one that is open.
@@ -116,9 +117,6 @@ impl Picker {
     }
 }
 
-/// Orders of a table by the key that chooses them.
-pub type Orders = &'static [(char, OrderBy, &'static str)];
-
 /// IPTraf has the first two.
 const FLOWS: Orders = &[
     ('p', OrderBy::Packets, "packet count"),
@@ -137,48 +135,10 @@ const GROUPS: Orders = &[
     ('k', OrderBy::Key, "name"),
 ];
 
-/// IPTraf's seven, and the rate.
-const SERVICES: Orders = &[
-    ('r', OrderBy::Key, "port number"),
-    ('p', OrderBy::Packets, "total packets"),
-    ('b', OrderBy::Octets, "total bytes"),
-    ('t', OrderBy::PacketsIn, "packets to"),
-    ('o', OrderBy::OctetsIn, "bytes to"),
-    ('f', OrderBy::PacketsOut, "packets from"),
-    ('m', OrderBy::OctetsOut, "bytes from"),
-    ('a', OrderBy::Rate, "rate (activity)"),
-];
-
-/// IPTraf's six, the rate and the address.
-const STATIONS: Orders = &[
-    ('p', OrderBy::PacketsIn, "total packets in"),
-    ('i', OrderBy::IpIn, "IP packets in"),
-    ('b', OrderBy::OctetsIn, "total bytes in"),
-    ('k', OrderBy::PacketsOut, "total packets out"),
-    ('o', OrderBy::IpOut, "IP packets out"),
-    ('y', OrderBy::OctetsOut, "total bytes out"),
-    ('a', OrderBy::Rate, "rate (activity)"),
-    ('h', OrderBy::Key, "hardware address"),
-];
-
-const HOSTS: Orders = &[
-    ('p', OrderBy::Packets, "packet count"),
-    ('b', OrderBy::Octets, "byte count"),
-    ('i', OrderBy::OctetsIn, "bytes in"),
-    ('o', OrderBy::OctetsOut, "bytes out"),
-    ('r', OrderBy::Rate, "rate"),
-    ('e', OrderBy::Peers, "number of peers"),
-    ('f', OrderBy::Flows, "number of flows"),
-    ('k', OrderBy::Key, "address"),
-];
-
 /// The orders of a screen.
-#[must_use]
-pub const fn orders(screen: Screen, group: Group) -> Orders {
+pub fn orders(screen: Screen, group: Group) -> Orders {
     match (screen, group) {
-        (Screen::Services, _) => SERVICES,
-        (Screen::Stations, _) => STATIONS,
-        (Screen::Hosts, _) => HOSTS,
+        (Screen::Counted(view), _) => view.orders,
         (_, Group::Flow) => FLOWS,
         _ => GROUPS,
     }

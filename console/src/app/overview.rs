@@ -3,8 +3,9 @@
 use traf_model::{Filter, Group, Item, Row, Scope};
 
 use super::list::{self, RowId};
-use super::question::both;
-use super::{App, Screen, traffic};
+use super::{App, Screen};
+use crate::condition::both;
+use crate::facility;
 
 /// The line with the bar, and the way back from what a line opened.
 #[derive(Clone, Debug, Default)]
@@ -25,16 +26,16 @@ impl App {
         rows
     }
 
-    /// Hosts, the busiest first, and what has no row.
+    /// Rows of the facility beside the menu, the busiest first, and the traffic without a row.
     #[must_use]
-    pub fn busy_hosts(&self) -> Vec<&Row> {
+    pub fn busy_keys(&self) -> Vec<&Row> {
         self.feeds.report(1).map_or(Vec::new(), |report| report.rows.iter().collect())
     }
 
     /// The lines that open something.
     fn lines(&self) -> Vec<&Row> {
-        let hosts = self.busy_hosts().into_iter().filter(|row| matches!(row.item, Item::Host(..)));
-        self.busy_interfaces().into_iter().chain(hosts).collect()
+        let keys = self.busy_keys().into_iter().filter(|row| !matches!(row.item, Item::Other(..)));
+        self.busy_interfaces().into_iter().chain(keys).collect()
     }
 
     /// The overview has the keys, not the menu beside it.
@@ -62,7 +63,7 @@ impl App {
             return;
         };
         let before = (self.scope.clone(), self.filter.clone());
-        let (screen, scope, filter) = match traffic::of_row(row) {
+        let (screen, scope, filter) = match facility::condition(row) {
             Some(host) => (Screen::Traffic, self.scope.clone(), both(&self.filter, host)),
             None => (Screen::Detailed, Scope(row.observed_by.clone()), self.filter.clone()),
         };

@@ -7,6 +7,8 @@ use super::list::List;
 use super::tail::Tail;
 use super::traffic::Others;
 use super::{App, Screen};
+use crate::condition::both;
+use crate::facility::OVERVIEW;
 
 /// IP protocol numbers.
 const TCP: u8 = 6;
@@ -15,22 +17,20 @@ const UDP: u8 = 17;
 impl App {
     /// The questions whose answers the present screen shows.
     pub(super) fn wanted(&self) -> Vec<Query> {
-        let table = |facility, list: &List| self.ask(facility, self.filter.clone(), list.order, list.limit);
-        let interfaces = |filter| self.ask(Facility::Interfaces, filter, self.lists.interfaces.order, Query::LIMIT);
+        let order = self.lists.0.get(&Facility::Interfaces).map(|list| list.order).unwrap_or_default();
+        let interfaces = |filter| self.ask(Facility::Interfaces, filter, order, Query::LIMIT);
         match self.screen {
             Screen::Home => {
                 let by_rate = Order { by: OrderBy::Rate, ascending: false };
-                vec![interfaces(self.filter.clone()), self.ask(Facility::Hosts, self.filter.clone(), by_rate, 20)]
+                vec![interfaces(self.filter.clone()), self.ask(OVERVIEW.facility, self.filter.clone(), by_rate, 20)]
             }
             Screen::Traffic => self.traffic_wanted(),
             Screen::Interfaces | Screen::Detailed => vec![interfaces(self.filter.clone())],
-            Screen::Sizes => {
-                let by_size = Order { by: OrderBy::Key, ascending: true };
-                vec![self.ask(Facility::Sizes, self.filter.clone(), by_size, Query::LIMIT)]
+            Screen::Counted(view) => {
+                let list = self.list().map(|(list, _)| (list.order, list.limit));
+                let (order, limit) = list.unwrap_or((Order::default(), Query::LIMIT));
+                vec![self.ask(view.facility, self.filter.clone(), order, limit)]
             }
-            Screen::Services => vec![table(Facility::Services, &self.lists.services)],
-            Screen::Stations => vec![table(Facility::Stations, &self.lists.stations)],
-            Screen::Hosts => vec![table(Facility::Hosts, &self.lists.hosts)],
             // Who reports is asked apart; this is for the strip.
             Screen::Sensors => vec![interfaces(Filter::default())],
         }
@@ -68,12 +68,4 @@ impl App {
             limit,
         }
     }
-}
-
-/// A filter, and what is looked at beside it.
-pub(super) fn both(filter: &Filter, part: Expression) -> Filter {
-    Filter::new(match filter.expression() {
-        Some(expression) => Expression::And(Box::new(expression.clone()), Box::new(part)),
-        None => part,
-    })
 }

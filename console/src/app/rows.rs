@@ -26,14 +26,14 @@ impl App {
                     self.traffic.tail.take_flows(Some(report), lower);
                 }
             }
-            (Screen::Stations, _) => {
-                let hidden = self.no_groups;
-                self.lists.stations.arrange(report, before, page, |row| !(hidden && traffic::is_group_address(row)));
+            (screen, facility) if screen.facility() == Some(facility) => {
+                let hidden = if let Screen::Counted(view) = screen { Some(view) } else { None };
+                let hidden = hidden.filter(|_| self.no_groups);
+                if let Some(list) = self.lists.0.get_mut(&facility) {
+                    list.arrange(report, before, page, |row| !hidden.is_some_and(|view| view.hides(row)));
+                }
             }
-            (Screen::Interfaces, _) => self.lists.interfaces.arrange(report, before, page, |_| true),
-            (Screen::Services, _) => self.lists.services.arrange(report, before, page, |_| true),
-            (Screen::Hosts, _) => self.lists.hosts.arrange(report, before, page, |_| true),
-            (Screen::Home | Screen::Detailed | Screen::Sizes | Screen::Sensors, _) => {}
+            _ => {}
         }
     }
 
@@ -65,8 +65,10 @@ impl App {
                 usize::from(if pane == Pane::Upper { upper.height } else { lower.height })
             }
             Screen::Sensors => usize::from(layout::panes(body, 5).0.height),
-            Screen::Services => inside.saturating_sub(1),
-            Screen::Stations => inside / layout::station_lines(body),
+            Screen::Counted(view) => {
+                let summary = view.table().is_some_and(|table| table.summary.is_some());
+                inside.saturating_sub(usize::from(summary)) / view.lines(body.width)
+            }
             _ => inside,
         }
     }
@@ -78,11 +80,7 @@ impl App {
             Screen::Traffic if self.traffic.group != Group::Flow => Some((&self.traffic.groups, 0)),
             Screen::Traffic if self.traffic.pane == Pane::Upper => Some((&self.traffic.upper, 0)),
             Screen::Traffic if self.others() == Others::Flows => Some((&self.traffic.lower, 1)),
-            Screen::Interfaces => Some((&self.lists.interfaces, 0)),
-            Screen::Services => Some((&self.lists.services, 0)),
-            Screen::Stations => Some((&self.lists.stations, 0)),
-            Screen::Hosts => Some((&self.lists.hosts, 0)),
-            _ => None,
+            screen => Some((self.lists.0.get(&screen.facility()?)?, 0)),
         }
     }
 
@@ -93,11 +91,7 @@ impl App {
             Screen::Traffic if self.traffic.group != Group::Flow => (&mut self.traffic.groups, 0),
             Screen::Traffic if self.traffic.pane == Pane::Upper => (&mut self.traffic.upper, 0),
             Screen::Traffic if others == Others::Flows => (&mut self.traffic.lower, 1),
-            Screen::Interfaces => (&mut self.lists.interfaces, 0),
-            Screen::Services => (&mut self.lists.services, 0),
-            Screen::Stations => (&mut self.lists.stations, 0),
-            Screen::Hosts => (&mut self.lists.hosts, 0),
-            _ => return None,
+            screen => (self.lists.0.get_mut(&screen.facility()?)?, 0),
         };
         Some((list, self.feeds.report(place)))
     }

@@ -6,6 +6,7 @@ use traf_model::{Filter, NamedFilter, Timestamp};
 
 use super::App;
 use super::overlay::Overlay;
+use crate::condition::both;
 use crate::config::Config;
 use crate::event::Change;
 use crate::theme::Theme;
@@ -133,7 +134,7 @@ impl App {
     pub(super) fn visible(&self, filter: Filter) -> Filter {
         let test = Expression::Test;
         let or = |a: Expression, b: Expression| Expression::Or(a.into(), b.into());
-        let hidden = |filter: &Filter, what| super::question::both(filter, Expression::Not(Box::new(what)));
+        let hidden = |filter: &Filter, what| both(filter, Expression::Not(Box::new(what)));
         let Config { arp, rarp, non_ip, .. } = &self.config;
         let mut filter = filter;
         if !arp {
@@ -144,7 +145,7 @@ impl App {
         }
         if !non_ip {
             let ip = or(test(Test::Ipv4), test(Test::Ipv6));
-            filter = super::question::both(&filter, or(or(ip, test(Test::Arp)), test(Test::Rarp)));
+            filter = both(&filter, or(or(ip, test(Test::Arp)), test(Test::Rarp)));
         }
         filter
     }

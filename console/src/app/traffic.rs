@@ -1,7 +1,6 @@
 //! State of the IP traffic monitor: two panes or one table of groups, and what was put out of sight.
 
-use traf_model::filter::{End, Expression, Test};
-use traf_model::{Filter, Flow, Group, GroupKey, Item, Order, OrderBy, Report, Row, Timestamp, Traffic, Transport};
+use traf_model::{Filter, Flow, Group, Item, Order, OrderBy, Report, Row, Timestamp, Traffic, Transport};
 
 use super::list::List;
 use super::tail::Tail;
@@ -192,46 +191,10 @@ impl TrafficState {
     }
 }
 
-/// The flows of a group, as a filter has it: both directions, so of an address also what it began itself.
-#[must_use]
-pub fn of_group(key: &GroupKey) -> Expression {
-    let test = Expression::Test;
-    let host = |address| test(Test::Host(End::Either, address));
-    match key {
-        GroupKey::Address(address) => host(*address),
-        GroupKey::Port(protocol @ (6 | 17 | 132), port) if *port > 0 => {
-            test(Test::Port(End::Either, Some(*protocol), *port, *port))
-        }
-        GroupKey::Port(protocol, _) => test(Test::Protocol(*protocol)),
-        GroupKey::Pair(source, destination) if source == destination => host(*source),
-        GroupKey::Pair(source, destination) => Expression::And(Box::new(host(*source)), Box::new(host(*destination))),
-        GroupKey::Sensor(name) => test(Test::Sensor(name.clone())),
-    }
-}
-
-/// The traffic of a row of another table, as a filter has it; `None` where no filter has words for it.
-#[must_use]
-pub fn of_row(row: &Row) -> Option<Expression> {
-    Some(match &row.item {
-        Item::Host(address, _) => of_group(&GroupKey::Address(*address)),
-        Item::Service(service, _) => of_group(&GroupKey::Port(service.protocol, service.port)),
-        Item::Station(mac, _) => Expression::Test(Test::Ether(End::Either, *mac)),
-        Item::Flow(flow) => of_group(&GroupKey::Pair(flow.key.source.address, flow.key.destination.address)),
-        Item::Group(key, ..) => of_group(key),
-        _ => return None,
-    })
-}
-
 /// A row of groups, or what has no row.
 #[must_use]
 pub fn is_group(row: &Row) -> bool {
     matches!(row.item, Item::Group(..) | Item::Other(..))
-}
-
-/// A station that is no machine, but all or a group of them.
-#[must_use]
-pub fn is_group_address(row: &Row) -> bool {
-    matches!(&row.item, Item::Station(mac, _) if mac.is_group())
 }
 
 /// What the answers for TCP and for all else have no rows for.
@@ -247,22 +210,4 @@ pub fn folded<'a>(reports: impl Iterator<Item = &'a Report>) -> Folded {
         })
     });
     folded.fold(Folded::default(), |sum, one| Folded { keys: sum.keys + one.keys, traffic: sum.traffic + one.traffic })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_group_is_opened_with_the_filter_that_selects_its_flows() {
-        for (key, words) in [
-            (GroupKey::Address([10, 0, 0, 9].into()), "host 10.0.0.9"),
-            (GroupKey::Port(6, 443), "tcp port 443"),
-            (GroupKey::Port(47, 0), "proto 47"),
-            (GroupKey::Pair([10, 0, 0, 3].into(), [10, 0, 0, 9].into()), "host 10.0.0.3 and host 10.0.0.9"),
-            (GroupKey::Sensor("web1".to_owned()), "sensor web1"),
-        ] {
-            assert_eq!(Filter::new(of_group(&key)), words.parse().unwrap_or_default(), "{words}");
-        }
-    }
 }

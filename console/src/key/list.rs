@@ -3,27 +3,27 @@
 use ratatui::crossterm::event::KeyCode;
 
 use super::Key::{Char, Code, Ctrl, Exact, Shift};
-use super::{Binding, Command, Key, Place};
+use super::{Binding, Command, Key, KeyContext};
 
 const fn row(
     keys: &'static [Key],
     command: Command,
-    place: Place,
+    context: KeyContext,
     label: &'static str,
     line: &'static str,
     words: &'static str,
 ) -> Binding {
-    Binding { keys, command, place, label, line, words }
+    Binding { keys, command, context, label, line, words }
 }
 
 /// Every key there is outside of prompts and dialogs. The first that matches counts.
 pub(super) static BINDINGS: [Binding; 42] = [
-    row(&[Code(KeyCode::Up), Exact('k')], Command::Up, Place::MOVING, "↑", "↑↓ move", "one row up"),
-    row(&[Code(KeyCode::Down), Exact('j')], Command::Down, Place::MOVING, "↓", "", "one row down"),
+    row(&[Code(KeyCode::Up), Exact('k')], Command::Up, KeyContext::MOVING, "↑", "↑↓ move", "one row up"),
+    row(&[Code(KeyCode::Down), Exact('j')], Command::Down, KeyContext::MOVING, "↓", "", "one row down"),
     row(
         &[Char('c')],
         Command::Settings,
-        Place::SENSORS,
+        KeyContext::SENSORS,
         "c",
         "c settings",
         "settings of the highlighted sensor: promiscuous, ports, capture filter, log, timers",
@@ -31,16 +31,16 @@ pub(super) static BINDINGS: [Binding; 42] = [
     row(
         &[Char('d')],
         Command::Describe,
-        Place::STATIONS,
+        KeyContext::MACS,
         "d",
         "d describe",
         "what you call the machine behind the highlighted address",
     ),
-    row(&[Code(KeyCode::Enter)], Command::Enter, Place::HOME, "enter", "enter open", "open the highlighted entry"),
+    row(&[Code(KeyCode::Enter)], Command::Enter, KeyContext::HOME, "enter", "enter open", "open the highlighted entry"),
     row(
         &[Char('s')],
         Command::Sort,
-        Place::SORTED,
+        KeyContext::SORTED,
         "s",
         "s sort",
         "choose the order of the rows, and whether it is kept",
@@ -48,7 +48,7 @@ pub(super) static BINDINGS: [Binding; 42] = [
     row(
         &[Exact('F'), Char('c')],
         Command::Flush,
-        Place::MONITOR,
+        KeyContext::MONITOR,
         "F c",
         "",
         "connections that are closed, reset or timed out leave the screen",
@@ -56,7 +56,7 @@ pub(super) static BINDINGS: [Binding; 42] = [
     row(
         &[Char('f')],
         Command::Filter,
-        Place::FACILITIES,
+        KeyContext::FACILITIES,
         "f",
         "f filter",
         "choose which traffic to show, in tcpdump's words",
@@ -64,7 +64,7 @@ pub(super) static BINDINGS: [Binding; 42] = [
     row(
         &[Char('g')],
         Command::Group,
-        Place::MONITOR,
+        KeyContext::MONITOR,
         "g",
         "g group",
         "a row for each flow, address, port, pair of addresses, or sensor",
@@ -72,16 +72,16 @@ pub(super) static BINDINGS: [Binding; 42] = [
     row(
         &[Code(KeyCode::Left)],
         Command::ShiftLeft,
-        Place::LOWER,
+        KeyContext::LOWER,
         "←",
         "←→ shift",
         "text back, where lines are longer than the screen",
     ),
-    row(&[Code(KeyCode::Right)], Command::ShiftRight, Place::LOWER, "→", "", "text on"),
+    row(&[Code(KeyCode::Right)], Command::ShiftRight, KeyContext::LOWER, "→", "", "text on"),
     row(
         &[Code(KeyCode::Left), Char('[')],
         Command::Earlier,
-        Place::TIMED.without(Place::LOWER),
+        KeyContext::TIMED.without(KeyContext::LOWER),
         "← [",
         "←→ time",
         "into the past, one window",
@@ -89,17 +89,17 @@ pub(super) static BINDINGS: [Binding; 42] = [
     row(
         &[Code(KeyCode::Right), Char(']')],
         Command::Later,
-        Place::TIMED.without(Place::LOWER),
+        KeyContext::TIMED.without(KeyContext::LOWER),
         "→ ]",
         "",
         "towards now, one window",
     ),
-    row(&[Char('[')], Command::Earlier, Place::LOWER, "[", "[] time", "into the past, one window"),
-    row(&[Char(']')], Command::Later, Place::LOWER, "]", "", "towards now, one window"),
+    row(&[Char('[')], Command::Earlier, KeyContext::LOWER, "[", "[] time", "into the past, one window"),
+    row(&[Char(']')], Command::Later, KeyContext::LOWER, "]", "", "towards now, one window"),
     row(
         &[Char('w'), Code(KeyCode::Tab), Code(KeyCode::F(6))],
         Command::Pane,
-        Place::MONITOR.and(Place::SENSORS).and(Place::HOME),
+        KeyContext::MONITOR.and(KeyContext::SENSORS).and(KeyContext::HOME),
         "w tab",
         "w pane",
         "the keys go to the other pane",
@@ -107,7 +107,7 @@ pub(super) static BINDINGS: [Binding; 42] = [
     row(
         &[Char('u')],
         Command::Others,
-        Place::MONITOR,
+        KeyContext::MONITOR,
         "u",
         "u udp",
         "lower pane: UDP as flows and all else packet by packet, all packet by packet, or all as flows",
@@ -115,16 +115,16 @@ pub(super) static BINDINGS: [Binding; 42] = [
     row(
         &[Char('m')],
         Command::Columns,
-        Place::TRAFFIC.and(Place::INTERFACES).and(Place::DETAILED),
+        KeyContext::TRAFFIC.and(KeyContext::INTERFACES).and(KeyContext::DETAILED),
         "M",
         "M columns",
         "other columns: counts, addresses, sizes, directions, rates",
     ),
-    row(&[Char('m')], Command::Columns, Place::LOWER, "M", "M mac", "packets name their source MAC, or no longer"),
+    row(&[Char('m')], Command::Columns, KeyContext::LOWER, "M", "M mac", "packets name their source MAC, or no longer"),
     row(
         &[Char('i')],
         Command::Interface,
-        Place::DETAILED.and(Place::SIZES),
+        KeyContext::DETAILED.and(KeyContext::CHART),
         "i",
         "i interface",
         "choose another interface",
@@ -132,7 +132,7 @@ pub(super) static BINDINGS: [Binding; 42] = [
     row(
         &[Char('a')],
         Command::Groups,
-        Place::STATIONS,
+        KeyContext::MACS,
         "a",
         "a groups",
         "hide broadcast and multicast addresses, or show them again",
@@ -140,16 +140,16 @@ pub(super) static BINDINGS: [Binding; 42] = [
     row(
         &[Char('v')],
         Command::Scope,
-        Place::ALL,
+        KeyContext::ALL,
         "v",
         "v scope",
         "choose what to look at: all sensors, one, one interface",
     ),
-    row(&[Char('t')], Command::Moment, Place::TIMED, "T", "", "go to a moment: -2h, 14:00, yesterday 14:00"),
+    row(&[Char('t')], Command::Moment, KeyContext::TIMED, "T", "", "go to a moment: -2h, 14:00, yesterday 14:00"),
     row(
         &[Code(KeyCode::Enter)],
         Command::Enter,
-        Place::LISTS.and(Place::SENSORS),
+        KeyContext::LISTS.and(KeyContext::SENSORS),
         "enter",
         "enter details",
         "all that is known of the highlighted row; of a group: its flows",
@@ -157,7 +157,7 @@ pub(super) static BINDINGS: [Binding; 42] = [
     row(
         &[Char('z')],
         Command::Freeze,
-        Place::LISTS,
+        KeyContext::LISTS,
         "z",
         "z freeze",
         "rows keep their places while their numbers go on; once more lets them move",
@@ -165,7 +165,7 @@ pub(super) static BINDINGS: [Binding; 42] = [
     row(
         &[Shift(KeyCode::Left), Char('{')],
         Command::MuchEarlier,
-        Place::TIMED,
+        KeyContext::TIMED,
         "shift ← {",
         "",
         "into the past, ten windows",
@@ -173,19 +173,19 @@ pub(super) static BINDINGS: [Binding; 42] = [
     row(
         &[Shift(KeyCode::Right), Char('}')],
         Command::MuchLater,
-        Place::TIMED,
+        KeyContext::TIMED,
         "shift → }",
         "",
         "towards now, ten windows",
     ),
-    row(&[Char('p')], Command::Pause, Place::TIMED, "p", "p pause", "pause; in the past, play window by window"),
-    row(&[Char('n')], Command::Live, Place::TIMED, "n", "", "back to live"),
-    row(&[Char('>'), Char('+')], Command::ZoomIn, Place::TIMED, "> +", "", "shorter windows of the past"),
-    row(&[Char('<')], Command::ZoomOut, Place::TIMED, "<", "", "longer windows of the past"),
+    row(&[Char('p')], Command::Pause, KeyContext::TIMED, "p", "p pause", "pause; in the past, play window by window"),
+    row(&[Char('n')], Command::Live, KeyContext::TIMED, "n", "", "back to live"),
+    row(&[Char('>'), Char('+')], Command::ZoomIn, KeyContext::TIMED, "> +", "", "shorter windows of the past"),
+    row(&[Char('<')], Command::ZoomOut, KeyContext::TIMED, "<", "", "longer windows of the past"),
     row(
         &[Code(KeyCode::PageUp), Char('-')],
         Command::PageUp,
-        Place::LISTS.and(Place::SENSORS),
+        KeyContext::LISTS.and(KeyContext::SENSORS),
         "pgup -",
         "",
         "a screenful up",
@@ -193,25 +193,25 @@ pub(super) static BINDINGS: [Binding; 42] = [
     row(
         &[Code(KeyCode::PageDown), Char(' ')],
         Command::PageDown,
-        Place::LISTS.and(Place::SENSORS),
+        KeyContext::LISTS.and(KeyContext::SENSORS),
         "pgdn space",
         "",
         "a screenful down",
     ),
-    row(&[Code(KeyCode::Home)], Command::Home, Place::MOVING, "home", "", "the first row"),
-    row(&[Code(KeyCode::End)], Command::End, Place::ALL, "end", "", "the last row; from the past: back to live"),
-    row(&[Char('b')], Command::Units, Place::FACILITIES, "b", "", "rates in bits or in bytes a second"),
-    row(&[Char('!')], Command::Missing, Place::TIMED, "!", "", "what is missing from these numbers, and why"),
-    row(&[Char('?'), Char('h'), Code(KeyCode::F(1))], Command::Help, Place::ALL, "?", "? help", "this page"),
-    row(&[Ctrl('l')], Command::Redraw, Place::ALL, "ctrl-l", "", "draw the screen again"),
-    row(&[Char('l')], Command::Redraw, Place::TABLES, "L", "", "draw the screen again"),
+    row(&[Code(KeyCode::Home)], Command::Home, KeyContext::MOVING, "home", "", "the first row"),
+    row(&[Code(KeyCode::End)], Command::End, KeyContext::ALL, "end", "", "the last row; from the past: back to live"),
+    row(&[Char('b')], Command::Units, KeyContext::FACILITIES, "b", "", "rates in bits or in bytes a second"),
+    row(&[Char('!')], Command::Missing, KeyContext::TIMED, "!", "", "what is missing from these numbers, and why"),
+    row(&[Char('?'), Char('h'), Code(KeyCode::F(1))], Command::Help, KeyContext::ALL, "?", "? help", "this page"),
+    row(&[Ctrl('l')], Command::Redraw, KeyContext::ALL, "ctrl-l", "", "draw the screen again"),
+    row(&[Char('l')], Command::Redraw, KeyContext::TABLES, "L", "", "draw the screen again"),
     row(
         &[Char('x'), Char('q'), Ctrl('x'), Code(KeyCode::Esc)],
         Command::Back,
-        Place::ALL,
+        KeyContext::ALL,
         "x",
         "x exit",
         "one step back; from the main menu twice to leave (q and esc too)",
     ),
-    row(&[Ctrl('c')], Command::Quit, Place::ALL, "ctrl-c", "", "leave at once"),
+    row(&[Ctrl('c')], Command::Quit, KeyContext::ALL, "ctrl-c", "", "leave at once"),
 ];

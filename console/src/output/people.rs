@@ -1,108 +1,131 @@
 //! Tables for people: aligned columns, numbers as on the screens.
 
+use comfy_table::CellAlignment;
+use comfy_table::presets::NOTHING;
 use traf_model::names::protocol_name;
-use traf_model::{ClassGroup, Counters, Facility, Fleet, Flow, InterfaceStats, Item, Report, Row, Traffic};
+use traf_model::{ClassGroup, Facility, Fleet, Flow, InterfaceStats, Item, Report, Row, Traffic};
 
-use crate::app::Look;
+use crate::facility::cell::{
+    Col, RowContext, key_text, octets_in, octets_out, packets, packets_in, packets_out, points, rate_total,
+};
+use crate::facility::view;
+use crate::look::Look;
 use crate::moment;
-use crate::number::{Units, count, grouped, rate, size, span};
-use crate::text::{clean, width};
+use crate::names::Names;
+use crate::number::{count, grouped, rate, size, span};
+use crate::text::clean;
+use crate::widget::table::{Align, Cell, Column};
 
 /// A report; of flows in groups when `grouped`.
 pub(super) fn report(report: &Report, look: &Look, grouped: bool) -> String {
-    let units = look.units;
-    let titles: &[&str] = match report.facility {
-        Facility::Traffic if grouped => {
-            &["Group", ">Flows", ">Packets", ">Octets", ">Packets back", ">Octets back", ">Rate", "Seen by"]
-        }
-        Facility::Traffic => &[
-            "Protocol",
-            "Source",
-            "Destination",
-            ">Packets",
-            ">Octets",
-            ">Packets back",
-            ">Octets back",
-            ">Rate",
-            "State",
-            "Seen by",
-        ],
-        Facility::Interfaces => &[
-            "Iface",
-            ">Total",
-            ">IPv4",
-            ">IPv6",
-            ">NonIP",
-            ">BadIP",
-            ">In packets",
-            ">In octets",
-            ">Out packets",
-            ">Out octets",
-            ">Activity",
-            ">Drops",
-        ],
-        Facility::Sizes => &["Size", ">Packets in", ">Octets in", ">Packets out", ">Octets out", "Seen by"],
-        Facility::Services => {
-            &["Service", ">Packets to", ">Octets to", ">Packets from", ">Octets from", ">Rate", "Seen by"]
-        }
-        Facility::Stations => &[
-            "Station",
-            "Addresses",
-            ">Packets in",
-            ">IP in",
-            ">Octets in",
-            ">Packets out",
-            ">IP out",
-            ">Octets out",
-            ">Rate",
-            "Seen by",
-        ],
-        Facility::Hosts => &[
-            "Host",
-            ">Packets in",
-            ">Octets in",
-            ">Packets out",
-            ">Octets out",
-            ">Peers",
-            ">Flows",
-            ">Rate",
-            "Seen by",
-        ],
-        Facility::Lines => &["Time", "Packet"],
+    let names = Names::default();
+    let context = RowContext { look, names: &names, report: Some(report), several: true, width: 0 };
+    let columns = match report.facility {
+        Facility::Traffic if grouped => group_columns(),
+        Facility::Traffic => flow_columns(),
+        Facility::Interfaces => interface_columns(),
+        Facility::Lines => line_columns(),
+        facility => view(facility).map_or_else(Vec::new, |view| (view.text)(&context)),
     };
-    let rows = report.rows.iter().map(|row| match &row.item {
-        Item::Line(line) => {
-            let seen = seen(row);
-            vec![moment::show(line.at, report.at, &look.zone), line.words(&seen, true, |end| end.to_string())]
-        }
-        Item::Other(_, traffic, keys) => other_cells(row, *traffic, *keys, titles, units),
-        _ => cells(row, units),
-    });
-    table(titles, rows)
+    let titles: Vec<(&str, Align)> = columns.iter().map(|column| (column.title, column.align)).collect();
+    let cells = |row| columns.iter().map(|column| (column.cell)(&row, &context).text).collect();
+    table(&titles, report.rows.iter().map(cells))
+}
+
+fn group_columns<'a>() -> Vec<Col<'a>> {
+    vec![
+        Column::left("Group", 0, 0, key_text),
+        Column::right("Flows", 0, 0, |row, _| match &row.item {
+            Item::Group(.., flows) => Cell::number(count(*flows)),
+            _ => Cell::default(),
+        }),
+        Column::right("Packets", 0, 0, packets_out),
+        Column::right("Octets", 0, 0, octets_out),
+        Column::right("Packets back", 0, 0, packets_in),
+        Column::right("Octets back", 0, 0, octets_in),
+        Column::right("Rate", 0, 0, rate_total),
+        Column::left("Seen by", 0, 0, points),
+    ]
+}
+
+fn flow_columns<'a>() -> Vec<Col<'a>> {
+    vec![
+        Column::left("Protocol", 0, 0, |row, context| match &row.item {
+            Item::Flow(flow) => Cell::text(protocol_name(flow.key.protocol)),
+            _ => key_text(row, context),
+        }),
+        Column::left("Source", 0, 0, |row, _| of_flow(row, |flow| flow.key.source.to_string())),
+        Column::left("Destination", 0, 0, |row, _| of_flow(row, |flow| flow.key.destination.to_string())),
+        Column::right("Packets", 0, 0, packets_out),
+        Column::right("Octets", 0, 0, octets_out),
+        Column::right("Packets back", 0, 0, packets_in),
+        Column::right("Octets back", 0, 0, octets_in),
+        Column::right("Rate", 0, 0, rate_total),
+        Column::left("State", 0, 0, |row, _| {
+            of_flow(row, |flow| match flow.key.protocol {
+                6 => format!("{} {}", flow.forward.label(), flow.reverse.label()),
+                _ => flow.state.name().to_owned(),
+            })
+        }),
+        Column::left("Seen by", 0, 0, points),
+    ]
+}
+
+fn of_flow(row: &Row, text: impl Fn(&Flow) -> String) -> Cell {
+    if let Item::Flow(flow) = &row.item { Cell::text(text(flow)) } else { Cell::default() }
+}
+
+fn interface_columns<'a>() -> Vec<Col<'a>> {
+    vec![
+        Column::left("Iface", 0, 0, points),
+        Column::right("Total", 0, 0, packets),
+        Column::right("IPv4", 0, 0, |row, _| of_interface(row, |stats| class_packets(stats, ClassGroup::Ipv4))),
+        Column::right("IPv6", 0, 0, |row, _| of_interface(row, |stats| class_packets(stats, ClassGroup::Ipv6))),
+        Column::right("NonIP", 0, 0, |row, _| of_interface(row, |stats| class_packets(stats, ClassGroup::NonIp))),
+        Column::right("BadIP", 0, 0, |row, _| of_interface(row, |stats| stats.ledger.bad_checksum)),
+        Column::right("In packets", 0, 0, packets_in),
+        Column::right("In octets", 0, 0, octets_in),
+        Column::right("Out packets", 0, 0, packets_out),
+        Column::right("Out octets", 0, 0, octets_out),
+        Column::right("Activity", 0, 0, rate_total),
+        Column::right("Drops", 0, 0, |row, _| of_interface(row, |stats| stats.ledger.dropped)),
+    ]
+}
+
+fn of_interface(row: &Row, number: impl Fn(&InterfaceStats) -> u64) -> Cell {
+    if let Item::Interface(stats) = &row.item { Cell::number(count(number(stats))) } else { Cell::default() }
+}
+
+fn class_packets(stats: &InterfaceStats, group: ClassGroup) -> u64 {
+    stats.classes.group(group).total().packets
+}
+
+fn line_columns<'a>() -> Vec<Col<'a>> {
+    vec![
+        Column::left("Time", 0, 0, |row, context| match (&row.item, context.report) {
+            (Item::Line(line), Some(report)) => Cell::text(moment::show(line.at, report.at, &context.look.zone)),
+            _ => Cell::default(),
+        }),
+        Column::left("Packet", 0, 0, |row, context| match &row.item {
+            Item::Line(line) => Cell::text(line.words(&points(row, context).text, true, |end| end.to_string())),
+            _ => Cell::default(),
+        }),
+    ]
 }
 
 /// Interfaces, each with all its classes and its rates.
 pub(super) fn detailed(report: &Report, look: &Look) -> String {
-    let units = look.units;
+    let (units, names) = (look.units, Names::default());
+    let context = RowContext { look, names: &names, report: Some(report), several: true, width: 0 };
     let mut out = String::new();
     for row in &report.rows {
         let Item::Interface(stats) = &row.item else { continue };
-        let titles = [
-            "Class",
-            ">Packets",
-            ">Octets",
-            ">In packets",
-            ">In octets",
-            ">Out packets",
-            ">Out octets",
-            ">Rate",
-            ">In",
-            ">Out",
-        ];
+        let titles =
+            ["Class", "Packets", "Octets", "In packets", "In octets", "Out packets", "Out octets", "Rate", "In", "Out"];
         let classes = ClassGroup::ALL.map(|group| {
             let (traffic, speed) = (stats.classes.group(group), stats.rates.group(group));
             let counts = [traffic.total(), traffic.inbound, traffic.outbound];
-            let counts = counts.into_iter().flat_map(|counters| [packets(counters), count(counters.octets)]);
+            let counts = counts.into_iter().flat_map(|counters| [count(counters.packets), count(counters.octets)]);
             let speeds = [speed.total(), speed.inbound, speed.outbound].map(|counters| rate(counters.octets, units));
             std::iter::once(group.name().to_owned()).chain(counts).chain(speeds).collect()
         });
@@ -115,29 +138,28 @@ pub(super) fn detailed(report: &Report, look: &Look) -> String {
             ("broadcast", ways(stats.rates.group(ClassGroup::Broadcast))),
         ];
         let speeds = speeds.map(|(name, ways)| {
-            let ways = ways.into_iter().flat_map(|way| [rate(way.octets, units), packets(way)]);
+            let ways = ways.into_iter().flat_map(|way| [rate(way.octets, units), count(way.packets)]);
             std::iter::once(name.to_owned()).chain(ways).collect()
         });
         if !out.is_empty() {
             out.push('\n');
         }
-        out.push_str(&format!("{}\n", clean(&seen(row))));
-        out.push_str(&table(&titles, classes.into_iter()));
-        let titles = ["Rate", ">Total", ">pps", ">In", ">pps", ">Out", ">pps"];
-        out.push_str(&table(&titles, speeds.into_iter()));
+        out.push_str(&format!("{}\n", clean(&points(&row, &context).text)));
+        out.push_str(&table(&numbers(titles), classes.into_iter()));
+        let titles = ["Rate", "Total", "pps", "In", "pps", "Out", "pps"];
+        out.push_str(&table(&numbers(titles), speeds.into_iter()));
         let (errors, dropped) = (count(stats.ledger.bad_checksum), count(stats.ledger.dropped));
         out.push_str(&format!("IP checksum errors: {errors}   drops: {dropped}\n"));
     }
     out
 }
 
-fn seen(row: &Row) -> String {
-    row.observed_by.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
-}
-
 /// Who reports.
 pub(super) fn fleet(fleet: &Fleet) -> String {
-    let titles = ["Sensor", "Presence", ">Since", ">Lag", ">Drops", ">Spool", ">Lost", ">Clock", "Version", "Trouble"];
+    let numbers = ["Since", "Lag", "Drops", "Spool", "Lost", "Clock"].map(|title| (title, Align::Right));
+    let [first, last] =
+        [["Sensor", "Presence"], ["Version", "Trouble"]].map(|titles| titles.map(|title| (title, Align::Left)));
+    let titles = [&first[..], &numbers, &last].concat();
     let ago =
         |at: Option<traf_model::Timestamp>| at.map_or_else(|| "never".to_owned(), |at| span(fleet.at.since(at).max(0)));
     table(
@@ -161,130 +183,21 @@ pub(super) fn fleet(fleet: &Fleet) -> String {
     )
 }
 
-/// `>` before a title sets its column to the right.
-fn table(titles: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
-    let clean_row = |row: Vec<String>| row.iter().map(|cell| clean(cell).into_owned()).collect::<Vec<_>>();
-    let head = titles.iter().map(|title| title.trim_start_matches('>').to_owned()).collect();
-    let lines: Vec<Vec<String>> = std::iter::once(head).chain(rows.map(clean_row)).collect();
-    let widest = |column: usize| lines.iter().filter_map(|line| line.get(column)).map(|cell| width(cell)).max();
-    let widths: Vec<usize> = (0..titles.len()).map(|column| widest(column).unwrap_or(0)).collect();
-    let mut out = String::new();
-    for line in &lines {
-        let mut row = String::new();
-        for ((cell, columns), title) in line.iter().zip(&widths).zip(titles) {
-            let blank = " ".repeat(columns - width(cell));
-            let (before, after) = if title.starts_with('>') { (blank.as_str(), "") } else { ("", blank.as_str()) };
-            row.extend([before, cell, after, "  "]);
-        }
-        out.push_str(row.trim_end());
-        out.push('\n');
+/// Titles of a name and of numbers.
+fn numbers<const N: usize>(titles: [&str; N]) -> Vec<(&str, Align)> {
+    let align = |place| if place == 0 { Align::Left } else { Align::Right };
+    titles.into_iter().enumerate().map(|(place, title)| (title, align(place))).collect()
+}
+
+/// A text table; text stands in its column as the title does.
+fn table(titles: &[(&str, Align)], rows: impl Iterator<Item = Vec<String>>) -> String {
+    let mut table = comfy_table::Table::new();
+    table.load_style(NOTHING).set_header(titles.iter().map(|(title, _)| *title));
+    table.add_rows(rows.map(|row| row.iter().map(|cell| clean(cell).into_owned()).collect::<Vec<_>>()));
+    for (column, (_, align)) in table.column_iter_mut().zip(titles) {
+        let right = *align == Align::Right;
+        let align = if right { CellAlignment::Right } else { CellAlignment::Left };
+        column.set_padding((0, 2)).set_cell_alignment(align);
     }
-    out
-}
-
-fn cells(row: &Row, units: Units) -> Vec<String> {
-    let speed = rate(row.rate.total().octets, units);
-    let seen = seen(row);
-    let ways = |traffic: Traffic| {
-        let (inbound, outbound) = (traffic.inbound, traffic.outbound);
-        vec![packets(inbound), count(inbound.octets), packets(outbound), count(outbound.octets)]
-    };
-    let named =
-        |name: String, traffic: Traffic| [vec![name], ways(traffic), vec![speed.clone(), seen.clone()]].concat();
-    match &row.item {
-        Item::Flow(flow) => flow_cells(flow, &speed, &seen),
-        Item::Interface(stats) => interface_cells(stats, &speed, &seen),
-        Item::Size(bracket, traffic) => {
-            let to = bracket.to.map_or_else(|| "and more".to_owned(), |to| format!("to {to}"));
-            [vec![format!("{} {to}", bracket.from)], ways(*traffic), vec![seen]].concat()
-        }
-        Item::Service(service, traffic) => named(service.to_string(), *traffic),
-        Item::Host(address, host) => {
-            let known = vec![count(host.peers), count(host.flows), speed.clone(), seen.clone()];
-            [vec![address.to_string()], ways(host.traffic), known].concat()
-        }
-        Item::Group(key, traffic, flows) => {
-            let ends = vec![speed.clone(), seen.clone()];
-            [vec![key.to_string(), count(*flows)], ways(traffic.reversed()), ends].concat()
-        }
-        Item::Station(mac, station) => {
-            let addresses: Vec<String> = station.addresses.iter().map(|learnt| learnt.address.to_string()).collect();
-            let (all, ip) = (station.traffic, station.ip);
-            vec![
-                mac.to_string(),
-                addresses.join(" "),
-                packets(all.inbound),
-                packets(ip.inbound),
-                count(all.inbound.octets),
-                packets(all.outbound),
-                packets(ip.outbound),
-                count(all.outbound.octets),
-                speed,
-                seen,
-            ]
-        }
-        Item::Line(_) | Item::Other(..) => Vec::new(),
-    }
-}
-
-/// What a table had no place for, under the titles that say something of it.
-fn other_cells(row: &Row, traffic: Traffic, keys: u64, titles: &[&str], units: Units) -> Vec<String> {
-    let (inbound, outbound) = (traffic.inbound, traffic.outbound);
-    let mut name = Some(format!("other: {} folded", grouped(keys)));
-    let cell = |title: &&str| match *title {
-        _ if name.is_some() => name.take().unwrap_or_default(),
-        ">Packets in" | ">Packets to" | ">Packets back" => packets(inbound),
-        ">Octets in" | ">Octets to" | ">Octets back" => count(inbound.octets),
-        ">Packets out" | ">Packets from" | ">Packets" => packets(outbound),
-        ">Octets out" | ">Octets from" | ">Octets" => count(outbound.octets),
-        ">Rate" => rate(row.rate.total().octets, units),
-        "Seen by" => seen(row),
-        _ => String::new(),
-    };
-    titles.iter().map(cell).collect()
-}
-
-fn flow_cells(flow: &Flow, speed: &str, seen: &str) -> Vec<String> {
-    let (forward, reverse) = (flow.traffic.outbound, flow.traffic.inbound);
-    let state = if flow.key.protocol == 6 {
-        format!("{} {}", flow.forward.label(), flow.reverse.label())
-    } else {
-        flow.state.name().to_owned()
-    };
-    vec![
-        protocol_name(flow.key.protocol),
-        flow.key.source.to_string(),
-        flow.key.destination.to_string(),
-        packets(forward),
-        count(forward.octets),
-        packets(reverse),
-        count(reverse.octets),
-        speed.to_owned(),
-        state,
-        seen.to_owned(),
-    ]
-}
-
-fn interface_cells(stats: &InterfaceStats, speed: &str, seen: &str) -> Vec<String> {
-    let group = |group| stats.classes.group(group);
-    let both = |which| count(group(which).total().packets);
-    let total = group(ClassGroup::Total);
-    vec![
-        seen.to_owned(),
-        both(ClassGroup::Total),
-        both(ClassGroup::Ipv4),
-        both(ClassGroup::Ipv6),
-        both(ClassGroup::NonIp),
-        count(stats.ledger.bad_checksum),
-        count(total.inbound.packets),
-        count(total.inbound.octets),
-        count(total.outbound.packets),
-        count(total.outbound.octets),
-        speed.to_owned(),
-        count(stats.ledger.dropped),
-    ]
-}
-
-fn packets(counters: Counters) -> String {
-    count(counters.packets)
+    table.trim_fmt() + "\n"
 }

@@ -141,7 +141,7 @@ pub(super) fn keys(app: &App, buffer: &mut Buffer, area: Rect) {
         x = area.x + columns.saturating_sub(15) as u16;
     }
     // Help and the way out are always there; the others as far as there is room.
-    let (last, others): (Vec<&str>, Vec<&str>) = bindings(app.place())
+    let (last, others): (Vec<&str>, Vec<&str>) = bindings(app.key_context())
         .map(|binding| binding.line)
         .filter(|line| !line.is_empty())
         .partition(|line| line.starts_with("? ") || line.starts_with("x "));

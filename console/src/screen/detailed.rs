@@ -4,14 +4,14 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Margin, Rect};
 use traf_model::{ClassGroup, Classes, Counters, Item, Report, Traffic};
 
-use super::traffic::{footer, nanos, say};
+use super::traffic::{footer, nanos};
 use super::words::{filter_words, why_empty};
 use crate::app::App;
 use crate::app::layout::inside;
 use crate::number::{Units, count, plain, plural, rate};
 use crate::theme::{Role, Theme};
 use crate::widget::bar::{bar, percent};
-use crate::widget::border;
+use crate::widget::border::{self, message};
 use crate::widget::table::{Cell, Column, Table, pieces};
 
 /// Everything that the screen shows, added up.
@@ -80,7 +80,7 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, body: Rect) {
     let report = app.report().filter(|report| !report.rows.is_empty());
     let Some(report) = report else {
         border::title(buffer, body, body.y, "Statistics", body.right(), theme);
-        say(buffer, area, &why_empty(app, "interface"), app);
+        message(buffer, area, &why_empty(app, "interface"), app.look.theme);
         return;
     };
     let sum = Sum::of(report, nanos(app, report), app.look.units);

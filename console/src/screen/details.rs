@@ -1,35 +1,33 @@
 //! All that is known of one row.
 
 use traf_model::names::protocol_name;
-use traf_model::{
-    Class, ClassGroup, Flow, GroupKey, Half, Host, InterfaceStats, Item, Line, Mac, Row, Service, Station, Timestamp,
-    Traffic,
-};
+use traf_model::{ClassGroup, Flow, Half, InterfaceStats, Item, Line, Row, Timestamp};
 
-use super::dialog::Lines;
 use super::history::sql;
-use super::name;
-use crate::app::{App, Look};
+use crate::app::App;
+use crate::facility::detail::{Lines, both_ways, pair};
+use crate::facility::of_item;
+use crate::look::Look;
 use crate::moment;
-use crate::number::{count, grouped, plural, rate, span};
-
-fn pair(name: &str, words: impl Into<String>) -> (String, String) {
-    (name.to_owned(), words.into())
-}
+use crate::number::{count, grouped, rate, span};
 
 /// A name and words for each thing that is known.
 pub(super) fn details(row: &Row, app: &App) -> Lines {
-    let look = &app.look;
+    let (look, context) = (&app.look, app.row_context());
     let mut lines = match &row.item {
         Item::Flow(flow) => flow_details(flow, row, look),
         Item::Interface(stats) => interface_details(stats, row, look),
-        Item::Station(mac, station) => station_details(*mac, station, row, app),
-        Item::Host(address, host) => host_details(*address, host, row, app),
-        Item::Service(service, traffic) => service_details(*service, *traffic, row, app),
-        Item::Group(key, traffic, flows) => group_details(key, *traffic, *flows, row, look),
+        Item::Group(key, _, flows) => {
+            let lines = vec![pair("group", key.to_string()), pair("flows", grouped(*flows))];
+            [lines, both_ways(["back", "to"], row, &context)].concat()
+        }
         Item::Line(line) => line_details(line, row, app),
-        Item::Other(class, traffic, keys) => other_details(*class, *traffic, *keys, row, look),
-        Item::Size(..) => Vec::new(),
+        Item::Other(class, _, keys) => {
+            let (family, transport) = (class.family, class.transport);
+            let words = format!("{family:?} {transport:?}, {} that found no place in a table", count(*keys));
+            [vec![pair("other", words)], both_ways(["in", "out"], row, &context)].concat()
+        }
+        item => of_item(item).map_or_else(Vec::new, |(view, counted)| (view.details)(row, &counted, &context)),
     };
     if !row.site.is_empty() {
         lines.push(pair("site", row.site.clone()));
@@ -40,74 +38,6 @@ pub(super) fn details(row: &Row, app: &App) -> Lines {
     lines
 }
 
-/// Traffic towards and from a key.
-fn both_ways(names: [&str; 2], traffic: Traffic, speed: Traffic, look: &Look) -> Lines {
-    let way = |name: &str, counters: traf_model::Counters, octets: u64| {
-        pair(
-            name,
-            format!(
-                "{} packets, {} octets, {}",
-                grouped(counters.packets),
-                grouped(counters.octets),
-                rate(octets, look.units)
-            ),
-        )
-    };
-    vec![way(names[0], traffic.inbound, speed.inbound.octets), way(names[1], traffic.outbound, speed.outbound.octets)]
-}
-
-fn station_details(mac: Mac, station: &Station, row: &Row, app: &App) -> Lines {
-    let full = |at: Timestamp| moment::show_full(at, &app.look.zone);
-    let mut lines = vec![pair("address", mac.to_string())];
-    let known = name::station(app, mac);
-    if !known.is_empty() {
-        lines.push(pair("is", known));
-    }
-    lines.extend(both_ways(["in", "out"], station.traffic, row.rate, &app.look));
-    let (inbound, outbound) = (station.ip.inbound.packets, station.ip.outbound.packets);
-    lines.push(pair("of these IP", format!("{} packets in, {} out", grouped(inbound), grouped(outbound))));
-    if station.addresses.is_empty() {
-        lines.push(pair("IP addresses", "none seen behind it yet"));
-    }
-    let mut learnt = station.addresses.clone();
-    learnt.sort_by_key(|learnt| std::cmp::Reverse(learnt.last));
-    for learnt in learnt {
-        let words = format!("first {}, last {}", full(learnt.first), full(learnt.last));
-        lines.push(pair(&name::host(app, learnt.address), words));
-    }
-    if station.addresses.len() == Station::ADDRESSES {
-        lines.push(pair("", "the addresses seen last; there may have been more before"));
-    }
-    lines
-}
-
-fn host_details(address: std::net::IpAddr, host: &Host, row: &Row, app: &App) -> Lines {
-    let mut lines = vec![pair("address", address.to_string())];
-    let known = name::host(app, address);
-    if known != address.to_string() {
-        lines.push(pair("name", known));
-    }
-    lines.extend(both_ways(["in", "out"], host.traffic, row.rate, &app.look));
-    lines.push(pair("peers", format!("{} in {}", grouped(host.peers), plural(host.flows, "flow", "flows"))));
-    lines
-}
-
-fn service_details(service: Service, traffic: Traffic, row: &Row, app: &App) -> Lines {
-    let mut lines = vec![pair("service", service.to_string())];
-    let known = name::service(app, service);
-    if !known.eq_ignore_ascii_case(&service.to_string()) {
-        lines.push(pair("name", known));
-    }
-    lines.extend(both_ways(["to it", "from it"], traffic, row.rate, &app.look));
-    lines
-}
-
-fn group_details(key: &GroupKey, traffic: Traffic, flows: u64, row: &Row, look: &Look) -> Lines {
-    let mut lines = vec![pair("group", key.to_string()), pair("flows", grouped(flows))];
-    lines.extend(both_ways(["back", "to"], traffic, row.rate, look));
-    lines
-}
-
 fn line_details(line: &Line, row: &Row, app: &App) -> Lines {
     let mac = line.mac.map_or_else(|| "none".to_owned(), |mac| mac.to_string());
     let words = if line.detail.is_empty() { line.label.clone() } else { format!("{} {}", line.label, line.detail) };
@@ -115,19 +45,12 @@ fn line_details(line: &Line, row: &Row, app: &App) -> Lines {
     vec![
         pair("packet", words),
         pair("seen", moment::show_full(line.at, &app.look.zone)),
-        pair("from", name::line_end(app, line.source)),
-        pair("to", name::line_end(app, line.destination)),
+        pair("from", app.names.line_end_label(line.source)),
+        pair("to", app.names.line_end_label(line.destination)),
         pair("source MAC", mac),
         pair("octets", grouped(u64::from(line.octets))),
         pair("number", format!("{} of {point}", grouped(line.number))),
     ]
-}
-
-fn other_details(class: Class, traffic: Traffic, keys: u64, row: &Row, look: &Look) -> Lines {
-    let what = format!("{:?} {:?}, {} that found no place in a table", class.family, class.transport, count(keys));
-    let mut lines = vec![pair("other", what)];
-    lines.extend(both_ways(["in", "out"], traffic, row.rate, look));
-    lines
 }
 
 fn flow_details(flow: &Flow, row: &Row, look: &Look) -> Lines {

@@ -10,7 +10,8 @@ use crate::app::App;
 use crate::app::layout::Areas;
 use crate::app::menu::BREAKDOWNS;
 use crate::app::overlay::{self, GROUPINGS, Overlay, Picker};
-use crate::app::traffic::of_row;
+use crate::facility::condition;
+use crate::facility::detail::Lines;
 use crate::key::bindings;
 use crate::moment;
 use crate::number::plural;
@@ -36,7 +37,7 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, areas: Areas) -> Option<(u16,
             });
         }
         Overlay::Details(row, line) => {
-            let traffic = if of_row(row).is_some() { "t shows its traffic, " } else { "" };
+            let traffic = if condition(row).is_some() { "t shows its traffic, " } else { "" };
             let title = format!("Details · {traffic}any other key closes");
             dialog(buffer, areas.body, &title, &details(row, app), *line, theme);
         }
@@ -136,9 +137,6 @@ pub(super) fn cursor_in((x, y): (u16, u16), area: Rect) -> (u16, u16) {
     (x.min(area.right().saturating_sub(1)), y.min(area.bottom().saturating_sub(1)))
 }
 
-/// Keys or names, and words.
-pub(super) type Lines = Vec<(String, String)>;
-
 /// A box in the middle: keys or names at the left, words at the right.
 pub(super) fn dialog(buffer: &mut Buffer, body: Rect, title: &str, lines: &Lines, first: usize, theme: Theme) {
     let left = lines.iter().map(|(key, _)| width(key)).max().unwrap_or(0);
@@ -178,7 +176,7 @@ pub(super) fn dialog(buffer: &mut Buffer, body: Rect, title: &str, lines: &Lines
 
 fn help(app: &App, buffer: &mut Buffer, body: Rect, first: usize) {
     let lines: Lines =
-        bindings(app.place()).map(|binding| (binding.label.to_owned(), binding.words.to_owned())).collect();
+        bindings(app.key_context()).map(|binding| (binding.label.to_owned(), binding.words.to_owned())).collect();
     dialog(buffer, body, &format!("{}: keys", app.screen.title()), &lines, first, app.look.theme);
 }
 

@@ -3,11 +3,12 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::dialog::{Lines, cursor_in, dialog, foot, prompt};
+use super::dialog::{cursor_in, dialog, foot, prompt};
 use crate::app::App;
 use crate::app::filters::{Editor, Filters, Item, MENU, Open, name_error, typed_rule};
 use crate::app::layout::Areas;
 use crate::app::rule::{ESP, Field, Form, PROTOCOLS};
+use crate::facility::detail::Lines;
 use crate::text::{clean, fit, width};
 use crate::theme::{Role, Theme};
 use tui_input::Input;

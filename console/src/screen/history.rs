@@ -3,6 +3,8 @@
 use traf_model::names::protocol_name;
 use traf_model::{FlowKey, Item, Row};
 
+use crate::facility::of_item;
+
 /// Protocols that the views name; others are numbers there.
 const NAMED: [u8; 10] = [1, 2, 6, 17, 47, 50, 51, 58, 89, 132];
 
@@ -10,18 +12,15 @@ const NAMED: [u8; 10] = [1, 2, 6, 17, 47, 50, 51, 58, 89, 132];
 pub(super) fn sql(row: &Row) -> Option<String> {
     let (view, condition) = match &row.item {
         Item::Flow(flow) => ("flows", of_flow(&flow.key)),
-        Item::Host(address, _) => ("hosts", format!("address = '{address}'")),
-        Item::Service(service, _) => {
-            let protocol = if service.protocol == 6 { "tcp" } else { "udp" };
-            ("services", format!("protocol = '{protocol}' and port = {}", service.port))
-        }
-        Item::Station(mac, _) => ("stations", format!("mac = '{mac}'")),
         Item::Interface(_) => {
             let point = row.observed_by.first()?;
             let interface = quoted(point.interface.as_deref()?);
             ("traffic", format!("sensor = {} and interface = {interface}", quoted(&point.sensor)))
         }
-        Item::Size(..) | Item::Group(..) | Item::Line(_) | Item::Other(..) => return None,
+        item => {
+            let (view, counted) = of_item(item)?;
+            (view.name(), (view.history)(&counted.key)?)
+        }
     };
     Some(format!("select * from {view} where {condition} order by ts"))
 }

@@ -4,15 +4,16 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use traf_model::{Item, Presence, Row};
 
-use super::traffic::say;
 use super::words::why_empty;
 use crate::app::menu::ENTRIES;
 use crate::app::{App, list};
+use crate::facility::OVERVIEW;
+use crate::facility::row::counted;
 use crate::number::{Units, count, plural, rate, span};
 use crate::text::{clean, wrap};
 use crate::theme::Role;
 use crate::widget::bar::{bar, percent};
-use crate::widget::border;
+use crate::widget::border::{self, message};
 use crate::widget::table::{Cell, Column, Table};
 
 /// Columns of the menu, lines around it included.
@@ -85,11 +86,11 @@ fn draw_overview(app: &App, buffer: &mut Buffer, area: Rect) {
 
     table(app, buffer, (area, section(first, line)), "Line", &rows, &line_columns());
     if rows.is_empty() {
-        say(buffer, section(first, line), &why_empty(app, "interface"), app);
+        message(buffer, section(first, line), &why_empty(app, "interface"), app.look.theme);
     }
     border::divider(buffer, area, second - 1, theme);
     let height = third.saturating_sub(second + 1);
-    table(app, buffer, (area, section(second, height)), "Hosts", &app.busy_hosts(), &host_columns());
+    table(app, buffer, (area, section(second, height)), OVERVIEW.title, &app.busy_keys(), &key_columns());
     border::divider(buffer, area, third - 1, theme);
     border::title(buffer, area, third - 1, "Now", area.right(), theme);
     let hint = if app.overview.picked.is_some() { "tab: the menu" } else { "tab: these lines" };
@@ -140,9 +141,9 @@ fn line_name(row: &Row, context: &Context) -> Cell {
     }
 }
 
-fn host_columns<'a>() -> [Column<&'a Row, Context>; 5] {
+fn key_columns<'a>() -> [Column<&'a Row, Context>; 5] {
     [
-        Column::name(|row, _| host_name(row)),
+        Column::name(|row, _| key_name(row)),
         Column::right("in", 12, 0, |row, context| Cell::number(rate(row.rate.inbound.octets, context.units))),
         Column::right("out", 12, 0, |row, context| Cell::number(rate(row.rate.outbound.octets, context.units))),
         Column::right("share", 6, 60, |row, context| {
@@ -152,10 +153,10 @@ fn host_columns<'a>() -> [Column<&'a Row, Context>; 5] {
     ]
 }
 
-fn host_name(row: &Row) -> Cell {
-    match &row.item {
-        Item::Host(address, _) => Cell::text(address.to_string()),
-        _ => Cell::new("other hosts", Role::Warn),
+fn key_name(row: &Row) -> Cell {
+    match counted(&row.item) {
+        Some(counted) => Cell::text(counted.key.to_string()),
+        None => Cell::new(format!("other {}s", OVERVIEW.noun), Role::Warn),
     }
 }
 

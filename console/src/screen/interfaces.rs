@@ -4,13 +4,13 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Margin, Rect};
 use traf_model::{ClassGroup, InterfaceStats, Item, Row};
 
-use super::traffic::{footer, say};
+use super::traffic::footer;
 use super::words::why_empty;
 use crate::app::App;
 use crate::app::layout::inside;
 use crate::number::{count, plural, rate};
 use crate::theme::Role;
-use crate::widget::border;
+use crate::widget::border::{self, message};
 use crate::widget::table::{Cell, Column, Table};
 
 type Col<'a> = Column<(&'a Row, &'a InterfaceStats), App>;
@@ -21,7 +21,7 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, body: Rect) {
     let area = inside(body).inner(Margin::new(1, 0));
     let columns = if app.second { directions() } else { packets() };
     let table = Table::new(&columns, app, theme);
-    let list = &app.lists.interfaces;
+    let Some((list, _)) = app.list() else { return };
     let stats = list.seen(app.report()).filter_map(|(row, _)| match &row.item {
         Item::Interface(stats) => Some((row, &**stats)),
         _ => None,
@@ -29,7 +29,7 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, body: Rect) {
     let end = table.draw(buffer, area, body.y, stats, list.bar());
     border::title(buffer, body, body.y, "Iface", end, theme);
     if list.is_empty() {
-        say(buffer, area, &why_empty(app, "interface"), app);
+        message(buffer, area, &why_empty(app, "interface"), app.look.theme);
     }
     let Some(report) = app.report() else { return };
     let sum = report.rows.iter().map(|row| row.rate).sum::<traf_model::Traffic>().total();

@@ -4,16 +4,16 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Margin, Rect};
 use traf_model::{Fleet, Loss, Presence, SensorState, Timestamp};
 
-use super::traffic::say;
 use super::words::why_empty;
+use crate::app::App;
 use crate::app::layout::panes;
-use crate::app::{App, Look};
+use crate::look::Look;
 use crate::moment;
 use crate::number::{count, plural, rate, short_span, size, span};
 use crate::settings::standing;
 use crate::text::{clean, wrap};
 use crate::theme::Role;
-use crate::widget::border;
+use crate::widget::border::{self, message};
 use crate::widget::table::{Cell, Column, Table};
 
 struct Context {
@@ -41,7 +41,7 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, body: Rect) {
     let divider = lower.y - 1;
     border::divider(buffer, body, divider, theme);
     let Some(sensor) = sensors.get(cursor.selected) else {
-        say(buffer, upper, &why_empty(app, "sensor"), app);
+        message(buffer, upper, &why_empty(app, "sensor"), app.look.theme);
         return;
     };
     border::title(buffer, body, divider, &clean(&sensor.name), body.right(), theme);

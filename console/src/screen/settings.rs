@@ -2,11 +2,12 @@
 
 use ratatui::buffer::Buffer;
 
-use super::dialog::{Lines, dialog, foot, prompt};
+use super::dialog::{dialog, foot, prompt};
 use crate::app::App;
 use crate::app::configure::{self, Configure, MENU};
 use crate::app::layout::Areas;
 use crate::app::sensor::{self, SensorDesk, line, port_lines};
+use crate::facility::detail::Lines;
 use crate::settings::{Field, standing};
 use crate::text::clean;
 

@@ -4,17 +4,17 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use traf_model::{Counters, Group, Half, Item};
 
-use super::name;
-use super::words::{Line, filter_words, listed, order_words, other_line, seen_in, why_empty};
+use super::words::{Line, filter_words, listed, order_words, other_line, why_empty};
 use crate::app::App;
 use crate::app::layout::panes;
 use crate::app::traffic::{Columns, Others, Pane, folded};
+use crate::facility::cell::{RowContext, seen, seen_column};
 use crate::number::{count, elapsed, plural, rate};
 use crate::theme::Role;
-use crate::widget::border;
+use crate::widget::border::{self, message};
 use crate::widget::table::{Cell, Column, Table};
 
-type Col<'a> = Column<Line<'a>, App>;
+type Col<'a> = Column<Line<'a>, RowContext<'a>>;
 
 pub(super) fn draw(app: &App, buffer: &mut Buffer, body: Rect) {
     if app.traffic.group != Group::Flow {
@@ -34,25 +34,14 @@ fn upper_pane(app: &App, buffer: &mut Buffer, body: Rect, area: Rect) {
     let theme = app.look.theme;
     let state = &app.traffic;
     let columns = columns(state.columns, app.several_sensors(), area.width);
-    let table = Table::new(&columns, app, theme);
+    let context = app.row_context();
+    let table = Table::new(&columns, &context, theme);
     let lines = state.upper.seen(app.report()).filter_map(Line::of);
     let bar = state.upper.bar().filter(|_| state.pane == Pane::Upper);
     let end = table.draw(buffer, area, body.y, lines, bar);
     title(app, buffer, body, body.y, &upper_title(app), end, Pane::Upper);
     if state.upper.is_empty() {
-        say(buffer, area, &why_empty(app, "TCP connection"), app);
-    }
-}
-
-/// Lines in the middle of an empty table.
-pub(super) fn say(buffer: &mut Buffer, area: Rect, lines: &[String], app: &App) {
-    let top = area.y + (area.height.saturating_sub(lines.len() as u16)) / 2;
-    for (line, y) in lines.iter().zip(top..area.bottom()) {
-        let room = usize::from(area.width.saturating_sub(2));
-        let line = crate::text::clean(line);
-        let line = crate::text::fit(&line, room);
-        let x = area.x + (usize::from(area.width).saturating_sub(crate::text::width(&line)) / 2) as u16;
-        buffer.set_stringn(x, y, &line, room, app.look.theme.style(Role::Text));
+        message(buffer, area, &why_empty(app, "TCP connection"), app.look.theme);
     }
 }
 
@@ -192,7 +181,7 @@ pub(super) fn nanos(app: &App, report: &traf_model::Report) -> i64 {
 fn columns<'a>(set: Columns, several: bool, width: u16) -> Vec<Col<'a>> {
     let mut columns: Vec<Col<'a>> = vec![
         Column::left("", 1, 0, |line, _| Cell::new(if line.forward { "┌" } else { "└" }, Role::Mark)),
-        Column::name(|line, app| Cell::text(end(line, app))),
+        Column::name(|line, context| Cell::text(end(line, context))),
         Column::left("", 1, 0, |line, _| match line.flow.complete {
             true => Cell::text("="),
             false => Cell::new(">", Role::Warn),
@@ -202,8 +191,8 @@ fn columns<'a>(set: Columns, several: bool, width: u16) -> Vec<Col<'a>> {
         Columns::Counts => columns.extend([
             Column::right("Packets", 10, 0, |line: &Line<'a>, _| Cell::number(count(counters(line).packets))),
             Column::right("Octets", 10, 0, |line: &Line<'a>, _| Cell::number(count(counters(line).octets))),
-            Column::right("Rate", 13, 110, |line: &Line<'a>, app: &App| {
-                Cell::number(rate(speed(line).octets, app.look.units))
+            Column::right("Rate", 13, 110, |line: &Line<'a>, context: &RowContext<'a>| {
+                Cell::number(context.rate(speed(line)))
             }),
         ]),
         Columns::Macs => columns.push(Column::right("Source MAC", 17, 0, |line: &Line<'a>, _| {
@@ -215,34 +204,13 @@ fn columns<'a>(set: Columns, several: bool, width: u16) -> Vec<Col<'a>> {
         ]),
     }
     columns.push(Column::left("State", 5, 0, |line, _| Cell::text(half(line).label())));
-    columns.push(seen_column(several, width, |line: &Line<'a>, app: &App| seen_cell(line.row, app)));
+    columns.push(seen_column(several, width, |line: &Line<'a>, context: &RowContext<'a>| seen(&line.row, context)));
     columns
 }
 
-/// Who saw a row: wider where there is room for more names.
-pub(super) fn seen_column<R>(several: bool, width: u16, cell: fn(&R, &App) -> Cell) -> Column<R, App> {
-    Column::left(if several { "Seen by" } else { "Iface" }, seen_columns(width), 0, cell)
-}
-
-/// Columns for those who saw a row, in a table of this width.
-const fn seen_columns(width: u16) -> u16 {
-    match width {
-        0..110 => 8,
-        110..160 => 20,
-        _ => 40,
-    }
-}
-
-/// What stands in that column.
-pub(super) fn seen_cell(row: &traf_model::Row, app: &App) -> Cell {
-    // Tables are a frame narrower than the screen.
-    let columns = seen_columns(app.size.0.saturating_sub(4));
-    Cell::text(seen_in(&row.observed_by, app.several_sensors(), columns))
-}
-
-fn end(line: &Line<'_>, app: &App) -> String {
+fn end(line: &Line<'_>, context: &RowContext<'_>) -> String {
     let key = line.flow.key;
-    name::endpoint(app, if line.forward { key.source } else { key.destination })
+    context.names.endpoint_label(if line.forward { key.source } else { key.destination })
 }
 
 fn counters(line: &Line<'_>) -> Counters {

@@ -1,52 +1,24 @@
 //! Words that several screens share: who saw a row, what a line of the lower pane says, why a table is empty.
 
 use traf_model::names::protocol_name;
-use traf_model::{Flow, Item, LineKind, Point, Row};
+use traf_model::{Flow, Item, LineKind, Row};
 
-use super::name;
 use crate::app::list::List;
 use crate::app::timebar::When;
 use crate::app::{App, Link};
+use crate::facility::cell::seen_by;
 use crate::moment;
 use crate::number::{count, grouped};
-use crate::text::{fit, width};
 use crate::theme::Role;
 
 pub use crate::app::traffic::Line;
-
-/// Where a row was seen: the interface alone where there is one sensor, else the sensors, each once.
-pub(super) fn seen_by(observed_by: &[Point], several: bool) -> String {
-    observers(observed_by, several).join(" ")
-}
-
-/// The same in so many columns: where there is no room for all names, the first and how many more there are.
-pub(super) fn seen_in(observed_by: &[Point], several: bool, columns: u16) -> String {
-    let names = observers(observed_by, several);
-    let (all, columns) = (names.join(" "), usize::from(columns));
-    match &names[..] {
-        [first, more @ ..] if !more.is_empty() && width(&all) > columns => {
-            let more = format!(" +{}", more.len());
-            format!("{}{more}", fit(first, columns.saturating_sub(more.len())))
-        }
-        _ => all,
-    }
-}
-
-fn observers(observed_by: &[Point], several: bool) -> Vec<&str> {
-    let mut names: Vec<&str> = observed_by
-        .iter()
-        .map(|point| if several { point.sensor.as_str() } else { point.interface.as_deref().unwrap_or(&point.sensor) })
-        .collect();
-    names.dedup();
-    names
-}
 
 /// A packet, or a flow that is no TCP connection, in IPTraf's words.
 pub(super) fn other_line(app: &App, row: &Row) -> (String, Role) {
     let seen = seen_by(&row.observed_by, app.several_sensors());
     match &row.item {
         Item::Line(line) => {
-            let words = line.words(&seen, app.look.macs, |end| name::line_end(app, end));
+            let words = line.words(&seen, app.look.macs, |end| app.names.line_end_label(end));
             (words, Role::Packet(line.kind))
         }
         Item::Flow(flow) => flow_line(app, flow, &seen),
@@ -57,7 +29,8 @@ pub(super) fn other_line(app: &App, row: &Row) -> (String, Role) {
 /// A flow added up where IPTraf has a line for each packet.
 fn flow_line(app: &App, flow: &Flow, seen: &str) -> (String, Role) {
     let total = flow.traffic.total();
-    let (source, destination) = (name::endpoint(app, flow.key.source), name::endpoint(app, flow.key.destination));
+    let (source, destination) =
+        (app.names.endpoint_label(flow.key.source), app.names.endpoint_label(flow.key.destination));
     let (name, kind) = match flow.key.protocol {
         1 => ("ICMP".to_owned(), LineKind::Icmp),
         2 => ("IGMP".to_owned(), LineKind::Igmp),

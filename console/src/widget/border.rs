@@ -78,3 +78,14 @@ pub fn right(buffer: &mut Buffer, area: Rect, y: u16, from: u16, pieces: &[(Stri
         end = start.saturating_sub(2);
     }
 }
+
+/// Lines in the middle of an empty box.
+pub fn message(buffer: &mut Buffer, area: Rect, lines: &[String], theme: Theme) {
+    let top = area.y + (area.height.saturating_sub(lines.len() as u16)) / 2;
+    for (line, y) in lines.iter().zip(top..area.bottom()) {
+        let room = usize::from(area.width.saturating_sub(2));
+        let line = fit(&clean(line), room).into_owned();
+        let x = area.x + (usize::from(area.width).saturating_sub(width(&line)) / 2) as u16;
+        buffer.set_stringn(x, y, &line, room, theme.style(Role::Text));
+    }
+}

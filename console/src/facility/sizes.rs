@@ -1,18 +1,66 @@
 //! Packet sizes: IPTraf's twenty brackets of the MTU and what is larger, as numbers and as bars.
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::{Margin, Rect};
-use traf_model::{Bracket, Item, Report, Traffic};
+use ratatui::layout::Rect;
+use serde_json::json;
+use traf_model::{Bracket, Facility, OrderBy, Report, Traffic};
 
-use super::traffic::{footer, say};
-use super::words::{filter_words, why_empty};
-use crate::app::App;
-use crate::app::layout::inside;
-use crate::number::{count, grouped, plain, rate};
+use super::cell::{key_text, octets_in, octets_out, packets_in, packets_out, points};
+use super::row::{Key, counted};
+use super::view::{Layout, MenuEntry, StartOption, View};
+use crate::key::KeyContext;
+use crate::number::{count, grouped, plain};
+use crate::record::fields::{both, with};
 use crate::theme::{Role, Theme};
 use crate::widget::bar::bar;
-use crate::widget::border;
-use crate::widget::table::{Align, Cell, put};
+use crate::widget::border::message;
+use crate::widget::table::{Align, Cell, Column, put};
+
+pub(super) static VIEW: View = View {
+    facility: Facility::Sizes,
+    title: "Packet sizes",
+    noun: "packet",
+    help: "Packet sizes",
+    menu: MenuEntry {
+        title: "By packet size",
+        letter: 's',
+        help: "How many packets of which size an interface carries",
+        breakdown: true,
+        apart: false,
+    },
+    start: Some(StartOption { letter: 'z', all: false, help: "Packet sizes of an interface" }),
+    keys: KeyContext::CHART,
+    // The brackets of interfaces with different MTUs differ.
+    one_interface: true,
+    order: OrderBy::Key,
+    orders: &[],
+    layout: Layout::Chart(
+        |report, context| {
+            let total = report.total;
+            let (inbound, outbound) = (count(total.inbound.packets), count(total.outbound.packets));
+            format!("{inbound} in  {outbound} out · {}", context.rate(report.rate.total()))
+        },
+        draw,
+    ),
+    hideable: |_| false,
+    text: |_| {
+        vec![
+            Column::left("Size", 0, 0, key_text),
+            Column::right("Packets in", 0, 0, packets_in),
+            Column::right("Octets in", 0, 0, octets_in),
+            Column::right("Packets out", 0, 0, packets_out),
+            Column::right("Octets out", 0, 0, octets_out),
+            Column::left("Seen by", 0, 0, points),
+        ]
+    },
+    json: |row, size| match &size.key {
+        Key::Bracket(Bracket { from, to }) => with(json!({ "from": from, "to": to }), both(row.item.traffic())),
+        _ => json!({}),
+    },
+    details: |_, _, _| Vec::new(),
+    condition: |_| None,
+    history: |_| None,
+};
 
 /// Brackets and what is larger than the largest.
 const ROWS: usize = 21;
@@ -20,41 +68,27 @@ const ROWS: usize = 21;
 /// Lines from which on the brackets stand below each other, with long bars.
 const TALL: u16 = ROWS as u16 + 6;
 
-pub(super) fn draw(app: &App, buffer: &mut Buffer, body: Rect) {
-    let theme = app.look.theme;
-    border::frame(buffer, body, theme);
-    let area = inside(body).inner(Margin::new(1, 0));
-    let title = format!("Packet sizes on {}{}", app.scope, filter_words(app));
-    border::title(buffer, body, body.y, &title, body.right(), theme);
-    let Some(report) = app.report().filter(|report| !report.rows.is_empty()) else {
-        say(buffer, area, &why_empty(app, "packet"), app);
-        return;
-    };
-    let rows: Vec<(Bracket, Traffic)> = report
-        .rows
-        .iter()
-        .filter_map(|row| if let Item::Size(bracket, traffic) = row.item { Some((bracket, traffic)) } else { None })
-        .collect();
+fn draw(report: &Report, buffer: &mut Buffer, area: Rect, theme: Theme) {
+    let rows = report.rows.iter().filter_map(|row| match counted(&row.item)?.key {
+        Key::Bracket(bracket) => Some((bracket, row.item.traffic())),
+        _ => None,
+    });
+    let rows: Vec<(Bracket, Traffic)> = rows.collect();
     if rows.len() > ROWS {
         let why = "the interfaces of this scope have several MTUs, so their brackets differ";
-        say(buffer, area, &[why.to_owned(), "press i and choose one of them".to_owned()], app);
+        message(buffer, area, &[why.to_owned(), "press i and choose one of them".to_owned()], theme);
         return;
     }
-    let words = below(report);
     if area.height >= TALL {
         tall(&rows, buffer, area, theme);
     } else {
         low(&rows, buffer, area, theme);
     }
+    let words = below(report, &rows);
     let first = area.bottom().saturating_sub(words.len() as u16).max(area.y);
     for (line, y) in words.iter().zip(first..area.bottom()) {
         put(buffer, (area.x, y), area.width, Align::Left, Cell::text(line), theme);
     }
-    let total = report.total;
-    let words = format!("{} in  {} out · {}", count(total.inbound.packets), count(total.outbound.packets), {
-        rate(report.rate.total().octets, app.look.units)
-    });
-    footer(app, buffer, body, &words);
 }
 
 /// Two columns of ten, the oversized below the second: what 24 lines have room for.
@@ -111,7 +145,7 @@ fn range(bracket: Bracket) -> String {
     }
 }
 
-fn below(report: &Report) -> Vec<String> {
+fn below(report: &Report, rows: &[(Bracket, Traffic)]) -> Vec<String> {
     let largest = |octets: u32| if octets == 0 { "none".to_owned() } else { grouped(u64::from(octets)) };
     let [inbound, outbound] = report.largest;
     let mut lines = vec![format!("Largest packet in: {}   out: {} octets", largest(inbound), largest(outbound))];
@@ -119,8 +153,8 @@ fn below(report: &Report) -> Vec<String> {
         Some(mtu) => format!("Interface MTU is {} octets, not counting the data-link header.", grouped(u64::from(mtu))),
         None => "The MTU is not known.".to_owned(),
     });
-    let oversized = report.rows.iter().filter(|row| matches!(row.item, Item::Size(Bracket { to: None, .. }, _)));
-    if oversized.map(|row| row.item.traffic().total().packets).sum::<u64>() > 0 {
+    let oversized = rows.iter().filter(|(bracket, _)| bracket.to.is_none());
+    if oversized.map(|(_, traffic)| traffic.total().packets).sum::<u64>() > 0 {
         lines.push("Oversized ones were several on the wire: the interface's offload joined them.".to_owned());
     }
     lines

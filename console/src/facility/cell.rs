@@ -1,0 +1,154 @@
+//! Cells that several tables share: counts, rates and observers of a row.
+
+use traf_model::{Counters, Item, Point, Report, Row};
+
+use super::row::{Counted, counted};
+use crate::look::Look;
+use crate::names::Names;
+use crate::number::{count, grouped, rate};
+use crate::text::{fit, width};
+use crate::theme::Role;
+use crate::widget::bar::{bar, percent};
+use crate::widget::table::{Cell, Column};
+
+/// A column of a table of rows.
+pub type Col<'a> = Column<&'a Row, RowContext<'a>>;
+
+/// What the cells of a row need beside the row.
+#[derive(Clone, Copy, Debug)]
+pub struct RowContext<'a> {
+    /// Units and time zone.
+    pub look: &'a Look,
+    /// Names of hosts, services and stations.
+    pub names: &'a Names,
+    /// The answer that the row is of.
+    pub report: Option<&'a Report>,
+    /// Rows may be of more than one sensor.
+    pub several: bool,
+    /// Columns of the screen.
+    pub width: u16,
+}
+
+impl RowContext<'_> {
+    /// A rate, in the units of the reader.
+    pub fn rate(&self, counters: Counters) -> String {
+        rate(counters.octets, self.look.units)
+    }
+}
+
+/// A share of a whole, as a number and a short bar.
+pub fn share(part: u64, whole: u64) -> Cell {
+    Cell::new(format!("{:>3}% {}", percent(part, whole), bar(part, whole, 5)), Role::Mark)
+}
+
+macro_rules! count_cells {
+    ($($(#[$doc:meta])* $name:ident: $way:ident.$unit:ident),+ $(,)?) => {
+        $($(#[$doc])*
+        pub fn $name(row: &&Row, _: &RowContext<'_>) -> Cell {
+            Cell::number(count(row.item.traffic().$way.$unit))
+        })+
+    };
+}
+
+count_cells! {
+    /// Packets towards the key.
+    packets_in: inbound.packets,
+    /// Octets towards the key.
+    octets_in: inbound.octets,
+    /// Packets from the key.
+    packets_out: outbound.packets,
+    /// Octets from the key.
+    octets_out: outbound.octets,
+}
+
+/// Packets in both directions.
+pub fn packets(row: &&Row, _: &RowContext<'_>) -> Cell {
+    Cell::number(count(row.item.traffic().total().packets))
+}
+
+/// Octets in both directions.
+pub fn octets(row: &&Row, _: &RowContext<'_>) -> Cell {
+    Cell::number(count(row.item.traffic().total().octets))
+}
+
+/// Rate in both directions.
+pub fn rate_total(row: &&Row, context: &RowContext<'_>) -> Cell {
+    Cell::number(context.rate(row.rate.total()))
+}
+
+/// Rate towards the key.
+pub fn rate_in(row: &&Row, context: &RowContext<'_>) -> Cell {
+    Cell::number(context.rate(row.rate.inbound))
+}
+
+/// Rate from the key.
+pub fn rate_out(row: &&Row, context: &RowContext<'_>) -> Cell {
+    Cell::number(context.rate(row.rate.outbound))
+}
+
+/// The key of a row as text; for traffic without a row the number of keys.
+pub fn key_text(row: &&Row, _: &RowContext<'_>) -> Cell {
+    Cell::text(match &row.item {
+        Item::Group(key, ..) => key.to_string(),
+        Item::Other(_, _, keys) => format!("other: {} folded", grouped(*keys)),
+        item => counted(item).map(|counted| counted.key.to_string()).unwrap_or_default(),
+    })
+}
+
+/// A cell of a counted row; empty for traffic without a row.
+pub fn of_counted(row: &Row, cell: impl Fn(&Counted<'_>) -> Cell) -> Cell {
+    counted(&row.item).map(|counted| cell(&counted)).unwrap_or_default()
+}
+
+/// All observation points of a row.
+pub fn points(row: &&Row, _: &RowContext<'_>) -> Cell {
+    Cell::text(row.observed_by.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))
+}
+
+/// The column of observers: wider where there is room for more names.
+pub fn seen_column<R, C>(several: bool, width: u16, cell: fn(&R, &C) -> Cell) -> Column<R, C> {
+    Column::left(if several { "Seen by" } else { "Iface" }, seen_columns(width), 0, cell)
+}
+
+/// Columns of the terminal for the observers, in a table of this width.
+const fn seen_columns(width: u16) -> u16 {
+    match width {
+        0..110 => 8,
+        110..160 => 20,
+        _ => 40,
+    }
+}
+
+/// The observers of a row, as many as fit.
+pub fn seen(row: &&Row, context: &RowContext<'_>) -> Cell {
+    // Tables are a frame narrower than the screen.
+    let columns = seen_columns(context.width.saturating_sub(4));
+    Cell::text(seen_in(&row.observed_by, context.several, columns))
+}
+
+/// The observers of a row: the interface alone where there is one sensor, else the sensors, each once.
+pub fn seen_by(observed_by: &[Point], several: bool) -> String {
+    observers(observed_by, several).join(" ")
+}
+
+/// The observers in so many columns: where there is no room for all names, the first and how many more there are.
+fn seen_in(observed_by: &[Point], several: bool, columns: u16) -> String {
+    let names = observers(observed_by, several);
+    let (all, columns) = (names.join(" "), usize::from(columns));
+    match &names[..] {
+        [first, more @ ..] if !more.is_empty() && width(&all) > columns => {
+            let more = format!(" +{}", more.len());
+            format!("{}{more}", fit(first, columns.saturating_sub(more.len())))
+        }
+        _ => all,
+    }
+}
+
+fn observers(observed_by: &[Point], several: bool) -> Vec<&str> {
+    let mut names: Vec<&str> = observed_by
+        .iter()
+        .map(|point| if several { point.sensor.as_str() } else { point.interface.as_deref().unwrap_or(&point.sensor) })
+        .collect();
+    names.dedup();
+    names
+}

@@ -1,0 +1,140 @@
+//! Hosts: traffic of each IP address.
+
+use serde_json::json;
+use traf_model::filter::{End, Expression, Test};
+use traf_model::{Facility, Item, OrderBy, Row};
+
+use super::cell::{
+    Col, RowContext, key_text, octets_in, octets_out, of_counted, packets_in, packets_out, points, rate_total, seen,
+    seen_column, share,
+};
+use super::detail::{Lines, both_ways, pair};
+use super::row::{Counted, Key};
+use super::view::{Layout, MenuEntry, TableLayout, View};
+use crate::key::KeyContext;
+use crate::number::{count, grouped, plural};
+use crate::record::fields::{in_and_out, with};
+use crate::theme::Role;
+use crate::widget::table::{Cell, Column};
+
+pub(super) static VIEW: View = View {
+    facility: Facility::Hosts,
+    title: "Hosts",
+    noun: "host",
+    help: "Hosts",
+    menu: MenuEntry {
+        title: "Hosts",
+        letter: 'o',
+        help: "Traffic of every IP address: who uses the line, with how many peers",
+        breakdown: false,
+        apart: true,
+    },
+    start: None,
+    keys: KeyContext::TABLE,
+    one_interface: false,
+    order: OrderBy::Rate,
+    orders: &[
+        ('p', OrderBy::Packets, "packet count"),
+        ('b', OrderBy::Octets, "byte count"),
+        ('i', OrderBy::OctetsIn, "bytes in"),
+        ('o', OrderBy::OctetsOut, "bytes out"),
+        ('r', OrderBy::Rate, "rate"),
+        ('e', OrderBy::Peers, "number of peers"),
+        ('f', OrderBy::Flows, "number of flows"),
+        ('k', OrderBy::Key, "address"),
+    ],
+    layout: Layout::Table(TableLayout {
+        columns,
+        headline: None,
+        summary: None,
+        title: |shown| format!("Hosts · {}", shown.entries),
+        footer: |shown| {
+            let line = shown.context.report.map(|report| report.rate.total()).unwrap_or_default();
+            format!("{} · share of {}", shown.order, shown.context.rate(line))
+        },
+    }),
+    hideable: |_| false,
+    text: |_| {
+        vec![
+            Column::left("Host", 0, 0, key_text),
+            Column::right("Packets in", 0, 0, packets_in),
+            Column::right("Octets in", 0, 0, octets_in),
+            Column::right("Packets out", 0, 0, packets_out),
+            Column::right("Octets out", 0, 0, octets_out),
+            Column::right("Peers", 0, 0, peers),
+            Column::right("Flows", 0, 0, flows),
+            Column::right("Rate", 0, 0, rate_total),
+            Column::left("Seen by", 0, 0, points),
+        ]
+    },
+    json: |row, host| {
+        let fields = with(json!({ "address": host.key.to_string() }), in_and_out(row.item.traffic()));
+        with(fields, json!({ "peers": host.peers, "flows": host.flows }))
+    },
+    details,
+    condition: |key| match key {
+        Key::Address(address) => Some(Expression::Test(Test::Host(End::Either, *address))),
+        _ => None,
+    },
+    history: |key| Some(format!("address = '{key}'")),
+};
+
+fn columns<'a>(context: &RowContext<'a>, width: u16, _: bool) -> Vec<Col<'a>> {
+    let mut columns: Vec<Col<'a>> = vec![
+        Column::name(address),
+        Column::right("Pkts in", 10, 100, packets_in),
+        Column::right("Octets in", 10, 0, octets_in),
+        Column::right("Pkts out", 10, 100, packets_out),
+        Column::right("Octets out", 10, 0, octets_out),
+        Column::right("Rate", 12, 0, rate_total),
+        Column::right("Peers", 5, 0, peers),
+        Column::right("Flows", 6, 0, flows),
+        Column::left("Share", 10, 0, share_of_line),
+    ];
+    if width >= 120 {
+        columns.push(seen_column(context.several, width, seen));
+    }
+    columns
+}
+
+fn address(row: &&Row, context: &RowContext<'_>) -> Cell {
+    match &row.item {
+        Item::Other(_, _, keys) => Cell::new(format!("other: {}", plural(*keys, "host", "hosts")), Role::Warn),
+        _ => of_counted(row, |host| Cell::text(name(host, context))),
+    }
+}
+
+fn name(host: &Counted<'_>, context: &RowContext<'_>) -> String {
+    match host.key {
+        Key::Address(address) => context.names.host_label(address),
+        _ => String::new(),
+    }
+}
+
+fn peers(row: &&Row, _: &RowContext<'_>) -> Cell {
+    of_counted(row, |host| Cell::number(count(host.peers)))
+}
+
+fn flows(row: &&Row, _: &RowContext<'_>) -> Cell {
+    of_counted(row, |host| Cell::number(count(host.flows)))
+}
+
+/// The share of the line's rate. Each packet is of two hosts, so shares add up to more than a whole.
+fn share_of_line(row: &&Row, context: &RowContext<'_>) -> Cell {
+    let line = context.report.map_or(0, |report| report.rate.total().octets);
+    match row.rate.total().octets {
+        0 => Cell::default(),
+        speed => share(speed, line),
+    }
+}
+
+fn details(row: &Row, host: &Counted<'_>, context: &RowContext<'_>) -> Lines {
+    let mut lines = vec![pair("address", host.key.to_string())];
+    let known = name(host, context);
+    if known != host.key.to_string() {
+        lines.push(pair("name", known));
+    }
+    lines.extend(both_ways(["in", "out"], row, context));
+    lines.push(pair("peers", format!("{} in {}", grouped(host.peers), plural(host.flows, "flow", "flows"))));
+    lines
+}

@@ -1,0 +1,212 @@
+//! LAN stations: two lines for each as in IPTraf, one where the terminal is wide.
+
+use serde_json::json;
+use traf_model::filter::{End, Expression, Test};
+use traf_model::{Facility, Item, OrderBy, Row, Station, Timestamp};
+
+use super::cell::{
+    Col, RowContext, key_text, octets_in, octets_out, of_counted, packets_in, packets_out, points, rate_total, seen_by,
+};
+use super::detail::{Lines, both_ways, pair};
+use super::row::{Counted, Key, counted};
+use super::view::{Layout, MenuEntry, StartOption, TableLayout, View};
+use crate::key::KeyContext;
+use crate::moment;
+use crate::number::{count, grouped, plain, rate_unit, short_rate};
+use crate::record::fields::{in_and_out, time, with};
+use crate::theme::Role;
+use crate::widget::table::{Cell, Column};
+
+pub(super) static VIEW: View = View {
+    facility: Facility::Stations,
+    title: "LAN station monitor",
+    noun: "LAN station",
+    help: "LAN stations",
+    menu: MenuEntry {
+        title: "LAN station monitor",
+        letter: 'l',
+        help: "Traffic of every MAC address, and the IP addresses behind it",
+        breakdown: false,
+        apart: false,
+    },
+    start: Some(StartOption { letter: 'l', all: true, help: "LAN station monitor of an interface, or of all" }),
+    keys: KeyContext::TABLE.and(KeyContext::MACS),
+    one_interface: false,
+    order: OrderBy::Octets,
+    // IPTraf's six, the rate and the address.
+    orders: &[
+        ('p', OrderBy::PacketsIn, "total packets in"),
+        ('i', OrderBy::IpIn, "IP packets in"),
+        ('b', OrderBy::OctetsIn, "total bytes in"),
+        ('k', OrderBy::PacketsOut, "total packets out"),
+        ('o', OrderBy::IpOut, "IP packets out"),
+        ('y', OrderBy::OctetsOut, "total bytes out"),
+        ('a', OrderBy::Rate, "rate (activity)"),
+        ('h', OrderBy::Key, "hardware address"),
+    ],
+    layout: Layout::Table(TableLayout {
+        columns,
+        headline: Some(headline),
+        summary: None,
+        title: |shown| if shown.headlines { "" } else { "Station" }.to_owned(),
+        footer: |shown| {
+            let hidden = shown.hidden.map(|hidden| format!(", {hidden} groups hidden")).unwrap_or_default();
+            let rates = rate_unit(shown.context.look.units);
+            format!("{} entries{hidden} · {} · rates in {rates}", shown.entries, shown.order)
+        },
+    }),
+    hideable: |key| matches!(key, Key::Mac(mac) if mac.is_group()),
+    text: |_| {
+        vec![
+            Column::left("Station", 0, 0, key_text),
+            Column::left("Addresses", 0, 0, |row, _| {
+                of_counted(row, |station| {
+                    let addresses = station.addresses.iter().map(|learnt| learnt.address.to_string());
+                    Cell::text(addresses.collect::<Vec<_>>().join(" "))
+                })
+            }),
+            Column::right("Packets in", 0, 0, packets_in),
+            Column::right("IP in", 0, 0, |row, _| of_counted(row, |station| number(count(station.ip.inbound.packets)))),
+            Column::right("Octets in", 0, 0, octets_in),
+            Column::right("Packets out", 0, 0, packets_out),
+            Column::right("IP out", 0, 0, |row, _| {
+                of_counted(row, |station| number(count(station.ip.outbound.packets)))
+            }),
+            Column::right("Octets out", 0, 0, octets_out),
+            Column::right("Rate", 0, 0, rate_total),
+            Column::left("Seen by", 0, 0, points),
+        ]
+    },
+    json: |row, station| {
+        let addresses = station.addresses.iter();
+        let ips: Vec<String> = addresses.clone().map(|learnt| learnt.address.to_string()).collect();
+        let learnt = addresses.map(|learnt| {
+            let (first, last) = (time(learnt.first), time(learnt.last));
+            json!({ "address": learnt.address.to_string(), "first": first, "last": last })
+        });
+        let more = json!({ "ip": in_and_out(station.ip), "ips": ips, "learnt": learnt.collect::<Vec<_>>() });
+        with(with(json!({ "address": station.key.to_string() }), in_and_out(row.item.traffic())), more)
+    },
+    details,
+    condition: |key| match key {
+        Key::Mac(mac) => Some(Expression::Test(Test::Ether(End::Either, *mac))),
+        _ => None,
+    },
+    history: |key| Some(format!("mac = '{key}'")),
+};
+
+fn number(text: String) -> Cell {
+    Cell::number(text)
+}
+
+/// IPTraf's eight columns; where a station takes one line, its name before them.
+fn columns<'a>(_: &RowContext<'a>, _: u16, headlines: bool) -> Vec<Col<'a>> {
+    let before: Vec<Col<'a>> = match headlines {
+        true => vec![Column::left("", 1, 0, |_, _| Cell::new("└", Role::Mark))],
+        false => vec![
+            Column::left("", 17, 0, |row, _| Cell::text(address(row))),
+            Column::left("", 0, 0, |row, context| {
+                of_counted(row, |station| {
+                    let known = [name(station, context), newest_address(station, context)];
+                    Cell::text(known.into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join("  "))
+                })
+            }),
+        ],
+    };
+    let mut columns = before;
+    columns.extend([
+        Column::right("PktsIn", 8, 0, |row: &&Row, _: &RowContext<'a>| {
+            number(plain(row.item.traffic().inbound.packets))
+        }),
+        Column::right("IP In", 8, 0, |row: &&Row, _: &RowContext<'a>| {
+            of_counted(row, |station| number(plain(station.ip.inbound.packets)))
+        }),
+        Column::right("OctsIn", 8, 0, |row: &&Row, _: &RowContext<'a>| {
+            number(plain(row.item.traffic().inbound.octets))
+        }),
+        Column::right("InRate", 8, 0, |row: &&Row, context: &RowContext<'a>| {
+            number(short_rate(row.rate.inbound.octets, context.look.units))
+        }),
+        Column::right("PktsOut", 8, 0, |row: &&Row, _: &RowContext<'a>| {
+            number(plain(row.item.traffic().outbound.packets))
+        }),
+        Column::right("IP Out", 8, 0, |row: &&Row, _: &RowContext<'a>| {
+            of_counted(row, |station| number(plain(station.ip.outbound.packets)))
+        }),
+        Column::right("OctsOut", 8, 0, |row: &&Row, _: &RowContext<'a>| {
+            number(plain(row.item.traffic().outbound.octets))
+        }),
+        Column::right("OutRate", 8, 0, |row: &&Row, context: &RowContext<'a>| {
+            number(short_rate(row.rate.outbound.octets, context.look.units))
+        }),
+    ]);
+    if !headlines {
+        columns.push(Column::left("Seen by", 12, 0, |row, context| {
+            Cell::text(seen_by(&row.observed_by, context.several))
+        }));
+    }
+    columns
+}
+
+fn headline(row: &&Row, context: &RowContext<'_>) -> Cell {
+    let Some(station) = counted(&row.item) else { return Cell::new(address(row), Role::Warn) };
+    let name = match name(&station, context) {
+        name if name.is_empty() => name,
+        name => format!(" ({name})"),
+    };
+    let addresses = match newest_address(&station, context) {
+        addresses if addresses.is_empty() => addresses,
+        addresses => format!("  {addresses}"),
+    };
+    let seen = seen_by(&row.observed_by, context.several);
+    Cell::text(format!("Ethernet HW addr: {}{name} on {seen}{addresses}", station.key))
+}
+
+fn address(row: &Row) -> String {
+    match &row.item {
+        Item::Other(_, _, keys) => format!("other: {keys} more"),
+        item => counted(item).map(|station| station.key.to_string()).unwrap_or_default(),
+    }
+}
+
+fn name(station: &Counted<'_>, context: &RowContext<'_>) -> String {
+    match station.key {
+        Key::Mac(mac) => context.names.station_label(mac),
+        _ => String::new(),
+    }
+}
+
+/// The address that was seen last, and how many more there are.
+fn newest_address(station: &Counted<'_>, context: &RowContext<'_>) -> String {
+    let Some(newest) = station.addresses.iter().max_by_key(|learnt| learnt.last) else { return String::new() };
+    let more = match station.addresses.len() {
+        1 => String::new(),
+        several => format!(" +{}", several - 1),
+    };
+    format!("{}{more}", context.names.host_label(newest.address))
+}
+
+fn details(row: &Row, station: &Counted<'_>, context: &RowContext<'_>) -> Lines {
+    let full = |at: Timestamp| moment::show_full(at, &context.look.zone);
+    let mut lines = vec![pair("address", station.key.to_string())];
+    let known = name(station, context);
+    if !known.is_empty() {
+        lines.push(pair("is", known));
+    }
+    lines.extend(both_ways(["in", "out"], row, context));
+    let (inbound, outbound) = (station.ip.inbound.packets, station.ip.outbound.packets);
+    lines.push(pair("of these IP", format!("{} packets in, {} out", grouped(inbound), grouped(outbound))));
+    if station.addresses.is_empty() {
+        lines.push(pair("IP addresses", "none seen behind it yet"));
+    }
+    let mut learnt = station.addresses.to_vec();
+    learnt.sort_by_key(|learnt| std::cmp::Reverse(learnt.last));
+    for learnt in learnt {
+        let words = format!("first {}, last {}", full(learnt.first), full(learnt.last));
+        lines.push(pair(&context.names.host_label(learnt.address), words));
+    }
+    if station.addresses.len() == Station::ADDRESSES {
+        lines.push(pair("", "the addresses seen last; there may have been more before"));
+    }
+    lines
+}
