@@ -66,7 +66,6 @@ pub enum Screen {
 
 impl Screen {
     /// In titles.
-    #[must_use]
     pub const fn title(self) -> &'static str {
         match self {
             Self::Home => "Main menu and overview",
@@ -186,7 +185,6 @@ const SAME_CLOCK: i64 = 1_500_000_000;
 
 impl App {
     /// A console that has heard nothing yet. Tell it the terminal's size and the first moment with [`App::start`].
-    #[must_use]
     pub fn new(look: Look) -> Self {
         Self { look, size: (80, 24), ..Self::default() }
     }
@@ -279,32 +277,27 @@ impl App {
     }
 
     /// The answer that the screen is about.
-    #[must_use]
     pub fn report(&self) -> Option<&Report> {
         self.feeds.report(0)
     }
 
     /// Traffic over time: of the answer, or, while that is still to come, as it was a moment ago.
-    #[must_use]
     pub fn strip(&self) -> Option<&Strip> {
         let live = self.time.when == When::Live;
         self.report().map(|report| &report.strip).or_else(|| live.then_some(&self.strip))
     }
 
     /// The screen shows an answer to another question, or none: the right one is still to come.
-    #[must_use]
     pub fn asking(&self) -> bool {
         self.feeds.get(0).is_some_and(|feed| !feed.fresh && feed.refused.is_none())
     }
 
     /// Sensors, by name.
-    #[must_use]
     pub fn sensor_states(&self) -> &[SensorState] {
         self.fleet.as_ref().map_or(&[], |fleet| &fleet.sensors)
     }
 
     /// More than one sensor is looked at: rows name theirs.
-    #[must_use]
     pub fn several_sensors(&self) -> bool {
         match &self.scope.0[..] {
             [] => self.fleet.as_ref().is_none_or(|fleet| fleet.sensors.len() != 1),
@@ -319,7 +312,6 @@ impl App {
     }
 
     /// Where things are.
-    #[must_use]
     pub fn areas(&self) -> layout::Areas {
         layout::areas(self.size, !self.notes().is_empty())
     }

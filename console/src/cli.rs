@@ -126,7 +126,6 @@ pub struct OfInterface {
 
 impl OfInterface {
     /// The table, of this interface only.
-    #[must_use]
     pub fn table(&self) -> Table {
         let mut table = self.table.clone();
         table.interface.extend(self.name.clone());
@@ -312,7 +311,6 @@ impl Table {
     }
 
     /// Which order is meant.
-    #[must_use]
     pub fn order(&self, facility: Facility) -> Order {
         let by_key = facility::view(facility).is_some_and(|view| view.order == OrderBy::Key);
         self.order.unwrap_or(match facility {

@@ -171,7 +171,6 @@ impl Config {
     }
 
     /// Where it is read from and written to.
-    #[must_use]
     pub fn path(named: Option<&Path>, places: &Places) -> PathBuf {
         named.map_or_else(|| places.config.join("console.toml"), Path::to_owned)
     }
@@ -226,7 +225,6 @@ impl Config {
     }
 
     /// The colours that are named; IPTraf's where none are, or nobody knows the name.
-    #[must_use]
     pub fn theme(&self) -> Theme {
         self.theme.as_deref().and_then(Theme::named).unwrap_or_default()
     }
@@ -240,7 +238,6 @@ impl Config {
     }
 
     /// Where the credentials are, unless a flag says otherwise.
-    #[must_use]
     pub fn credentials(&self, places: &Places) -> PathBuf {
         self.credentials.clone().unwrap_or_else(|| places.config.join("console"))
     }

@@ -23,7 +23,6 @@ pub struct Refusal {
 }
 
 /// The exit code that says what kind of failure it was; `None` when the reader of our output went away, which is none.
-#[must_use]
 pub fn exit_code(error: &anyhow::Error) -> Option<u8> {
     for cause in error.chain() {
         if let Some(refusal) = cause.downcast_ref::<Refusal>() {

@@ -58,7 +58,6 @@ fn read(file: &Path) -> Result<String> {
 }
 
 /// This machine's name; the collector makes it unique.
-#[must_use]
 pub fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     if name.trim().is_empty() { "console".to_owned() } else { name.trim().to_owned() }

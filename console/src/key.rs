@@ -127,19 +127,16 @@ impl KeyContext {
     pub const TIMED: Self = Self::FACILITIES.and(Self::HOME);
 
     /// The contexts of the first without those of the second.
-    #[must_use]
     pub const fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
     }
 
     /// The contexts of both.
-    #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
     /// True if both share a context.
-    #[must_use]
     pub const fn meets(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
@@ -192,7 +189,6 @@ impl Key {
 }
 
 /// The command of a key in a context.
-#[must_use]
 pub fn command(event: KeyEvent, context: KeyContext) -> Option<Command> {
     let here = |binding: &&Binding| binding.context.meets(context);
     BINDINGS.iter().filter(here).find(|binding| binding.keys.iter().any(|key| key.matches(event))).map(|b| b.command)

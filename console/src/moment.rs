@@ -35,7 +35,6 @@ pub fn parse(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Timestamp, M
 }
 
 /// Reads a length of time: `90s`, `5m`, `1h30m`, `2d`; a bare number is seconds.
-#[must_use]
 pub fn length(text: &str) -> Option<i64> {
     let text: String = text.chars().filter(|c| !c.is_whitespace()).collect();
     let (mut nanos, mut digits, mut unit) = (0i64, String::new(), String::new());
@@ -69,7 +68,6 @@ pub fn length(text: &str) -> Option<i64> {
 }
 
 /// A moment as short as it is clear seen from `now`: `14:02:31`, with the date on any other day.
-#[must_use]
 pub fn show(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
     let (Some(at), Some(now)) = (zoned(at, zone), zoned(now, zone)) else { return format!("{} ns", at.0) };
     let form = if at.date() == now.date() { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" };
@@ -77,7 +75,6 @@ pub fn show(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
 }
 
 /// Date and time, always both.
-#[must_use]
 pub fn show_full(at: Timestamp, zone: &TimeZone) -> String {
     zoned(at, zone).map_or_else(|| format!("{} ns", at.0), |at| at.strftime("%Y-%m-%d %H:%M:%S").to_string())
 }

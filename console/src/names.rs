@@ -37,37 +37,31 @@ pub struct Names {
 
 impl Names {
     /// With nothing asked yet.
-    #[must_use]
     pub fn new(services: Services, descriptions: Descriptions) -> Self {
         Self { services: Arc::new(services), descriptions, ..Self::default() }
     }
 
     /// The name of a host, where host names are shown and this one is known.
-    #[must_use]
     pub fn address(&self, address: IpAddr) -> Option<&str> {
         self.resolve.then(|| self.hosts.name(address))?
     }
 
     /// The name of a port, where service names are shown and this one has one. TCP is 6, UDP is 17.
-    #[must_use]
     pub fn service(&self, protocol: u8, port: u16) -> Option<&str> {
         self.name_services.then(|| self.services.name(protocol, port))?
     }
 
     /// The same where it does not matter which of the two; port 0 has none.
-    #[must_use]
     pub fn port(&self, port: u16) -> Option<&str> {
         self.service(6, port).or_else(|| self.service(17, port))
     }
 
     /// Who made a network card, from the registry of the IEEE; `local` where the address was chosen on the spot.
-    #[must_use]
     pub fn vendor(&self, mac: Mac) -> Option<&'static str> {
         vendor(mac)
     }
 
     /// What people call the machine behind a MAC address.
-    #[must_use]
     pub fn description(&self, mac: Mac) -> Option<&str> {
         self.descriptions.get(mac)
     }
@@ -122,7 +116,6 @@ impl Names {
     }
 
     /// For the line of notes.
-    #[must_use]
     pub fn note(&self) -> Option<&str> {
         (self.resolve && !self.trouble.is_empty()).then_some(&self.trouble)
     }
@@ -132,7 +125,6 @@ impl Names {
 const LOCAL: u8 = 0x02;
 
 /// Who made a network card; nobody makes groups.
-#[must_use]
 pub fn vendor(mac: Mac) -> Option<&'static str> {
     match mac.0[0] {
         _ if mac == Mac::BROADCAST => Some("broadcast"),

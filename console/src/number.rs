@@ -14,7 +14,6 @@ pub enum Units {
 const EXACT: u64 = 100_000_000;
 
 /// `12,345,678`, then `100,000k`: never more than ten characters below 10^20, and never rounded up.
-#[must_use]
 pub fn count(count: u64) -> String {
     let (rest, suffix) = scaled(count);
     format!("{}{suffix}", grouped(rest))
@@ -32,7 +31,6 @@ fn scaled(count: u64) -> (u64, &'static str) {
 }
 
 /// With a comma after every third digit.
-#[must_use]
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
@@ -46,7 +44,6 @@ pub fn grouped(number: u64) -> String {
 }
 
 /// Octets a second as a rate: `18.2 Mbit/s`.
-#[must_use]
 pub fn rate(octets: u64, units: Units) -> String {
     let (value, names) = match units {
         Units::Bits => (u128::from(octets) * 8, ["kbit/s", "Mbit/s", "Gbit/s", "Tbit/s"]),
@@ -66,14 +63,12 @@ pub fn rate(octets: u64, units: Units) -> String {
 }
 
 /// The same in at most six characters, for narrow columns whose title has the unit: `18.2M`, `0.22k`.
-#[must_use]
 pub fn short_rate(octets: u64, units: Units) -> String {
     let whole = rate(octets, units);
     whole.split_once(' ').map_or_else(|| whole.clone(), |(number, unit)| format!("{number}{}", &unit[..1]))
 }
 
 /// The unit of a short rate.
-#[must_use]
 pub const fn rate_unit(units: Units) -> &'static str {
     match units {
         Units::Bits => "bit/s",
@@ -82,14 +77,12 @@ pub const fn rate_unit(units: Units) -> &'static str {
 }
 
 /// A count as IPTraf writes it, in at most eight characters: `12345678`, then `100000k`.
-#[must_use]
 pub fn plain(count: u64) -> String {
     let (rest, suffix) = scaled(count);
     format!("{rest}{suffix}")
 }
 
 /// Octets on a disk: `1.5 MB`.
-#[must_use]
 pub fn size(octets: u64) -> String {
     if octets < 1_000 {
         return format!("{octets} B");
@@ -104,7 +97,6 @@ pub fn size(octets: u64) -> String {
 }
 
 /// Elapsed time as IPTraf has it, with seconds: `0:12:31`, `3d 04:00:00`.
-#[must_use]
 pub fn elapsed(nanos: i64) -> String {
     let seconds = nanos.max(0) / 1_000_000_000;
     let (days, hours, minutes, rest) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
@@ -115,7 +107,6 @@ pub fn elapsed(nanos: i64) -> String {
 }
 
 /// A short length of time in its two largest units: `4 s`, `2 min 5 s`, `3 d 4 h`; below a second in `ms`.
-#[must_use]
 pub fn span(nanos: i64) -> String {
     let nanos = nanos.unsigned_abs();
     if nanos < 1_000_000_000 {
@@ -129,14 +120,12 @@ pub fn span(nanos: i64) -> String {
 }
 
 /// The same in its largest unit only: `2 min`, for narrow columns.
-#[must_use]
 pub fn short_span(nanos: i64) -> String {
     let whole = span(nanos);
     whole.split(' ').take(2).collect::<Vec<_>>().join(" ")
 }
 
 /// `1 flow`, `2 flows`.
-#[must_use]
 pub fn plural(count: u64, one: &str, several: &str) -> String {
     format!("{} {}", self::count(count), if count == 1 { one } else { several })
 }

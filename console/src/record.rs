@@ -13,7 +13,6 @@ use crate::facility::of_item;
 use fields::{both, count, extend, forward_and_reverse, in_and_out, time, with};
 
 /// A whole report as one document.
-#[must_use]
 pub fn document(report: &Report) -> Value {
     json!({
         "table": report.facility.name(),
@@ -40,19 +39,16 @@ fn gap(gap: &Gap) -> Value {
 }
 
 /// The rows of a report.
-#[must_use]
 pub fn rows(report: &Report) -> Vec<Value> {
     report.rows.iter().map(|one| row(one, report)).collect()
 }
 
 /// All sensors as one document.
-#[must_use]
 pub fn fleet_document(fleet: &Fleet) -> Value {
     json!({ "table": "sensors", "at": time(fleet.at), "rows": fleet_rows(fleet) })
 }
 
 /// Each sensor.
-#[must_use]
 pub fn fleet_rows(fleet: &Fleet) -> Vec<Value> {
     fleet.sensors.iter().map(sensor).collect()
 }

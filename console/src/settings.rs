@@ -33,7 +33,6 @@ impl Field {
         [Self::Promiscuous, Self::Ports, Self::Capture, Self::Log, Self::LogInterval, Self::Idle];
 
     /// As the command line names it.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Promiscuous => "promiscuous",
@@ -46,7 +45,6 @@ impl Field {
     }
 
     /// As the screen names it: IPTraf's words where it has them.
-    #[must_use]
     pub const fn title(self) -> &'static str {
         match self {
             Self::Promiscuous => "Force promiscuous mode",
@@ -59,7 +57,6 @@ impl Field {
     }
 
     /// What it does, and how it is written.
-    #[must_use]
     pub const fn words(self) -> &'static str {
         match self {
             Self::Promiscuous => "takes frames that are not addressed to the interface, too: on, off",
@@ -72,13 +69,11 @@ impl Field {
     }
 
     /// Of this name.
-    #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|field| field.name() == name)
     }
 
     /// The value, in words; `None` where it stays as the sensor's own file says.
-    #[must_use]
     pub fn value(self, settings: &Settings) -> Option<String> {
         let on = |on: bool| if on { "on" } else { "off" }.to_owned();
         let time = |seconds: u32| span(i64::from(seconds) * 1_000_000_000).replace(" min", "m").replace(' ', "");
@@ -136,7 +131,6 @@ impl Field {
 }
 
 /// `8080, 9000-9100`, or `none`.
-#[must_use]
 pub fn ports_words(ports: &[(u16, u16)]) -> String {
     if ports.is_empty() {
         return "none".to_owned();
@@ -174,7 +168,6 @@ fn ports(text: &str) -> Result<Vec<(u16, u16)>, String> {
 }
 
 /// What became of the last change of a sensor's settings; `None` when nothing was ever changed.
-#[must_use]
 pub fn standing(sensor: &SensorState) -> Option<(String, Role)> {
     let (wanted, state) = (sensor.wanted.revision, &sensor.settings);
     if wanted == 0 {

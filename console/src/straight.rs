@@ -74,7 +74,6 @@ const ALL: &str = "all";
 
 impl Straight {
     /// Nothing was asked for: the screens begin as they always do.
-    #[must_use]
     pub const fn is_none(&self) -> bool {
         self.facility().is_none() && self.minutes.is_none()
     }
@@ -91,7 +90,6 @@ impl Straight {
     }
 
     /// Whether the interface must be looked up among those there are.
-    #[must_use]
     pub fn names_interface(&self) -> bool {
         self.facility().is_some_and(|(_, name, all)| name.is_some_and(|name| !(all && name == ALL)))
     }

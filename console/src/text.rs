@@ -6,7 +6,6 @@ use std::fmt::Write;
 use ratatui::text::Span;
 
 /// Characters that would move the cursor, change colours, turn the direction of writing or hide: none of them is printed.
-#[must_use]
 pub fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
@@ -14,7 +13,6 @@ pub fn is_unsafe(c: char) -> bool {
 }
 
 /// `text` with every unsafe character written as `\u{1b}`.
-#[must_use]
 pub fn clean(text: &str) -> Cow<'_, str> {
     if !text.contains(is_unsafe) {
         return Cow::Borrowed(text);
@@ -31,19 +29,16 @@ pub fn clean(text: &str) -> Cow<'_, str> {
 }
 
 /// [`clean`], but line breaks stay: for messages of several lines.
-#[must_use]
 pub fn clean_lines(text: &str) -> String {
     text.lines().map(clean).collect::<Vec<_>>().join("\n")
 }
 
 /// Columns that `text` takes on a terminal.
-#[must_use]
 pub fn width(text: &str) -> usize {
     Span::raw(text).width()
 }
 
 /// The beginning of `text` that fits into `columns`, with `…` where something is missing.
-#[must_use]
 pub fn fit(text: &str, columns: usize) -> Cow<'_, str> {
     if width(text) <= columns {
         return Cow::Borrowed(text);
@@ -56,7 +51,6 @@ pub fn fit(text: &str, columns: usize) -> Cow<'_, str> {
 }
 
 /// Both ends of `text`, `…` for what is missing between: an address keeps its port.
-#[must_use]
 pub fn fit_middle(text: &str, columns: usize) -> Cow<'_, str> {
     if width(text) <= columns {
         return Cow::Borrowed(text);
@@ -70,7 +64,6 @@ pub fn fit_middle(text: &str, columns: usize) -> Cow<'_, str> {
 }
 
 /// `text` in lines of at most `columns`, broken between words, the later lines set in.
-#[must_use]
 pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     let (mut lines, mut line) = (Vec::new(), String::new());
     for (place, word) in text.split(' ').enumerate() {

@@ -95,13 +95,11 @@ impl Theme {
     pub const MONO: Self = Self(&MONO);
 
     /// By name.
-    #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|theme| theme.0.name == name)
     }
 
     /// The look of a role.
-    #[must_use]
     pub const fn style(self, role: Role) -> Style {
         let palette = self.0;
         match role {
@@ -134,13 +132,11 @@ impl Theme {
     }
 
     /// What the bar puts over the row it is on.
-    #[must_use]
     pub const fn bar(self) -> Style {
         self.0.bar
     }
 
     /// What is put over a screen whose collector is away.
-    #[must_use]
     pub const fn away(self) -> Style {
         self.0.away
     }

@@ -111,7 +111,6 @@ impl Default for Configure {
 
 impl Configure {
     /// The entry with the bar.
-    #[must_use]
     pub fn item(&self) -> Item {
         MENU[self.selected.min(MENU.len() - 1)].0
     }
@@ -225,7 +224,6 @@ impl Configure {
 }
 
 /// The prompt for the description of a MAC address.
-#[must_use]
 pub fn describe(mac: Mac, app: &App) -> Overlay {
     let now = if app.names.descriptions.is_own(mac) { app.names.description(mac) } else { None };
     Overlay::Describe(mac, now.unwrap_or_default().to_owned().into())
@@ -263,7 +261,6 @@ fn typed(item: Item, text: &str, config: &Config) -> Result<Config, String> {
 }
 
 /// What an entry is set to now, as IPTraf's second box says it.
-#[must_use]
 pub fn value(item: Item, app: &App) -> (&'static str, String) {
     let on = |on: bool| if on { "On" } else { "Off" }.to_owned();
     let config = &app.config;

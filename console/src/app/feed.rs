@@ -72,13 +72,11 @@ impl Feeds {
     }
 
     /// The question in a place.
-    #[must_use]
     pub fn get(&self, place: usize) -> Option<&Feed> {
         self.feeds.get(place)
     }
 
     /// The newest answer in a place.
-    #[must_use]
     pub fn report(&self, place: usize) -> Option<&Report> {
         self.feeds.get(place)?.report.as_ref()
     }

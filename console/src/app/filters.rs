@@ -36,7 +36,6 @@ pub enum Verb {
 
 impl Verb {
     /// In titles.
-    #[must_use]
     pub const fn title(self) -> &'static str {
         match self {
             Self::Apply => "Apply filter",
@@ -220,7 +219,6 @@ impl Filters {
 }
 
 /// Why a name will not do for a new filter.
-#[must_use]
 pub fn name_error(name: &str, app: &App) -> Option<String> {
     if app.filters.iter().any(|filter| filter.name == name) {
         return Some(format!("`{name}` is there already: edit that one, or choose another name"));
@@ -238,7 +236,6 @@ pub fn typed_rule(input: &Input) -> Result<Rule, RulesError> {
 
 impl Editor {
     /// With the bar on the first rule.
-    #[must_use]
     pub fn new(name: String, rules: Vec<Rule>) -> Self {
         Self { name, rules, selected: 0, changed: false, open: Open::List, wrong: String::new() }
     }

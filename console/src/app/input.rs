@@ -25,7 +25,6 @@ const SHIFT: u16 = 60;
 
 impl App {
     /// The screen as the list of keys knows it.
-    #[must_use]
     pub fn key_context(&self) -> KeyContext {
         match self.screen {
             Screen::Home => KeyContext::HOME,

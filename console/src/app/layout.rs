@@ -18,7 +18,6 @@ pub struct Areas {
 }
 
 /// The parts of a terminal of this many columns and rows.
-#[must_use]
 pub fn areas((width, height): (u16, u16), notes: bool) -> Areas {
     let line = |y: u16, lines: u16| Rect::new(0, y.min(height), width, lines.min(height.saturating_sub(y)));
     let notes = u16::from(notes);
@@ -33,7 +32,6 @@ pub fn areas((width, height): (u16, u16), notes: bool) -> Areas {
 }
 
 /// The upper and the lower rows inside a box that a line divides; `share` of ten for the upper.
-#[must_use]
 pub fn panes(body: Rect, share: u16) -> (Rect, Rect) {
     let inside = body.height.saturating_sub(3);
     let upper = (inside * share / 10).next_multiple_of(2).min(inside);
@@ -44,7 +42,6 @@ pub fn panes(body: Rect, share: u16) -> (Rect, Rect) {
 }
 
 /// The rows inside a box.
-#[must_use]
 pub fn inside(body: Rect) -> Rect {
     Rect::new(body.x + 1, body.y + 1, body.width.saturating_sub(2), body.height.saturating_sub(2)).intersection(body)
 }

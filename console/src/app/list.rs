@@ -28,7 +28,6 @@ enum ItemKey {
 }
 
 /// The identity of a row.
-#[must_use]
 pub fn id(row: &Row) -> RowId {
     // A flow is the same however many see it; all else is told apart by the one who does.
     let point = || if let [point] = &row.observed_by[..] { Some(point.clone()) } else { None };
@@ -69,7 +68,6 @@ const FIRST_LIMIT: u32 = 200;
 
 impl List {
     /// With an order; the greatest comes first, but of keys the smallest.
-    #[must_use]
     pub fn new(by: OrderBy) -> Self {
         Self {
             order: Order { by, ascending: by == OrderBy::Key },
@@ -83,7 +81,6 @@ impl List {
     }
 
     /// The same, where the bar can be on each of a row's lines.
-    #[must_use]
     pub fn of_lines(self, lines: usize) -> Self {
         Self { lines: lines.max(1), ..self }
     }
@@ -134,19 +131,16 @@ impl List {
     }
 
     /// How many rows are listed.
-    #[must_use]
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
     /// Nothing is listed.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
     /// A row.
-    #[must_use]
     pub fn row<'a>(&self, report: &'a Report, place: usize) -> Option<&'a Row> {
         report.rows.get(*self.rows.get(place)?)
     }
@@ -158,13 +152,11 @@ impl List {
     }
 
     /// The row with the bar, and which line of it.
-    #[must_use]
     pub fn selected<'a>(&self, report: Option<&'a Report>) -> Option<(&'a Row, usize)> {
         Some((self.row(report?, self.cursor.selected / self.lines)?, self.cursor.selected % self.lines))
     }
 
     /// How far below the first place that is seen the bar is; `None` where there is no row.
-    #[must_use]
     pub fn bar(&self) -> Option<usize> {
         (!self.rows.is_empty()).then(|| self.cursor.selected.saturating_sub(self.cursor.offset))
     }

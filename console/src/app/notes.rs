@@ -8,7 +8,6 @@ use crate::number::{plural, span};
 
 impl App {
     /// What the reports cannot say, once each, and the newest gap; or why the collector is away.
-    #[must_use]
     pub fn notes(&self) -> Vec<String> {
         if let Link::Away(_, reason) = &self.link {
             return vec![reason.clone()];
@@ -27,7 +26,6 @@ impl App {
     }
 
     /// All of it, a line each.
-    #[must_use]
     pub fn missing(&self) -> Vec<String> {
         let gaps = self.feeds.fresh().next().map_or(&[][..], |report| &report.gaps);
         let gaps = gaps.iter().rev().map(|gap| format!("blind: {}", self.gap_words(gap)));

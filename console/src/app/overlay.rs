@@ -58,7 +58,6 @@ pub struct Picker {
 
 impl Picker {
     /// What a fleet offers; the bar is on `now`.
-    #[must_use]
     pub fn new(fleet: Option<&Fleet>, now: &Scope) -> Self {
         let mut choices = vec![Scope::default()];
         for sensor in fleet.iter().flat_map(|fleet| &fleet.sensors) {
@@ -74,7 +73,6 @@ impl Picker {
     }
 
     /// One interface of those that are up, by name; all of them first where that is allowed.
-    #[must_use]
     pub fn interfaces(fleet: Option<&Fleet>, all: bool, now: &Scope) -> Self {
         let sensors = fleet.map_or(&[][..], |fleet| &fleet.sensors);
         let mut points: Vec<Point> = sensors
@@ -108,7 +106,6 @@ impl Picker {
     }
 
     /// The name of a choice, set in under its sensor.
-    #[must_use]
     pub fn label(choice: &Scope) -> String {
         match &choice.0[..] {
             [Point { interface: Some(interface), .. }] => format!("  {interface}"),
@@ -145,7 +142,6 @@ pub fn orders(screen: Screen, group: Group) -> Orders {
 }
 
 /// The order that a key chooses; of keys the smallest comes first.
-#[must_use]
 pub fn order(orders: Orders, key: char) -> Option<Order> {
     let (_, by, _) = orders.iter().find(|(letter, ..)| letter.eq_ignore_ascii_case(&key))?;
     Some(Order { by: *by, ascending: *by == OrderBy::Key })

@@ -18,7 +18,6 @@ pub struct Overview {
 
 impl App {
     /// Interfaces, the busiest first.
-    #[must_use]
     pub fn busy_interfaces(&self) -> Vec<&Row> {
         let rows = self.report().map_or(&[][..], |report| &report.rows);
         let mut rows: Vec<&Row> = rows.iter().filter(|row| matches!(row.item, Item::Interface(_))).collect();
@@ -27,7 +26,6 @@ impl App {
     }
 
     /// Rows of the facility beside the menu, the busiest first, and the traffic without a row.
-    #[must_use]
     pub fn busy_keys(&self) -> Vec<&Row> {
         self.feeds.report(1).map_or(Vec::new(), |report| report.rows.iter().collect())
     }

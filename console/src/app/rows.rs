@@ -74,7 +74,6 @@ impl App {
     }
 
     /// The table of the screen, and the place of its answer.
-    #[must_use]
     pub fn list(&self) -> Option<(&List, usize)> {
         match self.screen {
             Screen::Traffic if self.traffic.group != Group::Flow => Some((&self.traffic.groups, 0)),
@@ -97,13 +96,11 @@ impl App {
     }
 
     /// What the lower pane of the traffic monitor shows at this time.
-    #[must_use]
     pub fn others(&self) -> Others {
         self.traffic.others(self.time.interval().is_none())
     }
 
     /// The row with the bar.
-    #[must_use]
     pub fn selected(&self) -> Option<&Row> {
         match self.list() {
             Some((list, place)) => Some(list.selected(self.feeds.report(place))?.0),

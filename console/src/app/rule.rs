@@ -60,7 +60,6 @@ pub enum Field {
 
 impl Field {
     /// In the order of the tabulator.
-    #[must_use]
     pub fn all() -> Vec<Self> {
         let texts = (0..8).map(Self::Text);
         texts.chain((0..MARKS).map(Self::Protocol)).chain([Self::Text(8), Self::Include, Self::Opposite]).collect()
@@ -115,7 +114,6 @@ fn marked(place: usize) -> &'static [&'static str] {
 
 impl Form {
     /// The field that has the keys.
-    #[must_use]
     pub fn field(&self) -> Field {
         Field::all().get(self.selected).copied().unwrap_or(Field::Opposite)
     }
@@ -267,7 +265,6 @@ fn ports(from: &str, to: &str) -> Result<Option<String>, String> {
 
 impl Form {
     /// As the list of rules shows it: `10.77.0.3/32:1000-2000`, for either end; any is 0.0.0.0/0.
-    #[must_use]
     pub fn end(&self, second: bool) -> String {
         let text = |place: usize| self.texts[place].value();
         let place = usize::from(second);
@@ -286,7 +283,6 @@ impl Form {
     }
 
     /// The marked protocols, in words; empty for all.
-    #[must_use]
     pub fn protocol_words(&self) -> String {
         let names = PROTOCOLS.iter().chain([&ESP]).zip(self.marks).filter(|(_, marked)| *marked);
         let numbers = self.texts[8].value();

@@ -40,7 +40,6 @@ pub enum Open {
 
 impl SensorDesk {
     /// Of a sensor.
-    #[must_use]
     pub fn new(sensor: &SensorState, field: Option<Field>) -> Self {
         let selected = field.and_then(|field| Field::ALL.iter().position(|other| *other == field)).unwrap_or(0);
         let open = if field == Some(Field::Ports) { Open::Ports(0) } else { Open::List };
@@ -48,13 +47,11 @@ impl SensorDesk {
     }
 
     /// The field with the bar.
-    #[must_use]
     pub fn field(&self) -> Field {
         Field::ALL[self.selected.min(Field::ALL.len() - 1)]
     }
 
     /// The ports that are wanted.
-    #[must_use]
     pub fn ports(&self) -> &[(u16, u16)] {
         self.settings.ports.as_deref().unwrap_or_default()
     }
@@ -187,7 +184,6 @@ impl SensorDesk {
 }
 
 /// One line of the list: name, what is wanted, what the sensor runs with.
-#[must_use]
 pub fn line(field: Field, desk: &SensorDesk, now: Option<&Settings>) -> (String, String, String) {
     let wanted = field.value(&desk.settings).unwrap_or_else(|| "as its file says".to_owned());
     let now = now.and_then(|now| field.value(now)).unwrap_or_else(|| "-".to_owned());
@@ -195,7 +191,6 @@ pub fn line(field: Field, desk: &SensorDesk, now: Option<&Settings>) -> (String,
 }
 
 /// The ports that are wanted, a line each.
-#[must_use]
 pub fn port_lines(desk: &SensorDesk) -> Vec<String> {
     desk.ports().iter().map(|range| range_words(*range)).collect()
 }

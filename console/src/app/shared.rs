@@ -110,7 +110,6 @@ impl App {
     }
 
     /// The active filter in words, its name first; empty when everything is shown.
-    #[must_use]
     pub fn filter_words(&self) -> String {
         match &self.named {
             Named::Awaited(name) => format!("@{name} …"),
@@ -121,7 +120,6 @@ impl App {
     }
 
     /// As the prompt shows the active filter.
-    #[must_use]
     pub fn filter_text(&self) -> String {
         match &self.named {
             Named::Active(name, filter) if *filter == self.filter => format!("@{name}"),
@@ -130,7 +128,6 @@ impl App {
     }
 
     /// What the switches of the traffic monitor leave of a filter: ARP, RARP and what is no IP are shown unless hidden.
-    #[must_use]
     pub(super) fn visible(&self, filter: Filter) -> Filter {
         let test = Expression::Test;
         let or = |a: Expression, b: Expression| Expression::Or(a.into(), b.into());
@@ -168,7 +165,6 @@ impl App {
     }
 
     /// What is wrong with a filter that is typed, and where.
-    #[must_use]
     pub fn wrong_filter(&self, text: &str) -> Option<(usize, String)> {
         match text.trim().strip_prefix('@') {
             None => text.parse::<Filter>().err().map(|error| (error.column, error.message)),
@@ -191,7 +187,6 @@ impl App {
     }
 
     /// What was said last, while it is worth saying.
-    #[must_use]
     pub fn said(&self) -> Option<&str> {
         self.said.as_ref().filter(|(until, _)| self.now < *until).map(|(_, words)| words.as_str())
     }

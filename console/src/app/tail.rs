@@ -66,26 +66,22 @@ impl Tail {
 
     /// Packets since this window was opened that found no place in an answer. Of packets that a filter selects the sensors
     /// count only those that they still have, so none are known to be missing.
-    #[must_use]
     pub fn not_shown(&self) -> u64 {
         let Count { before, taken, matched } = self.count;
         matched.saturating_sub(before.unwrap_or(0)).saturating_sub(taken)
     }
 
     /// Everything, oldest first.
-    #[must_use]
     pub fn entries(&self) -> &[Row] {
         &self.entries
     }
 
     /// The entry with the bar.
-    #[must_use]
     pub fn selected(&self) -> Option<&Row> {
         self.entries.get(self.cursor.selected)
     }
 
     /// IPTraf's words for where the window is.
-    #[must_use]
     pub fn position(&self, page: usize) -> &'static str {
         if self.cursor.offset + page >= self.entries.len() {
             "Bottom"

@@ -40,25 +40,21 @@ const SETTLED: i64 = 3 * SECOND;
 
 impl TimeBar {
     /// Nanoseconds of a window.
-    #[must_use]
     pub const fn width(&self) -> i64 {
         WIDTHS[self.zoom].0 * SECOND
     }
 
     /// The same, as it is said.
-    #[must_use]
     pub const fn width_words(&self) -> &'static str {
         WIDTHS[self.zoom].1
     }
 
     /// What to ask for.
-    #[must_use]
     pub fn window(&self) -> Window {
         self.interval().map_or(Window::Live, Window::Past)
     }
 
     /// The window of the past that is shown.
-    #[must_use]
     pub fn interval(&self) -> Option<Interval> {
         match self.when {
             When::Past { to, .. } => Some(Interval::new(Timestamp(to.0.saturating_sub(self.width())), to)),

@@ -29,7 +29,6 @@ pub enum Columns {
 
 impl Columns {
     /// The set after this one.
-    #[must_use]
     pub const fn next(self) -> Self {
         match self {
             Self::Counts => Self::Macs,
@@ -53,7 +52,6 @@ pub enum Others {
 
 impl Others {
     /// The one after this.
-    #[must_use]
     pub const fn next(self) -> Self {
         match self {
             Self::Mixed => Self::Packets,
@@ -63,7 +61,6 @@ impl Others {
     }
 
     /// In the pane's title.
-    #[must_use]
     pub const fn title(self) -> &'static str {
         match self {
             Self::Mixed => "UDP flows, other packets",
@@ -86,7 +83,6 @@ pub struct Line<'a> {
 
 impl<'a> Line<'a> {
     /// A line of a row that is a flow.
-    #[must_use]
     pub fn of((row, line): (&'a Row, usize)) -> Option<Self> {
         match &row.item {
             Item::Flow(flow) => Some(Self { row, flow, forward: line == 0 }),
@@ -151,7 +147,6 @@ impl Default for TrafficState {
 
 impl TrafficState {
     /// What the lower pane shows at a time that is live or not.
-    #[must_use]
     pub const fn others(&self, live: bool) -> Others {
         if live { self.others } else { Others::Flows }
     }
@@ -192,13 +187,11 @@ impl TrafficState {
 }
 
 /// A row of groups, or what has no row.
-#[must_use]
 pub fn is_group(row: &Row) -> bool {
     matches!(row.item, Item::Group(..) | Item::Other(..))
 }
 
 /// What the answers for TCP and for all else have no rows for.
-#[must_use]
 pub fn folded<'a>(reports: impl Iterator<Item = &'a Report>) -> Folded {
     let folded = reports.enumerate().flat_map(|(place, report)| {
         // Answers may both speak of what no filter can tell apart: of each only its own part counts.

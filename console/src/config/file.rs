@@ -6,7 +6,6 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 /// `text` with the line of `key` changed to `value`, or without that line; a new one stands at the end.
-#[must_use]
 pub fn change(text: &str, key: &str, value: Option<&str>) -> String {
     let is = |line: &str| line.trim_start().strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with('='));
     let new = value.map(|value| format!("{key} = {value}"));

@@ -25,7 +25,6 @@ pub enum Answer {
 }
 
 /// The name that stands for an address: `3.0.0.10.in-addr.arpa`.
-#[must_use]
 pub fn reverse(address: IpAddr) -> String {
     let labels: Vec<String> = match address {
         IpAddr::V4(v4) => v4.octets().iter().rev().map(u8::to_string).collect(),
@@ -35,7 +34,6 @@ pub fn reverse(address: IpAddr) -> String {
 }
 
 /// The question for the name of `address`.
-#[must_use]
 pub fn question(id: u16, address: IpAddr) -> Vec<u8> {
     let mut message = Vec::with_capacity(96);
     // Recursion desired; one question.
@@ -61,7 +59,6 @@ fn encoded(name: &str) -> Vec<u8> {
 }
 
 /// Reads the answer to [`question`]; `None` when the message is not that.
-#[must_use]
 pub fn answer(message: &[u8], id: u16, address: IpAddr) -> Option<Answer> {
     let word = |at: usize| Some(u16::from_be_bytes(message.get(at..at + 2)?.try_into().ok()?));
     let flags = word(2)?;

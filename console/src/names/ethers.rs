@@ -59,7 +59,6 @@ impl Descriptions {
     }
 
     /// From the text of both files.
-    #[must_use]
     pub fn parse(own: &str, machine: &str) -> Self {
         let (mut descriptions, mut other) = (Self::default(), Vec::new());
         for line in own.lines().take(MOST) {
@@ -74,13 +73,11 @@ impl Descriptions {
     }
 
     /// The description of a MAC address: one's own before the machine's.
-    #[must_use]
     pub fn get(&self, mac: Mac) -> Option<&str> {
         self.own.get(&mac).or_else(|| self.machine.get(&mac)).map(String::as_str)
     }
 
     /// Whether the description is one's own: only that can be deleted.
-    #[must_use]
     pub fn is_own(&self, mac: Mac) -> bool {
         self.own.contains_key(&mac)
     }
@@ -107,7 +104,6 @@ impl Descriptions {
     }
 
     /// As one's own file says it.
-    #[must_use]
     pub fn text(&self) -> String {
         let mut text: String = self.other.iter().map(|line| format!("{line}\n")).collect();
         for (mac, words) in &self.own {

@@ -30,7 +30,6 @@ pub struct Known {
 
 impl Known {
     /// A name.
-    #[must_use]
     pub fn named(name: &str, ttl: u32) -> Self {
         Self { name: Some(name.to_owned()), ttl }
     }
@@ -57,7 +56,6 @@ struct Entry {
 
 impl Hosts {
     /// The newest name.
-    #[must_use]
     pub fn name(&self, address: IpAddr) -> Option<&str> {
         self.known.get(&address)?.name.as_deref()
     }

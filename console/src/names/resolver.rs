@@ -40,7 +40,6 @@ pub struct Sources {
 
 impl Sources {
     /// This machine's; `server` instead of those in `/etc/resolv.conf` where one is given.
-    #[must_use]
     pub fn of_machine(server: Option<SocketAddr>) -> Self {
         let hosts = hosts(&text("/etc/hosts"));
         let servers = server.map_or_else(|| servers(&text("/etc/resolv.conf")), |server| vec![server]);

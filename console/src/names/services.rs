@@ -15,7 +15,6 @@ pub struct Services(HashMap<(u8, u16), String>);
 
 impl Services {
     /// What a file says.
-    #[must_use]
     pub fn parse(text: &str) -> Self {
         let mut names = HashMap::new();
         for line in text.lines().take(LINES) {
@@ -41,7 +40,6 @@ impl Services {
     }
 
     /// From this machine's file; without one there is still our own list.
-    #[must_use]
     pub fn of_machine() -> Self {
         use std::io::Read;
         let mut text = Vec::new();
@@ -52,7 +50,6 @@ impl Services {
     }
 
     /// The name of a port.
-    #[must_use]
     pub fn name(&self, protocol: u8, port: u16) -> Option<&str> {
         match self.0.get(&(protocol, port)) {
             Some(name) => Some(name),

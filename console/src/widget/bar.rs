@@ -1,7 +1,6 @@
 //! Bars: a value against the largest, in eighths of a character.
 
 /// A bar of `value` where `top` would take all `columns`. What is there is always seen.
-#[must_use]
 pub fn bar(value: u64, top: u64, columns: u16) -> String {
     const PARTS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
     let eighths = u128::from(columns) * 8;
@@ -10,7 +9,6 @@ pub fn bar(value: u64, top: u64, columns: u16) -> String {
 }
 
 /// How much of the whole, in hundredths.
-#[must_use]
 pub fn percent(part: u64, whole: u64) -> u64 {
     (u128::from(part) * 100 / u128::from(whole.max(1))).min(100) as u64
 }

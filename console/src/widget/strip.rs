@@ -6,7 +6,6 @@ const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '
 
 /// The strip in `columns` characters. Live it ends at the right; a window of the past is marked by a cursor. A gap of the
 /// strip is one in which nobody reported; `gaps` are those of single observation points.
-#[must_use]
 pub fn strip(strip: &Strip, gaps: &[Gap], window: Option<Interval>, columns: usize) -> String {
     let steps = strip.octets.len();
     if steps == 0 || columns == 0 {

@@ -17,19 +17,16 @@ pub struct Cell {
 
 impl Cell {
     /// Words.
-    #[must_use]
     pub fn text(text: impl Into<String>) -> Self {
         Self::new(text, Role::Text)
     }
 
     /// A count or a rate.
-    #[must_use]
     pub fn number(text: impl Into<String>) -> Self {
         Self::new(text, Role::Number)
     }
 
     /// With a role.
-    #[must_use]
     pub fn new(text: impl Into<String>, role: Role) -> Self {
         Self { text: text.into(), role }
     }

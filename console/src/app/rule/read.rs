@@ -6,7 +6,6 @@ use super::{Form, MARKS, marked};
 
 impl Form {
     /// The form that says this rule; `None` where no form can.
-    #[must_use]
     pub fn of(rule: &Rule) -> Option<Self> {
         let mut form = Self { include: rule.include, opposite: false, ..Self::default() };
         if let Some(expression) = rule.filter.expression() {
