@@ -2,8 +2,8 @@
 //! and waits for nobody.
 //!
 //! ```text
-//! Event ─► App::on ─► state ─► screen::draw
-//!             └─► Action (watch, redraw, quit)
+//! Event ─► App::update ─► state ─► screen::draw
+//!               └─► Effect ─► runner
 //! ```
 
 pub mod configure;
@@ -31,7 +31,7 @@ use std::collections::HashMap;
 use traf_model::{Facility, Filter, Fleet, NamedFilter, OrderBy, Report, Scope, SensorState, Strip, Timestamp};
 
 use crate::config::Config;
-use crate::event::{Action, Change, Event};
+use crate::event::{Effect, Event};
 use crate::facility;
 use crate::facility::cell::RowContext;
 use crate::facility::view::View;
@@ -161,8 +161,8 @@ pub struct App {
     pub filters_known: bool,
     /// Which of them is active.
     pub named: Named,
-    /// What is to be kept or done, in its order.
-    pub changes: Vec<Change>,
+    /// Effects of the present event, in their order.
+    effects: Vec<Effect>,
     /// What was said last, and until when it is worth saying.
     said: Option<(Timestamp, String)>,
     /// A facility was asked for at the start: leaving it leaves the program.
@@ -190,13 +190,21 @@ impl App {
     }
 
     /// The first questions.
-    pub fn start(&mut self, size: (u16, u16), now: Timestamp) -> Option<Action> {
+    pub fn start(&mut self, size: (u16, u16), now: Timestamp) -> Vec<Effect> {
         (self.size, self.now) = (size, now);
-        self.feeds.ask(self.wanted())
+        self.take_effects()
+    }
+
+    /// The effects since the last event, and the watches if other ones are needed now.
+    fn take_effects(&mut self) -> Vec<Effect> {
+        let mut effects = std::mem::take(&mut self.effects);
+        effects.extend(self.names.questions().into_iter().map(Effect::LookUp));
+        effects.extend(self.feeds.ask(self.wanted()).map(Effect::Watch));
+        effects
     }
 
     /// Takes an event that happened at `now`.
-    pub fn on(&mut self, event: Event, now: Timestamp) -> Option<Action> {
+    pub fn update(&mut self, event: Event, now: Timestamp) -> Vec<Effect> {
         let before = self.now.seconds();
         self.now = Timestamp(now.0.saturating_add(self.skew));
         if matches!(event, Event::Report(..) | Event::Fleet(_) | Event::Refused(..)) {
@@ -204,11 +212,7 @@ impl App {
             self.heard = self.now;
         }
         match event {
-            Event::Key(key) => {
-                if let Some(action) = self.on_key(key) {
-                    return Some(action);
-                }
-            }
+            Event::Key(key) => self.on_key(key),
             Event::Resize(width, height) => {
                 self.size = (width, height);
                 self.keep_in_place();
@@ -238,7 +242,7 @@ impl App {
         if self.now.seconds() != before {
             self.time.tick(self.now);
         }
-        self.feeds.ask(self.wanted())
+        self.take_effects()
     }
 
     /// A connection may be dead long before it is known to be: a collector that says nothing is away.

@@ -273,7 +273,6 @@ pub async fn make_changes(client: Client, mut changes: Receiver<Change>, events:
                 .set_settings(sensor, settings)
                 .await
                 .map(|revision| format!("{sensor}: change {revision} is kept, and told when it is there")),
-            Change::Config(_) | Change::Descriptions(_) => continue,
         };
         if events.send(Event::Changed(done.map_err(|error| error.to_string()))).await.is_err() {
             return;

@@ -44,28 +44,32 @@ pub struct Watch {
     pub query: Query,
 }
 
-/// Something that a person changed, on its way to where it is kept.
+/// A change that the collector keeps.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
-    /// The configuration, before and after.
-    Config(Box<(Config, Config)>),
-    /// Descriptions of MAC addresses.
-    Descriptions(Box<Descriptions>),
-    /// A named filter.
+    /// Save a named filter.
     SaveFilter(NamedFilter),
-    /// No longer one of this name.
+    /// Delete the named filter of this name.
     DeleteFilter(String),
-    /// What a sensor is to run with.
+    /// Settings that a sensor is to run with.
     Settings(String, Box<Settings>),
 }
 
-/// What the edge has to do.
+/// What the application asks of the runner.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Action {
-    /// Exactly these watches, from now on.
+pub enum Effect {
+    /// Keep exactly these watches open.
     Watch(Vec<Watch>),
     /// Clear the terminal and draw again.
     Redraw,
-    /// Leave.
+    /// Leave the program.
     Quit,
+    /// Look up the name of a host.
+    LookUp(IpAddr),
+    /// Write the configuration: before and after.
+    Config(Box<(Config, Config)>),
+    /// Write the descriptions of MAC addresses.
+    Descriptions(Box<Descriptions>),
+    /// Hand a change to the collector.
+    Change(Change),
 }

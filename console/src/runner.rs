@@ -19,7 +19,7 @@ use crate::app::{App, Screen};
 use crate::client::{Client, keep_filters, keep_fleet, keep_watch, make_changes};
 use crate::clock;
 use crate::config::Config;
-use crate::event::{Action, Change, Event, Watch};
+use crate::event::{Change, Effect, Event, Watch};
 use crate::look::Look;
 use crate::names::resolver::{self, Sources};
 use crate::names::{Descriptions, Names, Services};
@@ -120,7 +120,7 @@ pub async fn run(client: Client, look: Look, files: Files, start: Start) -> Resu
     let mut end = std::pin::pin!(end);
     let size = screens.terminal.size().context("asking the terminal for its size")?;
     let first = screens.app.start((size.width, size.height), clock::now());
-    screens.act(first)?;
+    screens.carry_out(first)?;
     let mut tick = tokio::time::interval(TICK);
     let [terminate, interrupt, hangup] = &mut ends[..] else { return Ok(()) };
     // Builds for tests can be told to panic, so that a test can see what a panic leaves behind.
@@ -167,17 +167,8 @@ impl Screens {
         let mut next = Some(first);
         while let Some(event) = next {
             self.touched |= matches!(event, Event::Key(_) | Event::Resize(..));
-            let action = self.app.on(event, clock::now());
-            for change in std::mem::take(&mut self.app.changes) {
-                if let Err(words) = self.feeds.change(change, &self.files) {
-                    self.app.say(words);
-                }
-            }
-            for address in self.app.names.questions() {
-                // Without room it is asked again with the next report.
-                let _ = self.feeds.names.try_send(address);
-            }
-            if self.act(action)? {
+            let effects = self.app.update(event, clock::now());
+            if self.carry_out(effects)? {
                 return Ok(true);
             }
             next = inbox.try_recv().ok();
@@ -185,12 +176,28 @@ impl Screens {
         Ok(false)
     }
 
-    fn act(&mut self, action: Option<Action>) -> Result<bool> {
-        match action {
-            Some(Action::Quit) => return Ok(true),
-            Some(Action::Redraw) => self.terminal.clear().context("clearing the terminal")?,
-            Some(Action::Watch(watches)) => self.feeds.watch(watches),
-            None => {}
+    /// Carries out effects. True: leave.
+    fn carry_out(&mut self, effects: Vec<Effect>) -> Result<bool> {
+        for effect in effects {
+            let kept = match effect {
+                Effect::Quit => return Ok(true),
+                Effect::Redraw => Ok(self.terminal.clear().context("clearing the terminal")?),
+                Effect::Watch(watches) => Ok(self.feeds.watch(watches)),
+                Effect::LookUp(address) => {
+                    // Without room it is asked again with the next report.
+                    let _ = self.feeds.names.try_send(address);
+                    Ok(())
+                }
+                Effect::Config(change) => change.1.keep(&change.0, &self.files.path).map_err(|error| error.to_string()),
+                Effect::Descriptions(names) => names.write(&self.files.folder).map_err(|error| error.to_string()),
+                Effect::Change(change) => {
+                    let full = "too many changes wait for the collector: try again";
+                    self.feeds.changes.try_send(change).map_err(|_| full.to_owned())
+                }
+            };
+            if let Err(words) = kept {
+                self.app.say(words);
+            }
         }
         Ok(false)
     }
@@ -224,18 +231,6 @@ struct Feeds {
 }
 
 impl Feeds {
-    /// Keeps what is ours on our disk, and hands the rest to the collector.
-    fn change(&self, change: Change, files: &Files) -> Result<(), String> {
-        match change {
-            Change::Config(change) => change.1.keep(&change.0, &files.path).map_err(|error| error.to_string()),
-            Change::Descriptions(names) => names.write(&files.folder).map_err(|error| error.to_string()),
-            change => self
-                .changes
-                .try_send(change)
-                .map_err(|_| "too many changes wait for the collector: try again".to_owned()),
-        }
-    }
-
     fn watch(&mut self, watches: Vec<Watch>) {
         self.watches.retain(|id, task| {
             let wanted = watches.iter().any(|watch| watch.id == *id);

@@ -6,7 +6,7 @@ mod driver;
 
 use driver::{Console, LARGE, SMALL, sample};
 use traf_console::config::{Config, Rates};
-use traf_console::event::{Change, Event};
+use traf_console::event::{Change, Effect, Event};
 use traf_console::names::{Descriptions, Known};
 use traf_model::{Facility, NamedFilter, Settings, SettingsState};
 
@@ -27,8 +27,10 @@ fn console(size: (u16, u16)) -> Console {
     console
 }
 
-fn changes(console: &mut Console) -> Vec<Change> {
-    std::mem::take(&mut console.app.changes)
+fn changes(console: &mut Console) -> Vec<Effect> {
+    let kept =
+        |effect: &Effect| !matches!(effect, Effect::Watch(_) | Effect::LookUp(_) | Effect::Redraw | Effect::Quit);
+    std::mem::take(&mut console.effects).into_iter().filter(kept).collect()
 }
 
 fn asked(console: &Console, facility: Facility) -> String {
@@ -64,7 +66,7 @@ fn a_filter_is_defined_rule_by_rule_as_a_form_and_as_text_and_handed_to_the_coll
     assert!(console.screen().contains("Keep what was changed?"), "{}", console.screen());
     console = console.keys("y");
     let rules = "include src host 10.0.0.7 or dst host 10.0.0.7\nexclude udp\n";
-    assert_eq!(changes(&mut console), [Change::SaveFilter(filter("mine", rules))]);
+    assert_eq!(changes(&mut console), [Effect::Change(Change::SaveFilter(filter("mine", rules)))]);
     assert!(console.screen().contains("Define new filter"), "back in the menu");
 }
 
@@ -75,9 +77,9 @@ fn rules_are_inserted_moved_edited_and_deleted_and_what_is_given_up_is_forgotten
     assert_eq!(changes(&mut console), []);
     let mut console = self::console(SMALL).keys("fe<down><enter><down>-<down>t<ctrl-u>include all<enter>xy");
     let rules = "include src net 10.0.0.0/8 and dst portrange 80-443 and (tcp or udp)\ninclude all\n";
-    assert_eq!(changes(&mut console), [Change::SaveFilter(filter("web", rules))]);
+    assert_eq!(changes(&mut console), [Effect::Change(Change::SaveFilter(filter("web", rules)))]);
     let mut console = self::console(SMALL).keys("fl<enter>");
-    assert_eq!(changes(&mut console), [Change::DeleteFilter("backup".to_owned())]);
+    assert_eq!(changes(&mut console), [Effect::Change(Change::DeleteFilter("backup".to_owned()))]);
 }
 
 #[test]
@@ -85,7 +87,7 @@ fn an_applied_filter_is_asked_shown_by_name_and_kept_over_restarts() {
     let mut console = console(LARGE).keys("fa<down><enter>o");
     let words = "src net 10.0.0.0/8 and dst portrange 80-443 and (tcp or udp) and not host 10.0.0.7";
     assert_eq!(asked(&console, Facility::Hosts), words);
-    let [Change::Config(kept)] = &changes(&mut console)[..] else { panic!("not kept") };
+    let [Effect::Config(kept)] = &changes(&mut console)[..] else { panic!("not kept") };
     assert_eq!(kept.1.filter, "@web");
     for keys in ["", "<esc>g", "<esc>i", "<esc>l", "<esc>bs<down><enter>"] {
         console = console.keys(keys);
@@ -115,7 +117,7 @@ fn a_filter_is_detached_and_a_name_can_be_typed() {
     assert!(console.screen().contains("there are backup, web"), "{}", console.screen());
     console = console.keys("<esc><esc>fco");
     assert_eq!(asked(&console, Facility::Hosts), "");
-    let Some(Change::Config(kept)) = changes(&mut console).pop() else { panic!("not kept") };
+    let Some(Effect::Config(kept)) = changes(&mut console).pop() else { panic!("not kept") };
     assert_eq!(kept.1.filter, "");
 }
 
@@ -133,7 +135,7 @@ fn settings_of_a_sensor_go_to_the_collector_and_what_became_of_them_is_seen() {
     let mut console = console(SMALL).keys("ec<enter>");
     let name = console.app.sensor_states()[0].name.clone();
     let promiscuous = Settings { promiscuous: Some(true), ..Settings::default() };
-    assert_eq!(changes(&mut console), [Change::Settings(name.clone(), Box::new(promiscuous.clone()))]);
+    assert_eq!(changes(&mut console), [Effect::Change(Change::Settings(name.clone(), Box::new(promiscuous.clone())))]);
     assert!(console.screen().contains(&format!("waiting for {name}")), "{}", console.screen());
 
     let mut fleet = sample::fleet();
@@ -153,7 +155,7 @@ fn settings_of_a_sensor_go_to_the_collector_and_what_became_of_them_is_seen() {
     let ports: Vec<_> = changes(&mut console)
         .into_iter()
         .map(|change| match change {
-            Change::Settings(_, settings) => (settings.revision, settings.ports.unwrap()),
+            Effect::Change(Change::Settings(_, settings)) => (settings.revision, settings.ports.unwrap()),
             other => panic!("{other:?}"),
         })
         .collect();
@@ -170,7 +172,7 @@ fn every_toggle_of_iptraf_is_changed_at_once() {
     let configs: Vec<Config> = changes(&mut console)
         .into_iter()
         .map(|change| match change {
-            Change::Config(change) => change.1,
+            Effect::Config(change) => change.1,
             other => panic!("{other:?}"),
         })
         .collect();
@@ -204,12 +206,12 @@ fn a_station_is_described_by_key() {
     let mut console = console(LARGE).keys("l<down>d");
     assert!(console.screen().contains("what you call this machine"), "{}", console.screen());
     console = console.keys("the NAS<enter>");
-    let [Change::Descriptions(names)] = &changes(&mut console)[..] else { panic!("not kept") };
+    let [Effect::Descriptions(names)] = &changes(&mut console)[..] else { panic!("not kept") };
     let described: Vec<_> = names.own().map(|(_, words)| words.to_owned()).collect();
     assert_eq!(described, ["the NAS"]);
     assert!(console.screen().contains("the NAS"), "{}", console.screen());
     console = console.keys("d<ctrl-u><enter>");
-    let [Change::Descriptions(names)] = &changes(&mut console)[..] else { panic!("not kept") };
+    let [Effect::Descriptions(names)] = &changes(&mut console)[..] else { panic!("not kept") };
     assert_eq!(**names, Descriptions::default());
 }
 

@@ -6,7 +6,7 @@ mod driver;
 
 use driver::{Console, LARGE, SMALL, answer, nothing, sample};
 use traf_console::app::Screen;
-use traf_console::event::{Action, Event};
+use traf_console::event::{Effect, Event};
 use traf_model::{Facility, Filter, Group, Order, OrderBy, Point, Query, Report, Scope, Timestamp, Window};
 
 #[test]
@@ -86,14 +86,14 @@ fn x_leaves_one_step_at_a_time_and_twice_the_program() {
     let console = Console::new(SMALL).keys("i?x");
     assert!(console.screen().contains("TCP connections"));
     let console = console.keys("xx");
-    assert!(!console.actions.contains(&Action::Quit));
+    assert!(!console.effects.contains(&Effect::Quit));
     assert!(console.screen().contains("once more"));
     assert!(!console.screen().contains("? help"));
     let console = console.keys("<down>x");
-    assert!(!console.actions.contains(&Action::Quit), "any other key stays");
-    assert_eq!(console.keys("x").actions.last(), Some(&Action::Quit));
+    assert!(!console.effects.contains(&Effect::Quit), "any other key stays");
+    assert_eq!(console.keys("x").effects.last(), Some(&Effect::Quit));
     for keys in ["i<ctrl-c>", "<up><enter>", "if<ctrl-c>"] {
-        assert_eq!(Console::new(SMALL).keys(keys).actions.last(), Some(&Action::Quit), "{keys}");
+        assert_eq!(Console::new(SMALL).keys(keys).effects.last(), Some(&Effect::Quit), "{keys}");
     }
 }
 
@@ -130,8 +130,8 @@ fn rows_keep_their_places_when_the_order_is_not_continuous() {
 
 #[test]
 fn redraw_is_passed_on() {
-    assert_eq!(Console::new(SMALL).keys("i<ctrl-l>").actions.last(), Some(&Action::Redraw));
-    assert_eq!(Console::new(SMALL).keys("iL").actions.last(), Some(&Action::Redraw));
+    assert_eq!(Console::new(SMALL).keys("i<ctrl-l>").effects.last(), Some(&Effect::Redraw));
+    assert_eq!(Console::new(SMALL).keys("iL").effects.last(), Some(&Effect::Redraw));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::App;
 use super::overlay::{Overlay, edit};
 use super::sensor::SensorDesk;
 use crate::config::{Config, Rates};
-use crate::event::Change;
+use crate::event::Effect;
 use crate::settings::Field;
 use crate::theme::Theme;
 
@@ -233,7 +233,7 @@ impl App {
     /// Describes a MAC address; empty words delete the description.
     pub(super) fn describe(&mut self, mac: Mac, words: &str) {
         match self.names.descriptions.describe(mac, words) {
-            Ok(()) => self.changes.push(Change::Descriptions(Box::new(self.names.descriptions.clone()))),
+            Ok(()) => self.effects.push(Effect::Descriptions(Box::new(self.names.descriptions.clone()))),
             Err(error) => self.say(error.to_string()),
         }
     }

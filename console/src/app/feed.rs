@@ -2,7 +2,7 @@
 
 use traf_model::{Query, Report};
 
-use crate::event::{Action, Watch};
+use crate::event::Watch;
 
 /// An open question.
 #[derive(Clone, Debug, Default)]
@@ -41,9 +41,9 @@ pub struct Feeds {
 }
 
 impl Feeds {
-    /// Makes `wanted` the open questions; says what to watch when that changed something. An old answer stays until the
+    /// Makes `wanted` the open questions; returns all watches if that changed something. An old answer stays until the
     /// new one comes if it is of the same table.
-    pub fn ask(&mut self, wanted: Vec<Query>) -> Option<Action> {
+    pub fn ask(&mut self, wanted: Vec<Query>) -> Option<Vec<Watch>> {
         let same = wanted.len() == self.feeds.len() && wanted.iter().zip(&self.feeds).all(|(q, feed)| *q == feed.query);
         if same {
             return None;
@@ -63,7 +63,7 @@ impl Feeds {
             self.feeds.push(feed);
         }
         let watches = self.feeds.iter().map(|feed| Watch { id: feed.id, query: feed.query.clone() });
-        Some(Action::Watch(watches.collect()))
+        Some(watches.collect())
     }
 
     /// The question of this number, and its place.

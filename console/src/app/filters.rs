@@ -8,7 +8,7 @@ use tui_input::Input;
 use super::App;
 use super::overlay::{Overlay, edit};
 use super::rule::{Form, Outcome};
-use crate::event::Change;
+use crate::event::{Change, Effect};
 
 /// What is open of the dialog.
 #[derive(Clone, Debug)]
@@ -211,7 +211,7 @@ impl Filters {
             Verb::Edit => Some(Overlay::Filters(Self::Rules(Box::new(Editor::new(filter.name, filter.rules.0))))),
             Verb::Delete => {
                 app.say(format!("deleting {} …", filter.name));
-                app.changes.push(Change::DeleteFilter(filter.name));
+                app.effects.push(Effect::Change(Change::DeleteFilter(filter.name)));
                 Some(Overlay::Filters(Self::Menu(0)))
             }
         }
@@ -355,7 +355,7 @@ impl Editor {
             return false;
         }
         app.say(format!("keeping {} …", self.name));
-        app.changes.push(Change::SaveFilter(NamedFilter { name: self.name.clone(), rules }));
+        app.effects.push(Effect::Change(Change::SaveFilter(NamedFilter { name: self.name.clone(), rules })));
         true
     }
 }

@@ -14,7 +14,7 @@ use super::timebar::When;
 use super::traffic::{Columns, Pane};
 use super::{App, Screen};
 use crate::condition::{both, of_group};
-use crate::event::Action;
+use crate::event::Effect;
 use crate::facility;
 use crate::facility::row::{Key, counted};
 use crate::key::{Command, KeyContext, command};
@@ -41,26 +41,24 @@ impl App {
         self.traffic.pane == Pane::Lower && self.traffic.group == Group::Flow
     }
 
-    pub(super) fn on_key(&mut self, key: KeyEvent) -> Option<Action> {
+    pub(super) fn on_key(&mut self, key: KeyEvent) {
         if key.kind == KeyEventKind::Release {
-            return None;
+            return;
         }
         let leaving = std::mem::take(&mut self.leaving);
         if key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL) {
-            return Some(Action::Quit);
+            self.effects.push(Effect::Quit);
+            return;
         }
         if let Some(overlay) = self.overlay.take() {
             self.overlay = self.in_overlay(overlay, key);
-            return None;
+            return;
         }
         match command(key, self.key_context()) {
-            Some(Command::Back) if self.in_overview() => {
-                self.overview.picked = None;
-                None
-            }
+            Some(Command::Back) if self.in_overview() => self.overview.picked = None,
             Some(Command::Back) if self.screen == Screen::Home => {
                 self.leaving = true;
-                leaving.then_some(Action::Quit)
+                self.effects.extend(leaving.then_some(Effect::Quit));
             }
             Some(command) => self.perform(command),
             None => self.hot_letter(key),
@@ -68,17 +66,17 @@ impl App {
     }
 
     /// A letter of the main menu.
-    fn hot_letter(&mut self, key: KeyEvent) -> Option<Action> {
-        let KeyCode::Char(letter) = key.code else { return None };
-        if self.screen != Screen::Home {
-            return None;
+    fn hot_letter(&mut self, key: KeyEvent) {
+        let KeyCode::Char(letter) = key.code else { return };
+        let at = menu::ENTRIES.iter().position(|entry| entry.hot.eq_ignore_ascii_case(&letter));
+        if let Some(at) = at.filter(|_| self.screen == Screen::Home) {
+            self.menu = at;
+            self.choose(&menu::ENTRIES[at]);
         }
-        self.menu = menu::ENTRIES.iter().position(|entry| entry.hot.eq_ignore_ascii_case(&letter))?;
-        self.choose(menu::ENTRIES.get(self.menu)?)
     }
 
     /// Opens what an entry of a menu stands for.
-    fn choose(&mut self, entry: &Entry) -> Option<Action> {
+    fn choose(&mut self, entry: &Entry) {
         match entry.target {
             Target::Screen(screen) if of_interface(screen) && !self.one_interface() => self.choose_interface(screen),
             Target::Screen(screen) => self.open(screen),
@@ -86,9 +84,8 @@ impl App {
             Target::Filters => self.overlay = Some(Overlay::Filters(Filters::Menu(0))),
             Target::Configure => self.overlay = Some(Overlay::Configure(Configure::default())),
             Target::About => self.overlay = Some(Overlay::About),
-            Target::Exit => return Some(Action::Quit),
+            Target::Exit => self.effects.push(Effect::Quit),
         }
-        None
     }
 
     /// Goes to a screen.
@@ -120,7 +117,7 @@ impl App {
         }
     }
 
-    fn perform(&mut self, command: Command) -> Option<Action> {
+    fn perform(&mut self, command: Command) {
         let (now, page) = (self.now, self.page().max(1));
         match command {
             Command::Pane if self.screen == Screen::Home => self.switch_overview(),
@@ -137,12 +134,16 @@ impl App {
                 self.go(|_, length| length);
             }
             Command::End | Command::Live => self.time.live(),
-            Command::Enter if self.screen == Screen::Home => return self.choose(menu::ENTRIES.get(self.menu)?),
+            Command::Enter if self.screen == Screen::Home => {
+                if let Some(entry) = menu::ENTRIES.get(self.menu) {
+                    self.choose(entry);
+                }
+            }
             Command::Enter => self.enter(),
-            Command::Back if self.straight && self.traffic.opened.is_none() => return Some(Action::Quit),
+            Command::Back if self.straight && self.traffic.opened.is_none() => self.effects.push(Effect::Quit),
             Command::Back => self.back(),
-            Command::Quit => return Some(Action::Quit),
-            Command::Redraw => return Some(Action::Redraw),
+            Command::Quit => self.effects.push(Effect::Quit),
+            Command::Redraw => self.effects.push(Effect::Redraw),
             Command::Help => self.overlay = Some(Overlay::Help(0)),
             Command::Missing => self.overlay = Some(Overlay::Missing(0)),
             Command::Scope => self.overlay = Some(Overlay::Scope(Picker::new(self.fleet.as_ref(), &self.scope))),
@@ -198,7 +199,6 @@ impl App {
             Command::ShiftLeft => self.traffic.shift = self.traffic.shift.saturating_sub(SHIFT),
             Command::ShiftRight => self.traffic.shift = (self.traffic.shift + SHIFT).min(4 * SHIFT),
         }
-        None
     }
 
     /// Moves the bar: from where it is and the length of the list to where it shall be.
@@ -309,7 +309,9 @@ impl App {
                     }
                     _ => None,
                 };
-                chosen.and_then(|entry| self.choose(entry));
+                if let Some(entry) = chosen {
+                    self.choose(entry);
+                }
                 self.overlay.take()
             }
             Overlay::Filter(mut input) => {

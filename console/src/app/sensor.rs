@@ -7,7 +7,7 @@ use tui_input::Input;
 
 use super::App;
 use super::overlay::{Overlay, edit};
-use crate::event::Change;
+use crate::event::{Change, Effect};
 use crate::settings::{Field, OWN, range};
 
 /// The dialog.
@@ -169,7 +169,7 @@ impl SensorDesk {
         if settings == self.settings {
             return;
         }
-        app.changes.push(Change::Settings(self.sensor.clone(), Box::new(settings.clone())));
+        app.effects.push(Effect::Change(Change::Settings(self.sensor.clone(), Box::new(settings.clone()))));
         // The collector gives the next revision; if it does not take the change, what it has comes back.
         self.settings = Settings { revision: settings.revision + 1, ..settings };
     }

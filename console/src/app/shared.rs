@@ -8,7 +8,7 @@ use super::App;
 use super::overlay::Overlay;
 use crate::condition::both;
 use crate::config::Config;
-use crate::event::Change;
+use crate::event::Effect;
 use crate::theme::Theme;
 
 /// How long words about what was done stay.
@@ -42,7 +42,7 @@ impl App {
         }
         self.take(&config);
         let before = std::mem::replace(&mut self.config, config.clone());
-        self.changes.push(Change::Config(Box::new((before, config))));
+        self.effects.push(Effect::Config(Box::new((before, config))));
     }
 
     fn take(&mut self, config: &Config) {

@@ -11,7 +11,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use traf_console::app::App;
-use traf_console::event::{Action, Event, Watch};
+use traf_console::event::{Effect, Event, Watch};
 use traf_console::look::Look;
 use traf_console::screen;
 use traf_console::theme::Theme;
@@ -26,7 +26,7 @@ pub struct Console {
     pub app: App,
     pub now: Timestamp,
     pub watches: Vec<Watch>,
-    pub actions: Vec<Action>,
+    pub effects: Vec<Effect>,
     pub answer: fn(&Query) -> Report,
 }
 
@@ -67,9 +67,9 @@ impl Console {
         let collector = "https://collector.lan:7440".to_owned();
         let look = Look { collector, theme: Theme::MONO, ..Look::default() };
         let mut console =
-            Self { app: App::new(look), now: sample::now(), watches: Vec::new(), actions: Vec::new(), answer };
-        let action = console.app.start(size, console.now);
-        console.take(action);
+            Self { app: App::new(look), now: sample::now(), watches: Vec::new(), effects: Vec::new(), answer };
+        let effects = console.app.start(size, console.now);
+        console.take(effects);
         console
     }
 
@@ -84,16 +84,18 @@ impl Console {
         Self::with(size, answer)
     }
 
-    fn take(&mut self, action: Option<Action>) {
-        if let Some(Action::Watch(watches)) = &action {
-            self.watches.clone_from(watches);
+    fn take(&mut self, effects: Vec<Effect>) {
+        for effect in &effects {
+            if let Effect::Watch(watches) = effect {
+                self.watches.clone_from(watches);
+            }
         }
-        self.actions.extend(action);
+        self.effects.extend(effects);
     }
 
     pub fn on(&mut self, event: Event) {
-        let action = self.app.on(event, self.now);
-        self.take(action);
+        let effects = self.app.update(event, self.now);
+        self.take(effects);
     }
 
     pub fn answer(&mut self) {
