@@ -6,10 +6,10 @@
 //! encodes nothing, resolves nothing and waits for nobody: finished slices go into a channel, and where that is full they
 //! wait here, bounded and counted.
 
-pub mod attachments;
+pub(crate) mod attachments;
 mod kernel_counters;
 mod outbox;
-pub mod snapshots;
+pub(crate) mod snapshots;
 mod socket;
 
 use std::os::fd::AsFd;
@@ -33,7 +33,7 @@ use crate::system::clock::{self, Steps};
 use crate::text_log::{self, LogHandle};
 use kernel_counters::KernelCounters;
 use outbox::Outbox;
-pub use socket::{CaptureSocket, FilterProgram};
+pub(crate) use socket::{CaptureSocket, FilterProgram};
 
 /// Frames of one round: between rounds the clock is read.
 const ROUND: usize = 4_096;
@@ -88,7 +88,7 @@ impl CaptureError {
 }
 
 /// An open handle. Opening is what needs privileges; it happens only here.
-pub struct CaptureHandle {
+pub(crate) struct CaptureHandle {
     capture: Capture<Active>,
     /// What frames begin with.
     pub link: LinkType,
@@ -101,7 +101,7 @@ impl CaptureHandle {
     ///
     /// # Errors
     /// Without permission, or when the interface is down or gone.
-    pub fn open(name: &str, snaplen: u32, buffer: u64) -> Result<Self, CaptureError> {
+    pub(crate) fn open(name: &str, snaplen: u32, buffer: u64) -> Result<Self, CaptureError> {
         let failed = |error: pcap::Error| CaptureError::of(name, &error);
         let open = |precision| {
             Capture::from_device(name)?
@@ -135,7 +135,7 @@ pub struct CaptureContext {
 }
 
 /// The thread's own side of what it is told and tells.
-pub struct CaptureControls {
+pub(crate) struct CaptureControls {
     /// Facts of the interface, when they change.
     pub facts: watch::Receiver<Interface>,
     /// The present state, once a second.
@@ -145,7 +145,7 @@ pub struct CaptureControls {
 }
 
 /// One interface under capture.
-pub struct InterfaceCapture {
+pub(crate) struct InterfaceCapture {
     handle: Capture<Active>,
     meter: Meter,
     slicer: Slicer,
@@ -162,8 +162,7 @@ pub struct InterfaceCapture {
 
 impl InterfaceCapture {
     /// Ready to run; `interface` carries what the system knows of it.
-    #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         handle: CaptureHandle,
         interface: Interface,
         meter: MeterConfig,
@@ -193,7 +192,7 @@ impl InterfaceCapture {
     ///
     /// # Errors
     /// When the interface went down or away.
-    pub fn run(mut self) -> Result<(), CaptureError> {
+    pub(crate) fn run(mut self) -> Result<(), CaptureError> {
         let ended = self.work();
         self.meter.flush();
         let slice = self.slicer.open();

@@ -3,4 +3,4 @@
 pub mod doctor;
 pub mod join;
 pub mod listing;
-pub mod table;
+pub(crate) mod table;

@@ -2,8 +2,8 @@
 //!
 //! Never gives up. A connection that breaks costs nothing: the next hello tells what was committed.
 
-pub mod last_error;
-pub mod send_window;
+pub(crate) mod last_error;
+pub(crate) mod send_window;
 
 use std::time::Duration;
 

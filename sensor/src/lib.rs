@@ -19,18 +19,24 @@
 //! It stores no history, answers no console, and changes nothing that it captures.
 
 pub mod backoff;
-pub mod capture;
+mod capture;
 pub mod command;
 pub mod config;
 pub mod export;
 pub mod file;
-pub mod live;
+mod live;
 pub mod meter;
-pub mod parse;
+mod parse;
 pub mod read;
 pub mod run;
 pub mod settings;
-pub mod slice;
+mod slice;
 pub mod spool;
-pub mod system;
-pub mod text_log;
+mod system;
+mod text_log;
+
+pub use capture::CaptureError;
+pub use parse::link_type::LinkType;
+pub use slice::assembler::InterfaceSlice;
+pub use system::interfaces::InterfaceError;
+pub use system::machine::give_memory_back;

@@ -23,7 +23,7 @@ use crate::spool::thread::SpoolStatus;
 use crate::system::clock;
 
 /// Octets of one snapshot, before compression: a sensor's live stream stays below 60 KB/s whatever the traffic.
-pub const BUDGET: usize = 56_000;
+pub(crate) const BUDGET: usize = 56_000;
 /// Wishes that are answered at once; the collector merges those of its consoles.
 const WISHES: usize = 32;
 /// Between two looks at the board while an interface owes its state of this second, or an answer to new wishes.
@@ -33,7 +33,7 @@ const PATIENCE: Duration = Duration::from_millis(400);
 const SECOND: i64 = 1_000_000_000;
 
 /// What the live plane looks at.
-pub struct LiveStream {
+pub(crate) struct LiveStream {
     /// Who we are.
     pub introduction: SensorInfo,
     /// When the program started.
@@ -52,7 +52,7 @@ pub struct LiveStream {
 
 impl LiveStream {
     /// Sends until `stop`.
-    pub async fn run(self, channel: Channel, stop: CancellationToken) {
+    pub(crate) async fn run(self, channel: Channel, stop: CancellationToken) {
         let mut backoff = Backoff::default();
         let mut last_error = LastError::about("live view at the collector");
         loop {

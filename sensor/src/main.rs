@@ -10,13 +10,10 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use traf_peer::{CredentialsError, JoinError};
-use traf_sensor::capture::CaptureError;
 use traf_sensor::command::listing::ListingFormat;
 use traf_sensor::command::{doctor, join, listing};
 use traf_sensor::config::{Config, ConfigError, Options, RunOptions};
-use traf_sensor::system::interfaces::InterfaceError;
-use traf_sensor::system::machine;
-use traf_sensor::{read, run};
+use traf_sensor::{CaptureError, InterfaceError, give_memory_back, read, run};
 
 /// Captures and meters this host's traffic for a Trafalgar collector.
 ///
@@ -82,7 +79,7 @@ fn work(Arguments { options, command }: Arguments) -> Result<bool> {
     start_log(&config.log)?;
     match command {
         Command::Run(_) => {
-            machine::give_memory_back();
+            give_memory_back();
             run::run(config)?;
         }
         Command::Join(args) => print(&format!("{}\n", join::run(&args, &config.data)?))?,

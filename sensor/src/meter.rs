@@ -11,7 +11,7 @@
 //! argument; nothing here captures, stores or sends.
 
 mod coalesced;
-pub mod connection_events;
+pub(crate) mod connection_events;
 mod facilities;
 mod filtered;
 mod flow_rates;
@@ -25,7 +25,7 @@ mod keyed_hash;
 mod live;
 mod local_addresses;
 mod other_flows;
-pub mod packet_log;
+pub(crate) mod packet_log;
 mod ranked;
 mod slot;
 mod station;
@@ -125,7 +125,6 @@ pub struct Meter {
 
 impl Meter {
     /// For an interface whose frames begin with `link`; direction is decided from `interface`.
-    #[must_use]
     pub fn new(config: MeterConfig, interface: Interface, link: LinkType, started: Timestamp) -> Self {
         Self {
             link,
@@ -282,7 +281,6 @@ impl Meter {
     }
 
     /// Each direction of the TCP connections that are open at `now`, at most `limit`, and how many more there are.
-    #[must_use]
     pub fn open_connections(&mut self, now: Timestamp, limit: usize) -> ConnectionEvents {
         self.flush();
         let (events, lost) = self.flows.open(now.0, limit);

@@ -11,7 +11,7 @@ mod checksum;
 mod fast;
 mod ip;
 mod link;
-pub mod link_type;
+pub(crate) mod link_type;
 pub(crate) mod packet;
 mod tcp;
 mod tunnel;

@@ -83,7 +83,6 @@ pub fn run(args: &ReadArgs) -> anyhow::Result<()> {
 
 /// A meter's settings for files: nothing is trimmed but what exceeds `flows`, and silence ends no flow, since nobody waits
 /// for the table's room.
-#[must_use]
 pub fn config(flows: usize, tunnels: bool) -> MeterConfig {
     MeterConfig {
         flows,
@@ -124,7 +123,6 @@ pub(crate) struct Totals {
 
 impl Reader {
     /// With a meter of this size.
-    #[must_use]
     pub fn new(config: MeterConfig) -> Self {
         let interface = Interface { name: "file".to_owned(), ..Interface::default() };
         let totals = Totals { frames: 0, octets: 0, first: Timestamp(i64::MAX), last: Timestamp(i64::MIN) };
@@ -160,14 +158,12 @@ impl Reader {
     }
 
     /// Everything that was metered, as the history would get it.
-    #[must_use]
     pub fn summary(&mut self) -> InterfaceSummary {
         let Totals { first, last, .. } = self.totals;
         self.meter.close(Interval::new(first.min(last), Timestamp(last.0.saturating_add(1))))
     }
 
     /// The document of everything.
-    #[must_use]
     pub fn finish(mut self) -> Document {
         let summary = self.summary();
         Document::new(&self.totals, &summary)

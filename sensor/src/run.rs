@@ -265,7 +265,6 @@ impl Supervisor {
 }
 
 /// This machine's name.
-#[must_use]
 pub fn hostname() -> String {
     std::fs::read_to_string("/proc/sys/kernel/hostname")
         .map(|name| name.trim().to_owned())

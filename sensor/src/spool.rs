@@ -12,12 +12,12 @@
 //! Left out: compaction by steps of time, and telling others; the caller does the waiting.
 
 mod delivery;
-pub mod disk;
-pub mod fold;
-pub mod index;
-pub mod persistent_state;
-pub mod record;
-pub mod thread;
+pub(crate) mod disk;
+pub(crate) mod fold;
+pub(crate) mod index;
+pub(crate) mod persistent_state;
+pub(crate) mod record;
+pub(crate) mod thread;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -26,11 +26,14 @@ use std::path::{Path, PathBuf};
 use traf_model::{Interval, Loss, LossReason, SpoolState, Summary, Timestamp};
 
 pub use delivery::{CommitMark, OutgoingRecord};
+pub use disk::{SpoolFolder, record_ranges};
+pub use index::SpoolLimits;
+pub use record::{RecordHeader, record_name};
+pub use thread::{PARTS, SpoolHandle, start};
 
-use disk::SpoolFolder;
-use index::{Index, IndexEntry, Recovery, Relief, SpoolLimits};
+use index::{Index, IndexEntry, Recovery, Relief};
 use persistent_state::{LastSlice, PersistentState};
-use record::{RecordError, RecordHeader};
+use record::RecordError;
 
 /// Why there is no spool.
 #[derive(Debug, thiserror::Error)]
@@ -111,8 +114,8 @@ impl Spool {
 
     fn recover(&mut self, found: Vec<(u64, u64)>) {
         let Recovery { keep, covered, strange, gaps } = Recovery::of(found);
-        self.folder.remove(covered.iter().map(|(from, to)| record::name(*from, *to)));
-        strange.iter().for_each(|(from, to)| self.folder.set_aside(&record::name(*from, *to)));
+        self.folder.remove(covered.iter().map(|(from, to)| record_name(*from, *to)));
+        strange.iter().for_each(|(from, to)| self.folder.set_aside(&record_name(*from, *to)));
         let mut wanted: Vec<((u64, u64), bool)> = keep.into_iter().map(|range| (range, true)).collect();
         wanted.extend(gaps.into_iter().map(|range| (range, false)));
         wanted.sort_unstable();
@@ -127,7 +130,7 @@ impl Spool {
                 bad => {
                     if let Some(Err(error)) = bad {
                         tracing::error!("{error}; it is set aside and declared as lost");
-                        self.folder.set_aside(&record::name(from, to));
+                        self.folder.set_aside(&record_name(from, to));
                     }
                     let known = self.index.last().map(|last| last.header.slice.to);
                     let header =
@@ -149,19 +152,16 @@ impl Spool {
     }
 
     /// This start of the sensor.
-    #[must_use]
     pub fn epoch(&self) -> u64 {
         self.state.epoch
     }
 
     /// This start of the sensor, as the collector counts it.
-    #[must_use]
     pub fn wire_epoch(&self) -> u64 {
         self.state.epoch + self.state.numbering.as_ref().map_or(0, |numbering| numbering.epoch)
     }
 
     /// What waits.
-    #[must_use]
     pub fn state(&self) -> SpoolState {
         SpoolState {
             records: self.index.entries().len() as u64,
@@ -173,7 +173,6 @@ impl Spool {
     }
 
     /// What is wrong with the disk, in words.
-    #[must_use]
     pub fn trouble(&self) -> Option<&str> {
         self.trouble.as_deref()
     }

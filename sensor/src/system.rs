@@ -1,6 +1,6 @@
 //! The machine below: its clocks, its interfaces, its connections, and the few calls that need `unsafe`.
 
-pub mod clock;
-pub mod connections;
-pub mod interfaces;
-pub mod machine;
+pub(crate) mod clock;
+pub(crate) mod connections;
+pub(crate) mod interfaces;
+pub(crate) mod machine;

@@ -30,10 +30,10 @@ use tokio::sync::watch;
 use traf_model::{Facility, Filter, Group, Order, OrderBy, Wish};
 
 use crate::system::clock;
-pub use file_names::{LogFileNames, LogKind};
-pub use folder::LogError;
-pub use handle::{Backlog, LogHandle};
-pub use wording::Wording;
+pub(crate) use file_names::{LogFileNames, LogKind};
+pub(crate) use folder::LogError;
+pub(crate) use handle::LogHandle;
+pub(crate) use wording::Wording;
 
 /// What waits in the queue at most: rounds of the captures, not events, of which [`Backlog`] has its own bound.
 const MESSAGES: usize = 256;
@@ -52,7 +52,7 @@ pub struct TextLogConfig {
 }
 
 /// A running log.
-pub struct TextLog {
+pub(crate) struct TextLog {
     handle: LogHandle,
     interval: watch::Sender<Duration>,
     stop: Arc<AtomicBool>,
@@ -65,7 +65,11 @@ impl TextLog {
     ///
     /// # Errors
     /// When another sensor writes there, or the disk says no.
-    pub fn start(config: &TextLogConfig, interval: Duration, reopen: watch::Receiver<u64>) -> Result<Self, LogError> {
+    pub(crate) fn start(
+        config: &TextLogConfig,
+        interval: Duration,
+        reopen: watch::Receiver<u64>,
+    ) -> Result<Self, LogError> {
         let folder = folder::LogFolder::open(config)?;
         let (messages, inbox) = sync_channel(MESSAGES);
         let (asks, asked) = watch::channel(handle::Requests::default());
@@ -91,19 +95,17 @@ impl TextLog {
     }
 
     /// What a capture thread writes with.
-    #[must_use]
-    pub fn handle(&self) -> LogHandle {
+    pub(crate) fn handle(&self) -> LogHandle {
         self.handle.clone()
     }
 
     /// Another time between two dumps, from the last one on.
-    pub fn set_interval(&self, interval: Duration) {
+    pub(crate) fn set_interval(&self, interval: Duration) {
         self.interval.send_if_modified(|known| std::mem::replace(known, interval) != interval);
     }
 
     /// What does not work, in words; empty when all does.
-    #[must_use]
-    pub fn trouble(&self) -> String {
+    pub(crate) fn trouble(&self) -> String {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -111,7 +113,7 @@ impl TextLog {
     ///
     /// # Errors
     /// When the disk does not answer: then the thread is left to it.
-    pub fn stop(self) -> io::Result<()> {
+    pub(crate) fn stop(self) -> io::Result<()> {
         self.stop.store(true, std::sync::atomic::Ordering::Relaxed);
         let step = Duration::from_millis(20);
         for _ in 0..PATIENCE.as_millis() / step.as_millis() {
@@ -125,8 +127,7 @@ impl TextLog {
 }
 
 /// What a dump needs beside an interface's own figures: sizes, services and stations, in the order in which a dump takes them.
-#[must_use]
-pub fn wishes() -> Vec<Wish> {
+pub(crate) fn wishes() -> Vec<Wish> {
     let order = Order { by: OrderBy::Octets, ascending: false };
     [Facility::Sizes, Facility::Services, Facility::Stations]
         .into_iter()

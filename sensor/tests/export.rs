@@ -12,11 +12,11 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use traf_model::{Interface, InterfaceSummary, Interval, Ledger, Timestamp};
 use traf_peer::{Credentials, channel};
+use traf_sensor::InterfaceSlice;
 use traf_sensor::export::{self, SensorInfo};
-use traf_sensor::slice::assembler::InterfaceSlice;
 use traf_sensor::spool::Spool;
-use traf_sensor::spool::index::SpoolLimits;
-use traf_sensor::spool::thread::{self, SpoolHandle};
+use traf_sensor::spool::SpoolLimits;
+use traf_sensor::spool::{self, SpoolHandle};
 
 /// A sensor without captures: what is to be delivered comes from the test.
 struct Sensor {
@@ -29,8 +29,8 @@ struct Sensor {
 impl Sensor {
     fn start(data: &Path, credentials: &Credentials, number: u64) -> Self {
         let (spool, _) = Spool::open(&data.join("spool"), SpoolLimits::default(), "boot".to_owned()).unwrap();
-        let (parts, inbox) = mpsc::channel(thread::PARTS);
-        let (desk, _) = thread::start(spool, inbox, Arc::new(AtomicUsize::new(1))).unwrap();
+        let (parts, inbox) = mpsc::channel(spool::PARTS);
+        let (desk, _) = spool::start(spool, inbox, Arc::new(AtomicUsize::new(1))).unwrap();
         let introduction = SensorInfo {
             identity: credentials.identity.to_string(),
             version: "0".to_owned(),
@@ -99,8 +99,7 @@ async fn a_collector_that_comes_late_and_a_sensor_that_was_killed_lose_nothing()
     sensor.export.abort();
     let number = sensor.number;
     drop(sensor);
-    until("the folder is free", 10, || !traf_sensor::spool::disk::SpoolFolder::is_locked(&folder.path().join("spool")))
-        .await;
+    until("the folder is free", 10, || !spool::SpoolFolder::is_locked(&folder.path().join("spool"))).await;
 
     let mut sensor = Sensor::start(folder.path(), &authority.credentials(port), number);
     sensor.count(3).await;
@@ -152,7 +151,7 @@ async fn a_record_that_the_collector_cannot_use_is_set_aside_and_declared_and_al
     assert_eq!((losses[0].records, losses[0].interval.from), (1, Timestamp::from_seconds(1_700_000_016)));
     let kept: Vec<_> = std::fs::read_dir(folder.path().join("spool/refused")).unwrap().flatten().collect();
     let file = std::fs::read(kept[0].path()).unwrap();
-    let (_, payload) = traf_sensor::spool::record::RecordHeader::decode(&file).unwrap();
+    let (_, payload) = spool::RecordHeader::decode(&file).unwrap();
     assert_eq!(traf_proto::decode(payload).unwrap().interfaces[0].ledger.received, 17);
     assert_eq!(kept.len(), 1);
 }

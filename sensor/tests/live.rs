@@ -12,7 +12,7 @@ use support::{Authority, Book, pair, until};
 use traf_model::{Flow, Item, LossReason, Order, Snapshot, Summary, Wish};
 use traf_proto as wire;
 use traf_sensor::spool::Spool;
-use traf_sensor::spool::index::SpoolLimits;
+use traf_sensor::spool::SpoolLimits;
 
 fn flows(book: &Mutex<Book>) -> Vec<Flow> {
     let batches = book.lock().unwrap().committed.clone();
@@ -98,10 +98,10 @@ async fn an_interface_that_vanishes_is_a_gap_and_is_attached_again_within_two_se
         let _ = ping.args(["-c", "3", "-i", "0.2", "-W", "1", "10.77.0.2"]).stdout(Stdio::null()).status().unwrap();
     };
     let seen = |names: &[&str]| -> bool {
-        let ranges = traf_sensor::spool::disk::ranges(&spool).unwrap_or_default();
+        let ranges = traf_sensor::spool::record_ranges(&spool).unwrap_or_default();
         let newest = ranges.last().and_then(|(from, to)| {
-            let file = std::fs::read(spool.join(traf_sensor::spool::record::name(*from, *to))).ok()?;
-            traf_proto::decode(traf_sensor::spool::record::RecordHeader::decode(&file).ok()?.1).ok()
+            let file = std::fs::read(spool.join(traf_sensor::spool::record_name(*from, *to))).ok()?;
+            traf_proto::decode(traf_sensor::spool::RecordHeader::decode(&file).ok()?.1).ok()
         });
         let newest: Vec<String> =
             newest.map(|one| one.interfaces.into_iter().map(|part| part.interface.name).collect()).unwrap_or_default();
@@ -110,12 +110,12 @@ async fn an_interface_that_vanishes_is_a_gap_and_is_attached_again_within_two_se
 
     let mut command = space.exec(env!("CARGO_BIN_EXE_traf-sensor"));
     let sensor = Sensor::start(&mut command, folder.path(), &[]);
-    until("the sensor runs", 20, || traf_sensor::spool::disk::SpoolFolder::is_locked(&spool)).await;
+    until("the sensor runs", 20, || traf_sensor::spool::SpoolFolder::is_locked(&spool)).await;
     plug();
     until("hot-plugged interfaces are captured", 10, || seen(&["va", "vb"])).await;
     talk();
     space.ip(&["link", "del", "va"]);
-    until("they are gone", 10, || !traf_sensor::spool::disk::ranges(&spool).unwrap().is_empty() && !seen(&["va"]))
+    until("they are gone", 10, || !traf_sensor::spool::record_ranges(&spool).unwrap().is_empty() && !seen(&["va"]))
         .await;
     plug();
     until("they are captured again", 10, || seen(&["va", "vb"])).await;

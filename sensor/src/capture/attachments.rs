@@ -27,7 +27,7 @@ use crate::spool::persistent_state::NicCounters;
 use crate::system::interfaces::{self, Device};
 
 /// Interfaces under capture at once.
-pub const INTERFACES: usize = 64;
+pub(crate) const INTERFACES: usize = 64;
 /// Vanished interfaces that the live view still shows.
 const GONE: usize = 32;
 
@@ -65,7 +65,6 @@ pub struct Attachments {
 
 impl Attachments {
     /// Nothing is attached yet; what is will follow `rules`. `count` follows how many are.
-    #[must_use]
     pub fn new(
         context: CaptureContext,
         rules: Rules,
@@ -160,13 +159,11 @@ impl Attachments {
     }
 
     /// How many are attached.
-    #[must_use]
     pub fn len(&self) -> usize {
         self.attached.len()
     }
 
     /// None is.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.attached.is_empty()
     }

@@ -53,13 +53,11 @@ impl KernelCounters {
     }
 
     /// By the kernel's count, with those dropped.
-    #[must_use]
     pub(super) fn received(&self) -> u64 {
         self.received
     }
 
     /// Since the start: delivered and dropped together, and dropped.
-    #[must_use]
     pub(super) fn totals(&self) -> (u64, u64) {
         (self.delivered + self.frames + self.dropped, self.dropped)
     }

@@ -21,7 +21,6 @@ impl Outbox {
     const LOSSES: usize = 32;
 
     /// In front of the sealer's channel.
-    #[must_use]
     pub(super) fn new(parts: mpsc::Sender<InterfaceSlice>) -> Self {
         Self { parts, waiting: VecDeque::new(), lost: Vec::new() }
     }

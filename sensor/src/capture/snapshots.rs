@@ -18,7 +18,6 @@ pub struct PostedSnapshot {
 
 impl PostedSnapshot {
     /// Of an interface that has just been opened, and answers nothing yet.
-    #[must_use]
     pub fn fresh(interface: Interface, started: Timestamp) -> Self {
         let snapshot = InterfaceSnapshot { interface, started, ..InterfaceSnapshot::default() };
         Self { at: started, wishes: Arc::default(), snapshot }
@@ -36,7 +35,6 @@ pub struct LatestSnapshots {
 
 impl LatestSnapshots {
     /// Whether all that are open have posted since a moment, and answered these very wishes.
-    #[must_use]
     pub fn is_current(&self, since: Timestamp, wishes: &Arc<Vec<Wish>>) -> bool {
         self.capturing.iter().all(|capture| {
             let posted = capture.borrow();
@@ -45,7 +43,6 @@ impl LatestSnapshots {
     }
 
     /// All that are open, and those that vanished, by name.
-    #[must_use]
     pub fn snapshots(&self) -> Vec<InterfaceSnapshot> {
         let mut all: Vec<InterfaceSnapshot> =
             self.capturing.iter().map(|capture| capture.borrow().snapshot.clone()).collect();

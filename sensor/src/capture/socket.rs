@@ -11,7 +11,7 @@ const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
 
 /// A capture filter as the kernel runs it on one interface.
 #[derive(Clone)]
-pub struct FilterProgram(Vec<Instruction>);
+pub(crate) struct FilterProgram(Vec<Instruction>);
 
 impl FilterProgram {
     /// Compiles `words` for the interface `name`; without words it lets everything through. Host names in them are looked up,
@@ -25,7 +25,7 @@ impl FilterProgram {
     ///
     /// # Errors
     /// In libpcap's words, when it does not compile; when the kernel cannot run it on such a link.
-    pub fn compile(name: &str, words: &str, snaplen: u32) -> Result<Self, CaptureError> {
+    pub(crate) fn compile(name: &str, words: &str, snaplen: u32) -> Result<Self, CaptureError> {
         if words.is_empty() {
             return Ok(Self(vec![accept(snaplen)]));
         }
@@ -46,7 +46,7 @@ impl FilterProgram {
     ///
     /// # Errors
     /// In libpcap's words, when they do not.
-    pub fn check(words: &str) -> Result<(), CaptureError> {
+    pub(crate) fn check(words: &str) -> Result<(), CaptureError> {
         let ethernet = pcap::Capture::dead(pcap::Linktype::ETHERNET);
         let compiled = ethernet.and_then(|ethernet| ethernet.compile(words, true));
         compiled.map(drop).map_err(|error| CaptureError::Filter("Ethernet".to_owned(), error.to_string()))
@@ -59,7 +59,7 @@ const fn accept(octets: u32) -> Instruction {
 }
 
 /// A capture's socket, apart from the thread that reads it. It must be dropped with the capture: until then the socket lives.
-pub struct CaptureSocket {
+pub(crate) struct CaptureSocket {
     socket: OwnedFd,
     index: u32,
     promiscuous: bool,
@@ -70,7 +70,7 @@ impl CaptureSocket {
     ///
     /// # Errors
     /// When there is no descriptor left.
-    pub fn of(handle: &CaptureHandle, index: u32) -> io::Result<Self> {
+    pub(crate) fn of(handle: &CaptureHandle, index: u32) -> io::Result<Self> {
         Ok(Self { socket: handle.capture.as_fd().try_clone_to_owned()?, index, promiscuous: false })
     }
 
@@ -78,7 +78,7 @@ impl CaptureSocket {
     ///
     /// # Errors
     /// When the kernel says no.
-    pub fn set_promiscuous(&mut self, on: bool) -> io::Result<()> {
+    pub(crate) fn set_promiscuous(&mut self, on: bool) -> io::Result<()> {
         if self.promiscuous != on {
             machine::set_promiscuous(self.socket.as_fd(), self.index, on)?;
             self.promiscuous = on;
@@ -90,7 +90,7 @@ impl CaptureSocket {
     ///
     /// # Errors
     /// When the kernel says no; then the former filter stays.
-    pub fn set_filter(&self, program: &FilterProgram) -> io::Result<()> {
+    pub(crate) fn set_filter(&self, program: &FilterProgram) -> io::Result<()> {
         machine::set_filter(self.socket.as_fd(), &program.0)
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::capture::{CaptureError, CaptureHandle};
 use crate::command::table::table;
 use crate::config::Config;
-use crate::spool::{disk, record};
+use crate::spool::{disk, record_name};
 use crate::system::interfaces;
 
 /// How to print.
@@ -116,13 +116,13 @@ struct RecordRow {
 /// # Errors
 /// When the folder cannot be read.
 pub fn spool(folder: &Path, format: ListingFormat) -> Result<String> {
-    let ranges = match disk::ranges(folder) {
+    let ranges = match disk::record_ranges(folder) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         ranges => ranges.with_context(|| format!("reading the spool in {}", folder.display()))?,
     };
     let mut rows = Vec::new();
     for (from, to) in ranges {
-        let octets = std::fs::metadata(folder.join(record::name(from, to))).map(|file| file.len());
+        let octets = std::fs::metadata(folder.join(record_name(from, to))).map(|file| file.len());
         rows.push(match (disk::header(folder, from, to), octets) {
             (Ok((header, _)), Ok(octets)) => RecordRow {
                 from,

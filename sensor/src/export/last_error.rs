@@ -2,7 +2,7 @@
 
 /// Remembers the last words.
 #[derive(Debug)]
-pub struct LastError {
+pub(crate) struct LastError {
     what: &'static str,
     last: Option<String>,
     well: bool,
@@ -10,13 +10,12 @@ pub struct LastError {
 
 impl LastError {
     /// About `what`.
-    #[must_use]
-    pub fn about(what: &'static str) -> Self {
+    pub(crate) fn about(what: &'static str) -> Self {
         Self { what, last: None, well: false }
     }
 
     /// Something went wrong; gives whether it was news.
-    pub fn trouble(&mut self, words: String) -> bool {
+    pub(crate) fn trouble(&mut self, words: String) -> bool {
         self.well = false;
         let news = self.last.as_ref() != Some(&words);
         if news {
@@ -27,7 +26,7 @@ impl LastError {
     }
 
     /// It works; gives whether that was news.
-    pub fn well(&mut self, words: &str) -> bool {
+    pub(crate) fn well(&mut self, words: &str) -> bool {
         let news = !std::mem::replace(&mut self.well, true);
         if news {
             tracing::info!("{}: {words}", self.what);
@@ -36,7 +35,7 @@ impl LastError {
     }
 
     /// A connection that was good is over, and nothing is wrong with it: the next trouble is news again.
-    pub fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         self.last = None;
     }
 }

@@ -4,51 +4,47 @@ use std::collections::VecDeque;
 
 /// How much may be on its way, so that memory stays small and a slow collector is not flooded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SendWindow {
+pub(crate) struct SendWindow {
     sent: VecDeque<(u64, usize)>,
     octets: usize,
 }
 
 impl SendWindow {
     /// Records on their way at most.
-    pub const RECORDS: usize = 32;
+    pub(crate) const RECORDS: usize = 32;
     /// Octets on their way at most, unless it is a single record.
-    pub const OCTETS: usize = 4 << 20;
+    pub(crate) const OCTETS: usize = 4 << 20;
 
     /// Whether another record may be sent. One alone may be as large as it is.
-    #[must_use]
-    pub fn has_room(&self) -> bool {
+    pub(crate) fn has_room(&self) -> bool {
         self.sent.len() < Self::RECORDS && self.octets < Self::OCTETS
     }
 
     /// A record up to `seq` was sent.
-    pub fn sent(&mut self, seq: u64, octets: usize) {
+    pub(crate) fn sent(&mut self, seq: u64, octets: usize) {
         self.sent.push_back((seq, octets));
         self.octets += octets;
     }
 
     /// Everything up to `seq` is committed.
-    pub fn acknowledged(&mut self, seq: u64) {
+    pub(crate) fn acknowledged(&mut self, seq: u64) {
         while let Some((_, octets)) = self.sent.pop_front_if(|(sent, _)| *sent <= seq) {
             self.octets -= octets;
         }
     }
 
     /// Nothing is on its way.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.sent.is_empty()
     }
 
     /// How many records are on their way.
-    #[must_use]
-    pub fn records(&self) -> usize {
+    pub(crate) fn records(&self) -> usize {
         self.sent.len()
     }
 
     /// The last number that was sent.
-    #[must_use]
-    pub fn last(&self) -> Option<u64> {
+    pub(crate) fn last(&self) -> Option<u64> {
         self.sent.back().map(|(seq, _)| *seq)
     }
 }

@@ -12,8 +12,8 @@ mod tests;
 
 use traf_model::{Interface, Item, LineKind, OrderBy, Row, Traffic, Wish};
 
-pub use description::describe;
-pub use record::PacketRecord;
+pub(crate) use description::describe;
+pub(crate) use record::PacketRecord;
 
 use crate::parse::packet::Packet;
 

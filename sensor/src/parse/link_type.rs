@@ -24,7 +24,6 @@ pub enum LinkType {
 
 impl LinkType {
     /// By the number that libpcap gives for a device, or that a file's header carries.
-    #[must_use]
     pub const fn from_dlt(dlt: i32) -> Self {
         match dlt {
             1 => Self::Ethernet,
@@ -40,7 +39,6 @@ impl LinkType {
     }
 
     /// As libpcap names it: `EN10MB`, `LINUX_SLL2`, `RAW` ...
-    #[must_use]
     pub fn name(self) -> String {
         match self {
             Self::Ethernet => "EN10MB".to_owned(),
@@ -55,7 +53,6 @@ impl LinkType {
     }
 
     /// Octets of the link header that every frame has; VLAN tags come on top.
-    #[must_use]
     pub const fn header(self) -> u32 {
         match self {
             Self::Ethernet => 14,
@@ -68,7 +65,6 @@ impl LinkType {
     }
 
     /// Frames carry the MAC addresses of both ends.
-    #[must_use]
     pub const fn has_stations(self) -> bool {
         matches!(self, Self::Ethernet)
     }

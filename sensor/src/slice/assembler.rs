@@ -21,7 +21,7 @@ pub struct InterfaceSlice {
 
 /// The slices that are not complete.
 #[derive(Debug, Default)]
-pub struct SliceAssembler {
+pub(crate) struct SliceAssembler {
     open: BTreeMap<Interval, OpenSlice>,
 }
 
@@ -33,21 +33,21 @@ struct OpenSlice {
 
 impl SliceAssembler {
     /// How long after its end a slice waits for the last interface.
-    pub const PATIENCE: Duration = Duration::from_millis(1_500);
+    pub(crate) const PATIENCE: Duration = Duration::from_millis(1_500);
     /// Slices that may be incomplete at once; then the oldest is sealed as it is.
     const ROOM: usize = 16;
     /// Rows of one summary, unless a single interface has more: at some 150 octets each, half of the largest message.
     const ROWS: usize = 100_000;
 
     /// Takes a part.
-    pub fn add(&mut self, part: InterfaceSlice) {
+    pub(crate) fn add(&mut self, part: InterfaceSlice) {
         let open = self.open.entry(part.slice).or_default();
         open.interfaces.extend(part.summary.map(|summary| *summary));
         open.losses.extend(part.losses);
     }
 
     /// The summaries that are complete, of so many `interfaces`, or have waited enough.
-    pub fn ready(&mut self, now: Timestamp, interfaces: usize) -> Vec<Summary> {
+    pub(crate) fn ready(&mut self, now: Timestamp, interfaces: usize) -> Vec<Summary> {
         let crowded = self.open.len().saturating_sub(Self::ROOM);
         let ready: Vec<Interval> = self
             .open
@@ -65,7 +65,7 @@ impl SliceAssembler {
     }
 
     /// Everything, complete or not: the sensor ends.
-    pub fn rest(&mut self, now: Timestamp) -> Vec<Summary> {
+    pub(crate) fn rest(&mut self, now: Timestamp) -> Vec<Summary> {
         let all: Vec<Interval> = self.open.keys().copied().collect();
         all.into_iter().flat_map(|slice| self.seal(slice, now)).collect()
     }

@@ -9,38 +9,36 @@ use traf_model::{Interval, Timestamp};
 
 /// Knows the open slice of one interface.
 #[derive(Clone, Debug)]
-pub struct Slicer {
+pub(crate) struct Slicer {
     step: i64,
     open: Interval,
 }
 
 impl Slicer {
     /// How long after the end of a slice the clock alone closes it. More than the 100 ms that a packet stays in the ring.
-    pub const GRACE: Duration = Duration::from_millis(300);
+    pub(crate) const GRACE: Duration = Duration::from_millis(300);
 
     /// The slice that holds `now` is open; `step` is not zero.
-    #[must_use]
-    pub fn new(step: Duration, now: Timestamp) -> Self {
+    pub(crate) fn new(step: Duration, now: Timestamp) -> Self {
         let step = i64::try_from(step.as_nanos()).unwrap_or(i64::MAX).max(1);
         Self { step, open: aligned(step, now) }
     }
 
     /// The open slice.
-    #[must_use]
-    pub fn open(&self) -> Interval {
+    pub(crate) fn open(&self) -> Interval {
         self.open
     }
 
     /// A packet of this time is about to be counted: the slice that must be closed before. A late packet counts in the
     /// open slice.
     #[inline]
-    pub fn packet(&mut self, at: Timestamp) -> Option<Interval> {
+    pub(crate) fn packet(&mut self, at: Timestamp) -> Option<Interval> {
         if at < self.open.to { None } else { Some(self.turn(at)) }
     }
 
     /// The clock shows `now`: the slice that is over. A clock that was put back by more than a slice opens a new one, else
     /// everything until then would be counted in the present one.
-    pub fn tick(&mut self, now: Timestamp) -> Option<Interval> {
+    pub(crate) fn tick(&mut self, now: Timestamp) -> Option<Interval> {
         let over = now >= self.open.to.after(Self::GRACE);
         let back = now.0 < self.open.from.0.saturating_sub(self.step);
         (over || back).then(|| self.turn(now))

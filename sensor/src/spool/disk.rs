@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::{Flock, FlockArg};
 
 use super::SpoolError;
-use super::record::{HEADER, RecordError, RecordHeader, name, range};
+use super::record::{HEADER, RecordError, RecordHeader, range, record_name};
 
 /// A folder that one sensor writes.
 #[derive(Debug)]
@@ -46,7 +46,6 @@ impl SpoolFolder {
     }
 
     /// Whether a sensor has the folder at `path` open.
-    #[must_use]
     pub fn is_locked(path: &Path) -> bool {
         let Ok(file) = File::open(path.join("lock")) else { return false };
         matches!(Flock::lock(file, FlockArg::LockSharedNonblock), Err((_, nix::errno::Errno::EWOULDBLOCK)))
@@ -150,7 +149,7 @@ impl SpoolFolder {
     /// # Errors
     /// When the folder cannot be read.
     pub fn ranges(&self) -> io::Result<Vec<(u64, u64)>> {
-        ranges(&self.path)
+        record_ranges(&self.path)
     }
 
     /// The header of a record and the octets of its payload; its check sum is not looked at.
@@ -166,7 +165,7 @@ impl SpoolFolder {
 ///
 /// # Errors
 /// When the folder cannot be read.
-pub fn ranges(path: &Path) -> io::Result<Vec<(u64, u64)>> {
+pub fn record_ranges(path: &Path) -> io::Result<Vec<(u64, u64)>> {
     let mut ranges: Vec<(u64, u64)> =
         fs::read_dir(path)?.flatten().filter_map(|entry| range(&entry.file_name().to_string_lossy())).collect();
     ranges.sort_unstable();
@@ -177,8 +176,8 @@ pub fn ranges(path: &Path) -> io::Result<Vec<(u64, u64)>> {
 ///
 /// # Errors
 /// When it cannot be read, or is no record of that name.
-pub fn header(path: &Path, from: u64, to: u64) -> Result<(RecordHeader, usize), SpoolError> {
-    let path = path.join(name(from, to));
+pub(crate) fn header(path: &Path, from: u64, to: u64) -> Result<(RecordHeader, usize), SpoolError> {
+    let path = path.join(record_name(from, to));
     let failed = |error| SpoolError::SpoolFolder(path.clone(), error);
     let file = File::open(&path).map_err(failed)?;
     let length = file.metadata().map_err(failed)?.len();

@@ -14,8 +14,7 @@ const LONG: i64 = 4 * 60 * MINUTE;
 const LOSSES: usize = 64;
 
 /// The totals of `summaries`, which follow each other; `records` of them are whole and thereby lose their detail.
-#[must_use]
-pub fn fold(summaries: Vec<Summary>, records: u64) -> Summary {
+pub(crate) fn fold(summaries: Vec<Summary>, records: u64) -> Summary {
     let slice = summaries.iter().map(|summary| summary.slice).reduce(|a, b| a.hull(b)).unwrap_or_default();
     let sealed = summaries.iter().map(|summary| summary.sealed).max().unwrap_or_default();
     let step = if slice.nanos() > LONG { 60 * MINUTE } else { MINUTE };

@@ -23,7 +23,7 @@ impl Default for SpoolLimits {
 
 /// A record that waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct IndexEntry {
+pub(crate) struct IndexEntry {
     /// What it says of itself.
     pub header: RecordHeader,
     /// What it takes on disk.
@@ -35,15 +35,14 @@ impl IndexEntry {
     const BLOCK: u64 = 4096;
 
     /// A record with `payload` octets.
-    #[must_use]
-    pub fn new(header: RecordHeader, payload: usize) -> Self {
+    pub(crate) fn new(header: RecordHeader, payload: usize) -> Self {
         Self { header, octets: ((HEADER + payload) as u64).next_multiple_of(Self::BLOCK) }
     }
 }
 
 /// How to make room.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Relief {
+pub(crate) enum Relief {
     /// Write the totals of these neighbours in their place.
     Fold(Vec<RecordHeader>),
     /// Everything that waits may already be committed.
@@ -52,7 +51,7 @@ pub enum Relief {
 
 /// The records that wait, oldest first, without gaps.
 #[derive(Clone, Debug, Default)]
-pub struct Index {
+pub(crate) struct Index {
     entries: VecDeque<IndexEntry>,
     octets: u64,
     sent: u64,
@@ -65,66 +64,61 @@ impl Index {
     const LONGEST: i64 = 24 * Self::SPAN;
 
     /// Appends.
-    pub fn push(&mut self, entry: IndexEntry) {
+    pub(crate) fn push(&mut self, entry: IndexEntry) {
         self.octets += entry.octets;
         self.entries.push_back(entry);
     }
 
     /// What waits.
-    pub fn entries(&self) -> impl ExactSizeIterator<Item = &IndexEntry> {
+    pub(crate) fn entries(&self) -> impl ExactSizeIterator<Item = &IndexEntry> {
         self.entries.iter()
     }
 
     /// The oldest.
-    #[must_use]
-    pub fn first(&self) -> Option<&IndexEntry> {
+    pub(crate) fn first(&self) -> Option<&IndexEntry> {
         self.entries.front()
     }
 
     /// The newest.
-    #[must_use]
-    pub fn last(&self) -> Option<&IndexEntry> {
+    pub(crate) fn last(&self) -> Option<&IndexEntry> {
         self.entries.back()
     }
 
     /// Octets on disk.
-    #[must_use]
-    pub fn octets(&self) -> u64 {
+    pub(crate) fn octets(&self) -> u64 {
         self.octets
     }
 
     /// End of the oldest slice.
-    #[must_use]
-    pub fn oldest(&self) -> Option<Timestamp> {
+    pub(crate) fn oldest(&self) -> Option<Timestamp> {
         self.first().map(|entry| entry.header.slice.to)
     }
 
     /// The first record that was not handed out since [`Index::rewind`].
-    #[must_use]
-    pub fn unsent(&self) -> Option<&IndexEntry> {
+    pub(crate) fn unsent(&self) -> Option<&IndexEntry> {
         let place = self.entries.partition_point(|entry| entry.header.to <= self.sent);
         self.entries.get(place)
     }
 
     /// The record was handed out: from now on it may be committed at any moment.
-    pub fn sent(&mut self, header: &RecordHeader) {
+    pub(crate) fn sent(&mut self, header: &RecordHeader) {
         self.sent = self.sent.max(header.to);
     }
 
     /// The collector said what it has: nothing else is in doubt.
-    pub fn rewind(&mut self) {
+    pub(crate) fn rewind(&mut self) {
         self.sent = 0;
     }
 
     /// Takes out the oldest when `done` says so.
-    pub fn pop_if(&mut self, done: impl Fn(&RecordHeader) -> bool) -> Option<IndexEntry> {
+    pub(crate) fn pop_if(&mut self, done: impl Fn(&RecordHeader) -> bool) -> Option<IndexEntry> {
         let entry = self.entries.pop_front_if(|entry| done(&entry.header))?;
         self.octets -= entry.octets;
         Some(entry)
     }
 
     /// Puts `entry` in the place of those that it covers; gives these.
-    pub fn replace(&mut self, entry: IndexEntry) -> Vec<IndexEntry> {
+    pub(crate) fn replace(&mut self, entry: IndexEntry) -> Vec<IndexEntry> {
         let from = self.entries.partition_point(|old| old.header.to < entry.header.from);
         let to = self.entries.partition_point(|old| old.header.from <= entry.header.to);
         let covered: Vec<IndexEntry> = self.entries.drain(from..to.max(from)).collect();
@@ -135,15 +129,13 @@ impl Index {
     }
 
     /// Whether another record of `octets` has room.
-    #[must_use]
-    pub fn has_room(&self, octets: u64, limits: &SpoolLimits) -> bool {
+    pub(crate) fn has_room(&self, octets: u64, limits: &SpoolLimits) -> bool {
         self.octets.saturating_add(octets) <= limits.octets && self.entries.len() < limits.files
     }
 
     /// What to fold next. Never a record that may already be committed: its number would be taken for a repetition, and
     /// what was folded into it would vanish.
-    #[must_use]
-    pub fn relief(&self) -> Relief {
+    pub(crate) fn relief(&self) -> Relief {
         let free = self.entries.partition_point(|entry| entry.header.to <= self.sent);
         let free: Vec<&RecordHeader> = self.entries.range(free..).map(|entry| &entry.header).collect();
         let span = |a: &RecordHeader, b: &RecordHeader| b.slice.to.since(a.slice.from);
@@ -163,7 +155,7 @@ impl Index {
 
 /// What a listing of the folder means.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Recovery {
+pub(crate) struct Recovery {
     /// In order, not overlapping.
     pub keep: Vec<(u64, u64)>,
     /// Inside the range of another: the rest of a fold that was cut short.
@@ -176,8 +168,7 @@ pub struct Recovery {
 
 impl Recovery {
     /// Of the ranges found, in any order.
-    #[must_use]
-    pub fn of(mut found: Vec<(u64, u64)>) -> Self {
+    pub(crate) fn of(mut found: Vec<(u64, u64)>) -> Self {
         found.sort_unstable_by_key(|(from, to)| (*from, std::cmp::Reverse(*to)));
         let mut recovery = Self::default();
         for range in found {

@@ -7,7 +7,7 @@ use traf_model::{Interval, Loss, LossReason, Nic, Summary, Timestamp};
 
 /// The sensor's memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PersistentState {
+pub(crate) struct PersistentState {
     /// Starts of the sensor; durable before capture begins.
     pub epoch: u64,
     /// The next sequence number. Grows over the sensor's whole life.
@@ -23,7 +23,7 @@ pub struct PersistentState {
 /// How our numbers become the collector's. They are the same, unless the sensor forgot its own (a new disk) or the
 /// collector is another one: what waits is then moved behind the collector's mark, instead of being taken for repetitions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Numbering {
+pub(crate) struct Numbering {
     /// Who we are there, as in our certificate.
     pub identity: String,
     /// It has told its mark.
@@ -61,14 +61,12 @@ pub struct NicCounters {
 
 impl NicCounters {
     /// Of an interface.
-    #[must_use]
     pub fn new(nic: Nic, loopback: bool) -> Self {
         let Nic { rx_packets, rx_octets, tx_packets, tx_octets, .. } = nic;
         Self { rx_packets, rx_octets, tx_packets, tx_octets, loopback }
     }
 
     /// Frames and octets until the interface's own counters were `later`; `None` when they went backwards.
-    #[must_use]
     pub fn until(&self, later: Nic) -> Option<(u64, u64)> {
         let Self { rx_packets, rx_octets, tx_packets, tx_octets, loopback } = *self;
         let earlier = Nic { rx_packets, rx_octets, tx_packets, tx_octets, ..Nic::default() };
@@ -81,15 +79,13 @@ impl NicCounters {
 
 impl PersistentState {
     /// The file: a line with the check sum, and JSON that a person can read.
-    #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let body = serde_json::to_string_pretty(self).unwrap_or_default();
         format!("traf-sensor state 1 {:08x}\n{body}\n", crc32c::crc32c(body.as_bytes())).into_bytes()
     }
 
     /// Reads the file; `None` when it is damaged.
-    #[must_use]
-    pub fn decode(file: &[u8]) -> Option<Self> {
+    pub(crate) fn decode(file: &[u8]) -> Option<Self> {
         let (head, body) = std::str::from_utf8(file).ok()?.split_once('\n')?;
         let body = body.strip_suffix('\n')?;
         let sum = u32::from_str_radix(head.strip_prefix("traf-sensor state 1 ")?, 16).ok()?;
@@ -124,7 +120,6 @@ impl LastSlice {
     }
 
     /// What was not seen from there to `start`: one loss for each interface, counted where the same boot's counters tell.
-    #[must_use]
     pub fn unseen(&self, start: Timestamp, boot: &str, counters: impl Fn(&str) -> Option<Nic>) -> Vec<Loss> {
         let end = Timestamp(self.end);
         if self.ended || start <= end {

@@ -13,7 +13,7 @@
 use traf_model::{Interval, Timestamp};
 
 /// Octets before the payload.
-pub const HEADER: usize = 56;
+pub(crate) const HEADER: usize = 56;
 const MAGIC: [u8; 4] = *b"TRFS";
 const VERSION: u16 = 1;
 const FOLDED: u16 = 1;
@@ -56,7 +56,6 @@ pub enum RecordError {
 
 impl RecordHeader {
     /// The whole file: the payload with the header put in front.
-    #[must_use]
     pub fn encode(&self, mut payload: Vec<u8>) -> Vec<u8> {
         let mut file = Vec::with_capacity(HEADER);
         file.extend(MAGIC);
@@ -114,21 +113,18 @@ impl RecordHeader {
     }
 
     /// The name of its file.
-    #[must_use]
     pub fn name(&self) -> String {
-        name(self.from, self.to)
+        record_name(self.from, self.to)
     }
 }
 
 /// The name of a record's file: a sorted listing is in the order of delivery.
-#[must_use]
-pub fn name(from: u64, to: u64) -> String {
+pub fn record_name(from: u64, to: u64) -> String {
     format!("{to:016x}-{from:016x}{SUFFIX}")
 }
 
 /// The range in a name; `None` for other files.
-#[must_use]
-pub fn range(name: &str) -> Option<(u64, u64)> {
+pub(crate) fn range(name: &str) -> Option<(u64, u64)> {
     let (to, from) = name.strip_suffix(SUFFIX)?.split_once('-')?;
     let hex = |text: &str| if text.len() == 16 { u64::from_str_radix(text, 16).ok() } else { None };
     let (from, to) = (hex(from)?, hex(to)?);
@@ -170,7 +166,7 @@ mod tests {
         for foreign in ["", "new.tmp", "state", "lock", "1-1.slice", "0000000000000001-0000000000000002.slice"] {
             assert_eq!(range(foreign), None, "{foreign}");
         }
-        assert!(name(2, 2) < name(3, 17), "a listing is in the order of delivery");
+        assert!(record_name(2, 2) < record_name(3, 17), "a listing is in the order of delivery");
     }
 
     proptest! {

@@ -95,7 +95,7 @@ fn a_damaged_record_is_declared_and_costs_no_other() {
     let mut spool = open(folder.path(), LIMITS);
     (0..3).for_each(|number| spool.seal(&summary(number, 100)));
     drop(spool);
-    let path = folder.path().join(record::name(2, 2));
+    let path = folder.path().join(record_name(2, 2));
     let whole = fs::read(&path).unwrap();
     for (lost, place) in (1..).zip([0, 5, 20, 30, 50, 54, 57, whole.len() - 1]) {
         let mut bad = whole.clone();
@@ -120,8 +120,8 @@ fn a_record_that_somebody_removed_is_declared() {
     let mut spool = open(folder.path(), LIMITS);
     (0..4).for_each(|number| spool.seal(&summary(number, 100)));
     drop(spool);
-    fs::remove_file(folder.path().join(record::name(2, 2))).unwrap();
-    fs::remove_file(folder.path().join(record::name(3, 3))).unwrap();
+    fs::remove_file(folder.path().join(record_name(2, 2))).unwrap();
+    fs::remove_file(folder.path().join(record_name(3, 3))).unwrap();
     let mut spool = open(folder.path(), LIMITS);
     let records = all(&mut spool);
     assert_eq!(ranges(&records), [(1, 1), (2, 3), (4, 4)]);
@@ -240,7 +240,7 @@ fn every_declaration_covers_some_time() {
     let mut spool = open(folder.path(), LIMITS);
     spool.seal(&summary(0, 100));
     drop(spool);
-    fs::write(folder.path().join(record::name(1, 1)), "damaged").unwrap();
+    fs::write(folder.path().join(record_name(1, 1)), "damaged").unwrap();
     let mut spool = open(folder.path(), LIMITS);
     let declared = traf_proto::decode(&spool.next().unwrap().summary).unwrap();
     assert_eq!((declared.slice.nanos(), declared.slice.from), (1, Timestamp::from_seconds(10)));

@@ -97,14 +97,13 @@ impl SpoolHandle {
     }
 
     /// What is to be known of the spool, as it changes.
-    #[must_use]
     pub fn status(&self) -> watch::Receiver<SpoolStatus> {
         self.status.clone()
     }
 }
 
 /// Owner of the spool.
-pub struct SpoolThread {
+pub(crate) struct SpoolThread {
     spool: Spool,
     sealer: SliceAssembler,
     interfaces: Arc<AtomicUsize>,

@@ -7,8 +7,7 @@ use nix::time::{ClockId, clock_gettime};
 use traf_model::Timestamp;
 
 /// The wall clock.
-#[must_use]
-pub fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     let nanos = match SystemTime::now().duration_since(UNIX_EPOCH) {
         Ok(since) => i64::try_from(since.as_nanos()).unwrap_or(i64::MAX),
         Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |nanos| -nanos),
@@ -18,7 +17,7 @@ pub fn now() -> Timestamp {
 
 /// Compares the wall clock with the one that counts since boot (asleep or awake), which nobody can set.
 #[derive(Clone, Copy, Debug)]
-pub struct Steps {
+pub(crate) struct Steps {
     offset: i64,
 }
 
@@ -27,13 +26,12 @@ impl Steps {
     const NOISE: i64 = 1_000_000;
 
     /// From now on.
-    #[must_use]
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self { offset: offset() }
     }
 
     /// By how many nanoseconds the wall clock was moved since this was asked last.
-    pub fn take(&mut self) -> i64 {
+    pub(crate) fn take(&mut self) -> i64 {
         let offset = offset();
         let step = offset.saturating_sub(self.offset);
         if step.abs() < Self::NOISE {
@@ -51,8 +49,7 @@ fn offset() -> i64 {
 }
 
 /// This boot of the machine, by the kernel's name for it; empty where there is none.
-#[must_use]
-pub fn boot_id() -> String {
+pub(crate) fn boot_id() -> String {
     std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned()).unwrap_or_default()
 }
 

@@ -10,8 +10,7 @@ use nix::sys::socket::{SockaddrStorage, getpeername, getsockname};
 use traf_model::Endpoint;
 
 /// Both ends, ours first, of every TCP connection of this process to `port`.
-#[must_use]
-pub fn established(port: u16) -> Vec<(Endpoint, Endpoint)> {
+pub(crate) fn established(port: u16) -> Vec<(Endpoint, Endpoint)> {
     let Ok(all) = std::fs::read_dir("/proc/self/fd") else { return Vec::new() };
     let descriptors = all.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<RawFd>().ok());
     let mut pairs: Vec<(Endpoint, Endpoint)> = descriptors

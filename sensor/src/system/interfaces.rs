@@ -39,7 +39,7 @@ pub enum InterfaceError {
 ///
 /// # Errors
 /// When the system does not tell.
-pub fn list() -> Result<BTreeMap<String, Device>, InterfaceError> {
+pub(crate) fn list() -> Result<BTreeMap<String, Device>, InterfaceError> {
     let mut devices: BTreeMap<String, Device> = BTreeMap::new();
     for entry in getifaddrs().map_err(|errno| InterfaceError::List(errno.into()))? {
         let device = devices.entry(entry.interface_name.clone()).or_default();
@@ -66,7 +66,7 @@ pub fn list() -> Result<BTreeMap<String, Device>, InterfaceError> {
 }
 
 /// Adds what takes files to read: MTU and speed.
-pub fn facts(interface: &mut Interface) {
+pub(crate) fn facts(interface: &mut Interface) {
     let read = |path: String| std::fs::read_to_string(path).ok().map(|text| text.trim().to_owned());
     let number = |path: String| read(path).and_then(|text| text.parse::<u64>().ok()).filter(|number| *number > 0);
     let system = |name: &str| format!("/sys/class/net/{}/{name}", interface.name);
@@ -88,7 +88,7 @@ pub fn facts(interface: &mut Interface) {
 ///
 /// # Errors
 /// For the first unknown name.
-pub fn check(names: &[String], devices: &BTreeMap<String, Device>) -> Result<(), InterfaceError> {
+pub(crate) fn check(names: &[String], devices: &BTreeMap<String, Device>) -> Result<(), InterfaceError> {
     match names.iter().find(|name| !devices.contains_key(*name)) {
         None => Ok(()),
         Some(name) => Err(InterfaceError::Unknown {
@@ -99,14 +99,12 @@ pub fn check(names: &[String], devices: &BTreeMap<String, Device>) -> Result<(),
 }
 
 /// The interface's own counters, from one line each of `/proc/net/dev`.
-#[must_use]
-pub fn counters() -> BTreeMap<String, Nic> {
+pub(crate) fn counters() -> BTreeMap<String, Nic> {
     std::fs::read_to_string("/proc/net/dev").map(|text| parse_counters(&text)).unwrap_or_default()
 }
 
 /// One interface's own counters.
-#[must_use]
-pub fn counters_of(name: &str) -> Option<Nic> {
+pub(crate) fn counters_of(name: &str) -> Option<Nic> {
     counters().remove(name)
 }
 

@@ -33,7 +33,6 @@ impl LogKind {
         [Self::Traffic, Self::General, Self::Detailed, Self::Services, Self::Sizes, Self::Stations];
 
     /// As it is written in the configuration.
-    #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
             Self::Traffic => "traffic",
@@ -46,7 +45,6 @@ impl LogKind {
     }
 
     /// As IPTraf's banners name it.
-    #[must_use]
     pub const fn title(self) -> &'static str {
         match self {
             Self::Traffic => "IP traffic monitor",
@@ -59,7 +57,6 @@ impl LogKind {
     }
 
     /// There is one for each interface.
-    #[must_use]
     pub const fn by_interface(self) -> bool {
         !matches!(self, Self::Traffic | Self::General)
     }
@@ -93,7 +90,6 @@ pub struct LogFileNames(BTreeMap<LogKind, String>);
 
 impl LogFileNames {
     /// IPTraf's, but for these.
-    #[must_use]
     pub fn new(others: impl IntoIterator<Item = (LogKind, String)>) -> Self {
         Self(others.into_iter().collect())
     }
@@ -122,7 +118,6 @@ impl LogFileNames {
     }
 
     /// The file name or path of a log, of this interface where there is one for each.
-    #[must_use]
     pub fn file(&self, kind: LogKind, interface: &str) -> String {
         // The kernel forbids `/` in names of interfaces, and little else.
         let plain = |c: char| if c.is_ascii_alphanumeric() || "._@-".contains(c) { c } else { '_' };
@@ -130,7 +125,6 @@ impl LogFileNames {
     }
 
     /// The same, in `folder` unless the name is a path.
-    #[must_use]
     pub fn path(&self, kind: LogKind, interface: &str, folder: &Path) -> PathBuf {
         folder.join(self.file(kind, interface))
     }

@@ -14,7 +14,7 @@ use super::file_names::LogKind;
 
 /// Why a log cannot be written at all.
 #[derive(Debug, thiserror::Error)]
-pub enum LogError {
+pub(crate) enum LogError {
     /// The disk said no.
     #[error("the folder {0} of the text logs: {1}")]
     LogFolder(PathBuf, #[source] io::Error),

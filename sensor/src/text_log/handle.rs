@@ -50,7 +50,7 @@ pub(super) struct Requests {
 
 /// What is on its way to the writer, and what was lost before it got there.
 #[derive(Debug, Default)]
-pub struct Backlog {
+pub(super) struct Backlog {
     waiting: AtomicUsize,
     lost: AtomicU64,
 }
@@ -88,13 +88,11 @@ impl LogHandle {
     }
 
     /// Events are to carry MAC addresses.
-    #[must_use]
     pub fn mac(&self) -> bool {
         self.mac
     }
 
     /// Both write the same log.
-    #[must_use]
     pub fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.load, &other.load)
     }
@@ -129,7 +127,6 @@ impl LogHandle {
     }
 
     /// Figures will be asked for soon, and those of stations need rates that are sampled before.
-    #[must_use]
     pub fn wants_rates(&self) -> bool {
         self.answered.rates
     }

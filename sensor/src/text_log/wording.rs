@@ -8,7 +8,7 @@ use crate::meter::connection_events::{ConnectionChange, ConnectionEvent, Directi
 
 /// Makes words, in the local time of a zone.
 #[derive(Clone, Debug)]
-pub struct Wording {
+pub(crate) struct Wording {
     zone: TimeZone,
     second: i64,
     time: String,
@@ -16,13 +16,12 @@ pub struct Wording {
 
 impl Wording {
     /// In `zone`.
-    #[must_use]
-    pub fn new(zone: TimeZone) -> Self {
+    pub(crate) fn new(zone: TimeZone) -> Self {
         Self { zone, second: i64::MIN, time: String::new() }
     }
 
     /// The time as every line begins with it.
-    pub fn time(&mut self, at: Timestamp) -> &str {
+    pub(crate) fn time(&mut self, at: Timestamp) -> &str {
         // Thousands of lines fall into one second.
         if self.second != at.seconds() {
             self.second = at.seconds();
@@ -32,13 +31,12 @@ impl Wording {
     }
 
     /// A line of its own: a banner, a signal, a loss.
-    pub fn line(&mut self, at: Timestamp, text: &str) -> String {
+    pub(crate) fn line(&mut self, at: Timestamp, text: &str) -> String {
         format!("{}; {text}\n", self.time(at))
     }
 
     /// What happened in a round of a capture: events and other packets, both in the order of their times.
-    #[must_use]
-    pub fn round(&mut self, events: &[ConnectionEvent], packets: &[Line], interface: &str, mac: bool) -> String {
+    pub(crate) fn round(&mut self, events: &[ConnectionEvent], packets: &[Line], interface: &str, mac: bool) -> String {
         let mut text = String::new();
         let mut events = events.iter().peekable();
         for packet in packets {
@@ -54,7 +52,7 @@ impl Wording {
     }
 
     /// What happened to a TCP connection.
-    pub fn event(&mut self, event: &ConnectionEvent, interface: &str) -> String {
+    pub(crate) fn event(&mut self, event: &ConnectionEvent, interface: &str) -> String {
         let (from, to) = (event.source, event.destination);
         let mac = event.mac.map(|mac| format!(" (source MAC addr {mac})")).unwrap_or_default();
         let packet = |text: &str| format!("TCP; {interface}; {} bytes; from {from} to {to}{mac}; {text}", event.octets);
@@ -92,7 +90,7 @@ impl Wording {
     }
 
     /// A packet that belongs to no connection.
-    pub fn packet(&mut self, line: &Line, interface: &str, mac: bool) -> String {
+    pub(crate) fn packet(&mut self, line: &Line, interface: &str, mac: bool) -> String {
         let Line { label, detail, octets, .. } = line;
         // IPTraf loses the number of an unknown protocol in the log; here it stays in the label.
         let text = match (line.source, line.destination) {

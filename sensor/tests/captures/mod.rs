@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use traf_model::{Interface, InterfaceSummary, Interval, Timestamp};
+use traf_sensor::LinkType;
 use traf_sensor::file::CaptureFile;
 use traf_sensor::meter::{Meter, MeterConfig};
-use traf_sensor::parse::link_type::LinkType;
 
 /// The folder, if it is named; says so when it is not.
 pub(crate) fn folder() -> Option<PathBuf> {

@@ -10,8 +10,7 @@ use crate::parse::packet::Fragment;
 use crate::parse::packet::{ARP, RARP};
 
 /// The line of a record.
-#[must_use]
-pub fn describe(record: &PacketRecord) -> Line {
+pub(crate) fn describe(record: &PacketRecord) -> Line {
     let macs = record.macs();
     let (kind, label, detail, source, destination) = match record.ip() {
         Some((protocol, source, destination)) => {
