@@ -121,7 +121,7 @@ impl CaptureHandle {
 
 /// What every capture thread shares with the rest of the sensor.
 #[derive(Clone)]
-pub struct CaptureContext {
+pub(crate) struct CaptureContext {
     /// Settings.
     pub config: Arc<Config>,
     /// Where finished slices go.

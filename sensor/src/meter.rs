@@ -258,37 +258,37 @@ impl Meter {
     }
 
     /// Whether a log wants the packets that are no TCP: they then wait for [`Meter::take_packets`], a bounded number of them.
-    pub fn keep_packets(&mut self, keep: bool) {
+    pub(crate) fn keep_packets(&mut self, keep: bool) {
         self.packet_log.keep(keep);
     }
 
     /// The packets that are no TCP since the last time; [`packet_log::describe`] says them in words.
-    pub fn take_packets(&mut self) -> TakenPackets {
+    pub(crate) fn take_packets(&mut self) -> TakenPackets {
         self.packet_log.take()
     }
 
     /// What a text log wants to know from `now` on: what happens to TCP connections, with MAC addresses or without, and every
     /// other packet. Both wait for [`Meter::take_events`] and [`Meter::take_packets`], a bounded number of them.
-    pub fn log(&mut self, mac: Option<bool>, now: Timestamp) {
+    pub(crate) fn log(&mut self, mac: Option<bool>, now: Timestamp) {
         self.flush();
         self.flows.events = mac.map(|mac| Box::new(EventQueue::new(mac, now.0)));
         self.keep_packets(mac.is_some());
     }
 
     /// What happened to TCP connections since the last time.
-    pub fn take_events(&mut self) -> ConnectionEvents {
+    pub(crate) fn take_events(&mut self) -> ConnectionEvents {
         self.flows.events.as_mut().map(|events| events.take()).unwrap_or_default()
     }
 
     /// Each direction of the TCP connections that are open at `now`, at most `limit`, and how many more there are.
-    pub fn open_connections(&mut self, now: Timestamp, limit: usize) -> ConnectionEvents {
+    pub(crate) fn open_connections(&mut self, now: Timestamp, limit: usize) -> ConnectionEvents {
         self.flush();
         let (events, lost) = self.flows.open(now.0, limit);
         ConnectionEvents { events, lost }
     }
 
     /// The interface's addresses or its MTU changed.
-    pub fn update_interface(&mut self, interface: Interface) {
+    pub(crate) fn update_interface(&mut self, interface: Interface) {
         self.flush();
         self.local = LocalAddresses::new(&interface);
         self.offload = Offload::new(&interface);

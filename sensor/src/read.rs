@@ -16,7 +16,7 @@ use traf_model::{Interface, InterfaceSummary, Interval, Timestamp};
 use crate::file::CaptureFile;
 use crate::meter::{Meter, MeterConfig};
 use crate::parse::link_type::LinkType;
-pub use document::Document;
+use document::Document;
 
 /// What `traf-sensor read` is asked.
 #[derive(clap::Args, Clone, Debug)]
@@ -83,7 +83,7 @@ pub fn run(args: &ReadArgs) -> anyhow::Result<()> {
 
 /// A meter's settings for files: nothing is trimmed but what exceeds `flows`, and silence ends no flow, since nobody waits
 /// for the table's room.
-pub fn config(flows: usize, tunnels: bool) -> MeterConfig {
+pub(crate) fn config(flows: usize, tunnels: bool) -> MeterConfig {
     MeterConfig {
         flows,
         idle: Duration::MAX,
@@ -105,7 +105,7 @@ fn json(mut out: impl Write, document: &Document) -> io::Result<()> {
 
 /// Meters whole files.
 #[derive(Debug)]
-pub struct Reader {
+pub(crate) struct Reader {
     meter: Meter,
     link: LinkType,
     totals: Totals,
@@ -123,7 +123,7 @@ pub(crate) struct Totals {
 
 impl Reader {
     /// With a meter of this size.
-    pub fn new(config: MeterConfig) -> Self {
+    pub(crate) fn new(config: MeterConfig) -> Self {
         let interface = Interface { name: "file".to_owned(), ..Interface::default() };
         let totals = Totals { frames: 0, octets: 0, first: Timestamp(i64::MAX), last: Timestamp(i64::MIN) };
         Self {
@@ -139,7 +139,7 @@ impl Reader {
     /// # Errors
     ///
     /// When it cannot be read, or not to its end; its frames up to there are counted.
-    pub fn file(&mut self, path: &Path) -> anyhow::Result<()> {
+    pub(crate) fn file(&mut self, path: &Path) -> anyhow::Result<()> {
         let mut file = CaptureFile::open(path)?;
         self.opened = true;
         while let Some(frame) = file.next_frame()? {
@@ -158,13 +158,13 @@ impl Reader {
     }
 
     /// Everything that was metered, as the history would get it.
-    pub fn summary(&mut self) -> InterfaceSummary {
+    pub(crate) fn summary(&mut self) -> InterfaceSummary {
         let Totals { first, last, .. } = self.totals;
         self.meter.close(Interval::new(first.min(last), Timestamp(last.0.saturating_add(1))))
     }
 
     /// The document of everything.
-    pub fn finish(mut self) -> Document {
+    pub(crate) fn finish(mut self) -> Document {
         let summary = self.summary();
         Document::new(&self.totals, &summary)
     }

@@ -27,7 +27,7 @@ use crate::spool::thread;
 use crate::system::{clock, connections, interfaces, machine};
 
 /// Of this program.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// How long the last records may take to the collector when the sensor ends.
 const FINAL_DELIVERY: Duration = Duration::from_secs(3);
 /// How often interfaces and our own connections are looked at.
@@ -265,7 +265,7 @@ impl Supervisor {
 }
 
 /// This machine's name.
-pub fn hostname() -> String {
+pub(crate) fn hostname() -> String {
     std::fs::read_to_string("/proc/sys/kernel/hostname")
         .map(|name| name.trim().to_owned())
         .ok()

@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 
 use traf_model::{Interval, Loss, LossReason, SpoolState, Summary, Timestamp};
 
-pub use delivery::{CommitMark, OutgoingRecord};
+pub(crate) use delivery::{CommitMark, OutgoingRecord};
 pub use disk::{SpoolFolder, record_ranges};
 pub use index::SpoolLimits;
 pub use record::{RecordHeader, record_name};
@@ -152,17 +152,17 @@ impl Spool {
     }
 
     /// This start of the sensor.
-    pub fn epoch(&self) -> u64 {
+    pub(crate) fn epoch(&self) -> u64 {
         self.state.epoch
     }
 
     /// This start of the sensor, as the collector counts it.
-    pub fn wire_epoch(&self) -> u64 {
+    pub(crate) fn wire_epoch(&self) -> u64 {
         self.state.epoch + self.state.numbering.as_ref().map_or(0, |numbering| numbering.epoch)
     }
 
     /// What waits.
-    pub fn state(&self) -> SpoolState {
+    pub(crate) fn state(&self) -> SpoolState {
         SpoolState {
             records: self.index.entries().len() as u64,
             octets: self.index.octets(),
@@ -173,14 +173,14 @@ impl Spool {
     }
 
     /// What is wrong with the disk, in words.
-    pub fn trouble(&self) -> Option<&str> {
+    pub(crate) fn trouble(&self) -> Option<&str> {
         self.trouble.as_deref()
     }
 
     /// Seals: gives the summary the next sequence number and makes it durable, or keeps it in memory until the disk takes
     /// it.
-    pub fn seal(&mut self, summary: &Summary) {
-        let payload = traf_proto::encode(&summary);
+    pub(crate) fn seal(&mut self, summary: &Summary) {
+        let payload = traf_proto::encode(summary);
         let from = self.state.next;
         let header = RecordHeader { epoch: self.state.epoch, from, to: from, slice: summary.slice, folded: false };
         self.state.next += 1;
@@ -208,7 +208,7 @@ impl Spool {
     }
 
     /// Tries the disk again for what waits in memory.
-    pub fn retry(&mut self) {
+    pub(crate) fn retry(&mut self) {
         while let Some((from, file)) = self.memory.first_key_value() {
             let Ok((header, _)) = RecordHeader::decode(file) else { break };
             if let Err(error) = self.folder.write(&header.name(), file) {
@@ -264,7 +264,7 @@ impl Spool {
             let (Some(first), Some(last)) = (headers.first(), headers.last()) else { return };
             let summary = fold::fold(summaries, whole);
             let header = RecordHeader { to: last.to, slice: summary.slice, folded: true, epoch: last.epoch, ..*first };
-            self.substitute(header, traf_proto::encode(&summary));
+            self.substitute(header, traf_proto::encode(summary));
             self.state.lost += whole;
         }
     }
@@ -299,7 +299,7 @@ impl Spool {
     fn replace_with_loss(&mut self, loss: Loss, header: RecordHeader) -> Vec<u8> {
         let records = loss.records;
         let summary = Summary { slice: header.slice, sealed: header.slice.to, interfaces: vec![], losses: vec![loss] };
-        let (payload, header) = (traf_proto::encode(&summary), RecordHeader { folded: true, ..header });
+        let (payload, header) = (traf_proto::encode(summary), RecordHeader { folded: true, ..header });
         self.state.lost += records;
         self.substitute(header, payload.clone());
         payload
@@ -345,7 +345,7 @@ impl Spool {
     }
 
     /// Everything that was counted until `now` is sealed, and the sensor ends.
-    pub fn finish(&mut self, now: Timestamp) {
+    pub(crate) fn finish(&mut self, now: Timestamp) {
         self.retry();
         let ended = self.memory.is_empty();
         let last = self.state.last.get_or_insert_default();

@@ -47,7 +47,7 @@ struct VanishedInterface {
 }
 
 /// What a change needs that can fail, done before anything is changed.
-pub struct FilterPlan(Option<BTreeMap<String, FilterProgram>>);
+pub(crate) struct FilterPlan(Option<BTreeMap<String, FilterProgram>>);
 
 /// All captures of the sensor.
 pub struct Attachments {
@@ -65,7 +65,7 @@ pub struct Attachments {
 
 impl Attachments {
     /// Nothing is attached yet; what is will follow `rules`. `count` follows how many are.
-    pub fn new(
+    pub(crate) fn new(
         context: CaptureContext,
         rules: Rules,
         count: Arc<AtomicUsize>,
@@ -90,7 +90,7 @@ impl Attachments {
     ///
     /// # Errors
     /// Only when there is no permission to capture at all.
-    pub fn turn(&mut self, devices: &BTreeMap<String, Device>, now: Timestamp) -> Result<(), CaptureError> {
+    pub(crate) fn turn(&mut self, devices: &BTreeMap<String, Device>, now: Timestamp) -> Result<(), CaptureError> {
         self.detach(devices, now);
         for (name, device) in devices {
             if !self.wanted(name) || !device.up {
@@ -121,7 +121,7 @@ impl Attachments {
     ///
     /// # Errors
     /// When the capture filter does not compile for one of them.
-    pub fn plan(&self, rules: &Rules) -> Result<FilterPlan, CaptureError> {
+    pub(crate) fn plan(&self, rules: &Rules) -> Result<FilterPlan, CaptureError> {
         if rules.capture == self.rules.capture {
             return Ok(FilterPlan(None));
         }
@@ -142,7 +142,7 @@ impl Attachments {
     }
 
     /// All captures follow the rules that were planned, and so will those to come.
-    pub fn follow(&mut self, FilterPlan(programs): FilterPlan, rules: &Rules) {
+    pub(crate) fn follow(&mut self, FilterPlan(programs): FilterPlan, rules: &Rules) {
         for (name, attached) in &mut self.attached {
             let filter = programs.as_ref().and_then(|programs| programs.get(name));
             if let Some(Err(error)) = filter.map(|program| attached.socket.set_filter(program)) {
@@ -158,18 +158,13 @@ impl Attachments {
         self.unfit.clear();
     }
 
-    /// How many are attached.
-    pub fn len(&self) -> usize {
-        self.attached.len()
-    }
-
-    /// None is.
-    pub fn is_empty(&self) -> bool {
+    /// True if nothing is captured.
+    pub(crate) fn is_empty(&self) -> bool {
         self.attached.is_empty()
     }
 
     /// Ends every capture; their last slices are sealed.
-    pub fn stop(mut self) {
+    pub(crate) fn stop(mut self) {
         self.attached.values().for_each(|attached| attached.stop.cancel());
         for (name, attached) in std::mem::take(&mut self.attached) {
             if attached.thread.join().is_err() {

@@ -7,7 +7,7 @@ use traf_model::{Interface, InterfaceSnapshot, Timestamp, Wish};
 
 /// An interface's state, and what it answers.
 #[derive(Clone, Debug)]
-pub struct PostedSnapshot {
+pub(crate) struct PostedSnapshot {
     /// When it was posted.
     pub at: Timestamp,
     /// The wishes that it answers.
@@ -18,7 +18,7 @@ pub struct PostedSnapshot {
 
 impl PostedSnapshot {
     /// Of an interface that has just been opened, and answers nothing yet.
-    pub fn fresh(interface: Interface, started: Timestamp) -> Self {
+    pub(crate) fn fresh(interface: Interface, started: Timestamp) -> Self {
         let snapshot = InterfaceSnapshot { interface, started, ..InterfaceSnapshot::default() };
         Self { at: started, wishes: Arc::default(), snapshot }
     }
@@ -26,7 +26,7 @@ impl PostedSnapshot {
 
 /// All interfaces.
 #[derive(Clone, Debug, Default)]
-pub struct LatestSnapshots {
+pub(crate) struct LatestSnapshots {
     /// Those under capture.
     pub capturing: Vec<watch::Receiver<PostedSnapshot>>,
     /// The last of those that vanished.
@@ -35,7 +35,7 @@ pub struct LatestSnapshots {
 
 impl LatestSnapshots {
     /// Whether all that are open have posted since a moment, and answered these very wishes.
-    pub fn is_current(&self, since: Timestamp, wishes: &Arc<Vec<Wish>>) -> bool {
+    pub(crate) fn is_current(&self, since: Timestamp, wishes: &Arc<Vec<Wish>>) -> bool {
         self.capturing.iter().all(|capture| {
             let posted = capture.borrow();
             posted.snapshot.gone || posted.at >= since && Arc::ptr_eq(&posted.wishes, wishes)
@@ -43,7 +43,7 @@ impl LatestSnapshots {
     }
 
     /// All that are open, and those that vanished, by name.
-    pub fn snapshots(&self) -> Vec<InterfaceSnapshot> {
+    pub(crate) fn snapshots(&self) -> Vec<InterfaceSnapshot> {
         let mut all: Vec<InterfaceSnapshot> =
             self.capturing.iter().map(|capture| capture.borrow().snapshot.clone()).collect();
         all.extend(self.gone.iter().cloned());

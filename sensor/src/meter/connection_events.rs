@@ -14,7 +14,7 @@ const WAITING: usize = 8_192;
 
 /// Something that happened to a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ConnectionEvent {
+pub(crate) struct ConnectionEvent {
     /// When.
     pub at: Timestamp,
     /// Who sent the packet that it happened by; where there is none, the initiator.
@@ -38,7 +38,7 @@ impl ConnectionEvent {
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ConnectionChange {
+pub(crate) enum ConnectionChange {
     /// The first packet of this direction, with SYN or without.
     First {
         /// It carried SYN.
@@ -62,7 +62,7 @@ pub enum ConnectionChange {
 
 /// What one direction of a connection has counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DirectionCounts {
+pub(crate) struct DirectionCounts {
     /// Packets.
     pub packets: u64,
     /// IP octets.
@@ -73,7 +73,7 @@ pub struct DirectionCounts {
 
 /// What a log takes.
 #[derive(Debug, Default)]
-pub struct ConnectionEvents {
+pub(crate) struct ConnectionEvents {
     /// In the order in which they happened.
     pub events: Vec<ConnectionEvent>,
     /// How many more there were since the last time, for which there was no room.

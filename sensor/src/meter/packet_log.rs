@@ -36,7 +36,7 @@ pub(super) struct PacketLog {
 
 /// What a log takes.
 #[derive(Debug, Default)]
-pub struct TakenPackets {
+pub(crate) struct TakenPackets {
     /// In the order in which they were captured.
     pub records: Vec<PacketRecord>,
     /// How many more there were since the last time, for which there was no room.

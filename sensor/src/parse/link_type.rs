@@ -24,7 +24,7 @@ pub enum LinkType {
 
 impl LinkType {
     /// By the number that libpcap gives for a device, or that a file's header carries.
-    pub const fn from_dlt(dlt: i32) -> Self {
+    pub(crate) const fn from_dlt(dlt: i32) -> Self {
         match dlt {
             1 => Self::Ethernet,
             0 => Self::Null,
@@ -39,7 +39,7 @@ impl LinkType {
     }
 
     /// As libpcap names it: `EN10MB`, `LINUX_SLL2`, `RAW` ...
-    pub fn name(self) -> String {
+    pub(crate) fn name(self) -> String {
         match self {
             Self::Ethernet => "EN10MB".to_owned(),
             Self::LinuxSll => "LINUX_SLL".to_owned(),
@@ -50,22 +50,5 @@ impl LinkType {
             Self::Ppp => "PPP".to_owned(),
             Self::Unsupported(dlt) => format!("DLT {dlt}"),
         }
-    }
-
-    /// Octets of the link header that every frame has; VLAN tags come on top.
-    pub const fn header(self) -> u32 {
-        match self {
-            Self::Ethernet => 14,
-            Self::LinuxSll => 16,
-            Self::LinuxSll2 => 20,
-            Self::Null | Self::Loop => 4,
-            Self::Ppp => 2,
-            Self::RawIp | Self::Unsupported(_) => 0,
-        }
-    }
-
-    /// Frames carry the MAC addresses of both ends.
-    pub const fn has_stations(self) -> bool {
-        matches!(self, Self::Ethernet)
     }
 }

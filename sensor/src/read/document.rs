@@ -14,7 +14,7 @@ use super::Totals;
 
 /// A value that stands in JSON as its text, written without a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DisplayText<T>(pub T);
+pub(crate) struct DisplayText<T>(pub T);
 
 impl<T: Display> Serialize for DisplayText<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -24,7 +24,7 @@ impl<T: Display> Serialize for DisplayText<T> {
 
 /// Everything that was read.
 #[derive(Clone, Debug, Serialize)]
-pub struct Document {
+pub(crate) struct Document {
     /// Frames in the files.
     pub frames: u64,
     /// Their octets on the wire.
@@ -51,7 +51,7 @@ pub struct Document {
 
 /// Frames: received is the sum of the others.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub struct Accounting {
+pub(crate) struct Accounting {
     /// In the files.
     pub received: u64,
     /// Understood at least to the link layer.
@@ -68,7 +68,7 @@ pub struct Accounting {
 
 /// Packets and octets of one direction.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
-pub struct Count {
+pub(crate) struct Count {
     /// As captured.
     pub packets: u64,
     /// On the wire.
@@ -80,7 +80,7 @@ pub struct Count {
 
 /// Both directions: their sum, and each.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub struct TrafficCount {
+pub(crate) struct TrafficCount {
     /// Both directions.
     #[serde(flatten)]
     pub total: Count,
@@ -94,7 +94,7 @@ pub struct TrafficCount {
 
 /// A row of the interface statistics.
 #[derive(Clone, Debug, Serialize)]
-pub struct ClassRow {
+pub(crate) struct ClassRow {
     /// Its name.
     pub class: &'static str,
     /// Its traffic.
@@ -104,7 +104,7 @@ pub struct ClassRow {
 
 /// A conversation, or, marked `other`, those of a class that have no row.
 #[derive(Clone, Debug, Serialize)]
-pub struct FlowRow {
+pub(crate) struct FlowRow {
     /// Of IP, by name or number.
     pub protocol: String,
     /// Outermost VLAN identifier.
@@ -138,7 +138,7 @@ pub struct FlowRow {
 
 /// A size bracket.
 #[derive(Clone, Debug, Serialize)]
-pub struct SizeRow {
+pub(crate) struct SizeRow {
     /// Smallest size.
     pub from: u32,
     /// Largest size; null for whatever is larger than the MTU.
@@ -150,7 +150,7 @@ pub struct SizeRow {
 
 /// A service; the one without a port is what found no place.
 #[derive(Clone, Debug, Serialize)]
-pub struct ServiceRow {
+pub(crate) struct ServiceRow {
     /// `tcp` or `udp`.
     pub protocol: Option<String>,
     /// The port that is served.
@@ -162,7 +162,7 @@ pub struct ServiceRow {
 
 /// A station; the one without an address is what found no place.
 #[derive(Clone, Debug, Serialize)]
-pub struct StationRow {
+pub(crate) struct StationRow {
     /// MAC address.
     pub address: Option<DisplayText<Mac>>,
     /// Sent to it.
@@ -177,7 +177,7 @@ pub struct StationRow {
 
 /// A host; the one without an address is what found no place.
 #[derive(Clone, Debug, Serialize)]
-pub struct HostRow {
+pub(crate) struct HostRow {
     /// IP address.
     pub address: Option<DisplayText<IpAddr>>,
     /// Sent to it.

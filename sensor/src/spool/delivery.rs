@@ -11,7 +11,7 @@ use super::record::RecordHeader;
 
 /// Everything up to and including this is committed, in the collector's numbers. Zero and zero: nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CommitMark {
+pub(crate) struct CommitMark {
     /// Of the last record.
     pub epoch: u64,
     /// Of the last record.
@@ -40,7 +40,7 @@ impl Spool {
 
     /// The collector refuses our epoch: a later one of ours was there. When it never answered us before, our memory was lost
     /// and we go on behind it: with the clock, which is later than any count of starts. Else there are two of us.
-    pub fn fenced(&mut self, identity: &str, now: Timestamp) -> bool {
+    pub(crate) fn fenced(&mut self, identity: &str, now: Timestamp) -> bool {
         let mut numbering = self.numbering(identity);
         let clock = now.seconds().unsigned_abs();
         if numbering.met || self.state.epoch + numbering.epoch >= clock {
@@ -56,7 +56,7 @@ impl Spool {
     ///
     /// # Errors
     /// When the new numbering cannot be made durable.
-    pub fn resume(&mut self, identity: &str, mark: CommitMark) -> io::Result<()> {
+    pub(crate) fn resume(&mut self, identity: &str, mark: CommitMark) -> io::Result<()> {
         self.index.rewind();
         let mut numbering = self.numbering(identity);
         let known = std::mem::replace(&mut numbering.met, true);
@@ -113,7 +113,7 @@ impl Spool {
     }
 
     /// The collector has committed everything up to `seq`, in its numbers.
-    pub fn acknowledge(&mut self, seq: u64) {
+    pub(crate) fn acknowledge(&mut self, seq: u64) {
         let shift = self.state.numbering.as_ref().map_or(0, |numbering| numbering.seq);
         let popped: Vec<IndexEntry> =
             std::iter::from_fn(|| self.index.pop_if(|header| wire(header.to, shift) <= seq)).collect();
@@ -126,7 +126,7 @@ impl Spool {
     /// The collector cannot use the record that ends with `seq`, in its numbers, and did not commit it: the record is set aside,
     /// and a confession of what it counted takes its place, so that what follows is delivered. False when it is not the
     /// next one, or a confession already: then something else is wrong.
-    pub fn refused(&mut self, seq: u64) -> bool {
+    pub(crate) fn refused(&mut self, seq: u64) -> bool {
         let shift = self.state.numbering.as_ref().map_or(0, |numbering| numbering.seq);
         let Some(header) = self.index.first().map(|entry| entry.header) else { return false };
         if wire(header.to, shift) != seq || self.refused_record == Some(header.to) {

@@ -28,7 +28,7 @@ impl SpoolFolder {
     ///
     /// # Errors
     /// When the disk says no, or another sensor has it.
-    pub fn open(path: &Path) -> Result<Self, SpoolError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, SpoolError> {
         let failed = |error| SpoolError::SpoolFolder(path.to_owned(), error);
         fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
         let file = OpenOptions::new()
@@ -55,7 +55,7 @@ impl SpoolFolder {
     ///
     /// # Errors
     /// When the disk says no.
-    pub fn write(&self, name: &str, octets: &[u8]) -> io::Result<()> {
+    pub(crate) fn write(&self, name: &str, octets: &[u8]) -> io::Result<()> {
         let aside = self.path.join(format!("{name}.tmp"));
         let write = || {
             let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
@@ -72,12 +72,12 @@ impl SpoolFolder {
     ///
     /// # Errors
     /// When the disk says no.
-    pub fn read(&self, name: &str) -> io::Result<Vec<u8>> {
+    pub(crate) fn read(&self, name: &str) -> io::Result<Vec<u8>> {
         fs::read(self.path.join(name))
     }
 
     /// Removes files, in order; needs no free space.
-    pub fn remove(&self, names: impl IntoIterator<Item = String>) {
+    pub(crate) fn remove(&self, names: impl IntoIterator<Item = String>) {
         for name in names {
             match fs::remove_file(self.path.join(&name)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -92,7 +92,7 @@ impl SpoolFolder {
     }
 
     /// Puts a damaged file aside, or removes it when enough are kept.
-    pub fn set_aside(&self, name: &str) {
+    pub(crate) fn set_aside(&self, name: &str) {
         let bad = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().ends_with(".bad");
         let kept: u64 = fs::read_dir(&self.path)
             .map(|all| all.flatten().filter(bad).filter_map(|entry| Some(entry.metadata().ok()?.len())).sum())
@@ -109,7 +109,7 @@ impl SpoolFolder {
     }
 
     /// Keeps a record that the collector refused in a folder of its own, for whoever looks into it; of too many the oldest go.
-    pub fn keep_refused(&self, name: &str, octets: &[u8]) {
+    pub(crate) fn keep_refused(&self, name: &str, octets: &[u8]) {
         let folder = self.path.join("refused");
         let write = || {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
@@ -135,7 +135,7 @@ impl SpoolFolder {
     }
 
     /// Removes what a crash left half-written.
-    pub fn tidy(&self) {
+    pub(crate) fn tidy(&self) {
         let Ok(all) = fs::read_dir(&self.path) else { return };
         let names = all.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
         let half: Vec<String> = names.filter(|name| name.ends_with(".tmp")).collect();
@@ -148,7 +148,7 @@ impl SpoolFolder {
     ///
     /// # Errors
     /// When the folder cannot be read.
-    pub fn ranges(&self) -> io::Result<Vec<(u64, u64)>> {
+    pub(crate) fn ranges(&self) -> io::Result<Vec<(u64, u64)>> {
         record_ranges(&self.path)
     }
 
@@ -156,7 +156,7 @@ impl SpoolFolder {
     ///
     /// # Errors
     /// When it cannot be read, or is no record of that name.
-    pub fn header(&self, from: u64, to: u64) -> Result<(RecordHeader, usize), SpoolError> {
+    pub(crate) fn header(&self, from: u64, to: u64) -> Result<(RecordHeader, usize), SpoolError> {
         header(&self.path, from, to)
     }
 }

@@ -38,19 +38,19 @@ pub(crate) struct Numbering {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastSlice {
     /// End of the last sealed slice, nanoseconds since 1970.
-    pub end: i64,
+    pub(crate) end: i64,
     /// Which boot of the machine.
-    pub boot: String,
+    pub(crate) boot: String,
     /// The sensor ended as it was asked to: nothing was left unsealed.
     pub ended: bool,
     /// The interfaces' own counters at that time.
-    pub counters: BTreeMap<String, NicCounters>,
+    pub(crate) counters: BTreeMap<String, NicCounters>,
 }
 
 /// An interface's own counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct NicCounters {
+pub(crate) struct NicCounters {
     rx_packets: u64,
     rx_octets: u64,
     tx_packets: u64,
@@ -61,13 +61,13 @@ pub struct NicCounters {
 
 impl NicCounters {
     /// Of an interface.
-    pub fn new(nic: Nic, loopback: bool) -> Self {
+    pub(crate) fn new(nic: Nic, loopback: bool) -> Self {
         let Nic { rx_packets, rx_octets, tx_packets, tx_octets, .. } = nic;
         Self { rx_packets, rx_octets, tx_packets, tx_octets, loopback }
     }
 
     /// Frames and octets until the interface's own counters were `later`; `None` when they went backwards.
-    pub fn until(&self, later: Nic) -> Option<(u64, u64)> {
+    pub(crate) fn until(&self, later: Nic) -> Option<(u64, u64)> {
         let Self { rx_packets, rx_octets, tx_packets, tx_octets, loopback } = *self;
         let earlier = Nic { rx_packets, rx_octets, tx_packets, tx_octets, ..Nic::default() };
         match loopback {
@@ -101,7 +101,7 @@ impl LastSlice {
     const INTERFACES: usize = 256;
 
     /// A summary was sealed in this `boot`.
-    pub fn seal(&mut self, summary: &Summary, boot: &str) {
+    pub(crate) fn seal(&mut self, summary: &Summary, boot: &str) {
         // A late summary does not turn time back.
         self.end = if self.ended { summary.slice.to.0 } else { self.end.max(summary.slice.to.0) };
         self.ended = false;
@@ -120,7 +120,7 @@ impl LastSlice {
     }
 
     /// What was not seen from there to `start`: one loss for each interface, counted where the same boot's counters tell.
-    pub fn unseen(&self, start: Timestamp, boot: &str, counters: impl Fn(&str) -> Option<Nic>) -> Vec<Loss> {
+    pub(crate) fn unseen(&self, start: Timestamp, boot: &str, counters: impl Fn(&str) -> Option<Nic>) -> Vec<Loss> {
         let end = Timestamp(self.end);
         if self.ended || start <= end {
             return Vec::new();

@@ -56,7 +56,7 @@ pub enum RecordError {
 
 impl RecordHeader {
     /// The whole file: the payload with the header put in front.
-    pub fn encode(&self, mut payload: Vec<u8>) -> Vec<u8> {
+    pub(crate) fn encode(&self, mut payload: Vec<u8>) -> Vec<u8> {
         let mut file = Vec::with_capacity(HEADER);
         file.extend(MAGIC);
         file.extend(VERSION.to_le_bytes());
@@ -76,7 +76,7 @@ impl RecordHeader {
     ///
     /// # Errors
     /// When it is no record, or not all of one.
-    pub fn peek(start: &[u8], length: u64) -> Result<Self, RecordError> {
+    pub(crate) fn peek(start: &[u8], length: u64) -> Result<Self, RecordError> {
         let start: &[u8; HEADER] = start.first_chunk().ok_or(RecordError::Cut)?;
         if start[..4] != MAGIC {
             return Err(RecordError::Magic);
@@ -113,7 +113,7 @@ impl RecordHeader {
     }
 
     /// The name of its file.
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         record_name(self.from, self.to)
     }
 }

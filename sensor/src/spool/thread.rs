@@ -47,14 +47,14 @@ pub struct SpoolHandle {
 /// The keeper is gone: the sensor is ending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the spool is closed")]
-pub struct SpoolClosed;
+pub(crate) struct SpoolClosed;
 
 impl SpoolHandle {
     /// The collector said where it stands, and who it takes us for.
     ///
     /// # Errors
     /// When the spool is closed; inside, when the disk says no.
-    pub async fn resume(&self, identity: &str, mark: CommitMark) -> Result<io::Result<()>, SpoolClosed> {
+    pub(crate) async fn resume(&self, identity: &str, mark: CommitMark) -> Result<io::Result<()>, SpoolClosed> {
         let (reply, answer) = oneshot::channel();
         self.requests.send(SpoolRequest::Resume(identity.to_owned(), mark, reply)).await.map_err(|_| SpoolClosed)?;
         answer.await.map_err(|_| SpoolClosed)
@@ -64,7 +64,7 @@ impl SpoolHandle {
     ///
     /// # Errors
     /// When the spool is closed.
-    pub async fn next(&self) -> Result<Option<OutgoingRecord>, SpoolClosed> {
+    pub(crate) async fn next(&self) -> Result<Option<OutgoingRecord>, SpoolClosed> {
         let (reply, answer) = oneshot::channel();
         self.requests.send(SpoolRequest::Next(reply)).await.map_err(|_| SpoolClosed)?;
         answer.await.map_err(|_| SpoolClosed)
@@ -74,7 +74,7 @@ impl SpoolHandle {
     ///
     /// # Errors
     /// When the spool is closed.
-    pub async fn acknowledge(&self, seq: u64) -> Result<(), SpoolClosed> {
+    pub(crate) async fn acknowledge(&self, seq: u64) -> Result<(), SpoolClosed> {
         self.requests.send(SpoolRequest::Acknowledge(seq)).await.map_err(|_| SpoolClosed)
     }
 
@@ -82,7 +82,7 @@ impl SpoolHandle {
     ///
     /// # Errors
     /// When the spool is closed.
-    pub async fn refused(&self, seq: u64) -> Result<bool, SpoolClosed> {
+    pub(crate) async fn refused(&self, seq: u64) -> Result<bool, SpoolClosed> {
         let (reply, answer) = oneshot::channel();
         self.requests.send(SpoolRequest::Refused(seq, reply)).await.map_err(|_| SpoolClosed)?;
         answer.await.map_err(|_| SpoolClosed)
@@ -92,7 +92,7 @@ impl SpoolHandle {
     ///
     /// # Errors
     /// When the spool is closed.
-    pub async fn fenced(&self, identity: &str) -> Result<(), SpoolClosed> {
+    pub(crate) async fn fenced(&self, identity: &str) -> Result<(), SpoolClosed> {
         self.requests.send(SpoolRequest::Fenced(identity.to_owned())).await.map_err(|_| SpoolClosed)
     }
 

@@ -12,7 +12,7 @@ use traf_model::{Interface, Mac, Nic};
 
 /// An interface of this host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Device {
+pub(crate) struct Device {
     /// Who it is. Its link type is known when it is opened.
     pub interface: Interface,
     /// Can carry frames.

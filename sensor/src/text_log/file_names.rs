@@ -9,7 +9,7 @@ use serde::Deserialize;
 /// One of the logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum LogKind {
+pub(crate) enum LogKind {
     /// Events of the IP traffic monitor.
     Traffic,
     /// General interface statistics.
@@ -29,11 +29,11 @@ const INTERFACE: &str = "{interface}";
 
 impl LogKind {
     /// All of them.
-    pub const ALL: [Self; 6] =
+    pub(crate) const ALL: [Self; 6] =
         [Self::Traffic, Self::General, Self::Detailed, Self::Services, Self::Sizes, Self::Stations];
 
     /// As it is written in the configuration.
-    pub const fn word(self) -> &'static str {
+    pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Traffic => "traffic",
             Self::General => "general",
@@ -45,7 +45,7 @@ impl LogKind {
     }
 
     /// As IPTraf's banners name it.
-    pub const fn title(self) -> &'static str {
+    pub(crate) const fn title(self) -> &'static str {
         match self {
             Self::Traffic => "IP traffic monitor",
             Self::General => "General interface statistics",
@@ -57,7 +57,7 @@ impl LogKind {
     }
 
     /// There is one for each interface.
-    pub const fn by_interface(self) -> bool {
+    pub(crate) const fn by_interface(self) -> bool {
         !matches!(self, Self::Traffic | Self::General)
     }
 
@@ -90,7 +90,7 @@ pub struct LogFileNames(BTreeMap<LogKind, String>);
 
 impl LogFileNames {
     /// IPTraf's, but for these.
-    pub fn new(others: impl IntoIterator<Item = (LogKind, String)>) -> Self {
+    pub(crate) fn new(others: impl IntoIterator<Item = (LogKind, String)>) -> Self {
         Self(others.into_iter().collect())
     }
 
@@ -98,7 +98,7 @@ impl LogFileNames {
     ///
     /// # Errors
     /// In words, when it would not.
-    pub fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), String> {
         for kind in LogKind::ALL {
             let name = self.pattern(kind);
             if name.is_empty() || name.ends_with('/') {
@@ -118,14 +118,14 @@ impl LogFileNames {
     }
 
     /// The file name or path of a log, of this interface where there is one for each.
-    pub fn file(&self, kind: LogKind, interface: &str) -> String {
+    pub(crate) fn file(&self, kind: LogKind, interface: &str) -> String {
         // The kernel forbids `/` in names of interfaces, and little else.
         let plain = |c: char| if c.is_ascii_alphanumeric() || "._@-".contains(c) { c } else { '_' };
         self.pattern(kind).replace(INTERFACE, &interface.chars().map(plain).collect::<String>())
     }
 
     /// The same, in `folder` unless the name is a path.
-    pub fn path(&self, kind: LogKind, interface: &str, folder: &Path) -> PathBuf {
+    pub(crate) fn path(&self, kind: LogKind, interface: &str, folder: &Path) -> PathBuf {
         folder.join(self.file(kind, interface))
     }
 

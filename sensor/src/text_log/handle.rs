@@ -88,23 +88,23 @@ impl LogHandle {
     }
 
     /// Events are to carry MAC addresses.
-    pub fn mac(&self) -> bool {
+    pub(crate) fn mac(&self) -> bool {
         self.mac
     }
 
     /// Both write the same log.
-    pub fn is(&self, other: &Self) -> bool {
+    pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.load, &other.load)
     }
 
     /// The interface is written about from now on; what was asked before concerns it not.
-    pub fn begin(&mut self, interface: &str) {
+    pub(crate) fn begin(&mut self, interface: &str) {
         self.answered = *self.asked.borrow_and_update();
         let _ = self.messages.try_send(LogMessage::Began(interface.to_owned()));
     }
 
     /// What happened in a round of the capture.
-    pub fn round(&self, interface: &str, happened: ConnectionEvents, taken: TakenPackets) {
+    pub(crate) fn round(&self, interface: &str, happened: ConnectionEvents, taken: TakenPackets) {
         let lost = happened.lost + taken.lost;
         if lost > 0 {
             self.load.lost.fetch_add(lost, Ordering::Relaxed);
@@ -117,7 +117,7 @@ impl LogHandle {
     }
 
     /// What is asked that was not answered yet: figures, open connections. Whoever asks answers.
-    pub fn asked(&mut self) -> (bool, bool) {
+    pub(crate) fn asked(&mut self) -> (bool, bool) {
         if !self.asked.has_changed().unwrap_or(false) {
             return (false, false);
         }
@@ -127,27 +127,27 @@ impl LogHandle {
     }
 
     /// Figures will be asked for soon, and those of stations need rates that are sampled before.
-    pub fn wants_rates(&self) -> bool {
+    pub(crate) fn wants_rates(&self) -> bool {
         self.answered.rates
     }
 
     /// How many open connections one interface may list.
-    pub const OPEN: usize = RECORDS;
+    pub(crate) const OPEN: usize = RECORDS;
 
     /// The open connections of an interface.
-    pub fn open(&self, interface: &str, open: ConnectionEvents) {
+    pub(crate) fn open(&self, interface: &str, open: ConnectionEvents) {
         self.load.lost.fetch_add(open.lost, Ordering::Relaxed);
         self.hand_over(open.events.len(), LogMessage::Open(interface.to_owned(), open.events));
     }
 
     /// The figures of an interface.
-    pub fn dump(&self, at: Timestamp, snapshot: InterfaceSnapshot) {
+    pub(crate) fn dump(&self, at: Timestamp, snapshot: InterfaceSnapshot) {
         let _ = self.messages.try_send(LogMessage::Dump(at, Box::new(snapshot)));
     }
 
     /// The last figures of an interface. The capture thread ends: only now may it wait, and for a disk that does not answer
     /// only two seconds.
-    pub fn end(&self, at: Timestamp, snapshot: InterfaceSnapshot) {
+    pub(crate) fn end(&self, at: Timestamp, snapshot: InterfaceSnapshot) {
         let mut message = LogMessage::Ended(at, Box::new(snapshot));
         for _ in 0..100 {
             match self.messages.try_send(message) {

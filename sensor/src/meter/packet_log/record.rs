@@ -8,7 +8,7 @@ use crate::parse::packet::{ARP, RARP};
 
 /// What is kept of a packet.
 #[derive(Clone, Copy, Debug)]
-pub struct PacketRecord {
+pub(crate) struct PacketRecord {
     /// Counts the lines of its interface from 1.
     pub number: u64,
     /// When it was captured.
