@@ -193,7 +193,7 @@ fn every_toggle_of_iptraf_is_changed_at_once() {
 fn names_come_late_and_control_characters_never() {
     let mut console = console(LARGE).keys("c<enter><down><enter><esc>i");
     let address = "10.0.0.9".parse().unwrap();
-    assert!(console.app.names.questions().contains(&address));
+    assert!(console.effects.contains(&Effect::LookUp(address)));
     assert!(console.screen().contains("10.0.0.9:ssh"), "{}", console.screen());
     console.on(Event::Name(address, Known::named("nas\x1b[2J.lan", 60)));
     assert!(console.screen().contains("nas\\u{1b}[2J.lan:ssh"), "{}", console.screen());
