@@ -264,7 +264,7 @@ impl Spool {
             let (Some(first), Some(last)) = (headers.first(), headers.last()) else { return };
             let summary = fold::fold(summaries, whole);
             let header = RecordHeader { to: last.to, slice: summary.slice, folded: true, epoch: last.epoch, ..*first };
-            self.substitute(header, traf_proto::encode(summary));
+            self.substitute(header, traf_proto::encode(&summary));
             self.state.lost += whole;
         }
     }
@@ -299,7 +299,7 @@ impl Spool {
     fn replace_with_loss(&mut self, loss: Loss, header: RecordHeader) -> Vec<u8> {
         let records = loss.records;
         let summary = Summary { slice: header.slice, sealed: header.slice.to, interfaces: vec![], losses: vec![loss] };
-        let (payload, header) = (traf_proto::encode(summary), RecordHeader { folded: true, ..header });
+        let (payload, header) = (traf_proto::encode(&summary), RecordHeader { folded: true, ..header });
         self.state.lost += records;
         self.substitute(header, payload.clone());
         payload
