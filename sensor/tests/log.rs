@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use nix::sys::signal::Signal;
-use support::program::{Sensor, apart, program, root};
+use support::program::{Sensor, apart, program};
 use support::{Authority, Book, pair, until};
 use traf_model::{Settings, Snapshot};
 use traf_proto as wire;
@@ -36,11 +36,9 @@ fn last_seconds(text: &str, before: &str, after: &str) -> i64 {
 }
 
 #[test]
+#[ignore = "needs root"]
 #[allow(clippy::disallowed_methods, reason = "the true running time is compared")]
 fn a_run_leaves_iptrafs_logs_and_usr1_opens_them_anew() {
-    if !root() {
-        return;
-    }
     apart(|| async {
         let folder = tempfile::tempdir().unwrap();
         alone(folder.path());
@@ -137,10 +135,8 @@ fn a_run_leaves_iptrafs_logs_and_usr1_opens_them_anew() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn a_console_turns_the_log_on_and_off_and_dumps_come_at_its_interval() {
-    if !root() {
-        return;
-    }
     apart(|| async {
         let (folder, book, _collector) = pair(Book::default()).await;
         let want = |revision, log, log_interval| {
@@ -162,10 +158,8 @@ fn a_console_turns_the_log_on_and_off_and_dumps_come_at_its_interval() {
 }
 
 #[test]
+#[ignore = "needs root"]
 fn a_log_on_a_full_disk_disturbs_nothing_but_the_log() {
-    if !root() {
-        return;
-    }
     apart(|| async {
         let (folder, book, _collector) = pair(Book::default()).await;
         let log = folder.path().join("log");
@@ -218,14 +212,8 @@ fn a_log_on_a_full_disk_disturbs_nothing_but_the_log() {
 }
 
 #[test]
+#[ignore = "needs root and logrotate"]
 fn the_rotation_recipe_of_the_documentation_rotates_and_loses_no_line() {
-    if !root() {
-        return;
-    }
-    if Command::new("logrotate").arg("--version").output().is_err() {
-        eprintln!("NOT RUN: logrotate is not installed");
-        return;
-    }
     apart(|| async {
         let folder = tempfile::tempdir().unwrap();
         alone(folder.path());

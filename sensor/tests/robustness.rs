@@ -1,14 +1,13 @@
 //! Odd, broken and hostile captures: no panic, no hang, bounded memory, and the sums hold for every file.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
-#![allow(clippy::disallowed_methods)] // The test measures how long a file takes.
 
 mod captures;
 mod sums;
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
+use nix::sys::resource::{Usage, UsageWho, getrusage};
 use traf_sensor::meter::MeterConfig;
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -18,15 +17,24 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
+fn usage() -> Usage {
+    getrusage(UsageWho::RUSAGE_SELF).unwrap()
+}
+
 /// Largest resident set of this process so far, in octets.
 fn peak() -> i64 {
-    let usage = nix::sys::resource::getrusage(nix::sys::resource::UsageWho::RUSAGE_SELF).unwrap();
-    usage.max_rss() * 1024
+    usage().max_rss() * 1024
+}
+
+/// Seconds of processor time that this process has taken.
+fn cpu() -> i64 {
+    (usage().user_time() + usage().system_time()).tv_sec()
 }
 
 #[test]
+#[ignore = "needs captures"]
 fn every_odd_capture_is_read_in_time_in_bounded_memory_and_adds_up() {
-    let Some(folder) = captures::folder().map(|folder| folder.join("robustness")) else { return };
+    let folder = captures::folder("robustness");
     let mut paths = Vec::new();
     files(&folder, &mut paths);
     paths.sort();
@@ -35,11 +43,12 @@ fn every_odd_capture_is_read_in_time_in_bounded_memory_and_adds_up() {
     for path in &paths {
         for tunnels in [false, true] {
             for flows in [8, 8192] {
-                let started = Instant::now();
+                let started = cpu();
                 let config = MeterConfig { flows, tunnels, hosts: 64, stations: 16, ..MeterConfig::default() };
                 let metered = captures::metered(path, config);
                 let name = path.display();
-                assert!(started.elapsed() < Duration::from_secs(5), "{name} took {:?}", started.elapsed());
+                let took = cpu() - started;
+                assert!(took < 5, "{name} took {took} s of processor time");
                 assert_eq!(metered.summary.ledger.received, metered.frames, "{name}");
                 sums::hold(&metered.summary, &format!("{name}, tunnels {tunnels}, {flows} flows"));
                 if tunnels && flows == 8 {

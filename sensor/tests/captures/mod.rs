@@ -7,20 +7,17 @@ use traf_sensor::LinkType;
 use traf_sensor::file::CaptureFile;
 use traf_sensor::meter::{Meter, MeterConfig};
 
-/// The folder, if it is named; says so when it is not.
-pub(crate) fn folder() -> Option<PathBuf> {
-    let folder = std::env::var_os("TRAF_CAPTURES").map(PathBuf::from);
-    if folder.is_none() {
-        eprintln!("0 captures read: TRAF_CAPTURES does not name a folder of captures");
-    }
-    folder
+/// A folder of the captures. The tests that read them are ignored where `TRAF_CAPTURES` names none.
+pub(crate) fn folder(name: &str) -> PathBuf {
+    let captures = std::env::var_os("TRAF_CAPTURES").expect("TRAF_CAPTURES names a folder of captures");
+    PathBuf::from(captures).join(name)
 }
 
-/// What a file gave.
+/// Contents of a file after one pass through a meter.
 pub(crate) struct Metered {
     /// Frames that could be read.
     pub(crate) frames: u64,
-    /// Why there are no more, if the file does not end as it should.
+    /// Reason why the file was not read to its end.
     pub(crate) trouble: Option<String>,
     /// All of them in one slice.
     pub(crate) summary: InterfaceSummary,

@@ -51,14 +51,6 @@ pub(crate) fn program() -> Command {
     Command::new(env!("CARGO_BIN_EXE_traf-sensor"))
 }
 
-pub(crate) fn root() -> bool {
-    let root = nix::unistd::geteuid().is_root();
-    if !root {
-        eprintln!("NOT RUN: capturing needs root");
-    }
-    root
-}
-
 /// A network namespace of its own, removed with the test.
 pub(crate) struct Namespace(String);
 

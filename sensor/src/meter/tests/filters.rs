@@ -199,11 +199,9 @@ fn packets_that_offload_hid_are_counted_through_a_filter_too() {
 /// authentication headers and IPv6's extension headers, and selects nothing by what was not captured; by ether type it
 /// believes what is no IP header; everywhere else the two agree on every frame.
 #[test]
+#[ignore = "needs captures"]
 fn on_real_captures_a_filter_selects_what_libpcap_selects() {
-    let Some(folder) = std::env::var_os("TRAF_CAPTURES").map(std::path::PathBuf::from) else {
-        eprintln!("0 captures read: TRAF_CAPTURES does not name a folder of captures");
-        return;
-    };
+    let folder = std::env::var_os("TRAF_CAPTURES").expect("TRAF_CAPTURES names a folder of captures");
     const MORE: [&str; 12] = [
         "tcp",
         "udp",
@@ -221,7 +219,7 @@ fn on_real_captures_a_filter_selects_what_libpcap_selects() {
     let compile = |words| Capture::dead(Linktype::ETHERNET).unwrap().compile(words, true).unwrap();
     let filters = FILTERS.iter().chain(&MORE).map(|words| (*words, words.parse::<Filter>().unwrap(), compile(words)));
     let filters: Vec<_> = filters.collect();
-    let (mut folders, mut frames, mut differences) = (vec![folder], 0, BTreeSet::new());
+    let (mut folders, mut frames, mut differences) = (vec![std::path::PathBuf::from(folder)], 0, BTreeSet::new());
     while let Some(path) = folders.pop() {
         if let Ok(entries) = std::fs::read_dir(&path) {
             folders.extend(entries.map(|entry| entry.unwrap().path()));
