@@ -26,6 +26,11 @@ pub enum StoreError {
     /// Made by a later version.
     #[error("{0} was made by a newer version of the collector (schema {1}): install that version again")]
     Newer(PathBuf, i64),
+    /// Made before the first release.
+    #[error(
+        "{0} was made by an earlier, unreleased version of the collector: move it away, and the collector begins a new one"
+    )]
+    Older(PathBuf),
     /// The schema cannot be brought up to date.
     #[error("{0} cannot be brought up to date: {1}")]
     Migrate(PathBuf, #[source] sqlx::migrate::MigrateError),

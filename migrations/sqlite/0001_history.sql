@@ -1,7 +1,7 @@
 -- The history. One row per (slice, interface, key), both directions in it, so that sums over any stretch of time are sums
--- of rows. Every fact begins with the same three columns, (ts, sensor, seq): the start of its slice in seconds since 1970,
--- the sensor, and the sequence number of the delivery that brought it. Time comes first, so a window is one range of the
--- tree; there is no index on addresses, because it would cost ten times the insert. What people read are the views.
+-- of rows. Every fact begins with the number of its slice, and `slice` says which sensor and time that is: one number costs
+-- each row less than (ts, sensor, seq) would. A window is one range of slices, and each leads to a range of facts. There is
+-- no index on addresses, because it would cost ten times the insert. What people read are the views.
 --
 -- Packets and octets are counts; `*_coalesced` are packets that offload hid beyond those captured. A key of 0 (address,
 -- mac, protocol) is `other`: what a table of the sensor had no place for.
@@ -64,8 +64,12 @@ create table mac (
 
 -- What was delivered: the ledger of deliveries, written with the rows they brought.
 create table slice (
+    -- in the order of arrival
+    id integer primary key,
+    -- start of the slice in seconds since 1970
     ts integer not null,
     sensor integer not null,
+    -- sequence number of the delivery
     seq integer not null,
     -- first sequence number that this delivery stands for
     from_seq integer not null,
@@ -77,14 +81,18 @@ create table slice (
     stored_ns integer not null,
     -- of the sequence numbers from from_seq to seq, how many are declared lost
     lost integer not null default 0,
-    primary key (ts, sensor, seq)
-) strict, without rowid;
+    -- 1 until these rows of the slice are retired: flows, hosts, services, stations and sizes; seconds
+    has_flows integer not null default 1,
+    has_seconds integer not null default 1,
+    unique (ts, sensor, seq)
+) strict;
+
+create index slice_flows on slice (ts) where has_flows;
+create index slice_seconds on slice (ts) where has_seconds;
 
 -- Where every frame went: received = parsed + malformed + unsupported + dropped.
 create table slice_ledger (
-    ts integer not null,
-    sensor integer not null,
-    seq integer not null,
+    slice integer not null,
     interface integer not null,
     received integer not null,
     parsed integer not null,
@@ -111,16 +119,14 @@ create table slice_ledger (
     own_out_octets integer not null,
     largest_in integer not null,
     largest_out integer not null,
-    primary key (ts, sensor, seq, interface)
+    primary key (slice, interface)
 ) strict, without rowid;
 
 -- Conversations. `status` holds, from the lowest bit: state 3, complete 1, own 1, word forward 3, word reverse 3, TCP flags
 -- seen forward 8, reverse 8, TCP flags of the last packet forward 8, reverse 8. `windows` is forward * 65536 + reverse.
 create table flow (
-    ts integer not null,
-    sensor integer not null,
-    seq integer not null,
-    n integer not null,
+    -- slice * 2^20 + number of the flow in its slice: the row's own key, so that no slice number is stored beside it
+    id integer primary key,
     interface integer not null,
     protocol integer not null,
     vlan integer,
@@ -134,7 +140,7 @@ create table flow (
     reverse_packets integer not null,
     reverse_octets integer not null,
     reverse_coalesced integer not null,
-    -- microseconds after ts; the first packet may be long before it
+    -- microseconds after the slice's ts; the first packet may be long before it
     first_us integer not null,
     last_us integer not null,
     status integer not null,
@@ -144,16 +150,13 @@ create table flow (
     forward_mac integer not null,
     reverse_mac integer not null,
     -- 1: of all observation points of its site that saw the flow in this slice, this one counts
-    prim integer not null,
-    primary key (ts, sensor, seq, n)
-) strict, without rowid;
+    prim integer not null
+) strict;
 
 -- By class, the conversations that the sensor's flow table folded. IP octets. class = (family * 4 + transport) * 3 + cast;
 -- family: 0 IPv4, 1 IPv6, 2 no IP; transport: 0 TCP, 1 UDP, 2 ICMP, 3 other; cast: 0 unicast, 1 broadcast, 2 multicast.
 create table flow_other (
-    ts integer not null,
-    sensor integer not null,
-    seq integer not null,
+    slice integer not null,
     interface integer not null,
     class integer not null,
     in_packets integer not null,
@@ -163,14 +166,12 @@ create table flow_other (
     out_octets integer not null,
     out_coalesced integer not null,
     keys integer not null,
-    primary key (ts, sensor, seq, interface, class)
+    primary key (slice, interface, class)
 ) strict, without rowid;
 
 -- Packet sizes, both ends inclusive; size_to is null for what is larger than the MTU.
 create table size (
-    ts integer not null,
-    sensor integer not null,
-    seq integer not null,
+    slice integer not null,
     interface integer not null,
     size_from integer not null,
     size_to integer,
@@ -180,13 +181,11 @@ create table size (
     out_packets integer not null,
     out_octets integer not null,
     out_coalesced integer not null,
-    primary key (ts, sensor, seq, interface, size_from)
+    primary key (slice, interface, size_from)
 ) strict, without rowid;
 
 create table service (
-    ts integer not null,
-    sensor integer not null,
-    seq integer not null,
+    slice integer not null,
     interface integer not null,
     protocol integer not null,
     port integer not null,
@@ -196,13 +195,11 @@ create table service (
     out_packets integer not null,
     out_octets integer not null,
     out_coalesced integer not null,
-    primary key (ts, sensor, seq, interface, protocol, port)
+    primary key (slice, interface, protocol, port)
 ) strict, without rowid;
 
 create table host (
-    ts integer not null,
-    sensor integer not null,
-    seq integer not null,
+    slice integer not null,
     interface integer not null,
     address integer not null,
     in_packets integer not null,
@@ -211,14 +208,12 @@ create table host (
     out_packets integer not null,
     out_octets integer not null,
     out_coalesced integer not null,
-    primary key (ts, sensor, seq, interface, address)
+    primary key (slice, interface, address)
 ) strict, without rowid;
 
 -- Stations; `ip_*` are the frames among them that carried IP. `addresses`: at most eight seen behind the station.
 create table station (
-    ts integer not null,
-    sensor integer not null,
-    seq integer not null,
+    slice integer not null,
     interface integer not null,
     mac integer not null,
     in_packets integer not null,
@@ -234,7 +229,7 @@ create table station (
     ip_out_octets integer not null,
     ip_out_coalesced integer not null,
     addresses text not null,
-    primary key (ts, sensor, seq, interface, mac)
+    primary key (slice, interface, mac)
 ) strict, without rowid;
 
 -- Which addresses were seen behind which MAC, and from when to when (nanoseconds since 1970).
@@ -251,9 +246,7 @@ create index identity_last on identity (last_ns);
 
 -- Interfaces by the second (`at`) and class. Frame octets.
 create table second (
-    ts integer not null,
-    sensor integer not null,
-    seq integer not null,
+    slice integer not null,
     interface integer not null,
     at integer not null,
     class integer not null,
@@ -263,7 +256,7 @@ create table second (
     out_packets integer not null,
     out_octets integer not null,
     out_coalesced integer not null,
-    primary key (ts, sensor, seq, interface, at, class)
+    primary key (slice, interface, at, class)
 ) strict, without rowid;
 
 -- The same by the minute, added up in the transaction that writes the seconds.
@@ -284,9 +277,7 @@ create table minute (
 -- What is known to be missing. reason: 1 the sensor ended before it sealed the slice, 2 the spool was full, 3 a spooled
 -- record was damaged, 4 an interface vanished, 5 the collector forgot what it had acknowledged.
 create table loss (
-    ts integer not null,
-    sensor integer not null,
-    seq integer not null,
+    slice integer not null,
     n integer not null,
     reason integer not null,
     from_ns integer not null,
@@ -295,7 +286,7 @@ create table loss (
     packets integer,
     octets integer,
     interface text,
-    primary key (ts, sensor, seq, n)
+    primary key (slice, n)
 ) strict, without rowid;
 
 -- From when on (seconds since 1970) each tier is complete: what is older has been retired.

@@ -42,8 +42,8 @@ join sensor s on s.id = i.sensor;
 
 create view flows as
 select
-    f.ts,
-    strftime('%Y-%m-%dT%H:%M:%SZ', f.ts, 'unixepoch') as time,
+    d.ts,
+    strftime('%Y-%m-%dT%H:%M:%SZ', d.ts, 'unixepoch') as time,
     s.name as sensor,
     i.name as interface,
     s.site,
@@ -64,19 +64,20 @@ select
     f.reverse_coalesced,
     f.forward_packets + f.reverse_packets as packets,
     f.forward_octets + f.reverse_octets as octets,
-    strftime('%Y-%m-%dT%H:%M:%S', (f.ts * 1000000 + f.first_us) / 1000000, 'unixepoch')
-        || printf('.%06dZ', (f.ts * 1000000 + f.first_us) % 1000000) as first,
-    strftime('%Y-%m-%dT%H:%M:%S', (f.ts * 1000000 + f.last_us) / 1000000, 'unixepoch')
-        || printf('.%06dZ', (f.ts * 1000000 + f.last_us) % 1000000) as last,
+    strftime('%Y-%m-%dT%H:%M:%S', (d.ts * 1000000 + f.first_us) / 1000000, 'unixepoch')
+        || printf('.%06dZ', (d.ts * 1000000 + f.first_us) % 1000000) as first,
+    strftime('%Y-%m-%dT%H:%M:%S', (d.ts * 1000000 + f.last_us) / 1000000, 'unixepoch')
+        || printf('.%06dZ', (d.ts * 1000000 + f.last_us) % 1000000) as last,
     case f.status & 7 when 0 then 'active' when 1 then 'opening' when 2 then 'established' when 3 then 'closing'
         when 4 then 'closed' when 5 then 'reset' else 'timed_out' end as state,
     f.status >> 3 & 1 as complete,
     f.status >> 4 & 1 as own,
     m.mac as source_mac,
     n.mac as destination_mac
-from flow f
-left join sensor s on s.id = f.sensor
-left join interface i on i.sensor = f.sensor and i.id = f.interface
+from slice d
+cross join flow f on f.id between d.id << 20 and d.id << 20 | 1048575
+left join sensor s on s.id = d.sensor
+left join interface i on i.sensor = d.sensor and i.id = f.interface
 left join address a on a.id = f.source
 left join address b on b.id = f.destination
 left join mac m on m.id = f.forward_mac
@@ -84,8 +85,8 @@ left join mac n on n.id = f.reverse_mac;
 
 create view hosts as
 select
-    h.ts,
-    strftime('%Y-%m-%dT%H:%M:%SZ', h.ts, 'unixepoch') as time,
+    d.ts,
+    strftime('%Y-%m-%dT%H:%M:%SZ', d.ts, 'unixepoch') as time,
     s.name as sensor,
     i.name as interface,
     coalesce(a.ip, 'other') as address,
@@ -93,15 +94,16 @@ select
     h.in_octets,
     h.out_packets,
     h.out_octets
-from host h
-left join sensor s on s.id = h.sensor
-left join interface i on i.sensor = h.sensor and i.id = h.interface
+from slice d
+cross join host h on h.slice = d.id
+left join sensor s on s.id = d.sensor
+left join interface i on i.sensor = d.sensor and i.id = h.interface
 left join address a on a.id = h.address;
 
 create view services as
 select
-    v.ts,
-    strftime('%Y-%m-%dT%H:%M:%SZ', v.ts, 'unixepoch') as time,
+    d.ts,
+    strftime('%Y-%m-%dT%H:%M:%SZ', d.ts, 'unixepoch') as time,
     s.name as sensor,
     i.name as interface,
     case v.protocol when 6 then 'tcp' when 17 then 'udp' else 'other' end as protocol,
@@ -110,14 +112,15 @@ select
     v.in_octets,
     v.out_packets,
     v.out_octets
-from service v
-left join sensor s on s.id = v.sensor
-left join interface i on i.sensor = v.sensor and i.id = v.interface;
+from slice d
+cross join service v on v.slice = d.id
+left join sensor s on s.id = d.sensor
+left join interface i on i.sensor = d.sensor and i.id = v.interface;
 
 create view stations as
 select
-    t.ts,
-    strftime('%Y-%m-%dT%H:%M:%SZ', t.ts, 'unixepoch') as time,
+    d.ts,
+    strftime('%Y-%m-%dT%H:%M:%SZ', d.ts, 'unixepoch') as time,
     s.name as sensor,
     i.name as interface,
     coalesce(m.mac, 'other') as mac,
@@ -130,9 +133,10 @@ select
     t.ip_out_packets,
     t.ip_out_octets,
     t.addresses
-from station t
-left join sensor s on s.id = t.sensor
-left join interface i on i.sensor = t.sensor and i.id = t.interface
+from slice d
+cross join station t on t.slice = d.id
+left join sensor s on s.id = d.sensor
+left join interface i on i.sensor = d.sensor and i.id = t.interface
 left join mac m on m.id = t.mac;
 
 -- Who was behind which MAC address, and from when to when.
@@ -151,8 +155,8 @@ left join address a on a.id = d.address;
 
 create view sizes as
 select
-    z.ts,
-    strftime('%Y-%m-%dT%H:%M:%SZ', z.ts, 'unixepoch') as time,
+    d.ts,
+    strftime('%Y-%m-%dT%H:%M:%SZ', d.ts, 'unixepoch') as time,
     s.name as sensor,
     i.name as interface,
     z.size_from,
@@ -161,13 +165,14 @@ select
     z.in_octets,
     z.out_packets,
     z.out_octets
-from size z
-left join sensor s on s.id = z.sensor
-left join interface i on i.sensor = z.sensor and i.id = z.interface;
+from slice d
+cross join size z on z.slice = d.id
+left join sensor s on s.id = d.sensor
+left join interface i on i.sensor = d.sensor and i.id = z.interface;
 
 create view traffic as
 select
-    c.ts,
+    d.ts,
     c.at,
     strftime('%Y-%m-%dT%H:%M:%SZ', c.at, 'unixepoch') as time,
     s.name as sensor,
@@ -180,15 +185,16 @@ select
     c.in_octets,
     c.out_packets,
     c.out_octets
-from second c
-left join sensor s on s.id = c.sensor
-left join interface i on i.sensor = c.sensor and i.id = c.interface;
+from slice d
+cross join second c on c.slice = d.id
+left join sensor s on s.id = d.sensor
+left join interface i on i.sensor = d.sensor and i.id = c.interface;
 
 -- Where every frame went, by slice: the table slice_ledger with names.
 create view ledger as
 select
-    l.ts,
-    strftime('%Y-%m-%dT%H:%M:%SZ', l.ts, 'unixepoch') as time,
+    d.ts,
+    strftime('%Y-%m-%dT%H:%M:%SZ', d.ts, 'unixepoch') as time,
     s.name as sensor,
     i.name as interface,
     l.received,
@@ -206,13 +212,14 @@ select
     l.nic_tx_dropped,
     l.kernel_received,
     l.clock_step
-from slice_ledger l
-left join sensor s on s.id = l.sensor
-left join interface i on i.sensor = l.sensor and i.id = l.interface;
+from slice d
+cross join slice_ledger l on l.slice = d.id
+left join sensor s on s.id = d.sensor
+left join interface i on i.sensor = d.sensor and i.id = l.interface;
 
 create view events as
 select
-    o.ts,
+    d.ts,
     strftime('%Y-%m-%dT%H:%M:%SZ', o.from_ns / 1000000000, 'unixepoch') as time,
     s.name as sensor,
     o.interface,
@@ -224,11 +231,12 @@ select
     o.packets,
     o.octets
 from loss o
-left join sensor s on s.id = o.sensor
+cross join slice d on d.id = o.slice
+left join sensor s on s.id = d.sensor
 union all
 select
-    l.ts,
-    strftime('%Y-%m-%dT%H:%M:%SZ', l.ts, 'unixepoch'),
+    d.ts,
+    strftime('%Y-%m-%dT%H:%M:%SZ', d.ts, 'unixepoch'),
     s.name,
     i.name,
     'kernel dropped frames',
@@ -236,14 +244,15 @@ select
     null,
     l.dropped,
     null
-from slice_ledger l
-left join sensor s on s.id = l.sensor
-left join interface i on i.sensor = l.sensor and i.id = l.interface
+from slice d
+cross join slice_ledger l on l.slice = d.id
+left join sensor s on s.id = d.sensor
+left join interface i on i.sensor = d.sensor and i.id = l.interface
 where l.dropped > 0
 union all
 select
-    l.ts,
-    strftime('%Y-%m-%dT%H:%M:%SZ', l.ts, 'unixepoch'),
+    d.ts,
+    strftime('%Y-%m-%dT%H:%M:%SZ', d.ts, 'unixepoch'),
     s.name,
     i.name,
     'clock moved by ' || (l.clock_step / 1000000) || ' ms',
@@ -251,9 +260,10 @@ select
     null,
     null,
     null
-from slice_ledger l
-left join sensor s on s.id = l.sensor
-left join interface i on i.sensor = l.sensor and i.id = l.interface
+from slice d
+cross join slice_ledger l on l.slice = d.id
+left join sensor s on s.id = d.sensor
+left join interface i on i.sensor = d.sensor and i.id = l.interface
 where abs(l.clock_step) >= 100000000;
 
 -- Do totals add up? One row per observation point and slice whose details are all still kept; every `residue_*` is in
@@ -261,34 +271,35 @@ where abs(l.clock_step) >= 100000000;
 create view accounting as
 with counted as (
     select
-        l.ts, l.sensor, l.seq, l.interface, l.parsed,
+        d.ts, d.sensor, d.seq, l.interface, l.parsed,
         l.received - l.parsed - l.malformed - l.unsupported - l.dropped as residue_capture,
         coalesce((select sum(c.in_packets + c.out_packets) from second c
-            where c.ts = l.ts and c.sensor = l.sensor and c.seq = l.seq and c.interface = l.interface), 0) as frames,
+            where c.slice = l.slice and c.interface = l.interface), 0) as frames,
         coalesce((select sum(c.in_packets + c.out_packets) from second c
-            where c.ts = l.ts and c.sensor = l.sensor and c.seq = l.seq and c.interface = l.interface
+            where c.slice = l.slice and c.interface = l.interface
             and c.class < 24), 0) as ip,
         coalesce((select sum(c.in_packets + c.out_packets) from second c
-            where c.ts = l.ts and c.sensor = l.sensor and c.seq = l.seq and c.interface = l.interface
+            where c.slice = l.slice and c.interface = l.interface
             and c.class < 24 and c.class / 3 % 4 < 2), 0) as tcp_udp,
         coalesce((select sum(f.forward_packets + f.reverse_packets) from flow f
-            where f.ts = l.ts and f.sensor = l.sensor and f.seq = l.seq and f.interface = l.interface), 0)
+            where f.id between l.slice << 20 and l.slice << 20 | 1048575 and f.interface = l.interface), 0)
         + coalesce((select sum(o.in_packets + o.out_packets) from flow_other o
-            where o.ts = l.ts and o.sensor = l.sensor and o.seq = l.seq and o.interface = l.interface), 0) as flows,
+            where o.slice = l.slice and o.interface = l.interface), 0) as flows,
         coalesce((select sum(z.in_packets + z.out_packets) from size z
-            where z.ts = l.ts and z.sensor = l.sensor and z.seq = l.seq and z.interface = l.interface), 0) as sizes,
+            where z.slice = l.slice and z.interface = l.interface), 0) as sizes,
         coalesce((select sum(v.in_packets + v.out_packets) from service v
-            where v.ts = l.ts and v.sensor = l.sensor and v.seq = l.seq and v.interface = l.interface), 0) as services,
+            where v.slice = l.slice and v.interface = l.interface), 0) as services,
         coalesce((select sum(h.in_packets) from host h
-            where h.ts = l.ts and h.sensor = l.sensor and h.seq = l.seq and h.interface = l.interface), 0) as hosts_in,
+            where h.slice = l.slice and h.interface = l.interface), 0) as hosts_in,
         coalesce((select sum(h.out_packets) from host h
-            where h.ts = l.ts and h.sensor = l.sensor and h.seq = l.seq and h.interface = l.interface), 0) as hosts_out,
+            where h.slice = l.slice and h.interface = l.interface), 0) as hosts_out,
         coalesce((select sum(t.in_packets) from station t
-            where t.ts = l.ts and t.sensor = l.sensor and t.seq = l.seq and t.interface = l.interface), 0) as stations_in,
+            where t.slice = l.slice and t.interface = l.interface), 0) as stations_in,
         coalesce((select sum(t.out_packets) from station t
-            where t.ts = l.ts and t.sensor = l.sensor and t.seq = l.seq and t.interface = l.interface), 0) as stations_out
-    from slice_ledger l
-    where l.ts >= (select max(k.since) from kept k where k.tier in ('flow', 'second', 'ledger'))
+            where t.slice = l.slice and t.interface = l.interface), 0) as stations_out
+    from slice d
+    cross join slice_ledger l on l.slice = d.id
+    where d.ts >= (select max(k.since) from kept k where k.tier in ('flow', 'second', 'ledger'))
 )
 select
     c.ts,

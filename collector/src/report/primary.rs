@@ -67,8 +67,8 @@ pub(crate) struct Observer {
     pub(crate) vlan: Option<u16>,
 }
 
-/// A row of the store: start of its slice in seconds, sensor, sequence number, place.
-pub(crate) type RowKey = [i64; 4];
+/// The key of a flow row in the store.
+pub(crate) type RowKey = i64;
 
 /// What one observer saw of a flow in one slice.
 #[derive(Clone, Copy, Debug)]

@@ -1,5 +1,6 @@
 //! The history in one SQLite file: WAL, every commit synced, one connection that writes and a few that only read.
 
+mod columns;
 mod dictionary;
 mod facts;
 mod marks;
@@ -7,7 +8,9 @@ mod pack;
 mod read;
 mod retention;
 mod rows;
+mod sensors;
 mod shared;
+mod table;
 mod verify;
 mod write;
 
@@ -16,20 +19,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::sqlite::{
-    SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection, Row, SqlSafeStr, SqlitePool};
 use tokio::sync::Mutex;
-use traf_model::{Interface, Interval, Timestamp};
 
 use self::dictionary::Dictionary;
 use self::marks::Marks;
-use super::{Hello, Mark, Place, StoreError, StoredPoint, StoredSensor};
+use super::StoreError;
 use crate::folder::touch_secret;
 
 /// `TRAF`: what marks a file as ours.
 const APPLICATION: i32 = 0x5452_4146;
+
+/// Grows when a migration is rewritten, which only happens before a release.
+const SCHEMA: i32 = 2;
 
 /// Every migration, in order.
 const MIGRATIONS: [(&str, &str); 3] = [
@@ -51,6 +54,8 @@ pub struct Store {
 struct Memory {
     dictionary: Dictionary,
     marks: Marks,
+    /// Number of the newest slice; `None` until it is read.
+    last_slice: Option<i64>,
 }
 
 impl Store {
@@ -110,104 +115,11 @@ impl Store {
         Ok(Self { writer, readers, memory: Arc::default() })
     }
 
-    /// Notes that a sensor has started, and says what it has delivered so far.
-    pub async fn hello(&self, hello: &Hello) -> Result<Result<(i64, Mark), u64>, StoreError> {
-        let mut transaction = self.writer.begin_with("begin immediate").await?;
-        let known = sqlx::query("select id, epoch, mark_epoch, mark_seq from sensor where uuid = ?")
-            .bind(&hello.uuid)
-            .fetch_optional(&mut *transaction)
-            .await?;
-        let mark = match &known {
-            Some(row) => Mark { epoch: count(row, 2)?, seq: count(row, 3)? },
-            None => Mark::default(),
-        };
-        if let Some(row) = &known
-            && count(row, 1)? > hello.epoch
-        {
-            return Ok(Err(count(row, 1)?));
-        }
-        let row = sqlx::query(
-            "insert into sensor (uuid, name, site, version, epoch) values (?, ?, ?, ?, ?) on conflict (uuid) do update \
-             set name = excluded.name, site = excluded.site, version = excluded.version, epoch = excluded.epoch returning id",
-        )
-        .bind(&hello.uuid)
-        .bind(&hello.name)
-        .bind(&hello.site)
-        .bind(&hello.version)
-        .bind(number(hello.epoch))
-        .fetch_one(&mut *transaction)
-        .await?;
-        transaction.commit().await?;
-        Ok(Ok((row.try_get(0)?, mark)))
-    }
-
-    /// All sensors that ever said hello.
-    pub async fn sensors(&self) -> Result<Vec<StoredSensor>, StoreError> {
-        // The newest slice is that of the greatest ts; one of an hour may end later, but then it began earlier by less.
-        let rows = sqlx::query(
-            "select id, uuid, name, version, epoch, mark_epoch, mark_seq, site, \
-             (select max(l.to_ns) from slice l where l.sensor = s.id and l.ts >= (select max(ts) from slice) - 7200) \
-             from sensor s order by name",
-        )
-        .fetch_all(&self.readers)
-        .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(StoredSensor {
-                    id: row.try_get(0)?,
-                    uuid: row.try_get(1)?,
-                    name: row.try_get(2)?,
-                    version: row.try_get(3)?,
-                    epoch: count(row, 4)?,
-                    mark: Mark { epoch: count(row, 5)?, seq: count(row, 6)? },
-                    site: row.try_get(7)?,
-                    stored: row.try_get::<Option<i64>, _>(8)?.map(Timestamp),
-                })
-            })
-            .collect()
-    }
-
-    /// All observation points.
-    pub async fn points(&self) -> Result<Vec<StoredPoint>, StoreError> {
-        let rows = sqlx::query(
-            "select i.sensor, i.id, s.name, i.name, i.kernel_index, i.mac, i.addresses, i.mtu, i.speed, i.link, \
-             i.loopback, i.mirror, s.site, i.first_ns, i.last_ns from interface i join sensor s on s.id = i.sensor order by s.name, i.name",
-        )
-        .fetch_all(&self.readers)
-        .await?;
-        rows.iter().map(point).collect()
-    }
-
     /// Closes it.
     pub async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
     }
-}
-
-fn point(row: &SqliteRow) -> Result<StoredPoint, StoreError> {
-    let addresses: String = row.try_get(6)?;
-    let interface = Interface {
-        name: row.try_get(3)?,
-        index: row.try_get(4)?,
-        mac: row.try_get::<Option<String>, _>(5)?.map(|mac| pack::parse(&mac)).transpose()?,
-        addresses: pack::parse_list(&addresses)?,
-        mtu: row.try_get(7)?,
-        speed: row.try_get::<Option<i64>, _>(8)?.map(i64::cast_unsigned),
-        link: row.try_get(9)?,
-        loopback: row.try_get(10)?,
-        mirror: row.try_get(11)?,
-    };
-    let place = Place { sensor: row.try_get(0)?, interface: row.try_get(1)? };
-    let seen = row.try_get::<Option<i64>, _>(13)?.zip(row.try_get::<Option<i64>, _>(14)?);
-    let seen = seen.map(|(from, to)| Interval::new(Timestamp(from), Timestamp(to)));
-    Ok(StoredPoint { place, sensor: row.try_get(2)?, site: row.try_get(12)?, interface, seen })
-}
-
-/// A count of the store; it was a count before, so it is not negative.
-fn count(row: &SqliteRow, column: usize) -> Result<u64, StoreError> {
-    let number: i64 = row.try_get(column)?;
-    u64::try_from(number).map_err(|_| StoreError::Damaged(format!("a negative count {number}")))
 }
 
 /// As the store keeps a count; what does not fit (it would take centuries) is the greatest number.
@@ -234,14 +146,16 @@ async fn check_ours(path: &Path) -> Result<(), StoreError> {
             }
             _ => 0i64,
         };
+        let schema: i32 = sqlx::query("pragma user_version").fetch_one(&pool).await?.try_get(0)?;
         pool.close().await;
-        Ok::<_, sqlx::Error>((application, tables, newest))
+        Ok::<_, sqlx::Error>((application, tables, newest, schema))
     };
     match look.await {
-        Ok((APPLICATION, _, newest)) if newest > MIGRATIONS.len() as i64 => {
+        Ok((APPLICATION, _, 1.., schema)) if schema < SCHEMA => Err(StoreError::Older(path.to_owned())),
+        Ok((APPLICATION, _, newest, _)) if newest > MIGRATIONS.len() as i64 => {
             Err(StoreError::Newer(path.to_owned(), newest))
         }
-        Ok((APPLICATION, ..) | (0, 0, _)) => Ok(()),
+        Ok((APPLICATION, ..) | (0, 0, ..)) => Ok(()),
         Ok(_) => Err(StoreError::Foreign(path.to_owned(), "a data base of another program")),
         Err(error) => Err(foreign(path, error)),
     }
@@ -258,7 +172,9 @@ fn foreign(path: &Path, error: sqlx::Error) -> StoreError {
 }
 
 async fn migrate(path: &Path, pool: &SqlitePool) -> Result<(), StoreError> {
-    sqlx::query(sqlx::AssertSqlSafe(format!("pragma application_id = {APPLICATION}"))).execute(pool).await?;
+    for (pragma, value) in [("application_id", APPLICATION), ("user_version", SCHEMA)] {
+        sqlx::query(sqlx::AssertSqlSafe(format!("pragma {pragma} = {value}"))).execute(pool).await?;
+    }
     let migrations = MIGRATIONS.into_iter().zip(1..).map(|((name, sql), version)| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
     });
@@ -308,6 +224,19 @@ mod tests {
             let error = Store::open(path).await.err().unwrap().to_string();
             assert!(error.contains(words), "{error}");
             assert_eq!(std::fs::read(path).unwrap(), before);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_of_an_earlier_unreleased_version_is_refused_in_words() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("history.db");
+        let store = Store::open(&path).await.unwrap();
+        sqlx::query("pragma user_version = 1").execute(&store.writer).await.unwrap();
+        store.close().await;
+        for opened in [Store::open(&path).await, Store::open_read_only(&path).await] {
+            let error = opened.err().unwrap().to_string();
+            assert!(error.contains("was made by an earlier, unreleased version of the collector"), "{error}");
         }
     }
 

@@ -39,7 +39,7 @@ impl Lan {
         let mut late = Vec::new();
         for (place, (flow, octets)) in (0..).zip(flows) {
             let (observer, slice) = (observer(sensor), slice(number));
-            let row = [slice.from.seconds(), sensor, number, place];
+            let row = number << 32 | sensor << 20 | place;
             let observation = Observation { key: key(*flow), observer, slice, octets: *octets, row };
             match self.primaries.see(&observation, &mut changes) {
                 Some(primary) => drop(self.rows.insert(row, (observation, primary))),
@@ -230,7 +230,7 @@ fn a_full_memory_forgets_the_longest_silent_and_says_how_many() {
     for number in 0..20u32 {
         let slice = slice(i64::from(number) / 5);
         primaries.delivered(1, slice, &mut changes);
-        let observation = Observation { key: key(number), observer: observer(1), slice, octets: 1, row: [0, 0, 0, 0] };
+        let observation = Observation { key: key(number), observer: observer(1), slice, octets: 1, row: 0 };
         assert_eq!(primaries.see(&observation, &mut changes), Some(true));
     }
     assert!(primaries.flows.len() <= 8 && primaries.forgotten() == 20 - primaries.flows.len() as u64);

@@ -9,6 +9,7 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{QueryBuilder, Row, Sqlite};
 use traf_model::{Interface, Mac, Summary};
 
+use super::columns::Named;
 use super::pack;
 use crate::store::StoreError;
 
@@ -99,14 +100,16 @@ impl Dictionary {
     }
 
     /// The number of an address that was learnt.
-    pub(super) fn address(&self, address: IpAddr) -> Result<i64, StoreError> {
-        self.addresses.get(&address).copied().ok_or_else(|| StoreError::Damaged(format!("no number for {address}")))
+    pub(super) fn address(&self, address: IpAddr) -> Result<Named<IpAddr>, StoreError> {
+        let number = self.addresses.get(&address).copied();
+        number.map(Named::number).ok_or_else(|| StoreError::Damaged(format!("no number for {address}")))
     }
 
     /// The number of a MAC that was learnt; 0 for none.
-    pub(super) fn mac(&self, mac: Option<Mac>) -> Result<i64, StoreError> {
-        let Some(mac) = mac else { return Ok(0) };
-        self.macs.get(&mac).copied().ok_or_else(|| StoreError::Damaged(format!("no number for {mac}")))
+    pub(super) fn mac(&self, mac: Option<Mac>) -> Result<Named<Mac>, StoreError> {
+        let Some(mac) = mac else { return Ok(Named::number(0)) };
+        let number = self.macs.get(&mac).copied();
+        number.map(Named::number).ok_or_else(|| StoreError::Damaged(format!("no number for {mac}")))
     }
 
     /// The number of an interface that was learnt.

@@ -1,125 +1,304 @@
-//! A row of a statement as what it says.
+//! The tables of facts: each row by the names of its columns, made from the model and turned into a [`Fact`].
 
 use std::net::IpAddr;
 
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 use traf_model::{
-    Bracket, Class, Counters, Endpoint, Flow, FlowKey, FlowState, Half, Interval, Learnt, Ledger, Mac, Nic, Service,
-    Station, Timestamp, Traffic,
+    Bracket, Class, Counters, Endpoint, Flow, FlowKey, FlowState, Half, InterfaceSummary, Learnt, Ledger, Mac, Nic,
+    Service, Station, Timestamp, Traffic,
 };
 
-use super::{count, pack};
-use crate::store::{Fact, Place, StoreError};
+use super::columns::{Joined, List, Named, columns};
+use super::dictionary::Dictionary;
+use super::pack;
+use super::table::SliceTable;
+use crate::store::{Fact, StoreError};
 
-pub(super) fn interval(row: &SqliteRow, at: usize) -> Result<Interval, StoreError> {
-    Ok(Interval::new(Timestamp(row.try_get(at)?), Timestamp(row.try_get(at + 1)?)))
+/// A row that says a fact.
+pub(super) trait FactRow: SliceTable {
+    /// The fact.
+    fn fact(self) -> Result<Fact, StoreError>;
 }
 
-pub(super) fn place(row: &SqliteRow) -> Result<Place, StoreError> {
-    Ok(Place { sensor: row.try_get(0)?, interface: row.try_get(1)? })
-}
-
-fn counters(row: &SqliteRow, at: usize) -> Result<Counters, StoreError> {
-    Ok(Counters { packets: count(row, at)?, octets: count(row, at + 1)?, coalesced: count(row, at + 2)? })
-}
-
-pub(super) fn traffic(row: &SqliteRow, at: usize) -> Result<Traffic, StoreError> {
-    Ok(Traffic { inbound: counters(row, at)?, outbound: counters(row, at + 3)? })
-}
-
-pub(super) fn class(row: &SqliteRow, at: usize) -> Result<Class, StoreError> {
-    let index: i64 = row.try_get(at)?;
-    let class = usize::try_from(index).ok().and_then(Class::at);
-    class.ok_or_else(|| StoreError::Damaged(format!("class {index}")))
-}
-
-fn text<T: std::str::FromStr>(row: &SqliteRow, at: usize) -> Result<Option<T>, StoreError> {
-    row.try_get::<Option<&str>, _>(at)?.map(pack::parse).transpose()
-}
-
-pub(super) fn flow(row: &SqliteRow) -> Result<Fact, StoreError> {
-    let end = |at: usize| -> Result<Endpoint, StoreError> {
-        let address: IpAddr =
-            text(row, at)?.ok_or_else(|| StoreError::Damaged("an address without text".to_owned()))?;
-        Ok(Endpoint::new(address, row.try_get(at + 1)?))
-    };
-    let start = row.try_get::<i64, _>(14)? * 1_000_000;
-    let at = |column: usize| -> Result<Timestamp, StoreError> {
-        Ok(Timestamp((start + row.try_get::<i64, _>(column)?).saturating_mul(1_000)))
-    };
-    let windows: i64 = row.try_get(18)?;
-    let mac = |column: usize| text::<Mac>(row, column);
-    let mut flow = Flow {
-        key: FlowKey { protocol: row.try_get(2)?, vlan: row.try_get(3)?, source: end(4)?, destination: end(6)? },
-        traffic: traffic(row, 8)?,
-        first: at(15)?,
-        last: at(16)?,
-        forward: Half { window: (windows >> 16) as u16, size: row.try_get(19)?, mac: mac(21)?, ..Half::default() },
-        reverse: Half { window: windows as u16, size: row.try_get(20)?, mac: mac(22)?, ..Half::default() },
-        state: FlowState::Active,
-        complete: false,
-        own: false,
-    };
-    pack::read_status(row.try_get(17)?, &mut flow);
-    Ok(Fact::Flow(flow, row.try_get(23)?))
-}
-
-pub(super) fn other_flows(row: &SqliteRow) -> Result<Fact, StoreError> {
-    Ok(Fact::OtherFlows(class(row, 2)?, traffic(row, 4)?, count(row, 3)?))
-}
-
-pub(super) fn size(row: &SqliteRow) -> Result<Fact, StoreError> {
-    Ok(Fact::Size(Bracket { from: row.try_get(2)?, to: row.try_get(3)? }, traffic(row, 4)?))
-}
-
-pub(super) fn service(row: &SqliteRow) -> Result<Fact, StoreError> {
-    Ok(Fact::Service(Service::new(row.try_get(2)?, row.try_get(3)?), traffic(row, 4)?))
-}
-
-pub(super) fn host(row: &SqliteRow) -> Result<Fact, StoreError> {
-    Ok(Fact::Host(text(row, 2)?, traffic(row, 4)?))
-}
-
-pub(super) fn station(row: &SqliteRow) -> Result<Fact, StoreError> {
-    let mut station = Station { traffic: traffic(row, 4)?, ip: traffic(row, 10)?, addresses: Vec::new() };
-    for address in pack::parse_list(row.try_get(16)?)? {
-        let seen = Timestamp(0);
-        station.seen(Learnt { address, first: seen, last: seen });
+columns! {
+    /// What a slice saw of a conversation.
+    FlowRow {
+        start: Joined<i64> = "s.ts",
+        protocol: u8,
+        vlan: Option<u16>,
+        source: Named<IpAddr> = "a.ip",
+        source_port: u16,
+        destination: Named<IpAddr> = "b.ip",
+        destination_port: u16,
+        forward: Counters,
+        reverse: Counters,
+        first_us: i64,
+        last_us: i64,
+        status: i64,
+        windows: i64,
+        forward_size: u32,
+        reverse_size: u32,
+        forward_mac: Named<Mac> = "m.mac",
+        reverse_mac: Named<Mac> = "n.mac",
+        prim: bool,
     }
-    Ok(Fact::Station(text(row, 2)?, station))
 }
 
-pub(super) fn ledger(row: &SqliteRow) -> Result<Fact, StoreError> {
-    let nic =
-        |at: usize| -> Result<u64, StoreError> { Ok(row.try_get::<Option<i64>, _>(at)?.unwrap_or(0).cast_unsigned()) };
-    let has_nic = row.try_get::<Option<i64>, _>(9)?.is_some();
-    let ledger = Ledger {
-        received: count(row, 2)?,
-        parsed: count(row, 3)?,
-        malformed: count(row, 4)?,
-        unsupported: count(row, 5)?,
-        dropped: count(row, 6)?,
-        bad_checksum: count(row, 7)?,
-        unparsed_octets: count(row, 8)?,
-        nic: if has_nic {
-            Some(Nic {
-                rx_packets: nic(9)?,
-                rx_octets: nic(10)?,
-                tx_packets: nic(11)?,
-                tx_octets: nic(12)?,
-                rx_dropped: nic(13)?,
-                tx_dropped: nic(14)?,
-            })
-        } else {
-            None
-        },
-        kernel_received: row.try_get::<Option<i64>, _>(15)?.map(i64::cast_unsigned),
-        clock_step: row.try_get(16)?,
-    };
-    let own = Traffic {
-        inbound: Counters::new(count(row, 17)?, count(row, 18)?),
-        outbound: Counters::new(count(row, 19)?, count(row, 20)?),
-    };
-    Ok(Fact::Ledger(Box::new(ledger), own, [row.try_get(21)?, row.try_get(22)?]))
+/// Bits of a flow's key that number the flows of one slice.
+pub(super) const FLOW_BITS: u32 = 20;
+
+impl SliceTable for FlowRow {
+    const TABLE: &'static str = "flow";
+    const KEY: &'static str = "id";
+    const ON: &'static str = "f.id between s.id << 20 and s.id << 20 | 1048575";
+    const JOINS: &'static str = "left join address a on a.id = f.source left join address b on b.id = f.destination \
+        left join mac m on m.id = f.forward_mac left join mac n on n.id = f.reverse_mac";
+}
+
+impl FlowRow {
+    /// Of a slice that begins at `start`, in seconds.
+    pub(super) fn new(start: i64, flow: &Flow, primary: bool, dictionary: &Dictionary) -> Result<Self, StoreError> {
+        let after = |time: Timestamp| time.0.div_euclid(1_000) - start * 1_000_000;
+        Ok(Self {
+            start: Joined(start),
+            protocol: flow.key.protocol,
+            vlan: flow.key.vlan,
+            source: dictionary.address(flow.key.source.address)?,
+            source_port: flow.key.source.port,
+            destination: dictionary.address(flow.key.destination.address)?,
+            destination_port: flow.key.destination.port,
+            forward: flow.traffic.outbound,
+            reverse: flow.traffic.inbound,
+            first_us: after(flow.first),
+            last_us: after(flow.last),
+            status: pack::status(flow),
+            windows: i64::from(flow.forward.window) << 16 | i64::from(flow.reverse.window),
+            forward_size: flow.forward.size,
+            reverse_size: flow.reverse.size,
+            forward_mac: dictionary.mac(flow.forward.mac)?,
+            reverse_mac: dictionary.mac(flow.reverse.mac)?,
+            prim: primary,
+        })
+    }
+}
+
+impl FactRow for FlowRow {
+    fn fact(self) -> Result<Fact, StoreError> {
+        let at = |micros: i64| Timestamp((self.start.0 * 1_000_000 + micros).saturating_mul(1_000));
+        let half = |window: i64, size: u32, mac: Named<Mac>| Half {
+            window: window as u16,
+            size,
+            mac: mac.value,
+            ..Half::default()
+        };
+        let mut flow = Flow {
+            key: FlowKey {
+                protocol: self.protocol,
+                vlan: self.vlan,
+                source: Endpoint::new(self.source.address()?, self.source_port),
+                destination: Endpoint::new(self.destination.address()?, self.destination_port),
+            },
+            traffic: Traffic { inbound: self.reverse, outbound: self.forward },
+            first: at(self.first_us),
+            last: at(self.last_us),
+            forward: half(self.windows >> 16, self.forward_size, self.forward_mac),
+            reverse: half(self.windows, self.reverse_size, self.reverse_mac),
+            state: FlowState::Active,
+            complete: false,
+            own: false,
+        };
+        pack::read_status(self.status, &mut flow);
+        Ok(Fact::Flow(flow, self.prim))
+    }
+}
+
+columns! {
+    /// Conversations of a class that had no row in the sensor's table.
+    OtherFlowsRow { class: Class, traffic: Traffic, keys: u64 }
+}
+
+impl SliceTable for OtherFlowsRow {
+    const TABLE: &'static str = "flow_other";
+}
+
+impl FactRow for OtherFlowsRow {
+    fn fact(self) -> Result<Fact, StoreError> {
+        Ok(Fact::OtherFlows(self.class, self.traffic, self.keys))
+    }
+}
+
+columns! {
+    /// Traffic of a size bracket.
+    SizeRow { size_from: u32, size_to: Option<u32>, traffic: Traffic }
+}
+
+impl SliceTable for SizeRow {
+    const TABLE: &'static str = "size";
+}
+
+impl FactRow for SizeRow {
+    fn fact(self) -> Result<Fact, StoreError> {
+        Ok(Fact::Size(Bracket { from: self.size_from, to: self.size_to }, self.traffic))
+    }
+}
+
+columns! {
+    /// Traffic of a service.
+    ServiceRow { protocol: u8, port: u16, traffic: Traffic }
+}
+
+impl SliceTable for ServiceRow {
+    const TABLE: &'static str = "service";
+}
+
+impl FactRow for ServiceRow {
+    fn fact(self) -> Result<Fact, StoreError> {
+        Ok(Fact::Service(Service::new(self.protocol, self.port), self.traffic))
+    }
+}
+
+columns! {
+    /// Traffic of a host.
+    HostRow { address: Named<IpAddr> = "a.ip", traffic: Traffic }
+}
+
+impl SliceTable for HostRow {
+    const TABLE: &'static str = "host";
+    const JOINS: &'static str = "left join address a on a.id = f.address";
+}
+
+impl FactRow for HostRow {
+    fn fact(self) -> Result<Fact, StoreError> {
+        Ok(Fact::Host(self.address.value, self.traffic))
+    }
+}
+
+columns! {
+    /// Traffic of a station.
+    StationRow { mac: Named<Mac> = "m.mac", traffic: Traffic, ip: Traffic, addresses: List<IpAddr> }
+}
+
+impl SliceTable for StationRow {
+    const TABLE: &'static str = "station";
+    const JOINS: &'static str = "left join mac m on m.id = f.mac";
+}
+
+impl StationRow {
+    pub(super) fn new(mac: Named<Mac>, station: &Station) -> Self {
+        let addresses = station.addresses.iter().map(|learnt| learnt.address).collect();
+        Self { mac, traffic: station.traffic, ip: station.ip, addresses: List(addresses) }
+    }
+}
+
+impl FactRow for StationRow {
+    fn fact(self) -> Result<Fact, StoreError> {
+        let mut station = Station { traffic: self.traffic, ip: self.ip, addresses: Vec::new() };
+        for address in self.addresses.0 {
+            station.seen(Learnt { address, first: Timestamp(0), last: Timestamp(0) });
+        }
+        Ok(Fact::Station(self.mac.value, station))
+    }
+}
+
+columns! {
+    /// Traffic of an observation point by the second and class.
+    SecondRow { at: i64, class: Class, traffic: Traffic }
+}
+
+impl SliceTable for SecondRow {
+    const TABLE: &'static str = "second";
+}
+
+columns! {
+    /// The same by the minute; `ts` is its start.
+    MinuteRow { ts: i64, sensor: i64, interface: i64, class: Class, traffic: Traffic }
+}
+
+columns! {
+    /// Where every frame of an observation point went.
+    LedgerRow {
+        received: u64,
+        parsed: u64,
+        malformed: u64,
+        unsupported: u64,
+        dropped: u64,
+        bad_checksum: u64,
+        unparsed_octets: u64,
+        nic_rx_packets: Option<u64>,
+        nic_rx_octets: Option<u64>,
+        nic_tx_packets: Option<u64>,
+        nic_tx_octets: Option<u64>,
+        nic_rx_dropped: Option<u64>,
+        nic_tx_dropped: Option<u64>,
+        kernel_received: Option<u64>,
+        clock_step: i64,
+        own_in_packets: u64,
+        own_in_octets: u64,
+        own_out_packets: u64,
+        own_out_octets: u64,
+        largest_in: u32,
+        largest_out: u32,
+    }
+}
+
+impl SliceTable for LedgerRow {
+    const TABLE: &'static str = "slice_ledger";
+}
+
+impl LedgerRow {
+    pub(super) fn new(summary: &InterfaceSummary) -> Self {
+        let (ledger, own, nic) = (&summary.ledger, summary.own, summary.ledger.nic.as_ref());
+        Self {
+            received: ledger.received,
+            parsed: ledger.parsed,
+            malformed: ledger.malformed,
+            unsupported: ledger.unsupported,
+            dropped: ledger.dropped,
+            bad_checksum: ledger.bad_checksum,
+            unparsed_octets: ledger.unparsed_octets,
+            nic_rx_packets: nic.map(|nic| nic.rx_packets),
+            nic_rx_octets: nic.map(|nic| nic.rx_octets),
+            nic_tx_packets: nic.map(|nic| nic.tx_packets),
+            nic_tx_octets: nic.map(|nic| nic.tx_octets),
+            nic_rx_dropped: nic.map(|nic| nic.rx_dropped),
+            nic_tx_dropped: nic.map(|nic| nic.tx_dropped),
+            kernel_received: ledger.kernel_received,
+            clock_step: ledger.clock_step,
+            own_in_packets: own.inbound.packets,
+            own_in_octets: own.inbound.octets,
+            own_out_packets: own.outbound.packets,
+            own_out_octets: own.outbound.octets,
+            largest_in: summary.largest_inbound,
+            largest_out: summary.largest_outbound,
+        }
+    }
+}
+
+impl FactRow for LedgerRow {
+    fn fact(self) -> Result<Fact, StoreError> {
+        let nic = self.nic_rx_packets.map(|rx_packets| Nic {
+            rx_packets,
+            rx_octets: self.nic_rx_octets.unwrap_or(0),
+            tx_packets: self.nic_tx_packets.unwrap_or(0),
+            tx_octets: self.nic_tx_octets.unwrap_or(0),
+            rx_dropped: self.nic_rx_dropped.unwrap_or(0),
+            tx_dropped: self.nic_tx_dropped.unwrap_or(0),
+        });
+        let ledger = Ledger {
+            received: self.received,
+            parsed: self.parsed,
+            malformed: self.malformed,
+            unsupported: self.unsupported,
+            dropped: self.dropped,
+            bad_checksum: self.bad_checksum,
+            unparsed_octets: self.unparsed_octets,
+            nic,
+            kernel_received: self.kernel_received,
+            clock_step: self.clock_step,
+        };
+        let own = Traffic {
+            inbound: Counters::new(self.own_in_packets, self.own_in_octets),
+            outbound: Counters::new(self.own_out_packets, self.own_out_octets),
+        };
+        Ok(Fact::Ledger(Box::new(ledger), own, [self.largest_in, self.largest_out]))
+    }
 }

@@ -1,22 +1,50 @@
 //! Which flow rows count in their LAN: [`crate::report::primary`] decides, here it is asked and told.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::LazyLock;
 
+use futures_util::TryStreamExt;
 use sqlx::Row;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::sqlite::SqliteConnection;
 use traf_model::{Endpoint, Flow, FlowKey, Interface, Interval, Timestamp};
 
-use super::{count, pack};
+use super::columns::{Named, columns};
+use super::facts::FlowRow;
+use super::table::{SliceTable, read, select};
 use crate::report::primary::{Change, Late, MEMORY, Observation, Observer, Primaries, RowKey, SharedFlow};
 use crate::store::StoreError;
 
-/// The flows of slices that overlap a stretch of time, with what decides their marks.
-pub(super) const SEEN: &str = "select s.site, i.loopback, f.ts, f.sensor, f.seq, f.n, f.interface, f.vlan, f.protocol, a.ip, \
-    f.source_port, b.ip, f.destination_port, f.forward_octets + f.reverse_octets, l.from_ns, l.to_ns, f.prim \
-    from slice l cross join flow f on f.ts = l.ts and f.sensor = l.sensor and f.seq = l.seq join sensor s on s.id = f.sensor \
-    join interface i on i.sensor = f.sensor and i.id = f.interface join address a on a.id = f.source \
-    join address b on b.id = f.destination where l.ts >= ?1 and l.ts <= ?2 and l.to_ns > ?3 and l.from_ns < ?4 \
-    and f.prim >= ?5 order by l.ts, l.sensor, l.seq, f.n";
+columns! {
+    /// A flow row, with what decides its mark.
+    MarkedRow {
+        row: i64 = "f.id",
+        site: String = "p.site",
+        loopback: bool = "i.loopback",
+        sensor: i64 = "s.sensor",
+        interface: i64,
+        vlan: Option<u16>,
+        protocol: u8,
+        source: Named<IpAddr> = "a.ip",
+        source_port: u16,
+        destination: Named<IpAddr> = "b.ip",
+        destination_port: u16,
+        octets: u64 = "f.forward_octets + f.reverse_octets",
+        from: Timestamp = "s.from_ns",
+        to: Timestamp = "s.to_ns",
+        prim: bool,
+    }
+}
+
+/// The flows of slices that overlap a stretch of time, in the order of their slices.
+pub(super) static SEEN: LazyLock<String> = LazyLock::new(|| {
+    let on = FlowRow::ON;
+    select::<MarkedRow>(&format!(
+        "from slice s cross join flow f on {on} join sensor p on p.id = s.sensor join interface i on i.sensor = s.sensor \
+         and i.id = f.interface join address a on a.id = f.source join address b on b.id = f.destination where s.ts >= ?1 \
+         and s.ts <= ?2 and s.to_ns > ?3 and s.from_ns < ?4 and f.prim >= ?5 order by s.ts, s.sensor, s.seq, f.id"
+    ))
+});
 
 /// The writer's memory of marks.
 #[derive(Debug, Default)]
@@ -40,9 +68,7 @@ impl Marks {
         let newest = sqlx::query("select max(ts) from slice").fetch_one(&mut *connection).await?;
         if let Some(newest) = newest.try_get::<Option<i64>, _>(0)?.map(Timestamp::from_seconds) {
             let window = Interval::new(Timestamp(newest.0.saturating_sub(MEMORY)), Timestamp(i64::MAX));
-            for (observation, primary) in self.seen(connection, window, 0).await? {
-                primaries.recall(&observation, primary);
-            }
+            self.seen(connection, window, 0, |observation, primary| primaries.recall(&observation, primary)).await?;
         }
         self.primaries = Some(primaries);
         Ok(())
@@ -60,9 +86,8 @@ impl Marks {
         slice: Interval,
     ) -> Result<(), StoreError> {
         let mut late = Late::default();
-        for (observation, _) in self.seen(connection, Late::around(slice), 1).await? {
-            late.known(observation.key, observation.observer, observation.slice);
-        }
+        let known = |seen: Observation, _| late.known(seen.key, seen.observer, seen.slice);
+        self.seen(connection, Late::around(slice), 1, known).await?;
         self.late = late;
         Ok(())
     }
@@ -74,16 +99,16 @@ impl Marks {
         }
     }
 
-    /// Whether a row counts: seen at an interface (its sensor's site, its number, what it is), in a slice.
+    /// True if a row counts: seen at an interface (its sensor's site and number, its own number, what it is), in a slice.
     pub(super) fn see(
         &mut self,
-        (site, id, interface): (&str, i64, &Interface),
+        (site, sensor, id, interface): (&str, i64, i64, &Interface),
         slice: Interval,
         row: RowKey,
         flow: &Flow,
     ) -> bool {
-        let observer = Observer { sensor: row[1], interface: id, vlan: flow.key.vlan };
-        let key = SharedFlow::new(self.site(site), row[1], interface, flow.key);
+        let observer = Observer { sensor, interface: id, vlan: flow.key.vlan };
+        let key = SharedFlow::new(self.site(site), sensor, interface, flow.key);
         let observation = Observation { key, observer, slice, octets: flow.traffic.total().octets, row };
         let decided = self.primaries.as_mut().and_then(|primaries| primaries.see(&observation, &mut self.changes));
         decided.unwrap_or_else(|| self.late.see(&observation))
@@ -92,11 +117,7 @@ impl Marks {
     /// Writes the marks that have changed since their rows were made.
     pub(super) async fn correct(&mut self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
         for Change { row, primary } in self.changes.drain(..) {
-            let mut update = sqlx::query("update flow set prim = ? where ts = ? and sensor = ? and seq = ? and n = ?");
-            update = update.bind(primary);
-            for number in row {
-                update = update.bind(number);
-            }
+            let update = sqlx::query("update flow set prim = ? where id = ?").bind(primary).bind(row);
             update.execute(&mut *connection).await?;
         }
         let forgotten = self.primaries.as_ref().map_or(0, Primaries::forgotten);
@@ -119,37 +140,45 @@ impl Marks {
         site
     }
 
-    /// Flow rows of slices that overlap a window; of `least` 1 only those that count.
+    /// Hands on the flow rows of slices that overlap a window, one by one; of `least` 1 only those that count.
     async fn seen(
         &mut self,
         connection: &mut SqliteConnection,
         window: Interval,
         least: i64,
-    ) -> Result<Vec<(Observation, bool)>, StoreError> {
+        mut take: impl FnMut(Observation, bool),
+    ) -> Result<(), StoreError> {
         let longest = sqlx::query("select coalesce(max(longest), 0) from sensor").fetch_one(&mut *connection).await?;
         let longest: i64 = longest.try_get(0)?;
-        let rows = sqlx::query(SEEN)
+        let mut rows = sqlx::query(SEEN.as_str())
             .bind(Timestamp(window.from.0.saturating_sub(longest)).seconds())
             .bind(window.to.seconds())
             .bind(window.from.0)
             .bind(window.to.0)
             .bind(least)
-            .fetch_all(connection)
-            .await?;
-        rows.iter().map(|row| self.observation(row)).collect()
+            .fetch(connection);
+        while let Some(row) = rows.try_next().await? {
+            let row: MarkedRow = read(&row)?;
+            let primary = row.prim;
+            take(self.observation(row)?, primary);
+        }
+        Ok(())
     }
 
-    fn observation(&mut self, row: &SqliteRow) -> Result<(Observation, bool), StoreError> {
-        let number = |at: usize| row.try_get::<i64, _>(at);
-        let end = |at: usize| -> Result<Endpoint, StoreError> {
-            Ok(Endpoint::new(pack::parse(row.try_get(at)?)?, row.try_get(at + 1)?))
+    fn observation(&mut self, row: MarkedRow) -> Result<Observation, StoreError> {
+        let flow = FlowKey {
+            protocol: row.protocol,
+            vlan: row.vlan,
+            source: Endpoint::new(row.source.address()?, row.source_port),
+            destination: Endpoint::new(row.destination.address()?, row.destination_port),
         };
-        let flow = FlowKey { protocol: row.try_get(8)?, vlan: row.try_get(7)?, source: end(9)?, destination: end(11)? };
-        let interface = Interface { loopback: row.try_get(1)?, ..Interface::default() };
-        let key = SharedFlow::new(self.site(row.try_get(0)?), number(3)?, &interface, flow);
-        let observer = Observer { sensor: number(3)?, interface: number(6)?, vlan: flow.vlan };
-        let slice = Interval::new(Timestamp(number(14)?), Timestamp(number(15)?));
-        let row_key = [number(2)?, number(3)?, number(4)?, number(5)?];
-        Ok((Observation { key, observer, slice, octets: count(row, 13)?, row: row_key }, row.try_get(16)?))
+        let interface = Interface { loopback: row.loopback, ..Interface::default() };
+        Ok(Observation {
+            key: SharedFlow::new(self.site(&row.site), row.sensor, &interface, flow),
+            observer: Observer { sensor: row.sensor, interface: row.interface, vlan: row.vlan },
+            slice: Interval::new(row.from, row.to),
+            octets: row.octets,
+            row: row.row,
+        })
     }
 }

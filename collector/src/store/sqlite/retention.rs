@@ -1,9 +1,14 @@
 //! Old rows leave in small transactions, and their space is given back.
 
-use sqlx::Row;
+use std::sync::LazyLock;
+
+use sqlx::{AssertSqlSafe, Row};
 use traf_model::Timestamp;
 
 use super::Store;
+use super::columns::columns;
+use super::facts::FLOW_BITS;
+use super::table::{read, select};
 use crate::store::{Kept, StoreError, Tier};
 
 /// Seconds of the past that one transaction retires: a minute of a hundred sensors is deleted in some ten milliseconds.
@@ -11,33 +16,30 @@ const STEP: i64 = 60;
 /// Pages given back with each: 8 MiB.
 const PAGES: &str = "pragma incremental_vacuum(1024)";
 
-const fn tables(tier: Tier) -> &'static [(&'static str, &'static str)] {
+/// Rows of slices that leave with a tier; those of flows go by their range of keys.
+const fn tables(tier: Tier) -> &'static [&'static str] {
     match tier {
-        Tier::Flow => &[
-            ("select min(ts) from flow", "delete from flow where ts < ?"),
-            ("select min(ts) from flow_other", "delete from flow_other where ts < ?"),
-            ("select min(ts) from host", "delete from host where ts < ?"),
-            ("select min(ts) from service", "delete from service where ts < ?"),
-            ("select min(ts) from station", "delete from station where ts < ?"),
-            ("select min(ts) from size", "delete from size where ts < ?"),
-        ],
-        Tier::Second => &[("select min(ts) from second", "delete from second where ts < ?")],
-        Tier::Minute => &[("select min(ts) from minute", "delete from minute where ts < ?")],
-        Tier::Ledger => &[
-            ("select min(ts) from slice_ledger", "delete from slice_ledger where ts < ?"),
-            ("select min(ts) from slice", "delete from slice where ts < ?"),
-            ("select min(ts) from loss", "delete from loss where ts < ?"),
-        ],
+        Tier::Flow => &["flow_other", "host", "service", "station", "size"],
+        Tier::Second => &["second"],
+        Tier::Minute => &[],
+        Tier::Ledger => &["slice_ledger", "loss", "flow_other", "host", "service", "station", "size", "second"],
     }
 }
+
+columns! {
+    KeptTier { tier: String, since: i64 }
+}
+
+static KEPT: LazyLock<String> = LazyLock::new(|| select::<KeptTier>("from kept f"));
 
 impl Store {
     /// From when on each tier is whole.
     pub async fn kept(&self) -> Result<Kept, StoreError> {
         let mut kept = Kept::default();
-        for row in sqlx::query("select tier, since from kept").fetch_all(&self.readers).await? {
-            let since = Timestamp::from_seconds(row.try_get(1)?);
-            match row.try_get::<&str, _>(0)? {
+        for row in sqlx::query(KEPT.as_str()).fetch_all(&self.readers).await? {
+            let KeptTier { tier, since } = read(&row)?;
+            let since = Timestamp::from_seconds(since);
+            match tier.as_str() {
                 "flow" => kept.flow = since,
                 "second" => kept.second = since,
                 "minute" => kept.minute = since,
@@ -51,19 +53,37 @@ impl Store {
     pub async fn retire(&self, tier: Tier, before: Timestamp) -> Result<bool, StoreError> {
         // Whole minutes, so that no minute is half of its seconds.
         let before = before.seconds() - before.seconds().rem_euclid(60);
-        let mut oldest = i64::MAX;
-        for (min, _) in tables(tier) {
-            let found: Option<i64> = sqlx::query(*min).fetch_one(&self.readers).await?.try_get(0)?;
-            oldest = oldest.min(found.unwrap_or(i64::MAX));
-        }
+        let (table, which) = match tier {
+            Tier::Flow => ("slice", "has_flows"),
+            Tier::Second => ("slice", "has_seconds"),
+            Tier::Minute => ("minute", "true"),
+            Tier::Ledger => ("slice", "true"),
+        };
+        let sql = |text: String| sqlx::query(AssertSqlSafe(text));
+        let oldest = sql(format!("select min(ts) from {table} where {which}")).fetch_one(&self.readers).await?;
+        let oldest = oldest.try_get::<Option<i64>, _>(0)?.unwrap_or(i64::MAX);
         if oldest >= before {
             return Ok(false);
         }
         let until = before.min(oldest.saturating_add(STEP));
         let mut transaction = self.writer.begin_with("begin immediate").await?;
-        for (_, delete) in tables(tier) {
-            sqlx::query(*delete).bind(until).execute(&mut *transaction).await?;
+        let leaving = format!("select id from slice where {which} and ts < ?");
+        if matches!(tier, Tier::Flow | Tier::Ledger) {
+            for slice in sql(leaving.clone()).bind(until).fetch_all(&mut *transaction).await? {
+                let first = slice.try_get::<i64, _>(0)? << FLOW_BITS;
+                let delete = sqlx::query("delete from flow where id between ? and ?");
+                delete.bind(first).bind(first | ((1 << FLOW_BITS) - 1)).execute(&mut *transaction).await?;
+            }
         }
+        for table in tables(tier) {
+            let delete = sql(format!("delete from {table} where slice in ({leaving})"));
+            delete.bind(until).execute(&mut *transaction).await?;
+        }
+        let last = match tier {
+            Tier::Flow | Tier::Second => format!("update slice set {which} = 0 where {which} and ts < ?"),
+            Tier::Minute | Tier::Ledger => format!("delete from {table} where ts < ?"),
+        };
+        sql(last).bind(until).execute(&mut *transaction).await?;
         if tier == Tier::Flow {
             sqlx::query("delete from identity where last_ns < ? * 1000000000")
                 .bind(until)

@@ -5,7 +5,7 @@ use sqlx::sqlite::SqliteRow;
 use traf_model::settings::range_words;
 use traf_model::{NamedFilter, Settings, Timestamp};
 
-use super::{Store, count, number};
+use super::{Store, number};
 use crate::store::StoreError;
 
 /// When, and by whom.
@@ -84,7 +84,7 @@ impl Store {
 fn settings(row: &SqliteRow) -> Result<(String, Settings), StoreError> {
     let ports: Option<String> = row.try_get(4)?;
     let settings = Settings {
-        revision: count(row, 1)?,
+        revision: row.try_get(1)?,
         promiscuous: row.try_get(2)?,
         capture: row.try_get(3)?,
         ports: ports.as_deref().map(ranges).transpose()?,

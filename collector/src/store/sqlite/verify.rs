@@ -1,8 +1,8 @@
 //! Do totals add up? The statements behind `traf-collector verify`: each finds what does not.
 
-use sqlx::Row;
-
-use super::{Store, count};
+use super::Store;
+use super::columns::columns;
+use super::table::read;
 use crate::store::{Finding, Invariant, StoreError};
 
 /// Each gives how many rows were looked at, how many are wrong, and the first of those.
@@ -11,8 +11,9 @@ const CHECKS: [(Invariant, &str, &str); 10] = [
         Invariant::Capture,
         "received = parsed + malformed + unsupported + dropped, in every slice",
         "select count(*), coalesce(sum(received <> parsed + malformed + unsupported + dropped), 0), \
-      (select s.name || '/' || i.name || ' at ' || datetime(l.ts, 'unixepoch') from slice_ledger l \
-       join sensor s on s.id = l.sensor join interface i on i.sensor = l.sensor and i.id = l.interface \
+      (select s.name || '/' || i.name || ' at ' || datetime(d.ts, 'unixepoch') from slice_ledger l \
+       join slice d on d.id = l.slice join sensor s on s.id = d.sensor \
+       join interface i on i.sensor = d.sensor and i.id = l.interface \
        where l.received <> l.parsed + l.malformed + l.unsupported + l.dropped limit 1) from slice_ledger",
     ),
     (
@@ -46,17 +47,15 @@ const CHECKS: [(Invariant, &str, &str); 10] = [
     (
         Invariant::Deliver,
         "every fact belongs to a delivery",
-        "with f as (select distinct ts, sensor, seq from slice_ledger union select distinct ts, sensor, seq from second \
-      where ts >= (select since from kept where tier = 'ledger')) \
-      select count(*), coalesce(sum(not exists (select 1 from slice d where d.ts = f.ts and d.sensor = f.sensor \
-      and d.seq = f.seq)), 0), null from f",
+        "with f as (select distinct slice from slice_ledger union select distinct slice from second) \
+      select count(*), coalesce(sum(slice not in (select id from slice)), 0), null from f",
     ),
     (
         Invariant::RollUp,
         "a minute = the sum of its seconds, wherever both are kept",
         "with k as (select max(since) as since from kept where tier in ('second', 'minute')), \
       a as (select at - at % 60 as ts, sensor, interface, class, sum(in_packets) p, sum(in_octets) o, sum(out_packets) q, \
-       sum(out_octets) r from second where at >= (select since from k) + 3600 * ((select since from k) > 0) group by 1, 2, 3, 4), \
+       sum(out_octets) r from second c join slice d on d.id = c.slice where at >= (select since from k) + 3600 * ((select since from k) > 0) group by 1, 2, 3, 4), \
       w as (select a.ts, a.sensor, a.interface, m.class is null or a.p <> m.in_packets or a.o <> m.in_octets \
        or a.q <> m.out_packets or a.r <> m.out_octets as bad from a left join minute m on m.ts = a.ts \
        and m.sensor = a.sensor and m.interface = a.interface and m.class = a.class) \
@@ -67,7 +66,7 @@ const CHECKS: [(Invariant, &str, &str); 10] = [
         Invariant::RollUp,
         "no minute without seconds, wherever both are kept",
         "with k as (select max(since) as since from kept where tier in ('second', 'minute')), \
-      a as (select distinct at - at % 60 as ts, sensor, interface, class from second) \
+      a as (select distinct at - at % 60 as ts, sensor, interface, class from second c join slice d on d.id = c.slice) \
       select count(*), coalesce(sum(a.ts is null), 0), null from minute m left join a on a.ts = m.ts \
       and a.sensor = m.sensor and a.interface = m.interface and a.class = m.class \
       where m.ts >= (select since from k) + 3600 * ((select since from k) > 0)",
@@ -86,11 +85,12 @@ const CHECKS: [(Invariant, &str, &str); 10] = [
     (
         Invariant::Once,
         "of all observation points of a site that saw a flow in a slice, one at most counts",
-        "with w as (select s.site as site, case when i.loopback or a.ip = '::1' or a.ip like '127.%' or b.ip = '::1' or b.ip like '127.%' then f.sensor \
+        "with w as (select s.site as site, case when i.loopback or a.ip = '::1' or a.ip like '127.%' or b.ip = '::1' or b.ip like '127.%' then d.sensor \
        else 0 end as home, f.protocol as protocol, min(f.source * 65536 + f.source_port, f.destination * 65536 + \
-       f.destination_port) as low, max(f.source * 65536 + f.source_port, f.destination * 65536 + f.destination_port) as high, f.ts as ts, min(s.name || '/' || i.name) as a, max(s.name || '/' || i.name) as b, \
-       count(distinct f.sensor || '/' || f.interface || '/' || coalesce(f.vlan, -1)) as observers \
-       from flow f join sensor s on s.id = f.sensor join interface i on i.sensor = f.sensor and i.id = f.interface \
+       f.destination_port) as low, max(f.source * 65536 + f.source_port, f.destination * 65536 + f.destination_port) as high, d.ts as ts, min(s.name || '/' || i.name) as a, max(s.name || '/' || i.name) as b, \
+       count(distinct d.sensor || '/' || f.interface || '/' || coalesce(f.vlan, -1)) as observers \
+       from slice d cross join flow f on f.id between d.id << 20 and d.id << 20 | 1048575 join sensor s on s.id = d.sensor \
+       join interface i on i.sensor = d.sensor and i.id = f.interface \
        join address a on a.id = f.source join address b on b.id = f.destination \
        where f.prim = 1 group by 1, 2, 3, 4, 5, 6) \
       select count(*), coalesce(sum(observers > 1), 0), (select a || ' and ' || b || ' at ' || datetime(ts, 'unixepoch') \
@@ -99,10 +99,11 @@ const CHECKS: [(Invariant, &str, &str); 10] = [
     (
         Invariant::Once,
         "wherever a flow was seen, somebody's row of it counts within a minute",
-        "with g as (select s.site as site, case when i.loopback or a.ip = '::1' or a.ip like '127.%' or b.ip = '::1' or b.ip like '127.%' then f.sensor \
+        "with g as (select s.site as site, case when i.loopback or a.ip = '::1' or a.ip like '127.%' or b.ip = '::1' or b.ip like '127.%' then d.sensor \
        else 0 end as home, f.protocol as protocol, min(f.source * 65536 + f.source_port, f.destination * 65536 + \
-       f.destination_port) as low, max(f.source * 65536 + f.source_port, f.destination * 65536 + f.destination_port) as high, f.ts as ts, max(f.prim) as prim, min(s.name || '/' || i.name) as who \
-       from flow f join sensor s on s.id = f.sensor join interface i on i.sensor = f.sensor and i.id = f.interface \
+       f.destination_port) as low, max(f.source * 65536 + f.source_port, f.destination * 65536 + f.destination_port) as high, d.ts as ts, max(f.prim) as prim, min(s.name || '/' || i.name) as who \
+       from slice d cross join flow f on f.id between d.id << 20 and d.id << 20 | 1048575 join sensor s on s.id = d.sensor \
+       join interface i on i.sensor = d.sensor and i.id = f.interface \
        join address a on a.id = f.source join address b on b.id = f.destination group by 1, 2, 3, 4, 5, 6), \
       w as (select who, ts, max(prim) over (partition by site, home, protocol, low, high order by ts \
        range between 70 preceding and 70 following) as counts from g) \
@@ -110,6 +111,11 @@ const CHECKS: [(Invariant, &str, &str); 10] = [
        where counts = 0 limit 1) from w",
     ),
 ];
+
+columns! {
+    /// The columns that every check gives.
+    Counted { rows: u64, wrong: u64, example: Option<String> }
+}
 
 impl Store {
     /// Runs the checks of [`crate::verify`]: a name, and how many rows were looked at and were wrong.
@@ -119,8 +125,8 @@ impl Store {
         let mut findings = Vec::with_capacity(CHECKS.len());
         for (invariant, claim, sql) in CHECKS {
             let row = sqlx::query(sql).fetch_one(&mut *transaction).await?;
-            let (rows, wrong) = (count(&row, 0)?, count(&row, 1)?);
-            findings.push(Finding { invariant, claim: claim.to_owned(), rows, wrong, example: row.try_get(2)? });
+            let Counted { rows, wrong, example } = read(&row)?;
+            findings.push(Finding { invariant, claim: claim.to_owned(), rows, wrong, example });
         }
         Ok(findings)
     }

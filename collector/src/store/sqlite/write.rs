@@ -1,11 +1,15 @@
 //! Deliveries become rows, in the transaction that moves the mark.
 
-use sqlx::Row as _;
+use std::sync::LazyLock;
+
+use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
 use traf_model::Timestamp;
 
+use super::columns::columns;
 use super::rows::Rows;
-use super::{Memory, Store, count, number};
+use super::table::{read, select};
+use super::{Memory, Store, number};
 use crate::store::{Delivery, Mark, Outcome, StoreError};
 
 impl Store {
@@ -34,8 +38,12 @@ async fn write(
     deliveries: &[Delivery],
     now: Timestamp,
 ) -> Result<Vec<Outcome>, StoreError> {
-    let Memory { dictionary, marks } = memory;
+    let Memory { dictionary, marks, last_slice } = memory;
     marks.recall(connection).await?;
+    let mut slice = match *last_slice {
+        Some(last) => last,
+        None => sqlx::query("select coalesce(max(id), 0) from slice").fetch_one(&mut *connection).await?.try_get(0)?,
+    };
     let mut rows = Rows::default();
     let mut outcomes = Vec::with_capacity(deliveries.len());
     for delivery in deliveries {
@@ -51,20 +59,28 @@ async fn write(
                 std::mem::take(&mut rows).insert(connection).await?;
                 marks.look_around(connection, delivery.summary.slice).await?;
             }
-            let lost = rows.add(delivery, &site, dictionary, marks, now)?;
+            slice += 1;
+            let lost = rows.add((slice, delivery), &site, dictionary, marks, now)?;
             outcomes.push(Outcome::Stored(advance(connection, delivery, lost).await?));
         }
     }
     rows.insert(connection).await?;
     marks.correct(connection).await?;
+    *last_slice = Some(slice);
     Ok(outcomes)
 }
 
-/// What is stored of a sensor, and its site.
+columns! {
+    /// What is stored of a sensor, and its site.
+    SensorMark { mark_epoch: u64, mark_seq: u64, site: String }
+}
+
+static SENSOR_MARK: LazyLock<String> = LazyLock::new(|| select::<SensorMark>("from sensor f where f.id = ?"));
+
 async fn mark(connection: &mut SqliteConnection, sensor: i64) -> Result<(Mark, String), StoreError> {
-    let sql = "select mark_epoch, mark_seq, site from sensor where id = ?";
-    let row = sqlx::query(sql).bind(sensor).fetch_one(connection).await?;
-    Ok((Mark { epoch: count(&row, 0)?, seq: count(&row, 1)? }, row.try_get(2)?))
+    let row = sqlx::query(SENSOR_MARK.as_str()).bind(sensor).fetch_one(connection).await?;
+    let SensorMark { mark_epoch, mark_seq, site } = read(&row)?;
+    Ok((Mark { epoch: mark_epoch, seq: mark_seq }, site))
 }
 
 async fn advance(connection: &mut SqliteConnection, delivery: &Delivery, lost: u64) -> Result<Mark, StoreError> {
