@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
+use traf_lab::process::cpu;
 use traf_lab::wait::{Deadline, Probe, eventually};
 use traf_lab::{Collector, Console, Lan, Process, Sensor};
 
@@ -27,8 +28,8 @@ struct Run {
 
 fn main() {
     let lan = Lan::new(&["anna", "ben"]).unwrap();
-    let collector = Collector::start(&lan.tower, &lan.tower_address(), &lan.folder.join("collector")).unwrap();
-    let console = Console::join(&lan.tower, &collector, &lan.folder).unwrap();
+    let collector = lan.start_collector().unwrap();
+    let console = Console::join("viewer", &lan.tower, &collector, &lan.folder).unwrap();
     lan.rest().unwrap();
     let mut runs = Vec::new();
     for _ in 0..ROUNDS {
@@ -50,19 +51,19 @@ fn main() {
 /// Sends the frames from the first CPU; the program that watches has moved to the second.
 fn load(lan: &Lan, program: &Process) -> Duration {
     pin(program.pid());
-    let before = program.cpu().unwrap();
+    let before = cpu(program.pid()).unwrap();
     let lab = traf_lab::process::binary("traf-lab").unwrap();
     let (count, rate) = (FRAMES.to_string(), RATE.to_string());
     let (port, mac) = (lan.lan.port(&lan.hosts[1]), &lan.interfaces[1].mac);
     let ends = ["traffic", "frames", "--interface", &port, "--to", mac];
     let load = ["--count", &count, "--flows", "100000", "--rate", &rate];
-    let words = [&["-c", "0", lab.to_str().unwrap()][..], &ends, &load].concat();
-    let sent = lan.lan.host().run("taskset", &words).unwrap();
+    let words = [&["-c", "0", &lab][..], &ends, &load].concat();
+    let sent = lan.lan.host.run("taskset", &words).unwrap();
     let sent: Value = serde_json::from_str(&sent).unwrap();
     let pace = sent["frames"].as_f64().unwrap() / sent["seconds"].as_f64().unwrap();
     println!("sent {FRAMES} frames at {pace:.0} a second");
     lan.rest().unwrap();
-    program.cpu().unwrap() - before
+    cpu(program.pid()).unwrap() - before
 }
 
 /// All threads of a process to the second CPU, where there is one.
@@ -78,7 +79,7 @@ fn tcpdump(lan: &Lan) -> Run {
     let from = program.log().len();
     eventually("tcpdump", Deadline::seconds(10), || {
         let log = program.log();
-        Ok(Probe::at(log[from.min(log.len())..].contains("listening on").then_some(()), || log))
+        Ok(Probe::when(log[from.min(log.len())..].contains("listening on"), || log))
     })
     .unwrap();
     let cpu = load(lan, &program);
@@ -96,14 +97,14 @@ fn sensor(lan: &Lan, collector: &Collector, console: &Console) -> Run {
     let state = lan.folder.join("sensor-ben");
     let _ = std::fs::remove_dir_all(&state);
     let known = console.interfaces().unwrap().get("ben").map_or(0, |counters| counters.rx.frames);
-    let mut sensor = Sensor::start(&lan.hosts[1], collector, &lan.folder, &["eth0"], &[]).unwrap();
+    let mut sensor = Sensor::start(&lan.hosts[1], collector, &lan.folder, "eth0", &[]).unwrap();
     console.wait_for_sensors(1).unwrap();
-    let cpu = load(lan, sensor.process());
+    let cpu = load(lan, &sensor.process);
     let table = console.table(&["interfaces"]).unwrap();
     let rows = table["rows"].as_array().unwrap();
     let row = rows.iter().max_by_key(|row| row["in"]["packets"].as_u64()).unwrap();
     let dropped = row["drops"].as_u64().unwrap();
     let seen = row["in"]["packets"].as_u64().unwrap();
-    sensor.process().terminate(Deadline::seconds(20)).unwrap();
+    sensor.process.terminate(Deadline::seconds(20)).unwrap();
     Run { program: "traf-sensor", cpu, seen: seen.max(known), dropped }
 }

@@ -1,4 +1,4 @@
-//! The kernel's own counters of an interface: the lab's first witness.
+//! The kernel's own counters of an interface.
 
 use std::ops::{AddAssign, Sub};
 
@@ -14,7 +14,7 @@ pub struct Count {
     pub octets: u64,
 }
 
-/// What the kernel counted at an interface.
+/// Frames and octets in both directions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Received.
@@ -24,33 +24,22 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// From one element of `ip -s -j link show`.
-    ///
-    /// # Errors
-    /// When the element has no counters.
+    /// Reads one element of `ip -s -j link show`.
     pub fn from_link(link: &Value) -> Result<Self> {
-        let count = |direction: &str, name: &str| {
-            let pointer = format!("/stats64/{direction}/{name}");
-            link.pointer(&pointer)
-                .and_then(Value::as_u64)
-                .with_context(|| format!("ip -s -j link: no {pointer} in {link}"))
-        };
-        Ok(Self {
-            rx: Count { frames: count("rx", "packets")?, octets: count("rx", "bytes")? },
-            tx: Count { frames: count("tx", "packets")?, octets: count("tx", "bytes")? },
-        })
+        Self::read(&link["stats64"], ["rx", "tx"], "bytes")
     }
 
-    /// From what `traf` prints as JSON of whatever is counted each way: `{"in": {"packets": 0, "octets": 0}, "out": …}`.
-    ///
-    /// # Errors
-    /// When it has no counts.
+    /// Reads a row that `traf` prints as JSON: `{"in": {"packets": 0, "octets": 0}, "out": …}`.
     pub fn from_row(row: &Value) -> Result<Self> {
-        let number =
-            |way: &str, name: &str| row[way][name].as_u64().with_context(|| format!("traf: no {name} {way} in {row}"));
-        let count =
-            |way| Ok::<_, anyhow::Error>(Count { frames: number(way, "packets")?, octets: number(way, "octets")? });
-        Ok(Self { rx: count("in")?, tx: count("out")? })
+        Self::read(row, ["in", "out"], "octets")
+    }
+
+    fn read(value: &Value, [rx, tx]: [&str; 2], octets: &str) -> Result<Self> {
+        let number = |way: &str, name: &str| {
+            value[way][name].as_u64().with_context(|| format!("no number of {name} {way} in {value}"))
+        };
+        let count = |way| anyhow::Ok(Count { frames: number(way, "packets")?, octets: number(way, octets)? });
+        Ok(Self { rx: count(rx)?, tx: count(tx)? })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
@@ -17,17 +17,17 @@ use crate::switch::Switch;
 /// A machine of the lab.
 #[derive(Clone, Debug)]
 pub struct Host {
-    name: String,
-    namespaces: Arc<Namespaces>,
+    /// Its name, and the name of its network namespace.
+    pub name: String,
+    /// The namespaces of its lab.
+    pub namespaces: Arc<Namespaces>,
     folder: PathBuf,
 }
 
-/// A host's interface behind a switch.
+/// A host's interface on a switch.
 #[derive(Clone, Debug)]
 pub struct Interface {
-    /// Its name in the host.
-    pub interface: String,
-    /// Its address there.
+    /// Its MAC address.
     pub mac: String,
     /// Its IPv4 address.
     pub ipv4: Ipv4Addr,
@@ -36,13 +36,10 @@ pub struct Interface {
 }
 
 impl Host {
-    /// An empty machine: only a loopback, which is up. Logs go into `folder`.
-    ///
-    /// # Errors
-    /// When the name is taken or the kernel refuses.
+    /// Makes a machine with a loopback that is up, and nothing else. Logs go into `folder`.
     pub fn new(namespaces: &Arc<Namespaces>, name: &str, folder: &Path) -> Result<Self> {
         ensure!(name.len() <= 12, "{name:?} is too long for the name of a host: 12 letters at most");
-        let host = Self { name: name.to_owned(), namespaces: Arc::clone(namespaces), folder: folder.to_owned() };
+        let host = Self::existing(namespaces, name, folder);
         run(namespaces.command("ip").args(["netns", "add", name]))?;
         // Quiet and quick: nothing is sent that nobody asked for, and a static address works at once.
         host.sh(
@@ -56,91 +53,63 @@ impl Host {
         Ok(host)
     }
 
-    /// A machine of a realm that is there already.
-    #[must_use]
-    pub fn join(namespaces: &Arc<Namespaces>, name: &str, folder: &Path) -> Self {
+    /// A machine that was made before.
+    pub fn existing(namespaces: &Arc<Namespaces>, name: &str, folder: &Path) -> Self {
         Self { name: name.to_owned(), namespaces: Arc::clone(namespaces), folder: folder.to_owned() }
     }
 
-    /// Its name.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The realm it lives in.
-    #[must_use]
-    pub fn namespaces(&self) -> &Arc<Namespaces> {
-        &self.namespaces
-    }
-
     /// A command in this host.
-    #[must_use]
     pub fn command(&self, program: &str) -> Command {
         self.namespaces.command_in(&self.name, program)
     }
 
-    /// Runs a command to its end; its output, when it succeeded.
-    ///
-    /// # Errors
-    /// With its own words when it fails.
+    /// Runs a command to its end and returns its output. It is an error if the command fails.
     pub fn run(&self, program: &str, arguments: &[&str]) -> Result<String> {
-        let output = run(self.command(program).args(arguments))?;
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        run(self.command(program).args(arguments))
     }
 
-    /// Runs a line of shell to its end.
-    ///
-    /// # Errors
-    /// With its own words when any part of it fails.
+    /// Runs a line of shell to its end; the first command that fails ends it.
     pub fn sh(&self, line: &str) -> Result<String> {
         self.run("sh", &["-ec", line])
     }
 
-    /// Starts a program; its words go to a log of the lab.
-    ///
-    /// # Errors
-    /// When it cannot be started.
+    /// Starts a program; its output goes to a log of the lab.
     pub fn start(&self, program: &str, arguments: &[&str]) -> Result<Process> {
         let short = Path::new(program).file_name().map_or_else(|| program.into(), |name| name.to_string_lossy());
-        let name = format!("{short}@{}", self.name);
-        let mut command = self.command(program);
+        self.start_as(&short, program, arguments)
+    }
+
+    /// Runs one of the lab's own generators (`traf-lab traffic …`) to its end.
+    pub fn traffic(&self, words: &[&str]) -> Result<String> {
+        self.run(&binary("traf-lab")?, &[&["traffic"], words].concat())
+    }
+
+    /// Starts one of the lab's own generators.
+    pub fn start_traffic(&self, words: &[&str]) -> Result<Process> {
+        let name = format!("traffic-{}", words.first().unwrap_or(&"none"));
+        self.start_as(&name, &binary("traf-lab")?, &[&["traffic"], words].concat())
+    }
+
+    /// Starts `traf-lab traffic serve` at these addresses; returns when it serves.
+    pub fn serve(&self, addresses: &[&str]) -> Result<Process> {
+        let server = self.start_traffic(&[&["serve"], addresses].concat())?;
+        server.wait_for_log("serving")?;
+        Ok(server)
+    }
+
+    fn start_as(&self, name: &str, program: &str, arguments: &[&str]) -> Result<Process> {
+        let (name, mut command) = (format!("{name}@{}", self.name), self.command(program));
         command.args(arguments);
         Process::start(&name, command, self.folder.join(format!("{name}.log")))
     }
 
-    /// Runs one of the lab's own generators (`traf-lab traffic …`) to its end.
-    ///
-    /// # Errors
-    /// When it fails.
-    pub fn traffic(&self, words: &[&str]) -> Result<String> {
-        let lab = binary("traf-lab")?;
-        run(self.command(&lab.to_string_lossy()).arg("traffic").args(words))
-            .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
-    }
-
-    /// Starts one of the lab's own generators and lets it run.
-    ///
-    /// # Errors
-    /// When it cannot be started.
-    pub fn start_traffic(&self, words: &[&str]) -> Result<Process> {
-        let lab = binary("traf-lab")?;
-        let name = format!("traffic-{}@{}", words.first().unwrap_or(&"none"), self.name);
-        let mut command = self.command(&lab.to_string_lossy());
-        command.arg("traffic").args(words);
-        Process::start(&name, command, self.folder.join(format!("{name}.log")))
-    }
-
-    /// Connects it to a switch by an interface of this name, with these addresses.
-    ///
-    /// # Errors
-    /// When the kernel refuses.
-    pub fn plug(&self, interface: &str, switch: &Switch, number: u8) -> Result<Interface> {
+    /// Connects it to a switch by an interface of this name. `number` is the last octet of its addresses.
+    pub fn connect(&self, interface: &str, switch: &Switch, number: u8) -> Result<Interface> {
         let port = switch.port(self);
         let (ipv4, ipv6) = (switch.ipv4(number), switch.ipv6(number));
-        let mac = format!("02:54:{:02x}:00:00:{number:02x}", switch.subnet());
+        let mac = format!("02:54:{:02x}:00:00:{number:02x}", switch.subnet);
         switch
-            .host()
+            .host
             .run("ip", &["link", "add", &port, "type", "veth", "peer", "name", interface, "netns", &self.name])?;
         self.sh(&format!(
             "ip link set {interface} address {mac}; \
@@ -151,13 +120,10 @@ impl Host {
              ip addr add {ipv6}/64 dev {interface} nodad"
         ))?;
         switch.attach(&port)?;
-        Ok(Interface { interface: interface.to_owned(), mac, ipv4, ipv6 })
+        Ok(Interface { mac, ipv4, ipv6 })
     }
 
     /// The kernel's counters of all its interfaces, by name.
-    ///
-    /// # Errors
-    /// When `ip` fails.
     pub fn counters(&self) -> Result<BTreeMap<String, Counters>> {
         let text = self.run("ip", &["-s", "-j", "link", "show"])?;
         let links: Vec<Value> = serde_json::from_str(&text).context("reading ip -s -j link show")?;
@@ -169,18 +135,19 @@ impl Host {
     }
 }
 
-/// Runs a command to its end and gives its output, or its own words as the error.
-pub(crate) fn run(command: &mut Command) -> Result<Output> {
+/// Runs a command to its end and returns its standard output; the error of one that fails holds all that it printed.
+pub(crate) fn run(command: &mut Command) -> Result<String> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command.output().with_context(|| format!("starting {program}"))?;
     let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy()).collect();
+    let [stdout, stderr] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
     ensure!(
         output.status.success(),
         "`{}` failed ({}): {}{}",
         words.join(" "),
         output.status,
-        String::from_utf8_lossy(&output.stderr).trim(),
-        String::from_utf8_lossy(&output.stdout).trim(),
+        stderr.trim(),
+        stdout.trim(),
     );
-    Ok(output)
+    Ok(stdout.into_owned())
 }

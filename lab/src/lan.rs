@@ -1,5 +1,5 @@
-//! A small LAN, ready to use: hosts behind a switch, a watcher at its mirror port, a collector's host, and a second
-//! network for management, so that the LAN itself can come to rest while the sensors report.
+//! A small LAN: hosts behind a switch, a host at its mirror port, a collector's host, and a second network for management,
+//! so that the LAN itself can come to rest while the sensors report.
 //!
 //! ```text
 //!   anna   ben   carl      watch (mirror port)
@@ -17,30 +17,25 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use crate::collector::Collector;
 use crate::counters::Counters;
 use crate::host::{Host, Interface};
 use crate::namespaces::Namespaces;
 use crate::process::Process;
 use crate::switch::Switch;
-use crate::wait::{Deadline, Probe, at_rest, eventually};
+use crate::wait::{Deadline, at_rest};
 
-/// The interface of a host on the LAN.
-pub const ETH: &str = "eth0";
-/// The interface of a host on the management network.
-pub const MGMT: &str = "mgmt0";
-/// The host of the collector.
-pub const TOWER: &str = "tower";
-/// The host at the mirror port.
-pub const WATCH: &str = "watch";
 /// Longest silence between two unasked frames of a kernel: a repeated report of multicast membership.
 const STILL: Duration = Duration::from_millis(2500);
+/// The number of the collector's host in its addresses.
+const TOWER: u8 = 250;
 
 /// Hosts, two switches, a mirror port.
 #[derive(Debug)]
 pub struct Lan {
     /// The ordinary hosts, in the order they were named.
     pub hosts: Vec<Host>,
-    /// Where each is plugged into the LAN, in the same order.
+    /// The interface of each on the LAN, in the same order.
     pub interfaces: Vec<Interface>,
     /// The collector's machine; only on the management network.
     pub tower: Host,
@@ -52,85 +47,63 @@ pub struct Lan {
     pub mgmt: Switch,
     /// Logs, data and whatever else the lab writes.
     pub folder: PathBuf,
-    namespaces: Arc<Namespaces>,
     _folder: Option<tempfile::TempDir>,
 }
 
 impl Lan {
-    /// A LAN of these hosts that goes when it is dropped.
-    ///
-    /// # Errors
-    /// When the machine allows no lab, with what is missing.
+    /// Builds a LAN of these hosts that goes when it is dropped.
     pub fn new(names: &[&str]) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("traf-lab-").tempdir().context("making a folder for the lab")?;
         let namespaces = Arc::new(Namespaces::new()?);
-        eprintln!("lab: runs under {}", namespaces.privilege());
-        let mut lan = Self::build(namespaces, names, folder.path())?;
-        lan._folder = Some(folder);
-        Ok(lan)
+        eprintln!("lab: runs under {}", namespaces.privilege);
+        let lan = Self::build(&namespaces, names, folder.path())?;
+        Ok(Self { _folder: Some(folder), ..lan })
     }
 
-    /// A LAN in a realm of the caller's.
-    ///
-    /// # Errors
-    /// When the kernel refuses.
-    pub fn build(namespaces: Arc<Namespaces>, names: &[&str], folder: &Path) -> Result<Self> {
-        let lan = Switch::new(&namespaces, "lan", 1, folder)?;
-        let mgmt = Switch::new(&namespaces, "mgmt", 2, folder)?;
+    /// Builds a LAN in the caller's namespaces.
+    pub fn build(namespaces: &Arc<Namespaces>, names: &[&str], folder: &Path) -> Result<Self> {
+        let lan = Switch::new(namespaces, "lan", 1, folder)?;
+        let mgmt = Switch::new(namespaces, "mgmt", 2, folder)?;
         let (mut hosts, mut interfaces) = (Vec::new(), Vec::new());
         for (number, name) in (1..).zip(names) {
-            let host = Host::new(&namespaces, name, folder)?;
-            interfaces.push(host.plug(ETH, &lan, number)?);
-            host.plug(MGMT, &mgmt, number)?;
+            let host = Host::new(namespaces, name, folder)?;
+            interfaces.push(host.connect("eth0", &lan, number)?);
+            host.connect("mgmt0", &mgmt, number)?;
             hosts.push(host);
         }
-        let tower = Host::new(&namespaces, TOWER, folder)?;
-        tower.plug(MGMT, &mgmt, 250)?;
-        let watch = Host::new(&namespaces, WATCH, folder)?;
-        watch.plug(MGMT, &mgmt, 251)?;
+        let tower = Host::new(namespaces, "tower", folder)?;
+        tower.connect("mgmt0", &mgmt, TOWER)?;
+        let watch = Host::new(namespaces, "watch", folder)?;
+        watch.connect("mgmt0", &mgmt, TOWER + 1)?;
         lan.mirror(&watch, "mon0")?;
-        Ok(Self { hosts, interfaces, tower, watch, lan, mgmt, folder: folder.to_owned(), namespaces, _folder: None })
+        Ok(Self { hosts, interfaces, tower, watch, lan, mgmt, folder: folder.to_owned(), _folder: None })
     }
 
-    /// The realm it stands in.
-    #[must_use]
-    pub fn namespaces(&self) -> &Arc<Namespaces> {
-        &self.namespaces
+    /// Starts a collector on the tower; returns when it listens.
+    pub fn start_collector(&self) -> Result<Collector> {
+        self.start_collector_on(&self.folder.join("collector"))
     }
 
-    /// The address of the collector's machine.
-    #[must_use]
-    pub fn tower_address(&self) -> String {
-        self.mgmt.ipv4(250).to_string()
+    /// Starts a collector with this data folder on the tower; returns when it listens.
+    pub fn start_collector_on(&self, data: &Path) -> Result<Collector> {
+        Collector::start(&self.tower, &self.mgmt.ipv4(TOWER).to_string(), data)
     }
 
-    /// Starts `traf-lab traffic serve` on a host; returns when it serves, with where: by IPv4, by IPv6.
-    ///
-    /// # Errors
-    /// When it does not come up.
+    /// Starts `traf-lab traffic serve` on a host; returns when it serves, with its IPv4 and its IPv6 end point.
     pub fn serve(&self, host: usize, port: u16) -> Result<(Process, String, String)> {
-        let plug = &self.interfaces[host];
-        let (v4, v6) = (format!("{}:{port}", plug.ipv4), format!("[{}]:{port}", plug.ipv6));
-        let server = self.hosts[host].start_traffic(&["serve", &v4, &v6])?;
-        eventually("a server", Deadline::seconds(10), || {
-            let log = server.log();
-            Ok(Probe::at(log.contains("serving").then_some(()), || log))
-        })?;
-        Ok((server, v4, v6))
+        let Interface { ipv4, ipv6, .. } = &self.interfaces[host];
+        let (v4, v6) = (format!("{ipv4}:{port}"), format!("[{ipv6}]:{port}"));
+        Ok((self.hosts[host].serve(&[&v4, &v6])?, v4, v6))
     }
 
-    /// Waits until nothing moves on the LAN, and gives every host's counters of its interface there.
-    ///
-    /// # Errors
-    /// When it does not come to rest in time.
+    /// Waits until nothing moves on the LAN; returns each host's counters of its interface there.
     pub fn rest(&self) -> Result<BTreeMap<String, Counters>> {
+        let points = self.hosts.iter().map(|host| (host, "eth0")).chain([(&self.watch, "mon0")]);
         at_rest("the LAN", STILL, Deadline::seconds(60), || {
-            let watch = (WATCH.to_owned(), self.watch.counters()?.remove("mon0").unwrap_or_default());
-            let mut all = BTreeMap::from([watch]);
-            for host in &self.hosts {
-                all.insert(host.name().to_owned(), host.counters()?.remove(ETH).unwrap_or_default());
-            }
-            Ok(all)
+            let counters = |(host, interface): (&Host, &str)| {
+                Ok((host.name.clone(), host.counters()?.remove(interface).unwrap_or_default()))
+            };
+            points.clone().map(counters).collect()
         })
     }
 }

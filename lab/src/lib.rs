@@ -1,10 +1,21 @@
 //! A network on one machine: hosts and switches made of namespaces, a mirror port, faults, traffic with exact counts.
 //!
-//! The end-to-end tests and benchmarks stand on it, and `traf-lab demo` shows the console on it. It needs Linux with
-//! network namespaces, as root or through a user namespace. It leaves the machine's own network alone.
+//! ```no_run
+//! use traf_lab::MonitoredLan;
 //!
-//! Left out: anything that pretends. Programs are the real ones, frames cross a real (virtual) wire, and every wait is
-//! for an event.
+//! # fn main() -> anyhow::Result<()> {
+//! let lan = MonitoredLan::new(&["anna", "ben"], false, &[])?;
+//! lan.lan.hosts[0].run("ping", &["-c", "3", &lan.lan.interfaces[1].ipv4.to_string()])?;
+//! let kernel = lan.kernel()?;
+//! assert_eq!(lan.stored_like(&kernel)?, kernel);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The end-to-end tests and benchmarks use it, and `traf-lab demo` shows the console on it. It needs Linux with network
+//! namespaces, as root or through a user namespace. It leaves the machine's own network alone.
+//!
+//! Left out: mocks. Programs are the real ones, frames cross a real (virtual) wire, and every wait is for an event.
 
 pub mod collector;
 pub mod console;

@@ -86,7 +86,7 @@ fn run(command: &Command) -> Result<()> {
 fn up(hosts: &[String]) -> Result<()> {
     let names: Vec<&str> = hosts.iter().map(String::as_str).collect();
     let lab = PersistentLab::up(&names)?;
-    println!("a lab stands, under {}: {}", lab.privilege(), lab.names()?.join(" "));
+    println!("a lab stands, under {}: {}", lab.namespaces.privilege, lab.names()?.join(" "));
     println!("  traf-lab exec {} ip address    a command in a host", names[0]);
     println!("  traf-lab down                  clears it away");
     Ok(())
@@ -121,7 +121,7 @@ fn check(hold: bool) -> Result<()> {
     ensure!(mirrored >= 4, "the mirror port saw {mirrored} frames of two pings");
     println!(
         "a lab stands here under {}: built in {built:?}, pinged by IPv4 and IPv6, mirrored",
-        lan.namespaces().privilege()
+        lan.tower.namespaces.privilege
     );
     if hold {
         loop {

@@ -1,7 +1,7 @@
-//! The ground that a lab stands on: a mount namespace of its own, and a user namespace where we are not root.
+//! The namespaces that hold a lab: a mount namespace of its own, and a user namespace for somebody who is not root.
 //!
-//! One holder process keeps it; every command of the lab enters it with `nsenter`. Network namespaces are named below a
-//! `/run` that only the realm sees, so two labs never meet, and all of them vanish with the holder, even after SIGKILL.
+//! One holder process keeps them; every command of the lab enters them with `nsenter`. Network namespaces are named below a
+//! `/run` that only the lab sees, so two labs never meet, and all of them vanish with the holder, even after SIGKILL.
 //! No set-uid helper is used: an unprivileged lab is root only within its own user namespace.
 
 use std::fmt;
@@ -10,25 +10,28 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-/// Set in every process of a lab: the holder's owner, so that `down` finds what a killed run left behind.
+/// Environment variable of every process of a lab: the process that built the lab, so that `down` finds the remains of a
+/// killed run.
 pub const OWNER: &str = "TRAF_LAB";
 
-/// Mount (and user) namespace, kept by a process that only waits.
+/// Mount, network and user namespace, kept by a process that only waits.
 #[derive(Debug)]
 pub struct Namespaces {
-    holder: u32,
+    /// The process that keeps them.
+    pub holder: u32,
+    /// The rights with which they run.
+    pub privilege: Privilege,
     child: Option<Child>,
-    privilege: Privilege,
 }
 
-/// With what rights a lab runs.
+/// The rights with which a lab runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Privilege {
     /// As the machine's root.
     Root,
     /// As root of a user namespace only.
     UserNamespace {
-        /// Who we are outside of it.
+        /// The user outside of it.
         uid: u32,
     },
 }
@@ -43,76 +46,49 @@ impl fmt::Display for Privilege {
 }
 
 impl Namespaces {
-    /// Lays the ground; it goes when the realm is dropped, or its process dies.
-    ///
-    /// # Errors
-    /// When the kernel allows neither root nor a user namespace to make one.
+    /// Makes namespaces that go when they are dropped, or this process dies.
     pub fn new() -> Result<Self> {
-        Self::start(true)
+        Self::start(&["setpriv", "--pdeathsig", "KILL", "--"])
     }
 
-    /// Like `new`, but it stays after us, until its holder is killed.
-    ///
-    /// # Errors
-    /// As `new`.
+    /// Makes namespaces that stay until their holder is killed.
     pub fn persistent() -> Result<Self> {
-        let mut namespaces = Self::start(false)?;
+        let mut namespaces = Self::start(&["setsid", "--"])?;
         namespaces.child = None;
         Ok(namespaces)
     }
 
-    /// Enters the realm that another process made.
-    #[must_use]
-    pub fn join(holder: u32, privilege: Privilege) -> Self {
-        Self { holder, child: None, privilege }
+    /// Namespaces that another process made.
+    pub fn existing(holder: u32, privilege: Privilege) -> Self {
+        Self { holder, privilege, child: None }
     }
 
-    /// The process that keeps it.
-    #[must_use]
-    pub fn holder(&self) -> u32 {
-        self.holder
-    }
-
-    /// With what rights it runs.
-    #[must_use]
-    pub fn privilege(&self) -> Privilege {
-        self.privilege
-    }
-
-    /// A command within the realm. Its working directory is `/`; it dies with the thread that starts it.
-    #[must_use]
+    /// A command within them. Its working directory is `/`; it dies with the thread that starts it.
     pub fn command(&self, program: &str) -> Command {
-        let mut command = self.enter();
-        command.args(["setpriv", "--pdeathsig", "KILL", "--", program]);
-        command
+        self.enter(&["setpriv", "--pdeathsig", "KILL", "--", program])
     }
 
-    /// A command in one of its network namespaces, with a `/sys` that shows that namespace's interfaces.
-    #[must_use]
+    /// A command in one of the network namespaces, with a `/sys` that shows that namespace's interfaces.
     pub fn command_in(&self, namespace: &str, program: &str) -> Command {
-        let mut command = self.enter();
-        command.args(["ip", "netns", "exec", namespace, "setpriv", "--pdeathsig", "KILL", "--", program]);
-        command
+        self.enter(&["ip", "netns", "exec", namespace, "setpriv", "--pdeathsig", "KILL", "--", program])
     }
 
-    fn enter(&self) -> Command {
+    fn enter(&self, words: &[&str]) -> Command {
         let mut command = Command::new("nsenter");
         command.args(["--target", &self.holder.to_string(), "--mount", "--net"]);
-        if matches!(self.privilege, Privilege::UserNamespace { .. }) {
+        if self.privilege != Privilege::Root {
             command.args(["--user", "--preserve-credentials"]);
         }
-        command.arg("--").env(OWNER, std::process::id().to_string()).env("PATH", search_path()).stdin(Stdio::null());
+        mark(&mut command).arg("--").args(words);
         command
     }
 
-    fn start(dies_with_us: bool) -> Result<Self> {
+    fn start(wrapper: &[&str]) -> Result<Self> {
         let uid = nix::unistd::geteuid().as_raw();
         let mut refused = Vec::new();
-        for privilege in [Privilege::Root, Privilege::UserNamespace { uid }] {
-            if privilege == Privilege::Root && uid != 0 {
-                continue;
-            }
-            match Self::hold(privilege, dies_with_us) {
+        let root = (uid == 0).then_some(Privilege::Root);
+        for privilege in root.into_iter().chain([Privilege::UserNamespace { uid }]) {
+            match Self::hold(privilege, wrapper) {
                 Ok(namespaces) => return Ok(namespaces),
                 Err(error) => refused.push(format!("as {privilege}: {error:#}")),
             }
@@ -124,39 +100,30 @@ impl Namespaces {
         )
     }
 
-    fn hold(privilege: Privilege, dies_with_us: bool) -> Result<Self> {
+    fn hold(privilege: Privilege, wrapper: &[&str]) -> Result<Self> {
         let mut command = Command::new("unshare");
-        // The network of the realm itself stays empty: `ip netns` must be able to come back to it.
+        // This network namespace stays empty: `ip netns` must be able to come back to it.
         command.args(["--mount", "--net"]);
-        if matches!(privilege, Privilege::UserNamespace { .. }) {
+        if privilege != Privilege::Root {
             command.args(["--user", "--map-root-user"]);
-        }
-        command.arg("--");
-        if dies_with_us {
-            command.args(["setpriv", "--pdeathsig", "KILL", "--"]);
-        } else {
-            command.args(["setsid", "--"]);
         }
         let hold =
             "mount -t tmpfs -o mode=755 tmpfs /run && mkdir /run/netns && echo ready && exec sleep infinity >&- 2>&-";
+        mark(&mut command).arg("--").args(wrapper).args(["sh", "-c", hold]);
         let mut child = command
-            .args(["sh", "-c", hold])
-            .env(OWNER, std::process::id().to_string())
-            .env("PATH", search_path())
-            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .context("starting unshare (package util-linux)")?;
         let mut line = String::new();
         if let Some(out) = child.stdout.take() {
-            BufReader::new(out).read_line(&mut line).context("reading what the holder says")?;
+            BufReader::new(out).read_line(&mut line).context("reading the holder's output")?;
         }
         if line.trim() != "ready" {
             let output = child.wait_with_output().context("waiting for the holder")?;
             bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
         }
-        Ok(Self { holder: child.id(), child: Some(child), privilege })
+        Ok(Self { holder: child.id(), privilege, child: Some(child) })
     }
 }
 
@@ -170,8 +137,9 @@ impl Drop for Namespaces {
     }
 }
 
-/// `ip`, `tc` and `nft` live in sbin, which an ordinary user's path leaves out.
-fn search_path() -> String {
+/// Marks a process of the lab. `ip`, `tc` and `nft` live in sbin, which an ordinary user's path leaves out.
+fn mark(command: &mut Command) -> &mut Command {
     let path = std::env::var("PATH").unwrap_or_default();
-    format!("{path}:/usr/sbin:/sbin:/usr/bin:/bin")
+    let path = format!("{path}:/usr/sbin:/sbin:/usr/bin:/bin");
+    command.env(OWNER, std::process::id().to_string()).env("PATH", path).stdin(Stdio::null())
 }

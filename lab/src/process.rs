@@ -1,8 +1,9 @@
-//! A process of the lab: started in a host, watched, stopped, killed; and where our own programs are found.
+//! A process of the lab: started in a host, watched, stopped, killed; and the paths of the project's programs.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -21,98 +22,64 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `command`; what it prints goes to `log`.
-    ///
-    /// # Errors
-    /// When it cannot be started.
+    /// Starts `command` with its output appended to `log`.
     pub fn start(name: &str, mut command: Command, log: PathBuf) -> Result<Self> {
-        let out = File::options()
-            .create(true)
-            .append(true)
-            .open(&log)
-            .with_context(|| format!("writing {}", log.display()))?;
+        let out = File::options().create(true).append(true).open(&log);
+        let out = out.with_context(|| format!("writing {}", log.display()))?;
         let err = out.try_clone().context("sharing a log")?;
-        let child = command.stdout(Stdio::from(out)).stderr(Stdio::from(err)).spawn();
-        Ok(Self { name: name.to_owned(), child: child.with_context(|| format!("starting {name}"))?, log })
+        let child = command.stdout(out).stderr(err).spawn().with_context(|| format!("starting {name}"))?;
+        Ok(Self { name: name.to_owned(), child, log })
     }
 
-    /// Its process.
-    #[must_use]
+    /// Its process identifier.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// All that it has printed.
-    #[must_use]
+    /// All its output so far.
     pub fn log(&self) -> String {
         fs::read(&self.log).map(|text| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default()
     }
 
+    /// Waits until its output holds a text.
+    pub fn wait_for_log(&self, text: &str) -> Result<()> {
+        eventually(&format!("{text:?} of {}", self.name), Deadline::seconds(10), || {
+            let log = self.log();
+            Ok(Probe::when(log.contains(text), || log))
+        })
+    }
+
     /// Sends a signal.
-    ///
-    /// # Errors
-    /// When it is gone.
     pub fn signal(&self, signal: Signal) -> Result<()> {
-        let pid = i32::try_from(self.child.id()).context("a process id")?;
+        let pid = i32::try_from(self.pid()).context("a process id")?;
         kill(Pid::from_raw(pid), signal).with_context(|| format!("sending {signal} to {}", self.name))
     }
 
-    /// SIGKILL, and waits for its end.
-    ///
-    /// # Errors
-    /// When it cannot be waited for.
+    /// Kills it and waits for its end.
     pub fn kill(&mut self) -> Result<()> {
-        self.child.kill().with_context(|| format!("killing {}", self.name))?;
-        self.child.wait().with_context(|| format!("waiting for {}", self.name))?;
+        self.child.kill().and_then(|()| self.child.wait()).with_context(|| format!("killing {}", self.name))?;
         Ok(())
     }
 
-    /// SIGTERM, and waits for its end.
-    ///
-    /// # Errors
-    /// When it does not end in time.
+    /// Sends SIGTERM and waits for its end.
     pub fn terminate(&mut self, deadline: Deadline) -> Result<ExitStatus> {
-        if let Some(status) = self.child.try_wait().context("looking at a process")? {
-            return Ok(status);
+        if self.running()? {
+            self.signal(Signal::SIGTERM)?;
         }
-        self.signal(Signal::SIGTERM)?;
         self.wait(deadline)
     }
 
     /// Waits until it ends by itself.
-    ///
-    /// # Errors
-    /// When it does not end in time.
     pub fn wait(&mut self, deadline: Deadline) -> Result<ExitStatus> {
         let child = &mut self.child;
         eventually(&format!("the end of {}", self.name), deadline, || {
-            Ok(Probe::at(child.try_wait().context("looking at a process")?, || "still running".into()))
+            Ok(Probe::some(child.try_wait().context("looking at a process")?, || "still running".into()))
         })
     }
 
-    /// Whether it still runs.
-    ///
-    /// # Errors
-    /// When it cannot be looked at.
+    /// True if it runs.
     pub fn running(&mut self) -> Result<bool> {
         Ok(self.child.try_wait().context("looking at a process")?.is_none())
-    }
-
-    /// The most memory it ever held resident, in octets, without pages of files and sockets: the program's own text, of
-    /// which a debug build has much, and a capture's ring, which is the kernel's.
-    ///
-    /// # Errors
-    /// When it is gone.
-    pub fn peak_memory(&self) -> Result<u64> {
-        Ok(Memory::of(self.pid())?.held())
-    }
-
-    /// The CPU that all its threads have used: exact to the nanosecond, other than `times`.
-    ///
-    /// # Errors
-    /// When it is gone.
-    pub fn cpu(&self) -> Result<Duration> {
-        cpu(self.pid())
     }
 }
 
@@ -123,7 +90,7 @@ impl Drop for Process {
         if std::thread::panicking() {
             let log = self.log();
             let from = log.char_indices().rev().nth(3000).map_or(0, |(at, _)| at);
-            eprintln!("--- {} said:\n{}", self.name, &log[from..]);
+            eprintln!("--- output of {}:\n{}", self.name, &log[from..]);
         }
     }
 }
@@ -142,10 +109,7 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Of a process.
-    ///
-    /// # Errors
-    /// When it is gone.
+    /// Memory of a process now.
     pub fn of(pid: u32) -> Result<Self> {
         let path = format!("/proc/{pid}/status");
         let status = fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
@@ -157,50 +121,43 @@ impl Memory {
         Ok(Self { peak: peak?, own: own?, files: files?, shared: shared? })
     }
 
-    /// The most that it ever was, without pages of files.
-    #[must_use]
+    /// The most that it ever was, without pages of files: the program's own text, of which a debug build has much, and a
+    /// capture's ring, which is the kernel's.
     pub fn held(&self) -> u64 {
         self.peak.saturating_sub(self.files)
     }
 }
 
-impl std::fmt::Display for Memory {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [peak, own, files, shared] = [self.peak, self.own, self.files, self.shared].map(|octets| octets / 1024);
         write!(f, "{peak} kB at most; now {own} kB of its own, {files} kB of files, {shared} kB shared")
     }
 }
 
-/// The CPU that all threads of a process have used.
-///
-/// # Errors
-/// When it is gone.
+/// CPU time that all threads of a process have used: exact to the nanosecond, unlike `times`.
 pub fn cpu(pid: u32) -> Result<Duration> {
     let path = format!("/proc/{pid}/task");
     let mut total = 0;
     for task in fs::read_dir(&path).with_context(|| format!("reading {path}"))? {
         let path = task.context("a thread")?.path().join("schedstat");
-        // A thread may end while we look.
+        // A thread may end meanwhile.
         let Ok(text) = fs::read_to_string(&path) else { continue };
-        total +=
-            text.split(' ').next().and_then(|first| first.parse::<u64>().ok()).with_context(|| format!("{text:?}"))?;
+        let used = text.split(' ').next().and_then(|first| first.parse::<u64>().ok());
+        total += used.with_context(|| format!("{text:?}"))?;
     }
     Ok(Duration::from_nanos(total))
 }
 
-/// The path of one of our own programs, built from this very tree.
+/// The path of one of the project's programs, built from this very tree.
 ///
 /// `TRAF_PROGRAMS` names a folder of programs to take instead.
-///
-/// # Errors
-/// When it cannot be built or found.
-pub fn binary(name: &str) -> Result<PathBuf> {
+pub fn binary(name: &str) -> Result<String> {
     static FOLDER: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| folder().map_err(|error| format!("{error:#}")));
-    let folder = folder.as_ref().map_err(|error| anyhow::anyhow!("{error}"))?;
-    let path = folder.join(name);
+    let path = folder.as_ref().map_err(|error| anyhow::anyhow!("{error}"))?.join(name);
     ensure!(path.exists(), "{} is missing: run `cargo build --workspace --bins`", path.display());
-    Ok(path)
+    Ok(path.to_string_lossy().into_owned())
 }
 
 fn folder() -> Result<PathBuf> {
@@ -211,7 +168,7 @@ fn folder() -> Result<PathBuf> {
     let parent = me.parent().context("finding this program's folder")?;
     let is_test = parent.ends_with("deps");
     let folder = if is_test { parent.parent().unwrap_or(parent) } else { parent };
-    // A test runs what stands in the tree now, never yesterday's program; where all is built this costs little.
+    // A test runs the programs of the tree as it is now; where all is built this costs little.
     if is_test || !folder.join("traf-collector").exists() {
         build(folder)?;
     }
@@ -228,7 +185,7 @@ fn build(folder: &Path) -> Result<()> {
     if folder.ends_with("release") {
         cargo.arg("--release");
     }
-    // What the runner tells a test of its own package would make build scripts (ring's) run again, and all after them.
+    // Variables of the test's own package would make build scripts (ring's) run again, and all after them.
     for (name, _) in std::env::vars_os() {
         if ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
             cargo.env_remove(name);

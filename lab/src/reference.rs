@@ -1,4 +1,4 @@
-//! The second witness: Wireshark's dumpcap beside the sensor on the same interface, and tshark's count of what it wrote.
+//! The reference of the sensor's counts: Wireshark's dumpcap on the same interface, and tshark's count of what it wrote.
 //!
 //! Not tcpdump, which insists on becoming another user and so does not capture in a user namespace; it only reads what was
 //! written.
@@ -15,60 +15,47 @@ use nix::sys::signal::Signal;
 use crate::counters::{Count, Counters};
 use crate::host::{Host, run};
 use crate::process::Process;
-use crate::wait::{Deadline, Probe, eventually};
+use crate::wait::Deadline;
 pub use frame::{Frame, Packet, Uniflow};
 
 /// A dumpcap that writes the heads of all frames.
 #[derive(Debug)]
 pub struct ReferenceCapture {
-    program: Process,
+    process: Process,
     host: Host,
     file: PathBuf,
 }
 
-/// What tshark counted.
+/// The counts of tshark.
 #[derive(Clone, Debug, Default)]
 pub struct ReferenceCounts {
     /// All frames, with their octets.
     pub frames: Count,
-    /// IP packets and octets, by who sent what to whom.
+    /// IP packets and octets, by direction of a conversation.
     pub sent: BTreeMap<Uniflow, Count>,
 }
 
 impl ReferenceCapture {
-    /// Begins to write what `filter` (libpcap's words; empty is all) lets through; returns when it listens.
-    ///
-    /// # Errors
-    /// When dumpcap does not start.
+    /// Begins to write the frames that `filter` selects (libpcap's words; empty is all); returns when it listens.
     pub fn start(host: &Host, interface: &str, folder: &Path, filter: &str) -> Result<Self> {
-        let file = folder.join(format!("{}-{interface}.pcap", host.name()));
-        let name = file.to_string_lossy().into_owned();
+        let file = folder.join(format!("{}-{interface}.pcap", host.name));
         // 128 octets hold every header; 64 MiB hold what comes while the disk is slow.
-        let words = ["-q", "-i", interface, "-w", &name, "-s", "128", "-B", "64", "-f", filter];
-        let program = host.start("dumpcap", &words)?;
-        eventually("dumpcap to listen", Deadline::seconds(10), || {
-            let log = program.log();
-            Ok(Probe::at(log.contains("File: ").then_some(()), || log))
-        })?;
-        Ok(Self { program, host: host.clone(), file })
+        let words = ["-q", "-i", interface, "-w", &file.to_string_lossy(), "-s", "128", "-B", "64", "-f", filter];
+        let process = host.start("dumpcap", &words)?;
+        process.wait_for_log("File: ")?;
+        Ok(Self { process, host: host.clone(), file })
     }
 
-    /// Ends dumpcap and lets tshark count.
-    ///
-    /// # Errors
-    /// When dumpcap lost a frame, for then it is no witness.
+    /// Ends dumpcap and counts by tshark.
     pub fn counts(self) -> Result<ReferenceCounts> {
-        Ok(ReferenceCounts::of(&self.end()?.frames()?))
+        Ok(ReferenceCounts::of(&self.stop()?.frames()?))
     }
 
-    /// Ends dumpcap.
-    ///
-    /// # Errors
-    /// When it lost a frame, for then it is no witness.
-    pub fn end(mut self) -> Result<CaptureFile> {
-        self.program.signal(Signal::SIGINT)?;
-        self.program.wait(Deadline::seconds(10))?;
-        let log = self.program.log();
+    /// Ends dumpcap. It is an error if it lost a frame.
+    pub fn stop(mut self) -> Result<CaptureFile> {
+        self.process.signal(Signal::SIGINT)?;
+        self.process.wait(Deadline::seconds(10))?;
+        let log = self.process.log();
         // "received/dropped on interface 'eth0': 35/0 (pcap:0/dumpcap:0/flushed:0/ps_ifdrop:0)"
         ensure!(log.contains("/0 (pcap:0/dumpcap:0/flushed:0/"), "dumpcap lost frames: {log}");
         Ok(CaptureFile { host: self.host, file: self.file })
@@ -77,20 +64,19 @@ impl ReferenceCapture {
 
 impl ReferenceCounts {
     /// Adds frames up.
-    #[must_use]
     pub fn of(frames: &[Frame]) -> Self {
-        let mut reference_counts = Self::default();
+        let mut counts = Self::default();
         for frame in frames {
-            reference_counts.frames += Count { frames: 1, octets: frame.octets };
+            counts.frames += Count { frames: 1, octets: frame.octets };
             if let Some(Packet { sent, octets, .. }) = &frame.packet {
-                *reference_counts.sent.entry(sent.clone()).or_default() += Count { frames: 1, octets: *octets };
+                *counts.sent.entry(sent.clone()).or_default() += Count { frames: 1, octets: *octets };
             }
         }
-        reference_counts
+        counts
     }
 }
 
-/// What dumpcap wrote, as tshark reads it.
+/// A capture file of dumpcap, as tshark reads it.
 #[derive(Debug)]
 pub struct CaptureFile {
     host: Host,
@@ -98,10 +84,7 @@ pub struct CaptureFile {
 }
 
 impl CaptureFile {
-    /// Of these frames those that tcpdump selects.
-    ///
-    /// # Errors
-    /// With tcpdump's own words.
+    /// Those of the frames that tcpdump selects.
     pub fn select(&self, filter: &str) -> Result<Self> {
         let name = format!("selected-{}.pcap", filter.replace(|letter: char| !letter.is_ascii_alphanumeric(), "-"));
         let file = self.file.with_file_name(name);
@@ -113,9 +96,6 @@ impl CaptureFile {
     }
 
     /// Every frame.
-    ///
-    /// # Errors
-    /// When tshark's words are not understood.
     pub fn frames(&self) -> Result<Vec<Frame>> {
         let mut words = vec!["-T", "fields", "-E", "occurrence=f"];
         // Checksums are not looked at: offloaded frames carry none yet.
@@ -128,20 +108,16 @@ impl CaptureFile {
     }
 
     /// tshark's own table of Ethernet endpoints: frames to and from each MAC address.
-    ///
-    /// # Errors
-    /// When the table is not understood.
     pub fn ethernet_endpoints(&self) -> Result<BTreeMap<String, Counters>> {
         self.tshark(&["-q", "-z", "endpoints,eth"])?.lines().filter_map(|line| endpoint(line).transpose()).collect()
     }
 
     fn tshark(&self, words: &[&str]) -> Result<String> {
-        // A person's own settings must not change what is counted.
+        // The user's own settings must not change what is counted.
         let mut tshark = self.host.command("tshark");
         tshark.args(["-n", "-r"]).arg(&self.file).args(words);
         tshark.env("WIRESHARK_CONFIG_DIR", self.file.with_extension("settings"));
-        let output = run(tshark.env_remove("XDG_CONFIG_HOME").env_remove("HOME"))?;
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        run(tshark.env_remove("XDG_CONFIG_HOME").env_remove("HOME"))
     }
 }
 

@@ -4,6 +4,7 @@
 use std::fmt::Write;
 use std::panic::resume_unwind;
 use std::thread::ScopedJoinHandle;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
@@ -11,41 +12,41 @@ use crate::demo::Demo;
 use crate::terminal::Terminal;
 use crate::wait::Deadline;
 
-/// A screen, and the keys that lead to it from the first one.
-struct Picture {
+/// A screen, with the keys that lead to it from the first one.
+struct Screen {
     title: &'static str,
     keys: &'static [&'static str],
-    /// What it says when its rows are there.
+    /// A text on it once its rows are there.
     shows: &'static str,
     /// Keys that need them.
     then: &'static [&'static str],
-    /// It has a past.
+    /// True if it has a past.
     timed: bool,
 }
 
-const fn picture(title: &'static str, keys: &'static [&'static str], shows: &'static str) -> Picture {
-    Picture { title, keys, shows, then: &[], timed: true }
+const fn screen(title: &'static str, keys: &'static [&'static str], shows: &'static str) -> Screen {
+    Screen { title, keys, shows, then: &[], timed: true }
 }
 
-const PICTURES: [Picture; 18] = [
-    picture("Main menu and overview", &[], "bit/s"),
-    picture("IP traffic monitor", &["i"], ":9000"),
-    picture("IP traffic monitor: sizes and windows, every packet below", &["i", "m", "m", "u"], ":9000"),
-    picture("IP traffic monitor, grouped by pair", &["i", "g", "i"], "10.77.1.1 → "),
-    Picture { timed: false, then: &["Enter"], ..picture("IP traffic monitor: details", &["i"], ":9000") },
-    picture("General interface statistics", &["g"], "anna/eth0"),
-    picture("Detailed interface statistics", &["d", "Down", "Enter"], "Multicast:"),
-    picture("Detailed interface statistics: rates", &["d", "Down", "Enter", "m"], "Multicast:"),
-    picture("Packet sizes", &["b", "s", "Down", "Enter"], "MTU is"),
-    picture("TCP and UDP services", &["b", "p"], "TCP/80"),
-    picture("LAN station monitor", &["l"], "02:54:01:00:00:01"),
-    Picture { timed: false, then: &["Enter"], ..picture("LAN station monitor: details", &["l"], "02:54:01:00:00:01") },
-    picture("Hosts", &["o"], "10.77.1.1"),
-    Picture { timed: false, ..picture("Sensors", &["e"], "reporting") },
-    Picture { timed: false, then: &["c"], ..picture("Sensors: settings of one", &["e"], "reporting") },
-    Picture { timed: false, ..picture("Filters", &["f"], "Filters") },
-    Picture { timed: false, ..picture("Configure", &["c"], "Configure") },
-    Picture { timed: false, ..picture("Help", &["i", "?"], "keys") },
+const SCREENS: [Screen; 18] = [
+    screen("Main menu and overview", &[], "bit/s"),
+    screen("IP traffic monitor", &["i"], ":9000"),
+    screen("IP traffic monitor: sizes and windows, every packet below", &["i", "m", "m", "u"], ":9000"),
+    screen("IP traffic monitor, grouped by pair", &["i", "g", "i"], "10.77.1.1 → "),
+    Screen { timed: false, then: &["Enter"], ..screen("IP traffic monitor: details", &["i"], ":9000") },
+    screen("General interface statistics", &["g"], "anna/eth0"),
+    screen("Detailed interface statistics", &["d", "Down", "Enter"], "Multicast:"),
+    screen("Detailed interface statistics: rates", &["d", "Down", "Enter", "m"], "Multicast:"),
+    screen("Packet sizes", &["b", "s", "Down", "Enter"], "MTU is"),
+    screen("TCP and UDP services", &["b", "p"], "TCP/80"),
+    screen("LAN station monitor", &["l"], "02:54:01:00:00:01"),
+    Screen { timed: false, then: &["Enter"], ..screen("LAN station monitor: details", &["l"], "02:54:01:00:00:01") },
+    screen("Hosts", &["o"], "10.77.1.1"),
+    Screen { timed: false, ..screen("Sensors", &["e"], "reporting") },
+    Screen { timed: false, then: &["c"], ..screen("Sensors: settings of one", &["e"], "reporting") },
+    Screen { timed: false, ..screen("Filters", &["f"], "Filters") },
+    Screen { timed: false, ..screen("Configure", &["c"], "Configure") },
+    Screen { timed: false, ..screen("Help", &["i", "?"], "keys") },
 ];
 
 /// Columns and rows.
@@ -54,45 +55,41 @@ const SIZES: [(u16, u16); 3] = [(80, 24), (132, 40), (200, 60)];
 /// Blank rows of a table that are shown one by one; more of them become one line that says how many there were.
 const BLANK: usize = 3;
 
-/// Time for the slices that the past is made of to be stored.
-const SETTLED: std::time::Duration = std::time::Duration::from_secs(45);
+/// Time until the slices of the past are stored.
+const SETTLED: Duration = Duration::from_secs(45);
 
-/// All pictures, as one document.
-///
-/// # Errors
-/// When the lab does not stand, or a screen does not show what it should.
+/// All screens, as one document.
 pub fn document() -> Result<String> {
-    let demo = Demo::new()?;
+    let demo = &Demo::new()?;
     eprintln!("lab: waiting until there is a past");
     std::thread::sleep(SETTLED);
-    let open = |(columns, rows)| Terminal::open(&demo.lan.tower, &demo.lan.folder, columns, rows);
+    let lan = &demo.lan.lan;
+    let open = |(columns, rows)| Terminal::open(&lan.tower, &lan.folder, columns, rows);
     let terminals = SIZES.into_iter().map(open).collect::<Result<Vec<_>>>()?;
-    // One person before each terminal.
-    let demo = &demo;
-    let albums = std::thread::scope(|scope| {
-        let people: Vec<_> =
-            terminals.iter().zip(SIZES).map(|(at, size)| scope.spawn(move || screens(demo, at, size))).collect();
-        let screens = |person: ScopedJoinHandle<'_, _>| person.join().unwrap_or_else(|panic| resume_unwind(panic));
-        people.into_iter().map(screens).collect::<Result<Vec<_>>>()
+    // The terminals work at the same time.
+    let pages = std::thread::scope(|scope| {
+        let threads: Vec<_> =
+            terminals.iter().zip(SIZES).map(|(at, size)| scope.spawn(move || pages(demo, at, size))).collect();
+        let join = |thread: ScopedJoinHandle<'_, _>| thread.join().unwrap_or_else(|panic| resume_unwind(panic));
+        threads.into_iter().map(join).collect::<Result<Vec<_>>>()
     })?;
     let mut out = String::from(HEAD);
-    for (place, picture) in PICTURES.iter().enumerate() {
-        write!(out, "\n## {}\n{}", picture.title, albums.iter().map(|screens| &*screens[place]).collect::<String>())?;
+    for (number, screen) in SCREENS.iter().enumerate() {
+        write!(out, "\n## {}\n{}", screen.title, pages.iter().map(|pages| &*pages[number]).collect::<String>())?;
     }
     Ok(out)
 }
 
-/// All pictures at one size.
-fn screens(demo: &Demo, terminal: &Terminal, (columns, rows): (u16, u16)) -> Result<Vec<String>> {
-    let page = |picture: &Picture| {
-        let screens =
-            take(demo, picture, terminal).with_context(|| format!("{} at {columns}×{rows}", picture.title))?;
-        eprintln!("lab: {} at {columns}×{rows}", picture.title);
-        let text =
-            |(when, screen): (_, String)| format!("\n{columns}×{rows}, {when}:\n\n```text\n{}```\n", folded(&screen));
-        Ok(screens.into_iter().map(text).collect())
+/// All screens at one size.
+fn pages(demo: &Demo, terminal: &Terminal, (columns, rows): (u16, u16)) -> Result<Vec<String>> {
+    let page = |screen: &Screen| {
+        let texts = take(demo, screen, terminal).with_context(|| format!("{} at {columns}×{rows}", screen.title))?;
+        eprintln!("lab: {} at {columns}×{rows}", screen.title);
+        let block =
+            |(when, text): (_, String)| format!("\n{columns}×{rows}, {when}:\n\n```text\n{}```\n", folded(&text));
+        Ok(texts.into_iter().map(block).collect())
     };
-    PICTURES.iter().map(page).collect()
+    SCREENS.iter().map(page).collect()
 }
 
 const HEAD: &str = "\
@@ -104,21 +101,21 @@ docs/screens.md`; colours are not shown.
 ";
 
 /// A screen, live and, where it has one, past.
-fn take(demo: &Demo, picture: &Picture, terminal: &Terminal) -> Result<Vec<(&'static str, String)>> {
-    terminal.line(&format!("clear; {}", demo.console.line()?))?;
+fn take(demo: &Demo, wanted: &Screen, terminal: &Terminal) -> Result<Vec<(&'static str, String)>> {
+    terminal.line(&format!("clear; {}", demo.lan.console.line()?))?;
     terminal.wait_for("the first screen", Deadline::seconds(20), |screen| screen.contains("5 of 5 reporting"))?;
-    for key in picture.keys {
+    for key in wanted.keys {
         terminal.key(key)?;
         settle();
     }
-    let shows = |screen: &str| screen.contains(picture.shows) && !screen.contains("asking");
-    terminal.wait_for(picture.title, Deadline::seconds(20), shows)?;
-    for key in picture.then {
+    let shows = |screen: &str| screen.contains(wanted.shows) && !screen.contains("asking");
+    terminal.wait_for(wanted.title, Deadline::seconds(20), shows)?;
+    for key in wanted.then {
         terminal.key(key)?;
     }
     settle();
     let mut taken = vec![("live", terminal.screen()?)];
-    if picture.timed {
+    if wanted.timed {
         terminal.key("[")?;
         terminal.key("[")?;
         terminal.wait_for("the past", Deadline::seconds(20), |screen| shows(screen) && screen.contains("+10 s"))?;
@@ -130,9 +127,9 @@ fn take(demo: &Demo, picture: &Picture, terminal: &Terminal) -> Result<Vec<(&'st
     Ok(taken)
 }
 
-/// A person looks for longer: rates are there after some seconds.
+/// Waits for rates, which need some seconds.
 fn settle() {
-    std::thread::sleep(std::time::Duration::from_millis(1_500));
+    std::thread::sleep(Duration::from_millis(1_500));
 }
 
 fn folded(screen: &str) -> String {

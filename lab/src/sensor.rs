@@ -12,79 +12,40 @@ use crate::process::{Process, binary};
 /// `traf-sensor run`, joined to a collector; running or killed.
 #[derive(Debug)]
 pub struct Sensor {
-    host: Host,
+    /// Its host.
+    pub host: Host,
+    /// Its process.
+    pub process: Process,
     words: Vec<String>,
-    program: Process,
 }
 
 impl Sensor {
-    /// Joins the collector and captures from these interfaces. `more` goes to `traf-sensor run`.
-    ///
-    /// # Errors
-    /// With the program's own words.
-    pub fn start(
-        host: &Host,
-        collector: &Collector,
-        folder: &Path,
-        interfaces: &[&str],
-        more: &[&str],
-    ) -> Result<Self> {
+    /// Joins the collector and captures from this interface. `more` goes to `traf-sensor run`.
+    pub fn start(host: &Host, collector: &Collector, folder: &Path, interface: &str, more: &[&str]) -> Result<Self> {
         let state = join(host, collector, folder)?;
-        let mut words: Vec<String> =
-            ["run", "--name", host.name(), "--data", &state.to_string_lossy()].map(str::to_owned).into();
-        words.extend(interfaces.iter().flat_map(|name| ["--interface".to_owned(), (*name).to_owned()]));
-        words.extend(more.iter().map(|word| (*word).to_owned()));
-        let program = launch(host, &words)?;
-        Ok(Self { host: host.clone(), words, program })
+        let run = ["run", "--name", &host.name, "--data", &state.to_string_lossy(), "--interface", interface];
+        let words: Vec<String> = run.iter().chain(more).map(|word| (*word).to_owned()).collect();
+        Ok(Self { host: host.clone(), process: launch(host, &words)?, words })
     }
 
     /// Starts it again with the same words.
-    ///
-    /// # Errors
-    /// When it cannot be started.
     pub fn start_again(&mut self) -> Result<()> {
-        self.program = launch(&self.host, &self.words)?;
+        self.process = launch(&self.host, &self.words)?;
         Ok(())
-    }
-
-    /// Its host.
-    #[must_use]
-    pub fn host(&self) -> &Host {
-        &self.host
-    }
-
-    /// Its process.
-    pub fn process(&mut self) -> &mut Process {
-        &mut self.program
     }
 }
 
-/// Makes a host's sensor known to the collector; its state folder.
-///
-/// # Errors
-/// With the program's own words.
+/// Joins a host's sensor to the collector; returns its state folder.
 pub fn join(host: &Host, collector: &Collector, folder: &Path) -> Result<PathBuf> {
-    let (state, token) =
-        (folder.join(format!("sensor-{}", host.name())), folder.join(format!("token-{}", host.name())));
+    let [state, token] = ["sensor", "token"].map(|what| folder.join(format!("{what}-{}", host.name)));
     fs::write(&token, collector.token("sensor")?).context("writing a token")?;
-    let program = binary("traf-sensor")?;
-    host.run(
-        &program.to_string_lossy(),
-        &[
-            "join",
-            &collector.join_url(),
-            "--token-file",
-            &token.to_string_lossy(),
-            "--name",
-            host.name(),
-            "--data",
-            &state.to_string_lossy(),
-        ],
-    )?;
+    let (url, token, data) = (collector.join_url(), token.to_string_lossy(), state.to_string_lossy());
+    let words = ["join", &url, "--token-file", &token, "--name", &host.name, "--data", &data];
+    host.run(&binary("traf-sensor")?, &words)?;
     Ok(state)
 }
 
 fn launch(host: &Host, words: &[String]) -> Result<Process> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    host.start(&binary("traf-sensor")?.to_string_lossy(), &words)
+    host.start(&binary("traf-sensor")?, &words)
 }

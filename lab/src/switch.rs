@@ -12,64 +12,39 @@ use crate::namespaces::Namespaces;
 /// A bridge. Hosts behind it share the networks `10.77.<subnet>.0/24` and `fd77:<subnet>::/64`.
 #[derive(Clone, Debug)]
 pub struct Switch {
-    host: Host,
-    subnet: u8,
+    /// The network namespace of the bridge.
+    pub host: Host,
+    /// The third octet of its network.
+    pub subnet: u8,
 }
 
 impl Switch {
-    /// A switch without ports.
-    ///
-    /// # Errors
-    /// When the name is taken or the kernel refuses.
+    /// Makes a switch without ports.
     pub fn new(namespaces: &Arc<Namespaces>, name: &str, subnet: u8, folder: &Path) -> Result<Self> {
         let host = Host::new(namespaces, name, folder)?;
-        // No address of its own, no querier, no spanning tree: a switch that says nothing.
+        // No address of its own, no querier, no spanning tree: a switch that sends nothing.
         host.sh("sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1; \
              ip link add bridge type bridge stp_state 0 forward_delay 0 mcast_snooping 0; \
              ip link set bridge up")?;
         Ok(Self { host, subnet })
     }
 
-    /// A switch of a realm that is there already.
-    #[must_use]
-    pub fn join(namespaces: &Arc<Namespaces>, name: &str, subnet: u8, folder: &Path) -> Self {
-        Self { host: Host::join(namespaces, name, folder), subnet }
-    }
-
-    /// The namespace that it lives in.
-    #[must_use]
-    pub fn host(&self) -> &Host {
-        &self.host
-    }
-
-    /// The third octet of its network.
-    #[must_use]
-    pub fn subnet(&self) -> u8 {
-        self.subnet
-    }
-
-    /// The address of the host with this number.
-    #[must_use]
+    /// The IPv4 address of the host with this number.
     pub fn ipv4(&self, number: u8) -> Ipv4Addr {
         Ipv4Addr::new(10, 77, self.subnet, number)
     }
 
-    /// The address of the host with this number.
-    #[must_use]
+    /// The IPv6 address of the host with this number.
     pub fn ipv6(&self, number: u8) -> Ipv6Addr {
         Ipv6Addr::new(0xfd77, self.subnet.into(), 0, 0, 0, 0, 0, number.into())
     }
 
     /// Copies each frame once, as it enters the switch, to an interface of `watcher` that has no address.
     ///
-    /// Call it after the hosts are plugged.
-    ///
-    /// # Errors
-    /// When the kernel refuses.
+    /// Call it after the hosts are connected.
     pub fn mirror(&self, watcher: &Host, interface: &str) -> Result<()> {
-        let port = format!("m-{}", watcher.name());
-        self.host
-            .run("ip", &["link", "add", &port, "type", "veth", "peer", "name", interface, "netns", watcher.name()])?;
+        let (port, name) = (format!("m-{}", watcher.name), &watcher.name);
+        self.host.run("ip", &["link", "add", &port, "type", "veth", "peer", "name", interface, "netns", name])?;
         watcher.sh(&format!(
             "sysctl -qw net.ipv6.conf.{interface}.disable_ipv6=1; \
              ethtool -K {interface} rxvlan off txvlan off; ip link set {interface} up promisc on"
@@ -84,34 +59,24 @@ impl Switch {
         Ok(())
     }
 
-    /// Pulls a host's cable: both ends lose their carrier.
-    ///
-    /// # Errors
-    /// When it is not plugged here.
+    /// Cuts a host's cable: both ends lose their carrier.
     pub fn cut(&self, host: &Host) -> Result<()> {
         self.host.run("ip", &["link", "set", &self.port(host), "down"]).map(drop)
     }
 
-    /// Puts the cable back.
-    ///
-    /// # Errors
-    /// When it is not plugged here.
+    /// Mends a host's cable.
     pub fn mend(&self, host: &Host) -> Result<()> {
         self.host.run("ip", &["link", "set", &self.port(host), "up"]).map(drop)
     }
 
     /// The switch's end of a host's cable.
-    #[must_use]
     pub fn port(&self, host: &Host) -> String {
-        format!("p-{}", host.name())
+        format!("p-{}", host.name)
     }
 
-    /// Kernel counters leave out the four octets of a tag that the "hardware" took off; these ports do no such thing.
+    /// Adds a port. Kernel counters leave out the four octets of a tag that the "hardware" took off; these ports leave tags on.
     pub(crate) fn attach(&self, port: &str) -> Result<()> {
-        self.host
-            .sh(&format!(
-                "ethtool -K {port} rxvlan off txvlan off; ip link set {port} master bridge; ip link set {port} up"
-            ))
-            .map(drop)
+        let line = "ethtool -K $p rxvlan off txvlan off; ip link set $p master bridge; ip link set $p up";
+        self.host.sh(&format!("p={port}; {line}")).map(drop)
     }
 }

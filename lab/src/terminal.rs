@@ -17,7 +17,7 @@ pub struct Terminal {
     _server: Process,
 }
 
-/// What a program may leave behind in a terminal.
+/// Modes of a terminal that a program may leave changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TerminalModes {
     /// The other screen, the cursor, the mouse, the keypad: as tmux knows them.
@@ -28,11 +28,8 @@ pub struct TerminalModes {
 
 impl Terminal {
     /// Opens a terminal of so many columns and rows on a host, with a shell whose prompt is `$ `.
-    ///
-    /// # Errors
-    /// When tmux does not start.
     pub fn open(host: &Host, folder: &Path, columns: u16, rows: u16) -> Result<Self> {
-        let socket = folder.join(format!("tmux-{}-{columns}x{rows}", host.name())).to_string_lossy().into_owned();
+        let socket = folder.join(format!("tmux-{}-{columns}x{rows}", host.name)).to_string_lossy().into_owned();
         // -D keeps the server our child, so that it dies with us.
         let server = host.start("tmux", &["-S", &socket, "-f", "/dev/null", "-D"])?;
         let terminal = Self { host: host.clone(), socket, _server: server };
@@ -50,59 +47,33 @@ impl Terminal {
         Ok(terminal)
     }
 
-    /// What stands on it now.
-    ///
-    /// # Errors
-    /// When tmux is gone.
+    /// The text on it now.
     pub fn screen(&self) -> Result<String> {
         self.tmux(&["capture-pane", "-p"])
     }
 
-    /// What stands on it now, with colours, as escape sequences.
-    ///
-    /// # Errors
-    /// When tmux is gone.
-    pub fn painted(&self) -> Result<String> {
-        self.tmux(&["capture-pane", "-p", "-e"])
-    }
-
     /// Types text, without Enter.
-    ///
-    /// # Errors
-    /// When tmux is gone.
     pub fn text(&self, text: &str) -> Result<()> {
         self.tmux(&["send-keys", "-l", "--", text]).map(drop)
     }
 
     /// Presses a key by tmux's name: `Enter`, `Escape`, `F1`, `C-c`, `q`.
-    ///
-    /// # Errors
-    /// When tmux is gone.
     pub fn key(&self, key: &str) -> Result<()> {
         self.tmux(&["send-keys", key]).map(drop)
     }
 
     /// Types a line for the shell.
-    ///
-    /// # Errors
-    /// When tmux is gone.
     pub fn line(&self, line: &str) -> Result<()> {
         self.text(line)?;
         self.key("Enter")
     }
 
     /// Changes its size.
-    ///
-    /// # Errors
-    /// When tmux is gone.
     pub fn resize(&self, columns: u16, rows: u16) -> Result<()> {
         self.tmux(&["resize-window", "-x", &columns.to_string(), "-y", &rows.to_string()]).map(drop)
     }
 
-    /// Waits until the screen shows what is looked for.
-    ///
-    /// # Errors
-    /// Past the deadline, with the screen as it was.
+    /// Waits until the screen satisfies `shows`; the error holds the last screen.
     pub fn wait_for(&self, what: &str, deadline: Deadline, shows: impl Fn(&str) -> bool) -> Result<String> {
         eventually(what, deadline, || {
             let screen = self.screen()?;
@@ -110,16 +81,13 @@ impl Terminal {
         })
     }
 
-    /// How the terminal was left.
-    ///
-    /// # Errors
-    /// When tmux is gone.
+    /// Its modes now.
     pub fn modes(&self) -> Result<TerminalModes> {
         let format = "alternate #{alternate_on} cursor #{cursor_flag} mouse #{mouse_any_flag} keypad #{keypad_flag}";
         let modes = self.tmux(&["display-message", "-p", format])?;
         let tty = self.tmux(&["display-message", "-p", "#{pane_tty}"])?;
         let line = run(Command::new("stty").args(["-a", "-F", tty.trim()])).context("asking the line discipline")?;
-        Ok(TerminalModes { modes, line: String::from_utf8_lossy(&line.stdout).into_owned() })
+        Ok(TerminalModes { modes, line })
     }
 
     fn tmux(&self, words: &[&str]) -> Result<String> {

@@ -12,12 +12,12 @@ use std::net::SocketAddr;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
-/// What to send, or to answer.
+/// Traffic to send, or to answer.
 #[derive(Debug, Subcommand)]
 pub enum Traffic {
     /// Answers `tcp` and `udp`, until it is ended.
     Serve {
-        /// Where to listen, for both protocols.
+        /// End points to listen at, for both protocols.
         #[arg(required = true)]
         addresses: Vec<SocketAddr>,
     },
@@ -27,7 +27,7 @@ pub enum Traffic {
     Udp {
         /// A `serve`.
         to: SocketAddr,
-        /// How many.
+        /// Number of datagrams.
         #[arg(long, default_value_t = 100)]
         datagrams: u32,
         /// Octets of payload in each.
@@ -60,13 +60,13 @@ pub struct Stream {
 /// Frames of many flows, all of one shape.
 #[derive(Clone, Debug, Args)]
 pub struct Frames {
-    /// Where they leave.
+    /// The interface that sends them.
     #[arg(long, default_value = "eth0")]
     pub interface: String,
     /// The address of the machine that gets them; its kernel drops them, for they name no address of its own.
     #[arg(long)]
     pub to: String,
-    /// How many.
+    /// Number of frames.
     #[arg(long, default_value_t = 1000)]
     pub count: u64,
     /// Different flows among them, in turn.
@@ -97,9 +97,6 @@ pub struct Frames {
 
 impl Traffic {
     /// Sends or answers.
-    ///
-    /// # Errors
-    /// When the network refuses.
     pub fn run(&self) -> Result<()> {
         match self {
             Self::Serve { addresses } => bulk::serve(addresses),

@@ -1,34 +1,31 @@
 //! Waiting for an observable event, with a deadline; the only place of the lab that pauses.
 //!
-//! A test never sleeps "long enough": it names what it waits for, and fails in those words.
+//! A test never sleeps "long enough": it names the event that it waits for, and fails in those words.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-/// How often an observable is looked at.
-const LOOK: Duration = Duration::from_millis(20);
+/// Pause between two probes.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// A point in time after which waiting has failed.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline(Instant);
 
 impl Deadline {
-    /// So long from now.
-    #[must_use]
+    /// A deadline so long from now.
     #[allow(clippy::disallowed_methods)] // The lab's one clock for waiting.
     pub fn after(span: Duration) -> Self {
         Self(Instant::now() + span)
     }
 
-    /// Seconds from now.
-    #[must_use]
+    /// A deadline so many seconds from now.
     pub fn seconds(seconds: u64) -> Self {
         Self::after(Duration::from_secs(seconds))
     }
 
-    /// Whether it lies behind us.
-    #[must_use]
+    /// True if it is over.
     #[allow(clippy::disallowed_methods)] // See `after`.
     pub fn passed(&self) -> bool {
         Instant::now() >= self.0
@@ -41,56 +38,55 @@ pub struct Stopwatch(Instant);
 
 impl Stopwatch {
     /// Starts now.
-    #[must_use]
     #[allow(clippy::disallowed_methods)] // The lab's one clock for measuring.
     pub fn start() -> Self {
         Self(Instant::now())
     }
 
-    /// Since the start.
-    #[must_use]
+    /// The time since the start.
     pub fn elapsed(&self) -> Duration {
         self.0.elapsed()
     }
 }
 
-/// Looks until `look` finds what is waited for; past the deadline fails with `what` and the last thing it saw.
-///
-/// # Errors
-/// Past the deadline, or when `look` itself fails for good.
-pub fn eventually<T>(what: &str, deadline: Deadline, mut look: impl FnMut() -> Result<Probe<T>>) -> Result<T> {
+/// Probes until `probe` returns `Done`; past the deadline fails with `what` and the last thing that was seen.
+pub fn eventually<T>(what: &str, deadline: Deadline, mut probe: impl FnMut() -> Result<Probe<T>>) -> Result<T> {
     loop {
-        let seen = match look()? {
+        let seen = match probe()? {
             Probe::Done(value) => return Ok(value),
             Probe::NotYet(seen) => seen,
         };
         if deadline.passed() {
             bail!("waited in vain for {what}; last seen: {seen}");
         }
-        std::thread::sleep(LOOK);
+        std::thread::sleep(PAUSE);
     }
 }
 
-/// What a look at an observable brought.
+/// The result of one look at an observable.
 #[derive(Debug)]
 pub enum Probe<T> {
     /// It is there.
     Done(T),
-    /// Not yet; what was seen instead, for the failure's words.
+    /// Not yet, with the thing that was seen instead, for the words of a failure.
     NotYet(String),
 }
 
 impl<T> Probe<T> {
-    /// Done when there is a value.
-    pub fn at(value: Option<T>, otherwise: impl FnOnce() -> String) -> Self {
+    /// Done if there is a value.
+    pub fn some(value: Option<T>, otherwise: impl FnOnce() -> String) -> Self {
         value.map_or_else(|| Self::NotYet(otherwise()), Self::Done)
     }
 }
 
+impl Probe<()> {
+    /// Done if it is true.
+    pub fn when(done: bool, otherwise: impl FnOnce() -> String) -> Self {
+        Self::some(done.then_some(()), otherwise)
+    }
+}
+
 /// Looks at a value until it has stayed the same for `still`.
-///
-/// # Errors
-/// When it has not come to rest at the deadline, or cannot be read.
 pub fn at_rest<T: PartialEq + std::fmt::Debug>(
     what: &str,
     still: Duration,

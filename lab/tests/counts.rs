@@ -65,7 +65,7 @@ fn flows_in_sql(collector: &Collector, sensor: &str) -> BTreeMap<Uniflow, Count>
     flows
 }
 
-/// The witness in the store's words: protocols by name.
+/// The counts of tshark with the store's names of protocols.
 fn by_name(reference_counts: &ReferenceCounts) -> BTreeMap<Uniflow, Count> {
     let name = |protocol: &str| match protocol {
         "1" => "icmp".to_owned(),
@@ -102,7 +102,7 @@ fn the_kernel_the_console_and_sql_count_the_same_and_flows_are_what_tshark_count
     assert_eq!(ours.len(), tshark.len(), "no flow that tshark did not see");
 
     for sensor in &mut fleet.sensors {
-        let status = sensor.process().terminate(Deadline::seconds(20)).unwrap();
+        let status = sensor.process.terminate(Deadline::seconds(20)).unwrap();
         assert!(status.success(), "a sensor that is asked to end, ends in order: {status}");
     }
     println!("{}", fleet.collector.verify().unwrap());

@@ -23,13 +23,13 @@ fn a_question_that_finds_no_room_fails_in_words_until_somebody_leaves() {
     let watchers: Vec<Process> = (0..TABLES).map(open).collect();
     eventually("no room", Deadline::seconds(30), || {
         let told = ask().err().map(|error| format!("{error:#}")).unwrap_or_default();
-        Ok(Probe::at(told.contains("too many different tables are open").then_some(()), || told))
+        Ok(Probe::when(told.contains("too many different tables are open"), || told))
     })
     .unwrap();
     drop(watchers);
     eventually("room again", Deadline::seconds(30), || {
         let asked = ask().map(drop);
-        Ok(Probe::at(asked.is_ok().then_some(()), || format!("{asked:?}")))
+        Ok(Probe::when(asked.is_ok(), || format!("{asked:?}")))
     })
     .unwrap();
 }

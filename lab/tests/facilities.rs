@@ -1,4 +1,4 @@
-//! Each facility's numbers are those of a witness that is not ours: the kernel's counters, and what tshark reads in a capture
+//! Each facility's numbers are those of independent programs: the kernel's counters, and what tshark reads in a capture
 //! beside the sensor. Live and past say the same of the same window.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -38,7 +38,7 @@ fn conversations(lan: &Lan) {
     }
 }
 
-/// What is refused, what is for many, what is no IP, other protocols, VLANs, padding, 3,000 flows.
+/// Refused connections, broadcast, multicast, ARP, other protocols, VLANs, padding, 3,000 flows.
 fn everything_else(lan: &Lan) {
     let [anna, ben, carl] = &lan.hosts[..] else { panic!("three hosts") };
     let plug = &lan.interfaces[1];
@@ -70,7 +70,7 @@ fn everything_else(lan: &Lan) {
     anna.run("ping", &["-c", "2", "-i", "0.2", &plug.ipv4.to_string()]).unwrap();
 }
 
-/// Where the slice that now runs began, in seconds since 1970.
+/// Start of the present slice, in seconds since 1970.
 fn slice(host: &Host) -> i64 {
     let now: i64 = host.run("date", &["+%s"]).unwrap().trim().parse().unwrap();
     now - now % SLICE
@@ -79,7 +79,7 @@ fn slice(host: &Host) -> i64 {
 /// Waits for the next slice to begin; its first second.
 fn next_slice(host: &Host) -> i64 {
     let running = slice(host);
-    let look = || Ok(Probe::at(Some(slice(host)).filter(|now| *now > running), || running.to_string()));
+    let look = || Ok(Probe::some(Some(slice(host)).filter(|now| *now > running), || running.to_string()));
     eventually("the next slice", Deadline::seconds(30), look).unwrap()
 }
 
@@ -89,7 +89,7 @@ fn words_of(host: &Host, window: &Range<i64>) -> [String; 4] {
     ["--from".into(), text(window.start), "--to".into(), text(window.end)]
 }
 
-/// What `traf` shows of ben's interface in all facilities, live or in a window.
+/// Tables of `traf` for ben's interface in all facilities, live or in a window.
 fn shown(fleet: &MonitoredLan, window: &[String]) -> Expected {
     let mut shown = Expected::default();
     for facility in FACILITIES {
@@ -152,7 +152,7 @@ fn total(report: &Value) -> Counters {
     Counters::from_row(&report["total"]).unwrap()
 }
 
-/// What the rows add up to; classes overlap, and one of them is the total.
+/// The sum of the rows; classes overlap, and one of them is the total.
 fn sum(facility: &str, table: &Table) -> Counters {
     let mut sum = Counters::default();
     for (_, counters) in table.iter().filter(|(key, _)| facility != "interfaces" || *key == "total") {
@@ -196,7 +196,7 @@ fn every_facility_counts_what_tshark_and_the_kernel_count_live_and_past() {
     assert_eq!(fleet.stored_like(&kernel).unwrap(), kernel, "SQL and the kernel");
     let to = slice(tower);
 
-    let capture_file = reference.end().unwrap();
+    let capture_file = reference.stop().unwrap();
     let frames = capture_file.frames().unwrap();
     let ben = kernel["ben"];
     let all = Count { frames: ben.rx.frames + ben.tx.frames, octets: ben.rx.octets + ben.tx.octets };

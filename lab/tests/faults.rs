@@ -3,7 +3,7 @@
 
 use nix::sys::signal::Signal;
 use traf_lab::wait::{Deadline, Probe, eventually};
-use traf_lab::{Collector, Console, Disk, Lan, MonitoredLan, Sensor};
+use traf_lab::{Console, Disk, Lan, MonitoredLan, Sensor};
 
 /// Short slices: more of them are in flight when something dies.
 const SLICE: [&str; 2] = ["--slice", "2s"];
@@ -22,7 +22,7 @@ fn a_collector_killed_five_times_and_a_sensor_once_cost_one_recorded_slice() {
 
     for _ in 0..5 {
         fleet.next_slice("anna").unwrap();
-        fleet.collector.process().kill().unwrap();
+        fleet.collector.process.kill().unwrap();
         fleet.collector.start_again().unwrap();
     }
     fleet.next_slice("anna").unwrap();
@@ -38,8 +38,8 @@ fn a_collector_killed_five_times_and_a_sensor_once_cost_one_recorded_slice() {
     let before = fleet.lan.rest().unwrap();
     fleet.next_slice("ben").unwrap();
     fleet.lan.hosts[0].traffic(&["udp", &v4, "--datagrams", "100", "--size", "400"]).unwrap();
-    let ben = fleet.sensors.iter_mut().find(|sensor| sensor.host().name() == "ben").unwrap();
-    ben.process().kill().unwrap();
+    let ben = fleet.sensors.iter_mut().find(|sensor| sensor.host.name == "ben").unwrap();
+    ben.process.kill().unwrap();
     let killed = fleet.collector.number("select unixepoch('now')").unwrap();
     let missing = fleet.lan.rest().unwrap()["ben"] - before["ben"];
     assert!(missing.rx.frames >= 100, "{missing:?}");
@@ -71,7 +71,7 @@ fn a_cut_cable_delays_and_loses_nothing() {
     fleet.lan.hosts[0].traffic(&["udp", &v4, "--datagrams", "300", "--rate", "100"]).unwrap();
     eventually("the collector to miss the sensor", Deadline::seconds(60), || {
         let sensors = fleet.console.table(&["sensors"])?.to_string();
-        Ok(Probe::at((sensors.contains("\"late\"") || sensors.contains("\"away\"")).then_some(()), || sensors))
+        Ok(Probe::when(sensors.contains("\"late\"") || sensors.contains("\"away\""), || sensors))
     })
     .unwrap();
     let kernel = fleet.kernel().unwrap();
@@ -79,7 +79,7 @@ fn a_cut_cable_delays_and_loses_nothing() {
     fleet.lan.mgmt.mend(&fleet.lan.hosts[0]).unwrap();
     eventually("the sensor to catch up", Deadline::seconds(90), || {
         let stored = fleet.stored()?;
-        Ok(Probe::at((stored == kernel).then_some(()), || format!("{stored:?}")))
+        Ok(Probe::when(stored == kernel, || format!("{stored:?}")))
     })
     .unwrap();
     println!("{}", fleet.collector.verify().unwrap());
@@ -89,13 +89,13 @@ fn a_cut_cable_delays_and_loses_nothing() {
 #[test]
 #[ignore = "needs namespaces"]
 fn a_stopped_collector_is_waited_for() {
-    let mut fleet = MonitoredLan::new(&["anna", "ben"], false, &SLICE).unwrap();
+    let fleet = MonitoredLan::new(&["anna", "ben"], false, &SLICE).unwrap();
     let (_serve, v4, _) = fleet.lan.serve(1, 9000).unwrap();
     fleet.next_slice("anna").unwrap();
-    fleet.collector.process().signal(Signal::SIGSTOP).unwrap();
+    fleet.collector.process.signal(Signal::SIGSTOP).unwrap();
     fleet.lan.hosts[0].traffic(&["udp", &v4, "--datagrams", "600", "--rate", "100"]).unwrap();
     let kernel = fleet.kernel().unwrap();
-    fleet.collector.process().signal(Signal::SIGCONT).unwrap();
+    fleet.collector.process.signal(Signal::SIGCONT).unwrap();
     assert_eq!(fleet.stored_like(&kernel).unwrap(), kernel);
     println!("{}", fleet.collector.verify().unwrap());
 }
@@ -103,11 +103,11 @@ fn a_stopped_collector_is_waited_for() {
 #[test]
 #[ignore = "needs namespaces"]
 fn a_sensor_that_is_held_up_finds_what_passed_in_its_ring() {
-    let mut fleet = MonitoredLan::new(&["anna", "ben"], false, &SLICE).unwrap();
+    let fleet = MonitoredLan::new(&["anna", "ben"], false, &SLICE).unwrap();
     let (_serve, v4, _) = fleet.lan.serve(1, 9000).unwrap();
     fleet.next_slice("anna").unwrap();
-    let mut tell = |signal| {
-        fleet.sensors.iter_mut().for_each(|sensor| sensor.process().signal(signal).unwrap());
+    let tell = |signal| {
+        fleet.sensors.iter().for_each(|sensor| sensor.process.signal(signal).unwrap());
     };
     tell(Signal::SIGSTOP);
     // Four times as many octets as a ring has.
@@ -123,12 +123,12 @@ fn a_sensor_that_is_held_up_finds_what_passed_in_its_ring() {
 #[ignore = "needs namespaces"]
 fn a_full_disk_at_the_collector_stops_acknowledging_and_loses_nothing() {
     let lan = Lan::new(&["anna", "ben"]).unwrap();
-    let disk = Disk::new(lan.namespaces(), &lan.folder.join("small"), 32 << 20).unwrap();
-    // Namespaces of `ip netns exec` copy the realm's mounts when they start, so the disk is there for the collector.
-    let collector = Collector::start(&lan.tower, &lan.tower_address(), &disk.folder().join("data")).unwrap();
-    let console = Console::join(&lan.tower, &collector, &lan.folder).unwrap();
+    let disk = Disk::new(&lan.tower.namespaces, &lan.folder.join("small"), 32 << 20).unwrap();
+    // `ip netns exec` copies the lab's mounts when it starts, so the disk is there for the collector.
+    let collector = lan.start_collector_on(&disk.folder.join("data")).unwrap();
+    let console = Console::join("viewer", &lan.tower, &collector, &lan.folder).unwrap();
     let before = lan.rest().unwrap();
-    let _sensor = Sensor::start(&lan.hosts[0], &collector, &lan.folder, &["eth0"], &SLICE).unwrap();
+    let _sensor = Sensor::start(&lan.hosts[0], &collector, &lan.folder, "eth0", &SLICE).unwrap();
     console.wait_for_sensors(1).unwrap();
     let (_serve, v4, _) = lan.serve(1, 9000).unwrap();
 
@@ -138,7 +138,7 @@ fn a_full_disk_at_the_collector_stops_acknowledging_and_loses_nothing() {
     eventually("the spool to grow", Deadline::seconds(60), || {
         let records = console.table(&["sensors"])?.to_string();
         let waiting = std::fs::read_dir(lan.folder.join("sensor-anna/spool"))?.count();
-        Ok(Probe::at((waiting >= 3).then_some(()), || records))
+        Ok(Probe::when(waiting >= 3, || records))
     })
     .unwrap();
     assert_eq!(console.interfaces().unwrap()["anna"], kernel, "the live view goes on");
@@ -148,14 +148,14 @@ fn a_full_disk_at_the_collector_stops_acknowledging_and_loses_nothing() {
     let wanted = format!("{}|{}|{}|{}", kernel.rx.frames, kernel.rx.octets, kernel.tx.frames, kernel.tx.octets);
     eventually("the store to catch up", Deadline::seconds(90), || {
         let rows =
-            lan.tower.run("sqlite3", &["-readonly", &collector.data().join("history.db").to_string_lossy(), query])?;
-        Ok(Probe::at((rows.trim() == wanted).then_some(()), || format!("{rows}, not {wanted}")))
+            lan.tower.run("sqlite3", &["-readonly", &collector.data.join("history.db").to_string_lossy(), query])?;
+        Ok(Probe::when(rows.trim() == wanted, || format!("{rows}, not {wanted}")))
     })
     .unwrap();
     println!("{}", collector.verify().unwrap());
 }
 
-/// What the history says is missing: sensor and why.
+/// Recorded losses: sensor and reason.
 fn losses(fleet: &MonitoredLan) -> Vec<String> {
     fleet.collector.sql("select sensor, what from events where what not like 'clock%' order by ts").unwrap()
 }

@@ -33,7 +33,7 @@ const FILTERS: [(&str, &str); 7] = [
 ];
 /// Some of the crowd: they are counted once it has gone.
 const AMONG: &str = "src portrange 5000-5099";
-/// What is said of flows without a row.
+/// The note about flows without a row.
 const UNKNOWN: &str = " octets had no row of their own: whether the filter selects them is not known";
 /// Longer than the second between two snapshots.
 const STILL: Duration = Duration::from_millis(2500);
@@ -46,18 +46,18 @@ struct Setup {
     lan: Lan,
 }
 
-/// What is said of a filter, by facility.
+/// The answers to a filter, by facility.
 type Answers = BTreeMap<&'static str, Value>;
 
 impl Setup {
     fn new() -> Self {
         let lan = Lan::new(&["anna", "ben", "dora"]).unwrap();
-        let collector = Collector::start(&lan.tower, &lan.tower_address(), &lan.folder.join("collector")).unwrap();
-        let console = Console::join(&lan.tower, &collector, &lan.folder).unwrap();
-        let admin = Console::join_as("admin", &lan.tower, &collector, &lan.folder).unwrap();
+        let collector = lan.start_collector().unwrap();
+        let console = Console::join("viewer", &lan.tower, &collector, &lan.folder).unwrap();
+        let admin = Console::join("admin", &lan.tower, &collector, &lan.folder).unwrap();
         admin.save_filter("quiet", RULES).unwrap();
         lan.rest().unwrap();
-        let sensor = Sensor::start(&lan.hosts[1], &collector, &lan.folder, &["eth0"], &SENSOR).unwrap();
+        let sensor = Sensor::start(&lan.hosts[1], &collector, &lan.folder, "eth0", &SENSOR).unwrap();
         console.wait_for_sensors(1).unwrap();
         let reference = ReferenceCapture::start(&lan.hosts[1], "eth0", &lan.folder, "").unwrap();
         Self { console, collector, _sensor: sensor, reference, lan }
@@ -73,7 +73,7 @@ impl Setup {
             let table = self.console.table(&words)?;
             let notes = table["notes"].to_string();
             let owed = notes.contains("no answer") || notes.contains("tables are open");
-            Ok(Probe::at((!owed).then_some(table), || notes))
+            Ok(Probe::some((!owed).then_some(table), || notes))
         })
         .unwrap()
     }
@@ -106,7 +106,7 @@ impl Setup {
         let before = records().unwrap();
         eventually("the last slices", Deadline::seconds(60), || {
             let now = records()?;
-            Ok(Probe::at((now >= before + 2).then_some(()), || format!("{now} after {before}")))
+            Ok(Probe::when(now >= before + 2, || format!("{now} after {before}")))
         })
         .unwrap();
     }
@@ -169,7 +169,7 @@ fn a_filter_selects_what_tcpdump_selects_among_twenty_thousand_flows_live_and_pa
     let past: Vec<Answers> = FILTERS.iter().map(|(filter, _)| setup.ask(filter, &window)).collect();
     let among_past = setup.table("traffic", AMONG, &window);
     println!("{}", setup.collector.verify().unwrap());
-    let capture_file = setup.reference.end().unwrap();
+    let capture_file = setup.reference.stop().unwrap();
     let expected = |words: &str| ReferenceCounts::of(&capture_file.select(words).unwrap().frames().unwrap());
     for (((filter, words), since), (live, past)) in FILTERS.iter().zip(&since).zip(live.iter().zip(&past)) {
         let expected = expected(words);

@@ -66,7 +66,7 @@ fn a_cut_cable_carries_nothing_and_a_mended_one_does() {
     lan.lan.cut(&lan.hosts[1]).unwrap();
     assert!(ping().is_err());
     lan.lan.mend(&lan.hosts[1]).unwrap();
-    eventually("the mended cable", Deadline::seconds(10), || Ok(Probe::at(ping().ok(), || "no answer".into())))
+    eventually("the mended cable", Deadline::seconds(10), || Ok(Probe::some(ping().ok(), || "no answer".into())))
         .unwrap();
 }
 
@@ -74,8 +74,8 @@ fn a_cut_cable_carries_nothing_and_a_mended_one_does() {
 #[ignore = "needs namespaces"]
 fn a_full_disk_takes_nothing_until_it_is_relieved() {
     let lan = Lan::new(&["anna"]).unwrap();
-    let disk = Disk::new(lan.namespaces(), &lan.folder.join("disk"), 1 << 20).unwrap();
-    let write = || lan.hosts[0].sh(&format!("head -c 100 /dev/zero > {}/note", disk.folder().display()));
+    let disk = Disk::new(&lan.tower.namespaces, &lan.folder.join("disk"), 1 << 20).unwrap();
+    let write = || lan.hosts[0].sh(&format!("head -c 100 /dev/zero > {}/note", disk.folder.display()));
     disk.fill().unwrap();
     let error = write().unwrap_err().to_string();
     assert!(error.contains("No space left"), "{error}");
@@ -119,7 +119,7 @@ fn a_killed_lab_leaves_no_namespace_and_no_process() {
     child.wait().unwrap();
     eventually("the end of the killed lab's processes", Deadline::seconds(10), || {
         let left = marked(&mark);
-        Ok(Probe::at(left.is_empty().then_some(()), || format!("{left:?}")))
+        Ok(Probe::when(left.is_empty(), || format!("{left:?}")))
     })
     .unwrap();
 }
@@ -163,7 +163,7 @@ fn a_terminal_shows_obeys_and_tells_its_manners() {
     eventually("bad manners", Deadline::seconds(5), || {
         let now = terminal.modes()?;
         let spoilt = now.modes.contains("alternate 1") && now.modes.contains("cursor 0") && now.line.contains("-echo ");
-        Ok(Probe::at(spoilt.then_some(()), || format!("{now:?}")))
+        Ok(Probe::when(spoilt, || format!("{now:?}")))
     })
     .unwrap();
     terminal.line("tput rmcup; tput cnorm; stty echo; clear; stty size; echo done").unwrap();

@@ -1,21 +1,21 @@
-//! What the console holds while a hundred thousand flows stand behind its screen.
+//! Memory of the console with a hundred thousand flows behind its screen.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::fs;
 
 use traf_lab::process::Memory;
 use traf_lab::wait::{Deadline, Probe, eventually};
-use traf_lab::{Collector, Console, Lan, Sensor, Terminal};
+use traf_lab::{Console, Lan, Sensor, Terminal};
 
 /// Flows in the sensor's table.
 const FLOWS: u64 = 100_000;
 /// Room for all of them: in a smaller table some sets are full, by which random words it hashes with.
 const SENSOR: [&str; 4] = ["--buffer", "64MiB", "--flows", "1048576"];
-/// What the console may hold, in octets, with the text of the program: 60,000 kB.
+/// Most memory that the console may hold, in octets, with the text of the program: 60,000 kB.
 const MOST: u64 = 60_000 * 1024;
 /// A line of the main menu.
 const MENU: &str = "IP traffic monitor";
-/// What the sensor's live stream has room for is more.
+/// Rows that the console must have loaded; the sensor's live stream has room for more.
 const ROWS: u64 = 450;
 /// A screen, the keys that lead to it, and what it says when its rows are there.
 const SCREENS: [(&str, &[&str], &str); 9] = [
@@ -35,9 +35,9 @@ const SCREENS: [(&str, &[&str], &str); 9] = [
 #[ignore = "needs namespaces"]
 fn a_hundred_thousand_flows_behind_the_screen_cost_the_console_60_megabytes_at_most() {
     let lan = Lan::new(&["anna", "ben"]).unwrap();
-    let collector = Collector::start(&lan.tower, &lan.tower_address(), &lan.folder.join("collector")).unwrap();
-    let console = Console::join(&lan.tower, &collector, &lan.folder).unwrap();
-    let _sensor = Sensor::start(&lan.hosts[1], &collector, &lan.folder, &["eth0"], &SENSOR).unwrap();
+    let collector = lan.start_collector().unwrap();
+    let console = Console::join("viewer", &lan.tower, &collector, &lan.folder).unwrap();
+    let _sensor = Sensor::start(&lan.hosts[1], &collector, &lan.folder, "eth0", &SENSOR).unwrap();
     console.wait_for_sensors(1).unwrap();
     let flows = FLOWS.to_string();
     let words = [
@@ -55,7 +55,7 @@ fn a_hundred_thousand_flows_behind_the_screen_cost_the_console_60_megabytes_at_m
     let _traffic = lan.hosts[0].start_traffic(&words).unwrap();
     eventually("the flows", Deadline::seconds(120), || {
         let there = console.table(&["traffic", "--limit", "1"])?["matched"].as_u64().unwrap_or(0);
-        Ok(Probe::at((there >= FLOWS).then_some(()), || format!("{there} flows")))
+        Ok(Probe::when(there >= FLOWS, || format!("{there} flows")))
     })
     .unwrap();
 
@@ -81,7 +81,7 @@ fn a_hundred_thousand_flows_behind_the_screen_cost_the_console_60_megabytes_at_m
             eventually("more rows", deadline, || {
                 terminal.key("End")?;
                 let screen = terminal.screen()?;
-                Ok(Probe::at(more(&screen).then_some(()), || screen))
+                Ok(Probe::when(more(&screen), || screen))
             })
             .unwrap();
         }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use traf_lab::wait::{Deadline, Probe, eventually};
 use traf_lab::{Collector, Console, Counters, Lan, Sensor};
 
-/// What anna sends to ben.
+/// Octets that anna sends to ben.
 const BULK: u64 = 100_000_000;
 /// Octets of Ethernet's header, which frames have and IP packets have not.
 const HEADER: u64 = 14;
@@ -21,8 +21,8 @@ struct Setup {
 impl Setup {
     fn new() -> Self {
         let lan = Lan::new(&["anna", "ben"]).unwrap();
-        let collector = Collector::start(&lan.tower, &lan.tower_address(), &lan.folder.join("collector")).unwrap();
-        let console = Console::join(&lan.tower, &collector, &lan.folder).unwrap();
+        let collector = lan.start_collector().unwrap();
+        let console = Console::join("viewer", &lan.tower, &collector, &lan.folder).unwrap();
         Self { sensors: Vec::new(), console, collector, lan }
     }
 
@@ -30,14 +30,14 @@ impl Setup {
     fn another(&mut self) {
         let (lan, collector) = (&self.lan, &self.collector);
         let sensor = match self.sensors.len() {
-            2 => Sensor::start(&lan.watch, collector, &lan.folder, &["mon0"], &["--mirror", "mon0", "--slice", "2s"]),
-            host => Sensor::start(&lan.hosts[host], collector, &lan.folder, &["eth0"], &["--slice", "2s"]),
+            2 => Sensor::start(&lan.watch, collector, &lan.folder, "mon0", &["--mirror", "mon0", "--slice", "2s"]),
+            host => Sensor::start(&lan.hosts[host], collector, &lan.folder, "eth0", &["--slice", "2s"]),
         };
         self.sensors.push(sensor.unwrap());
         self.console.wait_for_sensors(self.sensors.len()).unwrap();
     }
 
-    /// Who should see it.
+    /// The observation points that should see it.
     fn observers(&self, count: usize) -> Vec<String> {
         let mut names: Vec<String> =
             ["anna/eth0", "ben/eth0", "watch/mon0"][..count].iter().map(ToString::to_string).collect();
@@ -60,7 +60,7 @@ impl Setup {
         let mut last = Value::Null;
         let found = eventually("the flows", Deadline::seconds(40), || {
             last = self.console.table(&words)?;
-            Ok(Probe::at(wanted(&last).then_some(()), || "something else".into()))
+            Ok(Probe::when(wanted(&last), || "something else".into()))
         });
         assert!(!last.is_null(), "{found:?}");
         last
@@ -94,7 +94,7 @@ fn close(found: u64, expected: u64) -> bool {
     found.abs_diff(expected) * 100 <= expected
 }
 
-/// What the kernel counted of a transfer, as octets of IP packets.
+/// Octets of IP packets of a transfer, by the kernel's counters.
 fn of_ip(after: Counters, before: Counters) -> u64 {
     let (sent, got) = (after.tx - before.tx, after.rx - before.rx);
     sent.octets + got.octets - HEADER * (sent.frames + got.frames)
@@ -151,8 +151,8 @@ fn a_sensor_that_stops_half_way_leaves_the_total_and_one_gap() {
     let sql =
         "select sensor from flows where prim = 1 and 9004 in (source_port, destination_port) order by ts desc limit 1";
     let name = setup.collector.sql(sql).unwrap().pop().unwrap();
-    let place = setup.sensors.iter().position(|sensor| sensor.host().name() == name).unwrap();
-    assert!(setup.sensors[place].process().terminate(Deadline::seconds(20)).unwrap().success());
+    let place = setup.sensors.iter().position(|sensor| sensor.host.name == name).unwrap();
+    assert!(setup.sensors[place].process.terminate(Deadline::seconds(20)).unwrap().success());
     println!("stopped {name} half-way");
     assert!(traffic.wait(Deadline::seconds(60)).unwrap().success());
     let expected = of_ip(setup.anna(), before);

@@ -2,11 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use serde_json::Value;
+use traf_lab::process::Memory;
 use traf_lab::{Count, Counters, MonitoredLan, ReferenceCapture};
 
 /// Flows of the table, as the sensor has it by default.
 const CAPACITY: u64 = 262_144;
-/// What a sensor may hold: 12 MB and 160 octets a flow of capacity. Its ring is the kernel's and not among what is counted.
+/// Most memory that a sensor may hold: 12 MB and 160 octets a flow of capacity. Its ring is the kernel's and is not counted.
 const MEMORY: u64 = 12_000_000 + 160 * CAPACITY;
 
 #[test]
@@ -15,8 +16,8 @@ fn ten_conversations_stay_on_the_screen_through_a_million_new_flows() {
     let mut fleet = MonitoredLan::new(&["anna", "ben", "mallory"], false, &[]).unwrap();
     // Only ben's link is looked at; the sender of a scan has nothing to prove.
     for sensor in &mut fleet.sensors {
-        if sensor.host().name() != "ben" {
-            sensor.process().kill().unwrap();
+        if sensor.host.name != "ben" {
+            sensor.process.kill().unwrap();
         }
     }
     let (_serve, v4, _) = fleet.lan.serve(1, 9000).unwrap();
@@ -34,7 +35,7 @@ fn ten_conversations_stay_on_the_screen_through_a_million_new_flows() {
         let drops = drops(&fleet.console.table(&["interfaces", "--filter", "sensor ben"])?);
         let shown = frames(fleet.console.interfaces()?["ben"]) + drops;
         println!("shown, with {drops} dropped: {shown}, kernel {kernel}");
-        Ok(traf_lab::wait::Probe::at((shown == kernel).then_some(shown), || format!("{shown}, not {kernel}")))
+        Ok(traf_lab::wait::Probe::some((shown == kernel).then_some(shown), || format!("{shown}, not {kernel}")))
     })
     .unwrap();
     let table = fleet.console.table(&["traffic", "--filter", "sensor ben", "--limit", "50"]).unwrap();
@@ -60,14 +61,14 @@ fn ten_conversations_stay_on_the_screen_through_a_million_new_flows() {
     println!("ten conversations: {} octets, {missing} of them in other", expected.octets);
     assert!(missing * 1000 < expected.octets, "{missing} of {} octets are missing", expected.octets);
 
-    let ben = fleet.sensors.iter_mut().find(|sensor| sensor.host().name() == "ben").unwrap();
-    let memory = ben.process().peak_memory().unwrap();
+    let ben = fleet.sensors.iter_mut().find(|sensor| sensor.host.name == "ben").unwrap();
+    let memory = Memory::of(ben.process.pid()).unwrap().held();
     println!("memory: {memory} octets of at most {MEMORY}");
     assert!(memory <= MEMORY, "{memory} octets");
     traf_lab::wait::eventually("the store", traf_lab::wait::Deadline::seconds(60), || {
         let dropped = fleet.collector.number("select dropped from interfaces where sensor = 'ben'")?;
         let stored = frames(fleet.stored()?["ben"]) + u64::try_from(dropped)?;
-        Ok(traf_lab::wait::Probe::at((stored == shown).then_some(()), || format!("{stored}, not {shown}")))
+        Ok(traf_lab::wait::Probe::when(stored == shown, || format!("{stored}, not {shown}")))
     })
     .unwrap();
     println!("{}", fleet.collector.verify().unwrap());

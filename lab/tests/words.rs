@@ -23,9 +23,9 @@ struct Case {
     words: Vec<String>,
     /// As the user nobody, which only root can become.
     nobody: bool,
-    /// Possible exit codes.
+    /// The exit code.
     code: i32,
-    /// What a person must find in the answer.
+    /// Texts that the answer must hold.
     says: &'static [&'static str],
 }
 

@@ -5,18 +5,18 @@ use std::net::IpAddr;
 
 use anyhow::{Context, Result, ensure};
 
-/// One direction of a conversation.
+/// One direction of a conversation: a uniflow of RFC 5103.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Uniflow {
     /// `tcp`, `udp` or the number of the protocol.
     pub protocol: String,
-    /// Who sent.
+    /// Address of the sender.
     pub source: IpAddr,
-    /// From which port; 0 where there are none.
+    /// Port of the sender; 0 for protocols without ports.
     pub source_port: u16,
-    /// To whom.
+    /// Address of the receiver.
     pub destination: IpAddr,
-    /// To which port; 0 where there are none.
+    /// Port of the receiver; 0 for protocols without ports.
     pub destination_port: u16,
     /// The VLAN's number.
     pub vlan: Option<u16>,
@@ -25,11 +25,11 @@ pub struct Uniflow {
 /// A frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
-    /// When it passed, in nanoseconds since 1970.
+    /// Time of capture, in nanoseconds since 1970.
     pub at: i64,
     /// Octets on the wire.
     pub octets: u64,
-    /// Tags of VLANs.
+    /// Number of VLAN tags.
     pub tags: u64,
     /// MAC address of the sender.
     pub source: String,
@@ -42,7 +42,7 @@ pub struct Frame {
 /// An IP packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Packet {
-    /// Who sent what to whom.
+    /// Its protocol, addresses, ports and VLAN.
     pub sent: Uniflow,
     /// `ip.len`, or `ipv6.plen` and the 40 of its header.
     pub octets: u64,
@@ -50,7 +50,7 @@ pub struct Packet {
     pub flags: u16,
 }
 
-/// What is asked of tshark for each frame.
+/// The fields of each frame that tshark prints.
 pub(super) const FIELDS: [&str; 25] = [
     "frame.time_epoch",
     "frame.len",

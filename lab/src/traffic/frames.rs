@@ -10,7 +10,7 @@ use crate::wait::Stopwatch;
 /// Frames handed to the kernel at once; more brings nothing (measured).
 const BATCH: usize = 64;
 
-/// What was sent.
+/// The result of a run.
 pub(super) struct SentFrames {
     pub(super) frames: u64,
     pub(super) octets: u64,
@@ -37,10 +37,10 @@ pub(super) fn send(plan: &Frames) -> Result<SentFrames> {
     Ok(SentFrames { frames: sent, octets, seconds: watch.elapsed().as_secs_f64() })
 }
 
-/// A frame, and where its flow's number stands in it.
+/// A frame that becomes one of many flows.
 struct Template {
     frame: Vec<u8>,
-    /// The IP header.
+    /// Offset of the IP header.
     ip: usize,
     ipv6: bool,
 }

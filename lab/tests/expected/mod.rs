@@ -1,4 +1,4 @@
-//! What every facility must show, added up anew from the frames that tshark read: by IPTraf's definitions, and by none of the
+//! The expected rows of every facility, added up from the frames that tshark read: by IPTraf's definitions, and by none of the
 //! project's own code.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -15,7 +15,7 @@ const TAG: u64 = 4;
 /// Keys, as `traf` names them, with what came in and went out.
 pub(crate) type Table = BTreeMap<String, Counters>;
 
-/// Where the frames were seen.
+/// The observation point of the frames.
 pub(crate) struct ObservationPoint<'a> {
     /// MAC address of the interface: what comes from there went out.
     pub(crate) mac: &'a str,
@@ -23,7 +23,7 @@ pub(crate) struct ObservationPoint<'a> {
     pub(crate) mtu: u64,
 }
 
-/// What there is to see in a window.
+/// The expected tables of a window.
 #[derive(Default)]
 pub(crate) struct Expected {
     /// By the command that shows each; `stations of IP` are the frames with IP in them.
@@ -35,7 +35,7 @@ pub(crate) struct Expected {
 }
 
 impl ObservationPoint<'_> {
-    /// What the frames of a window say. Earlier ones tell who began a conversation.
+    /// Adds up the frames of a window. Earlier ones tell who began a conversation.
     pub(crate) fn expected(&self, frames: &[Frame], window: &Range<i64>) -> Expected {
         let mut expected = Expected::default();
         let mut pairs = BTreeSet::new();
@@ -96,7 +96,7 @@ impl ObservationPoint<'_> {
     }
 }
 
-/// What the MTU bounds. Padding counts: it was on the wire.
+/// The size that the MTU bounds. Padding counts: it was on the wire.
 pub(crate) fn size(frame: &Frame) -> u64 {
     frame.octets - HEADER - TAG * frame.tags
 }
