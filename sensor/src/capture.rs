@@ -46,7 +46,7 @@ const BUSY: usize = 512;
 const NAP: u64 = 10;
 const SECOND: i64 = 1_000_000_000;
 
-/// Why an interface cannot be captured.
+/// Reason why an interface cannot be captured.
 #[derive(Debug, thiserror::Error)]
 pub enum CaptureError {
     /// Needs a capability.
@@ -90,7 +90,7 @@ impl CaptureError {
 /// An open handle. Opening is what needs privileges; it happens only here.
 pub(crate) struct CaptureHandle {
     capture: Capture<Active>,
-    /// What frames begin with.
+    /// Link type of the frames.
     pub link: LinkType,
     /// Octets of its ring.
     ring: u64,
@@ -98,9 +98,6 @@ pub(crate) struct CaptureHandle {
 
 impl CaptureHandle {
     /// Opens an interface that is up, without making it promiscuous: [`CaptureSocket`] does.
-    ///
-    /// # Errors
-    /// Without permission, or when the interface is down or gone.
     pub(crate) fn open(name: &str, snaplen: u32, buffer: u64) -> Result<Self, CaptureError> {
         let failed = |error: pcap::Error| CaptureError::of(name, &error);
         let open = |precision| {
@@ -119,18 +116,18 @@ impl CaptureHandle {
     }
 }
 
-/// What every capture thread shares with the rest of the sensor.
+/// Configuration and channels that all capture threads share.
 #[derive(Clone)]
 pub(crate) struct CaptureContext {
     /// Settings.
     pub config: Arc<Config>,
-    /// Where finished slices go.
+    /// Queue of finished slices.
     pub parts: mpsc::Sender<InterfaceSlice>,
-    /// What consoles look at.
+    /// Wishes of the consoles.
     pub wishes: watch::Receiver<Arc<Vec<Wish>>>,
     /// Our own connections to the collector.
     pub own: watch::Receiver<Arc<Vec<(Endpoint, Endpoint)>>>,
-    /// What may change while it runs.
+    /// Settings that may change while the thread runs.
     pub orders: watch::Receiver<Arc<Orders>>,
 }
 
@@ -189,9 +186,6 @@ impl InterfaceCapture {
     }
 
     /// Captures until it is told to stop or the interface goes; then seals what is there.
-    ///
-    /// # Errors
-    /// When the interface went down or away.
     pub(crate) fn run(mut self) -> Result<(), CaptureError> {
         let ended = self.work();
         self.meter.flush();
@@ -325,7 +319,7 @@ impl InterfaceCapture {
         }
     }
 
-    /// What a dump of the text log is made from. What consoles wish is asked beside it: what they look at must not be forgotten.
+    /// Snapshot for a dump of the text log. The wishes of consoles are asked too, so that their filters are not forgotten.
     fn figures(&mut self, now: Timestamp) -> InterfaceSnapshot {
         let wishes = Arc::clone(&self.context.wishes.borrow());
         let mut snapshot = self.snapshot(now, &[&wishes[..], &text_log::wishes()].concat());

@@ -26,7 +26,7 @@ use crate::spool::CommitMark;
 use crate::spool::thread::{SpoolClosed, SpoolHandle};
 use crate::system::clock;
 
-/// Who we are, for the hello and the snapshots.
+/// Identity and names of this sensor, for the hello and the snapshots.
 #[derive(Clone, Debug)]
 pub struct SensorInfo {
     /// In our certificate: whose marks these are.
@@ -39,7 +39,7 @@ pub struct SensorInfo {
     pub site: String,
 }
 
-/// Why a stream ended.
+/// Reason for the end of a stream.
 enum StreamEnd {
     /// Everything is delivered, and nothing will follow.
     Delivered,

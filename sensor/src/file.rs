@@ -20,7 +20,7 @@ use buffer::Buffer;
 use pcap::Pcap;
 use pcapng::Pcapng;
 
-/// Why a file gives no further frame.
+/// Reason why a file gives no further frame.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// The operating system says why.
@@ -40,13 +40,13 @@ pub enum FileError {
 /// One captured frame.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame<'a> {
-    /// When.
+    /// Time.
     pub at: Timestamp,
     /// Octets on the wire.
     pub length: u32,
-    /// How it begins.
+    /// Link type.
     pub link: LinkType,
-    /// What of it is in the file.
+    /// Octets that the file holds of it.
     pub captured: &'a [u8],
 }
 
@@ -63,19 +63,11 @@ enum FileFormat {
 
 impl CaptureFile {
     /// Opens a file; `-` is standard input.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be read or is no capture file.
     pub fn open(path: &Path) -> Result<Self, FileError> {
         if path == Path::new("-") { Self::new(Box::new(io::stdin())) } else { Self::new(Box::new(File::open(path)?)) }
     }
 
     /// Reads a capture file from anywhere.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be read or is no capture file.
     pub fn new(mut source: Box<dyn Read>) -> Result<Self, FileError> {
         let mut start = Vec::new();
         source.by_ref().take(4).read_to_end(&mut start)?;
@@ -93,9 +85,7 @@ impl CaptureFile {
 
     /// The next frame; `None` at the end.
     ///
-    /// # Errors
-    ///
-    /// When the file is cut off or damaged; it gives nothing more then.
+    /// After an error there is no further frame.
     #[inline]
     pub fn next_frame(&mut self) -> Result<Option<Frame<'_>>, FileError> {
         match &mut self.format {

@@ -7,14 +7,14 @@
 //! file ────────► read ───┘
 //! ```
 //!
-//! * [`run`] puts it together and takes it down again; [`config`] and [`settings`] say how
-//! * [`capture`]: one thread for each interface, and the snapshots that they post
-//! * `parse`: frames to packets; [`meter`]: packets to rows, one flow table for each interface
-//! * [`mod@slice`]: the slices of the history; [`spool`]: the records that wait on disk
-//! * [`export`]: the records on their way to the collector; [`live`]: snapshots, as far as consoles want them
-//! * [`text_log`]: IPTraf's text logs
-//! * [`file`] and [`read`]: capture files, without a collector; [`command`]: the other commands
-//! * [`system`]: clocks, interfaces, connections and memory of the machine
+//! * `run` puts it together and takes it down again; `config` and `settings` say how
+//! * `capture`: one thread for each interface, and the snapshots that they post
+//! * `parse`: frames to packets; `meter`: packets to rows, one flow table for each interface
+//! * `slice`: the slices of the history; `spool`: the records that wait on disk
+//! * `export`: the records on their way to the collector; `live`: snapshots, as far as consoles want them
+//! * `text_log`: IPTraf's text logs
+//! * `file` and `read`: capture files, without a collector; `command`: the other commands
+//! * `system`: clocks, interfaces, connections and memory of the machine
 //!
 //! It stores no history, answers no console, and changes nothing that it captures.
 

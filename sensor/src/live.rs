@@ -32,21 +32,21 @@ const LOOK: Duration = Duration::from_millis(10);
 const PATIENCE: Duration = Duration::from_millis(400);
 const SECOND: i64 = 1_000_000_000;
 
-/// What the live plane looks at.
+/// State that snapshots are made from.
 pub(crate) struct LiveStream {
-    /// Who we are.
+    /// Identity and names of this sensor.
     pub introduction: SensorInfo,
-    /// When the program started.
+    /// Start of the program.
     pub started: Timestamp,
     /// The interfaces' present state.
     pub latest: watch::Receiver<LatestSnapshots>,
     /// The spool's.
     pub spool: watch::Receiver<SpoolStatus>,
-    /// What consoles look at, for the capture threads.
+    /// Wishes of the consoles, for the capture threads.
     pub wishes: watch::Sender<Arc<Vec<Wish>>>,
-    /// What the collector wants of our settings.
+    /// Settings that the collector wants.
     pub wanted: watch::Sender<Option<Wanted>>,
-    /// What is in force.
+    /// Settings in force.
     pub settings: watch::Receiver<SettingsState>,
 }
 
@@ -138,7 +138,7 @@ impl LiveStream {
     }
 }
 
-/// When the next snapshot goes out.
+/// Time of the next snapshot.
 struct Due {
     /// Of every interface its state since then.
     since: Timestamp,

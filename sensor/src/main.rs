@@ -37,19 +37,19 @@ enum Command {
     Read(read::ReadArgs),
     /// List this host's interfaces
     Interfaces {
-        /// How to print
+        /// Output format
         #[arg(long, value_enum, default_value_t)]
         format: ListingFormat,
     },
     /// Check permissions, interfaces, credentials, collector, clock and disk
     Doctor {
-        /// How to print
+        /// Output format
         #[arg(long, value_enum, default_value_t)]
         format: ListingFormat,
     },
     /// List what waits for the collector
     Spool {
-        /// How to print
+        /// Output format
         #[arg(long, value_enum, default_value_t)]
         format: ListingFormat,
     },

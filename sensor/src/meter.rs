@@ -59,7 +59,7 @@ use packet_log::{PacketLog, TakenPackets};
 /// Packets that are hashed before the first of them is counted.
 const BATCH: usize = 32;
 
-/// How large a meter's tables are, and what it does.
+/// Sizes of a meter's tables, and options.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MeterConfig {
     /// Flows in the table.
@@ -109,7 +109,7 @@ pub struct Meter {
     /// Time of the latest frame.
     latest: i64,
     batch: Box<[Packet; BATCH]>,
-    /// Which filters select each packet of the batch.
+    /// Filters that select each packet of the batch.
     selected: [SelectedFilters; BATCH],
     waiting: usize,
     /// Flows that ICMP errors of this batch speak of, and which of its packets that were.
@@ -257,7 +257,7 @@ impl Meter {
         self.flows.set_idle(idle);
     }
 
-    /// Whether a log wants the packets that are no TCP: they then wait for [`Meter::take_packets`], a bounded number of them.
+    /// Keeps packets other than TCP for [`Meter::take_packets`], a bounded number of them.
     pub(crate) fn keep_packets(&mut self, keep: bool) {
         self.packet_log.keep(keep);
     }
@@ -267,7 +267,7 @@ impl Meter {
         self.packet_log.take()
     }
 
-    /// What a text log wants to know from `now` on: what happens to TCP connections, with MAC addresses or without, and every
+    /// Notes for a text log, from `now` on, the events of TCP connections, with MAC addresses or without, and every
     /// other packet. Both wait for [`Meter::take_events`] and [`Meter::take_packets`], a bounded number of them.
     pub(crate) fn log(&mut self, mac: Option<bool>, now: Timestamp) {
         self.flush();
@@ -275,7 +275,7 @@ impl Meter {
         self.keep_packets(mac.is_some());
     }
 
-    /// What happened to TCP connections since the last time.
+    /// Takes the events of TCP connections since the last call.
     pub(crate) fn take_events(&mut self) -> ConnectionEvents {
         self.flows.events.as_mut().map(|events| events.take()).unwrap_or_default()
     }

@@ -29,7 +29,7 @@ use packet::{ARP, Fragment, PackedKey, Packet};
 /// VLAN tags, MPLS labels, PPPoE and tunnels together: deeper is not looked.
 const LAYERS: u8 = 8;
 
-/// Why a frame did not become a packet.
+/// Reason why a frame did not become a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unparsed {
     /// Cut before its link header ends.
@@ -38,10 +38,10 @@ pub(crate) enum Unparsed {
     Unsupported,
 }
 
-/// How to look at frames.
+/// Options of the parser.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Parser {
-    /// What a tunnel carries counts instead of the tunnel.
+    /// The payload of a tunnel counts instead of the tunnel.
     pub(crate) tunnels: bool,
 }
 

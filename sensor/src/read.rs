@@ -18,13 +18,13 @@ use crate::meter::{Meter, MeterConfig};
 use crate::parse::link_type::LinkType;
 use document::Document;
 
-/// What `traf-sensor read` is asked.
+/// Arguments of `traf-sensor read`.
 #[derive(clap::Args, Clone, Debug)]
 pub struct ReadArgs {
     /// Capture files, pcap or pcapng, plain or compressed with gzip; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// How to print
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
     /// Count what tunnels carry (GRE, IP in IP, VXLAN, GENEVE) instead of the tunnels
@@ -35,7 +35,7 @@ pub struct ReadArgs {
     pub flows: usize,
 }
 
-/// How a document is printed.
+/// Output format of a document.
 #[derive(clap::ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
     /// Tables for people: totals and the busiest rows
@@ -43,15 +43,13 @@ pub enum Format {
     Table,
     /// One JSON document
     Json,
-    /// What a text log would say, in IPTraf's format and local time
+    /// Lines of a text log, in IPTraf's format and local time
     Log,
 }
 
 /// Reads the files and prints the document on standard output.
 ///
-/// # Errors
-///
-/// When a file cannot be read, or not to its end: what was read is printed all the same.
+/// If a file cannot be read to its end, the part that was read is printed all the same.
 pub fn run(args: &ReadArgs) -> anyhow::Result<()> {
     if args.format == Format::Log {
         return log::run(args, jiff::tz::TimeZone::system(), BufWriter::new(io::stdout().lock()));
@@ -112,7 +110,7 @@ pub(crate) struct Reader {
     opened: bool,
 }
 
-/// What a document says of all frames, whether they were understood or not.
+/// Totals of all frames, understood or not.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Totals {
     frames: u64,
@@ -136,9 +134,7 @@ impl Reader {
 
     /// Meters a file to its end.
     ///
-    /// # Errors
-    ///
-    /// When it cannot be read, or not to its end; its frames up to there are counted.
+    /// After an error the frames up to there are counted.
     pub(crate) fn file(&mut self, path: &Path) -> anyhow::Result<()> {
         let mut file = CaptureFile::open(path)?;
         self.opened = true;

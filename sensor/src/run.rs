@@ -28,18 +28,15 @@ use crate::system::{clock, connections, interfaces, machine};
 
 /// Of this program.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// How long the last records may take to the collector when the sensor ends.
+/// Time for the delivery of the last records when the sensor ends.
 const FINAL_DELIVERY: Duration = Duration::from_secs(3);
-/// How often interfaces and our own connections are looked at.
+/// Interval between two looks at interfaces and our own connections.
 const LOOK: Duration = Duration::from_secs(1);
 /// Looks after which a start has settled, and every how many the program's idle text leaves memory.
 const SETTLED: u32 = 5;
 const IDLE: u32 = 60;
 
 /// Captures until it is asked to end.
-///
-/// # Errors
-/// Without credentials, permission, a spool, or with an unknown interface.
 pub fn run(config: Config) -> Result<()> {
     let credentials = Credentials::load(&config.data, "traf-sensor")?;
     if let Err(error) = credentials.check(clock::now().seconds()) {
@@ -188,7 +185,7 @@ fn hurry() {
     std::process::exit(1);
 }
 
-/// What passed between the last sealed slice of the previous start and this one, unless that ended as asked.
+/// Declares the time between the last sealed slice of the previous start and this one, unless that ended as asked.
 fn declare_unseen(
     last: Option<LastSlice>,
     started: Timestamp,

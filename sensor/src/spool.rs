@@ -35,7 +35,7 @@ use index::{Index, IndexEntry, Recovery, Relief};
 use persistent_state::{LastSlice, PersistentState};
 use record::RecordError;
 
-/// Why there is no spool.
+/// Reason why the spool cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum SpoolError {
     /// The disk said no.
@@ -74,9 +74,6 @@ const MEMORY: u64 = 16 << 20;
 impl Spool {
     /// Opens the spool for a new start of the sensor: when this returns, the new epoch is durable. Gives too what was known
     /// last, before this start.
-    ///
-    /// # Errors
-    /// When the folder cannot be written, or another sensor has it.
     pub fn open(path: &Path, limits: SpoolLimits, boot: String) -> Result<(Self, Option<LastSlice>), SpoolError> {
         let folder = SpoolFolder::open(path)?;
         folder.tidy();
@@ -161,7 +158,7 @@ impl Spool {
         self.state.epoch + self.state.numbering.as_ref().map_or(0, |numbering| numbering.epoch)
     }
 
-    /// What waits.
+    /// State of the spool.
     pub(crate) fn state(&self) -> SpoolState {
         SpoolState {
             records: self.index.entries().len() as u64,
@@ -172,7 +169,7 @@ impl Spool {
         }
     }
 
-    /// What is wrong with the disk, in words.
+    /// Error of the disk, if it takes nothing.
     pub(crate) fn trouble(&self) -> Option<&str> {
         self.trouble.as_deref()
     }

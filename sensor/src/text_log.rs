@@ -35,9 +35,9 @@ pub(crate) use folder::LogError;
 pub(crate) use handle::LogHandle;
 pub(crate) use wording::Wording;
 
-/// What waits in the queue at most: rounds of the captures, not events, of which [`Backlog`] has its own bound.
+/// Largest number of messages in the queue: rounds of the captures, not events, of which [`handle::Backlog`] has its own bound.
 const MESSAGES: usize = 256;
-/// How long a stop waits for a disk that does not answer.
+/// Time for which a stop waits for a disk that does not answer.
 const PATIENCE: Duration = Duration::from_secs(6);
 
 /// Folder, names and contents of the text logs.
@@ -62,9 +62,6 @@ pub(crate) struct TextLog {
 
 impl TextLog {
     /// Opens the folder and starts to write; `reopen` grows each time that the files are to be closed and opened again.
-    ///
-    /// # Errors
-    /// When another sensor writes there, or the disk says no.
     pub(crate) fn start(
         config: &TextLogConfig,
         interval: Duration,
@@ -94,7 +91,7 @@ impl TextLog {
         Ok(Self { handle, interval, stop, trouble, thread })
     }
 
-    /// What a capture thread writes with.
+    /// Handle for a capture thread.
     pub(crate) fn handle(&self) -> LogHandle {
         self.handle.clone()
     }
@@ -104,15 +101,14 @@ impl TextLog {
         self.interval.send_if_modified(|known| std::mem::replace(known, interval) != interval);
     }
 
-    /// What does not work, in words; empty when all does.
+    /// Errors of the files in words; empty if there are none.
     pub(crate) fn trouble(&self) -> String {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Writes the last dumps of the captures that still run, and closes. Those that have ended handed over theirs.
     ///
-    /// # Errors
-    /// When the disk does not answer: then the thread is left to it.
+    /// Fails if the disk does not answer; the thread is then left behind.
     pub(crate) fn stop(self) -> io::Result<()> {
         self.stop.store(true, std::sync::atomic::Ordering::Relaxed);
         let step = Duration::from_millis(20);
@@ -126,7 +122,7 @@ impl TextLog {
     }
 }
 
-/// What a dump needs beside an interface's own figures: sizes, services and stations, in the order in which a dump takes them.
+/// Wishes for a dump beside an interface's own figures: sizes, services and stations, in the order in which a dump takes them.
 pub(crate) fn wishes() -> Vec<Wish> {
     let order = Order { by: OrderBy::Octets, ascending: false };
     [Facility::Sizes, Facility::Services, Facility::Stations]

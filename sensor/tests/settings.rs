@@ -1,4 +1,4 @@
-//! What a console wants of a running sensor, on real interfaces in a network of its own.
+//! Settings from a console on a running sensor, on real interfaces in a network of its own.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod support;
@@ -12,7 +12,7 @@ use support::{Book, pair, until};
 use traf_model::{Settings, SettingsState, Snapshot};
 use traf_proto as wire;
 
-/// How many want the interface to take frames to others, by the kernel's count.
+/// Number of sockets that made the interface promiscuous, by the kernel's count.
 fn promiscuity(name: &str) -> u64 {
     let shown = Command::new("ip").args(["-d", "link", "show", name]).output().unwrap().stdout;
     let shown = String::from_utf8(shown).unwrap();

@@ -46,7 +46,7 @@ struct VanishedInterface {
     counters: Option<NicCounters>,
 }
 
-/// What a change needs that can fail, done before anything is changed.
+/// Filter programs for a change of settings, compiled before anything is changed.
 pub(crate) struct FilterPlan(Option<BTreeMap<String, FilterProgram>>);
 
 /// All captures of the sensor.
@@ -88,8 +88,7 @@ impl Attachments {
 
     /// Looks at the interfaces as they are `now`.
     ///
-    /// # Errors
-    /// Only when there is no permission to capture at all.
+    /// Fails only if there is no permission to capture at all.
     pub(crate) fn turn(&mut self, devices: &BTreeMap<String, Device>, now: Timestamp) -> Result<(), CaptureError> {
         self.detach(devices, now);
         for (name, device) in devices {
@@ -117,10 +116,7 @@ impl Attachments {
         Ok(())
     }
 
-    /// Whether all captures can follow these rules. Nothing is changed yet.
-    ///
-    /// # Errors
-    /// When the capture filter does not compile for one of them.
+    /// Compiles the capture filter of these rules for all captures. Nothing is changed yet.
     pub(crate) fn plan(&self, rules: &Rules) -> Result<FilterPlan, CaptureError> {
         if rules.capture == self.rules.capture {
             return Ok(FilterPlan(None));

@@ -1,4 +1,4 @@
-//! Where the capture threads post the interfaces' present state, and the live plane finds it.
+//! Latest snapshots of the interfaces, posted by the capture threads and read by the live stream.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use traf_model::{Interface, InterfaceSnapshot, Timestamp, Wish};
 /// An interface's state, and what it answers.
 #[derive(Clone, Debug)]
 pub(crate) struct PostedSnapshot {
-    /// When it was posted.
+    /// Time of posting.
     pub at: Timestamp,
     /// The wishes that it answers.
     pub wishes: Arc<Vec<Wish>>,
@@ -34,7 +34,7 @@ pub(crate) struct LatestSnapshots {
 }
 
 impl LatestSnapshots {
-    /// Whether all that are open have posted since a moment, and answered these very wishes.
+    /// True if all open interfaces have posted since that moment, and answered these wishes.
     pub(crate) fn is_current(&self, since: Timestamp, wishes: &Arc<Vec<Wish>>) -> bool {
         self.capturing.iter().all(|capture| {
             let posted = capture.borrow();

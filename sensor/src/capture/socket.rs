@@ -1,4 +1,4 @@
-//! What a running capture's socket is told from outside of its thread: the kernel takes it at once, and the thread goes on.
+//! Options of a running capture's socket, set from outside of its thread: the kernel applies them at once.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -22,9 +22,6 @@ impl FilterProgram {
     ///
     /// It is done on a handle of its own: only a live one knows that this kernel takes VLAN tags off, and the running ones
     /// must neither wait nor lose what is in their rings.
-    ///
-    /// # Errors
-    /// In libpcap's words, when it does not compile; when the kernel cannot run it on such a link.
     pub(crate) fn compile(name: &str, words: &str, snaplen: u32) -> Result<Self, CaptureError> {
         if words.is_empty() {
             return Ok(Self(vec![accept(snaplen)]));
@@ -42,10 +39,7 @@ impl FilterProgram {
         Ok(Self(program))
     }
 
-    /// Whether `words` compile at all, for an Ethernet, where no interface is at hand to try.
-    ///
-    /// # Errors
-    /// In libpcap's words, when they do not.
+    /// Compiles `words` for Ethernet, for a check where no interface is open.
     pub(crate) fn check(words: &str) -> Result<(), CaptureError> {
         let ethernet = pcap::Capture::dead(pcap::Linktype::ETHERNET);
         let compiled = ethernet.and_then(|ethernet| ethernet.compile(words, true));
@@ -67,17 +61,11 @@ pub(crate) struct CaptureSocket {
 
 impl CaptureSocket {
     /// Of `handle`, on the interface of this `index`; frames come whole, it is not promiscuous yet.
-    ///
-    /// # Errors
-    /// When there is no descriptor left.
     pub(crate) fn of(handle: &CaptureHandle, index: u32) -> io::Result<Self> {
         Ok(Self { socket: handle.capture.as_fd().try_clone_to_owned()?, index, promiscuous: false })
     }
 
     /// Takes frames to others too, or no longer. Another's wish for them stays.
-    ///
-    /// # Errors
-    /// When the kernel says no.
     pub(crate) fn set_promiscuous(&mut self, on: bool) -> io::Result<()> {
         if self.promiscuous != on {
             machine::set_promiscuous(self.socket.as_fd(), self.index, on)?;
@@ -88,8 +76,7 @@ impl CaptureSocket {
 
     /// From now on only this reaches the capture.
     ///
-    /// # Errors
-    /// When the kernel says no; then the former filter stays.
+    /// If the kernel refuses it, the former filter stays.
     pub(crate) fn set_filter(&self, program: &FilterProgram) -> io::Result<()> {
         machine::set_filter(self.socket.as_fd(), &program.0)
     }

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::spool::disk;
 use crate::system::{clock, interfaces};
 
-/// How a check ended.
+/// Result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Outcome {
@@ -35,9 +35,6 @@ fn check(check: &'static str, outcome: Outcome, words: impl Into<String>) -> Fin
 }
 
 /// Looks at everything; gives the report, and whether all that is needed holds.
-///
-/// # Errors
-/// When the report cannot be made.
 pub fn run(config: &Config, format: ListingFormat) -> Result<(String, bool)> {
     let credentials = Credentials::load(&config.data, "traf-sensor");
     let mut checks = vec![permission(config), chosen(config)];

@@ -10,7 +10,7 @@ use traf_peer::{CollectorUrl, join};
 
 use crate::run::{VERSION, hostname};
 
-/// What `join` is told. The token is never an argument: other users see those.
+/// Arguments of `join`. The token is never an argument: other users see those.
 #[derive(clap::Args, Clone, Debug)]
 pub struct JoinArgs {
     /// The collector's join service: <https://HOST:7441>
@@ -25,9 +25,6 @@ pub struct JoinArgs {
 }
 
 /// Joins and saves the credentials in `data`; gives the sentence to print.
-///
-/// # Errors
-/// When the token, the collector or the disk will not do.
 pub fn run(args: &JoinArgs, data: &Path) -> Result<String> {
     let url = CollectorUrl::parse(&args.url, 7441)?;
     let token: Token = read_token(&args.token_file)?.parse()?;

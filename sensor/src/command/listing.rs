@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::spool::{disk, record_name};
 use crate::system::interfaces;
 
-/// How to print.
+/// Output format.
 #[derive(clap::ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ListingFormat {
     /// For people.
@@ -49,9 +49,6 @@ struct InterfaceRow {
 }
 
 /// The host's interfaces, and whether we may capture on them.
-///
-/// # Errors
-/// When the system does not list them.
 pub fn interfaces(config: &Config, format: ListingFormat) -> Result<String> {
     let mut rows = Vec::new();
     for (name, device) in interfaces::list()? {
@@ -111,10 +108,7 @@ struct RecordRow {
     state: String,
 }
 
-/// What waits in the spool in `folder`; it may be in use.
-///
-/// # Errors
-/// When the folder cannot be read.
+/// Lists the records of the spool in `folder`; it may be in use.
 pub fn spool(folder: &Path, format: ListingFormat) -> Result<String> {
     let ranges = match disk::record_ranges(folder) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),

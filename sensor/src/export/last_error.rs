@@ -1,4 +1,4 @@
-//! What was said about the collector: the same trouble is logged once, not at every try.
+//! Last error of a connection: the same error is logged once, not at every attempt.
 
 /// Remembers the last words.
 #[derive(Debug)]

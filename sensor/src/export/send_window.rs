@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-/// How much may be on its way, so that memory stays small and a slow collector is not flooded.
+/// Records sent and not yet committed, bounded so that memory stays small and a slow collector is not flooded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct SendWindow {
     sent: VecDeque<(u64, usize)>,
@@ -15,7 +15,7 @@ impl SendWindow {
     /// Octets on their way at most, unless it is a single record.
     pub(crate) const OCTETS: usize = 4 << 20;
 
-    /// Whether another record may be sent. One alone may be as large as it is.
+    /// True if another record may be sent. A single record may be of any size.
     pub(crate) fn has_room(&self) -> bool {
         self.sent.len() < Self::RECORDS && self.octets < Self::OCTETS
     }
@@ -38,7 +38,7 @@ impl SendWindow {
         self.sent.is_empty()
     }
 
-    /// How many records are on their way.
+    /// Number of records that are sent and not committed.
     pub(crate) fn records(&self) -> usize {
         self.sent.len()
     }

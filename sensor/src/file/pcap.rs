@@ -11,7 +11,7 @@ const MICRO: u32 = 0xa1b2_c3d4;
 const NANO: u32 = 0xa1b2_3c4d;
 const PATCHED: u32 = 0xa1b2_cd34;
 
-/// What the header said.
+/// Fields of the file header.
 pub(super) struct Pcap {
     order: ByteOrder,
     /// Nanoseconds of a time's fraction.

@@ -7,7 +7,7 @@ use super::buffer::{Buffer, LARGEST};
 use super::{ByteOrder, FileError, Frame};
 use crate::parse::link_type::LinkType;
 
-/// How a section header begins, in either byte order.
+/// First octets of a section header, the same in either byte order.
 pub(super) const MAGIC: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
 
 const SECTION: u32 = 0x0a0d_0d0a;
@@ -40,7 +40,7 @@ pub(super) struct Pcapng {
     last: Timestamp,
 }
 
-/// Where a frame lies in its block.
+/// Position of a frame in its block.
 struct FramePosition {
     interface: usize,
     time: Option<u64>,

@@ -48,7 +48,7 @@ impl Writer {
     }
 }
 
-/// What a frame says: time, length, link, captured octets.
+/// A frame as read: time, length, link, captured octets.
 type Seen = (i64, u32, LinkType, Vec<u8>);
 
 fn read(bytes: &[u8]) -> (Vec<Seen>, Option<String>) {

@@ -16,7 +16,7 @@ const FLOWS: usize = 16_384;
 /// Ethernet's MTU, for files.
 const MTU: u32 = 1500;
 
-/// What cannot have been one packet on the wire.
+/// Detection of frames that were several packets on the wire.
 pub(super) struct Offload {
     mtu: Option<u32>,
 }
@@ -26,7 +26,7 @@ impl Offload {
         Self { mtu: interface.mtu }
     }
 
-    /// Whether a frame is larger than one packet may be.
+    /// True if a frame is larger than one packet may be.
     #[inline(always)]
     pub(super) fn suspects(&self, packet: &Packet) -> bool {
         packet.length > self.mtu.unwrap_or(MTU).saturating_add(u32::from(packet.header))
@@ -81,7 +81,7 @@ impl CoalescedPackets {
         true
     }
 
-    /// What a flow has.
+    /// Estimates of a flow.
     pub(super) fn get(&self, slot: usize) -> Estimate {
         self.flows.get(&slot).copied().unwrap_or_default()
     }

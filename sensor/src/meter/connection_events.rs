@@ -1,4 +1,4 @@
-//! What happens to TCP connections, one by one, for a text log: IPTraf's events.
+//! Events of TCP connections, one by one, for a text log: IPTraf's events.
 //!
 //! Nobody collects them while there is no log: then a packet costs one comparison more. They wait in a bounded list until the
 //! capture thread hands them on; what finds no place there is counted.
@@ -15,9 +15,9 @@ const WAITING: usize = 8_192;
 /// Something that happened to a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ConnectionEvent {
-    /// When.
+    /// Time.
     pub at: Timestamp,
-    /// Who sent the packet that it happened by; where there is none, the initiator.
+    /// Sender of the packet that caused the event; without a packet, the initiator.
     pub source: Endpoint,
     /// To whom.
     pub destination: Endpoint,
@@ -25,7 +25,7 @@ pub(crate) struct ConnectionEvent {
     pub octets: u32,
     /// MAC address that it came from; `None` where the link has none, or none is wanted.
     pub mac: Option<Mac>,
-    /// What.
+    /// Kind of event.
     pub what: ConnectionChange,
 }
 
@@ -36,7 +36,7 @@ impl ConnectionEvent {
     }
 }
 
-/// What happened.
+/// Kind of event, with its figures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ConnectionChange {
     /// The first packet of this direction, with SYN or without.
@@ -60,7 +60,7 @@ pub(crate) enum ConnectionChange {
     Moved(Mac),
 }
 
-/// What one direction of a connection has counted.
+/// Counts of one direction of a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct DirectionCounts {
     /// Packets.
@@ -71,12 +71,12 @@ pub(crate) struct DirectionCounts {
     pub nanos: i64,
 }
 
-/// What a log takes.
+/// Records for a log.
 #[derive(Debug, Default)]
 pub(crate) struct ConnectionEvents {
     /// In the order in which they happened.
     pub events: Vec<ConnectionEvent>,
-    /// How many more there were since the last time, for which there was no room.
+    /// Number of records since the last call that had no room.
     pub lost: u64,
 }
 
@@ -90,7 +90,7 @@ pub(super) struct EventQueue {
     silence: i64,
 }
 
-/// What a flow's lines were before a packet was followed.
+/// State of a flow before a packet.
 #[derive(Clone, Copy)]
 pub(super) struct StateBefore {
     pub(super) state: u16,
@@ -104,7 +104,7 @@ impl EventQueue {
         Self { mac, waiting: Vec::new(), lost: 0, silence: now }
     }
 
-    /// What has come since the last time.
+    /// Takes the records since the last call.
     pub(super) fn take(&mut self) -> ConnectionEvents {
         ConnectionEvents { events: std::mem::take(&mut self.waiting), lost: std::mem::take(&mut self.lost) }
     }

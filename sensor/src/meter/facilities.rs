@@ -46,7 +46,7 @@ impl TableKey for Mac {
     }
 }
 
-/// What left a flow: counts since the slice began.
+/// Counts of a flow since the slice began.
 #[derive(Clone, Copy)]
 pub(super) struct FlowDelta {
     pub(super) key: PackedKey,
@@ -86,7 +86,7 @@ pub(super) struct Facilities {
     pub(super) hosts: RankedTable<HostKey, Traffic>,
     pub(super) services: RankedTable<Service, Traffic>,
     pub(super) stations: RankedTable<Mac, StationCounters>,
-    /// Which ports are services.
+    /// Ports that are services.
     pub(super) ports: Ports,
     pairs: Box<[StationPair]>,
     station_rates: StationRates,

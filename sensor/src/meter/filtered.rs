@@ -1,4 +1,4 @@
-//! What a filter selects, counted from the packets themselves since a console set it.
+//! Traffic that a filter selects, counted from the packets themselves since a console set it.
 //!
 //! Classes, sizes, stations, services and hosts cannot be told apart after they were added up; so while somebody looks at
 //! them through a filter, each packet that the filter selects is counted once more, into tables of its own. Several that look
@@ -22,7 +22,7 @@ const HOSTS: usize = 2_048;
 const SERVICES: usize = 1_024;
 const STATIONS: usize = 256;
 
-/// How long a filter is kept when nobody looks through it.
+/// Time for which a filter is kept without a wish for it.
 const ATTENTION: i64 = 10 * traf_model::time::SECOND;
 
 /// All filters of one interface.
@@ -31,7 +31,7 @@ pub(super) struct FilterTable {
     counts: Vec<FilterCounters>,
 }
 
-/// What one filter selected.
+/// Counts of the packets that one filter selected.
 pub(super) struct FilterCounters {
     filter: Filter,
     /// Nothing was counted before.
@@ -46,7 +46,7 @@ pub(super) struct FilterCounters {
 /// One bit for each filter that selects a packet.
 pub(super) type SelectedFilters = u8;
 
-/// What a packet turned out to be when it was counted in its flow.
+/// Facts of a packet that are known once it is counted in its flow.
 #[derive(Clone, Copy)]
 pub(super) struct FlowFacts {
     /// The second end of its key began the flow.
@@ -58,7 +58,7 @@ pub(super) struct FlowFacts {
 }
 
 impl FilterTable {
-    /// Which filters select a packet; those count it as a frame. Fragments are taken for what they say themselves.
+    /// Counts a frame for the filters that select it, and returns these. Fragments are judged by their own headers.
     #[inline]
     pub(super) fn frame(&mut self, packet: &Packet, interface: &str) -> SelectedFilters {
         if self.counts.is_empty() { 0 } else { self.select(packet, interface) }
@@ -168,7 +168,7 @@ impl FilterTable {
         }
     }
 
-    /// What a filter selected, if it is counted.
+    /// Counts of a filter, if it has any.
     pub(super) fn of(&self, filter: &Filter) -> Option<&FilterCounters> {
         self.counts.iter().find(|counted| counted.filter == *filter)
     }
@@ -182,7 +182,7 @@ impl FilterCounters {
     }
 }
 
-/// Whether a wish can only be answered by counting.
+/// True if a wish can only be answered by counting.
 fn counts(wish: &Wish) -> bool {
     !wish.filter.is_all() && !matches!(wish.facility, Facility::Traffic | Facility::Lines)
 }

@@ -1,4 +1,4 @@
-//! What flows did in each of the last five seconds, so that a live row has a rate.
+//! Growth of the flows in each of the last five seconds, for the rates of live rows.
 //!
 //! Sampled once a second while anybody looks: the flows that were seen, and by how much their counts grew. The first look
 //! has the slice so far for its sample. Where more flows were seen than there is room for, the protected ones come first;
@@ -22,7 +22,7 @@ const ATTENTION: i64 = 10 * traf_model::time::SECOND;
 /// Octets modulo 2^40, packets modulo 2^24: more than a second can bring.
 const OCTETS: u64 = (1 << 40) - 1;
 
-/// How much a flow's counts grew, each way.
+/// Growth of a flow's counts, each way.
 #[derive(Clone, Copy)]
 struct Growth {
     slot: u32,
@@ -40,7 +40,7 @@ struct Sample {
 #[derive(Default)]
 pub(super) struct FlowRates {
     samples: VecDeque<Sample>,
-    /// When the last sample was taken; `None` while nobody looks.
+    /// Time of the last sample; `None` while there is no wish.
     sampled: Option<i64>,
     wished: i64,
 }

@@ -1,4 +1,4 @@
-//! What a flow remembers beyond its counts: who began it, how far TCP has come, whether it is over.
+//! State of a flow beside its counts: initiator, TCP state, end.
 //!
 //! The words are IPTraf's: DONE, a FIN was sent; CLOS, it was acknowledged; RSET, an RST was sent; TMOU, silent for
 //! longer than the idle timeout. A flow is over when an RST was seen, when an ICMP error said that its other end cannot be
@@ -16,7 +16,7 @@ use crate::parse::packet::{Packet, flag};
 
 /// An end sent FIN; shifted by the way.
 const FIN: u16 = 1;
-/// That FIN was acknowledged.
+/// The FIN was acknowledged.
 const ACKNOWLEDGED: u16 = 1 << 2;
 /// An end sent RST.
 const RESET: u16 = 1 << 4;
@@ -61,7 +61,7 @@ pub(super) fn begin(packet: &Packet, warm: &mut Warm, cold: &mut Cold) {
     warm.state = state;
 }
 
-/// Whether `packet` begins a flow of its own instead of going on with this one.
+/// True if `packet` begins a new flow instead of continuing this one.
 #[inline(always)]
 pub(super) fn begins_anew(packet: &Packet, hot: &Hot, warm: &Warm, cold: &Cold, idle: i64) -> bool {
     if packet.at.saturating_sub(warm.last) > idle {
@@ -166,7 +166,7 @@ pub(super) fn is_answered(warm: &Warm) -> bool {
     warm.state & (SPOKE | SPOKE << 1) == SPOKE | SPOKE << 1 && warm.state & (RESET | RESET << 1) == 0
 }
 
-/// Where the flow is in its life at `now`.
+/// State of the flow at `now`.
 pub(super) fn state(hot: &Hot, warm: &Warm, now: i64, idle: i64) -> FlowState {
     let silent = now.saturating_sub(warm.last) > idle;
     let tcp = hot.key.protocol() == 6;
@@ -217,7 +217,7 @@ pub(super) fn spoke_in(state: u16, way: usize) -> bool {
     state & SPOKE << way != 0
 }
 
-/// What a packet has turned.
+/// State changes caused by a packet.
 pub(super) struct Transitions {
     /// Its source has sent its FIN.
     pub(super) fin: bool,
@@ -227,7 +227,7 @@ pub(super) struct Transitions {
     pub(super) reset: bool,
 }
 
-/// What a packet of this way has turned since the state was `before`.
+/// Changes that a packet of this direction made to the state `before`.
 pub(super) fn turned(before: u16, warm: &Warm, way: usize) -> Transitions {
     let new = warm.state & !before;
     Transitions {

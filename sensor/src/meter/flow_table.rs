@@ -1,4 +1,4 @@
-//! Where flows stand: sets of eight places, each set with one line that look-up, ageing and the choice of a victim need.
+//! The flow table: sets of eight slots, each set with one cache line for look-up, ageing and the choice of a victim.
 //!
 //! The number of places is fixed. A newcomer to a full set takes the place of, in this order: a flow that is over; the
 //! flow in probation that was silent for longest. Two places of eight at least are not protected. A flow that was
@@ -33,10 +33,10 @@ const CLASS: u8 = 0x0f;
 struct Set {
     /// Part of the hash; never zero where somebody is.
     tags: [u16; WAYS],
-    /// When each was last seen, in ticks.
+    /// Time of the last packet of each, in ticks.
     last: [u32; WAYS],
     states: [u8; WAYS],
-    /// Whether each was seen in this slice.
+    /// Not zero if the flow had a packet in this slice.
     touched: [u8; WAYS],
 }
 
@@ -71,7 +71,7 @@ impl Set {
         (0..WAYS).min_by_key(|&way| rank(way)).unwrap_or_default()
     }
 
-    /// Who has to go for a newcomer; a free place is the best victim.
+    /// The way that a new flow takes: a free one, else that of the victim.
     #[inline(always)]
     fn victim(&self, now: u32) -> usize {
         if let Some(way) = self.first_without(OCCUPIED) {
@@ -84,7 +84,7 @@ impl Set {
     }
 }
 
-/// Where a key belongs.
+/// Set and tag of a key.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Position {
     set: u32,
@@ -124,7 +124,7 @@ impl FlowTable {
         (at.wrapping_sub(self.started) >> 20) as u32
     }
 
-    /// Where a key belongs; asks for the line of its set.
+    /// Set and tag of a key; prefetches the cache line of its set.
     #[inline(always)]
     pub(super) fn position(&self, key: &PackedKey) -> Position {
         let hash = self.seed.flow(key);
@@ -207,7 +207,7 @@ impl FlowTable {
         }
     }
 
-    /// How many sets: the argument of [`FlowTable::slots`] and [`FlowTable::touched`] counts up to it.
+    /// Number of sets: the bound of the argument of [`FlowTable::slots`] and [`FlowTable::touched`].
     pub(super) fn sets(&self) -> usize {
         self.sets.len()
     }

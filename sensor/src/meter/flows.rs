@@ -28,7 +28,7 @@ pub(super) struct Flows {
     pub(super) table: FlowTable,
     pub(super) facilities: Facilities,
     pub(super) coalesced: CoalescedPackets,
-    /// What a text log wants to know; `None` without one.
+    /// Events for a text log; `None` without one.
     pub(super) events: Option<Box<EventQueue>>,
     idle: i64,
     history: usize,
@@ -38,7 +38,7 @@ pub(super) struct Flows {
     parted_capacity: usize,
     /// A flow has more than one row in `parted`.
     spilled: bool,
-    /// When this slice began.
+    /// Start of this slice.
     pub(super) opened: i64,
     /// Without a row, in this slice.
     other: OtherFlows,
@@ -95,7 +95,7 @@ impl Flows {
         slot
     }
 
-    /// Whether the slot's flow is our own connection.
+    /// True if the slot's flow is our own connection.
     #[inline(always)]
     pub(super) fn is_own(&self, slot: usize) -> bool {
         self.table.flows[slot].warm.state & flow_state::OWN != 0
@@ -259,7 +259,7 @@ impl Flows {
         self.oriented(slot, first, second) + self.slice(slot)
     }
 
-    /// What the slot's flow counted in this slice, which the facilities have not heard of; outbound is forward.
+    /// Traffic of the slot's flow in this slice, not yet added to the facilities; outbound is forward.
     pub(super) fn slice(&self, slot: usize) -> Traffic {
         let hidden = self.hidden_of(slot);
         let [first, second] = [0, 1].map(|way| {

@@ -11,7 +11,7 @@ use crate::parse::packet::{Fragment, Packet};
 const SETS: usize = 1024;
 const WAYS: usize = 4;
 
-/// How long the fragments of a datagram may take.
+/// Time for which the ports of a datagram are remembered.
 const PATIENCE: i64 = 60 * traf_model::time::SECOND;
 
 /// A datagram on its way.

@@ -36,7 +36,7 @@ pub(super) struct InterfaceCounters {
     sealed_largest: [u32; 2],
 }
 
-/// What a slice says of the interface as a whole.
+/// Counts of one slice for the interface as a whole.
 pub(super) struct SliceCounters {
     pub(super) seconds: Vec<Second>,
     pub(super) sizes: Vec<(Bracket, Traffic)>,
@@ -209,7 +209,7 @@ fn within(seconds: Vec<Second>, slice: Interval) -> Vec<Second> {
     inside
 }
 
-/// What the meter counts of a ledger, since `before`.
+/// The meter's part of a ledger, since `before`.
 fn since(now: &Ledger, before: &Ledger) -> Ledger {
     Ledger {
         received: now.received - before.received,

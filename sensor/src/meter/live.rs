@@ -16,7 +16,7 @@ use super::packet_log::PacketLog;
 use sums::{Parts, Sums};
 use top::Top;
 
-/// What answers are made from.
+/// Tables and figures that answers are made from.
 pub(super) struct LiveView<'a> {
     pub(super) flows: &'a Flows,
     pub(super) counters: &'a InterfaceCounters,
@@ -97,7 +97,7 @@ impl LiveView<'_> {
         Some(CountedTables { counters: &selected.counters, facilities: &selected.facilities, selected: Some(selected) })
     }
 
-    /// What left the table; what of it a filter would select is not known.
+    /// Traffic that left the table, by class. It cannot be filtered.
     fn gone(&self, wish: &Wish, top: &mut Top) {
         if wish.filter.is_all() {
             for (class, traffic, flows) in self.flows.gone.rows() {
@@ -153,7 +153,7 @@ impl LiveView<'_> {
         top.add_total(counted.facilities.services.other());
     }
 
-    /// How many lines there were since the start; of those that a filter selects, as many as are still there.
+    /// Number of packets since the start; under a filter, of those that are still kept.
     fn packet_log(&self, wish: &Wish) -> Answer {
         let (rows, total) = self.packet_log.rows(wish, &self.stats.interface);
         let matched = if wish.filter.is_all() { self.packet_log.newest() } else { total.total().packets };

@@ -1,4 +1,4 @@
-//! Which frames this host sent: by the interface's own MAC, or where it has none, by its own addresses.
+//! Direction of frames: this host's own are known by the interface's MAC, or where it has none, by its addresses.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -7,7 +7,7 @@ use traf_model::{Interface, Mac};
 
 use crate::parse::packet::Packet;
 
-/// Which side is ours.
+/// Own addresses of an interface.
 #[derive(Debug, Default)]
 pub(super) struct LocalAddresses {
     mac: Option<Mac>,
@@ -24,7 +24,7 @@ impl LocalAddresses {
         Self { mac: interface.mac, addresses: interface.addresses.iter().copied().collect() }
     }
 
-    /// Whether this host sent it.
+    /// True if this host sent the packet.
     #[inline(always)]
     pub(super) fn sent(&self, packet: &Packet) -> bool {
         match self.mac {

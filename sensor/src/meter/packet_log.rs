@@ -29,17 +29,17 @@ pub(super) struct PacketLog {
     newest: u64,
     datagrams: Ring,
     others: Ring,
-    /// What a log has not taken yet; `None` without a log.
+    /// Records that a log has not taken yet; `None` without a log.
     waiting: Option<Vec<PacketRecord>>,
     lost: u64,
 }
 
-/// What a log takes.
+/// Records for a log.
 #[derive(Debug, Default)]
 pub(crate) struct TakenPackets {
     /// In the order in which they were captured.
     pub records: Vec<PacketRecord>,
-    /// How many more there were since the last time, for which there was no room.
+    /// Number of records since the last call that had no room.
     pub lost: u64,
 }
 
@@ -59,7 +59,7 @@ impl PacketLog {
         if packet.key.protocol() == 17 { &mut self.datagrams } else { &mut self.others }.push(record);
     }
 
-    /// Whether a log takes the records.
+    /// Keeps the records for a log, or stops to.
     pub(super) fn keep(&mut self, keep: bool) {
         match (keep, &self.waiting) {
             (true, None) => self.waiting = Some(Vec::new()),
@@ -68,13 +68,13 @@ impl PacketLog {
         }
     }
 
-    /// What has come since the last time.
+    /// Takes the records since the last call.
     pub(super) fn take(&mut self) -> TakenPackets {
         let records = self.waiting.as_mut().map(std::mem::take).unwrap_or_default();
         TakenPackets { records, lost: std::mem::take(&mut self.lost) }
     }
 
-    /// How many lines there were.
+    /// Number of records since the start.
     pub(super) fn newest(&self) -> u64 {
         self.newest
     }
@@ -124,7 +124,7 @@ impl Ring {
     }
 }
 
-/// What a line is about, by IP protocol.
+/// Kind of a record, by IP protocol.
 fn kind(protocol: u8) -> LineKind {
     match protocol {
         1 => LineKind::Icmp,

@@ -123,7 +123,7 @@ impl<K: TableKey, V: Merge + Clone> RankedTable<K, V> {
         self.rows.iter().flatten().map(move |row| (row.key, part(&row.total)))
     }
 
-    /// What found no place since the table was made.
+    /// Sum of the keys that had no row since the table was made.
     pub(super) fn other(&self) -> V {
         let mut other = self.other_total.clone();
         other.merge(self.other_slice.clone());

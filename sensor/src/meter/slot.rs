@@ -1,4 +1,4 @@
-//! What is kept of one flow: 64 octets that every packet touches, 24 that nearly every packet touches, 64 that few do, side
+//! A flow in memory: 64 octets that every packet touches, 24 that nearly every packet touches, 64 that few do, side
 //! by side, because the page is dearer than the line: of a table of this size the processor knows few pages at a time. With
 //! its 8 octets of [`super::table`] a flow costs 160 octets.
 
@@ -20,7 +20,7 @@ impl Slot {
     pub(super) const OFTEN: usize = size_of::<Hot>() + size_of::<Warm>();
 }
 
-/// What every packet touches: the key, and what was counted since the slice began.
+/// Fields that every packet touches: the key, and the counts since the slice began.
 ///
 /// `[0]` is from the key's first end to its second, `[1]` the other way.
 #[derive(Clone, Copy, FromZeros)]
@@ -80,7 +80,7 @@ impl Hot {
     }
 }
 
-/// What nearly every packet touches.
+/// Fields that nearly every packet touches.
 #[derive(Clone, Copy, FromZeros)]
 #[repr(C)]
 pub(super) struct Warm {
@@ -97,7 +97,7 @@ pub(super) struct Warm {
     pub(super) state: u16,
 }
 
-/// What few packets touch.
+/// Fields that few packets touch.
 #[derive(Clone, Copy, FromZeros)]
 #[repr(C)]
 pub(super) struct Cold {

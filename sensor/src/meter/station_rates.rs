@@ -1,4 +1,4 @@
-//! What stations had counted at the last snapshots, so that each has a rate. Kept while anybody looks at stations.
+//! Counts of stations at the last snapshots, for their rates. Kept while there is a wish for stations.
 
 use std::collections::{HashMap, VecDeque};
 

@@ -1,4 +1,4 @@
-//! What a key needs to be among the busiest of a slice: how many octets, and how many of exactly as many pass.
+//! The threshold for the busiest keys of a slice: octets, and the number of keys with exactly as many that pass.
 //!
 //! Found in one pass with room for the busiest alone: a scan's keys must not cost memory here either.
 
@@ -44,7 +44,7 @@ impl Threshold {
         }
     }
 
-    /// Whether the next one passes.
+    /// True if the next one passes.
     pub(super) fn passes(&mut self, octets: u64) -> bool {
         if octets == self.octets && self.ties > 0 {
             self.ties -= 1;

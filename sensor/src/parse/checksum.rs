@@ -1,6 +1,6 @@
 //! The IPv4 header checksum (RFC 1071).
 
-/// Whether a header without options adds up.
+/// True if the check sum of a header without options holds.
 #[inline(always)]
 pub(super) fn holds(header: &[u8; 20]) -> bool {
     // Sums of 32-bit words in native order: one's complement addition does not care about the order (RFC 1071, 2).
@@ -8,7 +8,7 @@ pub(super) fn holds(header: &[u8; 20]) -> bool {
     fold(words.iter().map(|word| u64::from(u32::from_ne_bytes(*word))).sum())
 }
 
-/// Whether a header of any length adds up.
+/// True if the check sum of a header of any length holds.
 pub(super) fn holds_with_options(header: &[u8]) -> bool {
     let (words, _) = header.as_chunks::<2>();
     fold(words.iter().map(|word| u64::from(u16::from_ne_bytes(*word))).sum())

@@ -5,11 +5,11 @@ use etherparse::{IpNumber, LaxIpSlice, LaxIpv4Slice, LaxIpv6Slice, TcpHeaderSlic
 use super::{be16, checksum, tcp};
 use crate::parse::packet::{Fragment, PackedEnd, Packet, flag};
 
-/// What an IP packet carries, for those who look inside.
+/// Payload of an IP packet, for tunnels.
 pub(super) struct IpPayload<'a> {
     /// IP protocol number.
     pub(super) protocol: u8,
-    /// What of it was captured.
+    /// Captured octets.
     pub(super) bytes: &'a [u8],
     /// Octets on the wire.
     pub(super) wire: u32,
@@ -54,7 +54,7 @@ fn ipv6<'a>(packet: &mut Packet, vlan: u16, bytes: &'a [u8], wire: u32, slice: &
     transport(packet, 6, vlan, addresses, bytes, slice.payload())
 }
 
-/// What the fragment header among extension headers says: which fragment, and of which datagram (RFC 8200, 4.5).
+/// Fragment and identification from the fragment header among extension headers (RFC 8200, 4.5).
 ///
 /// Walked by hand: etherparse's iterator reads on behind a header that is cut.
 fn fragment(mut kind: u8, mut headers: &[u8]) -> Option<(Fragment, u32)> {
@@ -77,7 +77,7 @@ fn fragment(mut kind: u8, mut headers: &[u8]) -> Option<(Fragment, u32)> {
     }
 }
 
-/// Whether an authentication header is among extension headers.
+/// True if an authentication header is among extension headers.
 fn authenticated(mut kind: u8, mut headers: &[u8]) -> bool {
     while let [next, length, ..] = headers {
         let size = match kind {

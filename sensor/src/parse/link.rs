@@ -13,9 +13,9 @@ const PPP_MPLS: [u16; 2] = [0x0281, 0x0283];
 
 /// A walk down one frame.
 pub(super) struct LinkCursor<'a> {
-    /// What was captured.
+    /// Captured octets.
     pub(super) frame: &'a [u8],
-    /// Where the next layer begins.
+    /// Offset of the next layer.
     pub(super) at: usize,
     /// Layers passed.
     pub(super) layers: u8,
@@ -52,7 +52,7 @@ pub(super) fn parse(parser: Parser, link: LinkType, length: u32, captured: &[u8]
     Ok(packet)
 }
 
-/// Who asks for whom, over Ethernet for IPv4: a filter selects ARP and RARP by these too.
+/// Sender and target of ARP and RARP over Ethernet for IPv4: a filter selects by these too.
 fn arp(packet: &mut Packet, walk: &LinkCursor<'_>) -> Option<()> {
     let header = walk.frame.get(walk.at..)?.first_chunk::<28>()?;
     if header[2..6] == [0x08, 0x00, 6, 4] {
@@ -62,7 +62,7 @@ fn arp(packet: &mut Packet, walk: &LinkCursor<'_>) -> Option<()> {
     Some(())
 }
 
-/// What was found below the link layer.
+/// Result of the walk over the link layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Network {
     /// An IP header at `at`.
@@ -71,7 +71,7 @@ pub(super) enum Network {
     Other,
 }
 
-/// Where a cooked header has its fields: its length, the ether type, the octet with the packet type.
+/// Offsets in a cooked header: its length, the ether type, the octet with the packet type.
 struct LinuxCooked {
     header: usize,
     protocol: usize,
@@ -194,7 +194,7 @@ impl LinkCursor<'_> {
         self.ppp().unwrap_or(Network::Other)
     }
 
-    /// Whether an IP header begins here.
+    /// True if an IP header begins here.
     pub(super) fn by_version(&self) -> Network {
         match self.frame.get(self.at).map(|first| first >> 4) {
             Some(4 | 6) => Network::Ip,

@@ -1,4 +1,4 @@
-//! What stands before the network layer: pcap's link types, as far as they are understood.
+//! pcap's link types, as far as they are understood.
 
 /// A link type (DLT number).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

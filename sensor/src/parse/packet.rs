@@ -1,4 +1,4 @@
-//! What one frame says, as far as the meter wants to know: made by the parser, fixed in size, copied never.
+//! A parsed frame, as far as the meter needs it: made by the parser, fixed in size, never copied.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -46,7 +46,7 @@ impl PackedKey {
         (Self([a.0 as u64, (a.0 >> 64) as u64, b.0 as u64, (b.0 >> 64) as u64, rest]), reverse)
     }
 
-    /// Whether both are the same, in a few instructions where `==` would call memcmp.
+    /// True if both are equal, in a few instructions where `==` would call memcmp.
     #[inline(always)]
     pub(crate) fn is(&self, other: &Self) -> bool {
         self.0.iter().zip(&other.0).fold(0, |differing, (mine, theirs)| differing | (mine ^ theirs)) == 0
@@ -149,7 +149,7 @@ pub(crate) struct Packet {
     pub(crate) mss: u16,
     /// Ether type of what is not IP, or its length where that stands in its place; zero where the link has none.
     pub(crate) ether_type: u16,
-    /// Where in the frame the transport header begins, if it was captured; zero for none.
+    /// Offset of the transport header in the frame, if it was captured; zero for none.
     pub(crate) transport: u16,
     /// Destination MAC, source MAC; zeros where the link has none.
     pub(crate) stations: [u8; 12],
@@ -165,7 +165,7 @@ pub(crate) struct Packet {
     pub(crate) bad_checksum: bool,
     /// An authentication header (RFC 4302) was passed on the way to the transport.
     pub(crate) authenticated: bool,
-    /// Which fragment.
+    /// Position in a fragmented datagram.
     pub(crate) fragment: Fragment,
 }
 

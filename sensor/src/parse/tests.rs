@@ -60,7 +60,7 @@ fn usual(kind: u8, payload: &[u8]) -> Vec<u8> {
 /// Family, protocol, addresses, ports, VLAN, flags.
 type LastError = (Family, u8, [u128; 2], [u16; 2], u16, u8);
 
-/// What etherparse's own walk over a whole Ethernet frame says: class, ends, VLAN, flags.
+/// Result of etherparse's own walk over a whole Ethernet frame: class, ends, VLAN, flags.
 fn witness(bytes: &[u8]) -> Option<LastError> {
     let sliced = LaxSlicedPacket::from_ethernet(bytes).ok()?;
     let vlan = match sliced.link_exts.first() {

@@ -33,7 +33,7 @@ pub(crate) struct Document {
     pub first: Option<DisplayText<Timestamp>>,
     /// Time of the latest frame.
     pub last: Option<DisplayText<Timestamp>>,
-    /// Where every frame went.
+    /// Accounting of every frame.
     pub accounting: Accounting,
     /// IPTraf's ten rows of interface statistics. Frame octets.
     pub classes: Vec<ClassRow>,
@@ -125,13 +125,13 @@ pub(crate) struct FlowRow {
     pub first: Option<DisplayText<Timestamp>>,
     /// Time of the last packet.
     pub last: Option<DisplayText<Timestamp>>,
-    /// Where it was in its life when the file ended.
+    /// State at the end of the file.
     pub state: Option<&'static str>,
     /// The beginning was seen.
     pub complete: bool,
     /// Flows without a row, added up.
     pub other: bool,
-    /// How many flows; only with `other`.
+    /// Number of flows; only with `other`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flows: Option<u64>,
 }

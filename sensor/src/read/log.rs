@@ -16,9 +16,6 @@ use crate::text_log::Wording;
 const ROUND: u64 = 1_024;
 
 /// Prints the log of the files.
-///
-/// # Errors
-/// When a file cannot be read to its end, or the log not be written.
 pub(super) fn run(args: &ReadArgs, zone: TimeZone, mut out: impl Write) -> anyhow::Result<()> {
     let mut words = Wording::new(zone);
     for path in &args.files {

@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use traf_model::{InterfaceSummary, Interval, Loss, Summary, Timestamp};
 
-/// What one interface reports.
+/// Report of one interface.
 #[derive(Clone, Debug)]
 pub struct InterfaceSlice {
     /// Of which slice.
     pub slice: Interval,
-    /// What was counted; `None` when there is only something to declare.
+    /// Counts; `None` if there are only losses.
     pub summary: Option<Box<InterfaceSummary>>,
-    /// What is known to be missing.
+    /// Known losses.
     pub losses: Vec<Loss>,
 }
 
@@ -32,7 +32,7 @@ struct OpenSlice {
 }
 
 impl SliceAssembler {
-    /// How long after its end a slice waits for the last interface.
+    /// Time after its end for which a slice waits for the last interface.
     pub(crate) const PATIENCE: Duration = Duration::from_millis(1_500);
     /// Slices that may be incomplete at once; then the oldest is sealed as it is.
     const ROOM: usize = 16;

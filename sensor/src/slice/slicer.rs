@@ -1,4 +1,4 @@
-//! When a slice of the history ends. Pure: packets and the clock are arguments.
+//! The end of a slice of the history. Pure: packets and the clock are arguments.
 //!
 //! Slices are aligned to the wall clock. A packet at or after the end closes the slice first, so that live and past agree;
 //! without a packet the clock does, a little late, so that packets still in the ring find their slice open.
@@ -15,7 +15,7 @@ pub(crate) struct Slicer {
 }
 
 impl Slicer {
-    /// How long after the end of a slice the clock alone closes it. More than the 100 ms that a packet stays in the ring.
+    /// Time after the end of a slice at which the clock alone closes it. More than the 100 ms that a packet stays in the ring.
     pub(crate) const GRACE: Duration = Duration::from_millis(300);
 
     /// The slice that holds `now` is open; `step` is not zero.

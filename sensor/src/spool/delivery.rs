@@ -32,7 +32,7 @@ pub struct OutgoingRecord {
 }
 
 impl Spool {
-    /// Where we stand with the collector that knows us as `identity`.
+    /// Numbering for the collector that knows us as `identity`.
     fn numbering(&self, identity: &str) -> Numbering {
         let known = self.state.numbering.clone().filter(|numbering| numbering.identity == identity);
         known.unwrap_or_else(|| Numbering { identity: identity.to_owned(), ..Numbering::default() })
@@ -53,9 +53,6 @@ impl Spool {
     }
 
     /// The collector said where it stands, and who it takes us for: what it has goes, the rest follows its mark.
-    ///
-    /// # Errors
-    /// When the new numbering cannot be made durable.
     pub(crate) fn resume(&mut self, identity: &str, mark: CommitMark) -> io::Result<()> {
         self.index.rewind();
         let mut numbering = self.numbering(identity);

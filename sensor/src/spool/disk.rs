@@ -25,9 +25,6 @@ const REFUSED_KEPT: u64 = 8 << 20;
 
 impl SpoolFolder {
     /// Opens the folder, making it when it is not there, for this process alone.
-    ///
-    /// # Errors
-    /// When the disk says no, or another sensor has it.
     pub(crate) fn open(path: &Path) -> Result<Self, SpoolError> {
         let failed = |error| SpoolError::SpoolFolder(path.to_owned(), error);
         fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
@@ -45,16 +42,13 @@ impl SpoolFolder {
         Ok(Self { path: path.to_owned(), directory: File::open(path).map_err(failed)?, _lock: lock })
     }
 
-    /// Whether a sensor has the folder at `path` open.
+    /// True if a sensor has the folder at `path` open.
     pub fn is_locked(path: &Path) -> bool {
         let Ok(file) = File::open(path.join("lock")) else { return false };
         matches!(Flock::lock(file, FlockArg::LockSharedNonblock), Err((_, nix::errno::Errno::EWOULDBLOCK)))
     }
 
     /// Writes a file: aside, to the disk, into place, and the name to the disk. On an error nothing is there.
-    ///
-    /// # Errors
-    /// When the disk says no.
     pub(crate) fn write(&self, name: &str, octets: &[u8]) -> io::Result<()> {
         let aside = self.path.join(format!("{name}.tmp"));
         let write = || {
@@ -69,9 +63,6 @@ impl SpoolFolder {
     }
 
     /// The whole file.
-    ///
-    /// # Errors
-    /// When the disk says no.
     pub(crate) fn read(&self, name: &str) -> io::Result<Vec<u8>> {
         fs::read(self.path.join(name))
     }
@@ -145,26 +136,17 @@ impl SpoolFolder {
     }
 
     /// The records' ranges.
-    ///
-    /// # Errors
-    /// When the folder cannot be read.
     pub(crate) fn ranges(&self) -> io::Result<Vec<(u64, u64)>> {
         record_ranges(&self.path)
     }
 
     /// The header of a record and the octets of its payload; its check sum is not looked at.
-    ///
-    /// # Errors
-    /// When it cannot be read, or is no record of that name.
     pub(crate) fn header(&self, from: u64, to: u64) -> Result<(RecordHeader, usize), SpoolError> {
         header(&self.path, from, to)
     }
 }
 
 /// The records' ranges in a folder, which may be in use.
-///
-/// # Errors
-/// When the folder cannot be read.
 pub fn record_ranges(path: &Path) -> io::Result<Vec<(u64, u64)>> {
     let mut ranges: Vec<(u64, u64)> =
         fs::read_dir(path)?.flatten().filter_map(|entry| range(&entry.file_name().to_string_lossy())).collect();
@@ -173,9 +155,6 @@ pub fn record_ranges(path: &Path) -> io::Result<Vec<(u64, u64)>> {
 }
 
 /// The header of a record in a folder, which may be in use, and the octets of its payload.
-///
-/// # Errors
-/// When it cannot be read, or is no record of that name.
 pub(crate) fn header(path: &Path, from: u64, to: u64) -> Result<(RecordHeader, usize), SpoolError> {
     let path = path.join(record_name(from, to));
     let failed = |error| SpoolError::SpoolFolder(path.clone(), error);

@@ -1,4 +1,4 @@
-//! What waits in the spool, in order, and what has to go when there is no room. Pure: the disk is elsewhere.
+//! Index of the records in the spool, in order, and the choice of those to fold when there is no room. Pure: the disk is elsewhere.
 
 use std::collections::VecDeque;
 
@@ -24,9 +24,9 @@ impl Default for SpoolLimits {
 /// A record that waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct IndexEntry {
-    /// What it says of itself.
+    /// Header of the record.
     pub header: RecordHeader,
-    /// What it takes on disk.
+    /// Octets on disk.
     pub octets: u64,
 }
 
@@ -40,7 +40,7 @@ impl IndexEntry {
     }
 }
 
-/// How to make room.
+/// Ways to make room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Relief {
     /// Write the totals of these neighbours in their place.
@@ -69,7 +69,7 @@ impl Index {
         self.entries.push_back(entry);
     }
 
-    /// What waits.
+    /// State of the spool.
     pub(crate) fn entries(&self) -> impl ExactSizeIterator<Item = &IndexEntry> {
         self.entries.iter()
     }
@@ -128,12 +128,12 @@ impl Index {
         covered
     }
 
-    /// Whether another record of `octets` has room.
+    /// True if another record of `octets` has room.
     pub(crate) fn has_room(&self, octets: u64, limits: &SpoolLimits) -> bool {
         self.octets.saturating_add(octets) <= limits.octets && self.entries.len() < limits.files
     }
 
-    /// What to fold next. Never a record that may already be committed: its number would be taken for a repetition, and
+    /// Records to fold next. Never a record that may already be committed: its number would be taken for a repetition, and
     /// what was folded into it would vanish.
     pub(crate) fn relief(&self) -> Relief {
         let free = self.entries.partition_point(|entry| entry.header.to <= self.sent);
@@ -153,7 +153,7 @@ impl Index {
     }
 }
 
-/// What a listing of the folder means.
+/// Records found in the folder, by what is to be done with them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Recovery {
     /// In order, not overlapping.

@@ -1,4 +1,4 @@
-//! What the sensor must know after it was killed: one small file, written like a record. Pure.
+//! State that survives a kill of the sensor: one small file, written like a record. Pure.
 
 use std::collections::BTreeMap;
 
@@ -14,17 +14,17 @@ pub(crate) struct PersistentState {
     pub next: u64,
     /// Records lost since the sensor was installed.
     pub lost: u64,
-    /// Where we stand with the collector; `None` until it has answered for the first time.
+    /// Numbering for the collector; `None` until it has answered for the first time.
     pub numbering: Option<Numbering>,
     /// The last sealed slice.
     pub last: Option<LastSlice>,
 }
 
-/// How our numbers become the collector's. They are the same, unless the sensor forgot its own (a new disk) or the
+/// Offsets from our numbers to the collector's. They are zero, unless the sensor forgot its own (a new disk) or the
 /// collector is another one: what waits is then moved behind the collector's mark, instead of being taken for repetitions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Numbering {
-    /// Who we are there, as in our certificate.
+    /// Identity in our certificate.
     pub identity: String,
     /// It has told its mark.
     pub met: bool,
@@ -39,7 +39,7 @@ pub(crate) struct Numbering {
 pub struct LastSlice {
     /// End of the last sealed slice, nanoseconds since 1970.
     pub(crate) end: i64,
-    /// Which boot of the machine.
+    /// Boot of the machine.
     pub(crate) boot: String,
     /// The sensor ended as it was asked to: nothing was left unsealed.
     pub ended: bool,
@@ -119,7 +119,7 @@ impl LastSlice {
         }
     }
 
-    /// What was not seen from there to `start`: one loss for each interface, counted where the same boot's counters tell.
+    /// Losses from there to `start`: one for each interface, counted where the counters are of the same boot.
     pub(crate) fn unseen(&self, start: Timestamp, boot: &str, counters: impl Fn(&str) -> Option<Nic>) -> Vec<Loss> {
         let end = Timestamp(self.end);
         if self.ended || start <= end {

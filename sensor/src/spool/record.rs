@@ -19,7 +19,7 @@ const VERSION: u16 = 1;
 const FOLDED: u16 = 1;
 const SUFFIX: &str = ".slice";
 
-/// What a record says of itself.
+/// Header of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecordHeader {
     /// Start of the sensor in which it was sealed.
@@ -34,7 +34,7 @@ pub struct RecordHeader {
     pub folded: bool,
 }
 
-/// Why octets are not a record.
+/// Reason why octets are not a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
     /// Shorter than its header, or than its header says.
@@ -73,9 +73,6 @@ impl RecordHeader {
     }
 
     /// The header alone, of a file of `length` octets that begins with `start`; its check sum is not looked at.
-    ///
-    /// # Errors
-    /// When it is no record, or not all of one.
     pub(crate) fn peek(start: &[u8], length: u64) -> Result<Self, RecordError> {
         let start: &[u8; HEADER] = start.first_chunk().ok_or(RecordError::Cut)?;
         if start[..4] != MAGIC {
@@ -101,9 +98,6 @@ impl RecordHeader {
     }
 
     /// Header and payload of a whole file, checked.
-    ///
-    /// # Errors
-    /// When it is not what was written.
     pub fn decode(file: &[u8]) -> Result<(Self, &[u8]), RecordError> {
         let header = Self::peek(file, file.len() as u64)?;
         let (start, payload) = file.split_at_checked(HEADER).ok_or(RecordError::Cut)?;

@@ -17,7 +17,7 @@ use crate::system::clock;
 /// Parts on their way from the capture threads.
 pub const PARTS: usize = 64;
 
-/// What the exporter asks.
+/// Request of the exporter.
 enum SpoolRequest {
     Resume(String, CommitMark, oneshot::Sender<io::Result<()>>),
     Next(oneshot::Sender<Option<OutgoingRecord>>),
@@ -26,10 +26,10 @@ enum SpoolRequest {
     Fenced(String),
 }
 
-/// What is to be known of the spool.
+/// State of the spool, for the exporter and the live stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SpoolStatus {
-    /// What waits.
+    /// State of the spool.
     pub spool: SpoolState,
     /// This start, in the collector's numbers.
     pub epoch: u64,
@@ -52,8 +52,7 @@ pub(crate) struct SpoolClosed;
 impl SpoolHandle {
     /// The collector said where it stands, and who it takes us for.
     ///
-    /// # Errors
-    /// When the spool is closed; inside, when the disk says no.
+    /// The inner error is the disk's.
     pub(crate) async fn resume(&self, identity: &str, mark: CommitMark) -> Result<io::Result<()>, SpoolClosed> {
         let (reply, answer) = oneshot::channel();
         self.requests.send(SpoolRequest::Resume(identity.to_owned(), mark, reply)).await.map_err(|_| SpoolClosed)?;
@@ -61,9 +60,6 @@ impl SpoolHandle {
     }
 
     /// The next record to send, if one waits.
-    ///
-    /// # Errors
-    /// When the spool is closed.
     pub(crate) async fn next(&self) -> Result<Option<OutgoingRecord>, SpoolClosed> {
         let (reply, answer) = oneshot::channel();
         self.requests.send(SpoolRequest::Next(reply)).await.map_err(|_| SpoolClosed)?;
@@ -71,17 +67,11 @@ impl SpoolHandle {
     }
 
     /// Everything up to `seq` is committed.
-    ///
-    /// # Errors
-    /// When the spool is closed.
     pub(crate) async fn acknowledge(&self, seq: u64) -> Result<(), SpoolClosed> {
         self.requests.send(SpoolRequest::Acknowledge(seq)).await.map_err(|_| SpoolClosed)
     }
 
     /// The collector cannot use the record that ends with `seq`; gives whether a confession takes its place.
-    ///
-    /// # Errors
-    /// When the spool is closed.
     pub(crate) async fn refused(&self, seq: u64) -> Result<bool, SpoolClosed> {
         let (reply, answer) = oneshot::channel();
         self.requests.send(SpoolRequest::Refused(seq, reply)).await.map_err(|_| SpoolClosed)?;
@@ -89,14 +79,11 @@ impl SpoolHandle {
     }
 
     /// The collector refuses our epoch.
-    ///
-    /// # Errors
-    /// When the spool is closed.
     pub(crate) async fn fenced(&self, identity: &str) -> Result<(), SpoolClosed> {
         self.requests.send(SpoolRequest::Fenced(identity.to_owned())).await.map_err(|_| SpoolClosed)
     }
 
-    /// What is to be known of the spool, as it changes.
+    /// State of the spool, as it changes.
     pub fn status(&self) -> watch::Receiver<SpoolStatus> {
         self.status.clone()
     }
@@ -114,9 +101,6 @@ pub(crate) struct SpoolThread {
 
 /// Starts the keeper's thread. `interfaces` tells how many are under capture now; it ends when all senders of parts and all
 /// desks are gone.
-///
-/// # Errors
-/// When the system has no thread for it.
 pub fn start(
     spool: Spool,
     parts: mpsc::Receiver<InterfaceSlice>,

@@ -13,13 +13,13 @@ use traf_model::{Interface, Mac, Nic};
 /// An interface of this host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Device {
-    /// Who it is. Its link type is known when it is opened.
+    /// Facts of the interface. Its link type is known once it is opened.
     pub interface: Interface,
     /// Can carry frames.
     pub up: bool,
 }
 
-/// Why interfaces cannot be listed or chosen.
+/// Reason why interfaces cannot be listed or chosen.
 #[derive(Debug, thiserror::Error)]
 pub enum InterfaceError {
     /// The system said no.
@@ -36,9 +36,6 @@ pub enum InterfaceError {
 }
 
 /// All interfaces, by name. Facts that take a file to read come from [`facts`].
-///
-/// # Errors
-/// When the system does not tell.
 pub(crate) fn list() -> Result<BTreeMap<String, Device>, InterfaceError> {
     let mut devices: BTreeMap<String, Device> = BTreeMap::new();
     for entry in getifaddrs().map_err(|errno| InterfaceError::List(errno.into()))? {
@@ -85,9 +82,6 @@ pub(crate) fn facts(interface: &mut Interface) {
 }
 
 /// The names that were chosen and do not exist are refused, with the list of those that do.
-///
-/// # Errors
-/// For the first unknown name.
 pub(crate) fn check(names: &[String], devices: &BTreeMap<String, Device>) -> Result<(), InterfaceError> {
     match names.iter().find(|name| !devices.contains_key(*name)) {
         None => Ok(()),

@@ -1,4 +1,4 @@
-//! What only the processor, the C library and the kernel can do for us: the one place in the sensor with `unsafe`.
+//! Calls of the processor, the C library and the kernel: the one place in the sensor with `unsafe`.
 //!
 //! The flow table is far larger than the caches, so that a look-up waits for memory. A batch of packets asks for all of
 //! its lines first and updates them afterwards. The standard library has no stable way to say so. Nor can it say that
@@ -146,9 +146,6 @@ fn texts(maps: &str) -> impl Iterator<Item = (usize, usize)> {
 pub(crate) type Instruction = libc::sock_filter;
 
 /// The instructions of the filter that is attached to a socket; empty where there is none.
-///
-/// # Errors
-/// When the kernel says no.
 pub(crate) fn filter_of(socket: BorrowedFd<'_>) -> io::Result<Vec<Instruction>> {
     // The kernel counts instructions here, not octets, and first tells how many there are.
     let mut count: libc::socklen_t = 0;
@@ -170,9 +167,6 @@ fn get_filter(socket: BorrowedFd<'_>, room: &mut [Instruction], count: &mut libc
 }
 
 /// From now on the socket receives what the filter lets through.
-///
-/// # Errors
-/// When the kernel refuses the filter; then the former one stays.
 pub(crate) fn set_filter(socket: BorrowedFd<'_>, filter: &[Instruction]) -> io::Result<()> {
     let len = u16::try_from(filter.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
     // The kernel only reads it.
@@ -182,9 +176,6 @@ pub(crate) fn set_filter(socket: BorrowedFd<'_>, filter: &[Instruction]) -> io::
 
 /// Asks for frames to others on the interface `index`, or no longer. The kernel counts who asks, and an interface that somebody
 /// else made promiscuous stays so; the socket's own wish ends with it.
-///
-/// # Errors
-/// When the kernel says no.
 pub(crate) fn set_promiscuous(socket: BorrowedFd<'_>, index: u32, on: bool) -> io::Result<()> {
     let index = c_int::try_from(index).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
     let wish = libc::packet_mreq {

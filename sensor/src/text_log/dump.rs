@@ -7,7 +7,7 @@ use traf_model::{Answer, ClassGroup, Counters, InterfaceSnapshot, Item, Row, Ser
 use super::file_names::LogKind;
 use super::notation::{packets, per_second, rate};
 
-/// What one interface had counted at a moment; its answers are those to [`super::wishes`].
+/// Counts of one interface at a moment; its answers are those to [`super::wishes`].
 #[derive(Clone, Debug)]
 pub(super) struct Dump {
     pub(super) at: Timestamp,

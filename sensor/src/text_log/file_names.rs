@@ -1,4 +1,4 @@
-//! What the text logs are called: IPTraf's names, or those that were asked for.
+//! Names of the text logs: IPTraf's, or those of the configuration.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -94,10 +94,7 @@ impl LogFileNames {
         Self(others.into_iter().collect())
     }
 
-    /// Whether every file would have a name of its own.
-    ///
-    /// # Errors
-    /// In words, when it would not.
+    /// Checks that every file has a name of its own.
     pub(crate) fn check(&self) -> Result<(), String> {
         for kind in LogKind::ALL {
             let name = self.pattern(kind);

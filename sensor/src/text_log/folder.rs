@@ -12,7 +12,7 @@ use nix::fcntl::{Flock, FlockArg};
 use super::TextLogConfig;
 use super::file_names::LogKind;
 
-/// Why a log cannot be written at all.
+/// Reason why a log cannot be written at all.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LogError {
     /// The disk said no.
@@ -23,7 +23,7 @@ pub(crate) enum LogError {
     Locked {
         /// The folder.
         folder: PathBuf,
-        /// Who, as its lock says.
+        /// Process that holds the lock.
         pid: String,
     },
     /// The system has no thread for it.
@@ -95,7 +95,7 @@ impl LogFolder {
         self.files.iter().filter(|(_, file)| file.file.is_some()).map(|(key, _)| key.clone()).collect()
     }
 
-    /// What does not work, in words; empty when all does.
+    /// Errors of the files in words; empty if there are none.
     pub(super) fn trouble(&self) -> String {
         let words: Vec<String> = self.files.values().filter_map(LogFile::words).collect();
         words.join("; ")

@@ -1,4 +1,4 @@
-//! What a capture thread writes with: it hands records over and never waits.
+//! A capture thread's end of the log: it hands records over and never waits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -14,11 +14,11 @@ use crate::meter::packet_log::{PacketRecord, TakenPackets};
 /// Records that may be on their way to the writer: 10 MiB.
 const RECORDS: usize = 65_536;
 
-/// What the writer is told.
+/// Message to the writer.
 pub(super) enum LogMessage {
     /// An interface is written about from now on.
     Began(String),
-    /// What happened on an interface.
+    /// Records of an interface.
     LogRound(String, LogRound),
     /// The open connections that were asked for, of this interface.
     Open(String, Vec<ConnectionEvent>),
@@ -28,7 +28,7 @@ pub(super) enum LogMessage {
     Ended(Timestamp, Box<InterfaceSnapshot>),
 }
 
-/// What happened on an interface in a round of its capture.
+/// Records of one round of a capture.
 #[derive(Default)]
 pub(super) struct LogRound {
     /// To TCP connections.
@@ -37,7 +37,7 @@ pub(super) struct LogRound {
     pub(super) packets: Vec<PacketRecord>,
 }
 
-/// What the captures are asked; each count grows with each question.
+/// Requests to the captures; each count grows with each request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Requests {
     /// For figures.
@@ -48,7 +48,7 @@ pub(super) struct Requests {
     pub(super) rates: bool,
 }
 
-/// What is on its way to the writer, and what was lost before it got there.
+/// Records on their way to the writer, and those that were lost before.
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
     waiting: AtomicUsize,
@@ -61,7 +61,7 @@ impl Backlog {
         self.waiting.fetch_sub(records, Ordering::Relaxed);
     }
 
-    /// How many were lost since this was asked last.
+    /// Takes the number of lost records since the last call.
     pub(super) fn take_lost(&self) -> u64 {
         self.lost.swap(0, Ordering::Relaxed)
     }
@@ -103,7 +103,7 @@ impl LogHandle {
         let _ = self.messages.try_send(LogMessage::Began(interface.to_owned()));
     }
 
-    /// What happened in a round of the capture.
+    /// Hands over the records of one round of the capture.
     pub(crate) fn round(&self, interface: &str, happened: ConnectionEvents, taken: TakenPackets) {
         let lost = happened.lost + taken.lost;
         if lost > 0 {
@@ -116,7 +116,7 @@ impl LogHandle {
         }
     }
 
-    /// What is asked that was not answered yet: figures, open connections. Whoever asks answers.
+    /// Takes the requests that were not answered yet: figures, open connections.
     pub(crate) fn asked(&mut self) -> (bool, bool) {
         if !self.asked.has_changed().unwrap_or(false) {
             return (false, false);
@@ -131,7 +131,7 @@ impl LogHandle {
         self.answered.rates
     }
 
-    /// How many open connections one interface may list.
+    /// Largest number of open connections that one interface lists.
     pub(crate) const OPEN: usize = RECORDS;
 
     /// The open connections of an interface.
@@ -158,7 +158,7 @@ impl LogHandle {
         }
     }
 
-    /// Where there is no room left, these records are lost; but one load is always taken, as large as it is.
+    /// Hands records over. They are lost if there is no room; one load is always taken, however large.
     fn hand_over(&self, records: usize, message: LogMessage) {
         let load = &self.load;
         let full = load.waiting.fetch_add(records, Ordering::Relaxed) >= RECORDS;

@@ -1,4 +1,4 @@
-//! How IPTraf writes times and rates.
+//! Times and rates in IPTraf's notation.
 
 use jiff::tz::TimeZone;
 use traf_model::Timestamp;

@@ -35,7 +35,7 @@ impl Wording {
         format!("{}; {text}\n", self.time(at))
     }
 
-    /// What happened in a round of a capture: events and other packets, both in the order of their times.
+    /// Lines of one round of a capture: events and other packets, in the order of their times.
     pub(crate) fn round(&mut self, events: &[ConnectionEvent], packets: &[Line], interface: &str, mac: bool) -> String {
         let mut text = String::new();
         let mut events = events.iter().peekable();
@@ -51,7 +51,7 @@ impl Wording {
         text
     }
 
-    /// What happened to a TCP connection.
+    /// Line for an event of a TCP connection.
     pub(crate) fn event(&mut self, event: &ConnectionEvent, interface: &str) -> String {
         let (from, to) = (event.source, event.destination);
         let mac = event.mac.map(|mac| format!(" (source MAC addr {mac})")).unwrap_or_default();

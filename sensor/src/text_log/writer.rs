@@ -17,16 +17,16 @@ use super::wording::Wording;
 use crate::meter::packet_log;
 use crate::system::clock;
 
-/// How often it looks up when nothing comes.
+/// Interval between two looks at the clock when no message comes.
 const LOOK: Duration = Duration::from_millis(100);
-/// How long it waits for the captures' answers: they look up ten times a second.
+/// Time to wait for the captures' answers: they look up ten times a second.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How long before a dump the captures begin to sample rates: averages are of five seconds.
+/// Time before a dump at which the captures begin to sample rates: averages are of five seconds.
 const AHEAD: Duration = Duration::from_secs(6);
 /// Interfaces that are gone, and still stand in the general statistics.
 const GONE: usize = 64;
 
-/// What the writer works with.
+/// Channels of the writer.
 pub(super) struct WriterChannels {
     pub(super) inbox: Receiver<LogMessage>,
     pub(super) asks: watch::Sender<Requests>,
@@ -74,7 +74,7 @@ pub(super) struct Writer {
     dumps: BTreeMap<String, Dump>,
     dumping: PendingReplies,
     listing: PendingReplies,
-    /// When the interval began.
+    /// Start of the interval.
     since: Timestamp,
     stopping: bool,
     lost: u64,
@@ -266,7 +266,7 @@ impl Writer {
         }
     }
 
-    /// What the captures could not hand over is said where it is missing.
+    /// Writes a line about records that the captures could not hand over, at their place.
     fn tell_lost(&mut self, now: Timestamp) {
         let lost = self.tasks.load.take_lost();
         if lost > 0 {

@@ -22,7 +22,7 @@ use traf_proto::export_request::Message;
 use traf_proto::ingest_server::{Ingest, IngestServer};
 use traf_proto::{Batch, ExportAck, ExportRequest, MAX_MESSAGE, Snapshot, Wishes};
 
-/// Who signs.
+/// Signing authority.
 pub(crate) struct Authority {
     pem: String,
     issuer: Issuer<'static, KeyPair>,
@@ -64,7 +64,7 @@ pub(crate) async fn pair(book: Book) -> (tempfile::TempDir, Arc<Mutex<Book>>, Co
     (folder, book, collector)
 }
 
-/// What the collector has committed, and how it is to behave.
+/// Records that the collector has committed, and its behaviour.
 #[derive(Default)]
 pub(crate) struct Book {
     pub(crate) committed: Vec<Batch>,

@@ -12,7 +12,7 @@ use crate::meter::other_flows::OtherFlows;
 use crate::meter::threshold::Threshold;
 use crate::parse::packet::PackedKey;
 
-/// How long a flow that is over, or timed out, is still shown: longer where there are few, as in IPTraf, so that a live table
+/// Time for which a flow that is over, or timed out, is still shown: longer where there are few, as in IPTraf, so that a live table
 /// holds what was; shorter where there are many, so that the table is looked through quickly.
 const SHOWN: RangeInclusive<i64> = 60 * SECOND..=3600 * SECOND;
 
@@ -57,7 +57,7 @@ impl Flows {
         (rows, std::mem::take(&mut self.other))
     }
 
-    /// What a flow needs to get a row.
+    /// Threshold for a row of its own.
     fn threshold(&self, parted: &[Flow]) -> Threshold {
         let octets = |slot: usize| self.table.flows[slot].hot.counted(0).1 + self.table.flows[slot].hot.counted(1).1;
         let all = parted.iter().map(|flow| flow.traffic.total().octets);
@@ -84,7 +84,7 @@ impl Flows {
     }
 }
 
-/// How long flows that are over are shown in a table of which so many places are taken.
+/// Time for which finished flows are shown, by the number of occupied slots.
 fn shown(taken: usize, capacity: usize) -> i64 {
     let many = (taken * FEW) as f64 / capacity as f64;
     ((*SHOWN.start() as f64 / (many * many)) as i64).clamp(*SHOWN.start(), *SHOWN.end())

@@ -1,4 +1,4 @@
-//! What a text log asks from time to time: who fell silent, who is open.
+//! Connections that timed out, and those that are open, for a text log.
 
 use super::Flows;
 use crate::meter::connection_events::{self, ConnectionChange, ConnectionEvent};

@@ -82,7 +82,7 @@ impl LiveView<'_> {
         }
     }
 
-    /// How many addresses each of these hosts, which have so many flows in all, talks with in the flows that a filter selects.
+    /// Number of peers of each of these hosts, which have so many flows in all, in the flows that a filter selects.
     fn peers(&self, wish: &Wish, hosts: impl Iterator<Item = IpAddr>, flows: u64) -> Vec<u64> {
         let places: HashMap<IpAddr, u32> = hosts.zip(0..).collect();
         let wanted =

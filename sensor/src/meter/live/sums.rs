@@ -68,7 +68,7 @@ impl Part<'_> {
     }
 }
 
-/// What was added up under a key.
+/// Sums of one key.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Sum {
     pub(super) traffic: Traffic,

@@ -6,12 +6,12 @@ use traf_model::{Counters, Endpoint, Mac, Timestamp, Traffic};
 use crate::parse::packet::{self, Fragment, PackedKey, Packet};
 use crate::parse::packet::{ARP, RARP};
 
-/// What is kept of a packet.
+/// One packet of the log.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PacketRecord {
     /// Counts the lines of its interface from 1.
     pub number: u64,
-    /// When it was captured.
+    /// Time of capture.
     pub at: Timestamp,
     key: PackedKey,
     stations: [u8; 12],
@@ -27,7 +27,7 @@ pub(crate) struct PacketRecord {
     pub(super) octets: u32,
 }
 
-/// What an ARP or RARP packet asks or answers: operation, and the address and the MAC that it is about.
+/// Subject of an ARP or RARP packet: operation, and the address and the MAC that it is about.
 pub(super) struct ArpSubject {
     pub(super) operation: u16,
     pub(super) address: [u8; 4],
@@ -72,7 +72,7 @@ impl PacketRecord {
         self.captured = length as u8;
     }
 
-    /// What was captured of the transport header, or of what is not IP.
+    /// Captured beginning of the transport header, or of a payload other than IP.
     pub(super) fn beginning(&self) -> &[u8] {
         &self.beginning[..usize::from(self.captured)]
     }

@@ -62,7 +62,7 @@ fn wish(filter: &str, limit: u32) -> Wish {
     Wish { id: 1, facility: Facility::Lines, filter, group: Group::Flow, order, limit }
 }
 
-/// What a meter answers, newest first, and how many there were.
+/// The answer of a meter, newest first, and the number of records.
 fn lines(meter: &mut Meter, filter: &str, limit: u32) -> (Vec<Line>, u64) {
     let snapshot = meter.snapshot(Timestamp(SECOND), &[wish(filter, limit)]);
     let answer = &snapshot.answers[0];

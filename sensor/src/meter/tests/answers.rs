@@ -1,4 +1,4 @@
-//! What rows say beside their counts: peers, groups, addresses, rates.
+//! Fields of rows beside their counts: peers, groups, addresses, rates.
 
 use std::net::{IpAddr, Ipv4Addr};
 

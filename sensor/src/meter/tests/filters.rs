@@ -76,7 +76,7 @@ fn capture() -> Vec<Captured> {
     frames
 }
 
-/// What libpcap selects. It looks behind a tag only when the words say `vlan`; here tags are no obstacle.
+/// Result of libpcap. It looks behind a tag only if the words say `vlan`; here tags are no obstacle.
 fn selected(frames: &[Captured], words: &str) -> Vec<Captured> {
     let compile = |words: &str| Capture::dead(Linktype::ETHERNET).unwrap().compile(words, true).unwrap();
     let plain = compile(words);
@@ -109,7 +109,7 @@ fn flows(frames: &[Captured], filter: &str) -> Counters {
     snapshot.answers[0].total.total()
 }
 
-/// What answers say, row by row.
+/// Answers, row by row.
 fn said(answers: &[Answer]) -> BTreeSet<String> {
     assert_eq!(answers.len(), FACILITIES.len());
     let mut said = BTreeSet::new();

@@ -1,4 +1,4 @@
-//! What a text log says of frames, to the letter.
+//! Text of the log for frames, to the letter.
 
 use jiff::tz::TimeZone;
 

@@ -22,7 +22,7 @@ fn segment(from: [u8; 4], to: [u8; 4], ports: (u16, u16), flags: u8) -> [u8; 60]
     bytes
 }
 
-/// What came of ten conversations: packets in their rows, packets in all.
+/// Result of ten conversations: packets in their rows, packets in all.
 fn conversations(answered: bool) -> (u64, u64) {
     const NEW_FLOWS: u32 = 1_000_000;
     let mut meter = meter(MeterConfig { flows: 65_536, ..MeterConfig::default() });

@@ -45,7 +45,7 @@ pub(super) fn tcp_six(forward: bool, ports: (u16, u16), change: &dyn Fn(&mut Tcp
     frame
 }
 
-/// What a router says to whoever sent this frame: nobody listens at that port.
+/// A router's answer to this frame: port unreachable.
 pub(super) fn unreachable(sent: &[u8]) -> Vec<u8> {
     let router = [192, 0, 2, 1];
     let (mut error, quote) = (Vec::new(), &sent[14..]);
