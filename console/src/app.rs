@@ -6,21 +6,16 @@
 //!               └─► Effect ─► runner
 //! ```
 
-pub mod configure;
 pub mod cursor;
+pub mod dialog;
 pub mod feed;
-pub mod filters;
 mod input;
-pub mod layout;
 pub mod list;
 pub mod menu;
 mod notes;
-pub mod overlay;
 pub mod overview;
 mod question;
 mod rows;
-pub mod rule;
-pub mod sensor;
 mod shared;
 pub mod tail;
 pub mod timebar;
@@ -37,10 +32,11 @@ use crate::facility::cell::RowContext;
 use crate::facility::view::View;
 use crate::look::Look;
 use crate::names::Names;
+use crate::widget::layout::{Areas, areas};
 use cursor::Cursor;
+use dialog::Dialog;
 use feed::Feeds;
 use list::List;
-use overlay::Overlay;
 use overview::Overview;
 pub use shared::Named;
 use timebar::{TimeBar, When};
@@ -125,8 +121,8 @@ pub struct App {
     heard: Timestamp,
     /// What is on the screen.
     pub screen: Screen,
-    /// What lies over it.
-    pub overlay: Option<Overlay>,
+    /// The dialog over it.
+    pub dialog: Option<Dialog>,
     /// The entry of the main menu that has the bar.
     pub menu: usize,
     /// The lines beside it.
@@ -316,7 +312,7 @@ impl App {
     }
 
     /// Where things are.
-    pub fn areas(&self) -> layout::Areas {
-        layout::areas(self.size, !self.notes().is_empty())
+    pub fn areas(&self) -> Areas {
+        areas(self.size, !self.notes().is_empty())
     }
 }

@@ -3,24 +3,19 @@
 mod bar;
 mod counted;
 mod detailed;
-mod details;
-mod dialog;
-mod filters;
 mod groups;
-mod history;
 mod home;
 mod interfaces;
 mod sensors;
-mod settings;
 mod traffic;
 mod words;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
-use crate::app::layout::areas;
-use crate::app::{App, Link, Screen};
+use crate::app::{App, Link, Screen, dialog};
 use crate::theme::Role;
+use crate::widget::layout::areas;
 
 pub use words::Line;
 

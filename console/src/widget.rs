@@ -2,5 +2,8 @@
 
 pub mod bar;
 pub mod border;
+pub mod dialog;
+pub mod input;
+pub mod layout;
 pub mod strip;
 pub mod table;

@@ -426,5 +426,5 @@ fn details_longer_than_the_screen_are_scrolled_to_their_end() {
     assert!(console.screen().contains("more lines") && !console.screen().contains("history"));
     let console = console.keys("<pgdn>");
     assert!(console.screen().contains("history") && !console.screen().contains("more lines"), "{}", console.screen());
-    assert!(console.keys("<enter>").app.overlay.is_none());
+    assert!(console.keys("<enter>").app.dialog.is_none());
 }

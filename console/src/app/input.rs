@@ -4,18 +4,16 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use traf_model::{Group, Item, Point};
 use tui_input::Input;
 
-use super::configure::{self, Configure};
-use super::filters::Filters;
+use super::dialog::configure::{self, Configure};
+use super::dialog::filters::Filters;
+use super::dialog::{Dialog, Picker, SensorDesk};
 use super::list::List;
 use super::menu::{self, Entry, Target};
-use super::overlay::{self, Overlay, Picker};
-use super::sensor::SensorDesk;
 use super::timebar::When;
 use super::traffic::{Columns, Pane};
 use super::{App, Screen};
 use crate::condition::{both, of_group};
 use crate::event::Effect;
-use crate::facility;
 use crate::facility::row::{Key, counted};
 use crate::key::{Command, KeyContext, command};
 use crate::number::Units;
@@ -50,8 +48,8 @@ impl App {
             self.effects.push(Effect::Quit);
             return;
         }
-        if let Some(overlay) = self.overlay.take() {
-            self.overlay = self.in_overlay(overlay, key);
+        if let Some(dialog) = self.dialog.take() {
+            self.dialog = self.in_dialog(dialog, key);
             return;
         }
         match command(key, self.key_context()) {
@@ -76,14 +74,14 @@ impl App {
     }
 
     /// Opens what an entry of a menu stands for.
-    fn choose(&mut self, entry: &Entry) {
+    pub(super) fn choose(&mut self, entry: &Entry) {
         match entry.target {
             Target::Screen(screen) if of_interface(screen) && !self.one_interface() => self.choose_interface(screen),
             Target::Screen(screen) => self.open(screen),
-            Target::Breakdowns => self.overlay = Some(Overlay::Breakdowns(0)),
-            Target::Filters => self.overlay = Some(Overlay::Filters(Filters::Menu(0))),
-            Target::Configure => self.overlay = Some(Overlay::Configure(Configure::default())),
-            Target::About => self.overlay = Some(Overlay::About),
+            Target::Breakdowns => self.dialog = Some(Dialog::Breakdowns(0)),
+            Target::Filters => self.dialog = Some(Dialog::Filters(Filters::Menu(0))),
+            Target::Configure => self.dialog = Some(Dialog::Configure(Configure::default())),
+            Target::About => self.dialog = Some(Dialog::About),
             Target::Exit => self.effects.push(Effect::Quit),
         }
     }
@@ -113,7 +111,7 @@ impl App {
         if picker.choices.is_empty() {
             self.open(screen);
         } else {
-            self.overlay = Some(Overlay::Interface(picker, screen));
+            self.dialog = Some(Dialog::Interface(picker, screen));
         }
     }
 
@@ -144,27 +142,27 @@ impl App {
             Command::Back => self.back(),
             Command::Quit => self.effects.push(Effect::Quit),
             Command::Redraw => self.effects.push(Effect::Redraw),
-            Command::Help => self.overlay = Some(Overlay::Help(0)),
-            Command::Missing => self.overlay = Some(Overlay::Missing(0)),
-            Command::Scope => self.overlay = Some(Overlay::Scope(Picker::new(self.fleet.as_ref(), &self.scope))),
+            Command::Help => self.dialog = Some(Dialog::Help(0)),
+            Command::Missing => self.dialog = Some(Dialog::Missing(0)),
+            Command::Scope => self.dialog = Some(Dialog::Scope(Picker::new(self.fleet.as_ref(), &self.scope))),
             Command::Interface => self.choose_interface(self.screen),
-            Command::Sort if self.list().is_some() => self.overlay = Some(Overlay::Sort),
+            Command::Sort if self.list().is_some() => self.dialog = Some(Dialog::Sort),
             // Packets come in the order of time.
             Command::Sort => {}
             Command::Freeze => self.freeze(),
-            Command::Filter => self.overlay = Some(Overlay::Filter(self.filter_text().into())),
+            Command::Filter => self.dialog = Some(Dialog::Filter(self.filter_text().into())),
             Command::Settings => {
                 let sensor = self.sensor_states().get(self.sensors.selected);
-                self.overlay = sensor.map(|sensor| Overlay::Sensor(SensorDesk::new(sensor, None)));
+                self.dialog = sensor.map(|sensor| Dialog::Sensor(SensorDesk::new(sensor, None)));
             }
             Command::Describe => {
                 let key = self.selected().and_then(|row| counted(&row.item)).map(|counted| counted.key);
                 if let Some(Key::Mac(mac)) = key {
-                    self.overlay = Some(configure::describe(mac, self));
+                    self.dialog = Some(Dialog::Describe(mac, configure::description(mac, self)));
                 }
             }
-            Command::Moment => self.overlay = Some(Overlay::Moment(Input::default())),
-            Command::Group => self.overlay = Some(Overlay::Group),
+            Command::Moment => self.dialog = Some(Dialog::Moment(Input::default())),
+            Command::Group => self.dialog = Some(Dialog::Group),
             Command::Pane if self.screen == Screen::Sensors => self.details.1 = !self.details.1,
             Command::Pane => {
                 self.traffic.pane = if self.traffic.pane == Pane::Upper { Pane::Lower } else { Pane::Upper };
@@ -229,7 +227,7 @@ impl App {
     }
 
     /// Rows keep their places, or move again.
-    fn freeze(&mut self) {
+    pub(super) fn freeze(&mut self) {
         match self.screen {
             Screen::Traffic => self.traffic.keep(!self.traffic.upper.continuous),
             _ => {
@@ -253,7 +251,7 @@ impl App {
             self.traffic.group = Group::Flow;
             self.traffic.clear();
         } else {
-            self.overlay = Some(Overlay::Details(Box::new(row), 0));
+            self.dialog = Some(Dialog::Details(Box::new(row), 0));
         }
     }
 
@@ -267,143 +265,9 @@ impl App {
             _ => self.open(Screen::Home),
         }
     }
-
-    /// A key while something lies over the screen; what lies there afterwards.
-    fn in_overlay(&mut self, overlay: Overlay, key: KeyEvent) -> Option<Overlay> {
-        let typed = matches!(overlay, Overlay::Filter(_) | Overlay::Moment(_) | Overlay::Describe(..));
-        // Dialogs of several steps go back by themselves.
-        let close = match key.code {
-            _ if matches!(overlay, Overlay::Filters(_) | Overlay::Sensor(_) | Overlay::Configure(_)) => false,
-            KeyCode::Esc => true,
-            KeyCode::Char('x' | 'X' | 'q' | 'Q') => !typed,
-            _ => false,
-        };
-        if close {
-            return None;
-        }
-        match overlay {
-            Overlay::Filters(open) => open.on_key(key, self),
-            Overlay::Sensor(desk) => desk.on_key(key, self),
-            Overlay::Configure(open) => open.on_key(key, self),
-            Overlay::Help(line) => scrolled(line, key.code).map(Overlay::Help),
-            Overlay::Missing(line) => scrolled(line, key.code).map(Overlay::Missing),
-            Overlay::Sort => self.sort_by(key.code),
-            Overlay::Group => {
-                let KeyCode::Char(letter) = key.code else { return None };
-                let chosen = overlay::GROUPINGS.iter().find(|(hot, ..)| hot.eq_ignore_ascii_case(&letter));
-                if let Some((_, group, _)) = chosen {
-                    self.traffic.group = *group;
-                    self.traffic.opened = None;
-                    self.traffic.clear();
-                }
-                None
-            }
-            Overlay::Breakdowns(at) => {
-                let last = menu::BREAKDOWNS.len() - 1;
-                let chosen = match key.code {
-                    KeyCode::Up => return Some(Overlay::Breakdowns(at.checked_sub(1).unwrap_or(last))),
-                    KeyCode::Down => return Some(Overlay::Breakdowns(if at >= last { 0 } else { at + 1 })),
-                    KeyCode::Enter => menu::BREAKDOWNS.get(at),
-                    KeyCode::Char(letter) => {
-                        menu::BREAKDOWNS.iter().find(|entry| entry.hot.eq_ignore_ascii_case(&letter))
-                    }
-                    _ => None,
-                };
-                if let Some(entry) = chosen {
-                    self.choose(entry);
-                }
-                self.overlay.take()
-            }
-            Overlay::Filter(mut input) => {
-                if key.code == KeyCode::Tab {
-                    return Some(Overlay::Filters(Filters::Menu(0)));
-                }
-                if key.code != KeyCode::Enter {
-                    overlay::edit(&mut input, key);
-                    return Some(Overlay::Filter(input));
-                }
-                if self.use_filter(input.value().trim()) { None } else { Some(Overlay::Filter(input)) }
-            }
-            Overlay::Describe(mac, mut input) => {
-                if key.code != KeyCode::Enter {
-                    overlay::edit(&mut input, key);
-                    return Some(Overlay::Describe(mac, input));
-                }
-                self.describe(mac, input.value());
-                None
-            }
-            Overlay::Moment(mut input) => {
-                if key.code != KeyCode::Enter {
-                    overlay::edit(&mut input, key);
-                    return Some(Overlay::Moment(input));
-                }
-                match overlay::typed_moment(&input, self.now, &self.look.zone) {
-                    Ok(at) => self.time.jump(at, self.now),
-                    Err(_) => return Some(Overlay::Moment(input)),
-                }
-                None
-            }
-            Overlay::Scope(mut picker) => match picker.on_key(key.code) {
-                Some(scope) => {
-                    self.scope = scope;
-                    None
-                }
-                None => Some(Overlay::Scope(picker)),
-            },
-            Overlay::Interface(mut picker, screen) => match picker.on_key(key.code) {
-                Some(scope) => {
-                    self.scope = scope;
-                    self.open(screen);
-                    None
-                }
-                None => Some(Overlay::Interface(picker, screen)),
-            },
-            Overlay::Details(row, line) => {
-                if let Some(line) = scrolled(line, key.code) {
-                    return Some(Overlay::Details(row, line));
-                }
-                if key.code == KeyCode::Char('t')
-                    && let Some(expression) = facility::condition(&row)
-                {
-                    self.filter = both(&self.filter, expression);
-                    self.traffic.group = Group::Flow;
-                    self.open(Screen::Traffic);
-                }
-                None
-            }
-            Overlay::About => None,
-        }
-    }
-
-    /// A letter of the sort dialog.
-    fn sort_by(&mut self, key: KeyCode) -> Option<Overlay> {
-        let KeyCode::Char(letter) = key else { return None };
-        if letter.eq_ignore_ascii_case(&'c') {
-            self.freeze();
-            return Some(Overlay::Sort);
-        }
-        let order = overlay::order(overlay::orders(self.screen, self.traffic.group), letter)?;
-        if self.screen == Screen::Traffic && self.traffic.group == Group::Flow {
-            self.traffic.sort(order);
-        } else if let Some((list, _)) = self.list_mut() {
-            list.sort(order);
-        }
-        None
-    }
 }
 
 /// True for screens of one interface.
 fn of_interface(screen: Screen) -> bool {
     screen == Screen::Detailed || matches!(screen, Screen::Counted(view) if view.one_interface)
-}
-
-/// The first line of a longer text after a key; `None` for keys that close it.
-fn scrolled(line: usize, key: KeyCode) -> Option<usize> {
-    match key {
-        KeyCode::Up => Some(line.saturating_sub(1)),
-        KeyCode::Down => Some((line + 1).min(200)),
-        KeyCode::PageDown | KeyCode::Char(' ') => Some((line + 10).min(200)),
-        KeyCode::PageUp | KeyCode::Char('-') => Some(line.saturating_sub(10)),
-        _ => None,
-    }
 }

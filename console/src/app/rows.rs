@@ -3,10 +3,11 @@
 use traf_model::time::SECOND;
 use traf_model::{Facility, Group, Report, Row, Timestamp};
 
+use super::dialog::Dialog;
 use super::list::{self, List};
-use super::overlay::Overlay;
 use super::traffic::{self, Others, Pane};
-use super::{App, Screen, layout};
+use super::{App, Screen};
+use crate::widget::layout;
 
 impl App {
     /// Lists the rows of an answer; `before` is the one it replaces.
@@ -129,7 +130,7 @@ impl App {
 
     /// Details show the newest numbers of their row.
     fn renew_details(&mut self) {
-        let Some(Overlay::Details(shown, _)) = &mut self.overlay else { return };
+        let Some(Dialog::Details(shown, _)) = &mut self.dialog else { return };
         let newest = self.feeds.reports().flat_map(|report| &report.rows).find(|row| list::id(row) == list::id(shown));
         if let Some(row) = newest {
             **shown = row.clone();

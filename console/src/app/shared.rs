@@ -5,7 +5,7 @@ use traf_model::time::SECOND;
 use traf_model::{Filter, NamedFilter, Timestamp};
 
 use super::App;
-use super::overlay::Overlay;
+use super::dialog::Dialog;
 use crate::condition::both;
 use crate::config::Config;
 use crate::event::Effect;
@@ -158,7 +158,7 @@ impl App {
 
     /// An open dialog of a sensor's settings follows what the collector has.
     pub(super) fn refresh_desk(&mut self, refused: bool) {
-        if let Some(Overlay::Sensor(desk)) = &mut self.overlay {
+        if let Some(Dialog::Sensor(desk)) = &mut self.dialog {
             let sensors = self.fleet.as_ref().map_or(&[][..], |fleet| &fleet.sensors);
             desk.refresh(sensors, refused);
         }

@@ -4,9 +4,7 @@ use traf_model::{Counters, Row};
 
 use super::cell::RowContext;
 use crate::number::grouped;
-
-/// Names or keys, and words.
-pub type Lines = Vec<(String, String)>;
+use crate::widget::dialog::Lines;
 
 /// A line.
 pub fn pair(name: &str, words: impl Into<String>) -> (String, String) {

@@ -8,13 +8,14 @@ use super::cell::{
     Col, RowContext, key_text, octets_in, octets_out, of_counted, packets_in, packets_out, points, rate_total, seen,
     seen_column, share,
 };
-use super::detail::{Lines, both_ways, pair};
+use super::detail::{both_ways, pair};
 use super::row::{Counted, Key};
 use super::view::{Layout, MenuEntry, TableLayout, View};
 use crate::key::KeyContext;
 use crate::number::{count, grouped, plural};
 use crate::record::fields::{in_and_out, with};
 use crate::theme::Role;
+use crate::widget::dialog::Lines;
 use crate::widget::table::{Cell, Column};
 
 pub(super) static VIEW: View = View {

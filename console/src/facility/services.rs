@@ -8,13 +8,14 @@ use super::cell::{
     Col, RowContext, key_text, octets, octets_in, octets_out, of_counted, packets, packets_in, packets_out, points,
     rate_in, rate_out, rate_total, seen, seen_column,
 };
-use super::detail::{Lines, both_ways, pair};
+use super::detail::{both_ways, pair};
 use super::row::{Counted, Key};
 use super::view::{Layout, MenuEntry, StartOption, TableLayout, View};
 use crate::condition::of_group;
 use crate::key::KeyContext;
 use crate::record::fields::{both, with};
 use crate::theme::Role;
+use crate::widget::dialog::Lines;
 use crate::widget::table::{Cell, Column};
 
 pub(super) static VIEW: View = View {

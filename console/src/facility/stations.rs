@@ -7,7 +7,7 @@ use traf_model::{Facility, Item, OrderBy, Row, Station, Timestamp};
 use super::cell::{
     Col, RowContext, key_text, octets_in, octets_out, of_counted, packets_in, packets_out, points, rate_total, seen_by,
 };
-use super::detail::{Lines, both_ways, pair};
+use super::detail::{both_ways, pair};
 use super::row::{Counted, Key, counted};
 use super::view::{Layout, MenuEntry, StartOption, TableLayout, View};
 use crate::key::KeyContext;
@@ -15,6 +15,7 @@ use crate::moment;
 use crate::number::{count, grouped, plain, rate_unit, short_rate};
 use crate::record::fields::{in_and_out, time, with};
 use crate::theme::Role;
+use crate::widget::dialog::Lines;
 use crate::widget::table::{Cell, Column};
 
 pub(super) static VIEW: View = View {

@@ -7,10 +7,10 @@ use traf_model::filter::Expression;
 use traf_model::{Facility, OrderBy, Report, Row, Traffic};
 
 use super::cell::{Col, RowContext};
-use super::detail::Lines;
 use super::row::{Counted, Key, counted};
 use crate::key::KeyContext;
 use crate::theme::{Role, Theme};
+use crate::widget::dialog::Lines;
 use crate::widget::table::Cell;
 
 /// Columns of the terminal from which on a row with a headline takes one line.

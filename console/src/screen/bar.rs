@@ -4,8 +4,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use traf_model::{Presence, Timestamp};
 
+use crate::app::dialog::Dialog;
 use crate::app::menu::{BREAKDOWNS, ENTRIES};
-use crate::app::overlay::Overlay;
 use crate::app::timebar::When;
 use crate::app::{App, Link, Screen};
 use crate::key::bindings;
@@ -131,8 +131,8 @@ pub(super) fn keys(app: &App, buffer: &mut Buffer, area: Rect) {
     }
     let mut x = area.x + 1;
     if app.screen == Screen::Home {
-        let words = match &app.overlay {
-            Some(Overlay::Breakdowns(at)) => BREAKDOWNS.get(*at).map_or("", |entry| entry.words),
+        let words = match &app.dialog {
+            Some(Dialog::Breakdowns(at)) => BREAKDOWNS.get(*at).map_or("", |entry| entry.words),
             _ if app.overview.picked.is_some() => "enter: the interface in detail, or who the host talks to",
             _ => ENTRIES.get(app.menu).map_or("", |entry| entry.words),
         };

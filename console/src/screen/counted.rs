@@ -6,9 +6,9 @@ use ratatui::layout::{Margin, Rect};
 use super::traffic::footer;
 use super::words::{filter_words, listed, order_words, why_empty};
 use crate::app::App;
-use crate::app::layout::inside;
 use crate::facility::view::{Layout, Shown, TableLayout, View};
 use crate::widget::border::{self, message};
+use crate::widget::layout::inside;
 use crate::widget::table::{Table, pieces};
 
 pub(super) fn draw(app: &App, view: &'static View, buffer: &mut Buffer, body: Rect) {

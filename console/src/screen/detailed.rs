@@ -7,11 +7,11 @@ use traf_model::{ClassGroup, Classes, Counters, Item, Report, Traffic};
 use super::traffic::{footer, nanos};
 use super::words::{filter_words, why_empty};
 use crate::app::App;
-use crate::app::layout::inside;
 use crate::number::{Units, count, plain, plural, rate};
 use crate::theme::{Role, Theme};
 use crate::widget::bar::{bar, percent};
 use crate::widget::border::{self, message};
+use crate::widget::layout::inside;
 use crate::widget::table::{Cell, Column, Table, pieces};
 
 /// Everything that the screen shows, added up.

@@ -9,13 +9,13 @@ use traf_model::{GroupKey, Item, Row};
 use super::traffic::footer;
 use super::words::{listed, order_words, why_empty};
 use crate::app::App;
-use crate::app::layout::inside;
 use crate::facility::cell::{
     Col, RowContext, octets_in, octets_out, packets_in, packets_out, rate_total, seen, seen_column, share,
 };
 use crate::number::{count, plural, rate};
 use crate::theme::Role;
 use crate::widget::border::{self, message};
+use crate::widget::layout::inside;
 use crate::widget::table::{Cell, Column, Table};
 
 pub(super) fn draw(app: &App, buffer: &mut Buffer, body: Rect) {

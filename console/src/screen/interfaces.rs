@@ -7,10 +7,10 @@ use traf_model::{ClassGroup, InterfaceStats, Item, Row};
 use super::traffic::footer;
 use super::words::why_empty;
 use crate::app::App;
-use crate::app::layout::inside;
 use crate::number::{count, plural, rate};
 use crate::theme::Role;
 use crate::widget::border::{self, message};
+use crate::widget::layout::inside;
 use crate::widget::table::{Cell, Column, Table};
 
 type Col<'a> = Column<(&'a Row, &'a InterfaceStats), App>;

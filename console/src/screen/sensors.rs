@@ -6,7 +6,6 @@ use traf_model::{Fleet, Loss, Presence, SensorState, Timestamp};
 
 use super::words::why_empty;
 use crate::app::App;
-use crate::app::layout::panes;
 use crate::look::Look;
 use crate::moment;
 use crate::number::{count, plural, rate, short_span, size, span};
@@ -14,6 +13,7 @@ use crate::settings::standing;
 use crate::text::{clean, wrap};
 use crate::theme::Role;
 use crate::widget::border::{self, message};
+use crate::widget::layout::panes;
 use crate::widget::table::{Cell, Column, Table};
 
 struct Context {

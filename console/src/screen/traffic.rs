@@ -6,12 +6,12 @@ use traf_model::{Counters, Group, Half, Item};
 
 use super::words::{Line, filter_words, listed, order_words, other_line, why_empty};
 use crate::app::App;
-use crate::app::layout::panes;
 use crate::app::traffic::{Columns, Others, Pane, folded};
 use crate::facility::cell::{RowContext, seen, seen_column};
 use crate::number::{count, elapsed, plural, rate};
 use crate::theme::Role;
 use crate::widget::border::{self, message};
+use crate::widget::layout::panes;
 use crate::widget::table::{Cell, Column, Table};
 
 type Col<'a> = Column<Line<'a>, RowContext<'a>>;

@@ -1,14 +1,18 @@
 //! The settings of one sensor: each change goes to the collector at once, and what became of it is seen below.
 
+use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{KeyCode, KeyEvent};
 use traf_model::settings::{check_ports, range_words};
 use traf_model::{SensorState, Settings};
 use tui_input::Input;
 
-use super::App;
-use super::overlay::{Overlay, edit};
+use super::super::App;
 use crate::event::{Change, Effect};
-use crate::settings::{Field, OWN, range};
+use crate::settings::{Field, OWN, range, standing};
+use crate::text::clean;
+use crate::widget::dialog::{Lines, choices, dialog, foot, moved, or_words, prompt, turned};
+use crate::widget::input::{Typed, typed};
+use crate::widget::layout::Areas;
 
 /// The dialog.
 #[derive(Clone, Debug)]
@@ -57,7 +61,7 @@ impl SensorDesk {
     }
 
     /// A key; what is open afterwards.
-    pub(super) fn on_key(mut self, key: KeyEvent, app: &mut App) -> Option<Overlay> {
+    pub(super) fn on_key(mut self, key: KeyEvent, app: &mut App) -> Option<Self> {
         self.wrong.clear();
         match std::mem::replace(&mut self.open, Open::List) {
             Open::List => {
@@ -65,45 +69,36 @@ impl SensorDesk {
                     return None;
                 }
             }
-            Open::Value(mut input) => match key.code {
-                KeyCode::Esc => {}
-                KeyCode::Enter => {
+            Open::Value(mut input) => match typed(&mut input, key) {
+                Typed::Cancelled => {}
+                Typed::Open => self.open = Open::Value(input),
+                Typed::Entered => {
                     let mut settings = self.settings.clone();
                     match self.field().set(&mut settings, input.value()) {
                         Ok(()) => self.send(settings, app),
                         Err(wrong) => (self.wrong, self.open) = (wrong, Open::Value(input)),
                     }
                 }
-                _ => {
-                    edit(&mut input, key);
-                    self.open = Open::Value(input);
-                }
             },
             Open::Ports(at) => self.in_ports(at, key, app),
-            Open::Port(mut input) => match key.code {
-                KeyCode::Esc => self.open = Open::Ports(0),
-                KeyCode::Enter => match self.added(input.value()) {
+            Open::Port(mut input) => match typed(&mut input, key) {
+                Typed::Cancelled => self.open = Open::Ports(0),
+                Typed::Open => self.open = Open::Port(input),
+                Typed::Entered => match self.added(input.value()) {
                     Ok(ports) => {
                         self.send(Settings { ports: Some(ports), ..self.settings.clone() }, app);
                         self.open = Open::Ports(self.ports().len().saturating_sub(1));
                     }
                     Err(wrong) => (self.wrong, self.open) = (wrong, Open::Port(input)),
                 },
-                _ => {
-                    edit(&mut input, key);
-                    self.open = Open::Port(input);
-                }
             },
         }
-        Some(Overlay::Sensor(self))
+        Some(self)
     }
 
     fn in_list(&mut self, key: KeyEvent, app: &mut App) -> bool {
-        let last = Field::ALL.len() - 1;
         match key.code {
             KeyCode::Esc | KeyCode::Char('x' | 'X' | 'q' | 'Q') => return false,
-            KeyCode::Up => self.selected = self.selected.checked_sub(1).unwrap_or(last),
-            KeyCode::Down => self.selected = if self.selected == last { 0 } else { self.selected + 1 },
             KeyCode::Char('d' | 'D') | KeyCode::Delete => {
                 let mut settings = self.settings.clone();
                 if self.field().set(&mut settings, OWN).is_ok() {
@@ -125,7 +120,7 @@ impl SensorDesk {
                     self.open = Open::Value(now.unwrap_or_default().into());
                 }
             },
-            _ => {}
+            code => self.selected = turned(self.selected, Field::ALL.len(), code).unwrap_or(self.selected),
         }
         true
     }
@@ -134,8 +129,6 @@ impl SensorDesk {
         let last = self.ports().len().saturating_sub(1);
         self.open = match key.code {
             KeyCode::Esc | KeyCode::Char('x' | 'X' | 'q' | 'Q') => Open::List,
-            KeyCode::Up => Open::Ports(at.saturating_sub(1)),
-            KeyCode::Down => Open::Ports((at + 1).min(last)),
             KeyCode::Char('a' | 'A' | 'i' | 'I') | KeyCode::Insert => Open::Port(Input::default()),
             KeyCode::Char('d' | 'D') | KeyCode::Delete if at < self.ports().len() => {
                 let mut ports = self.ports().to_vec();
@@ -143,7 +136,7 @@ impl SensorDesk {
                 self.send(Settings { ports: Some(ports), ..self.settings.clone() }, app);
                 Open::Ports(at.min(last.saturating_sub(1)))
             }
-            _ => Open::Ports(at),
+            code => Open::Ports(moved(at, self.ports().len(), code).unwrap_or(at)),
         };
     }
 
@@ -175,7 +168,7 @@ impl SensorDesk {
     }
 
     /// The collector's word: what it has counts.
-    pub(super) fn refresh(&mut self, sensors: &[SensorState], refused: bool) {
+    pub(in crate::app) fn refresh(&mut self, sensors: &[SensorState], refused: bool) {
         let Some(sensor) = sensors.iter().find(|sensor| sensor.name == self.sensor) else { return };
         if refused || sensor.wanted.revision > self.settings.revision {
             self.settings = sensor.wanted.clone();
@@ -184,13 +177,81 @@ impl SensorDesk {
 }
 
 /// One line of the list: name, what is wanted, what the sensor runs with.
-pub fn line(field: Field, desk: &SensorDesk, now: Option<&Settings>) -> (String, String, String) {
+fn line(field: Field, desk: &SensorDesk, now: Option<&Settings>) -> (String, String, String) {
     let wanted = field.value(&desk.settings).unwrap_or_else(|| "as its file says".to_owned());
     let now = now.and_then(|now| field.value(now)).unwrap_or_else(|| "-".to_owned());
     (field.title().to_owned(), wanted, now)
 }
 
 /// The ports that are wanted, a line each.
-pub fn port_lines(desk: &SensorDesk) -> Vec<String> {
+fn port_lines(desk: &SensorDesk) -> Vec<String> {
     desk.ports().iter().map(|range| range_words(*range)).collect()
+}
+
+/// Draws a sensor's settings; says where the terminal's own cursor stands.
+pub(super) fn draw(app: &App, desk: &SensorDesk, buffer: &mut Buffer, areas: Areas) -> Option<(u16, u16)> {
+    let theme = app.look.theme;
+    let found = app.sensor_states().iter().find(|sensor| sensor.name == desk.sensor);
+    if let Open::Ports(_) | Open::Port(_) = desk.open {
+        return ports(app, desk, buffer, areas);
+    }
+    let now = found.map(|sensor| &sensor.settings.settings);
+    let mut lines: Lines = vec![(String::new(), format!("{:<24}{}", "wanted", "in force there"))];
+    for (place, field) in Field::ALL.into_iter().enumerate() {
+        let (title, wanted, now) = line(field, desk, now);
+        let bar = if place == desk.selected { "›" } else { " " };
+        lines.push((format!("{bar} {title}"), format!("{wanted:<24}{now}")));
+    }
+    lines.push((String::new(), String::new()));
+    // Until the collector says so itself, a change that was just made is on its way.
+    let state = found.and_then(|sensor| {
+        if sensor.wanted.revision < desk.settings.revision {
+            return Some(format!("waiting for {}", sensor.name));
+        }
+        standing(sensor).map(|(words, _)| words)
+    });
+    lines.push(("  State".to_owned(), state.unwrap_or_else(|| "never changed from here".to_owned())));
+    if let Some(sensor) = found.filter(|sensor| !sensor.settings.trouble.is_empty()) {
+        lines.push(("  Trouble".to_owned(), sensor.settings.trouble.clone()));
+    }
+    if let Some(said) = app.said() {
+        lines.push(("  Last".to_owned(), said.to_owned()));
+    }
+    dialog(buffer, areas.body, &format!("Settings of {}", clean(&desk.sensor)), &lines, 0, theme);
+    if let Open::Value(input) = &desk.open {
+        let wrong = (!desk.wrong.is_empty()).then(|| (0, desk.wrong.clone()));
+        return Some(prompt(buffer, areas, desk.field().name(), input, wrong, desk.field().words(), theme));
+    }
+    foot(buffer, areas, desk.field().words(), "↑↓ move  enter change  d as its file says  x close", theme);
+    None
+}
+
+fn ports(app: &App, desk: &SensorDesk, buffer: &mut Buffer, areas: Areas) -> Option<(u16, u16)> {
+    let theme = app.look.theme;
+    let at = if let Open::Ports(at) = desk.open { at } else { usize::MAX };
+    let ports = port_lines(desk);
+    let at = Some(at).filter(|_| !ports.is_empty());
+    let rows = ports.into_iter().map(|words| (String::new(), words)).collect();
+    let rows = or_words(rows, "none: only ports below 1024 are services; a adds one");
+    choices(buffer, areas.body, &format!("Additional ports of {}", clean(&desk.sensor)), rows, at, theme);
+    if let Open::Port(input) = &desk.open {
+        let wrong = (!desk.wrong.is_empty()).then(|| (0, desk.wrong.clone()));
+        return Some(prompt(
+            buffer,
+            areas,
+            "port",
+            input,
+            wrong,
+            "a port such as 8080, or a range such as 9000-9100",
+            theme,
+        ));
+    }
+    foot(
+        buffer,
+        areas,
+        "Ports and ranges that are services beside those below 1024",
+        "↑↓ move  a add  d delete  x back",
+        theme,
+    );
+    None
 }

@@ -2,17 +2,21 @@
 //! leads to that sensor's settings.
 
 use jiff::tz::TimeZone;
+use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{KeyCode, KeyEvent};
 use traf_model::Mac;
 use tui_input::Input;
 
-use super::App;
-use super::overlay::{Overlay, edit};
+use super::super::App;
 use super::sensor::SensorDesk;
+use super::step::{Step, Target};
 use crate::config::{Config, Rates};
 use crate::event::Effect;
 use crate::settings::Field;
 use crate::theme::Theme;
+use crate::widget::dialog::{choices, foot, moved, or_words, prompt, turned};
+use crate::widget::input::{Typed, typed};
+use crate::widget::layout::Areas;
 
 /// An entry of the menu.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,51 +119,39 @@ impl Configure {
         MENU[self.selected.min(MENU.len() - 1)].0
     }
 
-    /// A key; what is open afterwards.
-    pub(super) fn on_key(mut self, key: KeyEvent, app: &mut App) -> Option<Overlay> {
+    /// A key, and what follows.
+    pub(super) fn on_key(mut self, key: KeyEvent, app: &mut App) -> Step<Self> {
         self.wrong.clear();
-        let last = MENU.len() - 1;
         match std::mem::replace(&mut self.open, Open::Menu) {
             Open::Menu => match key.code {
-                KeyCode::Esc | KeyCode::Char('x' | 'X' | 'q' | 'Q') => return None,
-                KeyCode::Up => self.selected = self.selected.checked_sub(1).unwrap_or(last),
-                KeyCode::Down => self.selected = if self.selected == last { 0 } else { self.selected + 1 },
-                KeyCode::Home | KeyCode::PageUp => self.selected = 0,
-                KeyCode::End | KeyCode::PageDown => self.selected = last,
+                KeyCode::Esc | KeyCode::Char('x' | 'X' | 'q' | 'Q') => return Step::Close,
                 KeyCode::Enter | KeyCode::Char(' ') => return self.choose(app),
-                _ => {}
+                code => self.selected = turned(self.selected, MENU.len(), code).unwrap_or(self.selected),
             },
-            Open::Value(mut input) => match key.code {
-                KeyCode::Esc => {}
-                KeyCode::Enter => match typed(self.item(), input.value(), &app.config) {
+            Open::Value(mut input) => match typed(&mut input, key) {
+                Typed::Cancelled => {}
+                Typed::Open => self.open = Open::Value(input),
+                Typed::Entered => match changed(self.item(), input.value(), &app.config) {
                     Ok(config) => app.configure(config),
                     Err(wrong) => (self.wrong, self.open) = (wrong, Open::Value(input)),
                 },
-                _ => {
-                    edit(&mut input, key);
-                    self.open = Open::Value(input);
-                }
             },
             Open::Descriptions(at) => return self.in_descriptions(at, key, app),
-            Open::NewMac(mut input) => match key.code {
-                KeyCode::Esc => self.open = Open::Descriptions(0),
-                KeyCode::Enter => match input.value().trim().parse() {
-                    Ok(mac) => return Some(describe(mac, app)),
-                    Err(_) => {
+            Open::NewMac(mut input) => match (typed(&mut input, key), input.value().trim().parse()) {
+                (Typed::Cancelled, _) => self.open = Open::Descriptions(0),
+                (Typed::Entered, Ok(mac)) => return Step::Go(Target::Describe(mac)),
+                (state, _) => {
+                    if state == Typed::Entered {
                         self.wrong = "a MAC address such as 00:0c:29:b9:94:62".to_owned();
-                        self.open = Open::NewMac(input);
                     }
-                },
-                _ => {
-                    edit(&mut input, key);
                     self.open = Open::NewMac(input);
                 }
             },
         }
-        Some(Overlay::Configure(self))
+        Step::Stay(self)
     }
 
-    fn choose(mut self, app: &mut App) -> Option<Overlay> {
+    fn choose(mut self, app: &mut App) -> Step<Self> {
         let mut config = app.config.clone();
         match self.item() {
             Item::Dns => config.reverse_dns = !config.reverse_dns,
@@ -179,54 +171,50 @@ impl Configure {
                 self.wrong = "a sensor's own file decides: tunnels = true in /etc/traf/sensor.toml".to_owned();
             }
             Item::Descriptions => self.open = Open::Descriptions(0),
-            Item::Exit => return None,
+            Item::Exit => return Step::Close,
             Item::Update => self.open = Open::Value(config.update_interval.to_string().into()),
             Item::Persistence => self.open = Open::Value(config.persistence.to_string().into()),
             Item::Zone => self.open = Open::Value(config.time_zone.clone().unwrap_or_default().into()),
         }
         app.configure(config);
-        Some(Overlay::Configure(self))
+        Step::Stay(self)
     }
 
     /// The settings of the sensor that is looked at.
-    fn sensor(mut self, field: Field, app: &App) -> Option<Overlay> {
+    fn sensor(mut self, field: Field, app: &App) -> Step<Self> {
         let inside = app.sensor_states().iter().find(|sensor| app.scope.holds_sensor(&sensor.name));
         match inside {
-            Some(sensor) => Some(Overlay::Sensor(SensorDesk::new(sensor, Some(field)))),
+            Some(sensor) => Step::Go(Target::Sensor(Box::new(SensorDesk::new(sensor, Some(field))))),
             None => {
                 self.wrong = "no sensor is looked at: choose one with v".to_owned();
-                Some(Overlay::Configure(self))
+                Step::Stay(self)
             }
         }
     }
 
-    fn in_descriptions(mut self, at: usize, key: KeyEvent, app: &mut App) -> Option<Overlay> {
+    fn in_descriptions(mut self, at: usize, key: KeyEvent, app: &mut App) -> Step<Self> {
         let own: Vec<Mac> = app.names.descriptions.own().map(|(mac, _)| mac).collect();
         let last = own.len().saturating_sub(1);
         self.open = match key.code {
             KeyCode::Esc | KeyCode::Char('x' | 'X' | 'q' | 'Q') => Open::Menu,
-            KeyCode::Up => Open::Descriptions(at.saturating_sub(1)),
-            KeyCode::Down => Open::Descriptions((at + 1).min(last)),
-            KeyCode::PageUp | KeyCode::Home => Open::Descriptions(0),
-            KeyCode::PageDown | KeyCode::End => Open::Descriptions(last),
             KeyCode::Char('a' | 'A' | 'i' | 'I') | KeyCode::Insert => Open::NewMac(Input::default()),
             KeyCode::Enter | KeyCode::Char('e' | 'E') if !own.is_empty() => {
-                return Some(describe(own[at.min(last)], app));
+                return Step::Go(Target::Describe(own[at.min(last)]));
             }
             KeyCode::Char('d' | 'D') | KeyCode::Delete if !own.is_empty() => {
                 app.describe(own[at.min(last)], "");
                 Open::Descriptions(at.min(last.saturating_sub(1)))
             }
-            _ => Open::Descriptions(at),
+            code => Open::Descriptions(moved(at, own.len(), code).unwrap_or(at)),
         };
-        Some(Overlay::Configure(self))
+        Step::Stay(self)
     }
 }
 
-/// The prompt for the description of a MAC address.
-pub fn describe(mac: Mac, app: &App) -> Overlay {
+/// The description of a MAC address, to be changed.
+pub fn description(mac: Mac, app: &App) -> Input {
     let now = if app.names.descriptions.is_own(mac) { app.names.description(mac) } else { None };
-    Overlay::Describe(mac, now.unwrap_or_default().to_owned().into())
+    now.unwrap_or_default().to_owned().into()
 }
 
 impl App {
@@ -239,7 +227,8 @@ impl App {
     }
 }
 
-fn typed(item: Item, text: &str, config: &Config) -> Result<Config, String> {
+/// The configuration with a typed value.
+fn changed(item: Item, text: &str, config: &Config) -> Result<Config, String> {
     let text = text.trim();
     let number = |most: u32, unit: &str| match text.parse::<u32>() {
         Ok(number) if number <= most => Ok(number),
@@ -261,7 +250,7 @@ fn typed(item: Item, text: &str, config: &Config) -> Result<Config, String> {
 }
 
 /// What an entry is set to now, as IPTraf's second box says it.
-pub fn value(item: Item, app: &App) -> (&'static str, String) {
+fn value(item: Item, app: &App) -> (&'static str, String) {
     let on = |on: bool| if on { "On" } else { "Off" }.to_owned();
     let config = &app.config;
     let of_sensor = |field: Field| {
@@ -299,4 +288,36 @@ pub fn value(item: Item, app: &App) -> (&'static str, String) {
         Item::Descriptions => ("Descriptions:", app.names.descriptions.own().count().to_string()),
         Item::Exit => ("", String::new()),
     }
+}
+
+/// Draws the configuration; returns the place of the terminal's cursor.
+pub(super) fn draw(app: &App, dialog: &Configure, buffer: &mut Buffer, areas: Areas) -> Option<(u16, u16)> {
+    let theme = app.look.theme;
+    let wrong = (!dialog.wrong.is_empty()).then(|| (0, dialog.wrong.clone()));
+    if let Open::Descriptions(_) | Open::NewMac(_) = dialog.open {
+        let own = app.names.descriptions.own().map(|(mac, words)| (mac.to_string(), words.to_owned()));
+        let own = own.collect::<Vec<_>>();
+        let at = if let Open::Descriptions(at) = dialog.open { at } else { usize::MAX };
+        let at = Some(at).filter(|_| !own.is_empty());
+        choices(buffer, areas.body, "Host descriptions", or_words(own, "none yet: a adds one"), at, theme);
+        if let Open::NewMac(input) = &dialog.open {
+            let words = "of the machine to describe: 00:0c:29:b9:94:62";
+            return Some(prompt(buffer, areas, "MAC", input, wrong, words, theme));
+        }
+        let words = "Kept in traf/ethers beside console.toml; /etc/ethers is read too";
+        foot(buffer, areas, words, "↑↓ move  a add  enter edit  d delete  x back", theme);
+        return None;
+    }
+    let rows = MENU.iter().map(|(item, title, _)| {
+        let (name, value) = value(*item, app);
+        ((*title).to_owned(), if name.is_empty() { value } else { format!("{name:<21}{value:>12}") })
+    });
+    choices(buffer, areas.body, "Configure", rows.collect(), Some(dialog.selected), theme);
+    let words = MENU[dialog.selected.min(MENU.len() - 1)].2;
+    if let Open::Value(input) = &dialog.open {
+        return Some(prompt(buffer, areas, "value", input, wrong, words, theme));
+    }
+    let words = if dialog.wrong.is_empty() { words } else { &dialog.wrong };
+    foot(buffer, areas, words, "↑↓ move  enter execute  x exit; kept at once in console.toml", theme);
+    None
 }

@@ -3,13 +3,14 @@
 use traf_model::names::protocol_name;
 use traf_model::{ClassGroup, Flow, Half, InterfaceStats, Item, Line, Row, Timestamp};
 
+use super::super::App;
 use super::history::sql;
-use crate::app::App;
-use crate::facility::detail::{Lines, both_ways, pair};
+use crate::facility::detail::{both_ways, pair};
 use crate::facility::of_item;
 use crate::look::Look;
 use crate::moment;
 use crate::number::{count, grouped, rate, span};
+use crate::widget::dialog::Lines;
 
 /// A name and words for each thing that is known.
 pub(super) fn details(row: &Row, app: &App) -> Lines {

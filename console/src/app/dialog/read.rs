@@ -2,7 +2,7 @@
 
 use traf_model::filter::{End, Expression, Rule, Test};
 
-use super::{Form, MARKS, marked};
+use super::form::{Form, PROTOCOLS};
 
 impl Form {
     /// The form that says this rule; `None` where no form can.
@@ -60,10 +60,10 @@ impl Form {
 
     fn mark(&mut self, words: &[String]) {
         let mut rest = words.to_vec();
-        for place in 0..MARKS {
-            if marked(place).iter().all(|word| rest.iter().any(|other| other == word)) {
+        for place in 0..PROTOCOLS.len() {
+            if PROTOCOLS[place].1.iter().all(|word| rest.iter().any(|other| other == word)) {
                 self.marks[place] = true;
-                rest.retain(|word| !marked(place).contains(&word.as_str()));
+                rest.retain(|word| !PROTOCOLS[place].1.contains(&word.as_str()));
             }
         }
         let numbers: Vec<u8> = rest.iter().filter_map(|word| word.strip_prefix("proto ")?.parse().ok()).collect();

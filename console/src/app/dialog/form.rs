@@ -2,32 +2,22 @@
 //!
 //! The form writes a filter in words, and reads one back where a form can say it; any other rule is edited as text.
 
-mod read;
-
 use std::net::{IpAddr, Ipv4Addr};
 
+use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use traf_model::Filter;
 use traf_model::filter::Rule;
 use tui_input::Input;
 
-use super::overlay::edit;
-
-/// Texts of the form.
-pub const TEXTS: [&str; 9] = [
-    "source address",
-    "destination address",
-    "source mask",
-    "destination mask",
-    "source port",
-    "source port, to",
-    "destination port",
-    "destination port, to",
-    "additional protocols",
-];
+use crate::text::{clean, width};
+use crate::theme::{Role, Theme};
+use crate::widget::dialog::{cursor_in, foot, plane};
+use crate::widget::input::edit;
+use crate::widget::layout::Areas;
 
 /// Protocols to mark, each with its words in a filter.
-pub const PROTOCOLS: [(&str, &[&str]); 11] = [
+pub(super) const PROTOCOLS: [(&str, &[&str]); 12] = [
     ("All IP", &["ip", "ip6"]),
     ("TCP", &["tcp"]),
     ("UDP", &["udp"]),
@@ -39,16 +29,13 @@ pub const PROTOCOLS: [(&str, &[&str]); 11] = [
     ("GRE", &["gre"]),
     ("L2TP", &["proto 115"]),
     ("IPSec AH", &["ah"]),
+    ("IPSec ESP", &["esp"]),
 ];
-/// The last one stands in the next line of the form.
-pub const ESP: (&str, &[&str]) = ("IPSec ESP", &["esp"]);
-/// All that can be marked.
-pub const MARKS: usize = PROTOCOLS.len() + 1;
 
 /// A field of the form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {
-    /// A text, by its place in [`TEXTS`].
+    /// A text: addresses, masks and ports of both ends in turn, then additional protocols.
     Text(usize),
     /// A protocol, by its place.
     Protocol(usize),
@@ -62,17 +49,21 @@ impl Field {
     /// In the order of the tabulator.
     pub fn all() -> Vec<Self> {
         let texts = (0..8).map(Self::Text);
-        texts.chain((0..MARKS).map(Self::Protocol)).chain([Self::Text(8), Self::Include, Self::Opposite]).collect()
+        texts
+            .chain((0..PROTOCOLS.len()).map(Self::Protocol))
+            .chain([Self::Text(8), Self::Include, Self::Opposite])
+            .collect()
     }
 }
 
 /// The form.
 #[derive(Clone, Debug)]
 pub struct Form {
-    /// In the order of [`TEXTS`].
+    /// Source and destination address, their masks, source port from and to, destination port from and to, additional
+    /// protocols.
     pub texts: [Input; 9],
-    /// In the order of [`PROTOCOLS`], then [`ESP`].
-    pub marks: [bool; MARKS],
+    /// In the order of [`PROTOCOLS`].
+    pub marks: [bool; PROTOCOLS.len()],
     /// Otherwise what matches is left out.
     pub include: bool,
     /// The rule matches with source and destination swapped, too.
@@ -88,7 +79,7 @@ impl Default for Form {
     fn default() -> Self {
         Self {
             texts: Default::default(),
-            marks: [false; MARKS],
+            marks: [false; PROTOCOLS.len()],
             include: true,
             opposite: true,
             selected: 0,
@@ -106,10 +97,6 @@ pub enum Outcome {
     Cancelled,
     /// The rule.
     Done(Rule),
-}
-
-fn marked(place: usize) -> &'static [&'static str] {
-    PROTOCOLS.get(place).map_or(ESP.1, |(_, words)| words)
 }
 
 impl Form {
@@ -194,7 +181,8 @@ impl Form {
     }
 
     fn protocols(&self) -> Result<Vec<String>, String> {
-        let marks = (0..MARKS).filter(|place| self.marks[*place]).flat_map(|place| marked(place).iter());
+        let marks =
+            PROTOCOLS.iter().zip(self.marks).filter(|(_, marked)| *marked).flat_map(|((_, words), _)| words.iter());
         let mut words: Vec<String> = marks.map(|word| (*word).to_owned()).collect();
         for word in self.texts[8].value().split([',', ' ']).filter(|word| !word.is_empty()) {
             let wrong =
@@ -284,10 +272,112 @@ impl Form {
 
     /// The marked protocols, in words; empty for all.
     pub fn protocol_words(&self) -> String {
-        let names = PROTOCOLS.iter().chain([&ESP]).zip(self.marks).filter(|(_, marked)| *marked);
+        let names = PROTOCOLS.iter().zip(self.marks).filter(|(_, marked)| *marked);
         let numbers = self.texts[8].value();
         names.map(|((name, _), _)| *name).chain((!numbers.is_empty()).then_some(numbers)).collect::<Vec<_>>().join(" ")
     }
+}
+
+/// Columns of the form: labels, source, destination.
+const SOURCE: u16 = 23;
+const DESTINATION: u16 = 50;
+
+/// Draws the form; returns the place of the terminal's cursor.
+pub(super) fn draw(form: &Form, buffer: &mut Buffer, areas: Areas, theme: Theme) -> (u16, u16) {
+    let area = areas.body;
+    plane(buffer, area, theme);
+    let style = theme.style(Role::Dialog);
+    let label = |buffer: &mut Buffer, x: u16, y: u16, words: &str| {
+        let room = usize::from(area.width.saturating_sub(x + 1));
+        if !buffer.area.contains((area.x + x, area.y + y).into()) {
+            return;
+        }
+        buffer.set_stringn(area.x + x, area.y + y, words, room, style);
+    };
+    let title = format!(" Source {} Destination ", "─".repeat(usize::from(DESTINATION - SOURCE) - 8));
+    label(buffer, SOURCE - 1, 0, &title);
+    for (y, words) in [
+        (2, "IP address"),
+        (4, "Wildcard mask"),
+        (6, "Port"),
+        (9, "Protocols to match"),
+        (10, "(Enter Y beside each"),
+        (11, "protocol to match.)"),
+    ] {
+        label(buffer, 2, y, words);
+    }
+    label(buffer, SOURCE + 6, 6, "to");
+    label(buffer, DESTINATION + 6, 6, "to");
+    label(buffer, SOURCE, 7, "Port fields apply only to TCP, UDP and SCTP packets");
+    label(buffer, SOURCE, 15, "Additional protocols or ranges (e.g. 8, 18-20, 69, 90)");
+    label(buffer, 2, 18, "Include/Exclude (I/E)");
+    label(buffer, 34, 18, "Match opposite (Y/N)");
+
+    let mut cursor = (area.x, area.y);
+    for field in Field::all() {
+        let selected = form.field() == field;
+        let (x, y, columns) = place(field);
+        let (x, y) = (area.x + x, area.y + y);
+        match field {
+            Field::Text(at) => {
+                let at = text_field(buffer, (x, y), columns, &form.texts[at], theme);
+                if selected {
+                    cursor = at;
+                }
+            }
+            Field::Protocol(at) => {
+                let name = PROTOCOLS[at].0;
+                label(buffer, (x - area.x).saturating_sub(width(name) as u16 + 1), y - area.y, name);
+                letter(buffer, (x, y), if form.marks[at] { "y" } else { " " }, theme);
+            }
+            Field::Include => letter(buffer, (x, y), if form.include { "I" } else { "E" }, theme),
+            Field::Opposite => letter(buffer, (x, y), if form.opposite { "Y" } else { "N" }, theme),
+        }
+        if selected && !matches!(field, Field::Text(_)) {
+            cursor = (x, y);
+        }
+    }
+    let words = form
+        .wrong
+        .as_ref()
+        .map_or("Blank fields match anything; a bare address means that host only", |(_, words)| words);
+    foot(buffer, areas, words, "tab next field  enter accept  ctrl-x cancel", theme);
+    cursor_in(cursor, area)
+}
+
+/// Column, line and width of a field.
+fn place(field: Field) -> (u16, u16, u16) {
+    match field {
+        Field::Text(0) => (SOURCE, 2, 25),
+        Field::Text(1) => (DESTINATION, 2, 26),
+        Field::Text(2) => (SOURCE, 4, 16),
+        Field::Text(3) => (DESTINATION, 4, 16),
+        Field::Text(4) => (SOURCE, 6, 5),
+        Field::Text(5) => (SOURCE + 9, 6, 5),
+        Field::Text(6) => (DESTINATION, 6, 5),
+        Field::Text(7) => (DESTINATION + 9, 6, 5),
+        Field::Text(_) => (SOURCE, 16, 50),
+        Field::Protocol(at) => (32 + 10 * (at as u16 % 5), 9 + 2 * (at as u16 / 5), 1),
+        Field::Include => (24, 18, 1),
+        Field::Opposite => (55, 18, 1),
+    }
+}
+
+fn letter(buffer: &mut Buffer, (x, y): (u16, u16), letter: &str, theme: Theme) {
+    if buffer.area.contains((x, y).into()) {
+        buffer.set_stringn(x, y, letter, 1, theme.style(Role::Desktop));
+    }
+}
+
+/// A field to type in; says where the cursor stands in it.
+fn text_field(buffer: &mut Buffer, (x, y): (u16, u16), columns: u16, input: &Input, theme: Theme) -> (u16, u16) {
+    let room = usize::from(columns);
+    let scroll = input.visual_scroll(room.saturating_sub(1));
+    let shown: String = clean(input.value()).chars().skip(scroll).take(room).collect();
+    if buffer.area.contains((x, y).into()) {
+        buffer.set_stringn(x, y, format!("{shown:room$}"), room, theme.style(Role::Desktop));
+    }
+    (x + input.visual_cursor().saturating_sub(scroll).min(room) as u16, y)
 }
 
 #[cfg(test)]

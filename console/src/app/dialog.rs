@@ -1,0 +1,284 @@
+//! Dialogs over a screen: help, menus, prompts. Each has its keys and its drawing here or in a file of its own.
+
+pub mod configure;
+mod details;
+pub mod filters;
+mod form;
+mod history;
+mod picker;
+mod read;
+mod rules;
+mod sensor;
+mod sort;
+mod step;
+
+use ratatui::buffer::Buffer;
+use ratatui::crossterm::event::{KeyCode, KeyEvent};
+use ratatui::layout::Rect;
+use traf_model::{Group, Mac, Row};
+use tui_input::Input;
+
+use super::menu::BREAKDOWNS;
+use super::{App, Screen};
+use crate::condition::both;
+use crate::facility::condition;
+use crate::key::bindings;
+use crate::moment;
+use crate::widget::dialog::{Lines, choices, dialog, prompt, turned};
+use crate::widget::input::{Typed, typed};
+use crate::widget::layout::Areas;
+use configure::Configure;
+use filters::Filters;
+pub use picker::Picker;
+pub use sensor::SensorDesk;
+use step::{Step, Target};
+
+/// The dialog that is open.
+#[derive(Clone, Debug)]
+pub enum Dialog {
+    /// The keys of the screen below, from this line on.
+    Help(usize),
+    /// The next key chooses the order.
+    Sort,
+    /// A filter is typed.
+    Filter(Input),
+    /// A moment is typed.
+    Moment(Input),
+    /// A scope is chosen.
+    Scope(Picker),
+    /// An interface is chosen, for this screen.
+    Interface(Picker, Screen),
+    /// The menu of statistical breakdowns, with its bar.
+    Breakdowns(usize),
+    /// The next key chooses what of the flows makes a row.
+    Group,
+    /// What is missing, from this line on.
+    Missing(usize),
+    /// All that is known of a row, from this line on.
+    Details(Box<Row>, usize),
+    /// Who made this.
+    About,
+    /// Named filters and their rules.
+    Filters(Filters),
+    /// The settings of a sensor.
+    Sensor(SensorDesk),
+    /// What a person sets.
+    Configure(Configure),
+    /// What people call the machine behind a MAC address is typed.
+    Describe(Mac, Input),
+}
+
+impl<T> Step<T> {
+    fn next(self, stay: fn(T) -> Dialog, app: &App) -> Option<Dialog> {
+        Some(match self {
+            Self::Stay(state) => stay(state),
+            Self::Close => return None,
+            Self::Go(Target::Filter) => Dialog::Filter(app.filter.to_string().into()),
+            Self::Go(Target::Describe(mac)) => Dialog::Describe(mac, configure::description(mac, app)),
+            Self::Go(Target::Sensor(settings)) => Dialog::Sensor(*settings),
+        })
+    }
+}
+
+impl App {
+    /// A key while a dialog is open. Returns the dialog that is open afterwards.
+    pub(super) fn in_dialog(&mut self, dialog: Dialog, key: KeyEvent) -> Option<Dialog> {
+        let prompt = matches!(dialog, Dialog::Filter(_) | Dialog::Moment(_) | Dialog::Describe(..));
+        // Dialogs of several steps go back by themselves.
+        let close = match key.code {
+            _ if matches!(dialog, Dialog::Filters(_) | Dialog::Sensor(_) | Dialog::Configure(_)) => false,
+            KeyCode::Esc => true,
+            KeyCode::Char('x' | 'X' | 'q' | 'Q') => !prompt,
+            _ => false,
+        };
+        if close {
+            return None;
+        }
+        match dialog {
+            Dialog::Filters(open) => open.on_key(key, self).next(Dialog::Filters, self),
+            Dialog::Configure(open) => open.on_key(key, self).next(Dialog::Configure, self),
+            Dialog::Sensor(desk) => desk.on_key(key, self).map(Dialog::Sensor),
+            Dialog::Help(line) => scrolled(line, key.code).map(Dialog::Help),
+            Dialog::Missing(line) => scrolled(line, key.code).map(Dialog::Missing),
+            Dialog::Sort => self.sort_by(key.code),
+            Dialog::Group => {
+                let KeyCode::Char(letter) = key.code else { return None };
+                let chosen = sort::GROUPINGS.iter().find(|(hot, ..)| hot.eq_ignore_ascii_case(&letter));
+                if let Some((_, group, _)) = chosen {
+                    self.traffic.group = *group;
+                    self.traffic.opened = None;
+                    self.traffic.clear();
+                }
+                None
+            }
+            Dialog::Breakdowns(at) => {
+                let chosen = match key.code {
+                    KeyCode::Enter => BREAKDOWNS.get(at),
+                    KeyCode::Char(letter) => BREAKDOWNS.iter().find(|entry| entry.hot.eq_ignore_ascii_case(&letter)),
+                    code => return turned(at, BREAKDOWNS.len(), code).map(Dialog::Breakdowns),
+                };
+                if let Some(entry) = chosen {
+                    self.choose(entry);
+                }
+                self.dialog.take()
+            }
+            Dialog::Filter(mut input) => match (key.code, typed(&mut input, key)) {
+                (KeyCode::Tab, _) => Some(Dialog::Filters(Filters::Menu(0))),
+                (_, Typed::Entered) if self.use_filter(input.value().trim()) => None,
+                _ => Some(Dialog::Filter(input)),
+            },
+            Dialog::Describe(mac, mut input) => match typed(&mut input, key) {
+                Typed::Entered => {
+                    self.describe(mac, input.value());
+                    None
+                }
+                _ => Some(Dialog::Describe(mac, input)),
+            },
+            Dialog::Moment(mut input) => {
+                let entered = typed(&mut input, key) == Typed::Entered;
+                match moment::parse(input.value(), self.now, &self.look.zone) {
+                    Ok(at) if entered => self.time.jump(at, self.now),
+                    _ => return Some(Dialog::Moment(input)),
+                }
+                None
+            }
+            Dialog::Scope(mut picker) => match picker.on_key(key.code) {
+                Some(scope) => {
+                    self.scope = scope;
+                    None
+                }
+                None => Some(Dialog::Scope(picker)),
+            },
+            Dialog::Interface(mut picker, screen) => match picker.on_key(key.code) {
+                Some(scope) => {
+                    self.scope = scope;
+                    self.open(screen);
+                    None
+                }
+                None => Some(Dialog::Interface(picker, screen)),
+            },
+            Dialog::Details(row, line) => {
+                if let Some(line) = scrolled(line, key.code) {
+                    return Some(Dialog::Details(row, line));
+                }
+                if key.code == KeyCode::Char('t')
+                    && let Some(expression) = condition(&row)
+                {
+                    self.filter = both(&self.filter, expression);
+                    self.traffic.group = Group::Flow;
+                    self.open(Screen::Traffic);
+                }
+                None
+            }
+            Dialog::About => None,
+        }
+    }
+
+    /// A letter of the sort dialog.
+    fn sort_by(&mut self, key: KeyCode) -> Option<Dialog> {
+        let KeyCode::Char(letter) = key else { return None };
+        if letter.eq_ignore_ascii_case(&'c') {
+            self.freeze();
+            return Some(Dialog::Sort);
+        }
+        let order = sort::order(sort::orders(self.screen, self.traffic.group), letter)?;
+        if self.screen == Screen::Traffic && self.traffic.group == Group::Flow {
+            self.traffic.sort(order);
+        } else if let Some((list, _)) = self.list_mut() {
+            list.sort(order);
+        }
+        None
+    }
+}
+
+/// The first line of a longer text after a key; `None` for keys that close it.
+fn scrolled(line: usize, key: KeyCode) -> Option<usize> {
+    match key {
+        KeyCode::Up => Some(line.saturating_sub(1)),
+        KeyCode::Down => Some((line + 1).min(200)),
+        KeyCode::PageDown | KeyCode::Char(' ') => Some((line + 10).min(200)),
+        KeyCode::PageUp | KeyCode::Char('-') => Some(line.saturating_sub(10)),
+        _ => None,
+    }
+}
+
+/// Draws the open dialog; returns the place of the terminal's cursor if anything is typed.
+pub fn draw(app: &App, buffer: &mut Buffer, areas: Areas) -> Option<(u16, u16)> {
+    let theme = app.look.theme;
+    match app.dialog.as_ref()? {
+        Dialog::Help(first) => help(app, buffer, areas.body, *first),
+        Dialog::Sort => sort::draw(app, buffer, areas.body),
+        Dialog::Group => sort::draw_groups(app, buffer, areas.body),
+        Dialog::Breakdowns(at) => {
+            let rows =
+                BREAKDOWNS.iter().map(|entry| (entry.hot.to_ascii_uppercase().to_string(), entry.title.to_owned()));
+            choices(buffer, areas.body, "Statistical breakdowns", rows.collect(), Some(*at), theme);
+        }
+        Dialog::Missing(first) => missing(app, buffer, areas.body, *first),
+        Dialog::Scope(picker) => picker.draw(buffer, areas.body, "What to look at · enter chooses", None, theme),
+        Dialog::Interface(picker, _) => {
+            picker.draw(buffer, areas.body, "Select Interface", Some("All interfaces"), theme);
+        }
+        Dialog::Details(row, line) => {
+            let traffic = if condition(row).is_some() { "t shows its traffic, " } else { "" };
+            let title = format!("Details · {traffic}any other key closes");
+            dialog(buffer, areas.body, &title, &details::details(row, app), *line, theme);
+        }
+        Dialog::About => about(app, buffer, areas.body),
+        Dialog::Filters(open) => return filters::draw(app, open, buffer, areas),
+        Dialog::Sensor(desk) => return sensor::draw(app, desk, buffer, areas),
+        Dialog::Configure(open) => return configure::draw(app, open, buffer, areas),
+        Dialog::Describe(mac, input) => {
+            let words = "what you call this machine; enter keeps it, empty deletes it, esc leaves it";
+            return Some(prompt(buffer, areas, &mac.to_string(), input, None, words, theme));
+        }
+        Dialog::Filter(input) => {
+            let wrong = app.wrong_filter(input.value());
+            return Some(prompt(
+                buffer,
+                areas,
+                "filter",
+                input,
+                wrong,
+                "enter shows it, tab: named filters, esc leaves; empty: everything",
+                theme,
+            ));
+        }
+        Dialog::Moment(input) => {
+            let typed = moment::parse(input.value(), app.now, &app.look.zone);
+            let (wrong, words) = match (typed, input.value().is_empty()) {
+                (_, true) => (None, "-2h, 14:00, yesterday 14:00, monday 05:20, 2026-11-22 05:20".to_owned()),
+                (Ok(at), _) => (None, format!("→ {}", moment::show_full(at, &app.look.zone))),
+                (Err(error), _) => (Some((input.value().chars().count(), error.to_string())), String::new()),
+            };
+            return Some(prompt(buffer, areas, "time", input, wrong, &words, theme));
+        }
+    }
+    None
+}
+
+fn help(app: &App, buffer: &mut Buffer, body: Rect, first: usize) {
+    let lines: Lines =
+        bindings(app.key_context()).map(|binding| (binding.label.to_owned(), binding.words.to_owned())).collect();
+    dialog(buffer, body, &format!("{}: keys", app.screen.title()), &lines, first, app.look.theme);
+}
+
+fn missing(app: &App, buffer: &mut Buffer, body: Rect, first: usize) {
+    let mut lines: Lines = app.missing().into_iter().map(|words| (String::new(), words)).collect();
+    if lines.is_empty() {
+        lines.push((String::new(), "nothing is known to be missing from these numbers".to_owned()));
+    }
+    dialog(buffer, body, "What is missing · any key closes", &lines, first, app.look.theme);
+}
+
+fn about(app: &App, buffer: &mut Buffer, body: Rect) {
+    let pair = |name: &str, words: String| (name.to_owned(), words);
+    let lines = vec![
+        pair("Trafalgar", "IPTraf for the whole network".to_owned()),
+        pair("version", env!("CARGO_PKG_VERSION").to_owned()),
+        pair("licence", "MIT or Apache-2.0".to_owned()),
+        pair("collector", app.look.collector.clone()),
+        pair("times", app.look.zone.iana_name().unwrap_or("this machine's time zone").to_owned()),
+    ];
+    dialog(buffer, body, "About · any key closes", &lines, 0, app.look.theme);
+}

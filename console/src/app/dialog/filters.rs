@@ -1,0 +1,210 @@
+//! The filter dialog: IPTraf's menu, the list of named filters, and the rules of one of them.
+
+use ratatui::buffer::Buffer;
+use ratatui::crossterm::event::{KeyCode, KeyEvent};
+use traf_model::NamedFilter;
+use traf_model::filter::check_name;
+use tui_input::Input;
+
+use super::super::App;
+use super::rules::{self, RulesEditor};
+use super::step::{Step, Target};
+use crate::event::{Change, Effect};
+use crate::text::fit;
+use crate::widget::dialog::{choices, foot, moved, or_words, prompt, turned};
+use crate::widget::input::{Typed, typed};
+use crate::widget::layout::Areas;
+
+/// What is open of the dialog.
+#[derive(Clone, Debug)]
+pub enum Filters {
+    /// The menu, with its bar.
+    Menu(usize),
+    /// A named filter is chosen for something.
+    Pick(Verb, usize),
+    /// A new one gets its name.
+    Name(Input),
+    /// The rules of one.
+    Rules(Box<RulesEditor>),
+}
+
+/// What a filter is chosen for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// To be shown.
+    Apply,
+    /// To be changed.
+    Edit,
+    /// To be deleted.
+    Delete,
+}
+
+impl Verb {
+    /// In titles.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Apply => "Apply filter",
+            Self::Edit => "Edit filter",
+            Self::Delete => "Delete filter",
+        }
+    }
+}
+
+/// An entry of the menu.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Item {
+    /// The prompt for words.
+    Type,
+    /// A new named filter.
+    Define,
+    /// One of the named filters.
+    Pick(Verb),
+    /// No filter.
+    Detach,
+    /// ARP in the traffic monitor.
+    Arp,
+    /// RARP in the traffic monitor.
+    Rarp,
+    /// What is no IP in the traffic monitor.
+    NonIp,
+    /// Back.
+    Exit,
+}
+
+/// The menu: letter, entry, title, help line.
+pub const MENU: [(char, Item, &str, &str); 10] = [
+    ('t', Item::Type, "Type a filter...", "Any filter in tcpdump's words, for this console only"),
+    ('d', Item::Define, "Define new filter...", "Rules under a name, for all consoles of this collector"),
+    ('a', Item::Pick(Verb::Apply), "Apply filter...", "Shows only what a named filter includes"),
+    ('c', Item::Detach, "Detach filter", "Shows everything again"),
+    ('e', Item::Pick(Verb::Edit), "Edit filter...", "Changes the rules of a named filter"),
+    ('l', Item::Pick(Verb::Delete), "Delete filter...", "Deletes a named filter, for all consoles"),
+    ('r', Item::Arp, "ARP", "Shows or hides ARP packets in the traffic monitor"),
+    ('v', Item::Rarp, "RARP", "Shows or hides RARP packets in the traffic monitor"),
+    ('n', Item::NonIp, "Non-IP", "Shows or hides all else that is no IP in the traffic monitor"),
+    ('x', Item::Exit, "Exit menu", "Back to the screen"),
+];
+
+impl Filters {
+    /// A key, and what follows.
+    pub(super) fn on_key(self, key: KeyEvent, app: &mut App) -> Step<Self> {
+        match self {
+            Self::Menu(at) => match key.code {
+                KeyCode::Esc | KeyCode::Char('q' | 'Q') => Step::Close,
+                KeyCode::Enter => Self::choose(at, app),
+                KeyCode::Char(letter) => match MENU.iter().position(|(hot, ..)| hot.eq_ignore_ascii_case(&letter)) {
+                    Some(place) => Self::choose(place, app),
+                    None => Step::Stay(self),
+                },
+                code => Step::Stay(Self::Menu(turned(at, MENU.len(), code).unwrap_or(at))),
+            },
+            Self::Pick(verb, at) => match (key.code, app.filters.get(at).cloned()) {
+                (KeyCode::Esc | KeyCode::Char('x' | 'X' | 'q' | 'Q'), _) => Step::Stay(Self::Menu(0)),
+                (KeyCode::Enter, Some(filter)) => Self::picked(verb, filter, app),
+                (KeyCode::Enter, None) => Step::Close,
+                (code, _) => Step::Stay(Self::Pick(verb, moved(at, app.filters.len(), code).unwrap_or(at))),
+            },
+            Self::Name(mut input) => match typed(&mut input, key) {
+                Typed::Cancelled => Step::Stay(Self::Menu(0)),
+                Typed::Entered if name_error(input.value(), app).is_none() => {
+                    let name = input.value().to_owned();
+                    let editor = RulesEditor { changed: true, ..RulesEditor::new(name, Vec::new()) };
+                    Step::Stay(Self::Rules(Box::new(editor)))
+                }
+                _ => Step::Stay(Self::Name(input)),
+            },
+            Self::Rules(mut editor) => match editor.on_key(key, app) {
+                true => Step::Stay(Self::Rules(editor)),
+                false => Step::Stay(Self::Menu(0)),
+            },
+        }
+    }
+
+    fn choose(at: usize, app: &mut App) -> Step<Self> {
+        let mut config = app.config.clone();
+        match MENU[at].1 {
+            Item::Type => return Step::Go(Target::Filter),
+            Item::Define => return Step::Stay(Self::Name(Input::default())),
+            Item::Pick(verb) => return Step::Stay(Self::Pick(verb, 0)),
+            Item::Exit => return Step::Close,
+            Item::Detach => {
+                app.use_filter("");
+                return Step::Close;
+            }
+            Item::Arp => config.arp = !config.arp,
+            Item::Rarp => config.rarp = !config.rarp,
+            Item::NonIp => config.non_ip = !config.non_ip,
+        }
+        app.configure(config);
+        Step::Stay(Self::Menu(at))
+    }
+
+    fn picked(verb: Verb, filter: NamedFilter, app: &mut App) -> Step<Self> {
+        match verb {
+            Verb::Apply => {
+                app.use_filter(&format!("@{}", filter.name));
+                Step::Close
+            }
+            Verb::Edit => Step::Stay(Self::Rules(Box::new(RulesEditor::new(filter.name, filter.rules.0)))),
+            Verb::Delete => {
+                app.say(format!("deleting {} …", filter.name));
+                app.effects.push(Effect::Change(Change::DeleteFilter(filter.name)));
+                Step::Stay(Self::Menu(0))
+            }
+        }
+    }
+}
+
+/// The reason why a name is not accepted for a new filter.
+fn name_error(name: &str, app: &App) -> Option<String> {
+    if app.filters.iter().any(|filter| filter.name == name) {
+        return Some(format!("`{name}` is there already: edit that one, or choose another name"));
+    }
+    check_name(name).err()
+}
+
+/// Draws it; returns the place of the terminal's cursor.
+pub(super) fn draw(app: &App, open: &Filters, buffer: &mut Buffer, areas: Areas) -> Option<(u16, u16)> {
+    let theme = app.look.theme;
+    match open {
+        Filters::Menu(at) => {
+            choices(buffer, areas.body, "Filters", menu_rows(app), Some(*at), theme);
+            foot(buffer, areas, MENU[*at].3, "↑↓ move  enter execute  t d a c e l r v n x letters", theme);
+            None
+        }
+        Filters::Pick(verb, at) => {
+            let rows = app.filters.iter().map(|filter| {
+                let words = filter.rules.compiled().to_string();
+                let words = if words.is_empty() { "everything" } else { &words };
+                (filter.name.clone(), fit(words, 44).into_owned())
+            });
+            let rows = rows.collect::<Vec<_>>();
+            let at = Some(*at).filter(|_| !rows.is_empty());
+            let rows = or_words(rows, "none is defined yet: d in the filter menu defines one");
+            choices(buffer, areas.body, verb.title(), rows, at, theme);
+            let words = "Filters are shared by all consoles of this collector";
+            foot(buffer, areas, words, "↑↓ move  enter select  x close", theme);
+            None
+        }
+        Filters::Name(input) => {
+            let wrong = (!input.value().is_empty()).then(|| name_error(input.value(), app)).flatten();
+            let words = "a name for the new filter; enter goes on to its rules, esc cancels";
+            Some(prompt(buffer, areas, "name", input, wrong.map(|words| (0, words)), words, theme))
+        }
+        Filters::Rules(editor) => rules::draw(app, editor, buffer, areas),
+    }
+}
+
+fn menu_rows(app: &App) -> Vec<(String, String)> {
+    let seen = |visible: bool| if visible { "visible" } else { "not visible" }.to_owned();
+    let active = app.filter_words();
+    let state = |item| match item {
+        Item::Type if active.is_empty() => "no filter active".to_owned(),
+        Item::Type => fit(&active, 40).into_owned(),
+        Item::Arp => seen(app.config.arp),
+        Item::Rarp => seen(app.config.rarp),
+        Item::NonIp => seen(app.config.non_ip),
+        _ => String::new(),
+    };
+    MENU.iter().map(|(_, item, title, _)| ((*title).to_owned(), state(*item))).collect()
+}

@@ -1,0 +1,75 @@
+//! Choosing a scope or an interface.
+
+use ratatui::buffer::Buffer;
+use ratatui::crossterm::event::KeyCode;
+use ratatui::layout::Rect;
+use traf_model::{Fleet, Point, Scope};
+
+use crate::theme::Theme;
+use crate::widget::dialog::{choices, moved};
+
+/// Scopes to choose from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Picker {
+    /// All sensors, then each sensor with its interfaces.
+    pub choices: Vec<Scope>,
+    /// The one with the bar.
+    pub selected: usize,
+}
+
+impl Picker {
+    /// What a fleet offers; the bar is on `now`.
+    pub fn new(fleet: Option<&Fleet>, now: &Scope) -> Self {
+        let mut choices = vec![Scope::default()];
+        for sensor in fleet.iter().flat_map(|fleet| &fleet.sensors) {
+            choices.push(Scope(vec![Point { sensor: sensor.name.clone(), interface: None }]));
+            let interfaces = sensor.interfaces.iter().filter(|state| !state.gone);
+            choices.extend(interfaces.map(|state| Scope(vec![Point::new(&sensor.name, &state.interface.name)])));
+        }
+        if !choices.contains(now) {
+            choices.push(now.clone());
+        }
+        let selected = choices.iter().position(|choice| choice == now).unwrap_or(0);
+        Self { choices, selected }
+    }
+
+    /// One interface of those that are up, by name; all of them first where that is allowed.
+    pub fn interfaces(fleet: Option<&Fleet>, all: bool, now: &Scope) -> Self {
+        let sensors = fleet.map_or(&[][..], |fleet| &fleet.sensors);
+        let mut points: Vec<Point> = sensors
+            .iter()
+            .flat_map(|sensor| {
+                let up = sensor.interfaces.iter().filter(|state| !state.gone);
+                up.map(|state| Point::new(&sensor.name, &state.interface.name))
+            })
+            .collect();
+        points.sort();
+        let all = all.then(Scope::default);
+        let choices: Vec<Scope> = all.into_iter().chain(points.into_iter().map(|point| Scope(vec![point]))).collect();
+        let selected = choices.iter().position(|choice| choice == now).unwrap_or(0);
+        Self { choices, selected }
+    }
+
+    /// Moves the bar, or chooses.
+    pub fn on_key(&mut self, key: KeyCode) -> Option<Scope> {
+        let key = match key {
+            KeyCode::Enter => return self.choices.get(self.selected).cloned(),
+            KeyCode::Char('-') => KeyCode::PageUp,
+            KeyCode::Char(' ') => KeyCode::PageDown,
+            key => key,
+        };
+        self.selected = moved(self.selected, self.choices.len(), key).unwrap_or(self.selected);
+        None
+    }
+
+    /// Draws the choices; `all` names the choice of everything, and interfaces stand below their sensor without it.
+    pub fn draw(&self, buffer: &mut Buffer, body: Rect, title: &str, all: Option<&str>, theme: Theme) {
+        let label = |choice: &Scope| match (&choice.0[..], all) {
+            ([], Some(all)) => all.to_owned(),
+            ([Point { interface: Some(interface), .. }], None) => format!("  {interface}"),
+            _ => choice.to_string(),
+        };
+        let rows = self.choices.iter().map(|choice| (String::new(), label(choice)));
+        choices(buffer, body, title, rows.collect(), Some(self.selected), theme);
+    }
+}

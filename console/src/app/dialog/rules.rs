@@ -1,0 +1,255 @@
+//! The rules of a named filter: a list, and a rule as a form or as text.
+
+use ratatui::buffer::Buffer;
+use ratatui::crossterm::event::{KeyCode, KeyEvent};
+use traf_model::NamedFilter;
+use traf_model::filter::{Rule, Rules};
+use tui_input::Input;
+
+use super::super::App;
+use super::form::{self, Form, Outcome};
+use crate::event::{Change, Effect};
+use crate::text::{clean, fit};
+use crate::theme::Role;
+use crate::widget::dialog::{foot, moved, plane, prompt};
+use crate::widget::input::{Typed, typed};
+use crate::widget::layout::Areas;
+
+/// The rules of a filter while they are changed.
+#[derive(Clone, Debug)]
+pub struct RulesEditor {
+    /// Of the filter.
+    pub name: String,
+    /// In their order.
+    pub rules: Vec<Rule>,
+    /// The one with the bar.
+    pub selected: usize,
+    /// Something was changed since it was kept.
+    pub changed: bool,
+    /// What lies over the list.
+    pub pane: Pane,
+    /// Why something was not done.
+    pub wrong: String,
+}
+
+/// What lies over the list of rules.
+#[derive(Clone, Debug)]
+pub enum Pane {
+    /// Nothing.
+    List,
+    /// A rule as a form.
+    Form(Box<Form>, RulePosition),
+    /// A rule as text.
+    Text(Input, RulePosition),
+    /// Whether to keep what was changed.
+    Leaving,
+}
+
+/// Where a rule goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RulePosition {
+    /// Before this one.
+    Before(usize),
+    /// In the place of this one.
+    Of(usize),
+}
+
+impl RulesEditor {
+    /// With the bar on the first rule.
+    pub fn new(name: String, rules: Vec<Rule>) -> Self {
+        Self { name, rules, selected: 0, changed: false, pane: Pane::List, wrong: String::new() }
+    }
+
+    /// A key; false when the editor is left.
+    pub(super) fn on_key(&mut self, key: KeyEvent, app: &mut App) -> bool {
+        match std::mem::replace(&mut self.pane, Pane::List) {
+            Pane::List => return self.in_list(key),
+            Pane::Form(mut form, position) => match form.on_key(key) {
+                Outcome::Open => self.pane = Pane::Form(form, position),
+                Outcome::Cancelled => {}
+                Outcome::Done(rule) => self.put(rule, position),
+            },
+            Pane::Text(mut input, position) => match (typed(&mut input, key), input.value().parse()) {
+                (Typed::Cancelled, _) => {}
+                (Typed::Entered, Ok(rule)) => self.put(rule, position),
+                _ => self.pane = Pane::Text(input, position),
+            },
+            Pane::Leaving => match key.code {
+                KeyCode::Char('y' | 'Y') | KeyCode::Enter => return !self.keep(app),
+                KeyCode::Char('n' | 'N') => return false,
+                KeyCode::Esc => {}
+                _ => self.pane = Pane::Leaving,
+            },
+        }
+        true
+    }
+
+    fn in_list(&mut self, key: KeyEvent) -> bool {
+        self.wrong.clear();
+        let last = self.rules.len().saturating_sub(1);
+        let at = self.selected;
+        if let Some(to) = moved(at, self.rules.len(), key.code) {
+            self.selected = to;
+            return true;
+        }
+        match key.code {
+            KeyCode::Char('i' | 'I') | KeyCode::Insert => {
+                self.pane = Pane::Form(Box::default(), RulePosition::Before(at))
+            }
+            KeyCode::Char('a' | 'A') => self.pane = Pane::Form(Box::default(), RulePosition::Before(self.rules.len())),
+            KeyCode::Char('t' | 'T') if self.rules.is_empty() => {
+                self.pane = Pane::Text("include ".to_owned().into(), RulePosition::Before(0));
+            }
+            KeyCode::Char('t' | 'T') => self.as_text(at),
+            KeyCode::Char('n' | 'N') => {
+                self.pane = Pane::Text("include ".to_owned().into(), RulePosition::Before(self.rules.len()));
+            }
+            KeyCode::Char('d' | 'D') | KeyCode::Delete if at < self.rules.len() => {
+                self.rules.remove(at);
+                self.selected = at.min(self.rules.len().saturating_sub(1));
+                self.changed = true;
+            }
+            // The order decides, so a rule can be moved.
+            KeyCode::Char('+') if at < last => self.swap(at, at + 1),
+            KeyCode::Char('-') if at > 0 => self.swap(at, at - 1),
+            KeyCode::Enter => match self.rules.get(at).map(Form::of) {
+                Some(Some(form)) => self.pane = Pane::Form(Box::new(form), RulePosition::Of(at)),
+                Some(None) => self.as_text(at),
+                None => self.pane = Pane::Form(Box::default(), RulePosition::Before(0)),
+            },
+            KeyCode::Esc | KeyCode::Char('x' | 'X' | 'q' | 'Q') => return self.leave(),
+            _ => {}
+        }
+        true
+    }
+
+    fn leave(&mut self) -> bool {
+        if self.changed {
+            self.pane = Pane::Leaving;
+        }
+        self.changed
+    }
+
+    fn swap(&mut self, a: usize, b: usize) {
+        self.rules.swap(a, b);
+        (self.selected, self.changed) = (b, true);
+    }
+
+    fn as_text(&mut self, at: usize) {
+        if let Some(rule) = self.rules.get(at) {
+            self.pane = Pane::Text(rule.to_string().into(), RulePosition::Of(at));
+        }
+    }
+
+    fn put(&mut self, rule: Rule, position: RulePosition) {
+        match position {
+            RulePosition::Before(_) if self.rules.len() >= Rules::MOST => {
+                self.wrong = format!("{} rules are the most that a filter has", Rules::MOST);
+                return;
+            }
+            RulePosition::Before(at) => {
+                self.selected = at.min(self.rules.len());
+                self.rules.insert(self.selected, rule);
+            }
+            RulePosition::Of(at) => {
+                if let Some(old) = self.rules.get_mut(at) {
+                    *old = rule;
+                }
+            }
+        }
+        self.changed = true;
+    }
+
+    /// Hands the rules over to be kept; false when they cannot be.
+    fn keep(&mut self, app: &mut App) -> bool {
+        let rules = Rules(self.rules.clone());
+        if let Err(error) = rules.to_string().parse::<Rules>() {
+            self.wrong = error.message;
+            return false;
+        }
+        app.say(format!("keeping {} …", self.name));
+        app.effects.push(Effect::Change(Change::SaveFilter(NamedFilter { name: self.name.clone(), rules })));
+        true
+    }
+}
+
+/// Draws the list of rules, with arrows and I/E as IPTraf has them; returns the place of the terminal's cursor.
+pub(super) fn draw(app: &App, editor: &RulesEditor, buffer: &mut Buffer, areas: Areas) -> Option<(u16, u16)> {
+    let theme = app.look.theme;
+    if let Pane::Form(form, _) = &editor.pane {
+        return Some(form::draw(form, buffer, areas, theme));
+    }
+    let area = areas.body;
+    plane(buffer, area, theme);
+    let columns = usize::from(area.width);
+    let style = theme.style(Role::Dialog);
+    let half = columns.saturating_sub(14) / 2;
+    let title = format!(" Source {} Destination ", "─".repeat(half.saturating_sub(8)));
+    buffer.set_stringn(area.x + 2, area.y, title, columns.saturating_sub(8), style);
+    buffer.set_string(area.right().saturating_sub(7), area.y, " I/E ", style);
+    let name = format!(" {}{} ", clean(&editor.name), if editor.changed { " (changed)" } else { "" });
+    buffer.set_stringn(area.x + 2, area.bottom() - 1, fit(&name, columns.saturating_sub(4)), columns, style);
+    let page = usize::from(area.height.saturating_sub(2)).max(1);
+    let first = (editor.selected + 1).saturating_sub(page);
+    for ((place, rule), y) in editor.rules.iter().enumerate().skip(first).zip(area.top() + 1..area.bottom() - 1) {
+        let bar = if place == editor.selected { "›" } else { " " };
+        let room = columns.saturating_sub(10);
+        let words = match Form::of(rule) {
+            Some(form) => {
+                let arrow = if form.opposite { "<->" } else { "-->" };
+                let protocols = form.protocol_words();
+                format!("{:half$} {arrow} {}  {protocols}", fit(&form.end(false), half), form.end(true))
+            }
+            None => rule.filter.to_string(),
+        };
+        buffer.set_string(area.x + 1, y, bar, theme.style(Role::DialogHot));
+        buffer.set_stringn(area.x + 3, y, fit(&clean(&words), room), room, style);
+        buffer.set_string(
+            area.right().saturating_sub(5),
+            y,
+            if rule.include { "I" } else { "E" },
+            theme.style(Role::DialogHot),
+        );
+    }
+    if editor.rules.is_empty() {
+        buffer.set_stringn(
+            area.x + 3,
+            area.y + 1,
+            "no rules yet: i inserts one; what no rule includes is not shown",
+            columns - 4,
+            style,
+        );
+    }
+    match &editor.pane {
+        Pane::Text(input, _) => {
+            let wrong = input.value().parse::<Rule>().err().map(|error| (error.column, error.message));
+            let words = "include or exclude, and a filter in tcpdump's words; enter takes it, esc leaves it";
+            Some(prompt(buffer, areas, "rule", input, wrong, words, theme))
+        }
+        Pane::Leaving => {
+            foot(
+                buffer,
+                areas,
+                "Keep what was changed?",
+                "y keeps it for all consoles  n forgets it  esc goes on",
+                theme,
+            );
+            None
+        }
+        _ => {
+            let words = if editor.wrong.is_empty() {
+                "The first rule that matches decides; what none matches is not shown"
+            } else {
+                &editor.wrong
+            };
+            foot(
+                buffer,
+                areas,
+                words,
+                "↑↓ i insert  a add  enter edit  t as text  n new as text  +- move  d delete  x exit",
+                theme,
+            );
+            None
+        }
+    }
+}
