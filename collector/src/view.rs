@@ -6,6 +6,7 @@ mod filters;
 mod fleet;
 mod past;
 mod present;
+mod repeat;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use tracing::debug;
 use traf_model::{Query, Report, Scope, Timestamp, Window};
 use traf_proto as wire;
 
+use self::repeat::repeat;
 use crate::access::caller;
 use crate::clock;
 use crate::live::Live;
@@ -56,8 +58,8 @@ impl wire::view_server::View for View {
             .map_err(|error| Status::invalid_argument(format!("the question cannot be read: {error}")))?;
         debug!(console = peer.name, ?query, "watch");
         Ok(Response::new(match query.window {
-            Window::Live => present::answers(self.clone(), peer, query),
-            Window::Last(_) => past::answers_again(self.clone(), peer, query),
+            Window::Live => repeat(self.clone(), peer, present::LiveQuestion::new(self.clone(), query)),
+            Window::Last(length) => repeat(self.clone(), peer, past::LastStretch { query, length }),
             Window::Past(interval) => {
                 let view = self.clone();
                 Box::pin(stream::once(async move {
@@ -69,12 +71,12 @@ impl wire::view_server::View for View {
 
     async fn fleet(&self, request: Request<wire::FleetQuery>) -> Result<Response<Self::FleetStream>, Status> {
         let peer = caller(&request)?;
-        Ok(Response::new(fleet::answers(self.clone(), peer)))
+        Ok(Response::new(repeat(self.clone(), peer, fleet::FleetStates::default())))
     }
 
     async fn filters(&self, request: Request<wire::FiltersQuery>) -> Result<Response<Self::FiltersStream>, Status> {
         let peer = caller(&request)?;
-        Ok(Response::new(filters::answers(self.clone(), peer)))
+        Ok(Response::new(repeat(self.clone(), peer, filters::Filters::new(self))))
     }
 }
 

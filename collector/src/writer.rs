@@ -17,6 +17,8 @@ use crate::store::{Delivery, Mark, Outcome, Store, StoreError};
 const COMPANY: Duration = Duration::from_millis(50);
 /// Deliveries of one group.
 const GROUP: usize = 64;
+/// Rows after which a group takes no further delivery: as rows of the store they take some 300 octets each.
+const ROWS: usize = 20_000;
 /// Octets on the wire of all deliveries that wait; in memory they take several times as much.
 const WAITING: usize = 32 << 20;
 /// Between two tries while the store cannot write.
@@ -91,13 +93,13 @@ struct Task {
 impl Task {
     async fn run(self, mut queue: mpsc::Receiver<Job>) {
         while let Some(job) = queue.recv().await {
+            let mut rows = job.delivery.rows();
             let mut group = vec![job];
             let company = async {
-                while group.len() < GROUP {
-                    match queue.recv().await {
-                        Some(job) => group.push(job),
-                        None => break,
-                    }
+                while group.len() < GROUP && rows < ROWS {
+                    let Some(job) = queue.recv().await else { break };
+                    rows += job.delivery.rows();
+                    group.push(job);
                 }
             };
             let _ = tokio::time::timeout(COMPANY, company).await;

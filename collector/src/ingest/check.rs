@@ -9,6 +9,8 @@ use traf_model::{Counters, InterfaceSummary, Summary, Traffic};
 const INTERFACES: usize = 1_024;
 /// Losses of one summary.
 const LOSSES: usize = 10_000;
+/// Flows of one summary: the store numbers them with 20 bits.
+const FLOWS: usize = 1 << 20;
 /// Nanoseconds of the longest slice: a day, and an hour for a clock that was turned back.
 const LONGEST: i64 = 25 * 3600 * SECOND;
 /// Nanoseconds since 1970 after which no slice lies: the year 2200.
@@ -28,6 +30,10 @@ pub(super) fn check(summary: &Summary) -> Result<(), String> {
             summary.interfaces.len(),
             summary.losses.len()
         ));
+    }
+    let flows: usize = summary.interfaces.iter().map(|interface| interface.flows.len()).sum();
+    if flows > FLOWS {
+        return Err(format!("{flows} flows are too many"));
     }
     let mut names = HashSet::new();
     for interface in &summary.interfaces {

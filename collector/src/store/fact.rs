@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use traf_model::{
-    Bracket, Class, Flow, Interface, Interval, Learnt, Ledger, Mac, Service, Station, Summary, Timestamp, Traffic,
+    Bracket, Class, Flow, Interface, InterfaceSummary, Interval, Learnt, Ledger, Mac, Service, Station, Summary,
+    Timestamp, Traffic,
 };
 
 /// Everything up to and including this is stored.
@@ -45,6 +46,16 @@ pub struct Delivery {
     pub to_seq: u64,
     /// What it says.
     pub summary: Arc<Summary>,
+}
+
+impl Delivery {
+    /// Rows of the largest tables that it brings.
+    pub fn rows(&self) -> usize {
+        let rows = |interface: &InterfaceSummary| {
+            interface.flows.len() + interface.hosts.rows().count() + interface.stations.rows().count()
+        };
+        self.summary.interfaces.iter().map(rows).sum()
+    }
 }
 
 /// What became of a delivery.

@@ -1,35 +1,38 @@
 //! The named filters, at once and whenever one of them was changed.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::stream;
 use tokio::sync::watch;
+use tonic::Status;
 use traf_proto as wire;
 
-use super::{Answers, View};
-use crate::secrets::Peer;
+use super::View;
+use super::repeat::Repeated;
 
-/// How often it is looked whether the console may still listen.
-const LOOK: Duration = Duration::from_secs(1);
+/// Interval at which the console's right to listen is checked.
+const CHECK: Duration = Duration::from_secs(1);
 
-/// All of them, each time.
-pub(super) fn answers(view: View, peer: Arc<Peer>) -> Answers<wire::NamedFilters> {
-    let mut changed = view.shared.changed();
-    changed.mark_changed();
-    Box::pin(stream::unfold(Some((view, peer, changed)), |open| async {
-        let (view, peer, mut changed): (View, Arc<Peer>, watch::Receiver<u64>) = open?;
-        loop {
-            let waited = tokio::select! {
-                () = view.stop.cancelled() => None,
-                waited = tokio::time::timeout(LOOK, changed.changed()) => waited.ok(),
-            };
-            if let Some(status) = view.over(&peer) {
-                return Some((Err(status), None));
-            }
-            if let Some(Ok(())) = waited {
-                return Some((Ok(view.shared.filters()[..].into()), Some((view, peer, changed))));
-            }
-        }
-    }))
+/// All named filters, each time.
+pub(super) struct Filters {
+    changed: watch::Receiver<u64>,
+}
+
+impl Filters {
+    pub(super) fn new(view: &View) -> Self {
+        let mut changed = view.shared.changed();
+        changed.mark_changed();
+        Self { changed }
+    }
+}
+
+impl Repeated for Filters {
+    type Answer = wire::NamedFilters;
+
+    async fn due(&mut self, _: bool) -> bool {
+        matches!(tokio::time::timeout(CHECK, self.changed.changed()).await, Ok(Ok(())))
+    }
+
+    async fn answer(&mut self, view: &View) -> Result<wire::NamedFilters, Status> {
+        Ok(view.shared.filters()[..].into())
+    }
 }

@@ -2,15 +2,15 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures_util::stream;
+use tonic::Status;
 use tracing::warn;
 use traf_model::time::SECOND;
 use traf_model::{Fleet, InterfaceState, Loss, Presence, SensorState, Timestamp};
 use traf_proto as wire;
 
-use super::{Answers, View};
+use super::View;
+use super::repeat::Repeated;
 use crate::clock;
 use crate::live::Seen;
 use crate::secrets::Peer;
@@ -23,43 +23,25 @@ const REMEMBERED: i64 = 24 * 3600 * SECOND;
 /// A clock that is apart by this is in trouble.
 const APART: i64 = 2 * SECOND;
 
-/// States until the console has seen enough.
-pub(super) fn answers(view: View, peer: Arc<Peer>) -> Answers<wire::FleetState> {
-    let state = Some((view, peer, History::default(), false));
-    Box::pin(stream::unfold(state, |state| async {
-        let (view, peer, mut history, again) = state?;
-        if again {
-            tokio::select! {
-                () = tokio::time::sleep(Duration::from_secs(1)) => {}
-                () = view.stop.cancelled() => {}
-            }
-        }
-        if let Some(status) = view.over(&peer) {
-            return Some((Err(status), None));
-        }
-        history.refresh(&view).await;
-        let fleet = view.fleet_now(&history, clock::now());
-        Some((Ok(wire::FleetState::from(&fleet)), Some((view, peer, history, true))))
-    }))
-}
-
-/// What the store knows of the sensors, read again after each commit.
+/// The state of all sensors. What the store knows of them is read again after each commit.
 #[derive(Default)]
-struct History {
+pub(super) struct FleetStates {
     commits: Option<u64>,
     sensors: HashMap<String, (StoredSensor, Vec<Loss>)>,
 }
 
-impl History {
-    async fn refresh(&mut self, view: &View) {
+impl Repeated for FleetStates {
+    type Answer = wire::FleetState;
+
+    async fn answer(&mut self, view: &View) -> Result<wire::FleetState, Status> {
         let commits = view.writer.borrow().commits;
-        if self.commits == Some(commits) {
-            return;
+        if self.commits != Some(commits) {
+            match read(view).await {
+                Ok(sensors) => (self.commits, self.sensors) = (Some(commits), sensors),
+                Err(error) => warn!("the store cannot say what it has of the sensors: {error}"),
+            }
         }
-        match read(view).await {
-            Ok(sensors) => (self.commits, self.sensors) = (Some(commits), sensors),
-            Err(error) => warn!("the store cannot say what it has of the sensors: {error}"),
-        }
+        Ok(wire::FleetState::from(&view.fleet_now(&self.sensors, clock::now())))
     }
 }
 
@@ -73,7 +55,7 @@ async fn read(view: &View) -> Result<HashMap<String, (StoredSensor, Vec<Loss>)>,
 }
 
 impl View {
-    fn fleet_now(&self, history: &History, now: Timestamp) -> Fleet {
+    fn fleet_now(&self, stored: &HashMap<String, (StoredSensor, Vec<Loss>)>, now: Timestamp) -> Fleet {
         let seen: HashMap<String, Seen> = self.live.seen(now).into_iter().map(|seen| (seen.id.clone(), seen)).collect();
         let shown = |peer: &Arc<Peer>| peer.revoked.is_none_or(|revoked| now.since(revoked) < REMEMBERED);
         let peers = self.peers.sensors();
@@ -81,7 +63,7 @@ impl View {
             .iter()
             .filter(|peer| shown(peer))
             .map(|peer| {
-                let (stored, losses) = history.sensors.get(&peer.id).cloned().unzip();
+                let (stored, losses) = stored.get(&peer.id).cloned().unzip();
                 let mut state = state(peer, seen.get(&peer.id), stored.as_ref(), losses.unwrap_or_default());
                 state.trouble = self.trouble(peer, &state);
                 state.wanted = self.shared.settings(&peer.id);

@@ -5,22 +5,20 @@ mod interfaces;
 mod strip;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::stream;
 use tonic::Status;
 use tracing::error;
-use traf_model::{Facility, Interval, Item, Query, Report, Station, Timestamp, Traffic, Window};
+use traf_model::{Facility, Interval, Item, Query, Report, Station, Timestamp, Traffic};
 use traf_proto as wire;
 
-use super::{Answers, View};
+use super::View;
+use super::repeat::Repeated;
 use crate::clock;
 use crate::report::gaps::{self, Record};
 use crate::report::point::{ObservationPoint, mtu};
 use crate::report::table::Table;
 use crate::report::{EACH, filter as apply};
-use crate::secrets::Peer;
 use crate::store::{Fact, Kept, Place, Selection, Slice, StoreError, StoredPoint, Tier};
 
 /// What must be said where nothing tells what several points saw in common.
@@ -30,28 +28,21 @@ const NOTHING: &str = "nothing is stored of this window";
 
 /// A question to the store that takes longer is given up.
 const PATIENCE: Duration = Duration::from_secs(20);
+
 /// The last stretch of time, asked again each second.
-pub(super) fn answers_again(view: View, peer: Arc<Peer>, query: Query) -> Answers<wire::Report> {
-    Box::pin(stream::unfold(Some((view, peer, query, false)), |state| async {
-        let (view, peer, query, again) = state?;
-        if again {
-            tokio::select! {
-                () = tokio::time::sleep(Duration::from_secs(1)) => {}
-                () = view.stop.cancelled() => {}
-            }
-        }
-        if let Some(status) = view.over(&peer) {
-            return Some((Err(status), None));
-        }
-        let (now, length) = match query.window {
-            Window::Last(length) => (clock::now(), length),
-            _ => return None,
-        };
-        match view.past(&query, Interval::new(now.before(length), now), now).await {
-            Ok(report) => Some((Ok(wire::Report::from(&report)), Some((view, peer, query, true)))),
-            Err(status) => Some((Err(status), None)),
-        }
-    }))
+pub(super) struct LastStretch {
+    pub(super) query: Query,
+    pub(super) length: Duration,
+}
+
+impl Repeated for LastStretch {
+    type Answer = wire::Report;
+
+    async fn answer(&mut self, view: &View) -> Result<wire::Report, Status> {
+        let now = clock::now();
+        let report = view.past(&self.query, Interval::new(now.before(self.length), now), now).await?;
+        Ok(wire::Report::from(&report))
+    }
 }
 
 impl View {

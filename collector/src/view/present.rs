@@ -3,18 +3,18 @@
 //! A single observation point's own answer is passed on. Where several may see the same flow they are asked for flows, each
 //! is counted once, and everything else is folded from that here.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::stream;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout_at};
+use tonic::Status;
 use traf_model::{
     Answer, Facility, Gap, Group, InterfaceSnapshot, Interval, Order, OrderBy, Presence, Query, Report, Timestamp, Wish,
 };
 use traf_proto as wire;
 
-use super::{Answers, View};
+use super::View;
+use super::repeat::Repeated;
 use crate::clock;
 use crate::live::{NotGranted, Seen, WishGuard};
 use crate::report::lan::Lan;
@@ -22,7 +22,6 @@ use crate::report::point::{self, ObservationPoint};
 use crate::report::rows::{alone, interfaces, lines};
 use crate::report::table::Table;
 use crate::report::{EACH, filter as apply, gaps};
-use crate::secrets::Peer;
 
 /// Between two reports; a little less than the second between two snapshots, so that none is missed.
 const PACE: Duration = Duration::from_millis(900);
@@ -36,34 +35,10 @@ const SILENCE: Duration = Duration::from_secs(1);
 const GATHER: Duration = Duration::from_millis(40);
 /// Flows of each point that tell what part of it others see too.
 const SHARES: u32 = 200;
-/// Reports until the console has seen enough.
-pub(super) fn answers(view: View, peer: Arc<Peer>, query: Query) -> Answers<wire::Report> {
-    let mut changed = view.live.changed();
-    changed.mark_unchanged();
-    let watch = Watch {
-        view,
-        peer,
-        query,
-        wished: None,
-        lan: Lan::default(),
-        changed,
-        opened: None,
-        last: None,
-        waiting: false,
-    };
-    Box::pin(stream::unfold(Some(Box::new(watch)), |watch| async {
-        let mut watch = watch?;
-        watch.ready().await;
-        match watch.view.over(&watch.peer) {
-            Some(status) => Some((Err(status), None)),
-            None => Some((Ok(wire::Report::from(&watch.report(clock::now()))), Some(watch))),
-        }
-    }))
-}
 
-struct Watch {
+/// A live question, and what is remembered of it from report to report.
+pub(super) struct LiveQuestion {
     view: View,
-    peer: Arc<Peer>,
     query: Query,
     wished: Option<Wished>,
     lan: Lan,
@@ -86,35 +61,43 @@ struct Wished {
     shares: Option<Guard>,
 }
 
-/// What one point says.
-struct Voice<'a> {
+/// An interface of a connected sensor, with its last snapshot.
+struct LivePoint<'a> {
     seen: &'a Seen,
     snapshot: &'a InterfaceSnapshot,
 }
 
-impl Watch {
-    /// Returns when it is time for the next report.
+impl Repeated for LiveQuestion {
+    type Answer = wire::Report;
+
     #[allow(clippy::disallowed_methods)] // the pace of the stream is its own edge
-    async fn ready(&mut self) {
+    async fn due(&mut self, _: bool) -> bool {
         if let Some(last) = self.last {
-            let stop = self.view.stop.clone();
-            let wait = async {
-                sleep_until(last + if self.waiting { HURRY } else { PACE }).await;
-                if let Ok(Ok(())) = timeout_at(last + SILENCE, self.changed.changed()).await {
-                    tokio::time::sleep(GATHER).await;
-                }
-            };
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = wait => {}
+            sleep_until(last + if self.waiting { HURRY } else { PACE }).await;
+            if let Ok(Ok(())) = timeout_at(last + SILENCE, self.changed.changed()).await {
+                tokio::time::sleep(GATHER).await;
             }
         }
         self.changed.mark_unchanged();
         self.last = Some(Instant::now());
         self.opened = self.opened.or(self.last);
+        true
     }
 
-    /// Whether sensors may still owe their first answer.
+    async fn answer(&mut self, _: &View) -> Result<wire::Report, Status> {
+        Ok(wire::Report::from(&self.report(clock::now())))
+    }
+}
+
+impl LiveQuestion {
+    pub(super) fn new(view: View, query: Query) -> Self {
+        let mut changed = view.live.changed();
+        changed.mark_unchanged();
+        let lan = Lan::default();
+        Self { view, query, wished: None, lan, changed, opened: None, last: None, waiting: false }
+    }
+
+    /// True while sensors may still owe their first answer.
     fn patient(&self) -> bool {
         self.opened.zip(self.last).is_none_or(|(opened, last)| last.duration_since(opened) < PATIENCE)
     }
@@ -150,15 +133,15 @@ impl Watch {
             .filter(|seen| seen.presence != Presence::Away && self.query.scope.holds_sensor(&seen.name))
             .collect();
         let (scope, filter) = (&self.query.scope, &self.query.filter);
-        let voices: Vec<Voice<'_>> = present
+        let live_points: Vec<LivePoint<'_>> = present
             .iter()
-            .flat_map(|seen| seen.snapshot.interfaces.iter().map(|snapshot| Voice { seen, snapshot }))
-            .filter(|voice| {
-                let (sensor, interface) = (&voice.seen.name, &voice.snapshot.interface.name);
+            .flat_map(|seen| seen.snapshot.interfaces.iter().map(|snapshot| LivePoint { seen, snapshot }))
+            .filter(|live| {
+                let (sensor, interface) = (&live.seen.name, &live.snapshot.interface.name);
                 scope.holds(sensor, interface) && apply::concerns(filter, sensor, interface)
             })
             .collect();
-        let points: Vec<ObservationPoint> = voices.iter().map(Voice::point).collect();
+        let points: Vec<ObservationPoint> = live_points.iter().map(LivePoint::point).collect();
         // Once several were there it stays so: when one goes away, the others' rows are here already.
         self.wish(points.len() > 1 || self.wished.as_ref().is_some_and(|wished| wished.several));
 
@@ -168,11 +151,11 @@ impl Watch {
             interval: Interval::new(now, now),
             ..Report::default()
         };
-        for voice in &voices {
-            report.interval.from = report.interval.from.min(voice.snapshot.started);
-            report.dropped = report.dropped.saturating_add(voice.snapshot.ledger.dropped);
+        for live in &live_points {
+            report.interval.from = report.interval.from.min(live.snapshot.started);
+            report.dropped = report.dropped.saturating_add(live.snapshot.ledger.dropped);
         }
-        let mut waiting = self.fill(&mut report, &voices, &points);
+        let mut waiting = self.fill(&mut report, &live_points, &points);
         waiting.dedup();
         self.waiting = !waiting.is_empty() && self.patient();
         if self.waiting {
@@ -180,14 +163,14 @@ impl Watch {
         } else if !waiting.is_empty() && report.facility != Facility::Interfaces {
             report.notes.push(format!("{}: no answer, not in these rows", waiting.join(", ")));
         }
-        self.over_time(&mut report, &voices, now);
+        self.over_time(&mut report, &live_points, now);
         report.gaps = silences(&seen, &self.query, now);
         self.view.census(&mut report, &self.query.scope, now);
         report
     }
 
     /// Rows, totals and what is to be said of them; gives the sensors that owe an answer.
-    fn fill(&mut self, report: &mut Report, voices: &[Voice<'_>], points: &[ObservationPoint]) -> Vec<String> {
+    fn fill(&mut self, report: &mut Report, live_points: &[LivePoint<'_>], points: &[ObservationPoint]) -> Vec<String> {
         let Some(wished) = &self.wished else { return Vec::new() };
         let mut waiting = Vec::new();
         let (rows, shares) = (wished.rows.as_ref(), wished.shares.as_ref());
@@ -208,11 +191,11 @@ impl Watch {
         let query = &self.query;
         // Every point's answer, where one is due.
         let mut answers = |id: Option<u64>, needed: bool| -> Vec<Option<&Answer>> {
-            let Some(id) = id else { return vec![None; voices.len()] };
-            voices
+            let Some(id) = id else { return vec![None; live_points.len()] };
+            live_points
                 .iter()
-                .map(|voice| {
-                    let (sensor, snapshot) = (&voice.seen.name, voice.snapshot);
+                .map(|live| {
+                    let (sensor, snapshot) = (&live.seen.name, live.snapshot);
                     let answer = snapshot.answers.iter().find(|answer| answer.id == id);
                     if answer.is_none() && !snapshot.gone && needed {
                         waiting.push(sensor.clone());
@@ -228,7 +211,7 @@ impl Watch {
         }
         match query.facility {
             Facility::Interfaces => {
-                let snapshots: Vec<&InterfaceSnapshot> = voices.iter().map(|voice| voice.snapshot).collect();
+                let snapshots: Vec<&InterfaceSnapshot> = live_points.iter().map(|live| live.snapshot).collect();
                 interfaces(query, points, &snapshots, &own, report);
             }
             Facility::Lines => lines(query, &own, points, report),
@@ -264,10 +247,10 @@ impl Watch {
     }
 
     /// The rate of the scope and its strip, in a LAN each byte once.
-    fn over_time(&mut self, report: &mut Report, voices: &[Voice<'_>], now: Timestamp) {
+    fn over_time(&mut self, report: &mut Report, live_points: &[LivePoint<'_>], now: Timestamp) {
         let several = self.wished.as_ref().is_some_and(|wished| wished.several);
-        for voice in voices {
-            let (point, snapshot) = (voice.point().id, voice.snapshot);
+        for live in live_points {
+            let (point, snapshot) = (live.point().id, live.snapshot);
             let rate = snapshot.rate - snapshot.own_rate;
             report.rate += if several { self.lan.note(&point, now).of_traffic(rate) } else { rate };
         }
@@ -285,7 +268,7 @@ impl Watch {
     }
 }
 
-impl Voice<'_> {
+impl LivePoint<'_> {
     fn point(&self) -> ObservationPoint {
         let fresh = self.seen.presence == Presence::Reporting && !self.snapshot.gone;
         let snapshot = &self.seen.snapshot;

@@ -1,0 +1,53 @@
+//! Streams of answers: one when it is due, until the console may no longer listen or the collector ends.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::stream;
+use tonic::Status;
+
+use super::{Answers, View};
+use crate::secrets::Peer;
+
+/// A question that is answered again and again.
+pub(super) trait Repeated: Send + 'static {
+    /// Message to the console.
+    type Answer: Send + 'static;
+
+    /// Waits until the next answer may be due; false if there is nothing to say. The first answer is due at once.
+    fn due(&mut self, first: bool) -> impl Future<Output = bool> + Send {
+        async move {
+            if !first {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            true
+        }
+    }
+
+    /// Makes the answer.
+    fn answer(&mut self, view: &View) -> impl Future<Output = Result<Self::Answer, Status>> + Send;
+}
+
+/// The answers to a question, for a console.
+pub(super) fn repeat<R: Repeated>(view: View, peer: Arc<Peer>, question: R) -> Answers<R::Answer> {
+    let state = Some((view, peer, Box::new(question), true));
+    Box::pin(stream::unfold(state, |state| async {
+        let (view, peer, mut question, first) = state?;
+        loop {
+            let due = tokio::select! {
+                () = view.stop.cancelled() => false,
+                due = question.due(first) => due,
+            };
+            if let Some(status) = view.over(&peer) {
+                return Some((Err(status), None));
+            }
+            if due {
+                return Some(match question.answer(&view).await {
+                    Ok(answer) => (Ok(answer), Some((view, peer, question, false))),
+                    Err(status) => (Err(status), None),
+                });
+            }
+        }
+    }))
+}
