@@ -1,9 +1,17 @@
-#![forbid(unsafe_code)]
-
-//! The gRPC messages, and the border: whatever comes from a peer becomes a type of the model here, or an error with a
-//! name. Behind the border nobody checks again.
+//! The gRPC messages and their conversions. A message of a peer becomes a type of the model here, or an error with a name;
+//! no other code checks messages.
 //!
-//! `From` makes a message, `TryFrom` reads one.
+//! ```
+//! use traf_model::Query;
+//! use traf_proto as wire;
+//!
+//! // `From` makes a message, `TryFrom` reads one.
+//! let query = Query { limit: 10, ..Query::default() };
+//! let message = wire::Query::from(&query);
+//! assert_eq!(Query::try_from(message), Ok(query));
+//! ```
+
+#![forbid(unsafe_code)]
 
 mod admin;
 mod fleet;

@@ -1,5 +1,30 @@
 //! The model that Trafalgar's programs share. It knows neither gRPC nor TLS nor a runtime, and reads no clock.
 //!
+//! ```
+//! use traf_model::{Counters, Tally, Traffic};
+//!
+//! // Room for two keys: detail may be shed, totals never.
+//! let mut tally = Tally::with_capacity(2);
+//! for (service, octets) in [("tcp/443", 1500), ("udp/53", 80), ("tcp/22", 100), ("tcp/443", 700)] {
+//!     tally.add(service, Traffic::inbound(Counters::new(1, octets)));
+//! }
+//! assert_eq!(tally.row(&"tcp/443").map(|traffic| traffic.inbound), Some(Counters::new(2, 2200)));
+//! assert_eq!(tally.other().inbound, Counters::new(1, 100));
+//! ```
+//!
+//! A question, with a filter in tcpdump's words:
+//!
+//! ```
+//! use traf_model::{Facility, Query};
+//!
+//! # fn main() -> Result<(), traf_model::FilterError> {
+//! let filter = "dst host 10.0.0.3 and tcp port https".parse()?;
+//! let query = Query { facility: Facility::Traffic, filter, limit: 10, ..Query::default() };
+//! assert_eq!(query.filter.to_string(), "dst host 10.0.0.3 and tcp port 443");
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! * [`Traffic`] under a key ([`FlowKey`], [`Class`], [`Bracket`], [`Service`], [`Mac`], an address), [`Tally`]
 //! * what a sensor sends ([`Summary`], [`Snapshot`]), what a console asks and gets ([`Query`], [`Report`])
 //! * [`Filter`]: tcpdump's words, parsed, printed, matched

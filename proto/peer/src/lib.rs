@@ -1,4 +1,13 @@
-//! How a sensor or a console reaches its collector: credentials in a folder, joining with a token, one mTLS channel.
+//! A sensor's or a console's way to its collector: credentials in a folder, joining with a token, one channel with mutual TLS.
+//!
+//! ```
+//! use traf_peer::CollectorUrl;
+//! use traf_peer::token::Token;
+//!
+//! let token = Token { pin: [7; 32], id: [1; 6], secret: [9; 20] };
+//! assert_eq!(token.to_string().parse::<Token>().unwrap().pin, token.pin);
+//! assert!("https://collector:7441".parse::<CollectorUrl>().is_ok());
+//! ```
 //!
 //! The collector is known by its authority's key and by its role in the certificate, not by a host name: it may be
 //! reached under any name or address that leads to it.
