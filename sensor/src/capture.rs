@@ -329,7 +329,7 @@ impl InterfaceCapture {
 
     fn write_events(&mut self) {
         if let Some(log) = &self.log {
-            log.round(&self.name, self.meter.take_events(), self.meter.take_packets());
+            log.round(&self.name, self.meter.take_log());
         }
     }
 

@@ -46,7 +46,7 @@ use crate::parse::link_type::LinkType;
 use crate::parse::packet::{Fragment, PackedKey, Packet};
 use crate::parse::{self, Parser, Unparsed};
 use coalesced::Offload;
-use connection_events::{ConnectionEvents, EventQueue};
+use connection_events::{ConnectionEvent, EventQueue};
 use filtered::{FilterTable, FlowFacts, SelectedFilters};
 use flow_rates::FlowRates;
 use flows::Flows;
@@ -54,7 +54,7 @@ use fragments::Fragments;
 use interface_counters::InterfaceCounters;
 use interface_rates::InterfaceRates;
 use local_addresses::LocalAddresses;
-use packet_log::{PacketLog, TakenPackets};
+use packet_log::{PacketLog, PacketRecord};
 
 /// Packets that are hashed before the first of them is counted.
 const BATCH: usize = 32;
@@ -96,6 +96,17 @@ impl Default for MeterConfig {
             stations: 2_048,
         }
     }
+}
+
+/// Records for a text log, in the order of capture.
+#[derive(Debug, Default)]
+pub(crate) struct LogRecords {
+    /// Events of TCP connections.
+    pub events: Vec<ConnectionEvent>,
+    /// Packets other than TCP.
+    pub packets: Vec<PacketRecord>,
+    /// Number of records that had no room.
+    pub lost: u64,
 }
 
 /// Counts one interface's frames.
@@ -257,34 +268,26 @@ impl Meter {
         self.flows.set_idle(idle);
     }
 
-    /// Keeps packets other than TCP for [`Meter::take_packets`], a bounded number of them.
-    pub(crate) fn keep_packets(&mut self, keep: bool) {
-        self.packet_log.keep(keep);
-    }
-
-    /// The packets that are no TCP since the last time; [`packet_log::describe`] says them in words.
-    pub(crate) fn take_packets(&mut self) -> TakenPackets {
-        self.packet_log.take()
-    }
-
-    /// Notes for a text log, from `now` on, the events of TCP connections, with MAC addresses or without, and every
-    /// other packet. Both wait for [`Meter::take_events`] and [`Meter::take_packets`], a bounded number of them.
+    /// Notes for a text log, from `now` on, the events of TCP connections, with MAC addresses or without, and every other packet.
+    /// A bounded number of them waits for [`Meter::take_log`]. `None` ends it.
     pub(crate) fn log(&mut self, mac: Option<bool>, now: Timestamp) {
         self.flush();
         self.flows.events = mac.map(|mac| Box::new(EventQueue::new(mac, now.0)));
-        self.keep_packets(mac.is_some());
+        self.packet_log.keep(mac.is_some());
     }
 
-    /// Takes the events of TCP connections since the last call.
-    pub(crate) fn take_events(&mut self) -> ConnectionEvents {
-        self.flows.events.as_mut().map(|events| events.take()).unwrap_or_default()
+    /// Takes the records for a text log since the last call.
+    pub(crate) fn take_log(&mut self) -> LogRecords {
+        let (events, lost) = self.flows.events.as_mut().map(|events| events.take()).unwrap_or_default();
+        let (packets, more) = self.packet_log.take();
+        LogRecords { events, packets, lost: lost + more }
     }
 
     /// Each direction of the TCP connections that are open at `now`, at most `limit`, and how many more there are.
-    pub(crate) fn open_connections(&mut self, now: Timestamp, limit: usize) -> ConnectionEvents {
+    pub(crate) fn open_connections(&mut self, now: Timestamp, limit: usize) -> LogRecords {
         self.flush();
         let (events, lost) = self.flows.open(now.0, limit);
-        ConnectionEvents { events, lost }
+        LogRecords { events, packets: Vec::new(), lost }
     }
 
     /// The interface's addresses or its MTU changed.

@@ -71,15 +71,6 @@ pub(crate) struct DirectionCounts {
     pub nanos: i64,
 }
 
-/// Records for a log.
-#[derive(Debug, Default)]
-pub(crate) struct ConnectionEvents {
-    /// In the order in which they happened.
-    pub events: Vec<ConnectionEvent>,
-    /// Number of records since the last call that had no room.
-    pub lost: u64,
-}
-
 /// The events that wait, while there is a log.
 #[derive(Debug)]
 pub(super) struct EventQueue {
@@ -105,8 +96,8 @@ impl EventQueue {
     }
 
     /// Takes the records since the last call.
-    pub(super) fn take(&mut self) -> ConnectionEvents {
-        ConnectionEvents { events: std::mem::take(&mut self.waiting), lost: std::mem::take(&mut self.lost) }
+    pub(super) fn take(&mut self) -> (Vec<ConnectionEvent>, u64) {
+        (std::mem::take(&mut self.waiting), std::mem::take(&mut self.lost))
     }
 
     /// A TCP packet was counted and followed.

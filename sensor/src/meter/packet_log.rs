@@ -34,15 +34,6 @@ pub(super) struct PacketLog {
     lost: u64,
 }
 
-/// Records for a log.
-#[derive(Debug, Default)]
-pub(crate) struct TakenPackets {
-    /// In the order in which they were captured.
-    pub records: Vec<PacketRecord>,
-    /// Number of records since the last call that had no room.
-    pub lost: u64,
-}
-
 impl PacketLog {
     /// Notes a packet that is not TCP.
     #[inline]
@@ -69,9 +60,9 @@ impl PacketLog {
     }
 
     /// Takes the records since the last call.
-    pub(super) fn take(&mut self) -> TakenPackets {
+    pub(super) fn take(&mut self) -> (Vec<PacketRecord>, u64) {
         let records = self.waiting.as_mut().map(std::mem::take).unwrap_or_default();
-        TakenPackets { records, lost: std::mem::take(&mut self.lost) }
+        (records, std::mem::take(&mut self.lost))
     }
 
     /// Number of records since the start.

@@ -8,7 +8,7 @@ use traf_model::{Interface, Timestamp};
 
 use super::{ReadArgs, config};
 use crate::file::CaptureFile;
-use crate::meter::{Meter, MeterConfig, packet_log};
+use crate::meter::{Meter, MeterConfig};
 use crate::parse::link_type::LinkType;
 use crate::text_log::Wording;
 
@@ -84,9 +84,7 @@ fn print(
 
 fn write(meter: &mut Meter, name: &str, words: &mut Wording, out: &mut impl Write) -> std::io::Result<()> {
     meter.flush();
-    let (happened, taken) = (meter.take_events(), meter.take_packets());
-    let packets: Vec<_> = taken.records.iter().map(packet_log::describe).collect();
-    out.write_all(words.round(&happened.events, &packets, name, false).as_bytes())
+    out.write_all(words.round(&meter.take_log(), name, false).as_bytes())
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use traf_model::{InterfaceSnapshot, Timestamp};
 
-use crate::meter::connection_events::{ConnectionEvent, ConnectionEvents};
-use crate::meter::packet_log::{PacketRecord, TakenPackets};
+use crate::meter::LogRecords;
+use crate::meter::connection_events::ConnectionEvent;
 
 /// Records that may be on their way to the writer: 10 MiB.
 const RECORDS: usize = 65_536;
@@ -19,22 +19,13 @@ pub(super) enum LogMessage {
     /// An interface is written about from now on.
     Began(String),
     /// Records of an interface.
-    LogRound(String, LogRound),
+    Round(String, LogRecords),
     /// The open connections that were asked for, of this interface.
     Open(String, Vec<ConnectionEvent>),
     /// Its figures, which were asked for.
     Dump(Timestamp, Box<InterfaceSnapshot>),
     /// Its capture has ended with these figures.
     Ended(Timestamp, Box<InterfaceSnapshot>),
-}
-
-/// Records of one round of a capture.
-#[derive(Default)]
-pub(super) struct LogRound {
-    /// To TCP connections.
-    pub(super) events: Vec<ConnectionEvent>,
-    /// Everything that is no TCP.
-    pub(super) packets: Vec<PacketRecord>,
 }
 
 /// Requests to the captures; each count grows with each request.
@@ -104,15 +95,11 @@ impl LogHandle {
     }
 
     /// Hands over the records of one round of the capture.
-    pub(crate) fn round(&self, interface: &str, happened: ConnectionEvents, taken: TakenPackets) {
-        let lost = happened.lost + taken.lost;
-        if lost > 0 {
-            self.load.lost.fetch_add(lost, Ordering::Relaxed);
-        }
-        let records = happened.events.len() + taken.records.len();
-        if records > 0 {
-            let round = LogRound { events: happened.events, packets: taken.records };
-            self.hand_over(records, LogMessage::LogRound(interface.to_owned(), round));
+    pub(crate) fn round(&self, interface: &str, records: LogRecords) {
+        self.load.lost.fetch_add(records.lost, Ordering::Relaxed);
+        let count = records.events.len() + records.packets.len();
+        if count > 0 {
+            self.hand_over(count, LogMessage::Round(interface.to_owned(), records));
         }
     }
 
@@ -135,7 +122,7 @@ impl LogHandle {
     pub(crate) const OPEN: usize = RECORDS;
 
     /// The open connections of an interface.
-    pub(crate) fn open(&self, interface: &str, open: ConnectionEvents) {
+    pub(crate) fn open(&self, interface: &str, open: LogRecords) {
         self.load.lost.fetch_add(open.lost, Ordering::Relaxed);
         self.hand_over(open.events.len(), LogMessage::Open(interface.to_owned(), open.events));
     }
@@ -179,11 +166,11 @@ mod tests {
     use super::*;
     use crate::meter::connection_events::ConnectionChange;
 
-    fn happened(count: usize) -> ConnectionEvents {
+    fn happened(count: usize) -> LogRecords {
         let end = Endpoint::new([10, 0, 0, 1].into(), 1);
         let what = ConnectionChange::Acknowledged;
         let event = ConnectionEvent { at: Timestamp(0), source: end, destination: end, octets: 40, mac: None, what };
-        ConnectionEvents { events: vec![event; count], lost: 0 }
+        LogRecords { events: vec![event; count], ..LogRecords::default() }
     }
 
     #[test]
@@ -192,14 +179,14 @@ mod tests {
         let (_asks, asked) = watch::channel(Requests::default());
         let handle = LogHandle::new(messages, asked, false);
         for _ in 0..10 {
-            handle.round("eth0", happened(3), TakenPackets::default());
+            handle.round("eth0", happened(3));
         }
         let load = handle.load();
         assert_eq!((load.take_lost(), load.take_lost()), (18, 0));
         assert_eq!(inbox.try_iter().count(), 4);
         load.taken(12);
-        handle.round("eth0", happened(RECORDS), TakenPackets::default());
-        handle.round("eth0", happened(1), TakenPackets { records: vec![], lost: 5 });
+        handle.round("eth0", happened(RECORDS));
+        handle.round("eth0", LogRecords { lost: 5, ..happened(1) });
         assert_eq!(load.take_lost(), 6);
     }
 

@@ -4,7 +4,9 @@ use jiff::tz::TimeZone;
 use traf_model::{Endpoint, Line, LineEnd, LineKind, Timestamp};
 
 use super::notation::{ctime, per_second, rate};
+use crate::meter::LogRecords;
 use crate::meter::connection_events::{ConnectionChange, ConnectionEvent, DirectionCounts};
+use crate::meter::packet_log::describe;
 
 /// Makes words, in the local time of a zone.
 #[derive(Clone, Debug)]
@@ -36,14 +38,14 @@ impl Wording {
     }
 
     /// Lines of one round of a capture: events and other packets, in the order of their times.
-    pub(crate) fn round(&mut self, events: &[ConnectionEvent], packets: &[Line], interface: &str, mac: bool) -> String {
+    pub(crate) fn round(&mut self, records: &LogRecords, interface: &str, mac: bool) -> String {
         let mut text = String::new();
-        let mut events = events.iter().peekable();
-        for packet in packets {
+        let mut events = records.events.iter().peekable();
+        for packet in &records.packets {
             while let Some(event) = events.next_if(|event| event.at <= packet.at) {
                 text += &self.event(event, interface);
             }
-            text += &self.packet(packet, interface, mac);
+            text += &self.packet(&describe(packet), interface, mac);
         }
         for event in events {
             text += &self.event(event, interface);

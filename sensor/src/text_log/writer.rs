@@ -12,9 +12,9 @@ use traf_model::{InterfaceSnapshot, Timestamp};
 use super::dump::{Dump, general};
 use super::file_names::LogKind;
 use super::folder::LogFolder;
-use super::handle::{Backlog, LogMessage, LogRound, Requests};
+use super::handle::{Backlog, LogMessage, Requests};
 use super::wording::Wording;
-use crate::meter::packet_log;
+use crate::meter::LogRecords;
 use crate::system::clock;
 
 /// Interval between two looks at the clock when no message comes.
@@ -189,7 +189,7 @@ impl Writer {
                 self.gone.remove(&interface);
                 self.live.insert(interface);
             }
-            LogMessage::LogRound(interface, round) => self.write_round(&interface, &round),
+            LogMessage::Round(interface, round) => self.write_round(&interface, &round),
             LogMessage::Open(interface, events) => {
                 self.tasks.load.taken(events.len());
                 let text: String = events.iter().map(|event| self.words.event(event, &interface)).collect();
@@ -204,10 +204,9 @@ impl Writer {
         }
     }
 
-    fn write_round(&mut self, interface: &str, round: &LogRound) {
-        self.tasks.load.taken(round.events.len() + round.packets.len());
-        let packets: Vec<_> = round.packets.iter().map(packet_log::describe).collect();
-        let text = self.words.round(&round.events, &packets, interface, self.folder.mac());
+    fn write_round(&mut self, interface: &str, records: &LogRecords) {
+        self.tasks.load.taken(records.events.len() + records.packets.len());
+        let text = self.words.round(records, interface, self.folder.mac());
         self.append(LogKind::Traffic, "", &text, clock::now());
     }
 

@@ -339,20 +339,20 @@ fn a_log_takes_every_record_once_and_knows_what_it_lost() {
         (0..count).for_each(|_| meter.frame(Timestamp(1), frame.len() as u32, &frame));
     };
     give(&mut meter, 5);
-    assert_eq!(meter.take_packets().records.len(), 0);
-    meter.keep_packets(true);
+    assert_eq!(meter.take_log().packets.len(), 0);
+    meter.log(Some(false), Timestamp(0));
     give(&mut meter, 3);
-    meter.keep_packets(true);
-    let taken = meter.take_packets();
-    let numbers: Vec<u64> = taken.records.iter().map(|record| record.number).collect();
+    meter.log(Some(false), Timestamp(0));
+    let taken = meter.take_log();
+    let numbers: Vec<u64> = taken.packets.iter().map(|record| record.number).collect();
     assert_eq!((numbers, taken.lost), (vec![6, 7, 8], 0));
-    assert_eq!(describe(&taken.records[0]).label, "GRE");
+    assert_eq!(describe(&taken.packets[0]).label, "GRE");
     give(&mut meter, WAITING + 7);
-    let taken = meter.take_packets();
-    assert_eq!((taken.records.len(), taken.lost), (WAITING, 7));
-    meter.keep_packets(false);
+    let taken = meter.take_log();
+    assert_eq!((taken.packets.len(), taken.lost), (WAITING, 7));
+    meter.log(None, Timestamp(0));
     give(&mut meter, 1);
-    assert_eq!(meter.take_packets().records.len(), 0);
+    assert_eq!(meter.take_log().packets.len(), 0);
 }
 
 #[test]

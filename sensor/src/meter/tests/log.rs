@@ -9,10 +9,9 @@ use crate::text_log::Wording;
 fn said(meter: &mut Meter, mac: bool) -> Vec<String> {
     meter.flush();
     let mut words = Wording::new(TimeZone::UTC);
-    let (happened, taken) = (meter.take_events(), meter.take_packets());
-    assert_eq!((happened.lost, taken.lost), (0, 0));
-    let packets: Vec<_> = taken.records.iter().map(packet_log::describe).collect();
-    let text = words.round(&happened.events, &packets, "eth0", mac);
+    let records = meter.take_log();
+    assert_eq!(records.lost, 0);
+    let text = words.round(&records, "eth0", mac);
     text.lines().map(|line| line.split_once("; ").unwrap().1.to_owned()).collect()
 }
 
@@ -199,7 +198,7 @@ fn more_than_a_log_can_take_is_counted() {
         give(&mut meter, SECOND, &tcp(true, ports, &|tcp| tcp.syn = true, 0));
     }
     meter.flush();
-    let happened = meter.take_events();
+    let happened = meter.take_log();
     assert!(happened.events.len() <= 8_192 && happened.events.len() as u64 + happened.lost >= 20_000);
-    assert_eq!(meter.take_events().lost, 0);
+    assert_eq!(meter.take_log().lost, 0);
 }
