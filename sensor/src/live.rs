@@ -26,7 +26,7 @@ use crate::system::clock;
 pub(crate) const BUDGET: usize = 56_000;
 /// Wishes that are answered at once; the collector merges those of its consoles.
 const WISHES: usize = 32;
-/// Between two looks at the board while an interface owes its state of this second, or an answer to new wishes.
+/// Between two looks at the snapshots while an interface owes its state of this second, or an answer to new wishes.
 const LOOK: Duration = Duration::from_millis(10);
 /// Longest wait for one that owes it; what it posted last goes out then.
 const PATIENCE: Duration = Duration::from_millis(400);

@@ -82,7 +82,7 @@ pub fn run(config: Config) -> Result<()> {
         tracing::warn!("no interface is up; waiting for one");
     }
     let supervisor =
-        Supervisor::start(attachments, active, own, credentials.url.port).context("starting the lookout")?;
+        Supervisor::start(attachments, active, own, credentials.url.port).context("starting the supervisor")?;
     let live = LiveStream {
         introduction: introduction.clone(),
         started,
@@ -249,14 +249,14 @@ impl Supervisor {
             attachments.stop();
             active.stop();
         };
-        let thread = std::thread::Builder::new().name("lookout".to_owned()).spawn(work)?;
+        let thread = std::thread::Builder::new().name("supervisor".to_owned()).spawn(work)?;
         Ok(Self { stop, thread })
     }
 
     fn stop(self) {
         let _ = self.stop.try_send(());
         if self.thread.join().is_err() {
-            tracing::error!("the lookout ended by a fault in this program");
+            tracing::error!("the supervisor ended by a fault in this program");
         }
     }
 }

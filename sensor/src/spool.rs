@@ -31,7 +31,7 @@ pub use index::SpoolLimits;
 pub use record::{RecordHeader, record_name};
 pub use thread::{PARTS, SpoolHandle, start};
 
-use index::{Index, IndexEntry, Recovery, Relief};
+use index::{Index, IndexEntry, Recovery};
 use persistent_state::{LastSlice, PersistentState};
 use record::RecordError;
 
@@ -250,7 +250,7 @@ impl Spool {
 
     fn make_room(&mut self, octets: u64) {
         while !self.index.has_room(octets, &self.limits) {
-            let Relief::Fold(headers) = self.index.relief() else {
+            let Some(headers) = self.index.to_fold() else {
                 tracing::warn!("the spool is over its limit: all that waits may already be with the collector");
                 return;
             };
@@ -287,7 +287,7 @@ impl Spool {
         }
     }
 
-    /// Puts the confession that a record is gone in its place.
+    /// Puts a declared loss in the place of a record.
     fn declare(&mut self, reason: LossReason, header: RecordHeader) -> Vec<u8> {
         let records = header.to - header.from + 1;
         self.replace_with_loss(Loss { reason, interval: header.slice, records, counted: None, interface: None }, header)

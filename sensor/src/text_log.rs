@@ -1,9 +1,9 @@
 //! Text logs in IPTraf's formats, independent of any screen; off unless they are asked for.
 //!
 //! ```text
-//! capture thread ─► meter notes events, packets ─(after each round)─► Pen ─► bounded queue ─► writer ─► files
-//!        ▲                                                                                     │
-//!        └──────────────────────── asked for a dump, for open connections ◄────────────────────┘
+//! capture thread ─► meter notes events, packets ─(after each round)─► handle ─► bounded queue ─► writer ─► files
+//!        ▲                                                                                        │
+//!        └──────────────────────── asked for a dump, for open connections ◄───────────────────────┘
 //! ```
 //!
 //! The capture threads only hand over small records; words are made and files written by a thread of the log's own. What finds

@@ -21,7 +21,7 @@ use traf_sensor::spool::{self, SpoolHandle};
 /// A sensor without captures: what is to be delivered comes from the test.
 struct Sensor {
     parts: Option<mpsc::Sender<InterfaceSlice>>,
-    desk: SpoolHandle,
+    spool: SpoolHandle,
     export: tokio::task::JoinHandle<()>,
     number: u64,
 }
@@ -30,7 +30,7 @@ impl Sensor {
     fn start(data: &Path, credentials: &Credentials, number: u64) -> Self {
         let (spool, _) = Spool::open(&data.join("spool"), SpoolLimits::default(), "boot".to_owned()).unwrap();
         let (parts, inbox) = mpsc::channel(spool::PARTS);
-        let (desk, _) = spool::start(spool, inbox, Arc::new(AtomicUsize::new(1))).unwrap();
+        let (spool, _) = spool::start(spool, inbox, Arc::new(AtomicUsize::new(1))).unwrap();
         let introduction = SensorInfo {
             identity: credentials.identity.to_string(),
             version: "0".to_owned(),
@@ -38,8 +38,8 @@ impl Sensor {
             site: String::new(),
         };
         let channel = channel(&credentials.url, credentials).unwrap();
-        let export = tokio::spawn(export::run(channel, introduction, desk.clone(), CancellationToken::new()));
-        Self { parts: Some(parts), desk, export, number }
+        let export = tokio::spawn(export::run(channel, introduction, spool.clone(), CancellationToken::new()));
+        Self { parts: Some(parts), spool, export, number }
     }
 
     async fn count(&mut self, slices: u64) {
@@ -61,7 +61,7 @@ impl Sensor {
     async fn end(mut self) {
         self.parts = None;
         tokio::time::timeout(std::time::Duration::from_secs(60), self.export).await.expect("delivered").unwrap();
-        assert_eq!(self.desk.status().borrow().spool.records, 0);
+        assert_eq!(self.spool.status().borrow().spool.records, 0);
     }
 }
 
@@ -93,7 +93,7 @@ async fn a_collector_that_comes_late_and_a_sensor_that_was_killed_lose_nothing()
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut sensor = Sensor::start(folder.path(), &authority.credentials(port), 0);
     sensor.count(5).await;
-    let mut status = sensor.desk.status();
+    let mut status = sensor.spool.status();
     status.wait_for(|status| status.spool.records == 5).await.unwrap();
     // Killed: nobody says goodbye. Only the lock on the folder must be free again.
     sensor.export.abort();
@@ -119,7 +119,7 @@ async fn a_foreign_collector_gets_nothing() {
     let address = collector.address;
     let mut sensor = Sensor::start(folder.path(), &ours.credentials(address), 0);
     sensor.count(2).await;
-    let mut status = sensor.desk.status();
+    let mut status = sensor.spool.status();
     status.wait_for(|status| status.spool.records == 2).await.unwrap();
     // When ours takes the place, everything is still there.
     collector.stop.cancel();
@@ -139,7 +139,7 @@ async fn a_record_that_the_collector_cannot_use_is_set_aside_and_declared_and_al
     let mut sensor = Sensor::start(folder.path(), &authority.credentials(collector.address), 0);
     sensor.count(40).await;
     until("forty are committed", 60, || book.lock().unwrap().committed.len() == 40).await;
-    assert_eq!(sensor.desk.status().borrow().spool.lost, 1);
+    assert_eq!(sensor.spool.status().borrow().spool.lost, 1);
     sensor.end().await;
 
     assert_eq!(received(&book), (1..=40).filter(|number| *number != 17).collect::<Vec<_>>());

@@ -51,23 +51,15 @@ pub fn run(config: &Config, format: ListingFormat) -> Result<(String, bool)> {
     }
     checks.push(disk_room(config));
     let good = checks.iter().all(|check| check.outcome != Outcome::Bad);
-    let text = match format {
-        ListingFormat::Table => {
-            let line = |check: &Finding| {
-                let outcome = match check.outcome {
-                    Outcome::Good => "ok",
-                    Outcome::Warning => "warning",
-                    Outcome::Bad => "BAD",
-                };
-                vec![check.check.to_owned(), outcome.to_owned(), check.words.clone()]
-            };
-            table(&checks.iter().map(line).collect::<Vec<_>>())
-        }
-        ListingFormat::Json => format!("{}\n", serde_json::to_string_pretty(&checks)?),
-        ListingFormat::Jsonl => {
-            checks.iter().map(|check| serde_json::to_string(check).map(|line| line + "\n")).collect::<Result<_, _>>()?
-        }
+    let line = |check: &Finding| {
+        let outcome = match check.outcome {
+            Outcome::Good => "ok",
+            Outcome::Warning => "warning",
+            Outcome::Bad => "BAD",
+        };
+        vec![check.check.to_owned(), outcome.to_owned(), check.words.clone()]
     };
+    let text = format.print(&checks, || table(&checks.iter().map(line).collect::<Vec<_>>()))?;
     Ok((text, good))
 }
 

@@ -24,7 +24,7 @@ pub enum ListingFormat {
 }
 
 impl ListingFormat {
-    fn print<T: Serialize>(self, rows: &[T], text: impl Fn() -> String) -> Result<String> {
+    pub(super) fn print<T: Serialize>(self, rows: &[T], text: impl Fn() -> String) -> Result<String> {
         Ok(match self {
             Self::Table => text(),
             Self::Json => format!("{}\n", serde_json::to_string_pretty(rows)?),

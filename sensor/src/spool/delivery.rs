@@ -121,8 +121,8 @@ impl Spool {
     }
 
     /// The collector cannot use the record that ends with `seq`, in its numbers, and did not commit it: the record is set aside,
-    /// and a confession of what it counted takes its place, so that what follows is delivered. False when it is not the
-    /// next one, or a confession already: then something else is wrong.
+    /// and a declared loss with its counts takes its place, so that what follows is delivered. False when it is not the
+    /// next one, or is a declared loss already: then something else is wrong.
     pub(crate) fn refused(&mut self, seq: u64) -> bool {
         let shift = self.state.numbering.as_ref().map_or(0, |numbering| numbering.seq);
         let Some(header) = self.index.first().map(|entry| entry.header) else { return false };

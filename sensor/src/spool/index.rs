@@ -40,15 +40,6 @@ impl IndexEntry {
     }
 }
 
-/// Ways to make room.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Relief {
-    /// Write the totals of these neighbours in their place.
-    Fold(Vec<RecordHeader>),
-    /// Everything that waits may already be committed.
-    None,
-}
-
 /// The records that wait, oldest first, without gaps.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Index {
@@ -133,23 +124,20 @@ impl Index {
         self.octets.saturating_add(octets) <= limits.octets && self.entries.len() < limits.files
     }
 
-    /// Records to fold next. Never a record that may already be committed: its number would be taken for a repetition, and
-    /// what was folded into it would vanish.
-    pub(crate) fn relief(&self) -> Relief {
+    /// Neighbours to fold next; `None` if all may already be committed. A record that may be committed is never folded: its
+    /// number would be taken for a repetition, and its counts would vanish.
+    pub(crate) fn to_fold(&self) -> Option<Vec<RecordHeader>> {
         let free = self.entries.partition_point(|entry| entry.header.to <= self.sent);
         let free: Vec<&RecordHeader> = self.entries.range(free..).map(|entry| &entry.header).collect();
         let span = |a: &RecordHeader, b: &RecordHeader| b.slice.to.since(a.slice.from);
         let whole = free.iter().position(|header| !header.folded);
-        match whole {
+        let chosen = match whole {
             // A new record of totals, or the one just before it grows.
-            Some(0) => Relief::Fold(vec![*free[0]]),
-            Some(at) if span(free[at - 1], free[at]) <= Self::SPAN => Relief::Fold(vec![*free[at - 1], *free[at]]),
-            Some(at) => Relief::Fold(vec![*free[at]]),
-            None => match free.windows(2).find(|pair| span(pair[0], pair[1]) <= Self::LONGEST) {
-                Some(pair) => Relief::Fold(vec![*pair[0], *pair[1]]),
-                None => Relief::None,
-            },
-        }
+            Some(at) if at > 0 && span(free[at - 1], free[at]) <= Self::SPAN => &free[at - 1..=at],
+            Some(at) => &free[at..=at],
+            None => free.windows(2).find(|pair| span(pair[0], pair[1]) <= Self::LONGEST)?,
+        };
+        Some(chosen.iter().map(|header| **header).collect())
     }
 }
 
@@ -216,9 +204,9 @@ mod tests {
 
     #[test]
     fn the_oldest_whole_record_is_folded_into_the_totals_before_it() {
-        let fold = |index: &Index| match index.relief() {
-            Relief::Fold(headers) => headers.iter().map(|header| (header.from, header.to)).collect(),
-            Relief::None => vec![],
+        let fold = |index: &Index| match index.to_fold() {
+            Some(headers) => headers.iter().map(|header| (header.from, header.to)).collect(),
+            None => vec![],
         };
         assert_eq!(fold(&index(&[(1, 1, false), (2, 2, false)])), [(1, 1)]);
         assert_eq!(fold(&index(&[(1, 1, true), (2, 2, false), (3, 3, false)])), [(1, 1), (2, 2)]);
@@ -232,9 +220,9 @@ mod tests {
         let mut index = index(&[(1, 1, false), (2, 2, false), (3, 3, false)]);
         let first = *index.unsent().unwrap();
         index.sent(&first.header);
-        assert_eq!(index.relief(), Relief::Fold(vec![header(2, 2, false)]));
+        assert_eq!(index.to_fold(), Some(vec![header(2, 2, false)]));
         index.sent(&header(3, 3, false));
-        assert_eq!((index.relief(), index.unsent()), (Relief::None, None));
+        assert_eq!((index.to_fold(), index.unsent()), (None, None));
         index.rewind();
         assert_eq!(index.unsent(), Some(&first));
     }

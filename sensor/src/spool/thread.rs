@@ -17,14 +17,8 @@ use crate::system::clock;
 /// Parts on their way from the capture threads.
 pub const PARTS: usize = 64;
 
-/// Request of the exporter.
-enum SpoolRequest {
-    Resume(String, CommitMark, oneshot::Sender<io::Result<()>>),
-    Next(oneshot::Sender<Option<OutgoingRecord>>),
-    Acknowledge(u64),
-    Refused(u64, oneshot::Sender<bool>),
-    Fenced(String),
-}
+/// Work that the exporter asks of the spool.
+type SpoolRequest = Box<dyn FnOnce(&mut Spool) + Send>;
 
 /// State of the spool, for the exporter and the live stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,7 +38,7 @@ pub struct SpoolHandle {
     status: watch::Receiver<SpoolStatus>,
 }
 
-/// The keeper is gone: the sensor is ending.
+/// The spool's thread has ended: the sensor is ending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the spool is closed")]
 pub(crate) struct SpoolClosed;
@@ -54,33 +48,46 @@ impl SpoolHandle {
     ///
     /// The inner error is the disk's.
     pub(crate) async fn resume(&self, identity: &str, mark: CommitMark) -> Result<io::Result<()>, SpoolClosed> {
-        let (reply, answer) = oneshot::channel();
-        self.requests.send(SpoolRequest::Resume(identity.to_owned(), mark, reply)).await.map_err(|_| SpoolClosed)?;
-        answer.await.map_err(|_| SpoolClosed)
+        let identity = identity.to_owned();
+        self.ask(move |spool| spool.resume(&identity, mark)).await
     }
 
     /// The next record to send, if one waits.
     pub(crate) async fn next(&self) -> Result<Option<OutgoingRecord>, SpoolClosed> {
-        let (reply, answer) = oneshot::channel();
-        self.requests.send(SpoolRequest::Next(reply)).await.map_err(|_| SpoolClosed)?;
-        answer.await.map_err(|_| SpoolClosed)
+        self.ask(Spool::next).await
     }
 
     /// Everything up to `seq` is committed.
     pub(crate) async fn acknowledge(&self, seq: u64) -> Result<(), SpoolClosed> {
-        self.requests.send(SpoolRequest::Acknowledge(seq)).await.map_err(|_| SpoolClosed)
+        self.send(move |spool| spool.acknowledge(seq)).await
     }
 
-    /// The collector cannot use the record that ends with `seq`; gives whether a confession takes its place.
+    /// The collector cannot use the record that ends with `seq`. True if a declared loss takes its place.
     pub(crate) async fn refused(&self, seq: u64) -> Result<bool, SpoolClosed> {
-        let (reply, answer) = oneshot::channel();
-        self.requests.send(SpoolRequest::Refused(seq, reply)).await.map_err(|_| SpoolClosed)?;
-        answer.await.map_err(|_| SpoolClosed)
+        self.ask(move |spool| spool.refused(seq)).await
     }
 
     /// The collector refuses our epoch.
     pub(crate) async fn fenced(&self, identity: &str) -> Result<(), SpoolClosed> {
-        self.requests.send(SpoolRequest::Fenced(identity.to_owned())).await.map_err(|_| SpoolClosed)
+        let identity = identity.to_owned();
+        self.send(move |spool| {
+            spool.fenced(&identity, clock::now());
+        })
+        .await
+    }
+
+    async fn send(&self, work: impl FnOnce(&mut Spool) + Send + 'static) -> Result<(), SpoolClosed> {
+        self.requests.send(Box::new(work)).await.map_err(|_| SpoolClosed)
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Spool) -> T + Send + 'static,
+    ) -> Result<T, SpoolClosed> {
+        let (reply, answer) = oneshot::channel();
+        // The exporter may be gone; then nobody needs the answer.
+        self.send(move |spool| drop(reply.send(question(spool)))).await?;
+        answer.await.map_err(|_| SpoolClosed)
     }
 
     /// State of the spool, as it changes.
@@ -99,8 +106,8 @@ pub(crate) struct SpoolThread {
     trouble: Option<String>,
 }
 
-/// Starts the keeper's thread. `interfaces` tells how many are under capture now; it ends when all senders of parts and all
-/// desks are gone.
+/// Starts the thread. `interfaces` is the number under capture now. The thread ends when all senders of slices and all handles
+/// are gone.
 pub fn start(
     spool: Spool,
     parts: mpsc::Receiver<InterfaceSlice>,
@@ -141,7 +148,7 @@ impl SpoolThread {
                     }
                 },
                 request = requests.recv(), if asked => match request {
-                    Some(request) => self.answer(request),
+                    Some(request) => request(&mut self.spool),
                     None => asked = false,
                 },
                 _ = tick.tick() => self.spool.retry(),
@@ -155,19 +162,6 @@ impl SpoolThread {
     fn seal(&mut self, summaries: &[Summary]) {
         for summary in summaries {
             self.spool.seal(summary);
-        }
-    }
-
-    fn answer(&mut self, request: SpoolRequest) {
-        // Whoever asked may be gone; then nobody needs the answer.
-        match request {
-            SpoolRequest::Resume(identity, mark, reply) => drop(reply.send(self.spool.resume(&identity, mark))),
-            SpoolRequest::Next(reply) => drop(reply.send(self.spool.next())),
-            SpoolRequest::Acknowledge(seq) => self.spool.acknowledge(seq),
-            SpoolRequest::Refused(seq, reply) => drop(reply.send(self.spool.refused(seq))),
-            SpoolRequest::Fenced(identity) => {
-                self.spool.fenced(&identity, clock::now());
-            }
         }
     }
 
