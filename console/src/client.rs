@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt};
-use rand::Rng;
 use tokio::sync::mpsc::{Receiver, Sender};
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 use traf_model::{Fleet, NamedFilter, Query, Report, Settings, Window};
-use traf_peer::{Credentials, CredentialsError, channel, explain};
+use traf_peer::{Backoff, Credentials, CredentialsError, channel, explain};
 use traf_proto as wire;
 use traf_proto::admin_client::AdminClient;
 use traf_proto::view_client::ViewClient;
@@ -165,33 +164,18 @@ async fn first<T>(answers: impl Stream<Item = Result<T, ClientError>>) -> Result
     answers.next().await.unwrap_or_else(|| Err(ClientError::Away("it ended the stream without an answer".to_owned())))
 }
 
-/// Longest wait between two attempts: full jitter below it, so that many consoles do not come back at once.
-const LONGEST_PAUSE: Duration = Duration::from_secs(4);
-
-/// Waits that grow, and begin again when something answered.
-#[derive(Debug, Default)]
-struct Backoff {
-    failures: u32,
-}
-
-impl Backoff {
-    async fn wait(&mut self) {
-        let ceiling = Duration::from_millis(250).saturating_mul(1 << self.failures.min(6)).min(LONGEST_PAUSE);
-        self.failures += 1;
-        let pause = rand::rng().random_range(Duration::from_millis(50)..=ceiling);
-        tokio::time::sleep(pause).await;
-    }
-}
+/// Longest wait between two attempts.
+const LONGEST_WAIT: Duration = Duration::from_secs(4);
 
 /// Keeps a watch open until it is answered for good (the past), refused, or nobody listens any more.
 pub async fn keep_watch(client: Client, watch: Watch, events: Sender<Event>) {
-    let mut backoff = Backoff::default();
+    let mut backoff = Backoff::up_to(LONGEST_WAIT);
     let once = matches!(watch.query.window, Window::Past(_));
     loop {
         let ended = async {
             let mut reports = std::pin::pin!(client.watch(&watch.query).await?);
             while let Some(report) = reports.next().await {
-                backoff.failures = 0;
+                backoff.reset();
                 let event = Event::Report(watch.id, Box::new(report?));
                 if events.send(event).await.is_err() || once {
                     return Ok(());
@@ -208,18 +192,18 @@ pub async fn keep_watch(client: Client, watch: Watch, events: Sender<Event>) {
             }
             Err(error) => drop(events.send(Event::Refused(watch.id, error.to_string())).await),
         }
-        backoff.wait().await;
+        tokio::time::sleep(backoff.next(rand::random())).await;
     }
 }
 
 /// Keeps the list of sensors coming until nobody listens any more.
 pub async fn keep_fleet(client: Client, events: Sender<Event>) {
-    let mut backoff = Backoff::default();
+    let mut backoff = Backoff::up_to(LONGEST_WAIT);
     loop {
         let ended: Result<(), ClientError> = async {
             let mut states = std::pin::pin!(client.fleet().await?);
             while let Some(state) = states.next().await {
-                backoff.failures = 0;
+                backoff.reset();
                 if events.send(Event::Fleet(Box::new(state?))).await.is_err() {
                     return Ok(());
                 }
@@ -232,18 +216,18 @@ pub async fn keep_fleet(client: Client, events: Sender<Event>) {
         if events.send(Event::Away(reason)).await.is_err() {
             return;
         }
-        backoff.wait().await;
+        tokio::time::sleep(backoff.next(rand::random())).await;
     }
 }
 
 /// Keeps the named filters coming until nobody listens any more.
 pub async fn keep_filters(client: Client, events: Sender<Event>) {
-    let mut backoff = Backoff::default();
+    let mut backoff = Backoff::up_to(LONGEST_WAIT);
     loop {
         let ended: Result<(), ClientError> = async {
             let mut all = std::pin::pin!(client.filters().await?);
             while let Some(filters) = all.next().await {
-                backoff.failures = 0;
+                backoff.reset();
                 if events.send(Event::Filters(filters?)).await.is_err() {
                     return Ok(());
                 }
@@ -255,7 +239,7 @@ pub async fn keep_filters(client: Client, events: Sender<Event>) {
         if ended.is_ok() {
             return;
         }
-        backoff.wait().await;
+        tokio::time::sleep(backoff.next(rand::random())).await;
     }
 }
 

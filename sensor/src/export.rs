@@ -14,12 +14,11 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::codec::CompressionEncoding;
 use tonic::transport::Channel;
-use traf_peer::explain;
+use traf_peer::{Backoff, explain};
 use traf_proto::export_request::Message;
 use traf_proto::ingest_client::IngestClient;
 use traf_proto::{Batch, ExportAck, ExportRequest, Hello, MAX_MESSAGE};
 
-use crate::backoff::Backoff;
 use crate::export::last_error::LastError;
 use crate::export::send_window::SendWindow;
 use crate::spool::CommitMark;

@@ -18,7 +18,6 @@
 //!
 //! It stores no history, answers no console, and changes nothing that it captures.
 
-pub mod backoff;
 mod capture;
 pub mod command;
 pub mod config;

@@ -11,10 +11,9 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::transport::Channel;
 use traf_model::{InterfaceSnapshot, SettingsState, Snapshot, Timestamp, Wish};
-use traf_peer::explain;
+use traf_peer::{Backoff, explain};
 use traf_proto as wire;
 
-use crate::backoff::Backoff;
 use crate::capture::snapshots::LatestSnapshots;
 use crate::export::last_error::LastError;
 use crate::export::{SensorInfo, client};

@@ -14,12 +14,14 @@
 
 #![forbid(unsafe_code)]
 
+mod backoff;
 mod credentials;
 pub mod identity;
 mod join;
 mod tls;
 pub mod token;
 
+pub use backoff::Backoff;
 pub use credentials::{Credentials, CredentialsError};
 pub use identity::{Identity, Role};
 pub use join::{JoinError, join};

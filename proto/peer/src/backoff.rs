@@ -1,44 +1,58 @@
-//! How long to wait before trying again: full jitter, doubling, and only a connection that lasted starts over.
+//! Waits between attempts to reach the collector: full jitter below a ceiling that doubles.
 //!
 //! Pure: the caller brings the random number and does the waiting.
 
 use std::time::Duration;
 
 /// Waits between attempts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Backoff {
+    longest: Duration,
     failures: u32,
 }
 
 impl Backoff {
     /// Ceiling of the first wait.
     pub const FIRST: Duration = Duration::from_millis(200);
-    /// Ceiling of every wait.
-    pub const LONGEST: Duration = Duration::from_secs(30);
-    /// No wait is shorter, so that a fleet that is refused at once does not spin.
+    /// Shortest wait, so that a fleet that is refused at once does not spin.
     pub const SHORTEST: Duration = Duration::from_millis(100);
-    /// A connection that lasted this long was a good one.
+    /// Duration of a connection after which the waits begin again at [`Backoff::FIRST`].
     pub const STABLE: Duration = Duration::from_secs(60);
+
+    /// Waits of at most `longest`.
+    pub const fn up_to(longest: Duration) -> Self {
+        Self { longest, failures: 0 }
+    }
 
     /// The wait after one more failure; `random` lies in `[0, 1)`.
     pub fn next(&mut self, random: f64) -> Duration {
         let ceiling = self.ceiling();
         self.failures = self.failures.saturating_add(1);
-        ceiling.mul_f64(random.clamp(0.0, 1.0)).clamp(Self::SHORTEST, Self::LONGEST)
+        ceiling.mul_f64(random.clamp(0.0, 1.0)).max(Self::SHORTEST)
     }
 
-    /// A connection ended that had `lasted` so long.
+    /// Notes that a connection ended that had `lasted` so long.
     pub fn connected(&mut self, lasted: Duration) {
         if lasted >= Self::STABLE {
-            self.failures = 0;
+            self.reset();
         }
     }
 
+    /// Begins again at [`Backoff::FIRST`].
+    pub fn reset(&mut self) {
+        self.failures = 0;
+    }
+
     /// The longest that the next wait can be.
-    #[must_use]
     pub fn ceiling(&self) -> Duration {
-        let factor = 1u32.checked_shl(self.failures.min(16)).unwrap_or(u32::MAX);
-        Self::FIRST.saturating_mul(factor).min(Self::LONGEST)
+        Self::FIRST.saturating_mul(1 << self.failures.min(16)).min(self.longest)
+    }
+}
+
+/// For a sensor: half a minute at most.
+impl Default for Backoff {
+    fn default() -> Self {
+        Self::up_to(Duration::from_secs(30))
     }
 }
 
@@ -80,7 +94,7 @@ mod tests {
             for random in randoms {
                 let ceiling = backoff.ceiling();
                 let wait = backoff.next(random);
-                prop_assert!(Backoff::SHORTEST <= wait && wait <= ceiling && ceiling <= Backoff::LONGEST);
+                prop_assert!(Backoff::SHORTEST <= wait && wait <= ceiling && ceiling <= Duration::from_secs(30));
                 prop_assert!(backoff.ceiling() >= ceiling);
             }
         }
