@@ -9,9 +9,11 @@
 //! ```
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+
+use traf_peer::file;
 
 /// The data folder, known to exist and to be ours alone.
 #[derive(Clone, Debug)]
@@ -50,7 +52,7 @@ impl Folder {
     /// # Errors
     /// When it cannot be made, or is somebody else's.
     pub fn open(path: &Path) -> Result<Self, FolderError> {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(FolderError::at(path))?;
+        file::make_folder(path).map_err(FolderError::at(path))?;
         let metadata = fs::metadata(path).map_err(FolderError::at(path))?;
         let (owner, me) = (metadata.uid(), nix::unistd::geteuid());
         if owner != me.as_raw() && !me.is_root() {
@@ -141,15 +143,7 @@ pub struct Lock {
 
 /// Writes a file that only its owner reads: aside, synced, renamed.
 pub(crate) fn write_secret(path: &Path, octets: &[u8]) -> Result<(), FolderError> {
-    let aside = path.with_extension("new");
-    let write = || {
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
-        file.write_all(octets)?;
-        file.sync_all()?;
-        fs::rename(&aside, path)?;
-        path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
-    };
-    write().map_err(FolderError::at(path))
+    file::replace(path, octets).map_err(FolderError::at(path))
 }
 
 /// Makes an empty file that only its owner reads, so that SQLite does not choose the mode; it gives its own files the same.

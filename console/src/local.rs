@@ -335,9 +335,5 @@ async fn end(mut children: Vec<Child>) {
 }
 
 fn write_secret(path: &Path, text: &str) -> Result<()> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    let open = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
-    let written = open.and_then(|mut file| file.write_all(text.as_bytes()));
-    written.with_context(|| format!("writing {}", path.display()))
+    traf_peer::file::replace(path, text.as_bytes()).with_context(|| format!("writing {}", path.display()))
 }

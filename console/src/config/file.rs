@@ -1,9 +1,9 @@
 //! Changing one line of a file that people write too, and putting a file in the place of another whole.
 
-use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io;
 use std::path::Path;
+
+use traf_peer::file;
 
 /// `text` with the line of `key` changed to `value`, or without that line; a new one stands at the end.
 pub fn change(text: &str, key: &str, value: Option<&str>) -> String {
@@ -27,21 +27,9 @@ pub fn replace(path: &Path, text: &str) -> io::Result<()> {
     // A link stays one: who keeps their files elsewhere means it.
     let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
     if let Some(folder) = path.parent() {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        file::make_folder(folder)?;
     }
-    let mut beside = path.clone().into_os_string();
-    beside.push(format!(".{}", std::process::id()));
-    let written = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside).and_then(
-        |mut file| {
-            file.write_all(text.as_bytes())?;
-            file.sync_all()
-        },
-    );
-    let done = written.and_then(|()| fs::rename(&beside, path));
-    if done.is_err() {
-        let _ = fs::remove_file(&beside);
-    }
-    done
+    file::replace(path, text.as_bytes())
 }
 
 #[cfg(test)]

@@ -1,14 +1,14 @@
 //! Key, certificate and authority of one peer, in a folder that only its owner reads.
 
 use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use rustls::ClientConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
+use crate::file;
 use crate::identity::{Identity, IdentityError, validity};
 use crate::tls::{CollectorVerifier, Trust, provider};
 use crate::{CollectorUrl, UrlError};
@@ -115,20 +115,13 @@ impl Credentials {
             let path = path.to_owned();
             move |error| CredentialsError::File(path, error)
         };
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed(folder))?;
+        file::make_folder(folder).map_err(failed(folder))?;
         let texts = [&self.url.to_string(), &self.authority, &self.certificate, &self.key.0];
-        for (file, text) in FILES.into_iter().zip(texts) {
-            let (path, aside) = (folder.join(file), folder.join(format!("{file}.new")));
-            let write = || {
-                let mut out =
-                    fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
-                out.write_all(text.as_bytes())?;
-                out.sync_all()?;
-                fs::rename(&aside, &path)
-            };
-            write().map_err(failed(&path))?;
+        for (name, text) in FILES.into_iter().zip(texts) {
+            let path = folder.join(name);
+            file::replace(&path, text.as_bytes()).map_err(failed(&path))?;
         }
-        fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed(folder))
+        Ok(())
     }
 
     /// Whether our certificate holds at `now` (seconds since 1970).

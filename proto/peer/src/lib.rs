@@ -16,6 +16,7 @@
 
 mod backoff;
 mod credentials;
+pub mod file;
 pub mod identity;
 mod join;
 mod tls;

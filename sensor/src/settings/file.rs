@@ -1,13 +1,13 @@
 //! The last change that holds, in `settings.toml` in the data folder: so that it outlives a restart without the collector.
 
 use std::fmt::Write as _;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use traf_model::Settings;
+use traf_peer::file;
 
 use crate::config::{PortRange, Span};
 
@@ -64,15 +64,7 @@ impl SettingsFile {
     /// # Errors
     /// When the disk says no.
     pub fn save(&self, settings: &Settings) -> io::Result<()> {
-        let aside = self.path.with_extension("toml.tmp");
-        let write = || {
-            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
-            file.write_all(print(settings).as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&aside, &self.path)?;
-            self.path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
-        };
-        write().inspect_err(|_| drop(fs::remove_file(&aside)))
+        file::replace(&self.path, print(settings).as_bytes())
     }
 }
 
@@ -160,7 +152,7 @@ mod tests {
         let kept = SettingsFile::at(folder.path());
         let settings = Settings { revision: 1, ..Settings::default() };
         kept.save(&settings).unwrap();
-        fs::create_dir(folder.path().join("settings.toml.tmp")).unwrap();
+        fs::create_dir(folder.path().join(format!("settings.toml.{}.tmp", std::process::id()))).unwrap();
         assert!(kept.save(&Settings { revision: 2, ..Settings::default() }).is_err());
         assert_eq!(kept.load(), Ok(Some(settings)));
     }

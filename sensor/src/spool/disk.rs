@@ -1,11 +1,12 @@
 //! The spool's folder: files that are there whole or not at all.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
+use traf_peer::file;
 
 use super::SpoolError;
 use super::record::{HEADER, RecordError, RecordHeader, range, record_name};
@@ -27,7 +28,7 @@ impl SpoolFolder {
     /// Opens the folder, making it when it is not there, for this process alone.
     pub(crate) fn open(path: &Path) -> Result<Self, SpoolError> {
         let failed = |error| SpoolError::SpoolFolder(path.to_owned(), error);
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
+        file::make_folder(path).map_err(failed)?;
         let file = OpenOptions::new()
             .write(true)
             .create(true)
@@ -50,16 +51,7 @@ impl SpoolFolder {
 
     /// Writes a file: aside, to the disk, into place, and the name to the disk. On an error nothing is there.
     pub(crate) fn write(&self, name: &str, octets: &[u8]) -> io::Result<()> {
-        let aside = self.path.join(format!("{name}.tmp"));
-        let write = || {
-            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
-            file.write_all(octets)?;
-            file.sync_all()?;
-            fs::rename(&aside, self.path.join(name))?;
-            self.directory.sync_all()
-        };
-        // After a failed fsync the kernel may have forgotten the pages: the next try is a new file.
-        write().inspect_err(|_| drop(fs::remove_file(&aside)))
+        file::replace(&self.path.join(name), octets)
     }
 
     /// The whole file.
@@ -103,7 +95,7 @@ impl SpoolFolder {
     pub(crate) fn keep_refused(&self, name: &str, octets: &[u8]) {
         let folder = self.path.join("refused");
         let write = || {
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+            file::make_folder(&folder)?;
             let mut kept: Vec<(PathBuf, u64)> = fs::read_dir(&folder)?
                 .flatten()
                 .filter_map(|entry| Some((entry.path(), entry.metadata().ok()?.len())))
