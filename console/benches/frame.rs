@@ -1,4 +1,4 @@
-//! What a frame and a key cost with as many rows as a report may have.
+//! Cost of a frame and of a key with as many rows as a report may have.
 //!
 //! `cargo bench -p traf-console --bench frame`. The budgets: 10 ms a frame, 50 ms a key (`tests/speed.rs` holds to them).
 

@@ -4,12 +4,13 @@ use std::io::{Read, Write};
 
 use anyhow::{Context, Result, bail};
 use traf_model::filter::{Rules, check_name};
-use traf_model::{Filter, NamedFilter, SensorState};
+use traf_model::{NamedFilter, SensorState};
 
-use crate::cli::Filters;
+use crate::cli::FilterCommand;
 use crate::client::Client;
 use crate::command::say;
 use crate::failure::Usage;
+use crate::filter_option::named;
 use crate::settings::{Field, standing};
 use crate::text::clean;
 
@@ -17,19 +18,16 @@ use crate::text::clean;
 const LONGEST: u64 = 64 << 10;
 
 /// Shows, keeps or deletes named filters.
-///
-/// # Errors
-/// When there is none of that name, the rules are wrong, or the collector does not let us.
-pub async fn filters(client: &Client, command: &Filters, mut out: impl Write) -> Result<()> {
+pub async fn filters(client: &Client, command: &FilterCommand, mut out: impl Write) -> Result<()> {
     match command {
-        Filters::List => {
+        FilterCommand::List => {
             for NamedFilter { name, rules } in client.filters_now().await? {
                 let words = rules.compiled().to_string();
                 writeln!(out, "{:<24} {}", clean(&name), if words.is_empty() { "all" } else { &words })?;
             }
         }
-        Filters::Show { name } => write!(out, "{}", named(client, name).await?.rules)?,
-        Filters::Save { name } => {
+        FilterCommand::Show { name } => write!(out, "{}", named(client, name).await?.rules)?,
+        FilterCommand::Save { name } => {
             let filter = typed(name, std::io::stdin().lock())?;
             let shows = filter.rules.shows_something();
             client.save_filter(&filter).await?;
@@ -40,7 +38,7 @@ pub async fn filters(client: &Client, command: &Filters, mut out: impl Write) ->
                 );
             }
         }
-        Filters::Delete { name } => {
+        FilterCommand::Delete { name } => {
             client.delete_filter(name).await?;
             say(&format!("filter `{name}` is deleted"));
         }
@@ -57,44 +55,7 @@ fn typed(name: &str, mut text: impl Read) -> Result<NamedFilter> {
     Ok(NamedFilter { name: name.to_owned(), rules })
 }
 
-async fn named(client: &Client, name: &str) -> Result<NamedFilter> {
-    let all = client.filters_now().await?;
-    match all.iter().find(|filter| filter.name == name) {
-        Some(filter) => Ok(filter.clone()),
-        None if all.is_empty() => Err(Usage(format!("there is no filter `{name}`: none is defined")).into()),
-        None => {
-            let names: Vec<&str> = all.iter().map(|filter| filter.name.as_str()).collect();
-            Err(Usage(format!("there is no filter `{name}`; there are: {}", names.join(", "))).into())
-        }
-    }
-}
-
-/// What `--filter` means: words, or `@` and the name of a filter that all consoles share.
-///
-/// # Errors
-/// When the words are wrong, or there is no filter of that name.
-pub async fn filter(client: &Client, text: &str) -> Result<Filter> {
-    match text.strip_prefix('@') {
-        Some(name) => Ok(named(client, name).await?.rules.compiled()),
-        None => Ok(text.parse().map_err(|error: traf_model::FilterError| Usage(error.to_string()))?),
-    }
-}
-
-/// Whether `--filter` can be meant, before anybody is asked.
-///
-/// # Errors
-/// Where it is wrong.
-pub fn check_filter(text: &str) -> Result<(), Usage> {
-    match text.strip_prefix('@') {
-        Some(name) => check_name(name).map_err(Usage),
-        None => text.parse::<Filter>().map(drop).map_err(|error| Usage(error.to_string())),
-    }
-}
-
 /// Changes settings of a sensor, `key=value` each, and says what became of it; without any, shows them.
-///
-/// # Errors
-/// When a value will not do, the collector does not let us, or the sensor refuses.
 pub async fn set(client: &Client, name: &str, changes: &[String], mut out: impl Write) -> Result<()> {
     let find = async || -> Result<SensorState> {
         let fleet = client.fleet_now().await?;
@@ -178,11 +139,5 @@ mod tests {
         for (change, words) in [("promisc=on", "none of promiscuous, ports"), ("log", "key=value"), ("idle=x", "15m")] {
             assert!(apply(&mut settings, change).unwrap_err().to_string().contains(words), "{change}");
         }
-    }
-
-    #[test]
-    fn a_filter_is_words_or_a_name() {
-        assert!(check_filter("@web").is_ok() && check_filter("tcp").is_ok() && check_filter("").is_ok());
-        assert!(check_filter("@").is_err() && check_filter("src port 70000").is_err());
     }
 }

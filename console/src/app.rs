@@ -14,10 +14,10 @@ pub mod list;
 pub mod menu;
 mod notes;
 pub mod overview;
+pub mod packet_window;
 mod question;
 mod rows;
 mod shared;
-pub mod tail;
 pub mod timebar;
 pub mod traffic;
 
@@ -42,7 +42,7 @@ pub use shared::Named;
 use timebar::{TimeBar, When};
 use traffic::TrafficState;
 
-/// What is on the screen.
+/// The screens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Screen {
     /// Main menu and overview.
@@ -56,7 +56,7 @@ pub enum Screen {
     Detailed,
     /// Packet sizes, services and other traffic that is counted under a key.
     Counted(&'static View),
-    /// Who reports.
+    /// The sensors, and which of them report.
     Sensors,
 }
 
@@ -83,7 +83,7 @@ impl Screen {
     }
 }
 
-/// Whether the collector is there.
+/// State of the connection to the collector.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Link {
     /// Nothing heard yet.
@@ -109,7 +109,7 @@ impl Default for Lists {
 /// Everything the screens know.
 #[derive(Clone, Debug, Default)]
 pub struct App {
-    /// How things are written.
+    /// Units, time zone and colours.
     pub look: Look,
     /// Columns and rows of the terminal.
     pub size: (u16, u16),
@@ -117,9 +117,9 @@ pub struct App {
     pub now: Timestamp,
     /// Nanoseconds that the collector's clock is ahead of ours.
     skew: i64,
-    /// When the collector was heard last.
+    /// Moment at which the collector was heard last.
     heard: Timestamp,
-    /// What is on the screen.
+    /// The screens.
     pub screen: Screen,
     /// The dialog over it.
     pub dialog: Option<Dialog>,
@@ -127,11 +127,11 @@ pub struct App {
     pub menu: usize,
     /// The lines beside it.
     pub overview: Overview,
-    /// What is looked at.
+    /// The scope that is looked at.
     pub scope: Scope,
-    /// Which traffic.
+    /// The filter of the traffic.
     pub filter: Filter,
-    /// Which time.
+    /// The time that is shown.
     pub time: TimeBar,
     /// The IP traffic monitor.
     pub traffic: TrafficState,
@@ -147,25 +147,25 @@ pub struct App {
     pub details: (usize, bool),
     /// Open questions and answers.
     pub feeds: Feeds,
-    /// Who reports.
+    /// The sensors, and which of them report.
     pub fleet: Option<Fleet>,
-    /// What a person sets.
+    /// The configuration.
     pub config: Config,
     /// The named filters that all consoles share, by name.
     pub filters: Vec<NamedFilter>,
     /// The collector has told them.
     pub filters_known: bool,
-    /// Which of them is active.
+    /// The active named filter.
     pub named: Named,
     /// Effects of the present event, in their order.
     effects: Vec<Effect>,
-    /// What was said last, and until when it is worth saying.
-    said: Option<(Timestamp, String)>,
+    /// The last message, and the moment until which it is shown.
+    message: Option<(Timestamp, String)>,
     /// A facility was asked for at the start: leaving it leaves the program.
-    pub straight: bool,
+    pub started_on_facility: bool,
     /// Of hosts, services, cards and machines.
     pub names: Names,
-    /// Whether the collector is there.
+    /// State of the connection to the collector.
     pub link: Link,
     /// The newest strip of the present: shown while a new question waits for its first answer.
     strip: Strip,
@@ -268,7 +268,7 @@ impl App {
             self.strip.clone_from(&report.strip);
         }
         if report.facility == Facility::Lines && !feed.fresh {
-            self.traffic.tail.forget_lines();
+            self.traffic.packets.forget_lines();
         }
         let before = feed.report.replace(report);
         (feed.fresh, feed.refused) = (true, None);
@@ -305,13 +305,13 @@ impl App {
         }
     }
 
-    /// What the cells of a row need beside the row.
+    /// Values that the cells of a row need beside the row.
     pub fn row_context(&self) -> RowContext<'_> {
         let (several, width) = (self.several_sensors(), self.size.0);
         RowContext { look: &self.look, names: &self.names, report: self.report(), several, width }
     }
 
-    /// Where things are.
+    /// Areas of the screen.
     pub fn areas(&self) -> Areas {
         areas(self.size, !self.notes().is_empty())
     }

@@ -6,13 +6,13 @@ use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand};
 use jiff::tz::TimeZone;
 use traf_model::{Facility, Group, Interval, Order, OrderBy, Query, Timestamp, Window};
 
-use crate::admin::check_filter;
 use crate::facility;
 use crate::facility::view::View;
 use crate::failure::Usage;
+use crate::filter_option::check_filter;
 use crate::moment;
 use crate::output::Format;
-use crate::straight::Straight;
+use crate::start::StartOptions;
 
 const AFTER: &str = "\
 Without a command: the screens. Data goes to standard output, messages to standard error.
@@ -33,15 +33,15 @@ pub struct Cli {
     /// Configuration file
     #[arg(long, env = "TRAF_CONSOLE_CONFIG", value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
-    /// Which screen comes first
+    /// The first screen
     #[command(flatten)]
-    pub straight: Straight,
-    /// What to do; the screens when nothing is said
+    pub start: StartOptions,
+    /// The command; the screens if there is none
     #[command(subcommand)]
     pub command: Option<Command>,
 }
 
-/// What to do.
+/// Commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Watch this machine alone: a private collector and a sensor, gone with the screens
@@ -49,26 +49,26 @@ pub enum Command {
     /// Flows: who talks to whom
     Traffic(Traffic),
     /// The latest packets that belong to no TCP connection, one by one; live only
-    Lines(Table),
+    Lines(TableOptions),
     /// Interface statistics
-    Interfaces(Table),
+    Interfaces(TableOptions),
     /// Detailed statistics of an interface
-    Interface(OfInterface),
+    Interface(InterfaceTable),
     /// Traffic that is counted under a key
     #[command(flatten)]
-    Counted(Counted),
-    /// Who reports, since when, and what is missing
-    Sensors(Sensors),
+    Counted(CountedCommand),
+    /// Sensors: connection, delay and losses
+    Sensors(SensorsOptions),
     /// Filters under a name, shared by all consoles of the collector
     #[command(subcommand)]
-    Filters(Filters),
+    Filters(FilterCommand),
     /// Get credentials from a collector, with a token
     Join(Join),
 }
 
-/// What to do with named filters.
+/// Commands on named filters.
 #[derive(Clone, Debug, Subcommand)]
-pub enum Filters {
+pub enum FilterCommand {
     /// All of them, each as one filter
     List,
     /// The rules of one
@@ -88,9 +88,9 @@ pub enum Filters {
     },
 }
 
-/// What to do with sensors, beside listing them.
+/// Commands on sensors, beside the list.
 #[derive(Clone, Debug, Subcommand)]
-pub enum OfSensor {
+pub enum SensorCommand {
     /// Change settings of a sensor, or show them when none is given
     Set {
         /// The sensor
@@ -108,25 +108,25 @@ pub struct Traffic {
     /// A row for each: flow, address (who was asked), port, pair (who asked whom), sensor
     #[arg(long, value_name = "BY", default_value = "flow", value_parser = group)]
     pub group: Group,
-    /// Which rows
+    /// Rows and format
     #[command(flatten)]
-    pub table: Table,
+    pub table: TableOptions,
 }
 
 /// A table of an interface.
 #[derive(Clone, Debug, Default, Args)]
-pub struct OfInterface {
+pub struct InterfaceTable {
     /// The interface; those of all sensors where several have one of this name, and all when nothing is said
     #[arg(value_name = "IF")]
     pub name: Option<String>,
-    /// Which rows
+    /// Rows and format
     #[command(flatten)]
-    pub table: Table,
+    pub table: TableOptions,
 }
 
-impl OfInterface {
+impl InterfaceTable {
     /// The table, of this interface only.
-    pub fn table(&self) -> Table {
+    pub fn table(&self) -> TableOptions {
         let mut table = self.table.clone();
         table.interface.extend(self.name.clone());
         table
@@ -135,18 +135,19 @@ impl OfInterface {
 
 /// The command of a counted facility.
 #[derive(Clone, Debug)]
-pub struct Counted {
+pub struct CountedCommand {
     /// The facility.
     pub view: &'static View,
-    /// Which rows.
-    pub table: Table,
+    /// Rows and format.
+    pub table: TableOptions,
 }
 
-impl Subcommand for Counted {
+impl Subcommand for CountedCommand {
     fn augment_subcommands(command: clap::Command) -> clap::Command {
         facility::ALL.into_iter().fold(command, |command, view| {
             let one = clap::Command::new(view.name());
-            let one = if view.one_interface { OfInterface::augment_args(one) } else { Table::augment_args(one) };
+            let one =
+                if view.one_interface { InterfaceTable::augment_args(one) } else { TableOptions::augment_args(one) };
             command.subcommand(one.about(view.help).long_about(None))
         })
     }
@@ -160,14 +161,14 @@ impl Subcommand for Counted {
     }
 }
 
-impl FromArgMatches for Counted {
+impl FromArgMatches for CountedCommand {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let unknown = || clap::Error::new(clap::error::ErrorKind::InvalidSubcommand);
         let (name, matches) = matches.subcommand().ok_or_else(unknown)?;
         let view = facility::ALL.into_iter().find(|view| view.name() == name).ok_or_else(unknown)?;
         let table = match view.one_interface {
-            true => OfInterface::from_arg_matches(matches)?.table(),
-            false => Table::from_arg_matches(matches)?,
+            true => InterfaceTable::from_arg_matches(matches)?.table(),
+            false => TableOptions::from_arg_matches(matches)?,
         };
         Ok(Self { view, table })
     }
@@ -178,9 +179,9 @@ impl FromArgMatches for Counted {
     }
 }
 
-/// Which rows of a table, of which time, written how.
+/// Rows, time and format of a table.
 #[derive(Clone, Debug, Default, Args)]
-pub struct Table {
+pub struct TableOptions {
     /// The ten seconds that hold this moment: -2h, 14:00, "yesterday 14:00", 2026-11-22T05:20:00Z
     #[arg(long, value_name = "TIME", conflicts_with_all = ["from", "to", "last"], allow_hyphen_values = true)]
     pub at: Option<String>,
@@ -202,7 +203,7 @@ pub struct Table {
     /// Only traffic that this filter selects: tcpdump's words, or @NAME of a named one
     #[arg(long, value_name = "FILTER", default_value = "", hide_default_value = true)]
     pub filter: String,
-    /// What comes first: octets, packets, rate, first, last, key, packets_in, octets_in, packets_out, octets_out, ip_in,
+    /// Order of the rows: octets, packets, rate, first, last, key, packets_in, octets_in, packets_out, octets_out, ip_in,
     /// ip_out, peers, flows; octets when nothing is said, but sizes by size and lines by time
     #[arg(long, value_name = "BY", value_parser = order)]
     pub order: Option<Order>,
@@ -212,30 +213,30 @@ pub struct Table {
     /// A new table each second, until ended
     #[arg(long, conflicts_with_all = ["at", "from", "to"])]
     pub watch: bool,
-    /// How it is written
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
 }
 
-/// How the list of sensors is written.
+/// Options of the list of sensors.
 #[derive(Clone, Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
-pub struct Sensors {
+pub struct SensorsOptions {
     /// Something else than the list
     #[command(subcommand)]
-    pub command: Option<OfSensor>,
+    pub command: Option<SensorCommand>,
     /// Only this sensor (may be given again)
     #[arg(long, value_name = "NAME")]
     pub sensor: Vec<String>,
     /// A new list each second, until ended
     #[arg(long)]
     pub watch: bool,
-    /// How it is written
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
 }
 
-/// Whom to join.
+/// Options of joining.
 #[derive(Clone, Debug, Args)]
 pub struct Join {
     /// The collector's join service: https://HOST:7441
@@ -248,14 +249,14 @@ pub struct Join {
     pub name: Option<String>,
 }
 
-/// How to watch this machine alone.
+/// Options of `traf local`.
 #[derive(Clone, Debug, Args)]
 pub struct Local {
     /// Interface to watch; all that are up when nothing is said
     pub interface: Option<String>,
-    /// Which screen comes first
+    /// The first screen
     #[command(flatten)]
-    pub straight: Straight,
+    pub start: StartOptions,
     /// Leave collector and sensor running
     #[arg(long)]
     pub keep: bool,
@@ -281,11 +282,8 @@ fn order(text: &str) -> Result<Order, String> {
 /// One slice.
 const SLICE: i64 = 10_000_000_000;
 
-impl Table {
-    /// Which time is meant.
-    ///
-    /// # Errors
-    /// When a text names no time, or the stretch is empty.
+impl TableOptions {
+    /// The window of the query.
     pub fn window(&self, now: Timestamp, zone: &TimeZone) -> Result<Window, Usage> {
         let moment = |option: &str, text: &str| {
             moment::parse(text, now, zone).map_err(|error| Usage(format!("--{option}: {error}")))
@@ -310,7 +308,7 @@ impl Table {
         }
     }
 
-    /// Which order is meant.
+    /// The order of the query.
     pub fn order(&self, facility: Facility) -> Order {
         let by_key = facility::view(facility).is_some_and(|view| view.order == OrderBy::Key);
         self.order.unwrap_or(match facility {
@@ -320,10 +318,7 @@ impl Table {
         })
     }
 
-    /// Whether the filter can be meant, before anybody is asked.
-    ///
-    /// # Errors
-    /// Where it is wrong.
+    /// Checks the filter before the collector is asked.
     pub fn check_filter(&self) -> Result<(), Usage> {
         check_filter(&self.filter)
     }
@@ -337,7 +332,7 @@ mod tests {
 
     use super::*;
 
-    fn table(words: &[&str]) -> Result<Table, clap::Error> {
+    fn table(words: &[&str]) -> Result<TableOptions, clap::Error> {
         let cli = Cli::try_parse_from(["traf", "traffic"].iter().chain(words))?;
         let Some(Command::Traffic(traffic)) = cli.command else { panic!("not traffic") };
         Ok(traffic.table)

@@ -15,7 +15,7 @@ use traf_proto::{FiltersQuery, FleetQuery, MAX_MESSAGE, WireError};
 
 use crate::event::{Change, Event, Watch};
 
-/// Why there is no answer.
+/// Reasons why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// Not there, or gone.
@@ -59,9 +59,6 @@ pub struct Client {
 
 impl Client {
     /// Not connected yet: the first question connects, and so does any after the connection was lost.
-    ///
-    /// # Errors
-    /// When the credentials cannot be used.
     pub fn new(credentials: &Credentials) -> Result<Self, CredentialsError> {
         let channel = channel(&credentials.url, credentials)?;
         let view = ViewClient::new(channel.clone()).max_decoding_message_size(MAX_MESSAGE);
@@ -69,9 +66,6 @@ impl Client {
     }
 
     /// Answers to a query: one for the past, one each second else.
-    ///
-    /// # Errors
-    /// When the collector is away or refuses.
     pub async fn watch(
         &self,
         query: &Query,
@@ -80,19 +74,13 @@ impl Client {
         Ok(reports.map(|report| Ok(Report::try_from(report?)?)))
     }
 
-    /// Who reports, each second.
-    ///
-    /// # Errors
-    /// When the collector is away or refuses.
+    /// The sensors, each second.
     pub async fn fleet(&self) -> Result<impl Stream<Item = Result<Fleet, ClientError>> + use<>, ClientError> {
         let states = self.view.clone().fleet(FleetQuery {}).await?.into_inner();
         Ok(states.map(|state| Ok(Fleet::try_from(state?)?)))
     }
 
     /// The named filters, at once and whenever one of them was changed.
-    ///
-    /// # Errors
-    /// When the collector is away or refuses.
     pub async fn filters(
         &self,
     ) -> Result<impl Stream<Item = Result<Vec<NamedFilter>, ClientError>> + use<>, ClientError> {
@@ -101,52 +89,34 @@ impl Client {
     }
 
     /// The named filters now.
-    ///
-    /// # Errors
-    /// When the collector does not say.
     pub async fn filters_now(&self) -> Result<Vec<NamedFilter>, ClientError> {
         first(self.filters().await?).await
     }
 
     /// Keeps a named filter, in the place of the one of its name.
-    ///
-    /// # Errors
-    /// When the collector is away, or does not let us.
     pub async fn save_filter(&self, filter: &NamedFilter) -> Result<(), ClientError> {
         self.admin.clone().save_filter(wire::NamedFilter::from(filter)).await.map_err(not_done)?;
         Ok(())
     }
 
     /// Deletes a named filter.
-    ///
-    /// # Errors
-    /// When the collector is away, does not let us, or has none of that name.
     pub async fn delete_filter(&self, name: &str) -> Result<(), ClientError> {
         self.admin.clone().delete_filter(wire::FilterName { name: name.to_owned() }).await.map_err(not_done)?;
         Ok(())
     }
 
-    /// What a sensor is to run with; says the revision that this is.
-    ///
-    /// # Errors
-    /// When the collector is away, does not let us, or was told otherwise meanwhile.
+    /// Sets the settings of a sensor; returns their revision.
     pub async fn set_settings(&self, sensor: &str, settings: &Settings) -> Result<u64, ClientError> {
         let message = wire::SensorSettings { sensor: sensor.to_owned(), settings: Some(settings.into()) };
         Ok(self.admin.clone().set_settings(message).await.map_err(not_done)?.into_inner().revision)
     }
 
     /// The first answer to a query.
-    ///
-    /// # Errors
-    /// When there is none.
     pub async fn report(&self, query: &Query) -> Result<Report, ClientError> {
         first(self.watch(query).await?).await
     }
 
-    /// Who reports now.
-    ///
-    /// # Errors
-    /// When the collector does not say.
+    /// The sensors now.
     pub async fn fleet_now(&self) -> Result<Fleet, ClientError> {
         first(self.fleet().await?).await
     }

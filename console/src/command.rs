@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use futures_util::StreamExt;
 use traf_model::{Facility, Fleet, Group, Point, Query, Report, Scope};
 
-use crate::cli::{Sensors, Table};
+use crate::cli::{SensorsOptions, TableOptions};
 use crate::client::{Client, ClientError};
 use crate::clock;
 use crate::failure::Usage;
@@ -17,12 +17,12 @@ use crate::text::clean_lines;
 /// Unfinished answers that are passed over: they come twenty a second while a sensor owes its part.
 const PATIENCE: u32 = 60;
 
-/// What a table is about.
+/// Subject of a table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Subject {
     /// Its rows.
     pub facility: Facility,
-    /// What of the flows makes a row.
+    /// The grouping of flows.
     pub group: Group,
     /// Of interfaces: every class, for people.
     pub detailed: bool,
@@ -35,16 +35,19 @@ impl From<Facility> for Subject {
 }
 
 /// Writes one table, or one each second.
-///
-/// # Errors
-/// When the question is wrong, the collector away, or nobody reads.
-pub async fn table(client: &Client, subject: Subject, table: &Table, look: &Look, out: impl Write) -> Result<()> {
+pub async fn table(
+    client: &Client,
+    subject: Subject,
+    table: &TableOptions,
+    look: &Look,
+    out: impl Write,
+) -> Result<()> {
     let facility = subject.facility;
     let query = Query {
         facility,
         window: table.window(clock::now(), &look.zone)?,
         scope: Scope::default(),
-        filter: crate::admin::filter(client, &table.filter).await?,
+        filter: crate::filter_option::filter(client, &table.filter).await?,
         group: subject.group,
         order: table.order(facility),
         limit: table.limit,
@@ -85,10 +88,7 @@ pub async fn table(client: &Client, subject: Subject, table: &Table, look: &Look
 }
 
 /// Writes who reports.
-///
-/// # Errors
-/// When the collector is away, or nobody reads.
-pub async fn sensors(client: &Client, sensors: &Sensors, look: &Look, out: impl Write) -> Result<()> {
+pub async fn sensors(client: &Client, sensors: &SensorsOptions, look: &Look, out: impl Write) -> Result<()> {
     let mut writer = Writer::new(out, sensors.format, look);
     let mut states = std::pin::pin!(client.fleet().await?);
     loop {
@@ -106,7 +106,7 @@ pub async fn sensors(client: &Client, sensors: &Sensors, look: &Look, out: impl 
 }
 
 /// The observation points that were named, checked against those that there are.
-async fn scope(client: &Client, table: &Table) -> Result<Scope> {
+async fn scope(client: &Client, table: &TableOptions) -> Result<Scope> {
     if table.sensor.is_empty() && table.interface.is_empty() {
         return Ok(Scope::default());
     }

@@ -1,4 +1,4 @@
-//! What the console is told, and where its things lie. Flag over environment over file over default.
+//! Configuration and folders of the console. Flag over environment over file over default.
 //!
 //! The file is `$XDG_CONFIG_HOME/traf/console.toml`; a key that is not known is an error with its line and column.
 
@@ -19,18 +19,15 @@ pub use file::{change, replace};
 
 /// Folders of the person who runs the console (XDG base directories).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Places {
+pub struct Folders {
     /// Configuration and credentials.
     pub config: PathBuf,
-    /// What `traf local` keeps.
+    /// State of `traf local`.
     pub state: PathBuf,
 }
 
-impl Places {
+impl Folders {
     /// From the environment: `variable` looks one up.
-    ///
-    /// # Errors
-    /// When it names neither a home nor the folders.
     pub fn find(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, ConfigError> {
         let absolute = |name: &str| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
         let folder = |name: &str, below: &str| {
@@ -41,7 +38,7 @@ impl Places {
     }
 }
 
-/// Why a configuration cannot be used.
+/// Reasons why a configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// No place for it.
@@ -77,7 +74,7 @@ pub struct Config {
     pub rates: Rates,
     /// Colours on the screens; `NO_COLOR` in the environment switches them off as well.
     pub colour: Option<bool>,
-    /// Which colours: a name that the theme knows; IPTraf's where it is left out.
+    /// Name of the theme; IPTraf's where it is left out.
     pub theme: Option<String>,
     /// IANA name of the zone that times are shown and read in; the machine's where it is left out.
     pub time_zone: Option<String>,
@@ -146,12 +143,9 @@ impl From<Rates> for Units {
 }
 
 impl Config {
-    /// Reads the file named, or the one in `places` if it is there.
-    ///
-    /// # Errors
-    /// When the file named is missing, or one that is there is unreadable or wrong.
-    pub fn read(named: Option<&Path>, places: &Places) -> Result<Self, ConfigError> {
-        let path = Self::path(named, places);
+    /// Reads the file named, or the one in `folders` if it is there.
+    pub fn read(named: Option<&Path>, folders: &Folders) -> Result<Self, ConfigError> {
+        let path = Self::path(named, folders);
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
@@ -170,15 +164,12 @@ impl Config {
         Ok(config)
     }
 
-    /// Where it is read from and written to.
-    pub fn path(named: Option<&Path>, places: &Places) -> PathBuf {
-        named.map_or_else(|| places.config.join("console.toml"), Path::to_owned)
+    /// Path of the file.
+    pub fn path(named: Option<&Path>, folders: &Folders) -> PathBuf {
+        named.map_or_else(|| folders.config.join("console.toml"), Path::to_owned)
     }
 
     /// Keeps what differs from `before` in the file, and leaves everything else in it as it stands, comments too.
-    ///
-    /// # Errors
-    /// When the file cannot be read or written, or is broken.
     pub fn keep(&self, before: &Self, path: &Path) -> Result<(), ConfigError> {
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
@@ -230,16 +221,13 @@ impl Config {
     }
 
     /// Of the reader.
-    ///
-    /// # Errors
-    /// When nobody knows a zone of this name.
     pub fn zone(&self) -> Result<TimeZone, jiff::Error> {
         self.time_zone.as_deref().map_or_else(|| Ok(TimeZone::system()), TimeZone::get)
     }
 
-    /// Where the credentials are, unless a flag says otherwise.
-    pub fn credentials(&self, places: &Places) -> PathBuf {
-        self.credentials.clone().unwrap_or_else(|| places.config.join("console"))
+    /// Folder of the credentials, unless a flag names another.
+    pub fn credentials(&self, folders: &Folders) -> PathBuf {
+        self.credentials.clone().unwrap_or_else(|| folders.config.join("console"))
     }
 }
 
@@ -249,21 +237,22 @@ mod tests {
 
     use super::*;
 
-    fn places(pairs: &'static [(&str, &str)]) -> Result<Places, ConfigError> {
-        Places::find(|name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into()))
+    fn folders(pairs: &'static [(&str, &str)]) -> Result<Folders, ConfigError> {
+        Folders::find(|name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into()))
     }
 
     fn read(text: &str) -> Result<Config, ConfigError> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("console.toml"), text).unwrap();
-        Config::read(None, &Places { config: folder.path().to_owned(), state: folder.path().to_owned() })
+        Config::read(None, &Folders { config: folder.path().to_owned(), state: folder.path().to_owned() })
     }
 
     #[test]
     fn folders_are_those_of_the_xdg_specification() {
-        let found = places(&[("HOME", "/home/ann"), ("XDG_STATE_HOME", "/state"), ("XDG_CONFIG_HOME", "not/absolute")]);
-        assert_eq!(found.unwrap(), Places { config: "/home/ann/.config/traf".into(), state: "/state/traf".into() });
-        assert!(places(&[]).unwrap_err().to_string().contains("set HOME"));
+        let found =
+            folders(&[("HOME", "/home/ann"), ("XDG_STATE_HOME", "/state"), ("XDG_CONFIG_HOME", "not/absolute")]);
+        assert_eq!(found.unwrap(), Folders { config: "/home/ann/.config/traf".into(), state: "/state/traf".into() });
+        assert!(folders(&[]).unwrap_err().to_string().contains("set HOME"));
     }
 
     #[test]
@@ -288,7 +277,7 @@ mod tests {
         after.keep(&before, &path).unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(text.starts_with("# mine\n\n  rates=\"bytes\"\n") && text.contains("persistence = 5\n"), "{text}");
-        assert_eq!(Config::read(Some(&path), &places(&[("HOME", "/x")]).unwrap()).unwrap(), after);
+        assert_eq!(Config::read(Some(&path), &folders(&[("HOME", "/x")]).unwrap()).unwrap(), after);
     }
 
     #[test]
@@ -332,7 +321,7 @@ mod tests {
         let config = read("rates = \"bytes\"\ncolour = false\ntime_zone = \"UTC\"\n").unwrap();
         assert_eq!((config.rates, config.colour, config.zone().unwrap()), (Rates::Bytes, Some(false), TimeZone::UTC));
         assert_eq!(
-            Config::read(None, &Places { config: "/nowhere".into(), state: "/x".into() }).unwrap(),
+            Config::read(None, &Folders { config: "/nowhere".into(), state: "/x".into() }).unwrap(),
             Config::default()
         );
     }

@@ -1,4 +1,4 @@
-//! What reaches the application, and what it asks for.
+//! Events that reach the application, and effects that it asks for.
 
 use std::net::IpAddr;
 
@@ -19,19 +19,19 @@ pub enum Event {
     Tick,
     /// An answer to the watch of this number.
     Report(u64, Box<Report>),
-    /// Who reports.
+    /// The sensors, and which of them report.
     Fleet(Box<Fleet>),
     /// The collector will not answer this watch, and why.
     Refused(u64, String),
     /// The collector cannot be reached, and why.
     Away(String),
-    /// What a host is called.
+    /// Name of a host.
     Name(IpAddr, Known),
-    /// Why host names are missing; empty when they come again.
+    /// Reason why host names are missing; empty when they come again.
     Resolver(String),
     /// The named filters that all consoles share.
     Filters(Vec<NamedFilter>),
-    /// What was changed is kept, or why not: in words for the one who changed it.
+    /// Result of a change: a message, or the reason why it was not kept.
     Changed(Result<String, String>),
 }
 
@@ -40,7 +40,7 @@ pub enum Event {
 pub struct Watch {
     /// Numbers are not used twice, so late answers to old questions are known.
     pub id: u64,
-    /// What is asked.
+    /// The query.
     pub query: Query,
 }
 
@@ -55,7 +55,7 @@ pub enum Change {
     Settings(String, Box<Settings>),
 }
 
-/// What the application asks of the runner.
+/// Effects that the runner carries out.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     /// Keep exactly these watches open.

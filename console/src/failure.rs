@@ -7,7 +7,7 @@ use traf_peer::{CredentialsError, JoinError, UrlError};
 use crate::client::ClientError;
 use crate::config::ConfigError;
 
-/// What a command line asks for and cannot get; its words say what to write instead.
+/// A wrong command line; the words say what to write instead.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Usage(pub String);
@@ -18,7 +18,7 @@ pub struct Usage(pub String);
 pub struct Refusal {
     /// 2, 69, 77 or 78.
     pub code: u8,
-    /// What happened, and what to do.
+    /// The failure, and what to do.
     pub words: String,
 }
 

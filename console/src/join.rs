@@ -18,9 +18,6 @@ const PORT: u16 = 7441;
 const LONGEST: u64 = 4_096;
 
 /// Joins, and keeps the credentials in `folder`.
-///
-/// # Errors
-/// When the token is wrong, the collector away or unwilling, or the folder cannot be written.
 pub async fn run(join: &Join, folder: &Path) -> Result<()> {
     let url = CollectorUrl::parse(&join.url, PORT)?;
     let token: Token = read(&join.token_file)?.parse().context("reading the token")?;

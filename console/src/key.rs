@@ -7,7 +7,7 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use self::list::BINDINGS;
 
-/// What a key asks for.
+/// Commands of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {
     /// One row up.
@@ -58,7 +58,7 @@ pub enum Command {
     Interface,
     /// Rates in bits or in octets.
     Units,
-    /// What is missing, in words.
+    /// Show the list of missing data.
     Missing,
     /// A window back.
     Earlier,
@@ -146,12 +146,12 @@ impl KeyContext {
 #[derive(Clone, Copy, Debug)]
 pub struct Binding {
     /// Any of these.
-    pub keys: &'static [Key],
-    /// What they ask for.
+    pub keys: &'static [KeyPattern],
+    /// Their command.
     pub command: Command,
     /// The contexts in which they do.
     pub context: KeyContext,
-    /// How the keys are written.
+    /// The keys as help shows them.
     pub label: &'static str,
     /// Keys and a word for the keys line; empty to be left out there.
     pub line: &'static str,
@@ -161,7 +161,7 @@ pub struct Binding {
 
 /// A key as a program sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Key {
+pub enum KeyPattern {
     /// With or without shift: the character decides. Letters match in either case.
     Char(char),
     /// Exactly this letter, in this case.
@@ -174,7 +174,7 @@ pub enum Key {
     Shift(KeyCode),
 }
 
-impl Key {
+impl KeyPattern {
     fn matches(self, event: KeyEvent) -> bool {
         let ctrl = event.modifiers.contains(KeyModifiers::CONTROL);
         let shift = event.modifiers.contains(KeyModifiers::SHIFT);
@@ -201,7 +201,7 @@ pub fn bindings(context: KeyContext) -> impl Iterator<Item = &'static Binding> {
 
 #[cfg(test)]
 mod tests {
-    use super::Key::{Char, Code, Ctrl, Exact, Shift};
+    use super::KeyPattern::{Char, Code, Ctrl, Exact, Shift};
     use super::*;
 
     #[test]

@@ -38,13 +38,13 @@ use crate::runner::{self, Files, Start};
 use child::{Child, answer_of, program};
 use running::{Found, Running, end_left_behind};
 
-/// How long a program may take to be ready.
+/// Time in which a program must be ready.
 const READY: Duration = Duration::from_secs(20);
 
-/// How long `--once` waits for traffic.
+/// Time for which `--once` waits for traffic.
 const TRAFFIC: Duration = Duration::from_secs(60);
 
-/// How often files and processes are looked at while waiting.
+/// Interval between two looks at files and processes.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// The folders of a private collector and its sensor.
@@ -55,16 +55,13 @@ struct Place {
     root: PathBuf,
 }
 
-/// Where the collector says that it listens.
+/// Addresses on which the collector listens.
 struct Addresses {
     main: CollectorUrl,
     join: CollectorUrl,
 }
 
 /// Starts both, shows the screens (or prints the tables once), and ends both.
-///
-/// # Errors
-/// When a program is missing or does not come up, or nothing may be captured.
 pub async fn run(local: &Local, state: &Path, look: Look, files: Files) -> Result<()> {
     let place = Place::make(local.data.clone().unwrap_or_else(|| state.join("local")))?;
     let mut children = Vec::new();
@@ -73,7 +70,7 @@ pub async fn run(local: &Local, state: &Path, look: Look, files: Files) -> Resul
         // Returns when the screens are left: by a key, a signal, or because the terminal went away.
         Ok((client, _, url)) => {
             let look = Look { collector: format!("{url} (traf local)"), ..look };
-            match Start::of(&local.straight, &client).await {
+            match Start::of(&local.start, &client).await {
                 Ok(start) => runner::run(client, look, files, start).await,
                 Err(error) => Err(error),
             }

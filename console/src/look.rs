@@ -1,11 +1,11 @@
-//! How things are written on screens and in tables: time zone, units, colours.
+//! Time zone, units and colours of screens and tables.
 
 use jiff::tz::TimeZone;
 
 use crate::number::Units;
 use crate::theme::Theme;
 
-/// How things are written and what is left out.
+/// Settings of the presentation.
 #[derive(Clone, Debug)]
 pub struct Look {
     /// Of the reader.

@@ -18,9 +18,6 @@ pub enum MomentError {
 
 /// Reads a moment: `now`, `-2h`, `-1d12h`, `90s ago`, `14:00`, `yesterday 14:00`, `monday 05:20`, `2026-11-22 05:20`,
 /// RFC 3339. A clock time that is still to come today means yesterday's.
-///
-/// # Errors
-/// When it is none of these, or lies in the future.
 pub fn parse(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Timestamp, MomentError> {
     let wrong = || MomentError::Words(crate::text::clean(text).chars().take(80).collect());
     let words = text.trim().to_lowercase();

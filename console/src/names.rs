@@ -5,10 +5,10 @@
 
 pub mod dns;
 pub mod ethers;
-mod hosts;
+mod host_names;
 mod label;
 pub mod resolver;
-mod services;
+mod service_names;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,16 +16,16 @@ use std::sync::Arc;
 use traf_model::{GroupKey, Item, LineEnd, Mac, Report, Timestamp};
 
 pub use ethers::{Descriptions, EthersError};
-pub use hosts::{Hosts, Known};
-pub use services::Services;
+pub use host_names::{HostNames, Known};
+pub use service_names::ServiceNames;
 
 /// Everything that has a name.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
     /// Of addresses.
-    pub hosts: Hosts,
+    pub hosts: HostNames,
     /// Of ports.
-    pub services: Arc<Services>,
+    pub services: Arc<ServiceNames>,
     /// Of MAC addresses, by people.
     pub descriptions: Descriptions,
     /// Host names are asked for and shown.
@@ -37,7 +37,7 @@ pub struct Names {
 
 impl Names {
     /// With nothing asked yet.
-    pub fn new(services: Services, descriptions: Descriptions) -> Self {
+    pub fn new(services: ServiceNames, descriptions: Descriptions) -> Self {
         Self { services: Arc::new(services), descriptions, ..Self::default() }
     }
 
@@ -56,12 +56,12 @@ impl Names {
         self.service(6, port).or_else(|| self.service(17, port))
     }
 
-    /// Who made a network card, from the registry of the IEEE; `local` where the address was chosen on the spot.
+    /// Maker of a network card, from the registry of the IEEE; `local` for locally administered addresses.
     pub fn vendor(&self, mac: Mac) -> Option<&'static str> {
         vendor(mac)
     }
 
-    /// What people call the machine behind a MAC address.
+    /// Description of a MAC address.
     pub fn description(&self, mac: Mac) -> Option<&str> {
         self.descriptions.get(mac)
     }
@@ -100,7 +100,7 @@ impl Names {
         }
     }
 
-    /// What is to be asked, once.
+    /// Takes the addresses to look up.
     pub fn questions(&mut self) -> Vec<IpAddr> {
         self.hosts.questions()
     }
@@ -110,7 +110,7 @@ impl Names {
         self.hosts.answer(address, known, now);
     }
 
-    /// Why names are missing, in words; empty when they are not.
+    /// Sets the reason why names are missing; empty when they are not.
     pub fn set_trouble(&mut self, words: String) {
         self.trouble = words;
     }
@@ -124,7 +124,7 @@ impl Names {
 /// The bit of the first octet that says that an address was not given by a manufacturer (IEEE 802, 8.2.2).
 const LOCAL: u8 = 0x02;
 
-/// Who made a network card; nobody makes groups.
+/// Maker of a network card; `broadcast` and `multicast` for groups.
 pub fn vendor(mac: Mac) -> Option<&'static str> {
     match mac.0[0] {
         _ if mac == Mac::BROADCAST => Some("broadcast"),

@@ -11,7 +11,7 @@ use crate::text::is_unsafe;
 
 mod people;
 
-/// How a table is written.
+/// Output formats.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
     /// For people: aligned, numbers as on the screens
@@ -25,7 +25,7 @@ pub enum Format {
     Csv,
 }
 
-/// What is written.
+/// Answers that can be written.
 #[derive(Clone, Copy, Debug)]
 pub enum Answer<'a> {
     /// To a query.
@@ -34,7 +34,7 @@ pub enum Answer<'a> {
     Groups(&'a Report),
     /// Interfaces, each with all its classes.
     Detailed(&'a Report),
-    /// Who reports.
+    /// The sensors, and which of them report.
     Fleet(&'a Fleet),
 }
 
@@ -57,9 +57,6 @@ impl<'a, W: Write> Writer<'a, W> {
     }
 
     /// Writes one answer, whole.
-    ///
-    /// # Errors
-    /// When nobody takes it.
     pub fn write(&mut self, answer: Answer<'_>) -> io::Result<()> {
         match self.format {
             Format::Table => {

@@ -100,7 +100,7 @@ fn row(row: &Row, report: &Report) -> Value {
     Value::Object(fields)
 }
 
-/// Who saw it: sensor and interface where that was one, and always all of them.
+/// Observation points: sensor and interface where there is one, and always all of them.
 fn place(observed_by: &[Point]) -> Map<String, Value> {
     let one = if let [point] = observed_by { Some(point) } else { None };
     let mut fields = Map::new();

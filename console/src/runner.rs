@@ -22,14 +22,14 @@ use crate::config::Config;
 use crate::event::{Change, Effect, Event, Watch};
 use crate::look::Look;
 use crate::names::resolver::{self, Sources};
-use crate::names::{Descriptions, Names, Services};
+use crate::names::{Descriptions, Names, ServiceNames};
 use crate::screen;
-use crate::straight::Straight;
+use crate::start::StartOptions;
 
 /// Events that wait for the application; who finds no room waits, and the collector then sends only its newest report.
 const WAITING: usize = 64;
 
-/// How often the screen is drawn when nothing happens: clocks move on.
+/// Interval between two frames when nothing happens: clocks move on.
 const TICK: Duration = Duration::from_millis(250);
 
 /// The files of the person at the screens: what they hold, and where what is changed is kept.
@@ -45,13 +45,13 @@ pub struct Files {
 
 impl Files {
     fn names(&self) -> Result<Names> {
-        let mut names = Names::new(Services::of_machine(), Descriptions::read(&self.folder)?);
+        let mut names = Names::new(ServiceNames::of_machine(), Descriptions::read(&self.folder)?);
         (names.resolve, names.name_services) = (self.config.reverse_dns, self.config.service_names);
         Ok(names)
     }
 }
 
-/// How the screens begin, and when they end by themselves.
+/// The first screen, and the time after which the screens end.
 #[derive(Clone, Debug, Default)]
 pub struct Start {
     /// The facility that was asked for, and of what.
@@ -62,20 +62,14 @@ pub struct Start {
 
 impl Start {
     /// As the command line says; the interface is looked up among those that report.
-    ///
-    /// # Errors
-    /// When there is no such interface, or the collector does not say.
-    pub async fn of(straight: &Straight, client: &Client) -> Result<Self> {
-        let fleet = if straight.names_interface() { client.fleet_now().await? } else { Fleet::default() };
-        let length = straight.minutes.map(|minutes| Duration::from_secs(60 * u64::from(minutes)));
-        Ok(Self { screen: straight.screen(&fleet)?, length })
+    pub async fn of(options: &StartOptions, client: &Client) -> Result<Self> {
+        let fleet = if options.names_interface() { client.fleet_now().await? } else { Fleet::default() };
+        let length = options.minutes.map(|minutes| Duration::from_secs(60 * u64::from(minutes)));
+        Ok(Self { screen: options.screen(&fleet)?, length })
     }
 }
 
 /// Shows the screens until someone leaves them, their time is over, or a signal ends us.
-///
-/// # Errors
-/// When there is no terminal to show them on, or a file that is needed cannot be read.
 pub async fn run(client: Client, look: Look, files: Files, start: Start) -> Result<()> {
     let names = files.names()?;
     let mut ends = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()]
@@ -108,7 +102,7 @@ pub async fn run(client: Client, look: Look, files: Files, start: Start) -> Resu
     screens.app.names = names;
     screens.app.begin(screens.files.config.clone());
     if let Some((screen, scope)) = start.screen {
-        (screens.app.scope, screens.app.straight) = (scope, true);
+        (screens.app.scope, screens.app.started_on_facility) = (scope, true);
         screens.app.open(screen);
     }
     let end = async {
@@ -155,7 +149,7 @@ struct Screens {
     terminal: DefaultTerminal,
     feeds: Feeds,
     files: Files,
-    /// When the last frame was drawn.
+    /// Moment of the last frame.
     drawn: Option<Instant>,
     /// Something happened since that waits for no interval.
     touched: bool,

@@ -3,6 +3,7 @@
 mod bar;
 mod counted;
 mod detailed;
+mod footer;
 mod groups;
 mod home;
 mod interfaces;
@@ -12,12 +13,13 @@ mod words;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
+use traf_model::Group;
 
 use crate::app::{App, Link, Screen, dialog};
 use crate::theme::Role;
 use crate::widget::layout::areas;
 
-pub use words::Line;
+pub use words::ConnectionLine;
 
 /// The smallest terminal that makes sense.
 const LEAST: (u16, u16) = (40, 10);
@@ -34,6 +36,7 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) {
     let areas = areas((area.width, area.height), !app.notes().is_empty());
     match app.screen {
         Screen::Home => home::draw(app, buffer, areas.body),
+        Screen::Traffic if app.traffic.group != Group::Flow => groups::draw(app, buffer, areas.body),
         Screen::Traffic => traffic::draw(app, buffer, areas.body),
         Screen::Interfaces => interfaces::draw(app, buffer, areas.body),
         Screen::Detailed => detailed::draw(app, buffer, areas.body),

@@ -3,7 +3,7 @@
 use ratatui::style::{Color, Modifier, Style};
 use traf_model::LineKind;
 
-/// What a piece of the screen means.
+/// Roles of text on the screen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Role {
     /// Names, addresses, plain words.
@@ -39,7 +39,7 @@ pub enum Role {
     Packet(LineKind),
 }
 
-/// How roles look: a look for each, and what lies over them.
+/// Styles of all roles, of the bar and of a screen without collector.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Palette {
     /// As the configuration names it.
@@ -131,12 +131,12 @@ impl Theme {
         }
     }
 
-    /// What the bar puts over the row it is on.
+    /// Style of the bar.
     pub const fn bar(self) -> Style {
         self.0.bar
     }
 
-    /// What is put over a screen whose collector is away.
+    /// Style over a screen whose collector is away.
     pub const fn away(self) -> Style {
         self.0.away
     }

@@ -1,4 +1,4 @@
-//! What the commands print, from one fixed LAN; and what the program says when it cannot.
+//! Output of the commands, from one fixed LAN; and error messages of the program.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

@@ -1,4 +1,4 @@
-//! What keys and answers do, seen from outside: the questions that are asked, the screens that come of it.
+//! Keys and answers seen from outside: the queries that are asked, and the screens.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

@@ -52,19 +52,19 @@ pub enum Dialog {
     Breakdowns(usize),
     /// The next key chooses what of the flows makes a row.
     Group,
-    /// What is missing, from this line on.
+    /// The list of missing data, from this line on.
     Missing(usize),
     /// All that is known of a row, from this line on.
     Details(Box<Row>, usize),
-    /// Who made this.
+    /// Version and licence.
     About,
     /// Named filters and their rules.
     Filters(Filters),
     /// The settings of a sensor.
     Sensor(SensorDesk),
-    /// What a person sets.
+    /// The configuration.
     Configure(Configure),
-    /// What people call the machine behind a MAC address is typed.
+    /// Prompt for the description of a MAC address.
     Describe(Mac, Input),
 }
 

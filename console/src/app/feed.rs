@@ -9,7 +9,7 @@ use crate::event::Watch;
 pub struct Feed {
     /// Its number.
     pub id: u64,
-    /// What is asked.
+    /// The query.
     pub query: Query,
     /// The newest answer, maybe still to the question before.
     pub report: Option<Report>,
@@ -25,7 +25,7 @@ pub struct Feed {
 const PATIENCE: u32 = 20;
 
 impl Feed {
-    /// Whether to wait for a better answer than this one: rows of some sensors only would come and go at once.
+    /// True if a better answer than this one should be waited for: it has rows of some sensors only.
     pub fn pass_over(&mut self, report: &Report) -> bool {
         let unfinished = !self.fresh && report.notes.iter().any(|note| note == Report::WAITING);
         self.passed += u32::from(unfinished);

@@ -1,4 +1,4 @@
-//! What keys do to the state.
+//! Keys, and the changes of the state that they ask for.
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use traf_model::{Group, Item, Point};
@@ -138,7 +138,9 @@ impl App {
                 }
             }
             Command::Enter => self.enter(),
-            Command::Back if self.straight && self.traffic.opened.is_none() => self.effects.push(Effect::Quit),
+            Command::Back if self.started_on_facility && self.traffic.opened.is_none() => {
+                self.effects.push(Effect::Quit)
+            }
             Command::Back => self.back(),
             Command::Quit => self.effects.push(Effect::Quit),
             Command::Redraw => self.effects.push(Effect::Redraw),
@@ -169,7 +171,7 @@ impl App {
             }
             Command::Others => {
                 self.traffic.others = self.traffic.others.next();
-                self.traffic.tail.clear();
+                self.traffic.packets.clear();
             }
             Command::Flush => {
                 self.traffic.flushed = Some(self.report().map_or(now, |report| report.at));
@@ -220,7 +222,7 @@ impl App {
                 if let Some((list, report)) = self.list_mut() {
                     list.go(to, report, page);
                 } else if self.screen == Screen::Traffic {
-                    self.traffic.tail.go(to, page);
+                    self.traffic.packets.go(to, page);
                 }
             }
         }

@@ -7,11 +7,11 @@ use traf_model::{Class, Facility, FlowKey, GroupKey, Item, Order, OrderBy, Point
 use super::cursor::Cursor;
 use crate::facility::row::{Key, counted};
 
-/// Which row: what stays the same while its numbers change.
+/// Identity of a row, which stays the same while its numbers change.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RowId {
     site: String,
-    /// Who saw it, where that tells rows apart.
+    /// The observation point, where it tells rows apart.
     point: Option<Point>,
     key: ItemKey,
 }
@@ -48,11 +48,11 @@ pub fn id(row: &Row) -> RowId {
 /// A table's state.
 #[derive(Clone, Debug)]
 pub struct List {
-    /// What the collector sorts by.
+    /// The order that the collector sorts by.
     pub order: Order,
     /// Rows move as their numbers do; else a row keeps its place until the next sort.
     pub continuous: bool,
-    /// Where the bar is: each row has as many places as it has lines that the bar can be on.
+    /// Position of the bar: each row has as many places as it has lines that the bar can be on.
     pub cursor: Cursor<(RowId, usize)>,
     /// Rows asked for: more as one scrolls.
     pub limit: u32,
@@ -130,7 +130,7 @@ impl List {
         self.rows.clear();
     }
 
-    /// How many rows are listed.
+    /// Number of rows that are listed.
     pub fn len(&self) -> usize {
         self.rows.len()
     }
@@ -156,7 +156,7 @@ impl List {
         Some((self.row(report?, self.cursor.selected / self.lines)?, self.cursor.selected % self.lines))
     }
 
-    /// How far below the first place that is seen the bar is; `None` where there is no row.
+    /// Distance of the bar from the first place that is seen; `None` where there is no row.
     pub fn bar(&self) -> Option<usize> {
         (!self.rows.is_empty()).then(|| self.cursor.selected.saturating_sub(self.cursor.offset))
     }

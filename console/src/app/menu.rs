@@ -12,7 +12,7 @@ pub struct Entry {
     pub title: &'static str,
     /// The letter that chooses it: the first of its kind in the title.
     pub hot: char,
-    /// What it opens.
+    /// The target that it opens.
     pub target: Target,
     /// The help line.
     pub words: &'static str,
@@ -20,7 +20,7 @@ pub struct Entry {
     pub apart: bool,
 }
 
-/// What an entry opens.
+/// Targets of entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
     /// A screen.
@@ -29,7 +29,7 @@ pub enum Target {
     Breakdowns,
     /// Named filters and their rules.
     Filters,
-    /// What a person sets.
+    /// The configuration.
     Configure,
     /// About.
     About,

@@ -1,4 +1,4 @@
-//! What the numbers on the screen do not hold, in words.
+//! Notes on data that are missing from the numbers on the screen.
 
 use traf_model::Gap;
 
@@ -7,7 +7,7 @@ use crate::moment;
 use crate::number::{plural, span};
 
 impl App {
-    /// What the reports cannot say, once each, and the newest gap; or why the collector is away.
+    /// Notes of the reports, once each, and the newest gap; or the reason why the collector is away.
     pub fn notes(&self) -> Vec<String> {
         if let Link::Away(_, reason) = &self.link {
             return vec![reason.clone()];
@@ -33,7 +33,8 @@ impl App {
     }
 
     fn report_notes(&self) -> Vec<String> {
-        let mut notes: Vec<String> = self.said().into_iter().chain(self.names.note()).map(str::to_owned).collect();
+        let mut notes: Vec<String> =
+            self.last_message().into_iter().chain(self.names.note()).map(str::to_owned).collect();
         for note in self.feeds.fresh().flat_map(|report| &report.notes) {
             if !notes.contains(note) {
                 notes.push(note.clone());

@@ -12,7 +12,7 @@ use crate::facility;
 pub struct Overview {
     /// The line with the bar, while the overview has the keys.
     pub picked: Option<RowId>,
-    /// What was looked at before a line was opened, and since.
+    /// Scope and filter before a line was opened, and since.
     way: Option<[(Scope, Filter); 2]>,
 }
 

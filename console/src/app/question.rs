@@ -1,10 +1,10 @@
-//! What to ask of the collector, so that the screen can be drawn.
+//! Queries whose answers the screen shows.
 
 use traf_model::filter::{Expression, Test};
 use traf_model::{Facility, Filter, Group, Order, OrderBy, Query};
 
 use super::list::List;
-use super::tail::Tail;
+use super::packet_window::PacketWindow;
 use super::traffic::Others;
 use super::{App, Screen};
 use crate::condition::both;
@@ -46,7 +46,7 @@ impl App {
         let not = |expression| Expression::Not(Box::new(expression));
         let flows = |part, list: &List| self.ask(Facility::Traffic, both(&self.filter, part), list.order, list.limit);
         let newest = Order { by: OrderBy::Last, ascending: false };
-        let packets = |filter| self.ask(Facility::Lines, self.visible(filter), newest, Tail::EACH);
+        let packets = |filter| self.ask(Facility::Lines, self.visible(filter), newest, PacketWindow::EACH);
         let connections = flows(protocol(TCP), &state.upper);
         match self.others() {
             Others::Flows => vec![connections, flows(not(protocol(TCP)), &state.lower)],

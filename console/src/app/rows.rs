@@ -1,4 +1,4 @@
-//! Which rows the tables list, where the bars are, and how many rows are seen at once.
+//! Rows of the tables, positions of the bars, and the number of rows that are seen at once.
 
 use traf_model::time::SECOND;
 use traf_model::{Facility, Group, Report, Row, Timestamp};
@@ -16,7 +16,7 @@ impl App {
         let (page, lower) = (self.page_of(Pane::Upper), self.page_of(Pane::Lower));
         let Some(report) = self.feeds.report(place) else { return };
         match (self.screen, report.facility) {
-            (Screen::Traffic, Facility::Lines) => self.traffic.tail.take_lines(report, lower),
+            (Screen::Traffic, Facility::Lines) => self.traffic.packets.take_lines(report, lower),
             (Screen::Traffic, _) if self.traffic.group != Group::Flow => {
                 self.traffic.groups.arrange(report, before, page, traffic::is_group);
             }
@@ -24,7 +24,7 @@ impl App {
             (Screen::Traffic, _) => {
                 self.traffic.arrange_lower(report, before, lower);
                 if self.traffic.others(report.live) == Others::Mixed {
-                    self.traffic.tail.take_flows(Some(report), lower);
+                    self.traffic.packets.take_flows(Some(report), lower);
                 }
             }
             (screen, facility) if screen.facility() == Some(facility) => {
@@ -96,7 +96,7 @@ impl App {
         Some((list, self.feeds.report(place)))
     }
 
-    /// What the lower pane of the traffic monitor shows at this time.
+    /// Contents of the lower pane of the traffic monitor at this time.
     pub fn others(&self) -> Others {
         self.traffic.others(self.time.interval().is_none())
     }
@@ -105,7 +105,7 @@ impl App {
     pub fn selected(&self) -> Option<&Row> {
         match self.list() {
             Some((list, place)) => Some(list.selected(self.feeds.report(place))?.0),
-            None if self.screen == Screen::Traffic => self.traffic.tail.selected(),
+            None if self.screen == Screen::Traffic => self.traffic.packets.selected(),
             None => None,
         }
     }
@@ -117,7 +117,7 @@ impl App {
             let (upper, lower) = (self.page_of(Pane::Upper), self.page_of(Pane::Lower));
             self.traffic.upper.fit(upper);
             self.traffic.lower.fit(lower);
-            self.traffic.tail.fit(lower);
+            self.traffic.packets.fit(lower);
         }
         if self.screen == Screen::Sensors {
             let sensors = self.fleet.as_ref().map_or(&[][..], |fleet| &fleet.sensors);

@@ -1,4 +1,4 @@
-//! What a person sets and what all consoles share: the configuration, the active filter, and changes on their way.
+//! The configuration, the active filter, and messages about changes.
 
 use traf_model::filter::{Expression, Test};
 use traf_model::time::SECOND;
@@ -11,10 +11,10 @@ use crate::config::Config;
 use crate::event::Effect;
 use crate::theme::Theme;
 
-/// How long words about what was done stay.
+/// Time for which a message is shown.
 const SPOKEN: i64 = 8 * SECOND;
 
-/// What is known of the named filters.
+/// State of the active named filter.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Named {
     /// The active filter is none of them.
@@ -127,7 +127,7 @@ impl App {
         }
     }
 
-    /// What the switches of the traffic monitor leave of a filter: ARP, RARP and what is no IP are shown unless hidden.
+    /// A filter without the packets that are switched off in the traffic monitor: ARP, RARP and other non-IP packets.
     pub(super) fn visible(&self, filter: Filter) -> Filter {
         let test = Expression::Test;
         let or = |a: Expression, b: Expression| Expression::Or(a.into(), b.into());
@@ -147,7 +147,7 @@ impl App {
         filter
     }
 
-    /// What became of a change.
+    /// Takes the result of a change.
     pub(super) fn on_changed(&mut self, outcome: Result<String, String>) {
         let refused = outcome.is_err();
         self.say(outcome.unwrap_or_else(|why| why));
@@ -164,7 +164,7 @@ impl App {
         }
     }
 
-    /// What is wrong with a filter that is typed, and where.
+    /// The error of a filter that is typed, and its column.
     pub fn wrong_filter(&self, text: &str) -> Option<(usize, String)> {
         match text.trim().strip_prefix('@') {
             None => text.parse::<Filter>().err().map(|error| (error.column, error.message)),
@@ -183,12 +183,12 @@ impl App {
 
     /// Says what was done, for a while, in the line of notes.
     pub fn say(&mut self, words: String) {
-        self.said = Some((Timestamp(self.now.0.saturating_add(SPOKEN)), words));
+        self.message = Some((Timestamp(self.now.0.saturating_add(SPOKEN)), words));
     }
 
-    /// What was said last, while it is worth saying.
-    pub fn said(&self) -> Option<&str> {
-        self.said.as_ref().filter(|(until, _)| self.now < *until).map(|(_, words)| words.as_str())
+    /// The last message, while it is shown.
+    pub fn last_message(&self) -> Option<&str> {
+        self.message.as_ref().filter(|(until, _)| self.now < *until).map(|(_, words)| words.as_str())
     }
 }
 

@@ -3,13 +3,13 @@
 use traf_model::time::SECOND;
 use traf_model::{Interval, Timestamp, Window};
 
-/// What the screens show.
+/// Times that the screens show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum When {
     /// Now.
     #[default]
     Live,
-    /// What was now at this moment; nothing moves.
+    /// The state of this moment; nothing moves.
     Paused(Timestamp),
     /// The window that ends here.
     Past {
@@ -20,10 +20,10 @@ pub enum When {
     },
 }
 
-/// Where in time, and how wide a window of the past is.
+/// Position in time, and width of a window of the past.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TimeBar {
-    /// Which time.
+    /// The time that is shown.
     pub when: When,
     zoom: usize,
 }
@@ -49,7 +49,7 @@ impl TimeBar {
         WIDTHS[self.zoom].1
     }
 
-    /// What to ask for.
+    /// The window of a query.
     pub fn window(&self) -> Window {
         self.interval().map_or(Window::Live, Window::Past)
     }

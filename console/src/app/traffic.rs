@@ -3,9 +3,9 @@
 use traf_model::{Filter, Flow, Group, Item, Order, OrderBy, Report, Row, Timestamp, Traffic, Transport};
 
 use super::list::List;
-use super::tail::Tail;
+use super::packet_window::PacketWindow;
 
-/// Which pane has the keys.
+/// The pane that has the keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Pane {
     /// TCP connections.
@@ -38,7 +38,7 @@ impl Columns {
     }
 }
 
-/// What the lower pane shows. The past knows flows only: single packets are not recorded.
+/// Contents of the lower pane. The past has flows only: single packets are not recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Others {
     /// UDP as flows, all else packet by packet.
@@ -72,7 +72,7 @@ impl Others {
 
 /// A row of the upper pane: one direction of a connection.
 #[derive(Clone, Copy, Debug)]
-pub struct Line<'a> {
+pub struct ConnectionLine<'a> {
     /// The whole row.
     pub row: &'a Row,
     /// The connection.
@@ -81,7 +81,7 @@ pub struct Line<'a> {
     pub forward: bool,
 }
 
-impl<'a> Line<'a> {
+impl<'a> ConnectionLine<'a> {
     /// A line of a row that is a flow.
     pub fn of((row, line): (&'a Row, usize)) -> Option<Self> {
         match &row.item {
@@ -91,10 +91,10 @@ impl<'a> Line<'a> {
     }
 }
 
-/// What a report has no rows for.
+/// Traffic of a report without rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Folded {
-    /// How many flows; one may be counted more than once.
+    /// Number of flows; one may be counted more than once.
     pub keys: u64,
     /// Their traffic.
     pub traffic: Traffic,
@@ -103,15 +103,15 @@ pub struct Folded {
 /// The monitor's state.
 #[derive(Clone, Debug)]
 pub struct TrafficState {
-    /// Which pane has the keys.
+    /// The pane that has the keys.
     pub pane: Pane,
-    /// Which columns.
+    /// The columns that are shown.
     pub columns: Columns,
-    /// What of the flows makes a row; but for single flows there is one table and no panes.
+    /// The grouping of flows; except for single flows there is one table and no panes.
     pub group: Group,
     /// The filter and the grouping that a group was opened from.
     pub opened: Option<(Filter, Group)>,
-    /// What the lower pane shows.
+    /// Contents of the lower pane.
     pub others: Others,
     /// Connections: two lines each.
     pub upper: List,
@@ -120,7 +120,7 @@ pub struct TrafficState {
     /// Groups.
     pub groups: List,
     /// Packets of the lower pane.
-    pub tail: Tail,
+    pub packets: PacketWindow,
     /// Columns by which the text of the lower pane is shifted.
     pub shift: u16,
     /// Connections that were over by then are out of sight.
@@ -138,7 +138,7 @@ impl Default for TrafficState {
             upper: List::new(OrderBy::Rate).of_lines(2),
             lower: List::new(OrderBy::Rate),
             groups: List::new(OrderBy::Rate),
-            tail: Tail::default(),
+            packets: PacketWindow::default(),
             shift: 0,
             flushed: None,
         }
@@ -146,7 +146,7 @@ impl Default for TrafficState {
 }
 
 impl TrafficState {
-    /// What the lower pane shows at a time that is live or not.
+    /// Contents of the lower pane, live or in the past.
     pub const fn others(&self, live: bool) -> Others {
         if live { self.others } else { Others::Flows }
     }
@@ -170,7 +170,7 @@ impl TrafficState {
         self.lower.sort(order);
     }
 
-    /// Whether rows move as their numbers do.
+    /// Lets rows move as their numbers do, or keeps their places.
     pub fn keep(&mut self, continuous: bool) {
         for list in [&mut self.upper, &mut self.lower, &mut self.groups] {
             list.continuous = continuous;
@@ -182,7 +182,7 @@ impl TrafficState {
         for list in [&mut self.upper, &mut self.lower, &mut self.groups] {
             list.clear();
         }
-        self.tail.clear();
+        self.packets.clear();
     }
 }
 
@@ -191,7 +191,7 @@ pub fn is_group(row: &Row) -> bool {
     matches!(row.item, Item::Group(..) | Item::Other(..))
 }
 
-/// What the answers for TCP and for all else have no rows for.
+/// Traffic without rows in the answers for TCP and for all else.
 pub fn folded<'a>(reports: impl Iterator<Item = &'a Report>) -> Folded {
     let folded = reports.enumerate().flat_map(|(place, report)| {
         // Answers may both speak of what no filter can tell apart: of each only its own part counts.

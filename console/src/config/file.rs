@@ -20,9 +20,6 @@ pub fn change(text: &str, key: &str, value: Option<&str>) -> String {
 }
 
 /// Writes a file beside `path`, and puts it there when it is whole and on the disk.
-///
-/// # Errors
-/// When the disk says no.
 pub fn replace(path: &Path, text: &str) -> io::Result<()> {
     // A link stays one: who keeps their files elsewhere means it.
     let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());

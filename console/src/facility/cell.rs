@@ -14,7 +14,7 @@ use crate::widget::table::{Cell, Column};
 /// A column of a table of rows.
 pub type Col<'a> = Column<&'a Row, RowContext<'a>>;
 
-/// What the cells of a row need beside the row.
+/// Values that the cells of a row need beside the row.
 #[derive(Clone, Copy, Debug)]
 pub struct RowContext<'a> {
     /// Units and time zone.

@@ -106,7 +106,7 @@ pub struct TableLayout {
 /// Pieces of a line, each with its role.
 pub type Pieces = Vec<(String, Role)>;
 
-/// What a table shows, in words.
+/// Words about the rows of a table.
 pub struct Shown<'a> {
     /// Number of rows shown, and of how many.
     pub entries: String,

@@ -2,11 +2,11 @@
 
 use ratatui::crossterm::event::KeyCode;
 
-use super::Key::{Char, Code, Ctrl, Exact, Shift};
-use super::{Binding, Command, Key, KeyContext};
+use super::KeyPattern::{Char, Code, Ctrl, Exact, Shift};
+use super::{Binding, Command, KeyContext, KeyPattern};
 
 const fn row(
-    keys: &'static [Key],
+    keys: &'static [KeyPattern],
     command: Command,
     context: KeyContext,
     label: &'static str,

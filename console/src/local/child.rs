@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 
 use crate::failure::Refusal;
 
-/// How long a program may take to end in order.
+/// Time in which a program must end.
 const GRACE: Duration = Duration::from_secs(8);
 
 /// A program of ours by name: beside this one, else on the PATH.
@@ -33,7 +33,7 @@ pub(super) struct Child {
     name: String,
     log: PathBuf,
     process: std::process::Child,
-    /// Whether dropping it ends it.
+    /// True if dropping it ends it.
     ours: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What runs in a folder: so that the next `traf local` opens what `--keep` left, ends what a killed one left behind, and
+//! Programs that run in a folder, so that the next `traf local` opens what `--keep` left, ends what a killed one left behind, and
 //! does not disturb one that is at work.
 
 use std::fmt;
@@ -18,7 +18,7 @@ pub(super) struct Running {
     programs: Vec<u32>,
 }
 
-/// What is found in a folder.
+/// Programs found in a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Found {
     /// Nothing, or what is left of something.

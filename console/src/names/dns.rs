@@ -13,7 +13,7 @@ const JUMPS: usize = 16;
 /// Octets of a header.
 const HEADER: usize = 12;
 
-/// What a name server said.
+/// Answer of a name server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// The first name, and for how many seconds it holds.

@@ -1,4 +1,4 @@
-//! What people call their machines: `$XDG_CONFIG_HOME/traf/ethers`, one MAC address and a description a line (ethers(5)),
+//! Descriptions of machines: `$XDG_CONFIG_HOME/traf/ethers`, one MAC address and a description a line (ethers(5)),
 //! merged with `/etc/ethers`. One's own come first; the machine's file is never written.
 
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ const OCTETS: u64 = 1 << 20;
 /// The machine's own file.
 const MACHINE: &str = "/etc/ethers";
 
-/// Why descriptions cannot be kept.
+/// Reasons why descriptions cannot be kept.
 #[derive(Debug, thiserror::Error)]
 pub enum EthersError {
     /// The disk said no.
@@ -45,9 +45,6 @@ pub struct Descriptions {
 
 impl Descriptions {
     /// One's own in `folder`, and the machine's.
-    ///
-    /// # Errors
-    /// When one's own file is there and cannot be read.
     pub fn read(folder: &Path) -> Result<Self, EthersError> {
         let path = folder.join("ethers");
         let own = match text(&path) {
@@ -77,7 +74,7 @@ impl Descriptions {
         self.own.get(&mac).or_else(|| self.machine.get(&mac)).map(String::as_str)
     }
 
-    /// Whether the description is one's own: only that can be deleted.
+    /// True if the description is one's own: only that can be deleted.
     pub fn is_own(&self, mac: Mac) -> bool {
         self.own.contains_key(&mac)
     }
@@ -88,9 +85,6 @@ impl Descriptions {
     }
 
     /// Adds, changes or, when empty, deletes one's own description.
-    ///
-    /// # Errors
-    /// When there are too many.
     pub fn describe(&mut self, mac: Mac, words: &str) -> Result<(), EthersError> {
         let words = fit(words);
         if words.is_empty() {
@@ -113,9 +107,6 @@ impl Descriptions {
     }
 
     /// Keeps one's own in `folder`: the old file stays until the new one is whole.
-    ///
-    /// # Errors
-    /// When the disk says no.
     pub fn write(&self, folder: &Path) -> Result<(), EthersError> {
         let path = folder.join("ethers");
         crate::config::replace(&path, &self.text()).map_err(|error| EthersError::Write(path, error))

@@ -13,7 +13,7 @@ use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::task::JoinSet;
 
 use super::dns::{self, Answer};
-use super::hosts::Known;
+use super::host_names::Known;
 use crate::event::Event;
 
 /// Questions under way at once.
@@ -29,7 +29,7 @@ const OCTETS: u64 = 1 << 20;
 /// Names that are taken from `/etc/hosts`.
 const HOSTS: usize = 10_000;
 
-/// Whom to ask, and what needs no question.
+/// Name servers, and names that need no question.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
     /// In this order.

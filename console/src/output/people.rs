@@ -154,7 +154,7 @@ pub(super) fn detailed(report: &Report, look: &Look) -> String {
     out
 }
 
-/// Who reports.
+/// The sensors, and which of them report.
 pub(super) fn fleet(fleet: &Fleet) -> String {
     let numbers = ["Since", "Lag", "Drops", "Spool", "Lost", "Clock"].map(|title| (title, Align::Right));
     let [first, last] =

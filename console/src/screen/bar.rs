@@ -88,7 +88,7 @@ fn reporting(app: &App) -> (String, Role) {
     (format!("{now} of {known} reporting"), role)
 }
 
-/// What the report cannot say.
+/// Notes about the report.
 pub(super) fn notes(app: &App, buffer: &mut Buffer, area: Rect) {
     if area.height == 0 {
         return;

@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Margin, Rect};
 
-use super::traffic::footer;
+use super::footer::footer;
 use super::words::{filter_words, listed, order_words, why_empty};
 use crate::app::App;
 use crate::facility::view::{Layout, Shown, TableLayout, View};

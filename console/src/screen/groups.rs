@@ -6,7 +6,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Margin, Rect};
 use traf_model::{GroupKey, Item, Row};
 
-use super::traffic::footer;
+use super::footer::footer;
 use super::words::{listed, order_words, why_empty};
 use crate::app::App;
 use crate::facility::cell::{

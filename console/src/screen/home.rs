@@ -165,7 +165,7 @@ fn busy(row: &Row, context: &Context, columns: u16) -> Cell {
     Cell::new(bar(row.rate.total().octets, context.top, columns), Role::Mark)
 }
 
-/// What is wrong now, or that nothing is.
+/// Present troubles, or the message that there are none.
 fn now_lines(app: &App) -> Vec<(String, Role)> {
     let mut lines = Vec::new();
     let at = app.fleet.as_ref().map_or(app.now, |fleet| fleet.at);

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Margin, Rect};
 use traf_model::{ClassGroup, InterfaceStats, Item, Row};
 
-use super::traffic::footer;
+use super::footer::footer;
 use super::words::why_empty;
 use crate::app::App;
 use crate::number::{count, plural, rate};
@@ -55,7 +55,7 @@ fn group(stats: &InterfaceStats, group: ClassGroup) -> Cell {
     Cell::number(count(stats.classes.group(group).total().packets))
 }
 
-/// What IPTraf has, in its order; wide terminals add directions, peaks and drops.
+/// IPTraf's columns, in its order; wide terminals add directions, peaks and drops.
 fn packets<'a>() -> Vec<Col<'a>> {
     vec![
         Column::name(name),

@@ -95,7 +95,7 @@ fn bad(number: u64) -> Cell {
     Cell::new(count(number), if number == 0 { Role::Number } else { Role::Alarm })
 }
 
-/// How far a sensor's clock may be off before it matters: a tenth of a slice.
+/// Offset of a sensor's clock from which on it is an alarm: a tenth of a slice.
 const CLOCK_OFF: u64 = 1_000_000_000;
 
 fn clock(offset: i64) -> Cell {

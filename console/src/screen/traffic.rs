@@ -2,25 +2,22 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use traf_model::{Counters, Group, Half, Item};
+use traf_model::{Counters, Half, Item};
 
-use super::words::{Line, filter_words, listed, order_words, other_line, why_empty};
+use super::footer::footer;
+use super::words::{ConnectionLine, filter_words, listed, order_words, other_line, why_empty};
 use crate::app::App;
 use crate::app::traffic::{Columns, Others, Pane, folded};
 use crate::facility::cell::{RowContext, seen, seen_column};
-use crate::number::{count, elapsed, plural, rate};
+use crate::number::{count, plural, rate};
 use crate::theme::Role;
 use crate::widget::border::{self, message};
 use crate::widget::layout::panes;
 use crate::widget::table::{Cell, Column, Table};
 
-type Col<'a> = Column<Line<'a>, RowContext<'a>>;
+type Col<'a> = Column<ConnectionLine<'a>, RowContext<'a>>;
 
 pub(super) fn draw(app: &App, buffer: &mut Buffer, body: Rect) {
-    if app.traffic.group != Group::Flow {
-        super::groups::draw(app, buffer, body);
-        return;
-    }
     let theme = app.look.theme;
     let (upper, lower) = panes(body, 6);
     border::frame(buffer, body, theme);
@@ -36,7 +33,7 @@ fn upper_pane(app: &App, buffer: &mut Buffer, body: Rect, area: Rect) {
     let columns = columns(state.columns, app.several_sensors(), area.width);
     let context = app.row_context();
     let table = Table::new(&columns, &context, theme);
-    let lines = state.upper.seen(app.report()).filter_map(Line::of);
+    let lines = state.upper.seen(app.report()).filter_map(ConnectionLine::of);
     let bar = state.upper.bar().filter(|_| state.pane == Pane::Upper);
     let end = table.draw(buffer, area, body.y, lines, bar);
     title(app, buffer, body, body.y, &upper_title(app), end, Pane::Upper);
@@ -68,7 +65,7 @@ fn lower_pane(app: &App, buffer: &mut Buffer, body: Rect, area: Rect) {
             (Vec::new(), state.lower.bar())
         }
         Others::Mixed | Others::Packets => {
-            let tail = &state.tail;
+            let tail = &state.packets;
             let rows = tail.entries().iter().skip(tail.cursor.offset);
             rows.zip(area.top()..area.bottom()).for_each(|(row, y)| other(app, buffer, area, y, row));
             let bar = (!tail.entries().is_empty()).then(|| tail.cursor.selected.saturating_sub(tail.cursor.offset));
@@ -104,11 +101,11 @@ fn lower_title(app: &App, width: u16) -> String {
             listed(app.traffic.lower.len() as u64, matched)
         }
         Others::Mixed | Others::Packets => {
-            let more = match app.traffic.tail.not_shown() {
+            let more = match app.traffic.packets.not_shown() {
                 0 => String::new(),
                 more => format!(", {} more not shown", count(more)),
             };
-            format!("{}{more}", app.traffic.tail.entries().len())
+            format!("{}{more}", app.traffic.packets.entries().len())
         }
     };
     let folded = folded(app.feeds.reports().filter(|report| report.facility == traf_model::Facility::Traffic));
@@ -140,7 +137,7 @@ fn foot(app: &App, buffer: &mut Buffer, body: Rect) {
     let Some(report) = app.report() else { return };
     let (units, state) = (app.look.units, &app.traffic);
     let highlighted = match state.pane {
-        Pane::Upper => state.upper.selected(Some(report)).and_then(Line::of).map(|line| speed(&line)),
+        Pane::Upper => state.upper.selected(Some(report)).and_then(ConnectionLine::of).map(|line| speed(&line)),
         // A single packet has no rate.
         Pane::Lower => app.selected().filter(|row| matches!(row.item, Item::Flow(_))).map(|row| row.rate.total()),
     };
@@ -155,29 +152,6 @@ fn foot(app: &App, buffer: &mut Buffer, body: Rect) {
     footer(app, buffer, body, &format!("{line}{}", highlighted.unwrap_or_default()));
 }
 
-/// The lower line of a box: words from the left, drops and time at the right.
-pub(super) fn footer(app: &App, buffer: &mut Buffer, body: Rect, words: &str) {
-    let theme = app.look.theme;
-    let Some(report) = app.report() else { return };
-    // Where there is no room for both, the drops stay.
-    let drops = if report.dropped == 0 { Role::Border } else { Role::Alarm };
-    let pieces = [
-        (format!("Time {}", elapsed(nanos(app, report))), Role::Border),
-        (format!("Drops {}", count(report.dropped)), drops),
-    ];
-    let from = body.x + crate::text::width(words) as u16 + 3;
-    border::right(buffer, body, body.bottom() - 1, from, &pieces, theme);
-    border::title(buffer, body, body.bottom() - 1, words, body.right(), theme);
-}
-
-/// What the counts of a report cover.
-pub(super) fn nanos(app: &App, report: &traf_model::Report) -> i64 {
-    match app.time.interval() {
-        Some(window) => window.nanos(),
-        None => report.at.since(report.interval.from),
-    }
-}
-
 fn columns<'a>(set: Columns, several: bool, width: u16) -> Vec<Col<'a>> {
     let mut columns: Vec<Col<'a>> = vec![
         Column::left("", 1, 0, |line, _| Cell::new(if line.forward { "┌" } else { "└" }, Role::Mark)),
@@ -189,38 +163,44 @@ fn columns<'a>(set: Columns, several: bool, width: u16) -> Vec<Col<'a>> {
     ];
     match set {
         Columns::Counts => columns.extend([
-            Column::right("Packets", 10, 0, |line: &Line<'a>, _| Cell::number(count(counters(line).packets))),
-            Column::right("Octets", 10, 0, |line: &Line<'a>, _| Cell::number(count(counters(line).octets))),
-            Column::right("Rate", 13, 110, |line: &Line<'a>, context: &RowContext<'a>| {
+            Column::right("Packets", 10, 0, |line: &ConnectionLine<'a>, _| Cell::number(count(counters(line).packets))),
+            Column::right("Octets", 10, 0, |line: &ConnectionLine<'a>, _| Cell::number(count(counters(line).octets))),
+            Column::right("Rate", 13, 110, |line: &ConnectionLine<'a>, context: &RowContext<'a>| {
                 Cell::number(context.rate(speed(line)))
             }),
         ]),
-        Columns::Macs => columns.push(Column::right("Source MAC", 17, 0, |line: &Line<'a>, _| {
+        Columns::Macs => columns.push(Column::right("Source MAC", 17, 0, |line: &ConnectionLine<'a>, _| {
             Cell::number(half(line).mac.map_or_else(|| "N/A".to_owned(), |mac| mac.to_string()))
         })),
         Columns::Sizes => columns.extend([
-            Column::right("Pkt size", 10, 0, |line: &Line<'a>, _| Cell::number(count(u64::from(half(line).size)))),
-            Column::right("Win size", 10, 0, |line: &Line<'a>, _| Cell::number(count(u64::from(half(line).window)))),
+            Column::right("Pkt size", 10, 0, |line: &ConnectionLine<'a>, _| {
+                Cell::number(count(u64::from(half(line).size)))
+            }),
+            Column::right("Win size", 10, 0, |line: &ConnectionLine<'a>, _| {
+                Cell::number(count(u64::from(half(line).window)))
+            }),
         ]),
     }
     columns.push(Column::left("State", 5, 0, |line, _| Cell::text(half(line).label())));
-    columns.push(seen_column(several, width, |line: &Line<'a>, context: &RowContext<'a>| seen(&line.row, context)));
+    columns.push(seen_column(several, width, |line: &ConnectionLine<'a>, context: &RowContext<'a>| {
+        seen(&line.row, context)
+    }));
     columns
 }
 
-fn end(line: &Line<'_>, context: &RowContext<'_>) -> String {
+fn end(line: &ConnectionLine<'_>, context: &RowContext<'_>) -> String {
     let key = line.flow.key;
     context.names.endpoint_label(if line.forward { key.source } else { key.destination })
 }
 
-fn counters(line: &Line<'_>) -> Counters {
+fn counters(line: &ConnectionLine<'_>) -> Counters {
     if line.forward { line.flow.traffic.outbound } else { line.flow.traffic.inbound }
 }
 
-fn speed(line: &Line<'_>) -> Counters {
+fn speed(line: &ConnectionLine<'_>) -> Counters {
     if line.forward { line.row.rate.outbound } else { line.row.rate.inbound }
 }
 
-fn half(line: &Line<'_>) -> Half {
+fn half(line: &ConnectionLine<'_>) -> Half {
     if line.forward { line.flow.forward } else { line.flow.reverse }
 }

@@ -11,7 +11,7 @@ use crate::moment;
 use crate::number::{count, grouped};
 use crate::theme::Role;
 
-pub use crate::app::traffic::Line;
+pub use crate::app::traffic::ConnectionLine;
 
 /// A packet, or a flow that is no TCP connection, in IPTraf's words.
 pub(super) fn other_line(app: &App, row: &Row) -> (String, Role) {
@@ -54,13 +54,13 @@ fn flow_line(app: &App, flow: &Flow, seen: &str) -> (String, Role) {
     (format!("{name} {source} {arrow} {destination}  {counts}{vlan} on {seen}"), Role::Packet(kind))
 }
 
-/// What is looked at, in the words of a title: ` · port 443`.
+/// The filter, in the words of a title: ` · port 443`.
 pub(super) fn filter_words(app: &App) -> String {
     let words = app.filter_words();
     if words.is_empty() { words } else { format!(" · {words}") }
 }
 
-/// How many rows of how many, in the words of a title.
+/// Number of rows shown and matched, in the words of a title.
 pub(super) fn listed(listed: u64, matched: u64) -> String {
     if matched > listed { format!("{} of {}", grouped(listed), grouped(matched)) } else { grouped(listed) }
 }
@@ -71,7 +71,7 @@ pub(super) fn order_words(list: &List) -> String {
     format!("by {}{kept}", list.order.by.name().replace('_', " "))
 }
 
-/// Why there is nothing to see, and what to do about it.
+/// Reason why a table is empty, and what to do about it.
 pub(super) fn why_empty(app: &App, what: &str) -> Vec<String> {
     let feed = app.feeds.get(0);
     if let Some(reason) = feed.and_then(|feed| feed.refused.as_ref()) {

@@ -8,7 +8,7 @@ pub fn bar(value: u64, top: u64, columns: u16) -> String {
     format!("{}{}", "█".repeat(filled / 8), PARTS[filled % 8])
 }
 
-/// How much of the whole, in hundredths.
+/// Share of the whole, in hundredths.
 pub fn percent(part: u64, whole: u64) -> u64 {
     (u128::from(part) * 100 / u128::from(whole.max(1))).min(100) as u64
 }

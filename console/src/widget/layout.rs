@@ -1,4 +1,4 @@
-//! Where things are on the screen. Drawing and paging ask the same functions, so that they agree.
+//! Areas of the screen. Drawing and paging use the same functions, so that they agree.
 
 use ratatui::layout::Rect;
 
@@ -9,7 +9,7 @@ pub struct Areas {
     pub head: Rect,
     /// The screen itself.
     pub body: Rect,
-    /// What the report cannot say; no rows when there is nothing to say.
+    /// Notes about the report; no rows when there are none.
     pub notes: Rect,
     /// Time itself.
     pub strip: Rect,

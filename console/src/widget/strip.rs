@@ -43,7 +43,7 @@ pub fn strip(strip: &Strip, gaps: &[Gap], window: Option<Interval>, columns: usi
     format!("{blank}{drawn}")
 }
 
-/// Whether steps of the strip lie in an interval.
+/// True if steps of the strip lie in an interval.
 fn meets(strip: &Strip, from: usize, to: usize, interval: Interval) -> bool {
     let at = |step: usize| strip.from.0.saturating_add(strip.step.saturating_mul(step as i64));
     at(from) < interval.to.0 && interval.from.0 < at(to)

@@ -11,7 +11,7 @@ use crate::theme::{Role, Theme};
 pub struct Cell {
     /// Made fit for the terminal when it is drawn.
     pub text: String,
-    /// How it looks.
+    /// The style.
     pub role: Role,
 }
 
@@ -32,7 +32,7 @@ impl Cell {
     }
 }
 
-/// Where text stands in its column, and what of it is left out when it does not fit.
+/// Alignment of text in its column, and the part that is left out when it does not fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Align {
     /// From the left; its end is left out.
@@ -52,9 +52,9 @@ pub struct Column<R, C> {
     pub width: u16,
     /// Shown where the table is at least this wide.
     pub least: u16,
-    /// Where text stands.
+    /// The alignment.
     pub align: Align,
-    /// What stands there.
+    /// The text.
     pub cell: fn(&R, &C) -> Cell,
 }
 
@@ -79,11 +79,11 @@ impl<R, C> Column<R, C> {
 pub struct Table<'a, R, C> {
     /// From left to right.
     pub columns: &'a [Column<R, C>],
-    /// What the cells need beside their row.
+    /// Values that the cells need beside their row.
     pub context: &'a C,
     /// Colours.
     pub theme: Theme,
-    /// What stands in a line of its own above the cells of each row; then a row takes two lines.
+    /// Text in a line of its own above the cells of each row; then a row takes two lines.
     pub head: Option<fn(&R, &C) -> Cell>,
 }
 

@@ -24,7 +24,7 @@ pub enum Item {
     /// Host names.
     Dns,
     /// Service names.
-    Services,
+    ServiceNames,
     /// Colours.
     Colour,
     /// Bits or bytes.
@@ -35,13 +35,13 @@ pub enum Item {
     Update,
     /// Minutes until closed and idle connections leave.
     Persistence,
-    /// Which colours.
+    /// The theme.
     Theme,
     /// Of the reader.
     Zone,
-    /// What belongs to a sensor.
+    /// A setting of a sensor.
     Sensor(Field),
-    /// What a sensor's own file says.
+    /// A setting that only the file of a sensor has.
     Tunnels,
     /// Descriptions of MAC addresses.
     Descriptions,
@@ -52,7 +52,7 @@ pub enum Item {
 /// The menu, in IPTraf's order: entry, title, help line.
 pub const MENU: [(Item, &str, &str); 18] = [
     (Item::Dns, "Reverse DNS lookups", "Resolves IP addresses into host names; names come late and hold up nothing"),
-    (Item::Services, "TCP/UDP service names", "Shows service names instead of port numbers"),
+    (Item::ServiceNames, "TCP/UDP service names", "Shows service names instead of port numbers"),
     (Item::Sensor(Field::Promiscuous), "Force promiscuous mode", "Belongs to a sensor: opens its settings"),
     (Item::Colour, "Color", "Colours, or the terminal's own two"),
     (Item::Sensor(Field::Log), "Logging", "Belongs to a sensor: opens its settings"),
@@ -83,20 +83,20 @@ pub const MENU: [(Item, &str, &str); 18] = [
     (Item::Exit, "Exit configuration", "Back"),
 ];
 
-/// What is open of the configuration.
+/// The dialog of the configuration.
 #[derive(Clone, Debug)]
 pub struct Configure {
     /// The entry with the bar.
     pub selected: usize,
-    /// What lies over the menu.
-    pub open: Open,
-    /// What is wrong with what was typed.
+    /// The pane over the menu.
+    pub pane: ConfigurePane,
+    /// Reason why an entry was not accepted.
     pub wrong: String,
 }
 
-/// What lies over the menu.
+/// The pane over the menu.
 #[derive(Clone, Debug)]
-pub enum Open {
+pub enum ConfigurePane {
     /// Nothing.
     Menu,
     /// A value is typed.
@@ -109,7 +109,7 @@ pub enum Open {
 
 impl Default for Configure {
     fn default() -> Self {
-        Self { selected: 0, open: Open::Menu, wrong: String::new() }
+        Self { selected: 0, pane: ConfigurePane::Menu, wrong: String::new() }
     }
 }
 
@@ -122,29 +122,29 @@ impl Configure {
     /// A key, and what follows.
     pub(super) fn on_key(mut self, key: KeyEvent, app: &mut App) -> Step<Self> {
         self.wrong.clear();
-        match std::mem::replace(&mut self.open, Open::Menu) {
-            Open::Menu => match key.code {
+        match std::mem::replace(&mut self.pane, ConfigurePane::Menu) {
+            ConfigurePane::Menu => match key.code {
                 KeyCode::Esc | KeyCode::Char('x' | 'X' | 'q' | 'Q') => return Step::Close,
                 KeyCode::Enter | KeyCode::Char(' ') => return self.choose(app),
                 code => self.selected = turned(self.selected, MENU.len(), code).unwrap_or(self.selected),
             },
-            Open::Value(mut input) => match typed(&mut input, key) {
+            ConfigurePane::Value(mut input) => match typed(&mut input, key) {
                 Typed::Cancelled => {}
-                Typed::Open => self.open = Open::Value(input),
+                Typed::Open => self.pane = ConfigurePane::Value(input),
                 Typed::Entered => match changed(self.item(), input.value(), &app.config) {
                     Ok(config) => app.configure(config),
-                    Err(wrong) => (self.wrong, self.open) = (wrong, Open::Value(input)),
+                    Err(wrong) => (self.wrong, self.pane) = (wrong, ConfigurePane::Value(input)),
                 },
             },
-            Open::Descriptions(at) => return self.in_descriptions(at, key, app),
-            Open::NewMac(mut input) => match (typed(&mut input, key), input.value().trim().parse()) {
-                (Typed::Cancelled, _) => self.open = Open::Descriptions(0),
+            ConfigurePane::Descriptions(at) => return self.in_descriptions(at, key, app),
+            ConfigurePane::NewMac(mut input) => match (typed(&mut input, key), input.value().trim().parse()) {
+                (Typed::Cancelled, _) => self.pane = ConfigurePane::Descriptions(0),
                 (Typed::Entered, Ok(mac)) => return Step::Go(Target::Describe(mac)),
                 (state, _) => {
                     if state == Typed::Entered {
                         self.wrong = "a MAC address such as 00:0c:29:b9:94:62".to_owned();
                     }
-                    self.open = Open::NewMac(input);
+                    self.pane = ConfigurePane::NewMac(input);
                 }
             },
         }
@@ -155,7 +155,7 @@ impl Configure {
         let mut config = app.config.clone();
         match self.item() {
             Item::Dns => config.reverse_dns = !config.reverse_dns,
-            Item::Services => config.service_names = !config.service_names,
+            Item::ServiceNames => config.service_names = !config.service_names,
             Item::Colour => config.colour = Some(app.look.theme == Theme::MONO),
             Item::Activity => {
                 config.rates = if config.rates == Rates::Bits { Rates::Bytes } else { Rates::Bits };
@@ -170,11 +170,11 @@ impl Configure {
             Item::Tunnels => {
                 self.wrong = "a sensor's own file decides: tunnels = true in /etc/traf/sensor.toml".to_owned();
             }
-            Item::Descriptions => self.open = Open::Descriptions(0),
+            Item::Descriptions => self.pane = ConfigurePane::Descriptions(0),
             Item::Exit => return Step::Close,
-            Item::Update => self.open = Open::Value(config.update_interval.to_string().into()),
-            Item::Persistence => self.open = Open::Value(config.persistence.to_string().into()),
-            Item::Zone => self.open = Open::Value(config.time_zone.clone().unwrap_or_default().into()),
+            Item::Update => self.pane = ConfigurePane::Value(config.update_interval.to_string().into()),
+            Item::Persistence => self.pane = ConfigurePane::Value(config.persistence.to_string().into()),
+            Item::Zone => self.pane = ConfigurePane::Value(config.time_zone.clone().unwrap_or_default().into()),
         }
         app.configure(config);
         Step::Stay(self)
@@ -195,17 +195,17 @@ impl Configure {
     fn in_descriptions(mut self, at: usize, key: KeyEvent, app: &mut App) -> Step<Self> {
         let own: Vec<Mac> = app.names.descriptions.own().map(|(mac, _)| mac).collect();
         let last = own.len().saturating_sub(1);
-        self.open = match key.code {
-            KeyCode::Esc | KeyCode::Char('x' | 'X' | 'q' | 'Q') => Open::Menu,
-            KeyCode::Char('a' | 'A' | 'i' | 'I') | KeyCode::Insert => Open::NewMac(Input::default()),
+        self.pane = match key.code {
+            KeyCode::Esc | KeyCode::Char('x' | 'X' | 'q' | 'Q') => ConfigurePane::Menu,
+            KeyCode::Char('a' | 'A' | 'i' | 'I') | KeyCode::Insert => ConfigurePane::NewMac(Input::default()),
             KeyCode::Enter | KeyCode::Char('e' | 'E') if !own.is_empty() => {
                 return Step::Go(Target::Describe(own[at.min(last)]));
             }
             KeyCode::Char('d' | 'D') | KeyCode::Delete if !own.is_empty() => {
                 app.describe(own[at.min(last)], "");
-                Open::Descriptions(at.min(last.saturating_sub(1)))
+                ConfigurePane::Descriptions(at.min(last.saturating_sub(1)))
             }
-            code => Open::Descriptions(moved(at, own.len(), code).unwrap_or(at)),
+            code => ConfigurePane::Descriptions(moved(at, own.len(), code).unwrap_or(at)),
         };
         Step::Stay(self)
     }
@@ -249,7 +249,7 @@ fn changed(item: Item, text: &str, config: &Config) -> Result<Config, String> {
     Ok(config)
 }
 
-/// What an entry is set to now, as IPTraf's second box says it.
+/// Present value of an entry, as IPTraf's second box shows it.
 fn value(item: Item, app: &App) -> (&'static str, String) {
     let on = |on: bool| if on { "On" } else { "Off" }.to_owned();
     let config = &app.config;
@@ -266,7 +266,7 @@ fn value(item: Item, app: &App) -> (&'static str, String) {
     };
     match item {
         Item::Dns => ("Reverse DNS lookups:", on(config.reverse_dns)),
-        Item::Services => ("Service names:", on(config.service_names)),
+        Item::ServiceNames => ("Service names:", on(config.service_names)),
         Item::Colour => ("Color:", on(app.look.theme != Theme::MONO)),
         Item::Activity => {
             ("Activity mode:", if config.rates == Rates::Bits { "kbits/s" } else { "kbytes/s" }.to_owned())
@@ -294,13 +294,13 @@ fn value(item: Item, app: &App) -> (&'static str, String) {
 pub(super) fn draw(app: &App, dialog: &Configure, buffer: &mut Buffer, areas: Areas) -> Option<(u16, u16)> {
     let theme = app.look.theme;
     let wrong = (!dialog.wrong.is_empty()).then(|| (0, dialog.wrong.clone()));
-    if let Open::Descriptions(_) | Open::NewMac(_) = dialog.open {
+    if let ConfigurePane::Descriptions(_) | ConfigurePane::NewMac(_) = dialog.pane {
         let own = app.names.descriptions.own().map(|(mac, words)| (mac.to_string(), words.to_owned()));
         let own = own.collect::<Vec<_>>();
-        let at = if let Open::Descriptions(at) = dialog.open { at } else { usize::MAX };
+        let at = if let ConfigurePane::Descriptions(at) = dialog.pane { at } else { usize::MAX };
         let at = Some(at).filter(|_| !own.is_empty());
         choices(buffer, areas.body, "Host descriptions", or_words(own, "none yet: a adds one"), at, theme);
-        if let Open::NewMac(input) = &dialog.open {
+        if let ConfigurePane::NewMac(input) = &dialog.pane {
             let words = "of the machine to describe: 00:0c:29:b9:94:62";
             return Some(prompt(buffer, areas, "MAC", input, wrong, words, theme));
         }
@@ -314,7 +314,7 @@ pub(super) fn draw(app: &App, dialog: &Configure, buffer: &mut Buffer, areas: Ar
     });
     choices(buffer, areas.body, "Configure", rows.collect(), Some(dialog.selected), theme);
     let words = MENU[dialog.selected.min(MENU.len() - 1)].2;
-    if let Open::Value(input) = &dialog.open {
+    if let ConfigurePane::Value(input) = &dialog.pane {
         return Some(prompt(buffer, areas, "value", input, wrong, words, theme));
     }
     let words = if dialog.wrong.is_empty() { words } else { &dialog.wrong };

@@ -15,7 +15,7 @@ use crate::widget::dialog::{choices, foot, moved, or_words, prompt, turned};
 use crate::widget::input::{Typed, typed};
 use crate::widget::layout::Areas;
 
-/// What is open of the dialog.
+/// Panes of the dialog.
 #[derive(Clone, Debug)]
 pub enum Filters {
     /// The menu, with its bar.
@@ -28,7 +28,7 @@ pub enum Filters {
     Rules(Box<RulesEditor>),
 }
 
-/// What a filter is chosen for.
+/// Actions on a named filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {
     /// To be shown.
@@ -65,7 +65,7 @@ pub enum Item {
     Arp,
     /// RARP in the traffic monitor.
     Rarp,
-    /// What is no IP in the traffic monitor.
+    /// Packets that are not IP in the traffic monitor.
     NonIp,
     /// Back.
     Exit,

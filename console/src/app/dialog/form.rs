@@ -70,7 +70,7 @@ pub struct Form {
     pub opposite: bool,
     /// The field that has the keys.
     pub selected: usize,
-    /// What is wrong, and in which field.
+    /// The last error, and its field.
     pub wrong: Option<(Field, String)>,
 }
 
@@ -88,7 +88,7 @@ impl Default for Form {
     }
 }
 
-/// What became of a key.
+/// Result of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The form stays.
@@ -149,7 +149,7 @@ impl Form {
     /// The rule that the form says.
     ///
     /// # Errors
-    /// What is wrong, in which field.
+    /// The field, and what is wrong in it.
     pub fn rule(&self) -> Result<Rule, (Field, String)> {
         let text = |place: usize| self.texts[place].value().trim();
         let at = |place: usize| move |message: String| (Field::Text(place), message);

@@ -18,7 +18,7 @@ pub struct Picker {
 }
 
 impl Picker {
-    /// What a fleet offers; the bar is on `now`.
+    /// All scopes of a fleet; the bar is on `now`.
     pub fn new(fleet: Option<&Fleet>, now: &Scope) -> Self {
         let mut choices = vec![Scope::default()];
         for sensor in fleet.iter().flat_map(|fleet| &fleet.sensors) {

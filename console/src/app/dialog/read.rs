@@ -71,7 +71,7 @@ impl Form {
     }
 }
 
-/// What is joined by `and`, from left to right.
+/// Parts that are joined by `and`, from left to right.
 fn conjuncts<'a>(expression: &'a Expression, parts: &mut Vec<&'a Expression>) {
     if let Expression::And(a, b) = expression {
         conjuncts(a, parts);

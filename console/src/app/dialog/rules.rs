@@ -26,26 +26,26 @@ pub struct RulesEditor {
     pub selected: usize,
     /// Something was changed since it was kept.
     pub changed: bool,
-    /// What lies over the list.
-    pub pane: Pane,
-    /// Why something was not done.
+    /// The pane over the list.
+    pub pane: RulesPane,
+    /// Reason why an entry was not accepted.
     pub wrong: String,
 }
 
-/// What lies over the list of rules.
+/// The panes over the list of rules.
 #[derive(Clone, Debug)]
-pub enum Pane {
+pub enum RulesPane {
     /// Nothing.
     List,
     /// A rule as a form.
     Form(Box<Form>, RulePosition),
     /// A rule as text.
     Text(Input, RulePosition),
-    /// Whether to keep what was changed.
+    /// Question whether changes are kept.
     Leaving,
 }
 
-/// Where a rule goes.
+/// Position of a rule in the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RulePosition {
     /// Before this one.
@@ -57,28 +57,28 @@ pub enum RulePosition {
 impl RulesEditor {
     /// With the bar on the first rule.
     pub fn new(name: String, rules: Vec<Rule>) -> Self {
-        Self { name, rules, selected: 0, changed: false, pane: Pane::List, wrong: String::new() }
+        Self { name, rules, selected: 0, changed: false, pane: RulesPane::List, wrong: String::new() }
     }
 
     /// A key; false when the editor is left.
     pub(super) fn on_key(&mut self, key: KeyEvent, app: &mut App) -> bool {
-        match std::mem::replace(&mut self.pane, Pane::List) {
-            Pane::List => return self.in_list(key),
-            Pane::Form(mut form, position) => match form.on_key(key) {
-                Outcome::Open => self.pane = Pane::Form(form, position),
+        match std::mem::replace(&mut self.pane, RulesPane::List) {
+            RulesPane::List => return self.in_list(key),
+            RulesPane::Form(mut form, position) => match form.on_key(key) {
+                Outcome::Open => self.pane = RulesPane::Form(form, position),
                 Outcome::Cancelled => {}
                 Outcome::Done(rule) => self.put(rule, position),
             },
-            Pane::Text(mut input, position) => match (typed(&mut input, key), input.value().parse()) {
+            RulesPane::Text(mut input, position) => match (typed(&mut input, key), input.value().parse()) {
                 (Typed::Cancelled, _) => {}
                 (Typed::Entered, Ok(rule)) => self.put(rule, position),
-                _ => self.pane = Pane::Text(input, position),
+                _ => self.pane = RulesPane::Text(input, position),
             },
-            Pane::Leaving => match key.code {
+            RulesPane::Leaving => match key.code {
                 KeyCode::Char('y' | 'Y') | KeyCode::Enter => return !self.keep(app),
                 KeyCode::Char('n' | 'N') => return false,
                 KeyCode::Esc => {}
-                _ => self.pane = Pane::Leaving,
+                _ => self.pane = RulesPane::Leaving,
             },
         }
         true
@@ -94,15 +94,17 @@ impl RulesEditor {
         }
         match key.code {
             KeyCode::Char('i' | 'I') | KeyCode::Insert => {
-                self.pane = Pane::Form(Box::default(), RulePosition::Before(at))
+                self.pane = RulesPane::Form(Box::default(), RulePosition::Before(at))
             }
-            KeyCode::Char('a' | 'A') => self.pane = Pane::Form(Box::default(), RulePosition::Before(self.rules.len())),
+            KeyCode::Char('a' | 'A') => {
+                self.pane = RulesPane::Form(Box::default(), RulePosition::Before(self.rules.len()))
+            }
             KeyCode::Char('t' | 'T') if self.rules.is_empty() => {
-                self.pane = Pane::Text("include ".to_owned().into(), RulePosition::Before(0));
+                self.pane = RulesPane::Text("include ".to_owned().into(), RulePosition::Before(0));
             }
             KeyCode::Char('t' | 'T') => self.as_text(at),
             KeyCode::Char('n' | 'N') => {
-                self.pane = Pane::Text("include ".to_owned().into(), RulePosition::Before(self.rules.len()));
+                self.pane = RulesPane::Text("include ".to_owned().into(), RulePosition::Before(self.rules.len()));
             }
             KeyCode::Char('d' | 'D') | KeyCode::Delete if at < self.rules.len() => {
                 self.rules.remove(at);
@@ -113,9 +115,9 @@ impl RulesEditor {
             KeyCode::Char('+') if at < last => self.swap(at, at + 1),
             KeyCode::Char('-') if at > 0 => self.swap(at, at - 1),
             KeyCode::Enter => match self.rules.get(at).map(Form::of) {
-                Some(Some(form)) => self.pane = Pane::Form(Box::new(form), RulePosition::Of(at)),
+                Some(Some(form)) => self.pane = RulesPane::Form(Box::new(form), RulePosition::Of(at)),
                 Some(None) => self.as_text(at),
-                None => self.pane = Pane::Form(Box::default(), RulePosition::Before(0)),
+                None => self.pane = RulesPane::Form(Box::default(), RulePosition::Before(0)),
             },
             KeyCode::Esc | KeyCode::Char('x' | 'X' | 'q' | 'Q') => return self.leave(),
             _ => {}
@@ -125,7 +127,7 @@ impl RulesEditor {
 
     fn leave(&mut self) -> bool {
         if self.changed {
-            self.pane = Pane::Leaving;
+            self.pane = RulesPane::Leaving;
         }
         self.changed
     }
@@ -137,7 +139,7 @@ impl RulesEditor {
 
     fn as_text(&mut self, at: usize) {
         if let Some(rule) = self.rules.get(at) {
-            self.pane = Pane::Text(rule.to_string().into(), RulePosition::Of(at));
+            self.pane = RulesPane::Text(rule.to_string().into(), RulePosition::Of(at));
         }
     }
 
@@ -176,7 +178,7 @@ impl RulesEditor {
 /// Draws the list of rules, with arrows and I/E as IPTraf has them; returns the place of the terminal's cursor.
 pub(super) fn draw(app: &App, editor: &RulesEditor, buffer: &mut Buffer, areas: Areas) -> Option<(u16, u16)> {
     let theme = app.look.theme;
-    if let Pane::Form(form, _) = &editor.pane {
+    if let RulesPane::Form(form, _) = &editor.pane {
         return Some(form::draw(form, buffer, areas, theme));
     }
     let area = areas.body;
@@ -221,12 +223,12 @@ pub(super) fn draw(app: &App, editor: &RulesEditor, buffer: &mut Buffer, areas: 
         );
     }
     match &editor.pane {
-        Pane::Text(input, _) => {
+        RulesPane::Text(input, _) => {
             let wrong = input.value().parse::<Rule>().err().map(|error| (error.column, error.message));
             let words = "include or exclude, and a filter in tcpdump's words; enter takes it, esc leaves it";
             Some(prompt(buffer, areas, "rule", input, wrong, words, theme))
         }
-        Pane::Leaving => {
+        RulesPane::Leaving => {
             foot(
                 buffer,
                 areas,

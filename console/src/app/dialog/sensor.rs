@@ -19,17 +19,17 @@ use crate::widget::layout::Areas;
 pub struct SensorDesk {
     /// The sensor's name.
     pub sensor: String,
-    /// What is wanted of it now.
+    /// Settings that the sensor shall have.
     pub settings: Settings,
     /// The field with the bar.
     pub selected: usize,
-    /// What lies over the list.
+    /// The pane over the list.
     pub open: Open,
-    /// Why something was not done.
+    /// Reason why an entry was not accepted.
     pub wrong: String,
 }
 
-/// What lies over the list of fields.
+/// The panes over the list of fields.
 #[derive(Clone, Debug)]
 pub enum Open {
     /// Nothing.
@@ -152,7 +152,7 @@ impl SensorDesk {
         Ok(ports)
     }
 
-    /// What the sensor says that it runs with.
+    /// Settings that the sensor runs with, as it reports them.
     fn now(&self, app: &App) -> Option<Settings> {
         let sensor = app.sensor_states().iter().find(|sensor| sensor.name == self.sensor)?;
         Some(sensor.settings.settings.clone())
@@ -214,7 +214,7 @@ pub(super) fn draw(app: &App, desk: &SensorDesk, buffer: &mut Buffer, areas: Are
     if let Some(sensor) = found.filter(|sensor| !sensor.settings.trouble.is_empty()) {
         lines.push(("  Trouble".to_owned(), sensor.settings.trouble.clone()));
     }
-    if let Some(said) = app.said() {
+    if let Some(said) = app.last_message() {
         lines.push(("  Last".to_owned(), said.to_owned()));
     }
     dialog(buffer, areas.body, &format!("Settings of {}", clean(&desk.sensor)), &lines, 0, theme);

@@ -4,7 +4,7 @@ use traf_model::Mac;
 
 use super::sensor::SensorDesk;
 
-/// What follows a key.
+/// Steps that follow a key.
 #[derive(Clone, Debug)]
 pub(super) enum Step<T> {
     /// The dialog stays, in this state.

@@ -19,7 +19,7 @@ const BELIEVED: (u32, u32) = (60, 3_600);
 /// Characters of the longest name (RFC 1035, 2.3.4).
 const LONGEST: usize = 255;
 
-/// What the resolver found out.
+/// Result of a look-up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
     /// `None`: nobody knows one.
@@ -42,19 +42,19 @@ impl Known {
 
 /// The table.
 #[derive(Clone, Debug, Default)]
-pub struct Hosts {
-    known: HashMap<IpAddr, Entry>,
+pub struct HostNames {
+    known: HashMap<IpAddr, Lookup>,
     waiting: Vec<IpAddr>,
 }
 
 #[derive(Clone, Debug)]
-struct Entry {
+struct Lookup {
     /// Shown until there is a newer one.
     name: Option<String>,
     until: i64,
 }
 
-impl Hosts {
+impl HostNames {
     /// The newest name.
     pub fn name(&self, address: IpAddr) -> Option<&str> {
         self.known.get(&address)?.name.as_deref()
@@ -70,7 +70,7 @@ impl Hosts {
             entry.until = until;
         } else {
             self.make_room();
-            self.known.insert(address, Entry { name: None, until });
+            self.known.insert(address, Lookup { name: None, until });
         }
         self.waiting.push(address);
     }
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_host_is_asked_for_once_until_its_name_has_aged() {
-        let mut hosts = Hosts::default();
+        let mut hosts = HostNames::default();
         hosts.ask(host(1), at(0));
         hosts.ask(host(1), at(1));
         assert_eq!(hosts.questions(), [host(1)]);
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_lost_answer_is_asked_for_again_after_a_while() {
-        let mut hosts = Hosts::default();
+        let mut hosts = HostNames::default();
         hosts.ask(host(1), at(0));
         hosts.questions();
         hosts.ask(host(1), at(29));
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn neither_the_table_nor_the_questions_grow_without_end() {
-        let mut hosts = Hosts::default();
+        let mut hosts = HostNames::default();
         for number in 0..6_000 {
             hosts.ask(host(number), at(i64::from(number)));
             if number % 50 == 0 {
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn what_a_name_server_says_cannot_reach_the_terminal_as_it_is() {
-        let mut hosts = Hosts::default();
+        let mut hosts = HostNames::default();
         hosts.ask(host(1), at(0));
         hosts.answer(host(1), Known::named("a\x1b[2J\u{202e}", 60), at(0));
         assert_eq!(hosts.name(host(1)), Some("a\\u{1b}[2J\\u{202e}"));

@@ -8,9 +8,9 @@ use crate::facility;
 use crate::facility::view::{StartOption, View};
 use crate::failure::Usage;
 
-/// Which facility, of which interface, for how long. At most one facility.
+/// The first screen, its interface, and the time after which the screens end.
 #[derive(Clone, Debug, Default, Args)]
-pub struct Straight {
+pub struct StartOptions {
     /// IP traffic monitor of an interface (or sensor/interface), or of all
     #[arg(short = 'i', value_name = "IF|all", group = "facility", help_heading = "Starting straight")]
     pub traffic: Option<String>,
@@ -22,7 +22,7 @@ pub struct Straight {
     pub detailed: Option<String>,
     /// A counted facility
     #[command(flatten)]
-    pub counted: Counted,
+    pub counted: CountedStart,
     /// End the screens after so many minutes
     #[arg(
         short = 't',
@@ -35,13 +35,13 @@ pub struct Straight {
 
 /// Options that start with a counted facility: which one, of which interface, and whether it takes all.
 #[derive(Clone, Debug, Default)]
-pub struct Counted(Option<(&'static View, String, bool)>);
+pub struct CountedStart(Option<(&'static View, String, bool)>);
 
 fn start_options() -> impl Iterator<Item = (&'static View, &'static StartOption)> {
     facility::ALL.into_iter().filter_map(|view| Some((view, view.start.as_ref()?)))
 }
 
-impl Args for Counted {
+impl Args for CountedStart {
     fn augment_args(command: clap::Command) -> clap::Command {
         start_options().fold(command, |command, (view, option)| {
             let name = if option.all { "IF|all" } else { "IF" };
@@ -55,7 +55,7 @@ impl Args for Counted {
     }
 }
 
-impl FromArgMatches for Counted {
+impl FromArgMatches for CountedStart {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let given = |(view, option): (&'static View, &StartOption)| {
             Some((view, matches.get_one::<String>(view.name())?.clone(), option.all))
@@ -72,7 +72,7 @@ impl FromArgMatches for Counted {
 /// Every interface.
 const ALL: &str = "all";
 
-impl Straight {
+impl StartOptions {
     /// Nothing was asked for: the screens begin as they always do.
     pub const fn is_none(&self) -> bool {
         self.facility().is_none() && self.minutes.is_none()
@@ -84,20 +84,19 @@ impl Straight {
             Self { traffic: Some(name), .. } => Some((Screen::Traffic, Some(name), true)),
             Self { general: true, .. } => Some((Screen::Interfaces, None, true)),
             Self { detailed: Some(name), .. } => Some((Screen::Detailed, Some(name), false)),
-            Self { counted: Counted(Some((view, name, all))), .. } => Some((Screen::Counted(view), Some(name), *all)),
+            Self { counted: CountedStart(Some((view, name, all))), .. } => {
+                Some((Screen::Counted(view), Some(name), *all))
+            }
             _ => None,
         }
     }
 
-    /// Whether the interface must be looked up among those there are.
+    /// True if the interface must be looked up among those that are watched.
     pub fn names_interface(&self) -> bool {
         self.facility().is_some_and(|(_, name, all)| name.is_some_and(|name| !(all && name == ALL)))
     }
 
     /// The screen and what it looks at; `None` when no facility was asked for.
-    ///
-    /// # Errors
-    /// When no interface is called so, or several are.
     pub fn screen(&self, fleet: &Fleet) -> Result<Option<(Screen, Scope)>, Usage> {
         let Some((screen, name, all)) = self.facility() else { return Ok(None) };
         let scope = match name {
@@ -113,9 +112,6 @@ impl Straight {
 }
 
 /// The interface that a name means: `sensor/interface`, or `interface` where only one sensor has one of this name.
-///
-/// # Errors
-/// When there is none, or there are several; the words name those there are.
 pub fn interface(fleet: &Fleet, name: &str) -> Result<Point, Usage> {
     let points = fleet.sensors.iter().flat_map(|sensor| {
         let up = sensor.interfaces.iter().filter(|state| !state.gone);
@@ -174,7 +170,7 @@ mod tests {
 
     fn straight(words: &[&str]) -> Result<String, String> {
         let cli = Cli::try_parse_from(["traf"].iter().chain(words)).map_err(|error| error.to_string())?;
-        let found = cli.straight.screen(&fleet()).map_err(|error| error.to_string())?;
+        let found = cli.start.screen(&fleet()).map_err(|error| error.to_string())?;
         Ok(found.map_or_else(|| "home".to_owned(), |(screen, scope)| format!("{screen:?} {scope}")))
     }
 

@@ -8,19 +8,19 @@ use traf_model::{Item, Point, Report, Row, Timestamp};
 use super::cursor::Cursor;
 use super::list::{RowId, id};
 
-/// What the window holds, oldest first.
+/// Contents of the window, oldest first.
 #[derive(Clone, Debug, Default)]
-pub struct Tail {
+pub struct PacketWindow {
     lines: VecDeque<Row>,
     flows: Vec<Row>,
     entries: Vec<Row>,
-    /// Where the bar is. On the last entry it stays on the last.
+    /// Position of the bar. On the last entry it stays on the last.
     pub cursor: Cursor<RowId>,
     newest: HashMap<Option<Point>, (Timestamp, u64)>,
     count: Count,
 }
 
-/// How many lines there were, so that it is known how many were not shown.
+/// Numbers of packets taken and matched, from which those not shown follow.
 #[derive(Clone, Copy, Debug, Default)]
 struct Count {
     /// Those the first answer spoke of and did not bring.
@@ -29,8 +29,8 @@ struct Count {
     matched: u64,
 }
 
-impl Tail {
-    /// How many entries are kept, as in IPTraf.
+impl PacketWindow {
+    /// Number of entries that are kept, as in IPTraf.
     pub const ROOM: usize = 512;
 
     /// Packets of one answer: more a second than anybody reads.
@@ -137,7 +137,7 @@ impl Tail {
     }
 }
 
-/// When, and of one moment in which order.
+/// Moment of a row, and its order within the moment.
 fn moment(row: &Row) -> (Timestamp, u64) {
     match &row.item {
         Item::Line(line) => (line.at, line.number),
@@ -174,13 +174,13 @@ mod tests {
         Report { facility: Facility::Lines, rows: numbers.rev().map(row).collect(), matched, ..Report::default() }
     }
 
-    fn numbers(tail: &Tail) -> Vec<u64> {
+    fn numbers(tail: &PacketWindow) -> Vec<u64> {
         tail.entries().iter().map(|row| moment(row).1).collect()
     }
 
     #[test]
     fn each_packet_is_taken_once_and_what_found_no_place_is_counted() {
-        let mut tail = Tail::default();
+        let mut tail = PacketWindow::default();
         tail.take_lines(&report(98..101, 100), 2);
         tail.take_lines(&report(99..102, 101), 2);
         assert_eq!((numbers(&tail), tail.not_shown()), (vec![98, 99, 100, 101], 0));
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn the_oldest_leave_and_the_bar_stays_on_its_packet() {
-        let mut tail = Tail::default();
+        let mut tail = PacketWindow::default();
         tail.take_lines(&report(1..513, 512), 10);
         tail.go(|_, _| 100, 10);
         tail.take_lines(&report(513..520, 519), 10);

@@ -11,10 +11,10 @@ const LONGEST: usize = 32;
 
 /// Ports and their names.
 #[derive(Clone, Debug, Default)]
-pub struct Services(HashMap<(u8, u16), String>);
+pub struct ServiceNames(HashMap<(u8, u16), String>);
 
-impl Services {
-    /// What a file says.
+impl ServiceNames {
+    /// Parses a file.
     pub fn parse(text: &str) -> Self {
         let mut names = HashMap::new();
         for line in text.lines().take(LINES) {
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn the_machines_file_comes_before_our_own_list() {
-        let services = Services::parse(
+        let services = ServiceNames::parse(
             "# services\nwww 80/tcp http # WorldWideWeb\nhttp-alt 80/udp\nbad\nx 99999/tcp\nsctp 80/sctp\nstrange\x1b 7/tcp\n\
              second 80/tcp\n",
         );
@@ -86,6 +86,6 @@ mod tests {
     #[test]
     fn a_file_without_end_is_not_read_to_its_end() {
         let text: String = (0..30_000u32).map(|n| format!("s{n} {}/tcp\n", n % 65_000 + 1)).collect();
-        assert_eq!(Services::parse(&text).0.len(), LINES);
+        assert_eq!(ServiceNames::parse(&text).0.len(), LINES);
     }
 }
