@@ -1,4 +1,4 @@
-//! What a flow costs in the store: CPU time of decoding and writing it, and octets of the file, on a generated load.
+//! Cost of a flow in the store: CPU time of decoding and writing it, and octets of the file, on a generated load.
 //!
 //! `cargo bench -p traf-collector --bench store [-- --sensors N --flows N --slices N --group N --late N]`
 //!

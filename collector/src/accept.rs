@@ -30,12 +30,12 @@ use crate::tls;
 /// Connections whose handshake is done and whom nobody serves yet.
 const WAITING: usize = 64;
 
-/// Who is at the other end of a connection.
+/// The peer at the other end of a connection.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
-    /// Where from.
+    /// Its address.
     pub(crate) address: SocketAddr,
-    /// Who, by the certificate, and the SHA-256 of its key; `None` where no certificate is asked for.
+    /// Identity in the certificate, and the SHA-256 of its key; `None` where no certificate is asked for.
     pub(crate) certificate: Option<(Identity, [u8; 32])>,
 }
 
@@ -112,7 +112,7 @@ async fn handshake(
     Ok(Connection { stream, caller: Caller { address, certificate }, _place: place })
 }
 
-/// How many may be inside.
+/// Connections that may be open at once.
 #[derive(Clone)]
 struct Gate {
     all: Arc<Semaphore>,

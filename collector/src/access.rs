@@ -1,4 +1,4 @@
-//! Who may call what: one table, and whatever is not in it is denied.
+//! Permission to call a method: one table, and a method that is not in it is denied.
 //!
 //! A layer in front of all services: it finds the caller's record by the key of its certificate, and hands it on.
 
@@ -31,7 +31,7 @@ pub(crate) const METHODS: [(&str, &[Role]); 8] = [
     ("/traf.v1.Admin/SetSettings", &[Role::Admin]),
 ];
 
-/// Why a call of `role` is denied; `None` when it is not.
+/// Reason to deny a call of `role`; `None` if it is allowed.
 fn denial(path: &str, role: Role, name: &str) -> Option<String> {
     let Some((_, roles)) = METHODS.iter().find(|(method, _)| *method == path) else {
         return Some(format!("no role may call {path}: this collector does not know it"));
@@ -113,7 +113,7 @@ pub(crate) fn caller<T>(request: &tonic::Request<T>) -> Result<Arc<Peer>, Status
     peer.ok_or_else(|| Status::unauthenticated("no certificate: join first"))
 }
 
-/// Why a long stream must end though neither side is done; `None` while it may go on.
+/// Reason to end a long stream though neither side is done; `None` while it may go on.
 pub(crate) fn over(peers: &Peers, peer: &Peer, stop: &CancellationToken) -> Option<Status> {
     if stop.is_cancelled() {
         return Some(Status::unavailable("the collector is shutting down: come again soon"));

@@ -1,4 +1,4 @@
-//! What the one who runs the collector does at its data folder: tokens, sensors. A running collector notices in a second.
+//! Administration at the data folder: tokens, sensors. A running collector notices in a second.
 
 use std::time::Duration;
 
@@ -20,9 +20,6 @@ async fn open(config: &Config) -> anyhow::Result<(Folder, Secrets)> {
 }
 
 /// Makes a token; the line to give to those who join. The authority is made with the first one.
-///
-/// # Errors
-/// When the data folder cannot be used, or the token would let nobody in.
 pub async fn create_token(config: &Config, role: Role, ttl: Duration, uses: u32) -> anyhow::Result<Token> {
     ensure!(role != Role::Collector, "nobody joins as a collector: choose sensor, viewer or admin");
     ensure!(!ttl.is_zero() && uses > 0, "a token that holds no time or lets nobody in is of no use");
@@ -38,9 +35,6 @@ pub async fn create_token(config: &Config, role: Role, ttl: Duration, uses: u32)
 }
 
 /// All tokens, as a table.
-///
-/// # Errors
-/// When the data folder cannot be used.
 pub async fn list_tokens(config: &Config) -> anyhow::Result<String> {
     let (_, secrets) = open(config).await?;
     let (tokens, now) = (secrets.tokens().await?, clock::now());
@@ -70,7 +64,7 @@ fn state(token: &TokenRecord, now: Timestamp) -> &'static str {
 /// Takes a token back.
 ///
 /// # Errors
-/// When there is none of this identifier.
+/// No token has this identifier.
 pub async fn revoke_token(config: &Config, id: &str) -> anyhow::Result<()> {
     let (_, secrets) = open(config).await?;
     let now = clock::now();
@@ -82,9 +76,6 @@ pub async fn revoke_token(config: &Config, id: &str) -> anyhow::Result<()> {
 }
 
 /// All admitted sensors and consoles, as a table.
-///
-/// # Errors
-/// When the data folder cannot be used.
 pub async fn list_sensors(config: &Config) -> anyhow::Result<String> {
     let (_, secrets) = open(config).await?;
     let peers = secrets.peers().await?;
@@ -100,7 +91,7 @@ pub async fn list_sensors(config: &Config) -> anyhow::Result<String> {
 /// Shuts a peer out; its streams end within two seconds.
 ///
 /// # Errors
-/// When there is none of this name or identifier.
+/// No sensor has this name or identifier.
 pub async fn revoke_sensor(config: &Config, name: &str) -> anyhow::Result<()> {
     let (_, secrets) = open(config).await?;
     let now = clock::now();

@@ -26,7 +26,7 @@ use crate::folder::{Folder, FolderError, write_secret};
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// How long a peer's certificate holds.
+/// Validity of a peer's certificate.
 const PEER: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Signs for one cluster.
@@ -37,7 +37,7 @@ pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
 }
 
-/// Why there is no authority.
+/// Errors of the authority.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AuthorityError {
     /// The disk said no.
@@ -57,9 +57,9 @@ pub(crate) enum AuthorityError {
     /// Time went backwards.
     #[error("this machine's clock says {now}, but the collector's authority was made later, at {made}: set the clock")]
     Clock {
-        /// What the clock says.
+        /// Time of this machine.
         now: Timestamp,
-        /// When the authority begins to hold.
+        /// Begin of the authority's validity.
         made: Timestamp,
     },
 }

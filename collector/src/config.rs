@@ -1,4 +1,4 @@
-//! What the collector is told: flag over environment over file over default.
+//! Configuration of the collector: flag over environment over file over default.
 //!
 //! The file is TOML (`/etc/traf/collector.toml`); a key that is not known is an error with its line and column.
 
@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-/// Where the configuration is looked for when nobody names it.
+/// Default path of the configuration file.
 const DEFAULT_FILE: &str = "/etc/traf/collector.toml";
-/// Where the data lies when nobody says otherwise.
+/// Default data folder.
 const DEFAULT_DATA: &str = "/var/lib/traf/collector";
 
 /// All settings.
@@ -19,17 +19,17 @@ const DEFAULT_DATA: &str = "/var/lib/traf/collector";
 pub struct Config {
     /// The data folder.
     pub data: PathBuf,
-    /// Where sensors and consoles connect; port 0 takes any free one.
+    /// Address for sensors and consoles; port 0 takes any free one.
     pub listen: SocketAddr,
-    /// Where machines join; port 0 takes any free one.
+    /// Address for machines that join; port 0 takes any free one.
     pub join_listen: SocketAddr,
-    /// How long what is kept.
+    /// Retention of each tier.
     pub retention: Retention,
-    /// How much of everything at once.
+    /// Limits of connections and time.
     pub limits: Limits,
 }
 
-/// How long each tier is kept. `None` keeps it for ever.
+/// Retention of each tier. `None` keeps it for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
     /// Flows, hosts, services, stations, sizes of every slice.
@@ -74,7 +74,7 @@ impl Default for Limits {
     }
 }
 
-/// Why a configuration cannot be used.
+/// Errors of a configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
@@ -117,9 +117,6 @@ struct LimitsFile {
 
 impl ConfigFile {
     /// Reads the file named, or the default one if it is there.
-    ///
-    /// # Errors
-    /// When the file named is missing, or one that is there is unreadable or wrong.
     pub fn read(named: Option<&Path>) -> Result<Self, ConfigError> {
         let path = named.unwrap_or(Path::new(DEFAULT_FILE));
         let text = match std::fs::read_to_string(path) {

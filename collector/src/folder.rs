@@ -19,15 +19,15 @@ use traf_peer::file;
 #[derive(Clone, Debug)]
 pub struct Folder(PathBuf);
 
-/// Why a folder cannot be used.
+/// Errors of a data folder.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
     /// The disk or the permissions said no.
     #[error("{path}: {error}; the collector must own this folder (choose another with --data)")]
     File {
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the operating system.
         #[source]
         error: io::Error,
     },
@@ -48,9 +48,6 @@ impl FolderError {
 
 impl Folder {
     /// Makes the folder where it is missing, and closes it to others (0700).
-    ///
-    /// # Errors
-    /// When it cannot be made, or is somebody else's.
     pub fn open(path: &Path) -> Result<Self, FolderError> {
         file::make_folder(path).map_err(FolderError::at(path))?;
         let metadata = fs::metadata(path).map_err(FolderError::at(path))?;
@@ -66,9 +63,6 @@ impl Folder {
 
     /// Root steps down to the owner of a folder that is there, so that what it writes is the owner's. To be called before
     /// any thread is started.
-    ///
-    /// # Errors
-    /// When the system says no.
     pub fn step_down(path: &Path) -> Result<(), FolderError> {
         let (Ok(metadata), true) = (fs::metadata(path), nix::unistd::geteuid().is_root()) else { return Ok(()) };
         if metadata.uid() == 0 {
@@ -81,7 +75,7 @@ impl Folder {
         step().map_err(|error| FolderError::at(path)(error.into()))
     }
 
-    /// Whether it was ever used; [`Folder::open`] would make it.
+    /// True if it was ever used; [`Folder::open`] would make it.
     pub fn exists(path: &Path) -> bool {
         path.join("history.db").exists()
     }
@@ -102,9 +96,6 @@ impl Folder {
     }
 
     /// Takes the folder for as long as the lock lives.
-    ///
-    /// # Errors
-    /// When another collector has it.
     pub fn lock(&self) -> Result<Lock, FolderError> {
         let path = self.0.join("lock");
         let file = OpenOptions::new()
@@ -122,9 +113,6 @@ impl Folder {
     }
 
     /// Says where the collector listens: `main ADDR` and `join ADDR`, a line each, whole or not at all.
-    ///
-    /// # Errors
-    /// When the disk says no.
     pub fn write_addresses(&self, text: &str) -> Result<(), FolderError> {
         write_secret(&self.0.join("addresses"), text.as_bytes())
     }

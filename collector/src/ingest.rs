@@ -1,4 +1,4 @@
-//! What sensors call: history in, the present in, wishes out.
+//! Service for sensors: history in, the present in, wishes out.
 
 mod check;
 mod export;
@@ -59,7 +59,7 @@ pub(crate) struct Streams {
     open: Arc<Mutex<HashMap<StreamKey, (u64, CancellationToken)>>>,
 }
 
-/// Which kind of stream, and the sensor's identifier.
+/// Kind of stream, and the sensor's identifier.
 type StreamKey = (&'static str, String);
 
 /// The right to be the stream of a sensor, until another takes it.

@@ -106,7 +106,7 @@ enum Failed {
     Authority(#[from] AuthorityError),
 }
 
-/// How often one address, and all together, may ask.
+/// Limits on requests of one address, and of all together.
 pub(crate) struct Rate {
     buckets: Mutex<(Bucket, HashMap<IpAddr, Bucket>)>,
 }

@@ -20,7 +20,7 @@ use self::wishes::{Granted, Wishes};
 /// Silence after which a connected sensor is late.
 const LATE: i64 = 3 * SECOND;
 
-/// What all sensors say now.
+/// The present state of all sensors.
 pub(crate) struct Live {
     state: Mutex<State>,
     changed: watch::Sender<u64>,
@@ -52,15 +52,15 @@ pub(crate) struct Seen {
     pub(crate) id: String,
     /// The name given at joining.
     pub(crate) name: String,
-    /// Whether it speaks.
+    /// Presence of the sensor.
     pub(crate) presence: Presence,
-    /// When the present connection began.
+    /// Begin of the present connection.
     pub(crate) connected: Option<Timestamp>,
-    /// When it was heard last.
+    /// Time of its last snapshot.
     pub(crate) received: Timestamp,
     /// Nanoseconds its clock is ahead of ours.
     pub(crate) offset: i64,
-    /// What it said.
+    /// The last snapshot.
     pub(crate) snapshot: Arc<Snapshot>,
 }
 
@@ -144,7 +144,7 @@ impl Live {
         Ok(WishGuard { live: self.clone(), granted })
     }
 
-    /// What is wished from a sensor.
+    /// Wishes to a sensor.
     pub(crate) fn wishes_for(&self, sensor: &str) -> Vec<Wish> {
         self.state().wishes.of(sensor)
     }
@@ -215,7 +215,7 @@ impl Drop for Connected {
     }
 }
 
-/// What a console looks at is wished from the sensors.
+/// A console's wish; it is withdrawn when this is dropped.
 pub(crate) struct WishGuard {
     live: Arc<Live>,
     granted: Granted,

@@ -38,10 +38,10 @@ struct Settings {
 enum Command {
     /// Run the collector until SIGTERM or SIGINT
     Run {
-        /// Where sensors and consoles connect; port 0 takes any free one [default: 0.0.0.0:7440]
+        /// Address for sensors and consoles; port 0 takes any free one [default: 0.0.0.0:7440]
         #[arg(long, value_name = "ADDR:PORT", env = "TRAF_COLLECTOR_LISTEN")]
         listen: Option<SocketAddr>,
-        /// Where machines join; port 0 takes any free one [default: 0.0.0.0:7441]
+        /// Address for machines that join; port 0 takes any free one [default: 0.0.0.0:7441]
         #[arg(long, value_name = "ADDR:PORT", env = "TRAF_COLLECTOR_JOIN_LISTEN")]
         join_listen: Option<SocketAddr>,
     },
@@ -61,13 +61,13 @@ enum Command {
 enum TokenCommand {
     /// Make a token and print it
     Create {
-        /// What joins with it: sensor, viewer or admin
+        /// Role of who joins with it: sensor, viewer or admin
         #[arg(long)]
         role: Role,
-        /// How long it holds: 90s, 15m, 1h, 7d
+        /// Validity: 90s, 15m, 1h, 7d
         #[arg(long, default_value = "1h", value_parser = duration)]
         ttl: Duration,
-        /// How many machines may join with it
+        /// Number of machines that may join with it
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
         uses: u32,
     },

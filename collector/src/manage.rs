@@ -1,4 +1,4 @@
-//! What admins call: named filters, and what sensors are to run with. Each change stands in the audit.
+//! Service for admins: named filters, and the settings of sensors. Each change stands in the audit.
 
 use std::sync::Arc;
 
@@ -58,7 +58,7 @@ impl wire::admin_server::Admin for Manage {
 }
 
 impl Manage {
-    /// What is done is done: an audit that cannot be written is a line in the log.
+    /// Notes a change; an audit that cannot be written is a line in the log, since the change is done.
     async fn note(&self, peer: &Peer, what: &str) {
         info!(console = peer.name, "{what}");
         if let Err(error) = self.secrets.audit(clock::now(), &peer.name, what).await {

@@ -1,4 +1,4 @@
-//! Who is admitted, in memory: asked at every call and, on long streams, at least every two seconds.
+//! Admitted peers, in memory: asked at every call and, on long streams, at least every two seconds.
 //!
 //! `secrets.db` is the truth; it is read again every second, because another process (`sensors revoke`) may write it.
 
@@ -21,7 +21,7 @@ pub(crate) struct Peers {
     refusals: Mutex<HashMap<[u8; 32], String>>,
 }
 
-/// Why a certificate of ours does not help.
+/// Reason to refuse a certificate of our authority.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Stranger {
     /// Signed by the authority, but never recorded: either a lost data base, or a stolen authority.
@@ -64,7 +64,7 @@ impl Peers {
         Ok(peer.clone())
     }
 
-    /// Whether a peer that was admitted before still is.
+    /// True if a peer that was admitted before still is.
     pub(crate) fn still(&self, peer: &Peer) -> bool {
         self.by_key.load().get(&peer.key).is_some_and(|now| now.revoked.is_none())
     }
@@ -93,7 +93,7 @@ impl Peers {
         self.refusals.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 
-    /// Why a key was turned away last, if it was and has not come in since.
+    /// Reason for the last refusal of a key, if it has not come in since.
     pub(crate) fn refusal(&self, key: &[u8; 32]) -> Option<String> {
         self.refusals.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }

@@ -14,14 +14,22 @@
 pub(crate) mod conversation;
 pub(crate) mod filter;
 pub(crate) mod gaps;
+pub(crate) mod interfaces;
 pub(crate) mod lan;
 pub(crate) mod point;
 pub(crate) mod primary;
 pub(crate) mod rows;
+pub(crate) mod strip;
 pub(crate) mod table;
 
 /// Note of a table of interfaces or sizes over more than one observation point.
 pub(crate) const EACH: &str = "each interface is counted for itself: what several of them saw is in each of their rows";
+
+/// Note on flows without a row that a filter may or may not select.
+pub(crate) fn left_out(octets: u64) -> Option<String> {
+    (octets > 0)
+        .then(|| format!("{octets} octets had no row of their own: whether the filter selects them is not known"))
+}
 
 /// Note on flows without a row that several observation points may have seen.
 pub(crate) fn estimate(octets: u64) -> String {

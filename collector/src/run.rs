@@ -38,12 +38,12 @@ use crate::{clock, retention, tls};
 
 /// Octets of the largest question of a console.
 const MAX_QUESTION: usize = 1 << 20;
-/// How often the record of peers is read again.
+/// Interval at which the record of peers is read again.
 const RELOAD: Duration = Duration::from_secs(1);
-/// How often the collector's own certificate is made anew; it holds for thirty days.
+/// Interval at which the collector's own certificate is renewed; it holds for thirty days.
 const RENEW: Duration = Duration::from_secs(24 * 3600);
 
-/// Where a running collector listens.
+/// Addresses of a running collector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Addresses {
     /// For sensors and consoles.
@@ -55,9 +55,6 @@ pub struct Addresses {
 /// Runs a collector until `shutdown`, and returns when all its tasks have ended and everything taken is stored.
 ///
 /// `ready` hears where it listens; the same stands in `DIR/addresses` while it runs.
-///
-/// # Errors
-/// When it cannot start: the folder, the store, the ports, the clock.
 pub async fn run(
     config: Config,
     ready: oneshot::Sender<Addresses>,
@@ -151,7 +148,7 @@ async fn bind(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener>
     }
 }
 
-/// What both services have in common: every connection is bounded in streams, headers, windows and patience.
+/// Common limits of both services: every connection is bounded in streams, headers, windows and patience.
 fn server() -> Server {
     Server::builder()
         .http2_keepalive_interval(Some(Duration::from_secs(10)))

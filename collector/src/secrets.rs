@@ -17,7 +17,7 @@ use crate::folder::{Folder, FolderError, touch_secret};
 #[derive(Clone, Debug)]
 pub(crate) struct Secrets(SqlitePool);
 
-/// Why the file cannot be used.
+/// Errors of the file of tokens and peers.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SecretsError {
     /// The disk said no.
@@ -37,17 +37,17 @@ pub(crate) enum SecretsError {
 /// A token as lists show it.
 #[derive(Clone, Debug)]
 pub(crate) struct TokenRecord {
-    /// What lists show.
+    /// Identifier shown in lists.
     pub id: String,
-    /// What it makes of whoever joins with it.
+    /// Role of whoever joins with it.
     pub role: Role,
-    /// When it was made.
+    /// Time of its creation.
     pub created: Timestamp,
     /// From when on it is void.
     pub expires: Timestamp,
-    /// How many may still join.
+    /// Number of machines that may still join.
     pub uses_left: i64,
-    /// When it was taken back.
+    /// Time of its revocation.
     pub revoked: Option<Timestamp>,
 }
 
@@ -58,17 +58,17 @@ pub(crate) struct Peer {
     pub key: [u8; 32],
     /// The certificate's identifier.
     pub id: String,
-    /// What it may do.
+    /// Role.
     pub role: Role,
     /// Unique among all.
     pub name: String,
-    /// When it joined.
+    /// Time of joining.
     pub admitted: Timestamp,
-    /// When it was shut out.
+    /// Time of its revocation.
     pub revoked: Option<Timestamp>,
 }
 
-/// What became of a request to join.
+/// Outcome of a request to join.
 #[derive(Debug)]
 pub(crate) enum Admission {
     /// Come in: the name given and the certificate (DER).
@@ -77,7 +77,7 @@ pub(crate) enum Admission {
     Refused(&'static str),
 }
 
-/// Who wants to join.
+/// A request to join.
 pub(crate) struct Applicant<'a> {
     /// SHA-256 of the public key.
     pub(crate) key: [u8; 32],
@@ -284,7 +284,7 @@ async fn free_name(connection: &mut sqlx::SqliteConnection, wanted: &str) -> Res
     Err(SecretsError::Damaged("every name is taken".to_owned()))
 }
 
-/// What is left of a host name when only letters, digits, `.`, `-` and `_` may stand in it: it must fit into a filter.
+/// The rest of a host name in which only letters, digits, `.`, `-` and `_` may stand in it: it must fit into a filter.
 fn plain_name(wanted: &str) -> String {
     let name: String = wanted
         .chars()
@@ -295,7 +295,7 @@ fn plain_name(wanted: &str) -> String {
     if name.is_empty() { "unnamed".to_owned() } else { name.to_owned() }
 }
 
-/// Whether two strings of octets are the same, in a time that does not tell where they differ.
+/// True if two strings of octets are the same, in a time that does not tell where they differ.
 fn same(a: &[u8], b: &[u8]) -> bool {
     let differing = a.iter().zip(b).fold(0u8, |sum, (x, y)| sum | (x ^ y));
     a.len() == b.len() && std::hint::black_box(differing) == 0

@@ -26,7 +26,7 @@ struct State {
     settings: HashMap<String, Settings>,
 }
 
-/// Why something stays as it is.
+/// Reason to refuse a change.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ChangeError {
     /// The store said no.
@@ -64,7 +64,7 @@ impl SharedConfig {
         self.state().filters.clone()
     }
 
-    /// What a sensor is to run with; revision zero when nothing was ever changed.
+    /// Settings of a sensor; revision zero if nothing was ever changed.
     pub(crate) fn settings(&self, sensor: &str) -> Settings {
         self.state().settings.get(sensor).cloned().unwrap_or_default()
     }

@@ -15,7 +15,7 @@ pub use fact::{
 };
 pub use sqlite::Store;
 
-/// Why the store cannot do what it was asked.
+/// Errors of the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The file is not one of ours.

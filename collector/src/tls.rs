@@ -1,4 +1,4 @@
-//! What TLS asks of those who connect: a certificate of our authority that holds now, and a handshake of its own each time
+//! Demands of TLS on those who connect: a certificate of our authority that holds now, and a handshake of its own each time
 //! (a resumed session would skip the check).
 
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use traf_peer::identity::key_fingerprint;
 use crate::authority::Authority;
 use crate::peers::Peers;
 
-/// Why the TLS state could not be made.
+/// Errors of the TLS state.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TlsError {
     /// rustls will not have the key or certificate.
@@ -59,7 +59,7 @@ fn hardened(mut config: ServerConfig) -> ServerConfig {
     config
 }
 
-/// What a failed handshake means, for our log.
+/// Meaning of a failed handshake, for our log.
 pub(crate) fn explain(error: &std::io::Error) -> String {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match inner {

@@ -13,9 +13,6 @@ use crate::store::Store;
 pub use crate::store::{Finding, Invariant};
 
 /// Checks the store of a data folder; a running collector is not disturbed.
-///
-/// # Errors
-/// When there is no store, or it cannot be read.
 pub async fn verify(config: &Config) -> anyhow::Result<Vec<Finding>> {
     anyhow::ensure!(
         Folder::exists(&config.data),

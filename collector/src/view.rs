@@ -1,4 +1,4 @@
-//! What consoles call: a question, and its whole answer each time.
+//! Service for consoles: a question, and its whole answer each time.
 //!
 //! An answer is made when the console is ready to take one, so a slow console gets the latest and never a queue.
 
@@ -81,12 +81,12 @@ impl wire::view_server::View for View {
 }
 
 impl View {
-    /// Why a stream must end; `None` while it may go on.
+    /// Reason to end a stream; `None` while it may go on.
     fn over(&self, peer: &Peer) -> Option<Status> {
         crate::access::over(&self.peers, peer, &self.stop)
     }
 
-    /// What every report says of its scope: how many sensors, how many of them report, who is away, what is wrong.
+    /// Fills in the sensors of a report's scope: their number, those that report, those that are away, and troubles.
     fn census(&self, report: &mut Report, scope: &Scope, now: Timestamp) {
         let known = self.peers.sensors();
         let known: Vec<_> =

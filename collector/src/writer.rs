@@ -13,7 +13,7 @@ use tracing::{debug, error, info, warn};
 use crate::clock;
 use crate::store::{Delivery, Mark, Outcome, Store, StoreError};
 
-/// How long a group waits for company: an acknowledgement later by this, a commit for many sensors at once.
+/// Time for which a group waits for further deliveries: an acknowledgement later by this, a commit for many sensors at once.
 const COMPANY: Duration = Duration::from_millis(50);
 /// Deliveries of one group.
 const GROUP: usize = 64;
@@ -24,12 +24,12 @@ const WAITING: usize = 32 << 20;
 /// Between two tries while the store cannot write.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// What a stream knows of its deliveries.
+/// State of a stream's deliveries.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Progress {
     /// Committed up to here.
     pub(crate) mark: Mark,
-    /// Why this stream cannot go on; empty while it can.
+    /// Reason why this stream cannot go on; empty while it can.
     pub(crate) failed: String,
 }
 
@@ -47,12 +47,12 @@ pub(crate) struct Writer {
     state: watch::Receiver<State>,
 }
 
-/// What everybody may know of the task.
+/// State of the task.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct State {
     /// Grows with each commit.
     pub(crate) commits: u64,
-    /// Why nothing can be written just now; empty when it can.
+    /// Reason why nothing can be written now; empty if it can.
     pub(crate) trouble: String,
 }
 

@@ -1,4 +1,4 @@
-//! Who is let in, and what those hear who are not.
+//! Access: peers that are let in, and the words to those that are not.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

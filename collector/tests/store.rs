@@ -1,4 +1,4 @@
-//! What is stored is what was delivered: no count changes on the way in or out.
+//! The store keeps what was delivered: no count changes on the way in or out.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

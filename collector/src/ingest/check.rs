@@ -1,4 +1,4 @@
-//! What a summary may say: a sensor can only be wrong about itself, but it must not break sums or keys of the store.
+//! Checks of a summary: a sensor can only be wrong about itself, but it must not break sums or keys of the store.
 
 use std::collections::HashSet;
 
@@ -18,7 +18,7 @@ const LATEST: i64 = 7_258_118_400 * SECOND;
 /// Octets or packets of any one count in a slice; sums of many thousands still fit into 63 bits.
 const MOST: u64 = 1 << 48;
 
-/// What is wrong with it, in words.
+/// Checks a summary; the error says in words what is wrong.
 pub(super) fn check(summary: &Summary) -> Result<(), String> {
     let slice = summary.slice;
     if slice.from.0 < 0 || slice.to.0 > LATEST || slice.from >= slice.to || slice.nanos() > LONGEST {

@@ -96,7 +96,7 @@ impl Open {
         }
     }
 
-    /// What the sensor does not know yet; `None` when it knows all.
+    /// Wishes and settings that the sensor does not know yet; `None` if it knows all.
     fn wishes(&mut self) -> Option<wire::Wishes> {
         let now = (self.ingest.live.wishes_for(&self.peer.name), self.ingest.shared.settings(&self.peer.id));
         if self.sent.as_ref() == Some(&now) {

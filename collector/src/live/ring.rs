@@ -32,7 +32,7 @@ impl Ring {
         }
     }
 
-    /// What was counted in a second; `None` when nothing was heard of it.
+    /// Octets of a second; `None` if no report covered it.
     pub(super) fn octets(&self, second: i64) -> Option<u64> {
         let (at, octets) = self.places[second.rem_euclid(STEPS as i64) as usize];
         (at == second).then_some(octets)

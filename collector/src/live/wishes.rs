@@ -1,4 +1,4 @@
-//! What consoles look at, once for all that look at the same.
+//! Wishes of consoles, one for all that look at the same.
 
 use traf_model::{Facility, Filter, Group, Order, Query, Scope, Wish};
 
@@ -42,7 +42,7 @@ pub(super) struct Granted {
     user: u64,
 }
 
-/// Why a wish does not stand, in words for the screen.
+/// Error of a wish that is not granted, in words for the screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", traf_model::Report::CROWDED)]
 pub(crate) struct NotGranted;

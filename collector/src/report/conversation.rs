@@ -17,19 +17,19 @@ const APART: i64 = 5 * SECOND;
 /// Conversations of one table; what comes after them is only in the total.
 const CAPACITY: usize = 500_000;
 
-/// Who counts.
+/// Rule that says which observer counts.
 pub(crate) enum Rule<'a> {
-    /// Whose rows are marked.
+    /// Rows that carry the mark.
     Marked,
     /// The fullest, or the one of last time that is nearly so.
     Fullest(&'a mut Elected),
 }
 
-/// Who counted last time, by conversation.
+/// The observer that counted last time, by conversation.
 #[derive(Debug, Default)]
 pub(crate) struct Elected(HashMap<Ends, traf_model::Point>);
 
-/// Who talks to whom, and where that means the same.
+/// Ends of a conversation, and the group of points in which its addresses mean the same.
 type Ends = (bool, usize, FlowKey);
 
 /// Conversations in the making.
@@ -43,7 +43,7 @@ pub(crate) struct Conversations<'a> {
     overflow: Overflow,
 }
 
-/// What found no place: traffic that counts, and number of records.
+/// Records beyond the capacity: traffic that counts, and their number.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Overflow(pub(crate) Traffic, pub(crate) u64);
 
@@ -51,7 +51,7 @@ struct Conversation {
     seen: Vec<Seen>,
 }
 
-/// What one observer says of a conversation, in its own orientation.
+/// One observer's record of a conversation, in its own orientation.
 struct Seen {
     point: usize,
     flow: Flow,
@@ -67,7 +67,7 @@ pub(crate) struct Once {
     pub(crate) rate: Traffic,
     /// By whom, and how much of each.
     pub(crate) by: Vec<(usize, Traffic)>,
-    /// Who saw it.
+    /// Its observers.
     pub(crate) observed_by: Vec<usize>,
 }
 

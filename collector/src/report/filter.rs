@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use traf_model::filter::{Expression, Test};
 use traf_model::{Cast, Class, Family, Filter, Flow, FlowKey, Mac, Traffic, Transport};
 
-/// What is left of a filter on one sensor, which does not know the name it has here; `None` when it selects nothing there.
+/// The rest of a filter on one sensor, which does not know the name it has here; `None` when it selects nothing there.
 pub(crate) fn specialise(filter: &Filter, sensor: &str) -> Option<Filter> {
     let Some(expression) = filter.expression() else { return Some(Filter::default()) };
     match fold(expression, &|test| match test {
@@ -18,7 +18,7 @@ pub(crate) fn specialise(filter: &Filter, sensor: &str) -> Option<Filter> {
     }
 }
 
-/// Whether a filter selects what is only known by sensor, interface and, perhaps, class; `None` when that does not decide.
+/// True if a filter selects traffic of which sensor, interface and perhaps class are known; `None` if that does not decide.
 pub(crate) fn selects(filter: &Filter, sensor: &str, interface: &str, class: Option<Class>) -> Option<bool> {
     let Some(expression) = filter.expression() else { return Some(true) };
     match fold(expression, &|test| match test {
@@ -31,7 +31,7 @@ pub(crate) fn selects(filter: &Filter, sensor: &str, interface: &str, class: Opt
     }
 }
 
-/// Whether anything that an interface sees may be selected.
+/// True if anything that an interface sees may be selected.
 pub(crate) fn concerns(filter: &Filter, sensor: &str, interface: &str) -> bool {
     selects(filter, sensor, interface, None) != Some(false)
 }
@@ -48,7 +48,7 @@ pub(crate) fn masked(filter: &Filter, mut flow: Flow, sensor: &str, interface: &
     ((forward || reverse) && flow.traffic != Traffic::default()).then_some(flow)
 }
 
-/// Whether a filter selects a station, by what it says of sensors, interfaces and MAC addresses; `None` when it says more.
+/// True if a filter selects a station, by sensor, interface and MAC address; `None` if that does not decide.
 pub(crate) fn selects_station(filter: &Filter, sensor: &str, interface: &str, mac: Mac) -> Option<bool> {
     let Some(expression) = filter.expression() else { return Some(true) };
     match fold(expression, &|test| match test {
@@ -62,7 +62,7 @@ pub(crate) fn selects_station(filter: &Filter, sensor: &str, interface: &str, ma
     }
 }
 
-/// Whether observers of the same packet may disagree about a filter: each knows its own name, VLANs and MAC addresses.
+/// True if observers of the same packet may disagree about a filter: each knows its own name, VLANs and MAC addresses.
 pub(crate) fn depends_on_observer(filter: &Filter) -> bool {
     fn depends(expression: &Expression) -> bool {
         match expression {
@@ -129,7 +129,7 @@ enum Folded {
     Depends(Expression),
 }
 
-/// What is left of an expression when some of its tests are decided.
+/// The rest of an expression of which some tests are decided.
 fn fold(expression: &Expression, decide: &dyn Fn(&Test) -> Option<bool>) -> Folded {
     use Folded::{Always, Depends};
     match expression {

@@ -10,14 +10,14 @@ const DELIVERY: i64 = 20 * SECOND;
 /// Nanoseconds of a slice where none is known.
 const SLICE: i64 = 10 * SECOND;
 
-/// What the store knows of a point.
+/// Stored slices and losses of an observation point.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Record {
     /// From its first slice to the end of its last one.
     pub(crate) seen: Interval,
     /// End of the last slice of its sensor.
     pub(crate) sensor: Timestamp,
-    /// Whether the sensor is still expected to report.
+    /// True if the sensor is still expected to report.
     pub(crate) expected: bool,
     /// Its slices that overlap the window.
     pub(crate) slices: Vec<Interval>,
@@ -26,7 +26,7 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    /// Where nothing was counted, in order.
+    /// Stretches in which nothing was counted, in order.
     fn gaps(&self, window: Interval, now: Timestamp) -> Vec<Interval> {
         let longest = self.slices.iter().map(|slice| slice.nanos()).max().unwrap_or(SLICE);
         let silent = now.since(self.sensor) > 2 * longest + DELIVERY;
@@ -62,6 +62,11 @@ fn joined(mut all: Vec<Interval>) -> Vec<Interval> {
         }
     }
     out
+}
+
+/// Nanoseconds that slices cover, those of several sensors at the same time once.
+pub(crate) fn time_covered(slices: Vec<Interval>) -> i64 {
+    joined(slices).iter().map(|slice| slice.nanos()).fold(0, i64::saturating_add)
 }
 
 /// The gaps of a window of the past.
@@ -135,5 +140,12 @@ mod tests {
         let gaps = by_sensor(vec![gap("eth0", 10), gap("eth1", 10), gap("eth2", 20)]);
         let all = Point { sensor: "web1".to_owned(), interface: None };
         assert_eq!(gaps, [Gap { interval: span(0, 10), point: all }, gap("eth2", 20)]);
+    }
+
+    #[test]
+    fn time_that_two_sensors_cover_counts_once() {
+        let slice = |from, to| Interval::new(Timestamp(from), Timestamp(to));
+        assert_eq!(time_covered(vec![slice(0, 10), slice(0, 10), slice(5, 15), slice(20, 30)]), 25);
+        assert_eq!(time_covered(Vec::new()), 0);
     }
 }

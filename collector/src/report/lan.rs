@@ -10,10 +10,10 @@ use crate::report::table::{Table, rest};
 /// Seconds that the strip shows.
 const STRIP: i64 = 300;
 
-/// What is remembered of a LAN from report to report.
+/// State of a LAN question from report to report.
 #[derive(Debug, Default)]
 pub(crate) struct Lan {
-    /// Who counts for each flow that is shown, and for each that tells the shares.
+    /// The observers that count: of each flow shown, and of each flow that tells the shares.
     elected: Elected,
     common: Elected,
     now: Vec<(Point, Share)>,
@@ -93,13 +93,11 @@ impl Lan {
         if estimated > 0 {
             report.notes.push(estimate(estimated));
         }
-        let finished = table.finish(query.order, query.limit, None);
-        (report.rows, report.matched, report.total) = (finished.rows, finished.matched, finished.total);
-        report.notes.extend(finished.notes);
+        table.finish(query.order, query.limit, None).fill(report);
     }
 }
 
-/// What a flow weighs in the shares: its rate; where it rests, a little of what it was.
+/// Weight of a flow in the shares: its rate; where it rests, a little of what it was.
 fn weight(traffic: Traffic, rate: Traffic) -> Traffic {
     if rate.is_empty() { traffic.per_second(1_000 * traf_model::time::SECOND) } else { rate }
 }

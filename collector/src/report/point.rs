@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use traf_model::{Counters, Interface, Mac, Point, Ports, Settings, Strip, Traffic};
+use traf_model::{Class, Counters, Filter, Interface, Mac, Point, Ports, Settings, Strip, Traffic};
+
+use super::filter::selects;
 
 /// An observation point in scope; its place in a list is its number.
 #[derive(Clone, Debug)]
@@ -11,9 +13,9 @@ pub(crate) struct ObservationPoint {
     /// Its sensor's.
     pub(crate) site: String,
     pub(crate) interface: Interface,
-    /// What its sensor takes for services.
+    /// Ports that its sensor counts as services.
     pub(crate) ports: Ports,
-    /// Whether it speaks now; in the past it does.
+    /// True if its sensor is connected; always true for answers about the past.
     pub(crate) fresh: bool,
 }
 
@@ -33,7 +35,12 @@ impl ObservationPoint {
         self.id.interface.as_deref().unwrap_or_default()
     }
 
-    /// Whether it is the interface of a station.
+    /// True if a filter selects its traffic, of a class if one is given; `None` if sensor, interface and class do not decide.
+    pub(crate) fn selected(&self, filter: &Filter, class: Option<Class>) -> Option<bool> {
+        selects(filter, &self.id.sensor, self.name(), class)
+    }
+
+    /// True if the station's address is the interface's own.
     pub(crate) fn owns(&self, mac: Mac) -> bool {
         self.interface.mac == Some(mac)
     }

@@ -5,11 +5,10 @@ use traf_model::{
 };
 
 use crate::report::EACH;
-use crate::report::filter as apply;
 use crate::report::point::ObservationPoint;
 use crate::report::table::Table;
 
-/// What a table of interfaces under a filter must say while sensors have not counted what it asks for.
+/// Note of a table of interfaces while sensors have not counted what its filter asks for.
 const BY_CLASS: &str =
     "interfaces are counted by class: what the filter says of addresses, ports and VLANs is not heeded";
 
@@ -46,13 +45,12 @@ pub(crate) fn interfaces(
             answer.rows.iter().for_each(|row| table.add(point, row.rate, row.item.clone()));
             continue;
         }
-        let (sensor, name) = (&own.id.sensor, own.name());
-        let (classes, undecided) = of_filter(&snapshot.classes, &query.filter, sensor, name);
+        let (classes, undecided) = of_filter(&snapshot.classes, &query.filter, own);
         if undecided && !report.notes.iter().any(|note| note == BY_CLASS) {
             report.notes.push(BY_CLASS.to_owned());
         }
         let Some(classes) = classes else { continue };
-        let (rates, _) = of_filter(&snapshot.rates, &query.filter, sensor, name);
+        let (rates, _) = of_filter(&snapshot.rates, &query.filter, own);
         let stats = InterfaceStats {
             interface: snapshot.interface.clone(),
             ledger: snapshot.ledger,
@@ -64,23 +62,22 @@ pub(crate) fn interfaces(
         };
         table.add(point, snapshot.rate, Item::Interface(Box::new(stats)));
     }
-    let finished = table.finish(query.order, query.limit, None);
-    (report.rows, report.matched, report.total) = (finished.rows, finished.matched, finished.total);
+    table.finish(query.order, query.limit, None).fill(report);
     if points.len() > 1 {
         report.notes.push(EACH.to_owned());
     }
 }
 
 /// The classes that a filter selects (none at all: `None`), and whether it asked for more than classes can tell.
-fn of_filter(classes: &Classes, filter: &Filter, sensor: &str, interface: &str) -> (Option<Classes>, bool) {
-    if apply::selects(filter, sensor, interface, None) == Some(false) {
+fn of_filter(classes: &Classes, filter: &Filter, point: &ObservationPoint) -> (Option<Classes>, bool) {
+    if point.selected(filter, None) == Some(false) {
         return (None, false);
     }
     let mut undecided = false;
     let selected = classes
         .rows()
         .filter(|(class, _)| {
-            let selected = apply::selects(filter, sensor, interface, Some(*class));
+            let selected = point.selected(filter, Some(*class));
             undecided |= selected.is_none();
             selected != Some(false)
         })

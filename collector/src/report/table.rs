@@ -7,8 +7,8 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use traf_model::{
-    Answer, Bracket, Class, Facility, Group, GroupKey, Host, Item, Mac, Merge as _, Order, Row, Service, Station,
-    Traffic, Transport,
+    Answer, Bracket, Class, Facility, Group, GroupKey, Host, Item, Mac, Merge as _, Order, Report, Row, Service,
+    Station, Traffic, Transport,
 };
 
 use super::conversation::{Counted, Once, Overflow};
@@ -47,12 +47,12 @@ struct Sum {
     rate: Traffic,
     flows: u64,
     peers: HashSet<IpAddr>,
-    /// What a point says itself, where there are no flows to count.
+    /// Peers and flows as an observation point gives them, where there are no flows to count.
     said: (u64, u64),
     points: Vec<usize>,
 }
 
-/// What a point says of a station, and its rate.
+/// An observation point's record of a station, and its rate.
 type Witness = (usize, Station, Traffic);
 
 /// A row without the names of those who saw it.
@@ -349,7 +349,15 @@ impl<'a> Table<'a> {
     }
 }
 
-/// What of a point's answer stands in none of its rows.
+impl Finished {
+    /// Fills in the rows of a report.
+    pub(crate) fn fill(self, report: &mut Report) {
+        (report.rows, report.matched, report.total) = (self.rows, self.matched, self.total);
+        report.notes.extend(self.notes);
+    }
+}
+
+/// Traffic of a point's answer that is in none of its rows.
 pub(crate) fn rest(answer: &Answer) -> Traffic {
     answer.total - answer.rows.iter().map(|row| row.item.traffic()).sum()
 }

@@ -1,4 +1,4 @@
-//! What goes into a store and comes out of it, in the model's words.
+//! Values that go into a store and come out of it, in the words of the model.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -25,7 +25,7 @@ pub struct Hello {
     pub uuid: String,
     /// The name given at joining.
     pub name: String,
-    /// Where it stands, as it says; empty where none is set.
+    /// Its site, as it says; empty if none is set.
     pub site: String,
     /// Of its program.
     pub version: String,
@@ -44,7 +44,7 @@ pub struct Delivery {
     pub from_seq: u64,
     /// Last one.
     pub to_seq: u64,
-    /// What it says.
+    /// The slice.
     pub summary: Arc<Summary>,
 }
 
@@ -58,7 +58,7 @@ impl Delivery {
     }
 }
 
-/// What became of a delivery.
+/// Outcome of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// Stored; the sensor's mark is now this.
@@ -78,19 +78,19 @@ pub struct StoredSensor {
     pub uuid: String,
     /// The name given at joining.
     pub name: String,
-    /// Where it stands, as it said last.
+    /// Its site, as it said last.
     pub site: String,
     /// Of its program, at the last hello.
     pub version: String,
     /// Highest start number.
     pub epoch: u64,
-    /// What is stored.
+    /// Newest record that is stored.
     pub mark: Mark,
     /// End of the newest slice that is stored.
     pub stored: Option<Timestamp>,
 }
 
-/// Where a fact was seen: the store's numbers of sensor and interface.
+/// Observation point of a fact: the store's numbers of sensor and interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
     /// Sensor.
@@ -114,7 +114,7 @@ pub struct StoredPoint {
     pub seen: Option<Interval>,
 }
 
-/// Which facts: of these sensors, in all slices that overlap the interval.
+/// Selection of facts: of these sensors, in all slices that overlap the interval.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
     /// Half-open.
@@ -128,14 +128,14 @@ pub struct Selection {
 pub struct Slice {
     /// The store's number of the sensor.
     pub sensor: i64,
-    /// What it covers.
+    /// Interval that it covers.
     pub interval: Interval,
 }
 
-/// What rows of flows held in one slice, in IP octets.
+/// Octets of the flow rows of one slice and observation point, in IP octets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rows {
-    /// When.
+    /// The slice.
     pub interval: Interval,
     /// Octets of those that count in their LAN.
     pub counted: u64,
@@ -146,11 +146,11 @@ pub struct Rows {
 /// A row of a facility.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fact {
-    /// What one slice saw of a conversation, and whether that counts in its LAN.
+    /// A conversation in one slice; true if the row counts in its LAN.
     Flow(Flow, bool),
     /// Conversations that found no place: class, traffic, keys.
     OtherFlows(Class, Traffic, u64),
-    /// Where every frame went, what was our own stream, octets of the largest packet in and out.
+    /// Ledger, traffic of our own stream, octets of the largest packet in and out.
     Ledger(Box<Ledger>, Traffic, [u32; 2]),
     /// Traffic of a class.
     Class(Class, Traffic),
@@ -175,7 +175,7 @@ pub struct Identity {
     pub learnt: Learnt,
 }
 
-/// What is retired together.
+/// Rows that are retired together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Tier {
     /// Flows, hosts, services, stations, sizes.
@@ -216,7 +216,7 @@ pub struct Kept {
     pub ledger: Timestamp,
 }
 
-/// What must hold.
+/// An invariant of the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Invariant {
     /// I1.
@@ -243,16 +243,16 @@ impl fmt::Display for Invariant {
     }
 }
 
-/// What a check found.
+/// Result of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// Which invariant.
+    /// The invariant.
     pub invariant: Invariant,
-    /// What was checked, in words.
+    /// The claim that was checked, in words.
     pub claim: String,
-    /// How many rows were looked at.
+    /// Number of rows that were checked.
     pub rows: u64,
-    /// How many are wrong.
+    /// Number of rows that are wrong.
     pub wrong: u64,
     /// One of them.
     pub example: Option<String>,

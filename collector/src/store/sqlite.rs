@@ -49,7 +49,7 @@ pub struct Store {
     memory: Arc<Mutex<Memory>>,
 }
 
-/// What the writer remembers of the file; forgotten when a transaction fails.
+/// The writer's memory of the file; forgotten when a transaction fails.
 #[derive(Debug, Default)]
 struct Memory {
     dictionary: Dictionary,
@@ -60,9 +60,6 @@ struct Memory {
 
 impl Store {
     /// Opens the file, made and brought up to date where needed.
-    ///
-    /// # Errors
-    /// When it is not ours, too new, or cannot be opened.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
         touch_secret(path)?;
         let options = SqliteConnectOptions::new().filename(path).busy_timeout(Duration::from_secs(2));
@@ -96,9 +93,6 @@ impl Store {
     }
 
     /// Opens a file that is there, to look only.
-    ///
-    /// # Errors
-    /// When it is not ours, too new, too old, or cannot be opened.
     pub async fn open_read_only(path: &Path) -> Result<Self, StoreError> {
         check_ours(path).await?;
         let options = SqliteConnectOptions::new().filename(path).busy_timeout(Duration::from_secs(2));
@@ -185,7 +179,7 @@ async fn migrate(path: &Path, pool: &SqlitePool) -> Result<(), StoreError> {
     Migrator::with_migrations(migrations.collect()).run(pool).await.map_err(failed)
 }
 
-/// Whether an error of SQLite may go away by itself: busy, locked, no memory, read-only, I/O, full, cannot open.
+/// True if an error of SQLite may go away by itself: busy, locked, no memory, read-only, I/O, full, cannot open.
 pub(super) fn may_pass(error: &dyn sqlx::error::DatabaseError) -> bool {
     let code = error.code().and_then(|code| code.parse::<u32>().ok());
     code.is_some_and(|code| matches!(code & 0xff, 5 | 6 | 7 | 8 | 10 | 13 | 14))

@@ -1,4 +1,4 @@
-//! Who reports, once a second: what is on record, what is stored, and what is said now.
+//! State of all sensors, once a second: from the record of peers, the store and the last snapshots.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::store::{StoreError, StoredSensor};
 
 /// Losses of one sensor shown.
 const LOSSES: u32 = 100;
-/// How long a sensor that was shut out stays on the screen.
+/// Nanoseconds for which a revoked sensor stays on the screen.
 const REMEMBERED: i64 = 24 * 3600 * SECOND;
 /// A clock that is apart by this is in trouble.
 const APART: i64 = 2 * SECOND;

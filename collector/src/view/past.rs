@@ -1,8 +1,7 @@
 //! Answers from the store: what the slices that overlap a window say, added up, in a LAN each byte once.
 
 mod flows;
-mod interfaces;
-mod strip;
+mod statistics;
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -15,15 +14,15 @@ use traf_proto as wire;
 use super::View;
 use super::repeat::Repeated;
 use crate::clock;
-use crate::report::gaps::{self, Record};
+use crate::report::gaps::{self, Record, time_covered};
 use crate::report::point::{ObservationPoint, mtu};
 use crate::report::table::Table;
 use crate::report::{EACH, filter as apply};
-use crate::store::{Fact, Kept, Place, Selection, Slice, StoreError, StoredPoint, Tier};
+use crate::store::{Fact, Kept, Place, Selection, StoreError, StoredPoint, Tier};
 
-/// What must be said where nothing tells what several points saw in common.
+/// Note where nothing tells what several observation points saw in common.
 const SEVERAL: &str = "several observation points are added up here: what several of them saw counts for each";
-/// What a window without any stored slice must say.
+/// Note of a window without any stored slice.
 const NOTHING: &str = "nothing is stored of this window";
 
 /// A question to the store that takes longer is given up.
@@ -75,7 +74,7 @@ impl View {
         if covered.is_none() {
             report.notes.push(NOTHING.to_owned());
         }
-        let nanos = time_covered(&slices);
+        let nanos = time_covered(slices.iter().map(|slice| slice.interval).collect());
         ask.answer(&mut report, kept, nanos).await?;
         report.gaps = ask.gaps(interval, now, &all).await?;
         self.census(&mut report, &query.scope, now);
@@ -146,8 +145,7 @@ impl<'a> Ask<'a> {
             }
             _ => {}
         }
-        let strip = self.strip(report, &interfaces, kept, nanos).await?;
-        report.strip = strip;
+        self.over_time(report, &interfaces, kept, nanos).await?;
         match query.facility {
             Facility::Interfaces => {
                 for (point, found) in interfaces {
@@ -158,9 +156,9 @@ impl<'a> Ask<'a> {
                 }
                 self.each_for_itself(report);
             }
-            Facility::Traffic => self.conversations(&mut table, report, self.several()).await?,
+            Facility::Traffic => self.conversations(&mut table, report).await?,
             Facility::Hosts | Facility::Services if self.several() || !query.filter.is_all() => {
-                self.conversations(&mut table, report, self.several()).await?;
+                self.conversations(&mut table, report).await?;
             }
             Facility::Hosts => {
                 self.keyed(&mut table, report).await?;
@@ -184,9 +182,7 @@ impl<'a> Ask<'a> {
                 report.notes.push(words.to_owned());
             }
         }
-        let finished = table.finish(query.order, query.limit, Some(nanos));
-        (report.rows, report.matched, report.total) = (finished.rows, finished.matched, finished.total);
-        report.notes.extend(finished.notes);
+        table.finish(query.order, query.limit, Some(nanos)).fill(report);
         Ok(())
     }
 
@@ -201,7 +197,7 @@ impl<'a> Ask<'a> {
         let (none, mut undecided) = (Traffic::default(), false);
         self.each(self.query.facility, |point, fact| {
             let own = &self.points[point];
-            let selected = apply::selects(&self.query.filter, &own.id.sensor, own.name(), None);
+            let selected = own.selected(&self.query.filter, None);
             undecided |= selected.is_none();
             if selected == Some(false) {
                 return;
@@ -236,7 +232,7 @@ impl<'a> Ask<'a> {
             report.notes.push(
                 "stations are those of the recorded flows that the filter selects: octets of IP packets".to_owned(),
             );
-            return self.conversations(table, report, self.several()).await;
+            return self.conversations(table, report).await;
         }
         let mut others: HashMap<usize, Traffic> = HashMap::new();
         let mut found: Vec<(usize, traf_model::Mac, Station)> = Vec::new();
@@ -316,29 +312,5 @@ impl<'a> Ask<'a> {
         }
         let records = records.into_iter().map(|(point, record)| (self.points[point].id.clone(), record)).collect();
         Ok(gaps::past(&records, window, now))
-    }
-}
-
-/// Nanoseconds that the slices cover, those of several sensors at the same time once.
-fn time_covered(slices: &[Slice]) -> i64 {
-    let mut intervals: Vec<Interval> = slices.iter().map(|slice| slice.interval).collect();
-    intervals.sort_unstable();
-    let (mut sum, mut until) = (0i64, i64::MIN);
-    for Interval { from, to } in intervals {
-        sum = sum.saturating_add((to.0 - from.0.max(until)).max(0));
-        until = until.max(to.0);
-    }
-    sum
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn time_that_two_sensors_cover_counts_once() {
-        let slice = |from, to| Slice { sensor: 1, interval: Interval::new(Timestamp(from), Timestamp(to)) };
-        assert_eq!(time_covered(&[slice(0, 10), slice(0, 10), slice(5, 15), slice(20, 30)]), 25);
-        assert_eq!(time_covered(&[]), 0);
     }
 }

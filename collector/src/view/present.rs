@@ -51,7 +51,7 @@ pub(super) struct LiveQuestion {
 
 type Guard = Result<WishGuard, NotGranted>;
 
-/// What is asked of the sensors.
+/// Wishes to the sensors.
 struct Wished {
     /// For a scope of several points.
     several: bool,
@@ -224,9 +224,7 @@ impl LiveQuestion {
                 for (point, answer) in own.iter().enumerate().filter_map(|(point, answer)| Some((point, (*answer)?))) {
                     table.answer(point, answer, facility);
                 }
-                let finished = table.finish(query.order, query.limit, None);
-                (report.rows, report.matched, report.total) = (finished.rows, finished.matched, finished.total);
-                report.notes.extend(finished.notes);
+                table.finish(query.order, query.limit, None).fill(report);
                 if facility == Facility::Sizes {
                     report.notes.push(EACH.to_owned());
                 }
@@ -277,7 +275,7 @@ impl LivePoint<'_> {
     }
 }
 
-/// What the rows need from the sensors.
+/// The wish for the rows.
 fn rows_wish(query: &Query, several: bool) -> Option<Query> {
     match query.facility {
         Facility::Interfaces if query.filter.is_all() => None,
@@ -295,7 +293,7 @@ fn rows_wish(query: &Query, several: bool) -> Option<Query> {
     }
 }
 
-/// What tells how much of each point others see too.
+/// The wish that tells which part of each point others see too.
 fn shares_wish(query: &Query) -> Query {
     let (scope, order) = (query.scope.clone(), Order { by: OrderBy::Octets, ascending: false });
     Query { facility: Facility::Traffic, scope, order, limit: SHARES, ..Query::default() }

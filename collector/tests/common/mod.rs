@@ -134,7 +134,7 @@ impl Export {
     }
 }
 
-/// What `eth0` saw in the slice number `slice`: every facility agrees with every other.
+/// Traffic of `eth0` in the slice number `slice`: every facility agrees with every other.
 pub fn summary(slice: i64) -> Summary {
     let from = Timestamp::from_seconds(START + slice * 10);
     let to = Timestamp::from_seconds(START + slice * 10 + 10);

@@ -1,4 +1,4 @@
-//! What a console is told: live and past, one shape.
+//! Answers to consoles: live and past, one shape.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

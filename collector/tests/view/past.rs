@@ -1,4 +1,4 @@
-//! What is stored.
+//! Newest record that is stored.
 
 use super::*;
 

@@ -16,7 +16,7 @@ use crate::store::StoreError;
 /// Addresses remembered: 300,000 in about 20 MB.
 const CAPACITY: usize = 300_000;
 
-/// What the writer remembers.
+/// The writer's memory of dictionaries.
 #[derive(Debug, Default)]
 pub(super) struct Dictionary {
     addresses: HashMap<IpAddr, i64>,

@@ -20,7 +20,7 @@ pub(super) trait FactRow: SliceTable {
 }
 
 columns! {
-    /// What a slice saw of a conversation.
+    /// A conversation in one slice.
     FlowRow {
         start: Joined<i64> = "s.ts",
         protocol: u8,
@@ -214,7 +214,7 @@ columns! {
 }
 
 columns! {
-    /// Where every frame of an observation point went.
+    /// Ledger of an observation point: the fate of every frame.
     LedgerRow {
         received: u64,
         parsed: u64,

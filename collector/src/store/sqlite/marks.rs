@@ -1,4 +1,4 @@
-//! Which flow rows count in their LAN: [`crate::report::primary`] decides, here it is asked and told.
+//! Marks of the flow rows that count in their LAN; [`crate::report::primary`] decides.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -74,7 +74,7 @@ impl Marks {
         Ok(())
     }
 
-    /// Whether a slice lies too far back to be decided from memory.
+    /// True if a slice lies too far back to be decided from memory.
     pub(super) fn is_late(&self, slice: Interval) -> bool {
         self.primaries.as_ref().is_some_and(|primaries| primaries.is_late(slice))
     }

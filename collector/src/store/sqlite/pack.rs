@@ -1,4 +1,4 @@
-//! How a flow's small parts lie in one column, and lists in a text.
+//! Packing of a flow's small parts into one column, and of lists into a text.
 
 use std::str::FromStr;
 

@@ -1,4 +1,4 @@
-//! What one transaction writes, as rows by table.
+//! Rows of one transaction, by table.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -79,7 +79,7 @@ static IDENTITY: Table<IdentityRow> = Table::new(
     "on conflict do update set first_ns = min(first_ns, excluded.first_ns), last_ns = max(last_ns, excluded.last_ns)",
 );
 
-/// What one transaction adds to an interface's totals.
+/// Increments of an interface's totals in one transaction.
 struct Totals {
     traffic: Traffic,
     received: u64,
@@ -88,7 +88,7 @@ struct Totals {
     slices: Interval,
 }
 
-/// What one transaction writes, by table.
+/// Rows of one transaction, by table.
 #[derive(Default)]
 pub(super) struct Rows {
     slices: Vec<DeliveryRow>,

@@ -8,7 +8,7 @@ use traf_model::{NamedFilter, Settings, Timestamp};
 use super::{Store, number};
 use crate::store::StoreError;
 
-/// When, and by whom.
+/// Time of a change, and name of its author.
 type Change<'a> = (Timestamp, &'a str);
 
 impl Store {
@@ -45,7 +45,7 @@ impl Store {
         Ok(())
     }
 
-    /// What sensors are to run with, by the identifier of their certificate.
+    /// Settings of sensors, by the identifier of their certificate.
     pub async fn settings(&self) -> Result<Vec<(String, Settings)>, StoreError> {
         let sql = "select uuid, revision, promiscuous, capture, ports, log, log_interval, idle from setting";
         let rows = sqlx::query(sql).fetch_all(&self.readers).await?;

@@ -71,7 +71,7 @@ async fn write(
 }
 
 columns! {
-    /// What is stored of a sensor, and its site.
+    /// The mark of a sensor, and its site.
     SensorMark { mark_epoch: u64, mark_seq: u64, site: String }
 }
 

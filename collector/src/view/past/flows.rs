@@ -1,60 +1,49 @@
-//! What recorded flows say: conversations, and hosts, services, groups and stations folded from them, each byte once.
+//! Answers from recorded flows: conversations, and hosts, services, groups and stations folded from them, each byte once.
 
 use traf_model::{Facility, Filter, Report, Traffic};
 
 use super::{Ask, Fact, StoreError};
 use crate::report::conversation::{Conversations, Counted, Elected, Rule};
 use crate::report::table::Table;
-use crate::report::{estimate, filter as apply};
+use crate::report::{estimate, filter, left_out};
 
-/// What recorded flows hold.
+/// Recorded flows that a filter selects.
 pub(super) struct Recorded {
     pub(super) counted: Counted,
     /// By point: class, traffic and keys of what had no row, and whether the filter selects it.
     others: Vec<(usize, traf_model::Class, Traffic, u64, Option<bool>)>,
 }
 
-/// What is said of flows without a row that a filter may or may not select.
-pub(super) fn left_out(octets: u64) -> Option<String> {
-    (octets > 0)
-        .then(|| format!("{octets} octets had no row of their own: whether the filter selects them is not known"))
-}
-
 impl Ask<'_> {
     /// The flows that a filter selects, each counted once.
-    pub(super) async fn counted(&self, filter: &Filter, others: bool) -> Result<Recorded, StoreError> {
+    pub(super) async fn counted(&self, wanted: &Filter, others: bool) -> Result<Recorded, StoreError> {
         let mut conversations = Conversations::new(&self.points);
         let mut rest = Vec::new();
         self.each(Facility::Traffic, |point, fact| {
             let own = &self.points[point];
             match fact {
                 Fact::Flow(flow, marked) => {
-                    if let Some(flow) = apply::masked(filter, flow, &own.id.sensor, own.name()) {
+                    if let Some(flow) = filter::masked(wanted, flow, &own.id.sensor, own.name()) {
                         conversations.add(point, Traffic::default(), flow, marked);
                     }
                 }
                 Fact::OtherFlows(class, traffic, keys) if others => {
-                    let selected = apply::selects(filter, &own.id.sensor, own.name(), Some(class));
+                    let selected = own.selected(wanted, Some(class));
                     rest.push((point, class, traffic, keys, selected));
                 }
                 _ => {}
             }
         })
         .await?;
-        let marked = self.several() && self.whole && !apply::depends_on_observer(filter);
+        let marked = self.several() && self.whole && !filter::depends_on_observer(wanted);
         let mut elected = Elected::default();
         let counted = conversations.finish(if marked { Rule::Marked } else { Rule::Fullest(&mut elected) });
         Ok(Recorded { counted, others: rest })
     }
 
     /// Rows of a facility from recorded flows.
-    pub(super) async fn conversations(
-        &self,
-        table: &mut Table<'_>,
-        report: &mut Report,
-        several: bool,
-    ) -> Result<(), StoreError> {
-        let facility = self.query.facility;
+    pub(super) async fn conversations(&self, table: &mut Table<'_>, report: &mut Report) -> Result<(), StoreError> {
+        let (facility, several) = (self.query.facility, self.several());
         let Recorded { counted, others } = self.counted(&self.query.filter, true).await?;
         let shares = counted.shares.clone();
         table.conversations(counted, facility, self.query.group);

@@ -1,0 +1,105 @@
+//! Statistics of interfaces and traffic over time, read from the store.
+
+use std::collections::{BTreeMap, HashMap};
+
+use traf_model::{Facility, Filter, Report};
+
+use super::{Ask, Fact, Kept, SEVERAL, Selection, StoreError, Tier};
+use crate::report::interfaces::{Found, Interfaces, Refined};
+use crate::report::point::Share;
+use crate::report::strip::{Shares, Steps};
+
+/// Nanoseconds of the longest window of a part of a LAN whose flows are joined for the strip alone.
+const JOINED: i64 = 3600 * traf_model::time::SECOND;
+
+impl Ask<'_> {
+    /// Statistics of every point of the scope, by class; of the classes those that the filter selects.
+    pub(super) async fn interfaces(&self, tier: Tier, nanos: i64) -> Result<BTreeMap<usize, Found>, StoreError> {
+        let mut all = Interfaces::new(&self.points, &self.query.filter);
+        self.each(Facility::Interfaces, |point, fact| {
+            if let Fact::Ledger(ledger, own, largest) = fact {
+                all.add_ledger(point, &ledger, own, largest);
+            }
+        })
+        .await?;
+        let mut take = |place, at, fact| {
+            if let (Some(point), Fact::Class(class, traffic)) = (self.places.get(&place), fact) {
+                all.add_class(*point, at, class, traffic);
+            }
+        };
+        self.view.store.classes(tier, &self.selection, &mut take).await?;
+        Ok(all.finish(if tier == Tier::Minute { 60 } else { 1 }, nanos))
+    }
+
+    /// Refines statistics by recorded flows where classes do not tell what the filter selects.
+    pub(super) async fn refine(
+        &self,
+        interfaces: &mut BTreeMap<usize, Found>,
+        nanos: i64,
+        notes: &mut Vec<String>,
+    ) -> Result<(), StoreError> {
+        let Some(mut refined) = Refined::new(&self.points, &self.query.filter, interfaces) else { return Ok(()) };
+        self.each(Facility::Traffic, |point, fact| match fact {
+            Fact::Flow(flow, _) => refined.add_flow(point, flow),
+            Fact::OtherFlows(class, traffic, _) => refined.add_other(point, class, traffic),
+            _ => {}
+        })
+        .await?;
+        notes.extend(refined.finish(nanos));
+        Ok(())
+    }
+
+    /// Fills in octets over time around the window, from what is kept by the second or the minute, and the rate.
+    pub(super) async fn over_time(
+        &self,
+        report: &mut Report,
+        interfaces: &BTreeMap<usize, Found>,
+        kept: Kept,
+        nanos: i64,
+    ) -> Result<(), StoreError> {
+        let steps = Steps::around(report.interval, kept.second);
+        let selection = Selection { interval: steps.interval(), sensors: self.selection.sensors.clone() };
+        let shares = self.shares(report, &selection, kept, steps).await?;
+        report.rate += steps.rate(interfaces, &shares, nanos);
+        let mut sums: HashMap<(usize, i64), u64> = HashMap::new();
+        let mut take = |place, at: i64, fact| {
+            if let (Fact::Class(_, traffic), Some(point)) = (fact, self.places.get(&place)) {
+                let sum = sums.entry((*point, steps.number(at))).or_default();
+                *sum = sum.saturating_add(traffic.total().octets);
+            }
+        };
+        let tier = if steps.minutes { Tier::Minute } else { Tier::Second };
+        self.view.store.classes(tier, &selection, &mut take).await?;
+        let slices = self.view.store.slices(&selection).await?;
+        report.strip = steps.strip(sums, slices.into_iter().map(|slice| slice.interval), &shares);
+        Ok(())
+    }
+
+    async fn shares(
+        &self,
+        report: &mut Report,
+        selection: &Selection,
+        kept: Kept,
+        steps: Steps,
+    ) -> Result<Shares, StoreError> {
+        if !self.several() {
+            return Ok(Shares::Whole);
+        }
+        if report.interval.from < kept.flow || (!self.whole && self.selection.interval.nanos() > JOINED) {
+            report.notes.push(format!("of rate and strip: {SEVERAL}"));
+            return Ok(Shares::Whole);
+        }
+        if !self.whole {
+            return Ok(Shares::Constant(self.counted(&Filter::default(), false).await?.counted.shares));
+        }
+        let mut shares: HashMap<(usize, i64), Share> = HashMap::new();
+        for (place, rows) in self.view.store.counted(selection).await? {
+            let Some(point) = self.places.get(&place) else { continue };
+            for number in steps.numbers(rows.interval) {
+                let share = Share { counted: rows.counted, seen: rows.seen };
+                shares.entry((*point, number)).or_default().add(share);
+            }
+        }
+        Ok(Shares::Steps(shares))
+    }
+}
