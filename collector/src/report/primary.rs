@@ -21,7 +21,7 @@ const ROWS: usize = 8;
 /// Slices of a sensor that are remembered.
 const SLICES: usize = 64;
 
-/// Where addresses mean the same.
+/// Scope in which addresses mean the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum AddressScope {
     /// A site, by the store's number.
@@ -46,17 +46,17 @@ impl SharedFlow {
     }
 }
 
-/// Whether a flow never leaves its host: such flows of two hosts have nothing in common.
+/// True if a flow never leaves its host: such flows of two hosts have nothing in common.
 pub(crate) fn is_host_local(interface: &Interface, flow: &FlowKey) -> bool {
     interface.loopback || [flow.source, flow.destination].iter().any(|end| end.address.to_canonical().is_loopback())
 }
 
-/// What of a flow's key is the same for all who see it.
+/// The part of a flow's key that is the same for all observers: without VLAN and direction.
 pub(crate) fn shared_key(flow: FlowKey) -> FlowKey {
     FlowKey { vlan: None, ..flow.canonical() }
 }
 
-/// Who sees: a router's two interfaces, and the two VLANs of a trunk, see the same flow.
+/// An observer: a router's two interfaces, and the two VLANs of a trunk, see the same flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Observer {
     /// The store's number.
@@ -70,35 +70,35 @@ pub(crate) struct Observer {
 /// The key of a flow row in the store.
 pub(crate) type RowKey = i64;
 
-/// What one observer saw of a flow in one slice.
+/// One observer's record of a flow in one slice.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Observation {
-    /// Which flow.
+    /// The flow.
     pub(crate) key: SharedFlow,
-    /// Who saw it.
+    /// Its observers.
     pub(crate) observer: Observer,
-    /// When.
+    /// The slice.
     pub(crate) slice: Interval,
-    /// How much, both ways.
+    /// Octets of both directions.
     pub(crate) octets: u64,
-    /// Where that stands.
+    /// Key of its row.
     pub(crate) row: RowKey,
 }
 
 /// A mark that was written and must be another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Change {
-    /// Which row.
+    /// Key of the row.
     pub(crate) row: RowKey,
     /// Its mark from now on.
     pub(crate) primary: bool,
 }
 
-/// Who has the mark of each flow.
+/// The elected observer of each flow.
 #[derive(Debug)]
 pub(crate) struct Primaries {
     flows: HashMap<SharedFlow, Election>,
-    /// What each sensor has delivered lately.
+    /// Slices that each sensor has delivered lately.
     covered: HashMap<i64, VecDeque<Interval>>,
     newest: Timestamp,
     capacity: usize,
@@ -119,7 +119,7 @@ struct Election {
     /// Start of the last slice of anybody.
     any: Timestamp,
     successor: Option<Successor>,
-    /// Whose rows from before the election count.
+    /// The observer whose rows from before the election count.
     before: Option<Observer>,
 }
 
@@ -158,12 +158,12 @@ impl Primaries {
         }
     }
 
-    /// Whether a slice lies too far back, or is too long, to be decided from memory.
+    /// True if a slice lies too far back, or is too long, to be decided from memory.
     pub(crate) fn is_late(&self, slice: Interval) -> bool {
         slice.nanos() > MEMORY || self.newest.since(slice.from) > MEMORY
     }
 
-    /// Whether a observation counts; `None` when it lies too far back to know: then [`Late`] decides.
+    /// True if an observation counts; `None` if it lies too far back to know: then [`Late`] decides.
     pub(crate) fn see(&mut self, observation: &Observation, changes: &mut Vec<Change>) -> Option<bool> {
         if self.is_late(observation.slice) {
             return None;
@@ -218,7 +218,7 @@ impl Primaries {
         });
     }
 
-    /// When it is full, those leave that were silent for longest.
+    /// Makes room when the table is full: the flows that were silent for longest leave.
     fn make_room(&mut self, changes: &mut Vec<Change>) {
         if self.flows.len() < self.capacity {
             return;
@@ -324,7 +324,7 @@ impl Election {
         }
     }
 
-    /// What the successor saw before `until` counts, wherever the elected observer's sensor was away.
+    /// Marks the successor's rows before `until`, wherever the elected observer's sensor was away.
     fn hand_over(&mut self, until: Timestamp, covered: &Covered, changes: &mut Vec<Change>) {
         let Some(successor) = self.successor.take() else { return };
         let last = self.last;
@@ -372,7 +372,7 @@ type Covered = HashMap<i64, VecDeque<Interval>>;
 pub(crate) struct Late(HashMap<SharedFlow, Vec<(Observer, Interval)>>);
 
 impl Late {
-    /// What must be known before a slice: primaries that overlap this.
+    /// The window whose primaries must be known before a slice is decided.
     pub(crate) fn around(slice: Interval) -> Interval {
         let step = slice.nanos();
         Interval::new(Timestamp(slice.from.0.saturating_sub(step)), Timestamp(slice.to.0.saturating_add(step)))
@@ -383,7 +383,7 @@ impl Late {
         self.0.entry(key).or_default().push((observer, slice));
     }
 
-    /// Whether a late observation counts.
+    /// True if a late observation counts.
     pub(crate) fn see(&mut self, observation: &Observation) -> bool {
         let around = Self::around(observation.slice);
         let known = self.0.entry(observation.key).or_default();
