@@ -1,4 +1,21 @@
-//! The collector: it takes what sensors deliver, keeps it, and answers consoles.
+//! The collector: it takes the summaries of sensors, keeps them, and answers consoles.
+//!
+//! ```
+//! use traf_collector::{ConfigFile, create_token, list_tokens};
+//! use traf_peer::Role;
+//!
+//! # fn main() -> anyhow::Result<()> {
+//! # let folder = tempfile::tempdir()?;
+//! # let data = folder.path().join("collector");
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! let config = ConfigFile::default().over(Some(data), None, None);
+//! let token = create_token(&config, Role::Sensor, std::time::Duration::from_secs(900), 1).await?;
+//! println!("traf-sensor join https://collector:7441 --token {token}");
+//! assert!(list_tokens(&config).await?.contains("sensor"));
+//! # Ok(())
+//! # })
+//! # }
+//! ```
 //!
 //! ```text
 //! socket ─► accept ─► access ─┬─► join      token + key → certificate          (a port of its own)

@@ -1,5 +1,13 @@
 //! `traf`, the console: IPTraf's views, live and past, over every sensor.
 //!
+//! ```
+//! use clap::Parser;
+//! use traf_console::cli::{Cli, Command};
+//!
+//! let cli = Cli::parse_from(["traf", "traffic", "--filter", "tcp port 443", "--format", "json"]);
+//! assert!(matches!(cli.command, Some(Command::Traffic(_))));
+//! ```
+//!
 //! * the middle: [`app`] (state), [`event`], [`facility`], [`key`], [`screen`] and [`widget`] (drawing), [`number`], [`moment`],
 //!   [`names`], [`text`], [`theme`]; no clock, no terminal, no network
 

@@ -1,5 +1,21 @@
 //! The sensor: it captures and meters the traffic of a host's interfaces, and streams summaries to a collector.
 //!
+//! ```
+//! use traf_model::{Interface, Interval, Timestamp};
+//! use traf_sensor::LinkType;
+//! use traf_sensor::meter::{Meter, MeterConfig};
+//!
+//! // An ARP request, padded to the shortest frame of Ethernet.
+//! let mut frame = [0; 60];
+//! frame[..6].fill(0xff);
+//! frame[12..14].copy_from_slice(&[0x08, 0x06]);
+//!
+//! let mut meter = Meter::new(MeterConfig::default(), Interface::default(), LinkType::Ethernet, Timestamp(0));
+//! meter.frame(Timestamp(7), 60, &frame);
+//! let summary = meter.close(Interval::new(Timestamp(0), Timestamp(10)));
+//! assert_eq!((summary.ledger.received, summary.ledger.parsed), (1, 1));
+//! ```
+//!
 //! ```text
 //! interface ─► capture ─► parse ─► meter ─┬─► slice ─► spool ─► export ─► collector      history: kept until it is committed
 //!              a thread   frame    packet ├─► live ─────────────────────► collector      the present: the latest wins
