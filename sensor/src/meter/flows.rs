@@ -20,7 +20,8 @@ use super::other_flows::OtherFlows;
 use super::slot::{Hot, Slot};
 use crate::parse::packet::{NO_VLAN, PackedKey, Packet};
 
-/// Packets that make a flow worth a row of its own when it is pushed out.
+/// Packets that make a flow worth a row of its own when it is pushed out. A scan sends fewer to each key, and must not fill
+/// the list of rows.
 const WORTH: u64 = 4;
 
 /// The flows of one interface.
@@ -82,6 +83,7 @@ impl Flows {
         };
         let Slot { hot, warm, cold } = &mut self.table.flows[slot];
         let before = StateBefore { state: warm.state, new };
+        // The slot's counters are narrow, so that it fits into few cache lines: they are emptied before they can overflow.
         let half_full = hot.count(usize::from(packet.reverse), packet.octets, packet.flags, packet.window);
         flow_state::follow(packet, warm, cold);
         let (packets, answered, over) = (hot.packets(), flow_state::is_answered(warm), flow_state::is_over(warm));
