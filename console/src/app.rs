@@ -77,7 +77,7 @@ impl Screen {
     pub const fn facility(self) -> Option<Facility> {
         match self {
             Self::Interfaces => Some(Facility::Interfaces),
-            Self::Counted(view) => Some(view.facility),
+            Self::Counted(view) => Some(Facility::Counted(view.facility)),
             _ => None,
         }
     }
@@ -101,7 +101,7 @@ pub struct Lists(HashMap<Facility, List>);
 
 impl Default for Lists {
     fn default() -> Self {
-        let counted = facility::ALL.into_iter().map(|view| (view.facility, List::new(view.order)));
+        let counted = facility::ALL.into_iter().map(|view| (Facility::Counted(view.facility), List::new(view.order)));
         Self(counted.chain([(Facility::Interfaces, List::new(OrderBy::Key))]).collect())
     }
 }
@@ -267,7 +267,7 @@ impl App {
         if report.live {
             self.strip.clone_from(&report.strip);
         }
-        if report.facility == Facility::Lines && !feed.fresh {
+        if report.facility == Facility::Packets && !feed.fresh {
             self.traffic.packets.forget_lines();
         }
         let before = feed.report.replace(report);

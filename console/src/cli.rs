@@ -313,7 +313,7 @@ impl TableOptions {
         let by_key = facility::view(facility).is_some_and(|view| view.order == OrderBy::Key);
         self.order.unwrap_or(match facility {
             _ if by_key => Order { by: OrderBy::Key, ascending: true },
-            Facility::Lines => Order { by: OrderBy::Last, ascending: false },
+            Facility::Packets => Order { by: OrderBy::Last, ascending: false },
             _ => Order::default(),
         })
     }
@@ -329,6 +329,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
     use clap::CommandFactory;
+    use traf_model::facility::SIZES;
 
     use super::*;
 
@@ -374,14 +375,14 @@ mod tests {
             let order = Order { by, ascending: by == OrderBy::Key };
             assert_eq!(table(&["--order", by.name()]).unwrap().order(Facility::Traffic), order);
         }
-        assert_eq!(table(&[]).unwrap().order(Facility::Lines).by, OrderBy::Last);
+        assert_eq!(table(&[]).unwrap().order(Facility::Packets).by, OrderBy::Last);
         for group in Group::ALL {
             let cli = Cli::try_parse_from(["traf", "traffic", "--group", group.name()]).unwrap();
             assert!(matches!(cli.command, Some(Command::Traffic(traffic)) if traffic.group == group));
         }
         let cli = Cli::try_parse_from(["traf", "sizes", "eth0", "--last", "5m"]).unwrap();
         let Some(Command::Counted(sizes)) = cli.command else { panic!("not sizes") };
-        assert_eq!((sizes.view.facility, &sizes.table.interface[..]), (Facility::Sizes, &["eth0".to_owned()][..]));
+        assert_eq!((sizes.view.facility, &sizes.table.interface[..]), (SIZES, &["eth0".to_owned()][..]));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use traf_model::filter::Expression;
 use traf_model::{Facility, GroupKey, Item, Row};
 
 use crate::condition::of_group;
-use row::{Counted, counted};
+use row::{CountedRow, counted};
 use view::View;
 
 /// All counted facilities, in the order of the menus and of the command line.
@@ -25,13 +25,13 @@ pub static OVERVIEW: &View = &hosts::VIEW;
 
 /// The view of a facility; `None` for facilities with screens of their own.
 pub fn view(facility: Facility) -> Option<&'static View> {
-    ALL.into_iter().find(|view| view.facility == facility)
+    ALL.into_iter().find(|view| Facility::Counted(view.facility) == facility)
 }
 
 /// The view and the parts of a counted row; `None` for rows of other tables.
-pub fn of_item(item: &Item) -> Option<(&'static View, Counted<'_>)> {
+pub fn of_item(item: &Item) -> Option<(&'static View, CountedRow<'_>)> {
     let counted = counted(item)?;
-    Some((view(counted.facility)?, counted))
+    Some((view(counted.facility.into())?, counted))
 }
 
 /// The filter that selects the traffic of a row; `None` where there is none.

@@ -105,9 +105,11 @@ async fn run(command: Option<Command>, options: StartOptions, environment: Envir
             let subject = Subject { detailed: true, ..Facility::Interfaces.into() };
             print(&environment, subject, &of.table(), out).await
         }
-        Some(Command::Lines(table)) => print(&environment, Facility::Lines.into(), &table, out).await,
+        Some(Command::Lines(table)) => print(&environment, Facility::Packets.into(), &table, out).await,
         Some(Command::Interfaces(table)) => print(&environment, Facility::Interfaces.into(), &table, out).await,
-        Some(Command::Counted(of)) => print(&environment, of.view.facility.into(), &of.table, out).await,
+        Some(Command::Counted(of)) => {
+            print(&environment, Facility::Counted(of.view.facility).into(), &of.table, out).await
+        }
     }
 }
 

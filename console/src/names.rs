@@ -13,7 +13,7 @@ mod service_names;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use traf_model::{GroupKey, Item, LineEnd, Mac, Report, Timestamp};
+use traf_model::{GroupKey, Item, Key, Mac, PacketEnd, Report, Timestamp};
 
 pub use ethers::{Descriptions, EthersError};
 pub use host_names::{HostNames, Known};
@@ -83,14 +83,14 @@ impl Names {
                 Item::Flow(flow) => {
                     [flow.key.source, flow.key.destination].into_iter().for_each(|end| self.ask(end.address, now));
                 }
-                Item::Host(address, _) => self.ask(*address, now),
+                Item::Counted(_, Key::Address(address), _) => self.ask(*address, now),
                 Item::Group(GroupKey::Address(address), ..) => self.ask(*address, now),
                 Item::Group(GroupKey::Pair(a, b), ..) => {
                     [*a, *b].into_iter().for_each(|address| self.ask(address, now));
                 }
-                Item::Line(line) => {
+                Item::Packet(line) => {
                     for end in [line.source, line.destination] {
-                        if let LineEnd::Host(end) = end {
+                        if let PacketEnd::Host(end) = end {
                             self.ask(end.address, now);
                         }
                     }

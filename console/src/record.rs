@@ -4,12 +4,12 @@ pub mod fields;
 
 use serde_json::{Map, Value, json};
 use traf_model::names::protocol_name;
+use traf_model::record::{CountedRecord, FlowRecord};
 use traf_model::{
-    ClassGroup, Family, Fleet, Flow, Gap, Group, GroupKey, Half, Interface, InterfaceState, InterfaceStats, Item,
-    Ledger, Loss, Nic, Point, Report, Row, SensorState, Timestamp, Transport,
+    ClassGroup, Fleet, Gap, Group, GroupKey, Interface, InterfaceState, InterfaceStats, Item, Ledger, Loss, Nic, Point,
+    Report, Row, SensorState, Timestamp,
 };
 
-use crate::facility::of_item;
 use fields::{both, count, extend, forward_and_reverse, in_and_out, time, with};
 
 /// A whole report as one document.
@@ -56,12 +56,12 @@ pub fn fleet_rows(fleet: &Fleet) -> Vec<Value> {
 fn row(row: &Row, report: &Report) -> Value {
     let mut fields = place(&row.observed_by);
     let more = match &row.item {
-        Item::Flow(flow) => flow_fields(flow),
+        Item::Flow(flow) => value(FlowRecord::detailed(flow)),
         Item::Interface(stats) => interface_fields(stats, report.interval.nanos()),
         Item::Group(key, traffic, flows) => {
             with(group(key), with(forward_and_reverse(*traffic), json!({ "flows": flows })))
         }
-        Item::Line(line) => json!({
+        Item::Packet(line) => json!({
             "number": line.number,
             "time": time(line.at),
             "kind": line.kind.name(),
@@ -72,21 +72,8 @@ fn row(row: &Row, report: &Report) -> Value {
             "destination": line.destination.to_string(),
             "mac": line.mac.map(|mac| mac.to_string()),
         }),
-        Item::Other(class, traffic, keys) => {
-            let protocol = match (class.family, class.transport) {
-                (Family::NonIp, _) => "non_ip",
-                (_, Transport::Tcp) => "tcp",
-                (_, Transport::Udp) => "udp",
-                (Family::Ipv6, Transport::Icmp) => "icmp6",
-                (_, Transport::Icmp) => "icmp",
-                (_, Transport::Other) => "other",
-            };
-            with(
-                with(json!({ "protocol": protocol }), forward_and_reverse(*traffic)),
-                json!({ "other": true, "keys": keys }),
-            )
-        }
-        item => of_item(item).map_or(Value::Null, |(view, counted)| (view.json)(row, &counted)),
+        Item::Other(class, traffic, flows) => value(FlowRecord::other(*class, *traffic, *flows)),
+        Item::Counted(facility, key, counts) => value(CountedRecord { facility: *facility, key: Some(*key), counts }),
     };
     if !row.site.is_empty() {
         fields.insert("site".to_owned(), json!(row.site));
@@ -110,26 +97,8 @@ fn place(observed_by: &[Point]) -> Map<String, Value> {
     fields
 }
 
-fn flow_fields(flow: &Flow) -> Value {
-    let half = |half: &Half| json!({ "mac": half.mac.map(|mac| mac.to_string()), "label": half.label(), "window": half.window, "size": half.size });
-    json!({
-        "protocol": protocol_name(flow.key.protocol),
-        "vlan": flow.key.vlan,
-        "source": flow.key.source.address.to_string(),
-        "source_port": flow.key.source.port,
-        "destination": flow.key.destination.address.to_string(),
-        "destination_port": flow.key.destination.port,
-        "forward": count(flow.traffic.outbound),
-        "reverse": count(flow.traffic.inbound),
-        "first": time(flow.first),
-        "last": time(flow.last),
-        "state": flow.state.name(),
-        "complete": flow.complete,
-        "other": false,
-        "own": flow.own,
-        "source_end": half(&flow.forward),
-        "destination_end": half(&flow.reverse),
-    })
+fn value(record: impl serde::Serialize) -> Value {
+    serde_json::to_value(record).unwrap_or_default()
 }
 
 /// A group by name, and its key: as text, and in its parts.

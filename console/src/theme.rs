@@ -1,7 +1,7 @@
 //! Colours by meaning. A theme is a row of data; IPTraf's own scheme comes first.
 
 use ratatui::style::{Color, Modifier, Style};
-use traf_model::LineKind;
+use traf_model::PacketKind;
 
 /// Roles of text on the screen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub enum Role {
     /// A value in it.
     SummaryValue,
     /// A packet of the lower window.
-    Packet(LineKind),
+    Packet(PacketKind),
 }
 
 /// Styles of all roles, of the bar and of a screen without collector.
@@ -117,17 +117,17 @@ impl Theme {
             Role::DialogHot => palette.dialog_hot,
             Role::Summary => palette.summary,
             Role::SummaryValue => palette.summary_value,
-            Role::Packet(LineKind::Udp) => palette.udp,
-            Role::Packet(LineKind::Icmp) => palette.icmp,
-            Role::Packet(LineKind::Ospf) => palette.ospf,
-            Role::Packet(LineKind::Igmp) => palette.igmp,
-            Role::Packet(LineKind::Igp) => palette.igp,
-            Role::Packet(LineKind::Igrp) => palette.igrp,
-            Role::Packet(LineKind::Gre) => palette.gre,
-            Role::Packet(LineKind::Arp | LineKind::Rarp) => palette.arp,
-            Role::Packet(LineKind::Icmpv6 | LineKind::OtherIp) => palette.other_ip,
-            Role::Packet(LineKind::Ipv6Tunnel) => palette.tunnel,
-            Role::Packet(LineKind::NonIp) => palette.non_ip,
+            Role::Packet(PacketKind::Udp) => palette.udp,
+            Role::Packet(PacketKind::Icmp) => palette.icmp,
+            Role::Packet(PacketKind::Ospf) => palette.ospf,
+            Role::Packet(PacketKind::Igmp) => palette.igmp,
+            Role::Packet(PacketKind::Igp) => palette.igp,
+            Role::Packet(PacketKind::Igrp) => palette.igrp,
+            Role::Packet(PacketKind::Gre) => palette.gre,
+            Role::Packet(PacketKind::Arp | PacketKind::Rarp) => palette.arp,
+            Role::Packet(PacketKind::Icmpv6 | PacketKind::OtherIp) => palette.other_ip,
+            Role::Packet(PacketKind::Ipv6Tunnel) => palette.tunnel,
+            Role::Packet(PacketKind::NonIp) => palette.non_ip,
         }
     }
 
@@ -262,7 +262,7 @@ mod tests {
         for theme in Theme::ALL {
             assert_eq!(Theme::named(theme.0.name), Some(theme));
         }
-        let roles = [Role::Text, Role::Alarm, Role::Hot, Role::Packet(LineKind::Arp), Role::Summary];
+        let roles = [Role::Text, Role::Alarm, Role::Hot, Role::Packet(PacketKind::Arp), Role::Summary];
         for style in
             roles.map(|role| Theme::MONO.style(role)).into_iter().chain([Theme::MONO.bar(), Theme::MONO.away()])
         {
@@ -273,8 +273,8 @@ mod tests {
     #[test]
     fn packets_are_painted_as_in_iptraf() {
         let look = |kind| Theme::default().style(Role::Packet(kind));
-        assert_eq!(look(LineKind::Udp), on(Color::Red, Color::Gray));
-        assert_eq!(look(LineKind::Rarp), bold(Color::White, Color::Red));
-        assert_eq!(look(LineKind::Icmpv6), look(LineKind::OtherIp));
+        assert_eq!(look(PacketKind::Udp), on(Color::Red, Color::Gray));
+        assert_eq!(look(PacketKind::Rarp), bold(Color::White, Color::Red));
+        assert_eq!(look(PacketKind::Icmpv6), look(PacketKind::OtherIp));
     }
 }

@@ -8,6 +8,7 @@ use driver::{Console, LARGE, SMALL, sample};
 use traf_console::config::{Config, Rates};
 use traf_console::event::{Change, Effect, Event};
 use traf_console::names::{Descriptions, Known};
+use traf_model::facility::HOSTS;
 use traf_model::{Facility, NamedFilter, Settings, SettingsState};
 
 fn filter(name: &str, rules: &str) -> NamedFilter {
@@ -86,7 +87,7 @@ fn rules_are_inserted_moved_edited_and_deleted_and_what_is_given_up_is_forgotten
 fn an_applied_filter_is_asked_shown_by_name_and_kept_over_restarts() {
     let mut console = console(LARGE).keys("fa<down><enter>o");
     let words = "src net 10.0.0.0/8 and dst portrange 80-443 and (tcp or udp) and not host 10.0.0.7";
-    assert_eq!(asked(&console, Facility::Hosts), words);
+    assert_eq!(asked(&console, Facility::Counted(HOSTS)), words);
     let [Effect::Config(kept)] = &changes(&mut console)[..] else { panic!("not kept") };
     assert_eq!(kept.1.filter, "@web");
     for keys in ["", "<esc>g", "<esc>i", "<esc>l", "<esc>bs<down><enter>"] {
@@ -98,14 +99,14 @@ fn an_applied_filter_is_asked_shown_by_name_and_kept_over_restarts() {
     let mut next = Console::new(LARGE);
     next.app.begin(Config { filter: "@web".to_owned(), ..Config::default() });
     next = next.keys("o");
-    assert_eq!(asked(&next, Facility::Hosts), "ip and not ip");
+    assert_eq!(asked(&next, Facility::Counted(HOSTS)), "ip and not ip");
     next.on(Event::Filters(shared()));
-    assert_eq!(asked(&next, Facility::Hosts), words);
+    assert_eq!(asked(&next, Facility::Counted(HOSTS)), words);
     // What another console changes is followed; what it deletes is told.
     next.on(Event::Filters(vec![filter("web", "include udp")]));
-    assert_eq!(asked(&next, Facility::Hosts), "udp");
+    assert_eq!(asked(&next, Facility::Counted(HOSTS)), "udp");
     next.on(Event::Filters(Vec::new()));
-    assert_eq!(asked(&next, Facility::Hosts), "");
+    assert_eq!(asked(&next, Facility::Counted(HOSTS)), "");
     assert!(next.screen().contains("`web` is no longer there"), "{}", next.screen());
 }
 
@@ -116,7 +117,7 @@ fn a_filter_is_detached_and_a_name_can_be_typed() {
     console = console.keys("f<ctrl-u>@nobody<enter>");
     assert!(console.screen().contains("there are backup, web"), "{}", console.screen());
     console = console.keys("<esc><esc>fco");
-    assert_eq!(asked(&console, Facility::Hosts), "");
+    assert_eq!(asked(&console, Facility::Counted(HOSTS)), "");
     let Some(Effect::Config(kept)) = changes(&mut console).pop() else { panic!("not kept") };
     assert_eq!(kept.1.filter, "");
 }
@@ -124,9 +125,9 @@ fn a_filter_is_detached_and_a_name_can_be_typed() {
 #[test]
 fn arp_rarp_and_what_is_no_ip_are_shown_unless_hidden() {
     let console = console(SMALL).keys("iu");
-    assert!(!asked(&console, Facility::Lines).contains("arp"));
+    assert!(!asked(&console, Facility::Packets).contains("arp"));
     let console = console.keys("<esc>frn<esc>i");
-    assert_eq!(asked(&console, Facility::Lines), "not arp and (ip or ip6 or arp or rarp)");
+    assert_eq!(asked(&console, Facility::Packets), "not arp and (ip or ip6 or arp or rarp)");
     assert!(!asked(&console, Facility::Traffic).contains("arp"), "the switches are of packets, not of flows");
 }
 

@@ -7,6 +7,7 @@ mod driver;
 use driver::{Console, LARGE, SMALL, answer, nothing, sample};
 use traf_console::app::Screen;
 use traf_console::event::{Effect, Event};
+use traf_model::facility::{HOSTS, SERVICES, SIZES, STATIONS};
 use traf_model::{Facility, Filter, Group, Order, OrderBy, Point, Query, Report, Scope, Timestamp, Window};
 
 #[test]
@@ -193,10 +194,10 @@ fn every_facility_is_asked_with_the_filter_and_the_scope() {
     for (keys, facility) in [
         ("g", Facility::Interfaces),
         ("d<home><enter>", Facility::Interfaces),
-        ("bs<end><enter>", Facility::Sizes),
-        ("bp", Facility::Services),
-        ("l", Facility::Stations),
-        ("o", Facility::Hosts),
+        ("bs<end><enter>", Facility::Counted(SIZES)),
+        ("bp", Facility::Counted(SERVICES)),
+        ("l", Facility::Counted(STATIONS)),
+        ("o", Facility::Counted(HOSTS)),
         ("i", Facility::Traffic),
     ] {
         let console = Console::new(SMALL).keys("<esc>ftnet 10/8<enter>").keys(keys);
@@ -316,9 +317,9 @@ fn in_the_lower_pane_arrows_shift_and_brackets_go_through_time() {
 fn the_lower_pane_follows_the_newest_packet_until_one_looks_back() {
     fn later(query: &Query) -> Report {
         let mut report = answer(query);
-        if query.facility == Facility::Lines {
+        if query.facility == Facility::Packets {
             let mut newest = report.rows[0].clone();
-            if let traf_model::Item::Line(line) = &mut newest.item {
+            if let traf_model::Item::Packet(line) = &mut newest.item {
                 (line.number, line.at, line.label) = (1_400, sample::now(), "IGMP".to_owned());
             }
             report.rows.insert(0, newest);
@@ -343,9 +344,9 @@ fn udp_is_shown_as_flows_or_as_packets() {
         asked(console).iter().map(|query| (query.facility, query.filter.to_string())).collect()
     };
     let console = Console::new(SMALL).keys("i");
-    assert_eq!(filters(&console)[1..], [(Facility::Traffic, "udp".into()), (Facility::Lines, "not udp".into())]);
+    assert_eq!(filters(&console)[1..], [(Facility::Traffic, "udp".into()), (Facility::Packets, "not udp".into())]);
     let console = console.keys("u");
-    assert_eq!(filters(&console)[1..], [(Facility::Lines, String::new())]);
+    assert_eq!(filters(&console)[1..], [(Facility::Packets, String::new())]);
     let console = console.keys("u");
     assert_eq!(filters(&console)[1..], [(Facility::Traffic, "not tcp".into())]);
     let past = console.keys("u<left>");

@@ -81,7 +81,7 @@ create table slice (
     stored_ns integer not null,
     -- of the sequence numbers from from_seq to seq, how many are declared lost
     lost integer not null default 0,
-    -- 1 until these rows of the slice are retired: flows, hosts, services, stations and sizes; seconds
+    -- 1 until these rows of the slice are retired: flows and counted facilities; seconds
     has_flows integer not null default 1,
     has_seconds integer not null default 1,
     unique (ts, sensor, seq)
@@ -169,67 +169,22 @@ create table flow_other (
     primary key (slice, interface, class)
 ) strict, without rowid;
 
--- Packet sizes, both ends inclusive; size_to is null for what is larger than the MTU.
-create table size (
+-- Counted facilities: traffic under a key. `facility` is its number (3 sizes, 4 services, 5 stations, 6 hosts; the views have
+-- names); a negative number is the part of the same facility's traffic that carried no IP, of stations only. `key` is the number
+-- of an address or a MAC in its dictionary, else the number that the facility defines: of a service protocol << 16 | port, of a
+-- size its smallest octets << 32 | its largest. -1 is what found no place.
+create table counted (
     slice integer not null,
+    facility integer not null,
     interface integer not null,
-    size_from integer not null,
-    size_to integer,
+    key integer not null,
     in_packets integer not null,
     in_octets integer not null,
     in_coalesced integer not null,
     out_packets integer not null,
     out_octets integer not null,
     out_coalesced integer not null,
-    primary key (slice, interface, size_from)
-) strict, without rowid;
-
-create table service (
-    slice integer not null,
-    interface integer not null,
-    protocol integer not null,
-    port integer not null,
-    in_packets integer not null,
-    in_octets integer not null,
-    in_coalesced integer not null,
-    out_packets integer not null,
-    out_octets integer not null,
-    out_coalesced integer not null,
-    primary key (slice, interface, protocol, port)
-) strict, without rowid;
-
-create table host (
-    slice integer not null,
-    interface integer not null,
-    address integer not null,
-    in_packets integer not null,
-    in_octets integer not null,
-    in_coalesced integer not null,
-    out_packets integer not null,
-    out_octets integer not null,
-    out_coalesced integer not null,
-    primary key (slice, interface, address)
-) strict, without rowid;
-
--- Stations; `ip_*` are the frames among them that carried IP. `addresses`: at most eight seen behind the station.
-create table station (
-    slice integer not null,
-    interface integer not null,
-    mac integer not null,
-    in_packets integer not null,
-    in_octets integer not null,
-    in_coalesced integer not null,
-    out_packets integer not null,
-    out_octets integer not null,
-    out_coalesced integer not null,
-    ip_in_packets integer not null,
-    ip_in_octets integer not null,
-    ip_in_coalesced integer not null,
-    ip_out_packets integer not null,
-    ip_out_octets integer not null,
-    ip_out_coalesced integer not null,
-    addresses text not null,
-    primary key (slice, interface, mac)
+    primary key (slice, facility, interface, key)
 ) strict, without rowid;
 
 -- Which addresses were seen behind which MAC, and from when to when (nanoseconds since 1970).

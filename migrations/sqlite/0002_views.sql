@@ -95,10 +95,10 @@ select
     h.out_packets,
     h.out_octets
 from slice d
-cross join host h on h.slice = d.id
+cross join counted h on h.slice = d.id and h.facility = 6
 left join sensor s on s.id = d.sensor
 left join interface i on i.sensor = d.sensor and i.id = h.interface
-left join address a on a.id = h.address;
+left join address a on a.id = h.key;
 
 create view services as
 select
@@ -106,14 +106,14 @@ select
     strftime('%Y-%m-%dT%H:%M:%SZ', d.ts, 'unixepoch') as time,
     s.name as sensor,
     i.name as interface,
-    case v.protocol when 6 then 'tcp' when 17 then 'udp' else 'other' end as protocol,
-    v.port,
+    case v.key >> 16 when 6 then 'tcp' when 17 then 'udp' else 'other' end as protocol,
+    case when v.key < 0 then 0 else v.key & 65535 end as port,
     v.in_packets,
     v.in_octets,
     v.out_packets,
     v.out_octets
 from slice d
-cross join service v on v.slice = d.id
+cross join counted v on v.slice = d.id and v.facility = 4
 left join sensor s on s.id = d.sensor
 left join interface i on i.sensor = d.sensor and i.id = v.interface;
 
@@ -128,16 +128,18 @@ select
     t.in_octets,
     t.out_packets,
     t.out_octets,
-    t.ip_in_packets,
-    t.ip_in_octets,
-    t.ip_out_packets,
-    t.ip_out_octets,
-    t.addresses
+    t.in_packets - coalesce(n.in_packets, 0) as ip_in_packets,
+    t.in_octets - coalesce(n.in_octets, 0) as ip_in_octets,
+    t.out_packets - coalesce(n.out_packets, 0) as ip_out_packets,
+    t.out_octets - coalesce(n.out_octets, 0) as ip_out_octets,
+    coalesce((select group_concat(a.ip, ',') from identity e join address a on a.id = e.address
+        where e.sensor = d.sensor and e.mac = t.key and e.first_ns < d.to_ns and e.last_ns >= d.from_ns), '') as addresses
 from slice d
-cross join station t on t.slice = d.id
+cross join counted t on t.slice = d.id and t.facility = 5
+left join counted n on n.slice = t.slice and n.facility = -5 and n.interface = t.interface and n.key = t.key
 left join sensor s on s.id = d.sensor
 left join interface i on i.sensor = d.sensor and i.id = t.interface
-left join mac m on m.id = t.mac;
+left join mac m on m.id = t.key;
 
 -- Who was behind which MAC address, and from when to when.
 create view identities as
@@ -159,14 +161,14 @@ select
     strftime('%Y-%m-%dT%H:%M:%SZ', d.ts, 'unixepoch') as time,
     s.name as sensor,
     i.name as interface,
-    z.size_from,
-    z.size_to,
+    z.key >> 32 as size_from,
+    nullif(z.key & 4294967295, 4294967295) as size_to,
     z.in_packets,
     z.in_octets,
     z.out_packets,
     z.out_octets
 from slice d
-cross join size z on z.slice = d.id
+cross join counted z on z.slice = d.id and z.facility = 3
 left join sensor s on s.id = d.sensor
 left join interface i on i.sensor = d.sensor and i.id = z.interface;
 
@@ -285,18 +287,18 @@ with counted as (
             where f.id between l.slice << 20 and l.slice << 20 | 1048575 and f.interface = l.interface), 0)
         + coalesce((select sum(o.in_packets + o.out_packets) from flow_other o
             where o.slice = l.slice and o.interface = l.interface), 0) as flows,
-        coalesce((select sum(z.in_packets + z.out_packets) from size z
-            where z.slice = l.slice and z.interface = l.interface), 0) as sizes,
-        coalesce((select sum(v.in_packets + v.out_packets) from service v
-            where v.slice = l.slice and v.interface = l.interface), 0) as services,
-        coalesce((select sum(h.in_packets) from host h
-            where h.slice = l.slice and h.interface = l.interface), 0) as hosts_in,
-        coalesce((select sum(h.out_packets) from host h
-            where h.slice = l.slice and h.interface = l.interface), 0) as hosts_out,
-        coalesce((select sum(t.in_packets) from station t
-            where t.slice = l.slice and t.interface = l.interface), 0) as stations_in,
-        coalesce((select sum(t.out_packets) from station t
-            where t.slice = l.slice and t.interface = l.interface), 0) as stations_out
+        coalesce((select sum(z.in_packets + z.out_packets) from counted z
+            where z.slice = l.slice and z.facility = 3 and z.interface = l.interface), 0) as sizes,
+        coalesce((select sum(v.in_packets + v.out_packets) from counted v
+            where v.slice = l.slice and v.facility = 4 and v.interface = l.interface), 0) as services,
+        coalesce((select sum(h.in_packets) from counted h
+            where h.slice = l.slice and h.facility = 6 and h.interface = l.interface), 0) as hosts_in,
+        coalesce((select sum(h.out_packets) from counted h
+            where h.slice = l.slice and h.facility = 6 and h.interface = l.interface), 0) as hosts_out,
+        coalesce((select sum(t.in_packets) from counted t
+            where t.slice = l.slice and t.facility = 5 and t.interface = l.interface), 0) as stations_in,
+        coalesce((select sum(t.out_packets) from counted t
+            where t.slice = l.slice and t.facility = 5 and t.interface = l.interface), 0) as stations_out
     from slice d
     cross join slice_ledger l on l.slice = d.id
     where d.ts >= (select max(k.since) from kept k where k.tier in ('flow', 'second', 'ledger'))

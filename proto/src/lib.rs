@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 mod admin;
+mod counted;
 mod fleet;
 mod live;
 mod model;
@@ -69,6 +70,9 @@ pub enum WireError {
     /// Not a message at all.
     #[error("not a message: {0}")]
     Decode(String),
+    /// A key of another kind than the facility's.
+    #[error("a row of `{0}` has a key of another kind")]
+    Key(&'static str),
     /// A key twice.
     #[error("`{0}` holds the same key twice")]
     Twice(&'static str),

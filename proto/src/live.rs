@@ -159,7 +159,7 @@ impl From<&Wish> for wire::Wish {
     fn from(wish: &Wish) -> Self {
         Self {
             id: wish.id,
-            facility: wire::Facility::from(wish.facility).into(),
+            facility: wish.facility.number(),
             filter: wish.filter.to_string(),
             order: Some((&wish.order).into()),
             limit: wish.limit,

@@ -4,8 +4,8 @@ use super::{WireError, address, address_octets, each, from_each, narrow, need, p
 use crate as wire;
 use traf_model::flow::Word;
 use traf_model::{
-    Bracket, Cast, Class, Counters, Endpoint, Family, Flow, FlowKey, FlowState, Half, Interface, Learnt, Ledger, Loss,
-    LossReason, Mac, Nic, Service, Station, Traffic, Transport,
+    Cast, Class, Counters, Endpoint, Family, Flow, FlowKey, FlowState, Half, Interface, Learnt, Ledger, Loss,
+    LossReason, Mac, Nic, Traffic, Transport,
 };
 
 impl From<&Counters> for wire::Counters {
@@ -193,50 +193,6 @@ impl TryFrom<wire::Flow> for Flow {
     }
 }
 
-impl From<&(Bracket, Traffic)> for wire::SizeTraffic {
-    fn from((bracket, traffic): &(Bracket, Traffic)) -> Self {
-        Self { from: bracket.from, to: bracket.to, traffic: Some(traffic.into()) }
-    }
-}
-
-impl TryFrom<wire::SizeTraffic> for (Bracket, Traffic) {
-    type Error = WireError;
-
-    fn try_from(wire: wire::SizeTraffic) -> Result<Self, WireError> {
-        Ok((Bracket { from: wire.from, to: wire.to }, traffic(wire.traffic)))
-    }
-}
-
-impl From<(&Service, &Traffic)> for wire::ServiceTraffic {
-    fn from((service, traffic): (&Service, &Traffic)) -> Self {
-        let (protocol, port) = (u32::from(service.protocol), u32::from(service.port));
-        Self { protocol, port, traffic: Some(traffic.into()) }
-    }
-}
-
-impl TryFrom<wire::ServiceTraffic> for (Service, Traffic) {
-    type Error = WireError;
-
-    fn try_from(wire: wire::ServiceTraffic) -> Result<Self, WireError> {
-        let service = Service::new(narrow(wire.protocol, "protocol")?, narrow(wire.port, "port")?);
-        Ok((service.ok_or(WireError::Range("protocol", u64::from(wire.protocol)))?, traffic(wire.traffic)))
-    }
-}
-
-impl From<(&std::net::IpAddr, &Traffic)> for wire::HostTraffic {
-    fn from((host, traffic): (&std::net::IpAddr, &Traffic)) -> Self {
-        Self { address: address_octets(*host), traffic: Some(traffic.into()), peers: 0, flows: 0 }
-    }
-}
-
-impl TryFrom<wire::HostTraffic> for (std::net::IpAddr, Traffic) {
-    type Error = WireError;
-
-    fn try_from(wire: wire::HostTraffic) -> Result<Self, WireError> {
-        Ok((address(&wire.address)?, traffic(wire.traffic)))
-    }
-}
-
 impl From<&Learnt> for wire::Learnt {
     fn from(learnt: &Learnt) -> Self {
         Self { address: address_octets(learnt.address), first: learnt.first.0, last: learnt.last.0 }
@@ -248,29 +204,6 @@ impl TryFrom<wire::Learnt> for Learnt {
 
     fn try_from(wire: wire::Learnt) -> Result<Self, WireError> {
         Ok(Self { address: address(&wire.address)?, first: time(wire.first), last: time(wire.last) })
-    }
-}
-
-impl From<(Option<Mac>, &Station)> for wire::StationTraffic {
-    fn from((mac, station): (Option<Mac>, &Station)) -> Self {
-        Self {
-            mac: mac_octets(mac),
-            traffic: Some((&station.traffic).into()),
-            ip: Some((&station.ip).into()),
-            learnt: from_each(&station.addresses),
-        }
-    }
-}
-
-impl TryFrom<wire::StationTraffic> for (Option<Mac>, Station) {
-    type Error = WireError;
-
-    fn try_from(wire: wire::StationTraffic) -> Result<Self, WireError> {
-        let mut station = Station { traffic: traffic(wire.traffic), ip: traffic(wire.ip), addresses: Vec::new() };
-        for learnt in wire.learnt {
-            station.seen(learnt.try_into()?);
-        }
-        Ok((mac(&wire.mac)?, station))
     }
 }
 

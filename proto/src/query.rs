@@ -6,25 +6,8 @@ use super::{WireError, from_each, need, pick, place, time};
 use crate as wire;
 use traf_model::{Facility, Group, Interval, Order, OrderBy, Point, Query, Scope, Window};
 
-impl From<Facility> for wire::Facility {
-    fn from(facility: Facility) -> Self {
-        match facility {
-            Facility::Traffic => Self::Traffic,
-            Facility::Interfaces => Self::Interfaces,
-            Facility::Sizes => Self::Sizes,
-            Facility::Services => Self::Services,
-            Facility::Stations => Self::Stations,
-            Facility::Hosts => Self::Hosts,
-            Facility::Lines => Self::Lines,
-        }
-    }
-}
-
-pub(super) fn facility(number: i32) -> Result<Facility, WireError> {
-    match u32::try_from(number) {
-        Ok(number) if number > 0 => pick(&Facility::ALL, number - 1, "facility"),
-        _ => Err(WireError::Missing("facility")),
-    }
+pub(super) fn facility(number: u32) -> Result<Facility, WireError> {
+    Facility::of_number(number).ok_or(WireError::Range("facility", u64::from(number)))
 }
 
 impl From<&Order> for wire::Order {
@@ -97,7 +80,7 @@ const MAX_POINTS: usize = 1_000;
 impl From<&Query> for wire::Query {
     fn from(query: &Query) -> Self {
         Self {
-            facility: wire::Facility::from(query.facility).into(),
+            facility: query.facility.number(),
             window: Some((&query.window).into()),
             scope: from_each(&query.scope.0),
             filter: query.filter.to_string(),

@@ -36,7 +36,7 @@ impl TryFrom<wire::Gap> for Gap {
 impl From<&Report> for wire::Report {
     fn from(report: &Report) -> Self {
         Self {
-            facility: wire::Facility::from(report.facility).into(),
+            facility: report.facility.number(),
             at: report.at.0,
             live: report.live,
             from: report.interval.from.0,

@@ -1,10 +1,11 @@
 //! Rows of a report, and what is in them.
 
+use super::counted;
 use super::model::{class_rows, classes, mac, mac_octets, traffic};
 use super::query::points;
 use super::{WireError, address, address_octets, from_each, narrow, need, pick, place, time};
 use crate as wire;
-use traf_model::{GroupKey, Host, InterfaceStats, Item, Line, LineEnd, LineKind, Mac, Row, Station};
+use traf_model::{Counted, GroupKey, InterfaceStats, Item, PacketEnd, PacketKind, Row, SinglePacket};
 
 impl From<&Row> for wire::Row {
     fn from(row: &Row) -> Self {
@@ -13,23 +14,20 @@ impl From<&Row> for wire::Row {
             observed_by: from_each(&row.observed_by),
             rate: Some((&row.rate).into()),
             site: row.site.clone(),
+            facility: match &row.item {
+                Item::Counted(facility, ..) => u32::from(facility.number),
+                _ => 0,
+            },
             item: Some(match &row.item {
                 Item::Flow(flow) => Wire::Flow(flow.into()),
                 Item::Interface(stats) => Wire::Interface((&**stats).into()),
-                Item::Size(bracket, traffic) => Wire::Size((&(*bracket, *traffic)).into()),
-                Item::Service(service, traffic) => Wire::Service((service, traffic).into()),
-                Item::Station(mac, station) => Wire::Station((Some(*mac), station).into()),
-                Item::Host(address, host) => Wire::Host(wire::HostTraffic {
-                    peers: host.peers,
-                    flows: host.flows,
-                    ..(address, &host.traffic).into()
-                }),
+                Item::Counted(_, key, counts) => Wire::Counted((Some(key), counts).into()),
                 Item::Group(key, traffic, flows) => Wire::Group(wire::GroupTraffic {
                     key: Some(key.into()),
                     traffic: Some(traffic.into()),
                     flows: *flows,
                 }),
-                Item::Line(line) => Wire::Line(line.into()),
+                Item::Packet(packet) => Wire::Packet(packet.into()),
                 Item::Other(class, traffic, keys) => Wire::Other((&(*class, *traffic, *keys)).into()),
             }),
         }
@@ -44,25 +42,14 @@ impl TryFrom<wire::Row> for Row {
         let item = match need(wire.item, "item")? {
             Wire::Flow(flow) => Item::Flow(flow.try_into()?),
             Wire::Interface(stats) => Item::Interface(Box::new(stats.try_into()?)),
-            Wire::Size(size) => {
-                let (bracket, traffic) = size.try_into()?;
-                Item::Size(bracket, traffic)
-            }
-            Wire::Service(service) => {
-                let (service, traffic) = service.try_into()?;
-                Item::Service(service, traffic)
-            }
-            Wire::Station(station) => {
-                let (mac, station): (Option<Mac>, Station) = station.try_into()?;
-                Item::Station(need(mac, "mac")?, station)
-            }
-            Wire::Host(host) => {
-                let (peers, flows) = (host.peers, host.flows);
-                let (address, traffic) = host.try_into()?;
-                Item::Host(address, Host { traffic, peers, flows })
+            Wire::Counted(row) => {
+                let facility = Counted::of_number(wire.facility);
+                let facility = facility.ok_or(WireError::Range("facility", u64::from(wire.facility)))?;
+                let (key, counts) = counted::row(facility, row)?;
+                Item::Counted(facility, need(key, "key")?, counts)
             }
             Wire::Group(group) => Item::Group(need(group.key, "key")?.try_into()?, traffic(group.traffic), group.flows),
-            Wire::Line(line) => Item::Line(line.try_into()?),
+            Wire::Packet(packet) => Item::Packet(packet.try_into()?),
             Wire::Other(other) => {
                 let (class, traffic, keys) = other.try_into()?;
                 Item::Other(class, traffic, keys)
@@ -102,45 +89,45 @@ impl TryFrom<wire::group_traffic::Key> for GroupKey {
     }
 }
 
-impl From<&Line> for wire::Line {
-    fn from(line: &Line) -> Self {
-        let end = |end: LineEnd| {
+impl From<&SinglePacket> for wire::SinglePacket {
+    fn from(packet: &SinglePacket) -> Self {
+        let end = |end: PacketEnd| {
             let end = match end {
-                LineEnd::Host(end) => wire::line_end::End::Host((&end).into()),
-                LineEnd::Station(mac) => wire::line_end::End::Mac(mac.0.to_vec()),
-                LineEnd::Nobody => return None,
+                PacketEnd::Host(end) => wire::packet_end::End::Host((&end).into()),
+                PacketEnd::Station(mac) => wire::packet_end::End::Mac(mac.0.to_vec()),
+                PacketEnd::Nobody => return None,
             };
-            Some(wire::LineEnd { end: Some(end) })
+            Some(wire::PacketEnd { end: Some(end) })
         };
         Self {
-            number: line.number,
-            at: line.at.0,
-            kind: place(&LineKind::ALL, &line.kind),
-            label: line.label.clone(),
-            detail: line.detail.clone(),
-            octets: line.octets,
-            source: end(line.source),
-            destination: end(line.destination),
-            mac: mac_octets(line.mac),
+            number: packet.number,
+            at: packet.at.0,
+            kind: place(&PacketKind::ALL, &packet.kind),
+            label: packet.label.clone(),
+            detail: packet.detail.clone(),
+            octets: packet.octets,
+            source: end(packet.source),
+            destination: end(packet.destination),
+            mac: mac_octets(packet.mac),
         }
     }
 }
 
-impl TryFrom<wire::Line> for Line {
+impl TryFrom<wire::SinglePacket> for SinglePacket {
     type Error = WireError;
 
-    fn try_from(wire: wire::Line) -> Result<Self, WireError> {
-        let end = |end: Option<wire::LineEnd>| -> Result<LineEnd, WireError> {
+    fn try_from(wire: wire::SinglePacket) -> Result<Self, WireError> {
+        let end = |end: Option<wire::PacketEnd>| -> Result<PacketEnd, WireError> {
             Ok(match end.and_then(|end| end.end) {
-                Some(wire::line_end::End::Host(end)) => LineEnd::Host(end.try_into()?),
-                Some(wire::line_end::End::Mac(octets)) => LineEnd::Station(need(mac(&octets)?, "mac")?),
-                None => LineEnd::Nobody,
+                Some(wire::packet_end::End::Host(end)) => PacketEnd::Host(end.try_into()?),
+                Some(wire::packet_end::End::Mac(octets)) => PacketEnd::Station(need(mac(&octets)?, "mac")?),
+                None => PacketEnd::Nobody,
             })
         };
         Ok(Self {
             number: wire.number,
             at: time(wire.at),
-            kind: pick(&LineKind::ALL, wire.kind, "kind")?,
+            kind: pick(&PacketKind::ALL, wire.kind, "kind")?,
             label: wire.label,
             detail: wire.detail,
             octets: wire.octets,

@@ -1,11 +1,14 @@
 //! The history plane.
 
+use std::collections::BTreeMap;
+
 use prost::{Message, encoding};
 
+use super::counted::table;
 use super::model::{class_rows, classes, traffic};
 use super::{WireError, each, from_each, need, time};
 use crate as wire;
-use traf_model::{InterfaceSummary, Interval, Second, Station, Summary, Tally, Traffic};
+use traf_model::{Counted, InterfaceSummary, Interval, Second, Summary};
 
 /// The octets of a spooled record or a batch.
 ///
@@ -59,7 +62,10 @@ impl TryFrom<wire::Summary> for Summary {
     type Error = WireError;
 
     fn try_from(wire: wire::Summary) -> Result<Self, WireError> {
+        let tables = wire.interfaces.iter().flat_map(|interface| &interface.counted);
+        let unknown = tables.filter(|table| Counted::of_number(table.facility).is_none()).count();
         Ok(Self {
+            unknown: u32::try_from(unknown).unwrap_or(u32::MAX),
             slice: Interval::new(time(wire.from), time(wire.to)),
             sealed: time(wire.sealed),
             interfaces: each(wire.interfaces)?,
@@ -91,13 +97,7 @@ impl wire::InterfaceSummary {
             seconds: from_each(&summary.seconds),
             flows: Vec::new(),
             other_flows: from_each(&summary.other_flows),
-            sizes: from_each(&summary.sizes),
-            services: summary.services.rows().map(Into::into).collect(),
-            other_services: Some(summary.services.other().into()),
-            hosts: summary.hosts.rows().map(Into::into).collect(),
-            other_hosts: Some(summary.hosts.other().into()),
-            stations: summary.stations.rows().map(|(mac, station)| (Some(*mac), station).into()).collect(),
-            other_stations: Some((None, summary.stations.other()).into()),
+            counted: summary.counted.iter().map(Into::into).collect(),
             own: Some((&summary.own).into()),
             largest_inbound: summary.largest_inbound,
             largest_outbound: summary.largest_outbound,
@@ -109,17 +109,13 @@ impl TryFrom<wire::InterfaceSummary> for InterfaceSummary {
     type Error = WireError;
 
     fn try_from(wire: wire::InterfaceSummary) -> Result<Self, WireError> {
-        let mut stations = Tally::default();
-        let count = wire.stations.len();
-        for row in wire.stations {
-            let (mac, station): (_, Station) = row.try_into()?;
-            stations.add(need(mac, "mac")?, station);
-        }
-        if stations.len() != count {
-            return Err(WireError::Twice("stations"));
-        }
-        if let Some(other) = wire.other_stations {
-            stations.add_other(<(_, Station)>::try_from(other)?.1);
+        let mut counted = BTreeMap::new();
+        for wire in wire.counted {
+            if let Some((facility, tally)) = table(wire)?
+                && counted.insert(facility, tally).is_some()
+            {
+                return Err(WireError::Twice(facility.name));
+            }
         }
         Ok(Self {
             interface: need(wire.interface, "interface")?.try_into()?,
@@ -127,27 +123,10 @@ impl TryFrom<wire::InterfaceSummary> for InterfaceSummary {
             seconds: each(wire.seconds)?,
             flows: each(wire.flows)?,
             other_flows: each(wire.other_flows)?,
-            sizes: each(wire.sizes)?,
-            services: tally(wire.services, wire.other_services, "services")?,
-            hosts: tally(wire.hosts, wire.other_hosts, "hosts")?,
-            stations,
+            counted,
             own: traffic(wire.own),
             largest_inbound: wire.largest_inbound,
             largest_outbound: wire.largest_outbound,
         })
     }
-}
-
-fn tally<W, K>(rows: Vec<W>, other: Option<wire::Traffic>, name: &'static str) -> Result<Tally<K, Traffic>, WireError>
-where
-    K: Eq + std::hash::Hash,
-    (K, Traffic): TryFrom<W, Error = WireError>,
-{
-    let count = rows.len();
-    let mut tally: Tally<K, Traffic> = each(rows)?.into_iter().collect();
-    if tally.len() != count {
-        return Err(WireError::Twice(name));
-    }
-    tally.add_other(traffic(other));
-    Ok(tally)
 }

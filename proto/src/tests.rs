@@ -8,6 +8,7 @@ use prost::Message;
 use super::WireError;
 use crate as wire;
 use crate::{decode, encode};
+use traf_model::facility::{COUNTED, KeyKind};
 use traf_model::flow::Word;
 use traf_model::*;
 
@@ -148,30 +149,32 @@ impl Source<'_> {
         }
     }
 
-    fn bracket(&mut self) -> Bracket {
-        Bracket { from: self.number(4) as u32, to: self.some(|source| source.number(4) as u32) }
+    fn facility(&mut self) -> Counted {
+        self.one(&COUNTED)
     }
 
-    fn service(&mut self) -> Service {
-        Service { protocol: self.one(&[6, 17]), port: self.number(2) as u16 }
+    fn key(&mut self, facility: Counted) -> Key {
+        match facility.key {
+            KeyKind::Address => Key::Address(self.address()),
+            KeyKind::Mac => Key::Mac(self.mac()),
+            KeyKind::Number => Key::Number(self.number(8)),
+        }
     }
 
-    fn station(&mut self) -> Station {
-        let mut station = Station { traffic: self.traffic(), ip: self.traffic(), addresses: Vec::new() };
+    fn counts(&mut self) -> Counts {
+        let (traffic, ip, flows, peers) = (self.traffic(), self.traffic(), self.number(8), self.number(8));
+        let mut counts = Counts { traffic, ip, flows, peers, addresses: Vec::new() };
         let learnt =
             self.list(|source| Learnt { address: source.address(), first: source.time(), last: source.time() });
-        learnt.into_iter().for_each(|learnt| station.seen(learnt));
-        station
+        learnt.into_iter().for_each(|learnt| counts.seen(learnt));
+        counts
     }
 
-    fn tally<K: Eq + std::hash::Hash, V: Merge>(
-        &mut self,
-        row: impl Fn(&mut Self) -> (K, V),
-        other: impl FnOnce(&mut Self) -> V,
-    ) -> Tally<K, V> {
-        let rows: std::collections::HashMap<K, V> = self.list(row).into_iter().collect();
-        let mut tally: Tally<K, V> = rows.into_iter().collect();
-        tally.add_other(other(self));
+    fn tally(&mut self, facility: Counted) -> Tally<Key, Counts> {
+        let rows = self.list(|source| (source.key(facility), source.counts()));
+        let rows: std::collections::HashMap<Key, Counts> = rows.into_iter().collect();
+        let mut tally: Tally<Key, Counts> = rows.into_iter().collect();
+        tally.add_other(self.counts());
         tally
     }
 
@@ -195,15 +198,13 @@ impl Source<'_> {
                 seconds: source.list(|source| Second { at: source.time(), classes: source.classes() }),
                 flows: source.list(Self::flow),
                 other_flows: source.list(|source| (source.class(), source.traffic(), source.number(8))),
-                sizes: source.list(|source| (source.bracket(), source.traffic())),
-                services: source.tally(|source| (source.service(), source.traffic()), Self::traffic),
-                hosts: source.tally(|source| (source.address(), source.traffic()), Self::traffic),
-                stations: source.tally(|source| (source.mac(), source.station()), Self::station),
+                counted: COUNTED.map(|facility| (facility, source.tally(facility))).into_iter().collect(),
                 own: source.traffic(),
                 largest_inbound: source.number(4) as u32,
                 largest_outbound: source.number(4) as u32,
             }),
             losses: self.list(Self::loss),
+            unknown: 0,
         }
     }
 
@@ -219,15 +220,12 @@ impl Source<'_> {
                 peak_total: self.traffic().inbound,
                 own: self.traffic(),
             })),
-            2 => Item::Size(self.bracket(), self.traffic()),
-            3 => Item::Service(self.service(), self.traffic()),
-            4 => Item::Station(self.mac(), self.station()),
-            5 => Item::Host(
-                self.address(),
-                Host { traffic: self.traffic(), peers: self.number(8), flows: self.number(8) },
-            ),
+            2..=5 => {
+                let facility = self.facility();
+                Item::Counted(facility, self.key(facility), self.counts())
+            }
             6 => Item::Group(self.group_key(), self.traffic(), self.number(8)),
-            7 => Item::Line(self.line()),
+            7 => Item::Packet(self.packet()),
             _ => Item::Other(self.class(), self.traffic(), self.number(8)),
         };
         Row { site: self.text(), observed_by: self.list(Self::point), rate: self.traffic(), item }
@@ -242,24 +240,24 @@ impl Source<'_> {
         }
     }
 
-    fn line_end(&mut self) -> LineEnd {
+    fn packet_end(&mut self) -> PacketEnd {
         match self.below(3) {
-            0 => LineEnd::Host(self.end()),
-            1 => LineEnd::Station(self.mac()),
-            _ => LineEnd::Nobody,
+            0 => PacketEnd::Host(self.end()),
+            1 => PacketEnd::Station(self.mac()),
+            _ => PacketEnd::Nobody,
         }
     }
 
-    fn line(&mut self) -> Line {
-        Line {
+    fn packet(&mut self) -> SinglePacket {
+        SinglePacket {
             number: self.number(8),
             at: self.time(),
-            kind: self.one(&LineKind::ALL),
+            kind: self.one(&PacketKind::ALL),
             label: self.text(),
             detail: self.text(),
             octets: self.number(4) as u32,
-            source: self.line_end(),
-            destination: self.line_end(),
+            source: self.packet_end(),
+            destination: self.packet_end(),
             mac: self.some(Self::mac),
         }
     }
@@ -338,7 +336,7 @@ impl Source<'_> {
     fn query(&mut self) -> Query {
         let from = self.time();
         Query {
-            facility: self.one(&Facility::ALL),
+            facility: self.one(&Facility::all().collect::<Vec<_>>()),
             window: match self.below(3) {
                 0 => Window::Live,
                 1 => Window::Last(std::time::Duration::from_nanos(self.number(6) + 1)),
@@ -354,7 +352,7 @@ impl Source<'_> {
 
     fn report(&mut self) -> Report {
         Report {
-            facility: self.one(&Facility::ALL),
+            facility: self.one(&Facility::all().collect::<Vec<_>>()),
             at: self.time(),
             live: self.flag(),
             interval: Interval::new(self.time(), self.time()),
@@ -467,14 +465,26 @@ proptest! {
 
 #[test]
 fn what_contradicts_itself_is_refused_by_name() {
-    let host = wire::HostTraffic { address: vec![10, 0, 0, 1], ..wire::HostTraffic::default() };
-    let interface = wire::InterfaceSummary {
+    use wire::counted_row::Key as WireKey;
+    let host = wire::CountedRow { key: Some(WireKey::Address(vec![10, 0, 0, 1])), ..wire::CountedRow::default() };
+    let number = wire::CountedRow { key: Some(WireKey::Number(1)), ..wire::CountedRow::default() };
+    let table = |facility, rows: &[wire::CountedRow]| wire::CountedTable { facility, rows: rows.to_vec(), other: None };
+    let interface = |counted: Vec<wire::CountedTable>| wire::InterfaceSummary {
         interface: Some(wire::Interface::default()),
         ledger: Some(wire::Ledger::default()),
-        hosts: vec![host.clone(), host],
+        counted,
         ..Default::default()
     };
-    assert_eq!(InterfaceSummary::try_from(interface), Err(WireError::Twice("hosts")));
+    let read = |counted| InterfaceSummary::try_from(interface(counted));
+    assert_eq!(read(vec![table(6, &[host.clone(), host.clone()])]), Err(WireError::Twice("hosts")));
+    assert_eq!(read(vec![table(6, &[]), table(6, &[])]), Err(WireError::Twice("hosts")));
+    assert_eq!(read(vec![table(6, &[number])]), Err(WireError::Key("hosts")));
+    let summary = wire::Summary {
+        interfaces: vec![interface(vec![table(6, &[host.clone()]), table(250, &[host])])],
+        ..Default::default()
+    };
+    let summary = Summary::try_from(summary).unwrap();
+    assert_eq!((summary.unknown, summary.interfaces[0].counted.len()), (1, 1), "a newer peer's facility is left out");
     let query = wire::Query { facility: 1, window: None, ..Default::default() };
     assert_eq!(Query::try_from(query), Err(WireError::Missing("window")));
     assert_eq!(Endpoint::try_from(wire::Endpoint { address: vec![1; 5], port: 0 }), Err(WireError::Address(5)));

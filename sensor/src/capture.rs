@@ -110,7 +110,6 @@ impl CaptureHandle {
                 .open()?
                 .setnonblock()
         };
-        // Not promiscuous here: the socket asks for that itself, so that it can be changed while the capture runs.
         let capture = open(Precision::Nano).map_err(failed)?;
         let link = LinkType::from_dlt(capture.get_datalink().0);
         Ok(Self { capture, link, ring: buffer })
@@ -223,7 +222,6 @@ impl InterfaceCapture {
             if let Some(slice) = self.slicer.tick(now) {
                 self.close(slice);
             }
-            // Never waits: what the channel does not take stays here until the next round.
             self.outbox.send();
             // A clock that was put back must not stop the live view; whoever has just begun to look is not kept waiting.
             let asked = self.context.wishes.has_changed().unwrap_or(false);

@@ -1,5 +1,6 @@
 //! The live plane: the present state once a second, latest wins, never queued; the answers are what consoles wish to see.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use tonic::transport::Channel;
 use traf_model::{InterfaceSnapshot, SettingsState, Snapshot, Timestamp, Wish};
 use traf_peer::{Backoff, explain};
 use traf_proto as wire;
+use traf_proto::WireError;
 
 use crate::capture::snapshots::LatestSnapshots;
 use crate::export::last_error::LastError;
@@ -54,10 +56,11 @@ impl LiveStream {
     pub(crate) async fn run(self, channel: Channel, stop: CancellationToken) {
         let mut backoff = Backoff::default();
         let mut last_error = LastError::about("live view at the collector");
+        let mut left_out = LeftOut::default();
         loop {
             let started = Instant::now();
             let ended = tokio::select! {
-                ended = self.session(&channel, &mut last_error) => ended,
+                ended = self.session(&channel, &mut last_error, &mut left_out) => ended,
                 () = stop.cancelled() => return,
             };
             let words = ended.map_or_else(|status| explain(&status), |()| "the connection ended".to_owned());
@@ -73,7 +76,12 @@ impl LiveStream {
         }
     }
 
-    async fn session(&self, channel: &Channel, last_error: &mut LastError) -> Result<(), Status> {
+    async fn session(
+        &self,
+        channel: &Channel,
+        last_error: &mut LastError,
+        left_out: &mut LeftOut,
+    ) -> Result<(), Status> {
         // One at a time: when the connection does not take it, the next one is newer.
         let (outgoing, snapshots) = mpsc::channel(1);
         let first = self.snapshot(clock::now());
@@ -90,7 +98,7 @@ impl LiveStream {
                         if let Some(settings) = answer.settings.take() {
                             self.wanted.send_replace(Some(settings.into()));
                         }
-                        let wishes = read(answer);
+                        let wishes = left_out.read(answer);
                         let same = **self.wishes.borrow() == wishes;
                         if !same {
                             self.wishes.send_replace(Arc::new(wishes));
@@ -160,12 +168,36 @@ impl Due {
     }
 }
 
-fn read(answer: wire::Wishes) -> Vec<Wish> {
-    let read = |wish: wire::Wish| {
-        let id = wish.id;
-        Wish::try_from(wish).inspect_err(|error| tracing::warn!("wish {id} of the collector: {error}")).ok()
-    };
-    answer.wishes.into_iter().take(WISHES).filter_map(read).collect()
+/// Reasons for which wishes were left out: each is logged once, however often the collector repeats the wish.
+#[derive(Default)]
+struct LeftOut(BTreeSet<String>);
+
+impl LeftOut {
+    /// Reads the wishes of a message without those that this program does not understand.
+    fn read(&mut self, answer: wire::Wishes) -> Vec<Wish> {
+        let read = |wish: wire::Wish| Wish::try_from(wish).inspect_err(|error| _ = self.note(error)).ok();
+        answer.wishes.into_iter().take(WISHES).filter_map(read).collect()
+    }
+
+    /// Logs a reason; returns whether it is a new one.
+    fn note(&mut self, error: &WireError) -> bool {
+        let reason = match error {
+            WireError::Range("facility", number) => {
+                format!("it asks for facility {number}, which this sensor does not know; a newer version may")
+            }
+            error => error.to_string(),
+        };
+        // All that can stand in one message.
+        if self.0.len() >= WISHES {
+            self.0.clear();
+        }
+        let news = !self.0.contains(&reason);
+        if news {
+            tracing::warn!("a wish of the collector is left out: {reason}");
+            self.0.insert(reason);
+        }
+        news
+    }
 }
 
 /// Cuts the answers so that the snapshot needs at most `budget` octets: row by row from all of them alike. How many matched
@@ -201,18 +233,16 @@ fn trim(snapshot: &mut wire::Snapshot, budget: usize) {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
-    use traf_model::{Answer, Counters, Host, Item, Row, Traffic};
+    use traf_model::facility::HOSTS;
+    use traf_model::{Answer, Counters, Counts, Facility, Item, Key, Row, Traffic};
 
     use super::*;
 
     fn answer(id: u64, rows: usize) -> Answer {
-        let host = |number: usize| Host {
-            traffic: Traffic::inbound(Counters::new(number as u64, 1 << 40)),
-            ..Host::default()
-        };
         let row = |number: usize| {
-            let address = std::net::Ipv4Addr::from(number as u32).into();
-            Row::new(Traffic::default(), Item::Host(address, host(number)))
+            let key = Key::Address(std::net::Ipv4Addr::from(number as u32).into());
+            let counts = Counts::from(Traffic::inbound(Counters::new(number as u64, 1 << 40)));
+            Row::new(Traffic::default(), Item::Counted(HOSTS, key, counts))
         };
         Answer { id, matched: rows as u64, rows: (0..rows).map(row).collect(), ..Answer::default() }
     }
@@ -223,6 +253,22 @@ mod tests {
             .map(|rows| InterfaceSnapshot { answers: vec![answer(1, *rows)], ..InterfaceSnapshot::default() })
             .collect();
         (&Snapshot { interfaces, ..Snapshot::default() }).into()
+    }
+
+    #[test]
+    fn a_wish_for_a_facility_that_this_sensor_does_not_know_is_left_out_and_logged_once() {
+        let wish = |facility, filter: &str| wire::Wish { facility, filter: filter.to_owned(), ..wire::Wish::default() };
+        let wishes = || wire::Wishes { wishes: vec![wish(1, ""), wish(250, ""), wish(6, "udp")], settings: None };
+        let mut left_out = LeftOut::default();
+        for _ in 0..3 {
+            let facilities: Vec<Facility> = left_out.read(wishes()).iter().map(|wish| wish.facility).collect();
+            assert_eq!(facilities, [Facility::Traffic, HOSTS.into()]);
+            assert_eq!(left_out.0.len(), 1);
+        }
+        assert!(!left_out.note(&WireError::Range("facility", 250)));
+        assert!(left_out.note(&WireError::Range("facility", 251)));
+        (300..1_000).for_each(|number| _ = left_out.note(&WireError::Range("facility", number)));
+        assert!(left_out.0.len() <= WISHES);
     }
 
     #[test]

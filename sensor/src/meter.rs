@@ -1,9 +1,9 @@
 //! Meters the frames of one interface: what was counted in a slice, and the present state.
 //!
 //! ```text
-//! frame ─► parse ─► line (classes, sizes, ledger)
-//!                └► stations
-//!                └► batch of 32 ─► flows ─► fold ─► hosts, services
+//! frame ─► parse ─► line (classes, ledger)
+//!                └► facilities counted per frame
+//!                └► batch of 32 ─► flows ─► fold ─► facilities counted from flows
 //! ```
 //!
 //! IP packets wait in a batch, so that the flow table can hash and ask for all their cache lines before it updates the
@@ -12,6 +12,7 @@
 
 mod coalesced;
 pub(crate) mod connection_events;
+mod counter;
 mod facilities;
 mod filtered;
 mod flow_rates;
@@ -21,15 +22,17 @@ mod flows;
 mod fragments;
 mod interface_counters;
 mod interface_rates;
+mod key_rates;
 mod keyed_hash;
 mod live;
 mod local_addresses;
 mod other_flows;
 pub(crate) mod packet_log;
 mod ranked;
+mod sizes;
 mod slot;
 mod station;
-mod station_rates;
+mod stations;
 mod threshold;
 
 #[cfg(test)]
@@ -72,14 +75,10 @@ pub struct MeterConfig {
     pub history_flows: usize,
     /// Flows that left the table within a slice and keep their own row.
     pub parted: usize,
-    /// Rows of hosts, of services and of stations in one summary; the rest goes to their `other`.
+    /// Rows of each counted facility in one summary; the rest goes to its `other`.
     pub history_keys: usize,
-    /// Hosts with a row of their own.
-    pub hosts: usize,
-    /// Services with a row of their own.
-    pub services: usize,
-    /// Stations with a row of their own.
-    pub stations: usize,
+    /// Keys of each counted facility that are kept apart; `None` for as many as the facility says.
+    pub keys: Option<usize>,
 }
 
 impl Default for MeterConfig {
@@ -91,9 +90,7 @@ impl Default for MeterConfig {
             history_flows: 6_000,
             parted: 4_096,
             history_keys: 4_096,
-            hosts: 8_192,
-            services: 4_096,
-            stations: 2_048,
+            keys: None,
         }
     }
 }
@@ -148,9 +145,9 @@ impl Meter {
             selected: [0; BATCH],
             waiting: 0,
             unreachable: Vec::with_capacity(BATCH),
-            counters: InterfaceCounters::new(interface.mtu),
+            counters: InterfaceCounters::new(),
             packet_log: PacketLog::default(),
-            flows: Flows::new(&config, started.0),
+            flows: Flows::new(&config, interface.mtu, started.0),
             fragments: Fragments::new(),
             rates: FlowRates::default(),
             averages: InterfaceRates::new(started),
@@ -173,9 +170,7 @@ impl Meter {
                 packet.at = at.0;
                 packet.sent = self.local.sent(&packet);
                 self.counters.frame(&packet, packet.sent);
-                if packet.stations != [0; 12] {
-                    self.flows.facilities.frame(&packet);
-                }
+                self.flows.facilities.frame(&packet, Counters::new(1, u64::from(packet.length)));
                 if packet.key.protocol() != 6 {
                     self.packet_log.packet(&packet, captured);
                     if matches!(packet.key.protocol(), 0 | 58) && packet.stations != [0; 12] {
@@ -231,9 +226,7 @@ impl Meter {
                 if extra > 0 {
                     self.flows.hidden(slot, packet, extra);
                     self.counters.coalesced(packet, packet.sent, extra);
-                    if packet.stations != [0; 12] {
-                        self.flows.facilities.coalesced(packet, extra);
-                    }
+                    self.flows.facilities.frame(packet, Counters { coalesced: extra, ..Counters::default() });
                     if own {
                         self.counters.own(packet.sent, Counters { coalesced: extra, ..Counters::default() });
                     }
@@ -303,9 +296,9 @@ impl Meter {
         self.flush();
         let now = slice.to.0.max(self.latest);
         let (flows, other) = self.flows.seal(now);
-        let (hosts, services, stations) = self.flows.facilities.seal();
-        let counters = self.counters.seal(slice, self.interface.mtu);
-        self.filtered.seal(slice, self.interface.mtu);
+        let counted = self.flows.facilities.seal(&self.interface);
+        let counters = self.counters.seal(slice);
+        self.filtered.seal(slice, &self.interface);
         let [largest_inbound, largest_outbound] = counters.largest;
         InterfaceSummary {
             interface: self.interface.clone(),
@@ -313,10 +306,7 @@ impl Meter {
             seconds: counters.seconds,
             flows,
             other_flows: other.rows(),
-            sizes: counters.sizes,
-            services,
-            hosts,
-            stations,
+            counted,
             own: counters.own,
             largest_inbound,
             largest_outbound,
@@ -326,9 +316,10 @@ impl Meter {
     /// The present state, cumulative, and the answers to the wishes. Called once a second, it also keeps the rates.
     pub fn snapshot(&mut self, now: Timestamp, wishes: &[Wish]) -> InterfaceSnapshot {
         self.flush();
-        let stations = |wish: &Wish| wish.facility == Facility::Stations && wish.filter.is_all();
+        let wished = |wish: &Wish, facility| wish.facility == Facility::Counted(facility) && wish.filter.is_all();
+        let wished = |facility| wishes.iter().any(|wish| wished(wish, facility));
         let opened = self.flows.opened;
-        self.flows.facilities.look(now.0, opened, wishes.iter().any(stations));
+        self.flows.facilities.look(now.0, opened, wished);
         self.filtered.roll(now, opened, wishes, &self.interface, &self.flows.facilities.ports);
         self.flows.tell_silent(now.0);
         self.rates.roll(now.0, opened, !wishes.is_empty(), &mut self.flows.table);

@@ -89,9 +89,7 @@ pub(crate) fn config(flows: usize, tunnels: bool) -> MeterConfig {
         history_flows: usize::MAX,
         history_keys: usize::MAX,
         parted: flows,
-        hosts: flows,
-        services: 2 << 16,
-        stations: 1 << 16,
+        keys: Some(flows.max(2 << 16)),
     }
 }
 
@@ -161,7 +159,6 @@ impl Reader {
 
     /// The document of everything.
     pub(crate) fn finish(mut self) -> Document {
-        let summary = self.summary();
-        Document::new(&self.totals, &summary)
+        Document { summary: self.summary(), totals: self.totals }
     }
 }

@@ -295,7 +295,8 @@ impl Spool {
 
     fn replace_with_loss(&mut self, loss: Loss, header: RecordHeader) -> Vec<u8> {
         let records = loss.records;
-        let summary = Summary { slice: header.slice, sealed: header.slice.to, interfaces: vec![], losses: vec![loss] };
+        let summary =
+            Summary { slice: header.slice, sealed: header.slice.to, losses: vec![loss], ..Summary::default() };
         let (payload, header) = (traf_proto::encode(&summary), RecordHeader { folded: true, ..header });
         self.state.lost += records;
         self.substitute(header, payload.clone());

@@ -27,7 +27,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use traf_model::{Facility, Filter, Group, Order, OrderBy, Wish};
+use traf_model::facility::{SERVICES, SIZES, STATIONS};
+use traf_model::{Filter, Group, Order, OrderBy, Wish};
 
 use crate::system::clock;
 pub(crate) use file_names::{LogFileNames, LogKind};
@@ -125,12 +126,12 @@ impl TextLog {
 /// Wishes for a dump beside an interface's own figures: sizes, services and stations, in the order in which a dump takes them.
 pub(crate) fn wishes() -> Vec<Wish> {
     let order = Order { by: OrderBy::Octets, ascending: false };
-    [Facility::Sizes, Facility::Services, Facility::Stations]
+    [SIZES, SERVICES, STATIONS]
         .into_iter()
         .zip(1..)
         .map(|(facility, id)| Wish {
             id,
-            facility,
+            facility: facility.into(),
             filter: Filter::default(),
             group: Group::Flow,
             order,

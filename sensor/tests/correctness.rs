@@ -115,8 +115,14 @@ fn what_is_read_adds_up_in_every_facility() {
         let path = folder.join(indexed.folder).join(indexed.path);
         for tunnels in [false, true] {
             for flows in [8, 4096] {
-                let config =
-                    MeterConfig { flows, tunnels, hosts: 8, history_flows: 5, parted: 2, ..MeterConfig::default() };
+                let config = MeterConfig {
+                    flows,
+                    tunnels,
+                    keys: Some(8),
+                    history_flows: 5,
+                    parted: 2,
+                    ..MeterConfig::default()
+                };
                 let metered = captures::metered(&path, config);
                 sums::hold(&metered.summary, &path.display().to_string());
             }

@@ -33,7 +33,9 @@ async fn datagrams_on_the_loopback_are_in_the_live_view_and_once_in_the_history_
         order: Order::default(),
         limit: 10,
     };
-    let wishes = Some(wire::Wishes { wishes: vec![(&wish).into()], settings: None });
+    // A newer collector may wish for what this sensor does not know.
+    let newer = wire::Wish { id: 8, facility: 250, ..(&wish).into() };
+    let wishes = Some(wire::Wishes { wishes: vec![newer, (&wish).into()], settings: None });
     let (folder, book, collector) = pair(Book { wishes, ..Book::default() }).await;
     let sensor = Sensor::start(&mut program(), folder.path(), &["--interface", "lo"]);
     until("the live view is there", 20, || book.lock().unwrap().snapshots.len() >= 2).await;

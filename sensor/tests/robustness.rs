@@ -44,7 +44,7 @@ fn every_odd_capture_is_read_in_time_in_bounded_memory_and_adds_up() {
         for tunnels in [false, true] {
             for flows in [8, 8192] {
                 let started = cpu();
-                let config = MeterConfig { flows, tunnels, hosts: 64, stations: 16, ..MeterConfig::default() };
+                let config = MeterConfig { flows, tunnels, keys: Some(16), ..MeterConfig::default() };
                 let metered = captures::metered(path, config);
                 let name = path.display();
                 let took = cpu() - started;

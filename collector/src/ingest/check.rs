@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use traf_model::time::SECOND;
-use traf_model::{Counters, InterfaceSummary, Summary, Traffic};
+use traf_model::{Counters, InterfaceSummary, Key, Summary, Traffic};
 
 /// Interfaces of one sensor.
 const INTERFACES: usize = 1_024;
@@ -48,7 +48,10 @@ pub(super) fn check(summary: &Summary) -> Result<(), String> {
 
 fn check_interface(summary: &InterfaceSummary) -> Result<(), String> {
     once(summary.other_flows.iter().map(|(class, ..)| *class)).ok_or("a class of folded flows is there twice")?;
-    once(summary.sizes.iter().map(|(bracket, _)| bracket.from)).ok_or("a size is there twice")?;
+    let keys = summary.counted.values().flat_map(|tally| tally.rows().map(|(key, _)| *key));
+    if keys.filter_map(Key::number).any(|number| i64::try_from(number).is_err()) {
+        return Err("a number of a key is out of range".to_owned());
+    }
     once(summary.seconds.iter().map(|second| second.at.seconds())).ok_or("a second is there twice")?;
     if summary.seconds.iter().any(|second| second.at.0 < 0 || second.at.0 > LATEST) {
         return Err("a second lies outside time".to_owned());
@@ -62,17 +65,16 @@ fn check_interface(summary: &InterfaceSummary) -> Result<(), String> {
     }
     let ledger = &summary.ledger;
     let counts = [ledger.received, ledger.parsed, ledger.malformed, ledger.unsupported, ledger.dropped];
+    let tallies = summary.counted.values();
+    let keyed = tallies.flat_map(|tally| tally.rows().map(|(_, counts)| counts).chain([tally.other()]));
     let traffic = summary
         .flows
         .iter()
         .map(|flow| flow.traffic)
         .chain(summary.other_flows.iter().map(|(_, traffic, _)| *traffic))
-        .chain(summary.sizes.iter().map(|(_, traffic)| *traffic))
-        .chain(summary.services.rows().map(|(_, traffic)| *traffic))
-        .chain(summary.hosts.rows().map(|(_, traffic)| *traffic))
-        .chain(summary.stations.rows().flat_map(|(_, station)| [station.traffic, station.ip]))
+        .chain(keyed.flat_map(|counts| [counts.traffic, counts.ip]))
         .chain(summary.seconds.iter().flat_map(|second| second.classes.rows().map(|(_, traffic)| traffic)))
-        .chain([*summary.services.other(), *summary.hosts.other(), summary.stations.other().traffic, summary.own]);
+        .chain([summary.own]);
     let counts = counts.into_iter().chain(traffic.flat_map(numbers));
     match counts.max() {
         Some(most) if most > MOST => Err(format!("a count of {most} cannot be")),
@@ -92,6 +94,7 @@ fn numbers(traffic: Traffic) -> impl Iterator<Item = u64> {
 
 #[cfg(test)]
 mod tests {
+    use traf_model::facility::SIZES;
     use traf_model::{Interval, Ledger, Timestamp};
 
     use super::*;
@@ -117,5 +120,8 @@ mod tests {
             let slice = Interval::new(Timestamp(from), Timestamp(to));
             assert!(check(&Summary { slice, ..summary(&[]) }).is_err(), "{from} {to}");
         }
+        let mut wrong = summary(&[("eth0", 1)]);
+        wrong.interfaces[0].counted.entry(SIZES).or_default().add(Key::Number(u64::MAX), Traffic::default().into());
+        assert!(check(&wrong).is_err(), "a key that the store cannot hold");
     }
 }

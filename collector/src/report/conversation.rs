@@ -61,7 +61,7 @@ struct Seen {
 }
 
 /// A conversation, counted once.
-pub(crate) struct Once {
+pub(crate) struct JoinedFlow {
     /// Of whom it was counted.
     pub(crate) flow: Flow,
     pub(crate) rate: Traffic,
@@ -73,8 +73,8 @@ pub(crate) struct Once {
 
 /// All of them.
 #[derive(Default)]
-pub(crate) struct Counted {
-    pub(crate) rows: Vec<Once>,
+pub(crate) struct JoinedFlows {
+    pub(crate) rows: Vec<JoinedFlow>,
     /// By point.
     pub(crate) shares: Vec<Share>,
     pub(crate) overflow: Overflow,
@@ -109,7 +109,7 @@ impl<'a> Conversations<'a> {
     }
 
     /// Counts each once; those of which nothing counts here are left out.
-    pub(crate) fn finish(self, mut rule: Rule<'_>) -> Counted {
+    pub(crate) fn finish(self, mut rule: Rule<'_>) -> JoinedFlows {
         let mut rows = Vec::with_capacity(self.count);
         let mut shares = vec![Share::default(); self.points.len()];
         let mut elected = HashMap::new();
@@ -139,7 +139,7 @@ impl<'a> Conversations<'a> {
         if let Rule::Fullest(last) = rule {
             last.0 = elected;
         }
-        Counted { rows, shares, overflow: self.overflow }
+        JoinedFlows { rows, shares, overflow: self.overflow }
     }
 }
 
@@ -166,7 +166,7 @@ impl Conversation {
     }
 
     /// Counts what is marked.
-    fn marked(self) -> Once {
+    fn marked(self) -> JoinedFlow {
         let chosen = self.best(|seen| seen.marked.total().octets);
         let orient = |seen: &Seen| seen.turned(seen.marked, &self.seen[chosen].flow);
         let by: Vec<(usize, Traffic)> =
@@ -176,7 +176,7 @@ impl Conversation {
     }
 
     /// Counts the fullest, or `last` when it is nearly so. Who no longer speaks counts only when nobody else does.
-    fn fullest(self, points: &[ObservationPoint], last: Option<&traf_model::Point>) -> Once {
+    fn fullest(self, points: &[ObservationPoint], last: Option<&traf_model::Point>) -> JoinedFlow {
         let fresh = self.seen.iter().any(|seen| points[seen.point].fresh);
         let octets = |seen: &Seen| seen.flow.traffic.total().octets;
         let weight = |seen: &Seen| if fresh && !points[seen.point].fresh { 0 } else { octets(seen).saturating_add(1) };
@@ -200,7 +200,7 @@ impl Conversation {
         order.first().copied().unwrap_or(0)
     }
 
-    fn once(self, chosen: usize, rate: Traffic, by: Vec<(usize, Traffic)>) -> Once {
+    fn once(self, chosen: usize, rate: Traffic, by: Vec<(usize, Traffic)>) -> JoinedFlow {
         let mut flow = self.seen[chosen].flow;
         flow.traffic = by.iter().map(|(_, traffic)| *traffic).sum();
         for seen in &self.seen {
@@ -212,7 +212,7 @@ impl Conversation {
             flow.own |= seen.flow.own;
         }
         let observed_by = self.seen.iter().map(|seen| seen.point).collect();
-        Once { flow, rate, by, observed_by }
+        JoinedFlow { flow, rate, by, observed_by }
     }
 }
 

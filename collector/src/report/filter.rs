@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use traf_model::filter::{Expression, Test};
-use traf_model::{Cast, Class, Family, Filter, Flow, FlowKey, Mac, Traffic, Transport};
+use traf_model::{Cast, Class, Family, Filter, Flow, FlowKey, Key, Traffic, Transport};
 
 /// The rest of a filter on one sensor, which does not know the name it has here; `None` when it selects nothing there.
 pub(crate) fn specialise(filter: &Filter, sensor: &str) -> Option<Filter> {
@@ -48,13 +48,14 @@ pub(crate) fn masked(filter: &Filter, mut flow: Flow, sensor: &str, interface: &
     ((forward || reverse) && flow.traffic != Traffic::default()).then_some(flow)
 }
 
-/// True if a filter selects a station, by sensor, interface and MAC address; `None` if that does not decide.
-pub(crate) fn selects_station(filter: &Filter, sensor: &str, interface: &str, mac: Mac) -> Option<bool> {
+/// True if a filter selects a key of an interface, by what it says of sensors, interfaces and MAC addresses; `None` if it says
+/// more.
+pub(crate) fn selects_key(filter: &Filter, sensor: &str, interface: &str, key: Option<Key>) -> Option<bool> {
     let Some(expression) = filter.expression() else { return Some(true) };
     match fold(expression, &|test| match test {
         Test::Sensor(name) => Some(name == sensor),
         Test::Interface(name) => Some(name == interface),
-        Test::Ether(_, other) => Some(*other == mac),
+        Test::Ether(_, other) => key.and_then(Key::mac).map(|mac| *other == mac),
         _ => None,
     }) {
         Folded::Always(selected) => Some(selected),

@@ -84,7 +84,7 @@ impl Lan {
         for (point, answer) in answers.iter().enumerate().filter_map(|(point, answer)| Some((point, (*answer)?))) {
             let part = shares[point].of_traffic(rest(answer));
             estimated = estimated.saturating_add(part.total().octets);
-            table.add_total(if query.facility == Facility::Hosts { part + part.reversed() } else { part });
+            table.add_total(query.facility.counted().map_or(part, |facility| facility.total(part)));
             if query.facility == Facility::Traffic && query.group == traf_model::Group::Flow {
                 let here = answer.rows.iter().filter(|row| matches!(row.item, Item::Flow(_))).count() as u64;
                 table.add_matched(shares[point].of(answer.matched.saturating_sub(here)));

@@ -1,7 +1,7 @@
 //! Rows that need no joining: a single point's own answer, interfaces, lines.
 
 use traf_model::{
-    Answer, Classes, Filter, GroupKey, InterfaceSnapshot, InterfaceStats, Item, Line, Query, Report, Row,
+    Answer, Classes, Filter, GroupKey, InterfaceSnapshot, InterfaceStats, Item, Query, Report, Row, SinglePacket,
 };
 
 use crate::report::EACH;
@@ -94,7 +94,7 @@ pub(crate) fn lines(query: &Query, answers: &[Option<&Answer>], points: &[Observ
         report.rows.extend(answer.rows.iter().map(named));
     }
     let at = |row: &Row| match &row.item {
-        Item::Line(Line { at, number, .. }) => (*at, *number),
+        Item::Packet(SinglePacket { at, number, .. }) => (*at, *number),
         _ => Default::default(),
     };
     report.rows.sort_by(|a, b| at(a).cmp(&at(b)).then_with(|| a.observed_by.cmp(&b.observed_by)));

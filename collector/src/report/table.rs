@@ -1,17 +1,16 @@
 //! Rows under keys: what several points and slices say becomes one table, sorted and cut.
 //!
-//! Keys of different sites are different rows. Packets, services and hosts of a single point are added up; a station that
-//! several points see is counted by one of them: by the interface that is the station itself, else by the fullest.
+//! Keys of different sites are different rows. What several points count for themselves is added up. A MAC address that several
+//! points see is counted by one of them: by the interface that has this address, else by the fullest.
 
 use std::collections::{HashMap, HashSet};
-use std::net::IpAddr;
 
+use traf_model::facility::Source;
 use traf_model::{
-    Answer, Bracket, Class, Facility, Group, GroupKey, Host, Item, Mac, Merge as _, Order, Report, Row, Service,
-    Station, Traffic, Transport,
+    Answer, Class, Counted, Counts, Facility, Group, GroupKey, Item, Key, Merge as _, Order, Report, Row, Traffic,
 };
 
-use super::conversation::{Counted, Once, Overflow};
+use super::conversation::{JoinedFlow, JoinedFlows, Overflow};
 use super::point::{ObservationPoint, homes};
 
 /// Rows of one table; what comes after them is only in the total.
@@ -21,23 +20,22 @@ const CAPACITY: usize = 500_000;
 pub(crate) struct Table<'a> {
     points: &'a [ObservationPoint],
     homes: Vec<(usize, usize)>,
-    sums: HashMap<(usize, Key), Sum>,
-    stations: HashMap<(usize, Mac), Vec<Witness>>,
+    sums: HashMap<(usize, RowKey), Sum>,
+    /// Keys of which the fullest point counts.
+    observed: HashMap<(usize, Counted, Key), Vec<Observation>>,
     drafts: Vec<Draft>,
     others: HashMap<Class, (Traffic, u64)>,
     total: Traffic,
     overflow: Overflow,
     /// Rows that matched and are not here.
     more: u64,
-    /// Of stations: what the fullest point has no row for.
+    /// Traffic that the fullest point has no row for, where the fullest counts.
     unseen: Traffic,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Key {
-    Size(Bracket),
-    Service(Service),
-    Host(IpAddr),
+enum RowKey {
+    Counted(Counted, Key),
     Group(GroupKey),
 }
 
@@ -46,14 +44,14 @@ struct Sum {
     traffic: Traffic,
     rate: Traffic,
     flows: u64,
-    peers: HashSet<IpAddr>,
+    peers: HashSet<Key>,
     /// Peers and flows as an observation point gives them, where there are no flows to count.
     said: (u64, u64),
     points: Vec<usize>,
 }
 
-/// An observation point's record of a station, and its rate.
-type Witness = (usize, Station, Traffic);
+/// The counts of a key at a point, and its rate.
+type Observation = (usize, Counts, Traffic);
 
 /// A row without the names of those who saw it.
 struct Draft {
@@ -76,7 +74,7 @@ impl<'a> Table<'a> {
             points,
             homes: homes(points),
             sums: HashMap::new(),
-            stations: HashMap::new(),
+            observed: HashMap::new(),
             drafts: Vec::new(),
             others: HashMap::new(),
             total: Traffic::default(),
@@ -88,8 +86,8 @@ impl<'a> Table<'a> {
 
     /// Adds what a point says under a key, and counts it in the total.
     pub(crate) fn add(&mut self, point: usize, rate: Traffic, item: Item) {
-        // Which observer of a station counts is known at the end.
-        if !matches!(item, Item::Station(..)) {
+        // The fullest point is known at the end.
+        if !matches!(item, Item::Counted(facility, ..) if fullest_counts(facility)) {
             self.total += item.traffic();
         }
         self.place(point, rate, item);
@@ -104,8 +102,8 @@ impl<'a> Table<'a> {
     pub(crate) fn answer(&mut self, point: usize, answer: &Answer, facility: Facility) {
         answer.rows.iter().for_each(|row| self.add(point, row.rate, row.item.clone()));
         let rest = rest(answer);
-        // What of stations has no row, all may have seen.
-        if facility == Facility::Stations {
+        // All points may have seen the same traffic without a row.
+        if facility.counted().is_some_and(fullest_counts) {
             self.unseen = if rest.total().octets > self.unseen.total().octets { rest } else { self.unseen };
         } else {
             self.total += rest;
@@ -117,8 +115,9 @@ impl<'a> Table<'a> {
     pub(crate) fn add_unnamed(&mut self, point: usize, facility: Facility, class: Class, traffic: Traffic, flows: u64) {
         match facility {
             Facility::Traffic => self.add(point, Traffic::default(), Item::Other(class, traffic, flows)),
-            Facility::Hosts => self.total += traffic + traffic.reversed(),
-            Facility::Services if matches!(class.transport, Transport::Tcp | Transport::Udp) => self.total += traffic,
+            Facility::Counted(counted) if facility.is_of_flows() && (counted.covers)(class) => {
+                self.total += counted.total(traffic);
+            }
             _ => {}
         }
     }
@@ -131,13 +130,14 @@ impl<'a> Table<'a> {
     /// Adds rows whose total is told apart.
     pub(crate) fn place(&mut self, point: usize, rate: Traffic, item: Item) {
         match item {
-            Item::Size(bracket, traffic) => self.sum(point, rate, Key::Size(bracket), traffic, (0, 0)),
-            Item::Service(service, traffic) => self.sum(point, rate, Key::Service(service), traffic, (0, 0)),
-            Item::Host(address, host) => {
-                self.sum(point, rate, Key::Host(address), host.traffic, (host.peers, host.flows));
+            Item::Counted(facility, key, counts) if fullest_counts(facility) => {
+                self.observe(point, rate, (facility, key), counts);
             }
-            Item::Group(key, traffic, flows) => self.sum(point, rate, Key::Group(key), traffic, (0, flows)),
-            Item::Station(mac, station) => self.station(point, rate, mac, station),
+            Item::Counted(facility, key, counts) => {
+                let said = (counts.peers, counts.flows);
+                self.sum(point, rate, RowKey::Counted(facility, key), counts.traffic, said);
+            }
+            Item::Group(key, traffic, flows) => self.sum(point, rate, RowKey::Group(key), traffic, (0, flows)),
             Item::Other(class, traffic, keys) => {
                 let other = self.others.entry(class).or_default();
                 other.0 += traffic;
@@ -148,18 +148,13 @@ impl<'a> Table<'a> {
     }
 
     /// Adds conversations, as rows of a facility.
-    pub(crate) fn conversations(&mut self, counted: Counted, facility: Facility, group: Group) {
+    pub(crate) fn conversations(&mut self, counted: JoinedFlows, facility: Facility, group: Group) {
         for once in counted.rows {
-            let traffic = once.flow.traffic;
             match facility {
-                Facility::Hosts => {
-                    self.total += traffic + traffic.reversed();
-                    self.hosts(&once, true);
-                }
-                Facility::Services => self.service(&once),
-                Facility::Stations => self.behind(&once),
+                Facility::Counted(facility) if fullest_counts(facility) => self.observe_ends(&once, facility),
+                Facility::Counted(facility) => self.shares(&once, facility, true),
                 _ => {
-                    self.total += traffic;
+                    self.total += once.flow.traffic;
                     self.group(once, group);
                 }
             }
@@ -167,9 +162,9 @@ impl<'a> Table<'a> {
         self.overflow(counted.overflow);
     }
 
-    /// Adds to hosts whose traffic is told apart with whom they talked.
-    pub(crate) fn company(&mut self, counted: Counted) {
-        counted.rows.iter().for_each(|once| self.hosts(once, false));
+    /// Adds the flows and peers of rows whose traffic was added before.
+    pub(crate) fn add_peers(&mut self, counted: &JoinedFlows, facility: Counted) {
+        counted.rows.iter().for_each(|once| self.shares(once, facility, false));
     }
 
     fn overflow(&mut self, Overflow(traffic, records): Overflow) {
@@ -178,7 +173,7 @@ impl<'a> Table<'a> {
         self.overflow.1 += records;
     }
 
-    fn group(&mut self, once: Once, group: Group) {
+    fn group(&mut self, once: JoinedFlow, group: Group) {
         let point = once.by.first().map_or(0, |(point, _)| *point);
         let site = self.points.get(point).map(|point| point.site.clone()).unwrap_or_default();
         if group == Group::Flow {
@@ -192,49 +187,43 @@ impl<'a> Table<'a> {
             // Of two observers one after the other the first tells how many and how fast.
             let rate = if flows == 1 { once.rate } else { Traffic::default() };
             let observers: &[usize] = if group == Group::Sensor { &[*point] } else { &once.observed_by };
-            let Some(sum) = self.entry(*point, Key::Group(key), *traffic) else { continue };
+            let Some(sum) = self.entry(*point, RowKey::Group(key), *traffic) else { continue };
             sum.add(*traffic, rate, observers);
             sum.flows += flows;
             flows = 0;
         }
     }
 
-    fn hosts(&mut self, once: &Once, counts: bool) {
-        let (key, traffic, rate) = (once.flow.key, once.flow.traffic, once.rate);
+    /// Adds a flow to its keys; only its number and its peers if `counts` is false.
+    fn shares(&mut self, once: &JoinedFlow, facility: Counted, counts: bool) {
         let point = once.by.first().map_or(0, |(point, _)| *point);
-        let site = self.homes.get(point).map_or(0, |(site, _)| *site);
-        // Who talks with itself does so in one flow.
-        let to_itself = key.source.address == key.destination.address;
-        for (own, peer, traffic, rate, flows) in [
-            (key.source.address, key.destination.address, traffic, rate, 1),
-            (key.destination.address, key.source.address, traffic.reversed(), rate.reversed(), u64::from(!to_itself)),
-        ] {
-            let key = Key::Host(own);
-            let sum = if counts { self.entry(point, key, traffic) } else { self.sums.get_mut(&(site, key)) };
+        let site = self.site(point, facility);
+        let (Some(shares), Some(own)) = (facility.shares(), self.points.get(point)) else { return };
+        let shares = shares(&once.flow.key, &own.ports);
+        for (place, share) in shares.iter().enumerate() {
+            let Some(share) = share else { continue };
+            let towards = |traffic: Traffic| if share.reversed { traffic.reversed() } else { traffic };
+            let traffic = towards(once.flow.traffic);
+            let key = RowKey::Counted(facility, share.key);
+            let sum = if counts {
+                self.total += traffic;
+                self.entry(point, key, traffic)
+            } else {
+                self.sums.get_mut(&(site, key))
+            };
             let Some(sum) = sum else { continue };
             if counts {
-                sum.add(traffic, rate, &once.observed_by);
+                sum.add(traffic, towards(once.rate), &once.observed_by);
             }
-            sum.flows += flows;
-            sum.peers.insert(peer);
+            let other = shares[1 - place].map(|other| other.key);
+            // A flow from a key to itself is one flow.
+            sum.flows += u64::from(place == 0 || other != Some(share.key));
+            sum.peers.extend(other);
         }
     }
 
-    fn service(&mut self, once: &Once) {
-        let point = once.by.first().map_or(0, |(point, _)| *point);
-        let Some(service) = self.points.get(point).and_then(|point| once.flow.service(&point.ports)) else { return };
-        let key = once.flow.key;
-        let at_source = key.source.port == service.port && key.destination.port != service.port;
-        let towards = |traffic: Traffic| if at_source { traffic } else { traffic.reversed() };
-        let traffic = towards(once.flow.traffic);
-        self.total += traffic;
-        let Some(sum) = self.entry(point, Key::Service(service), traffic) else { return };
-        sum.add(traffic, towards(once.rate), &once.observed_by);
-        sum.flows += 1;
-    }
-
-    /// The stations at both ends of a conversation.
-    fn behind(&mut self, once: &Once) {
+    /// Adds a flow to the MAC addresses at both of its ends.
+    fn observe_ends(&mut self, once: &JoinedFlow, facility: Counted) {
         let (flow, point) = (&once.flow, once.by.first().map_or(0, |(point, _)| *point));
         for (half, end, traffic, rate) in [
             (flow.forward, flow.key.source, flow.traffic, once.rate),
@@ -242,32 +231,35 @@ impl<'a> Table<'a> {
         ] {
             if let Some(mac) = half.mac {
                 let learnt = traf_model::Learnt { address: end.address, first: flow.first, last: flow.last };
-                self.station(point, rate, mac, Station { traffic, ip: traffic, addresses: vec![learnt] });
+                let counts = Counts { traffic, ip: traffic, addresses: vec![learnt], ..Counts::default() };
+                self.observe(point, rate, (facility, Key::Mac(mac)), counts);
             } else {
                 self.total += traffic;
             }
         }
     }
 
-    fn station(&mut self, point: usize, rate: Traffic, mac: Mac, station: Station) {
-        let site = self.homes.get(point).map_or(0, |(site, _)| *site);
-        let full = self.stations.len() >= CAPACITY;
-        let Some(known) = (match self.stations.get_mut(&(site, mac)) {
-            None if full => None,
-            _ => Some(self.stations.entry((site, mac)).or_default()),
-        }) else {
-            return self.overflow(Overflow(station.traffic, 1));
-        };
+    fn observe(&mut self, point: usize, rate: Traffic, (facility, key): (Counted, Key), counts: Counts) {
+        let key = (self.site(point, facility), facility, key);
+        if self.observed.len() >= CAPACITY && !self.observed.contains_key(&key) {
+            return self.overflow(Overflow(counts.traffic, 1));
+        }
+        let known = self.observed.entry(key).or_default();
         match known.iter_mut().find(|(other, ..)| *other == point) {
             Some((_, sum, rates)) => {
-                sum.merge(station);
+                sum.merge(counts);
                 *rates += rate;
             }
-            None => known.push((point, station, rate)),
+            None => known.push((point, counts, rate)),
         }
     }
 
-    fn sum(&mut self, point: usize, rate: Traffic, key: Key, traffic: Traffic, said: (u64, u64)) {
+    /// The first point of a point's site; the first of all if keys mean the same everywhere.
+    fn site(&self, point: usize, facility: Counted) -> usize {
+        if facility.everywhere { 0 } else { self.homes.get(point).map_or(0, |(site, _)| *site) }
+    }
+
+    fn sum(&mut self, point: usize, rate: Traffic, key: RowKey, traffic: Traffic, said: (u64, u64)) {
         if let Some(sum) = self.entry(point, key, traffic) {
             sum.add(traffic, rate, &[point]);
             sum.said = (sum.said.0.saturating_add(said.0), sum.said.1.saturating_add(said.1));
@@ -275,11 +267,10 @@ impl<'a> Table<'a> {
     }
 
     /// The sum under a key of a point's site; `None` when there is no more room.
-    fn entry(&mut self, point: usize, key: Key, traffic: Traffic) -> Option<&mut Sum> {
-        // Sizes mean the same everywhere.
+    fn entry(&mut self, point: usize, key: RowKey, traffic: Traffic) -> Option<&mut Sum> {
         let site = match key {
-            Key::Size(_) => 0,
-            _ => self.homes.get(point).map_or(0, |(site, _)| *site),
+            RowKey::Counted(facility, _) => self.site(point, facility),
+            RowKey::Group(_) => self.homes.get(point).map_or(0, |(site, _)| *site),
         };
         let key = (site, key);
         if self.sums.len() >= CAPACITY && !self.sums.contains_key(&key) {
@@ -300,24 +291,26 @@ impl<'a> Table<'a> {
         for ((home, key), sum) in std::mem::take(&mut self.sums) {
             let (peers, flows) = (sum.peers.len() as u64 + sum.said.0, sum.flows + sum.said.1);
             let item = match key {
-                Key::Size(bracket) => Item::Size(bracket, sum.traffic),
-                Key::Service(service) => Item::Service(service, sum.traffic),
-                Key::Host(address) => Item::Host(address, Host { traffic: sum.traffic, peers, flows }),
-                Key::Group(key) => Item::Group(key, sum.traffic, flows),
+                RowKey::Counted(facility, key) => {
+                    let (peers, flows) = if facility.peers { (peers, flows) } else { (0, 0) };
+                    Item::Counted(facility, key, Counts { peers, flows, ..sum.traffic.into() })
+                }
+                RowKey::Group(key) => Item::Group(key, sum.traffic, flows),
             };
-            let site = if matches!(item, Item::Size(..)) { String::new() } else { site(home) };
+            let site = if means_the_same_everywhere(&item) { String::new() } else { site(home) };
             self.drafts.push(Draft { row: Row { site, ..Row::new(sum.rate, item) }, points: sum.points });
         }
-        for ((home, mac), observers) in std::mem::take(&mut self.stations) {
+        for ((home, facility, key), observers) in std::mem::take(&mut self.observed) {
             let points: Vec<usize> = observers.iter().map(|(point, ..)| *point).collect();
-            let weight = |(point, station, _): &Witness| {
-                let owns = self.points.get(*point).is_some_and(|point| point.owns(mac) && !point.interface.loopback);
-                (owns, station.traffic.total().octets, std::cmp::Reverse(*point))
+            let weight = |(point, counts, _): &Observation| {
+                let own = self.points.get(*point).filter(|point| !point.interface.loopback);
+                let owns = own.zip(key.mac()).is_some_and(|(point, mac)| point.owns(mac));
+                (owns, counts.traffic.total().octets, std::cmp::Reverse(*point))
             };
-            let Some((_, station, rate)) = observers.into_iter().max_by_key(weight) else { continue };
-            self.total += station.traffic;
-            self.drafts
-                .push(Draft { row: Row { site: site(home), ..Row::new(rate, Item::Station(mac, station)) }, points });
+            let Some((_, counts, rate)) = observers.into_iter().max_by_key(weight) else { continue };
+            self.total += counts.traffic;
+            let row = Row { site: site(home), ..Row::new(rate, Item::Counted(facility, key, counts)) };
+            self.drafts.push(Draft { row, points });
         }
         if let Some(nanos) = nanos {
             self.drafts.iter_mut().for_each(|draft| draft.row.rate = draft.row.item.traffic().per_second(nanos));
@@ -357,7 +350,16 @@ impl Finished {
     }
 }
 
-/// Traffic of a point's answer that is in none of its rows.
+/// True if of several points that see a key the fullest counts.
+fn fullest_counts(facility: Counted) -> bool {
+    matches!(facility.source, Source::FrameEnds)
+}
+
+fn means_the_same_everywhere(item: &Item) -> bool {
+    matches!(item, Item::Counted(facility, ..) if facility.everywhere)
+}
+
+/// Traffic of a point's answer that stands in none of its rows.
 pub(crate) fn rest(answer: &Answer) -> Traffic {
     answer.total - answer.rows.iter().map(|row| row.item.traffic()).sum()
 }
@@ -381,7 +383,7 @@ impl Draft {
         self.row.observed_by = self.points.iter().filter_map(|point| Some(points.get(*point)?.id.clone())).collect();
         self.row.observed_by.sort();
         if self.row.site.is_empty()
-            && !matches!(self.row.item, Item::Size(..))
+            && !means_the_same_everywhere(&self.row.item)
             && let Some(point) = self.points.first().and_then(|point| points.get(*point))
         {
             self.row.site.clone_from(&point.site);

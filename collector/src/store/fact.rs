@@ -1,12 +1,11 @@
 //! Values that go into a store and come out of it, in the words of the model.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use traf_model::{
-    Bracket, Class, Flow, Interface, InterfaceSummary, Interval, Learnt, Ledger, Mac, Service, Station, Summary,
-    Timestamp, Traffic,
+    Class, Counts, Flow, Interface, InterfaceSummary, Interval, Key, Learnt, Ledger, Mac, Summary, Tally, Timestamp,
+    Traffic,
 };
 
 /// Everything up to and including this is stored.
@@ -52,7 +51,7 @@ impl Delivery {
     /// Rows of the largest tables that it brings.
     pub fn rows(&self) -> usize {
         let rows = |interface: &InterfaceSummary| {
-            interface.flows.len() + interface.hosts.rows().count() + interface.stations.rows().count()
+            interface.flows.len() + interface.counted.values().map(Tally::len).sum::<usize>()
         };
         self.summary.interfaces.iter().map(rows).sum()
     }
@@ -154,14 +153,8 @@ pub enum Fact {
     Ledger(Box<Ledger>, Traffic, [u32; 2]),
     /// Traffic of a class.
     Class(Class, Traffic),
-    /// A size bracket.
-    Size(Bracket, Traffic),
-    /// A service; `None` is `other`.
-    Service(Option<Service>, Traffic),
-    /// A host; `None` is `other`.
-    Host(Option<IpAddr>, Traffic),
-    /// A station; `None` is `other`.
-    Station(Option<Mac>, Station),
+    /// A key of a counted facility; `None` is `other`.
+    Counted(Option<Key>, Counts),
 }
 
 /// An address behind a station, as its sensor saw it.

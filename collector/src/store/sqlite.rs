@@ -1,6 +1,7 @@
 //! The history in one SQLite file: WAL, every commit synced, one connection that writes and a few that only read.
 
 mod columns;
+mod counted;
 mod dictionary;
 mod facts;
 mod marks;

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use tonic::Status;
 use tracing::error;
-use traf_model::{Facility, Interval, Item, Query, Report, Station, Timestamp, Traffic};
+use traf_model::facility::{KeyKind, Source};
+use traf_model::{Counted, Facility, Interval, Item, Key, Query, Report, Timestamp, Traffic};
 use traf_proto as wire;
 
 use super::View;
@@ -132,6 +133,10 @@ impl<'a> Ask<'a> {
         let known = self.selection.interval.from >= kept.flow;
         let mut interfaces = self.interfaces(tier, nanos).await?;
         report.dropped = interfaces.values().map(|found| found.stats.ledger.dropped).sum();
+        for found in interfaces.values() {
+            report.largest = [0, 1].map(|way| report.largest[way].max(found.largest[way]));
+        }
+        report.mtu = mtu(&self.points);
         match query.facility {
             Facility::Interfaces => {
                 if tier == Tier::Minute && !report.notes.iter().any(|note| note == NOTHING) {
@@ -157,26 +162,30 @@ impl<'a> Ask<'a> {
                 self.each_for_itself(report);
             }
             Facility::Traffic => self.conversations(&mut table, report).await?,
-            Facility::Hosts | Facility::Services if self.several() || !query.filter.is_all() => {
-                self.conversations(&mut table, report).await?;
-            }
-            Facility::Hosts => {
-                self.keyed(&mut table, report).await?;
-                table.company(self.counted(&query.filter, false).await?.counted);
-            }
-            Facility::Services => self.keyed(&mut table, report).await?,
-            Facility::Stations => self.stations(&mut table, report).await?,
-            Facility::Sizes => {
-                self.keyed(&mut table, report).await?;
-                for found in interfaces.values() {
-                    for (largest, seen) in report.largest.iter_mut().zip(found.largest) {
-                        *largest = (*largest).max(seen);
-                    }
+            Facility::Counted(facility) => {
+                let by_flows = match facility.source {
+                    Source::Packets => false,
+                    Source::FrameEnds => !self.decided_by_mac(),
+                    Source::Flows(_) => self.several() || !query.filter.is_all(),
+                };
+                if by_flows {
+                    self.conversations(&mut table, report).await?;
+                } else {
+                    self.keyed(facility, &mut table, report).await?;
                 }
-                report.mtu = mtu(&self.points);
-                self.each_for_itself(report);
+                if by_flows && facility.key == KeyKind::Mac {
+                    let name = facility.name;
+                    report.notes.push(format!(
+                        "{name} are those of the recorded flows that the filter selects: octets of IP packets"
+                    ));
+                } else if !by_flows && facility.peers {
+                    table.add_peers(&self.counted(&query.filter, false).await?.counted, facility);
+                }
+                if facility.per_point() {
+                    self.each_for_itself(report);
+                }
             }
-            Facility::Lines => {
+            Facility::Packets => {
                 let words =
                     "single packets are not kept in the history: they are shown live, and a sensor's log keeps them";
                 report.notes.push(words.to_owned());
@@ -192,84 +201,73 @@ impl<'a> Ask<'a> {
         }
     }
 
-    /// Sizes, and hosts and services of a single point: as the sensors counted them.
-    async fn keyed(&self, table: &mut Table<'_>, report: &mut Report) -> Result<(), StoreError> {
-        let (none, mut undecided) = (Traffic::default(), false);
-        self.each(self.query.facility, |point, fact| {
+    /// True if the filter says no more than sensors, interfaces and MAC addresses.
+    fn decided_by_mac(&self) -> bool {
+        let zero = Some(Key::Mac(traf_model::Mac([0; 6])));
+        let selects =
+            |point: &ObservationPoint| apply::selects_key(&self.query.filter, &point.id.sensor, point.name(), zero);
+        self.points.iter().all(|point| selects(point).is_some())
+    }
+
+    /// A counted facility as the sensors counted it.
+    async fn keyed(&self, facility: Counted, table: &mut Table<'_>, report: &mut Report) -> Result<(), StoreError> {
+        let (filter, none, mut undecided) = (&self.query.filter, Traffic::default(), false);
+        let learnt = self.learnt(facility, report.interval).await?;
+        let mut others: BTreeMap<usize, Traffic> = BTreeMap::new();
+        self.each(facility.into(), |point, fact| {
+            let Fact::Counted(key, mut counts) = fact else { return };
             let own = &self.points[point];
-            let selected = own.selected(&self.query.filter, None);
+            let selected = apply::selects_key(filter, &own.id.sensor, own.name(), key);
             undecided |= selected.is_none();
-            if selected == Some(false) {
-                return;
-            }
-            match fact {
-                Fact::Size(bracket, traffic) => table.add(point, none, Item::Size(bracket, traffic)),
-                Fact::Service(Some(service), traffic) => table.add(point, none, Item::Service(service, traffic)),
-                Fact::Host(Some(host), traffic) => {
-                    let host_row = traf_model::Host { traffic, ..traf_model::Host::default() };
-                    table.add(point, none, Item::Host(host, host_row));
+            match key {
+                _ if selected == Some(false) => {}
+                Some(key) => {
+                    let behind = learnt.get(&(own.id.sensor.as_str(), key)).into_iter().flatten();
+                    behind.for_each(|learnt| counts.seen(*learnt));
+                    table.add(point, none, Item::Counted(facility, key, counts));
                 }
-                Fact::Service(None, traffic) | Fact::Host(None, traffic) => table.add_total(traffic),
-                _ => {}
+                None => *others.entry(point).or_default() += counts.traffic,
             }
         })
         .await?;
+        // Of the same traffic without a row all points may have seen the same: that of the fullest counts.
+        if matches!(facility.source, Source::FrameEnds) {
+            let fullest = others.into_values().max_by_key(|traffic| traffic.total().octets);
+            table.add_total(fullest.filter(|_| filter.is_all()).unwrap_or_default());
+        } else {
+            others.into_values().for_each(|traffic| table.add_total(traffic));
+        }
         if undecided {
-            let words = "sizes are not stored by conversation: only sensor and iface of the filter are heeded";
-            report.notes.push(words.to_owned());
+            let name = facility.name;
+            report
+                .notes
+                .push(format!("{name} are not stored by conversation: only sensor and iface of the filter are heeded"));
         }
         Ok(())
     }
 
-    /// Stations by their frames; under a filter that says more than MAC addresses, by the recorded flows.
-    async fn stations(&self, table: &mut Table<'_>, report: &mut Report) -> Result<(), StoreError> {
-        let (filter, zero) = (&self.query.filter, traf_model::Mac([0; 6]));
-        let by_mac = self
-            .points
-            .iter()
-            .all(|point| apply::selects_station(filter, &point.id.sensor, point.name(), zero).is_some());
-        if !by_mac {
-            report.notes.push(
-                "stations are those of the recorded flows that the filter selects: octets of IP packets".to_owned(),
-            );
-            return self.conversations(table, report).await;
+    /// The addresses behind MAC addresses, by the names of their sensors, that were seen in the window.
+    async fn learnt(
+        &self,
+        facility: Counted,
+        window: Interval,
+    ) -> Result<HashMap<(&str, Key), Vec<traf_model::Learnt>>, StoreError> {
+        let mut learnt: HashMap<(&str, Key), Vec<traf_model::Learnt>> = HashMap::new();
+        if facility.key != KeyKind::Mac {
+            return Ok(learnt);
         }
-        let mut others: HashMap<usize, Traffic> = HashMap::new();
-        let mut found: Vec<(usize, traf_model::Mac, Station)> = Vec::new();
-        self.each(Facility::Stations, |point, fact| {
-            let Fact::Station(mac, station) = fact else { return };
-            let own = &self.points[point];
-            match mac {
-                Some(mac) if apply::selects_station(filter, &own.id.sensor, own.name(), mac) != Some(false) => {
-                    found.push((point, mac, station));
-                }
-                Some(_) => {}
-                None => *others.entry(point).or_default() += station.traffic,
-            }
-        })
-        .await?;
-        let mut learnt: HashMap<(&str, traf_model::Mac, std::net::IpAddr), traf_model::Learnt> = HashMap::new();
         let names: HashMap<i64, &str> =
             self.places.iter().map(|(place, point)| (place.sensor, self.points[*point].id.sensor.as_str())).collect();
-        for identity in self.view.store.identities(&self.selection.sensors, self.selection.interval.from).await? {
-            if let Some(name) = names.get(&identity.sensor) {
-                learnt.insert((name, identity.mac, identity.learnt.address), identity.learnt);
+        for identity in self.view.store.identities(&self.selection.sensors, window.from).await? {
+            let seen = identity.learnt;
+            if let Some(name) = names.get(&identity.sensor)
+                && seen.first < window.to
+            {
+                let seen = traf_model::Learnt { last: seen.last.min(window.to), ..seen };
+                learnt.entry((name, Key::Mac(identity.mac))).or_default().push(seen);
             }
         }
-        for (point, mac, mut station) in found {
-            for address in &mut station.addresses {
-                if let Some(known) = learnt.get(&(self.points[point].id.sensor.as_str(), mac, address.address)) {
-                    *address = traf_model::Learnt { last: known.last.min(report.interval.to), ..*known };
-                }
-            }
-            table.add(point, Traffic::default(), Item::Station(mac, station));
-        }
-        // What had no row may have been seen by all: that of the fullest counts.
-        if filter.is_all() {
-            let octets = |traffic: &Traffic| traffic.total().octets;
-            table.add_total(others.into_values().max_by_key(octets).unwrap_or_default());
-        }
-        Ok(())
+        Ok(learnt)
     }
 
     /// Every fact of a facility that was seen in scope.

@@ -9,7 +9,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tonic::Status;
 use traf_model::{
-    Answer, Facility, Gap, Group, InterfaceSnapshot, Interval, Order, OrderBy, Presence, Query, Report, Timestamp, Wish,
+    Answer, Counted, Facility, Gap, Group, InterfaceSnapshot, Interval, Order, OrderBy, Presence, Query, Report,
+    Timestamp, Wish,
 };
 use traf_proto as wire;
 
@@ -214,8 +215,8 @@ impl LiveQuestion {
                 let snapshots: Vec<&InterfaceSnapshot> = live_points.iter().map(|live| live.snapshot).collect();
                 interfaces(query, points, &snapshots, &own, report);
             }
-            Facility::Lines => lines(query, &own, points, report),
-            Facility::Traffic | Facility::Hosts | Facility::Services if wished.several => {
+            Facility::Packets => lines(query, &own, points, report),
+            facility if wished.several && facility.is_of_flows() => {
                 self.lan.flows(query, points, &own, report);
             }
             _ if !wished.several => alone(query, &own, points, report),
@@ -225,7 +226,7 @@ impl LiveQuestion {
                     table.answer(point, answer, facility);
                 }
                 table.finish(query.order, query.limit, None).fill(report);
-                if facility == Facility::Sizes {
+                if facility.counted().is_some_and(Counted::per_point) {
                     report.notes.push(EACH.to_owned());
                 }
             }
@@ -238,9 +239,7 @@ impl LiveQuestion {
                 *largest = (*largest).max(seen);
             }
         }
-        if query.facility == Facility::Sizes {
-            report.mtu = point::mtu(points);
-        }
+        report.mtu = point::mtu(points);
         waiting
     }
 
@@ -279,7 +278,7 @@ impl LivePoint<'_> {
 fn rows_wish(query: &Query, several: bool) -> Option<Query> {
     match query.facility {
         Facility::Interfaces if query.filter.is_all() => None,
-        Facility::Traffic | Facility::Hosts | Facility::Services if several => {
+        facility if several && facility.is_of_flows() => {
             let sorted = query.facility == Facility::Traffic && query.group == Group::Flow;
             // Where there is no room for all flows, what the rows are sorted by decides which are folded.
             let order = match query.order.by {

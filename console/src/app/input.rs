@@ -1,7 +1,7 @@
 //! Keys, and the changes of the state that they ask for.
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
-use traf_model::{Group, Item, Point};
+use traf_model::{Group, Item, Key, Point};
 use tui_input::Input;
 
 use super::dialog::configure::{self, Configure};
@@ -14,7 +14,7 @@ use super::traffic::{Columns, Pane};
 use super::{App, Screen};
 use crate::condition::{both, of_group};
 use crate::event::Effect;
-use crate::facility::row::{Key, counted};
+use crate::facility::row::counted;
 use crate::key::{Command, KeyContext, command};
 use crate::number::Units;
 

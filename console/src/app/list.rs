@@ -2,10 +2,9 @@
 
 use std::collections::HashMap;
 
-use traf_model::{Class, Facility, FlowKey, GroupKey, Item, Order, OrderBy, Point, Query, Report, Row, Timestamp};
+use traf_model::{Class, Counted, FlowKey, GroupKey, Item, Key, Order, OrderBy, Point, Query, Report, Row, Timestamp};
 
 use super::cursor::Cursor;
-use crate::facility::row::{Key, counted};
 
 /// Identity of a row, which stays the same while its numbers change.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -21,7 +20,7 @@ enum ItemKey {
     /// The same key used again is another flow.
     Flow(FlowKey, Timestamp),
     Interface,
-    Counted(Facility, Key),
+    Counted(Counted, Key),
     Group(GroupKey),
     Line(u64),
     Other(Class),
@@ -35,12 +34,9 @@ pub fn id(row: &Row) -> RowId {
         Item::Flow(flow) => (ItemKey::Flow(flow.key, flow.first), None),
         Item::Interface(_) => (ItemKey::Interface, row.observed_by.first().cloned()),
         Item::Group(key, ..) => (ItemKey::Group(key.clone()), None),
-        Item::Line(line) => (ItemKey::Line(line.number), point()),
+        Item::Packet(line) => (ItemKey::Line(line.number), point()),
         Item::Other(class, ..) => (ItemKey::Other(*class), point()),
-        item => match counted(item) {
-            Some(counted) => (ItemKey::Counted(counted.facility, counted.key), point()),
-            None => (ItemKey::Interface, point()),
-        },
+        Item::Counted(facility, key, _) => (ItemKey::Counted(*facility, *key), point()),
     };
     RowId { site: row.site.clone(), point, key }
 }
@@ -173,21 +169,27 @@ fn key(rows: &[usize], lines: usize, report: &Report, place: usize) -> Option<(R
 #[cfg(test)]
 mod tests {
     use std::net::IpAddr;
+    use traf_model::facility::HOSTS;
 
-    use traf_model::{Host, Traffic};
+    use traf_model::Traffic;
 
     use super::*;
+    use traf_model::Counts;
 
     fn report(hosts: &[u8]) -> Report {
-        let row =
-            |last: &u8| Row::new(Traffic::default(), Item::Host(IpAddr::from([10, 0, 0, *last]), Host::default()));
-        Report { facility: Facility::Hosts, rows: hosts.iter().map(row).collect(), ..Report::default() }
+        let row = |last: &u8| {
+            Row::new(
+                Traffic::default(),
+                Item::Counted(HOSTS, Key::Address(IpAddr::from([10, 0, 0, *last])), Counts::default()),
+            )
+        };
+        Report { facility: HOSTS.into(), rows: hosts.iter().map(row).collect(), ..Report::default() }
     }
 
     fn listed(list: &List, report: &Report) -> Vec<String> {
         list.seen(Some(report))
             .map(|(row, _)| match &row.item {
-                Item::Host(address, _) => address.to_string().replace("10.0.0.", ""),
+                Item::Counted(_, address, _) => address.to_string().replace("10.0.0.", ""),
                 _ => String::new(),
             })
             .collect()

@@ -117,7 +117,7 @@ impl PacketWindow {
     }
 
     fn is_new(&self, row: &Row) -> bool {
-        matches!(row.item, Item::Line(_))
+        matches!(row.item, Item::Packet(_))
             && self.newest.get(&row.observed_by.first().cloned()).is_none_or(|newest| moment(row) > *newest)
     }
 
@@ -140,7 +140,7 @@ impl PacketWindow {
 /// Moment of a row, and its order within the moment.
 fn moment(row: &Row) -> (Timestamp, u64) {
     match &row.item {
-        Item::Line(line) => (line.at, line.number),
+        Item::Packet(line) => (line.at, line.number),
         Item::Flow(flow) => (flow.last, 0),
         _ => Default::default(),
     }
@@ -148,7 +148,7 @@ fn moment(row: &Row) -> (Timestamp, u64) {
 
 #[cfg(test)]
 mod tests {
-    use traf_model::{Facility, Line, LineEnd, LineKind, Traffic};
+    use traf_model::{Facility, PacketEnd, PacketKind, SinglePacket, Traffic};
 
     use super::*;
 
@@ -157,21 +157,21 @@ mod tests {
             observed_by: vec![Point::new("web1", "eth0")],
             ..Row::new(
                 Traffic::default(),
-                Item::Line(Line {
+                Item::Packet(SinglePacket {
                     number,
                     at: Timestamp(number as i64 * 10),
-                    kind: LineKind::Arp,
+                    kind: PacketKind::Arp,
                     label: "ARP".into(),
                     detail: String::new(),
                     octets: 28,
-                    source: LineEnd::Nobody,
-                    destination: LineEnd::Nobody,
+                    source: PacketEnd::Nobody,
+                    destination: PacketEnd::Nobody,
                     mac: None,
                 }),
             )
         };
         // As a collector sends them: newest first.
-        Report { facility: Facility::Lines, rows: numbers.rev().map(row).collect(), matched, ..Report::default() }
+        Report { facility: Facility::Packets, rows: numbers.rev().map(row).collect(), matched, ..Report::default() }
     }
 
     fn numbers(tail: &PacketWindow) -> Vec<u64> {

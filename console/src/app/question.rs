@@ -22,14 +22,17 @@ impl App {
         match self.screen {
             Screen::Home => {
                 let by_rate = Order { by: OrderBy::Rate, ascending: false };
-                vec![interfaces(self.filter.clone()), self.ask(OVERVIEW.facility, self.filter.clone(), by_rate, 20)]
+                vec![
+                    interfaces(self.filter.clone()),
+                    self.ask(OVERVIEW.facility.into(), self.filter.clone(), by_rate, 20),
+                ]
             }
             Screen::Traffic => self.traffic_wanted(),
             Screen::Interfaces | Screen::Detailed => vec![interfaces(self.filter.clone())],
             Screen::Counted(view) => {
                 let list = self.list().map(|(list, _)| (list.order, list.limit));
                 let (order, limit) = list.unwrap_or((Order::default(), Query::LIMIT));
-                vec![self.ask(view.facility, self.filter.clone(), order, limit)]
+                vec![self.ask(view.facility.into(), self.filter.clone(), order, limit)]
             }
             // Who reports is asked apart; this is for the strip.
             Screen::Sensors => vec![interfaces(Filter::default())],
@@ -46,7 +49,7 @@ impl App {
         let not = |expression| Expression::Not(Box::new(expression));
         let flows = |part, list: &List| self.ask(Facility::Traffic, both(&self.filter, part), list.order, list.limit);
         let newest = Order { by: OrderBy::Last, ascending: false };
-        let packets = |filter| self.ask(Facility::Lines, self.visible(filter), newest, PacketWindow::EACH);
+        let packets = |filter| self.ask(Facility::Packets, self.visible(filter), newest, PacketWindow::EACH);
         let connections = flows(protocol(TCP), &state.upper);
         match self.others() {
             Others::Flows => vec![connections, flows(not(protocol(TCP)), &state.lower)],

@@ -16,7 +16,7 @@ impl App {
         let (page, lower) = (self.page_of(Pane::Upper), self.page_of(Pane::Lower));
         let Some(report) = self.feeds.report(place) else { return };
         match (self.screen, report.facility) {
-            (Screen::Traffic, Facility::Lines) => self.traffic.packets.take_lines(report, lower),
+            (Screen::Traffic, Facility::Packets) => self.traffic.packets.take_lines(report, lower),
             (Screen::Traffic, _) if self.traffic.group != Group::Flow => {
                 self.traffic.groups.arrange(report, before, page, traffic::is_group);
             }

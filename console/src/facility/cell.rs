@@ -2,7 +2,7 @@
 
 use traf_model::{Counters, Item, Point, Report, Row};
 
-use super::row::{Counted, counted};
+use super::row::{CountedRow, counted};
 use crate::look::Look;
 use crate::names::Names;
 use crate::number::{count, grouped, rate};
@@ -91,12 +91,12 @@ pub fn key_text(row: &&Row, _: &RowContext<'_>) -> Cell {
     Cell::text(match &row.item {
         Item::Group(key, ..) => key.to_string(),
         Item::Other(_, _, keys) => format!("other: {} folded", grouped(*keys)),
-        item => counted(item).map(|counted| counted.key.to_string()).unwrap_or_default(),
+        item => counted(item).map(|counted| counted.text()).unwrap_or_default(),
     })
 }
 
 /// A cell of a counted row; empty for traffic without a row.
-pub fn of_counted(row: &Row, cell: impl Fn(&Counted<'_>) -> Cell) -> Cell {
+pub fn of_counted(row: &Row, cell: impl Fn(&CountedRow<'_>) -> Cell) -> Cell {
     counted(&row.item).map(|counted| cell(&counted)).unwrap_or_default()
 }
 

@@ -1,25 +1,24 @@
 //! Hosts: traffic of each IP address.
 
-use serde_json::json;
+use traf_model::facility::HOSTS;
 use traf_model::filter::{End, Expression, Test};
-use traf_model::{Facility, Item, OrderBy, Row};
+use traf_model::{Item, Key, OrderBy, Row};
 
 use super::cell::{
     Col, RowContext, key_text, octets_in, octets_out, of_counted, packets_in, packets_out, points, rate_total, seen,
     seen_column, share,
 };
 use super::detail::{both_ways, pair};
-use super::row::{Counted, Key};
+use super::row::CountedRow;
 use super::view::{Layout, MenuEntry, TableLayout, View};
 use crate::key::KeyContext;
 use crate::number::{count, grouped, plural};
-use crate::record::fields::{in_and_out, with};
 use crate::theme::Role;
 use crate::widget::dialog::Lines;
 use crate::widget::table::{Cell, Column};
 
 pub(super) static VIEW: View = View {
-    facility: Facility::Hosts,
+    facility: HOSTS,
     title: "Hosts",
     noun: "host",
     help: "Hosts",
@@ -68,10 +67,6 @@ pub(super) static VIEW: View = View {
             Column::left("Seen by", 0, 0, points),
         ]
     },
-    json: |row, host| {
-        let fields = with(json!({ "address": host.key.to_string() }), in_and_out(row.item.traffic()));
-        with(fields, json!({ "peers": host.peers, "flows": host.flows }))
-    },
     details,
     condition: |key| match key {
         Key::Address(address) => Some(Expression::Test(Test::Host(End::Either, *address))),
@@ -105,7 +100,7 @@ fn address(row: &&Row, context: &RowContext<'_>) -> Cell {
     }
 }
 
-fn name(host: &Counted<'_>, context: &RowContext<'_>) -> String {
+fn name(host: &CountedRow<'_>, context: &RowContext<'_>) -> String {
     match host.key {
         Key::Address(address) => context.names.host_label(address),
         _ => String::new(),
@@ -113,11 +108,11 @@ fn name(host: &Counted<'_>, context: &RowContext<'_>) -> String {
 }
 
 fn peers(row: &&Row, _: &RowContext<'_>) -> Cell {
-    of_counted(row, |host| Cell::number(count(host.peers)))
+    of_counted(row, |host| Cell::number(count(host.counts.peers)))
 }
 
 fn flows(row: &&Row, _: &RowContext<'_>) -> Cell {
-    of_counted(row, |host| Cell::number(count(host.flows)))
+    of_counted(row, |host| Cell::number(count(host.counts.flows)))
 }
 
 /// The share of the line's rate. Each packet is of two hosts, so shares add up to more than a whole.
@@ -129,13 +124,16 @@ fn share_of_line(row: &&Row, context: &RowContext<'_>) -> Cell {
     }
 }
 
-fn details(row: &Row, host: &Counted<'_>, context: &RowContext<'_>) -> Lines {
-    let mut lines = vec![pair("address", host.key.to_string())];
+fn details(row: &Row, host: &CountedRow<'_>, context: &RowContext<'_>) -> Lines {
+    let mut lines = vec![pair("address", host.text())];
     let known = name(host, context);
-    if known != host.key.to_string() {
+    if known != host.text() {
         lines.push(pair("name", known));
     }
     lines.extend(both_ways(["in", "out"], row, context));
-    lines.push(pair("peers", format!("{} in {}", grouped(host.peers), plural(host.flows, "flow", "flows"))));
+    lines.push(pair(
+        "peers",
+        format!("{} in {}", grouped(host.counts.peers), plural(host.counts.flows, "flow", "flows")),
+    ));
     lines
 }

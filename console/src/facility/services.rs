@@ -1,25 +1,23 @@
 //! TCP and UDP services: IPTraf's table, and below it the rates of the highlighted service.
 
-use serde_json::json;
-use traf_model::names::protocol_name;
-use traf_model::{Facility, GroupKey, Item, OrderBy, Row};
+use traf_model::facility::SERVICES;
+use traf_model::{GroupKey, Item, OrderBy, Row, Service};
 
 use super::cell::{
     Col, RowContext, key_text, octets, octets_in, octets_out, of_counted, packets, packets_in, packets_out, points,
     rate_in, rate_out, rate_total, seen, seen_column,
 };
 use super::detail::{both_ways, pair};
-use super::row::{Counted, Key};
+use super::row::CountedRow;
 use super::view::{Layout, MenuEntry, StartOption, TableLayout, View};
 use crate::condition::of_group;
 use crate::key::KeyContext;
-use crate::record::fields::{both, with};
 use crate::theme::Role;
 use crate::widget::dialog::Lines;
 use crate::widget::table::{Cell, Column};
 
 pub(super) static VIEW: View = View {
-    facility: Facility::Services,
+    facility: SERVICES,
     title: "TCP and UDP services",
     noun: "TCP or UDP service",
     help: "TCP and UDP services",
@@ -70,32 +68,23 @@ pub(super) static VIEW: View = View {
             Column::left("Seen by", 0, 0, points),
         ]
     },
-    json: |row, service| match service.key {
-        Key::Service(service) => {
-            let key = json!({ "protocol": protocol_name(service.protocol), "port": service.port });
-            with(key, both(row.item.traffic()))
-        }
-        _ => json!({}),
-    },
     details: |row, service, context| {
-        let mut lines: Lines = vec![pair("service", service.key.to_string())];
+        let mut lines: Lines = vec![pair("service", service.text())];
         let known = name(service, context);
-        if !known.eq_ignore_ascii_case(&service.key.to_string()) {
+        if !known.eq_ignore_ascii_case(&service.text()) {
             lines.push(pair("name", known));
         }
         lines.extend(both_ways(["to it", "from it"], row, context));
         lines
     },
-    condition: |key| match key {
-        Key::Service(service) => Some(of_group(&GroupKey::Port(service.protocol, service.port))),
-        _ => None,
+    condition: |key| {
+        let service = Service::of_key(*key)?;
+        Some(of_group(&GroupKey::Port(service.protocol, service.port)))
     },
-    history: |key| match key {
-        Key::Service(service) => {
-            let protocol = if service.protocol == 6 { "tcp" } else { "udp" };
-            Some(format!("protocol = '{protocol}' and port = {}", service.port))
-        }
-        _ => None,
+    history: |key| {
+        let service = Service::of_key(*key)?;
+        let protocol = if service.protocol == 6 { "tcp" } else { "udp" };
+        Some(format!("protocol = '{protocol}' and port = {}", service.port))
     },
 };
 
@@ -123,15 +112,12 @@ fn service(row: &&Row, context: &RowContext<'_>) -> Cell {
     match &row.item {
         Item::Other(..) => Cell::new("other", Role::Warn),
         _ => of_counted(row, |service| {
-            let tcp = matches!(service.key, Key::Service(service) if service.protocol == 6);
+            let tcp = Service::of_key(service.key).is_some_and(|service| service.protocol == 6);
             Cell::new(name(service, context), if tcp { Role::Text } else { Role::Mark })
         }),
     }
 }
 
-fn name(service: &Counted<'_>, context: &RowContext<'_>) -> String {
-    match service.key {
-        Key::Service(service) => context.names.service_label(service),
-        _ => String::new(),
-    }
+fn name(service: &CountedRow<'_>, context: &RowContext<'_>) -> String {
+    Service::of_key(service.key).map(|service| context.names.service_label(service)).unwrap_or_default()
 }

@@ -2,22 +2,21 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use serde_json::json;
-use traf_model::{Bracket, Facility, OrderBy, Report, Traffic};
+use traf_model::facility::SIZES;
+use traf_model::{Bracket, OrderBy, Report, Row, Traffic};
 
 use super::cell::{key_text, octets_in, octets_out, packets_in, packets_out, points};
-use super::row::{Key, counted};
+use super::row::counted;
 use super::view::{Layout, MenuEntry, StartOption, View};
 use crate::key::KeyContext;
 use crate::number::{count, grouped, plain};
-use crate::record::fields::{both, with};
 use crate::theme::{Role, Theme};
 use crate::widget::bar::bar;
 use crate::widget::border::message;
 use crate::widget::table::{Align, Cell, Column, put};
 
 pub(super) static VIEW: View = View {
-    facility: Facility::Sizes,
+    facility: SIZES,
     title: "Packet sizes",
     noun: "packet",
     help: "Packet sizes",
@@ -53,10 +52,6 @@ pub(super) static VIEW: View = View {
             Column::left("Seen by", 0, 0, points),
         ]
     },
-    json: |row, size| match &size.key {
-        Key::Bracket(Bracket { from, to }) => with(json!({ "from": from, "to": to }), both(row.item.traffic())),
-        _ => json!({}),
-    },
     details: |_, _, _| Vec::new(),
     condition: |_| None,
     history: |_| None,
@@ -69,10 +64,8 @@ const ROWS: usize = 21;
 const TALL: u16 = ROWS as u16 + 6;
 
 fn draw(report: &Report, buffer: &mut Buffer, area: Rect, theme: Theme) {
-    let rows = report.rows.iter().filter_map(|row| match counted(&row.item)?.key {
-        Key::Bracket(bracket) => Some((bracket, row.item.traffic())),
-        _ => None,
-    });
+    let bracket = |row: &Row| Bracket::of_key(counted(&row.item)?.key);
+    let rows = report.rows.iter().filter_map(|row| Some((bracket(row)?, row.item.traffic())));
     let rows: Vec<(Bracket, Traffic)> = rows.collect();
     if rows.len() > ROWS {
         let why = "the interfaces of this scope have several MTUs, so their brackets differ";

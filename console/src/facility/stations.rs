@@ -1,25 +1,24 @@
 //! LAN stations: two lines for each as in IPTraf, one where the terminal is wide.
 
-use serde_json::json;
+use traf_model::facility::STATIONS;
 use traf_model::filter::{End, Expression, Test};
-use traf_model::{Facility, Item, OrderBy, Row, Station, Timestamp};
+use traf_model::{Counts, Item, Key, OrderBy, Row, Timestamp};
 
 use super::cell::{
     Col, RowContext, key_text, octets_in, octets_out, of_counted, packets_in, packets_out, points, rate_total, seen_by,
 };
 use super::detail::{both_ways, pair};
-use super::row::{Counted, Key, counted};
+use super::row::{CountedRow, counted};
 use super::view::{Layout, MenuEntry, StartOption, TableLayout, View};
 use crate::key::KeyContext;
 use crate::moment;
 use crate::number::{count, grouped, plain, rate_unit, short_rate};
-use crate::record::fields::{in_and_out, time, with};
 use crate::theme::Role;
 use crate::widget::dialog::Lines;
 use crate::widget::table::{Cell, Column};
 
 pub(super) static VIEW: View = View {
-    facility: Facility::Stations,
+    facility: STATIONS,
     title: "LAN station monitor",
     noun: "LAN station",
     help: "LAN stations",
@@ -62,31 +61,23 @@ pub(super) static VIEW: View = View {
             Column::left("Station", 0, 0, key_text),
             Column::left("Addresses", 0, 0, |row, _| {
                 of_counted(row, |station| {
-                    let addresses = station.addresses.iter().map(|learnt| learnt.address.to_string());
+                    let addresses = station.counts.addresses.iter().map(|learnt| learnt.address.to_string());
                     Cell::text(addresses.collect::<Vec<_>>().join(" "))
                 })
             }),
             Column::right("Packets in", 0, 0, packets_in),
-            Column::right("IP in", 0, 0, |row, _| of_counted(row, |station| number(count(station.ip.inbound.packets)))),
+            Column::right("IP in", 0, 0, |row, _| {
+                of_counted(row, |station| number(count(station.counts.ip.inbound.packets)))
+            }),
             Column::right("Octets in", 0, 0, octets_in),
             Column::right("Packets out", 0, 0, packets_out),
             Column::right("IP out", 0, 0, |row, _| {
-                of_counted(row, |station| number(count(station.ip.outbound.packets)))
+                of_counted(row, |station| number(count(station.counts.ip.outbound.packets)))
             }),
             Column::right("Octets out", 0, 0, octets_out),
             Column::right("Rate", 0, 0, rate_total),
             Column::left("Seen by", 0, 0, points),
         ]
-    },
-    json: |row, station| {
-        let addresses = station.addresses.iter();
-        let ips: Vec<String> = addresses.clone().map(|learnt| learnt.address.to_string()).collect();
-        let learnt = addresses.map(|learnt| {
-            let (first, last) = (time(learnt.first), time(learnt.last));
-            json!({ "address": learnt.address.to_string(), "first": first, "last": last })
-        });
-        let more = json!({ "ip": in_and_out(station.ip), "ips": ips, "learnt": learnt.collect::<Vec<_>>() });
-        with(with(json!({ "address": station.key.to_string() }), in_and_out(row.item.traffic())), more)
     },
     details,
     condition: |key| match key {
@@ -120,7 +111,7 @@ fn columns<'a>(_: &RowContext<'a>, _: u16, headlines: bool) -> Vec<Col<'a>> {
             number(plain(row.item.traffic().inbound.packets))
         }),
         Column::right("IP In", 8, 0, |row: &&Row, _: &RowContext<'a>| {
-            of_counted(row, |station| number(plain(station.ip.inbound.packets)))
+            of_counted(row, |station| number(plain(station.counts.ip.inbound.packets)))
         }),
         Column::right("OctsIn", 8, 0, |row: &&Row, _: &RowContext<'a>| {
             number(plain(row.item.traffic().inbound.octets))
@@ -132,7 +123,7 @@ fn columns<'a>(_: &RowContext<'a>, _: u16, headlines: bool) -> Vec<Col<'a>> {
             number(plain(row.item.traffic().outbound.packets))
         }),
         Column::right("IP Out", 8, 0, |row: &&Row, _: &RowContext<'a>| {
-            of_counted(row, |station| number(plain(station.ip.outbound.packets)))
+            of_counted(row, |station| number(plain(station.counts.ip.outbound.packets)))
         }),
         Column::right("OctsOut", 8, 0, |row: &&Row, _: &RowContext<'a>| {
             number(plain(row.item.traffic().outbound.octets))
@@ -160,17 +151,17 @@ fn headline(row: &&Row, context: &RowContext<'_>) -> Cell {
         addresses => format!("  {addresses}"),
     };
     let seen = seen_by(&row.observed_by, context.several);
-    Cell::text(format!("Ethernet HW addr: {}{name} on {seen}{addresses}", station.key))
+    Cell::text(format!("Ethernet HW addr: {}{name} on {seen}{addresses}", station.text()))
 }
 
 fn address(row: &Row) -> String {
     match &row.item {
         Item::Other(_, _, keys) => format!("other: {keys} more"),
-        item => counted(item).map(|station| station.key.to_string()).unwrap_or_default(),
+        item => counted(item).map(|station| station.text()).unwrap_or_default(),
     }
 }
 
-fn name(station: &Counted<'_>, context: &RowContext<'_>) -> String {
+fn name(station: &CountedRow<'_>, context: &RowContext<'_>) -> String {
     match station.key {
         Key::Mac(mac) => context.names.station_label(mac),
         _ => String::new(),
@@ -178,35 +169,35 @@ fn name(station: &Counted<'_>, context: &RowContext<'_>) -> String {
 }
 
 /// The address that was seen last, and how many more there are.
-fn newest_address(station: &Counted<'_>, context: &RowContext<'_>) -> String {
-    let Some(newest) = station.addresses.iter().max_by_key(|learnt| learnt.last) else { return String::new() };
-    let more = match station.addresses.len() {
+fn newest_address(station: &CountedRow<'_>, context: &RowContext<'_>) -> String {
+    let Some(newest) = station.counts.addresses.iter().max_by_key(|learnt| learnt.last) else { return String::new() };
+    let more = match station.counts.addresses.len() {
         1 => String::new(),
         several => format!(" +{}", several - 1),
     };
     format!("{}{more}", context.names.host_label(newest.address))
 }
 
-fn details(row: &Row, station: &Counted<'_>, context: &RowContext<'_>) -> Lines {
+fn details(row: &Row, station: &CountedRow<'_>, context: &RowContext<'_>) -> Lines {
     let full = |at: Timestamp| moment::show_full(at, &context.look.zone);
-    let mut lines = vec![pair("address", station.key.to_string())];
+    let mut lines = vec![pair("address", station.text())];
     let known = name(station, context);
     if !known.is_empty() {
         lines.push(pair("is", known));
     }
     lines.extend(both_ways(["in", "out"], row, context));
-    let (inbound, outbound) = (station.ip.inbound.packets, station.ip.outbound.packets);
+    let (inbound, outbound) = (station.counts.ip.inbound.packets, station.counts.ip.outbound.packets);
     lines.push(pair("of these IP", format!("{} packets in, {} out", grouped(inbound), grouped(outbound))));
-    if station.addresses.is_empty() {
+    if station.counts.addresses.is_empty() {
         lines.push(pair("IP addresses", "none seen behind it yet"));
     }
-    let mut learnt = station.addresses.to_vec();
+    let mut learnt = station.counts.addresses.to_vec();
     learnt.sort_by_key(|learnt| std::cmp::Reverse(learnt.last));
     for learnt in learnt {
         let words = format!("first {}, last {}", full(learnt.first), full(learnt.last));
         lines.push(pair(&context.names.host_label(learnt.address), words));
     }
-    if station.addresses.len() == Station::ADDRESSES {
+    if station.counts.addresses.len() == Counts::ADDRESSES {
         lines.push(pair("", "the addresses seen last; there may have been more before"));
     }
     lines

@@ -2,12 +2,11 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use serde_json::Value;
 use traf_model::filter::Expression;
-use traf_model::{Facility, OrderBy, Report, Row, Traffic};
+use traf_model::{Counted, Key, OrderBy, Report, Row, Traffic};
 
 use super::cell::{Col, RowContext};
-use super::row::{Counted, Key, counted};
+use super::row::{CountedRow, counted};
 use crate::key::KeyContext;
 use crate::theme::{Role, Theme};
 use crate::widget::dialog::Lines;
@@ -22,7 +21,7 @@ pub type Orders = &'static [(char, OrderBy, &'static str)];
 /// A counted facility as the console shows it.
 pub struct View {
     /// The table that the collector is asked for.
-    pub facility: Facility,
+    pub facility: Counted,
     /// Title of the screen.
     pub title: &'static str,
     /// One row, in messages.
@@ -47,10 +46,8 @@ pub struct View {
     pub hideable: fn(&Key) -> bool,
     /// Columns of the table on standard output.
     pub text: for<'a> fn(&RowContext<'a>) -> Vec<Col<'a>>,
-    /// Fields of a row in JSON, beside those that all rows have.
-    pub json: fn(&Row, &Counted<'_>) -> Value,
     /// Details of a row.
-    pub details: fn(&Row, &Counted<'_>, &RowContext<'_>) -> Lines,
+    pub details: fn(&Row, &CountedRow<'_>, &RowContext<'_>) -> Lines,
     /// The filter that selects the traffic of a key; `None` where there is none.
     pub condition: fn(&Key) -> Option<Expression>,
     /// The condition of an SQL query for a key; `None` where the history has none.
@@ -123,7 +120,7 @@ pub struct Shown<'a> {
 impl View {
     /// The name in commands and in SQL.
     pub fn name(&self) -> &'static str {
-        self.facility.name()
+        self.facility.name
     }
 
     /// The layout of a table; `None` for a chart.

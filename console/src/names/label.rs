@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use traf_model::{Endpoint, LineEnd, Mac, Service};
+use traf_model::{Endpoint, Mac, PacketEnd, Service};
 
 use super::Names;
 
@@ -39,9 +39,9 @@ impl Names {
     }
 
     /// An end of a packet that belongs to no flow.
-    pub fn line_end_label(&self, end: LineEnd) -> String {
+    pub fn line_end_label(&self, end: PacketEnd) -> String {
         match end {
-            LineEnd::Host(end) => self.endpoint_label(end),
+            PacketEnd::Host(end) => self.endpoint_label(end),
             other => other.to_string(),
         }
     }

@@ -24,7 +24,7 @@ pub(super) fn report(report: &Report, look: &Look, grouped: bool) -> String {
         Facility::Traffic if grouped => group_columns(),
         Facility::Traffic => flow_columns(),
         Facility::Interfaces => interface_columns(),
-        Facility::Lines => line_columns(),
+        Facility::Packets => line_columns(),
         facility => view(facility).map_or_else(Vec::new, |view| (view.text)(&context)),
     };
     let titles: Vec<(&str, Align)> = columns.iter().map(|column| (column.title, column.align)).collect();
@@ -103,11 +103,11 @@ fn class_packets(stats: &InterfaceStats, group: ClassGroup) -> u64 {
 fn line_columns<'a>() -> Vec<Col<'a>> {
     vec![
         Column::left("Time", 0, 0, |row, context| match (&row.item, context.report) {
-            (Item::Line(line), Some(report)) => Cell::text(moment::show(line.at, report.at, &context.look.zone)),
+            (Item::Packet(line), Some(report)) => Cell::text(moment::show(line.at, report.at, &context.look.zone)),
             _ => Cell::default(),
         }),
         Column::left("Packet", 0, 0, |row, context| match &row.item {
-            Item::Line(line) => Cell::text(line.words(&points(row, context).text, true, |end| end.to_string())),
+            Item::Packet(line) => Cell::text(line.words(&points(row, context).text, true, |end| end.to_string())),
             _ => Cell::default(),
         }),
     ]

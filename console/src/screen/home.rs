@@ -155,7 +155,7 @@ fn key_columns<'a>() -> [Column<&'a Row, Context>; 5] {
 
 fn key_name(row: &Row) -> Cell {
     match counted(&row.item) {
-        Some(counted) => Cell::text(counted.key.to_string()),
+        Some(counted) => Cell::text(counted.text()),
         None => Cell::new(format!("other {}s", OVERVIEW.noun), Role::Warn),
     }
 }

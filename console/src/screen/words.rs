@@ -1,7 +1,7 @@
 //! Words that several screens share: who saw a row, what a line of the lower pane says, why a table is empty.
 
 use traf_model::names::protocol_name;
-use traf_model::{Flow, Item, LineKind, Row};
+use traf_model::{Flow, Item, PacketKind, Row};
 
 use crate::app::list::List;
 use crate::app::timebar::When;
@@ -17,7 +17,7 @@ pub use crate::app::traffic::ConnectionLine;
 pub(super) fn other_line(app: &App, row: &Row) -> (String, Role) {
     let seen = seen_by(&row.observed_by, app.several_sensors());
     match &row.item {
-        Item::Line(line) => {
+        Item::Packet(line) => {
             let words = line.words(&seen, app.look.macs, |end| app.names.line_end_label(end));
             (words, Role::Packet(line.kind))
         }
@@ -32,19 +32,19 @@ fn flow_line(app: &App, flow: &Flow, seen: &str) -> (String, Role) {
     let (source, destination) =
         (app.names.endpoint_label(flow.key.source), app.names.endpoint_label(flow.key.destination));
     let (name, kind) = match flow.key.protocol {
-        1 => ("ICMP".to_owned(), LineKind::Icmp),
-        2 => ("IGMP".to_owned(), LineKind::Igmp),
-        17 => ("UDP".to_owned(), LineKind::Udp),
-        41 => ("IPv6 tun".to_owned(), LineKind::Ipv6Tunnel),
-        47 => ("GRE".to_owned(), LineKind::Gre),
-        58 => ("ICMPv6".to_owned(), LineKind::Icmpv6),
-        89 => ("OSPF".to_owned(), LineKind::Ospf),
+        1 => ("ICMP".to_owned(), PacketKind::Icmp),
+        2 => ("IGMP".to_owned(), PacketKind::Igmp),
+        17 => ("UDP".to_owned(), PacketKind::Udp),
+        41 => ("IPv6 tun".to_owned(), PacketKind::Ipv6Tunnel),
+        47 => ("GRE".to_owned(), PacketKind::Gre),
+        58 => ("ICMPv6".to_owned(), PacketKind::Icmpv6),
+        89 => ("OSPF".to_owned(), PacketKind::Ospf),
         number => (
             match protocol_name(number) {
                 name if name.starts_with(|c: char| c.is_ascii_digit()) => format!("IP protocol {name}"),
                 name => name.to_uppercase(),
             },
-            LineKind::OtherIp,
+            PacketKind::OtherIp,
         ),
     };
     let arrow = if flow.traffic.inbound.packets > 0 { "↔" } else { "→" };

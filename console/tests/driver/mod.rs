@@ -15,7 +15,7 @@ use traf_console::event::{Effect, Event, Watch};
 use traf_console::look::Look;
 use traf_console::screen;
 use traf_console::theme::Theme;
-use traf_model::{Facility, Group, Item, Point, Query, Report, Timestamp, Window};
+use traf_model::{Facility, Group, Item, Key, Point, Query, Report, Timestamp, Window};
 
 pub const SMALL: (u16, u16) = (80, 24);
 pub const LARGE: (u16, u16) = (132, 40);
@@ -38,11 +38,8 @@ pub fn answer(query: &Query) -> Report {
         Facility::Traffic if filter.ends_with("not tcp") => sample::others(),
         Facility::Traffic => sample::connections(),
         Facility::Interfaces => sample::interfaces(),
-        Facility::Sizes => sample::sizes(),
-        Facility::Services => sample::services(),
-        Facility::Stations => sample::stations(),
-        Facility::Hosts => sample::hosts(),
-        Facility::Lines => sample::lines(),
+        Facility::Counted(facility) => sample::counted(facility),
+        Facility::Packets => sample::lines(),
     };
     report.rows.retain(|row| {
         let inside = |point: &Point| query.scope.holds(&point.sensor, point.interface.as_deref().unwrap_or_default());
@@ -171,9 +168,11 @@ pub fn many(query: &Query) -> Report {
     for (place, row) in (0u16..).zip(&mut report.rows) {
         match &mut row.item {
             Item::Flow(flow) => flow.key.source.port = 1_024 + place,
-            Item::Host(address, _) => *address = [10, 1, (place / 256) as u8, (place % 256) as u8].into(),
-            Item::Service(service, _) => service.port = 1_024 + place,
-            Item::Station(mac, _) => (mac.0[4], mac.0[5]) = ((place / 256) as u8, (place % 256) as u8),
+            Item::Counted(_, Key::Address(address), _) => {
+                *address = [10, 1, (place / 256) as u8, (place % 256) as u8].into();
+            }
+            Item::Counted(_, Key::Number(number), _) => *number = (*number & !0xffff) | u64::from(1_024 + place),
+            Item::Counted(_, Key::Mac(mac), _) => (mac.0[4], mac.0[5]) = ((place / 256) as u8, (place % 256) as u8),
             _ => {}
         }
     }

@@ -2,12 +2,13 @@
 
 #![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+use traf_model::facility::{HOSTS, SERVICES, SIZES, STATIONS};
 use traf_model::time::SECOND;
 use traf_model::{
-    Brackets, Cast, Class, Counters, Endpoint, Facility, Family, Fleet, Flow, FlowKey, FlowState, Gap, Group, Half,
-    Host, Interface, InterfaceState, InterfaceStats, Interval, Item, Learnt, Ledger, Line, LineEnd, LineKind, Loss,
-    LossReason, Mac, Point, Presence, Report, Row, SensorState, Service, SpoolState, Station, Strip, Timestamp,
-    Traffic, Transport, Word,
+    Bracket, Brackets, Cast, Class, Counted, Counters, Counts, Endpoint, Facility, Family, Fleet, Flow, FlowKey,
+    FlowState, Gap, Group, Half, Interface, InterfaceState, InterfaceStats, Interval, Item, Key, Learnt, Ledger, Loss,
+    LossReason, Mac, PacketEnd, PacketKind, Point, Presence, Report, Row, SensorState, Service, SinglePacket,
+    SpoolState, Strip, Timestamp, Traffic, Transport, Word,
 };
 
 pub fn now() -> Timestamp {
@@ -54,10 +55,10 @@ fn seen(points: &[&str], rate: Traffic, item: Item) -> Row {
     Row { observed_by, ..Row::new(rate, item) }
 }
 
-pub fn report(facility: Facility, rows: Vec<Row>) -> Report {
+pub fn report(facility: impl Into<Facility>, rows: Vec<Row>) -> Report {
     let total = rows.iter().map(|row| row.item.traffic()).sum();
     Report {
-        facility,
+        facility: facility.into(),
         at: now(),
         live: true,
         interval: Interval::new(ago(751), now()),
@@ -189,14 +190,15 @@ pub fn hosts() -> Report {
         seen(
             &["web1/eth0"],
             rates(inbound, outbound),
-            Item::Host(
-                address,
-                Host { traffic: traffic((900, inbound * 60), (400, outbound * 60)), peers: 14, flows: 33 },
+            Item::Counted(
+                HOSTS,
+                Key::Address(address),
+                Counts { peers: 14, flows: 33, ..traffic((900, inbound * 60), (400, outbound * 60)).into() },
             ),
         )
     };
     report(
-        Facility::Hosts,
+        HOSTS,
         vec![
             host("10.0.0.3", 3_512_500, 150_000),
             host("10.0.0.9", 500_000, 75_000),
@@ -204,6 +206,13 @@ pub fn hosts() -> Report {
             host("10.0.0.7", 0, 0),
         ],
     )
+}
+
+/// The sample of a counted facility.
+pub fn counted(facility: Counted) -> Report {
+    let samples = [(SIZES, sizes as fn() -> Report), (SERVICES, services), (STATIONS, stations), (HOSTS, hosts)];
+    let sample = samples.into_iter().find(|(sampled, _)| *sampled == facility);
+    sample.map_or_else(|| report(facility, Vec::new()), |(_, sample)| sample())
 }
 
 /// UDP flows.
@@ -223,33 +232,33 @@ pub fn datagrams() -> Report {
 
 /// Packets that belong to no connection.
 pub fn lines() -> Report {
-    let host = |text: &str| LineEnd::Host(end(text, 0));
+    let host = |text: &str| PacketEnd::Host(end(text, 0));
     let kinds = [
-        (LineKind::Icmp, "ICMP", "echo req", 84, host("10.0.0.3"), host("10.0.0.9")),
-        (LineKind::Icmp, "ICMP", "echo rply", 84, host("10.0.0.9"), host("10.0.0.3")),
-        (LineKind::Icmpv6, "ICMPv6", "dest unrch (port)", 104, host("fd77::2"), host("fd77::1")),
-        (LineKind::Ospf, "OSPFv2", "hlo (a=5 r=10.77.0.2)", 64, host("10.0.0.254"), host("224.0.0.5")),
-        (LineKind::OtherIp, "IPSEC-ESP", "", 120, host("10.0.0.3"), host("198.51.100.7")),
+        (PacketKind::Icmp, "ICMP", "echo req", 84, host("10.0.0.3"), host("10.0.0.9")),
+        (PacketKind::Icmp, "ICMP", "echo rply", 84, host("10.0.0.9"), host("10.0.0.3")),
+        (PacketKind::Icmpv6, "ICMPv6", "dest unrch (port)", 104, host("fd77::2"), host("fd77::1")),
+        (PacketKind::Ospf, "OSPFv2", "hlo (a=5 r=10.77.0.2)", 64, host("10.0.0.254"), host("224.0.0.5")),
+        (PacketKind::OtherIp, "IPSEC-ESP", "", 120, host("10.0.0.3"), host("198.51.100.7")),
         (
-            LineKind::Arp,
+            PacketKind::Arp,
             "ARP request for 10.0.0.9",
             "",
             28,
-            LineEnd::Station(mac(0x62).unwrap()),
-            LineEnd::Station(Mac::BROADCAST),
+            PacketEnd::Station(mac(0x62).unwrap()),
+            PacketEnd::Station(Mac::BROADCAST),
         ),
         (
-            LineKind::NonIp,
+            PacketKind::NonIp,
             "Non-IP (DEC LAT)",
             "",
             46,
-            LineEnd::Station(mac(0x62).unwrap()),
-            LineEnd::Station(mac(0x09).unwrap()),
+            PacketEnd::Station(mac(0x62).unwrap()),
+            PacketEnd::Station(mac(0x09).unwrap()),
         ),
     ];
     let line = |number: u64| {
         let (kind, label, detail, octets, source, destination) = kinds[number as usize % kinds.len()];
-        Item::Line(Line {
+        Item::Packet(SinglePacket {
             number,
             at: Timestamp(now().0 - (1_200 - number as i64) * SECOND),
             kind,
@@ -262,7 +271,7 @@ pub fn lines() -> Report {
         })
     };
     let rows = (1_150..1_199).rev().map(|number| seen(&["web1/eth0"], Traffic::default(), line(number))).collect();
-    Report { matched: 1_198, ..report(Facility::Lines, rows) }
+    Report { matched: 1_198, ..report(Facility::Packets, rows) }
 }
 
 /// Flows in groups.
@@ -280,10 +289,10 @@ pub fn groups(by: Group) -> Report {
 pub fn services() -> Report {
     let service = |protocol, port, speed, counts| {
         let service = Service::new(protocol, port).unwrap();
-        seen(&["web1/eth0"], rates(speed, speed * 9), Item::Service(service, counts))
+        seen(&["web1/eth0"], rates(speed, speed * 9), Item::Counted(SERVICES, service.key(), Traffic::into(counts)))
     };
     report(
-        Facility::Services,
+        SERVICES,
         vec![
             service(6, 443, 100_000, traffic((10_200, 900_112), (20_404, 30_000_123))),
             service(17, 443, 40_000, traffic((9_120, 1_801_112), (14_002, 13_801_114))),
@@ -297,15 +306,15 @@ pub fn services() -> Report {
 pub fn stations() -> Report {
     let learnt = |text: &str, last: i64| Learnt { address: text.parse().unwrap(), first: ago(600), last: ago(last) };
     let station = |address: Mac, scale: u64, addresses: Vec<Learnt>| {
-        let station = Station {
-            traffic: traffic((10 * scale, 900 * scale), (20 * scale, 30_000 * scale)),
+        let station = Counts {
             ip: traffic((9 * scale, 800 * scale), (19 * scale, 29_000 * scale)),
             addresses,
+            ..traffic((10 * scale, 900 * scale), (20 * scale, 30_000 * scale)).into()
         };
-        seen(&["web1/eth0"], rates(1_000 * scale, 9_000 * scale), Item::Station(address, station))
+        seen(&["web1/eth0"], rates(1_000 * scale, 9_000 * scale), Item::Counted(STATIONS, Key::Mac(address), station))
     };
     report(
-        Facility::Stations,
+        STATIONS,
         vec![
             station(mac(0x62).unwrap(), 1_000, vec![learnt("10.0.0.3", 2), learnt("fe80::3", 30)]),
             station(mac(0x09).unwrap(), 40, vec![learnt("10.0.0.9", 1)]),
@@ -317,17 +326,19 @@ pub fn stations() -> Report {
 
 /// Of one interface: every bracket, empty ones too.
 pub fn sizes() -> Report {
-    let mut brackets = Brackets::new(1_500);
+    let brackets = Brackets::new(1_500);
+    let mut rows: Vec<(Bracket, Traffic)> = brackets.all().map(|bracket| (bracket, Traffic::default())).collect();
     for (size, inbound, outbound) in
         [(64, 10_204, 9_870), (140, 1_500, 220), (576, 300, 12), (1_400, 2, 4_400), (1_500, 8_000, 21)]
     {
-        brackets.count(size, false, Counters::new(inbound, inbound * u64::from(size)));
-        brackets.count(size, true, Counters::new(outbound, outbound * u64::from(size)));
+        let octets = |packets| packets * u64::from(size);
+        rows[brackets.place(size)].1 += traffic((inbound, octets(inbound)), (outbound, octets(outbound)));
     }
-    brackets.count(65_212, true, Counters::new(53, 3_456_236));
-    let rows =
-        brackets.rows().map(|(bracket, traffic)| seen(&["web1/eth0"], rates(60, 60), Item::Size(bracket, traffic)));
-    Report { mtu: Some(1_500), largest: [1_500, 65_212], ..report(Facility::Sizes, rows.collect()) }
+    rows[brackets.place(65_212)].1 += traffic((0, 0), (53, 3_456_236));
+    let row = |(bracket, traffic): (Bracket, Traffic)| {
+        seen(&["web1/eth0"], rates(60, 60), Item::Counted(SIZES, bracket.key(), traffic.into()))
+    };
+    Report { mtu: Some(1_500), largest: [1_500, 65_212], ..report(SIZES, rows.into_iter().map(row).collect()) }
 }
 
 pub fn fleet() -> Fleet {

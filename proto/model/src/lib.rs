@@ -25,7 +25,7 @@
 //! # }
 //! ```
 //!
-//! * [`Traffic`] under a key ([`FlowKey`], [`Class`], [`Bracket`], [`Service`], [`Mac`], an address), [`Tally`]
+//! * [`Traffic`] under a key ([`FlowKey`], [`Class`], or the [`Key`] of a [`Counted`] facility), [`Tally`]
 //! * what a sensor sends ([`Summary`], [`Snapshot`]), what a console asks and gets ([`Query`], [`Report`])
 //! * [`Filter`]: tcpdump's words, parsed, printed, matched
 //! * [`names`] of protocols and ports
@@ -35,35 +35,40 @@
 #![forbid(unsafe_code)]
 
 pub mod class;
+pub mod facility;
 pub mod filter;
 pub mod flow;
 pub mod interface;
-pub mod line;
+pub mod key;
+pub mod mac;
 pub mod names;
 pub mod query;
+pub mod record;
 pub mod report;
 pub mod service;
 pub mod settings;
+pub mod single_packet;
 pub mod size;
 pub mod snapshot;
-pub mod station;
 pub mod summary;
 pub mod tally;
 pub mod time;
 pub mod traffic;
 
 pub use class::{Cast, Class, ClassGroup, Classes, Family, Transport};
+pub use facility::{Counted, Facility};
 pub use filter::{Filter, FilterError, NamedFilter, Rules, RulesError};
 pub use flow::{Endpoint, Flow, FlowKey, FlowState, Half, Word};
 pub use interface::{Interface, Ledger, Nic};
-pub use line::{Line, LineEnd, LineKind};
-pub use query::{Facility, Group, GroupKey, Order, OrderBy, Point, Query, Scope, Window};
-pub use report::{Fleet, Gap, Host, InterfaceState, InterfaceStats, Item, Presence, Report, Row, SensorState, Strip};
+pub use key::{Counts, Key, Learnt};
+pub use mac::Mac;
+pub use query::{Group, GroupKey, Order, OrderBy, Point, Query, Scope, Window};
+pub use report::{Fleet, Gap, InterfaceState, InterfaceStats, Item, Presence, Report, Row, SensorState, Strip};
 pub use service::{Ports, Service};
 pub use settings::{Settings, SettingsState};
+pub use single_packet::{PacketEnd, PacketKind, SinglePacket};
 pub use size::{Bracket, Brackets};
 pub use snapshot::{Answer, InterfaceSnapshot, Snapshot, SpoolState, Wish};
-pub use station::{Learnt, Mac, Station};
 pub use summary::{InterfaceSummary, Loss, LossReason, Second, Summary};
 pub use tally::{Merge, Tally};
 pub use time::{Interval, Timestamp};

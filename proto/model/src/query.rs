@@ -4,47 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::names::protocol_name;
-use crate::{Filter, FlowKey, Interval};
-
-/// IPTraf's tables.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Facility {
-    /// IP traffic monitor: flows.
-    #[default]
-    Traffic,
-    /// Interface statistics: classes.
-    Interfaces,
-    /// Packet sizes.
-    Sizes,
-    /// TCP and UDP services.
-    Services,
-    /// LAN stations.
-    Stations,
-    /// Hosts.
-    Hosts,
-    /// The latest packets that belong to no connection, one by one. Live only.
-    Lines,
-}
-
-impl Facility {
-    /// In the order of the wire's numbers, which begin with 1.
-    pub const ALL: [Self; 7] =
-        [Self::Traffic, Self::Interfaces, Self::Sizes, Self::Services, Self::Stations, Self::Hosts, Self::Lines];
-
-    /// As commands name it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Traffic => "traffic",
-            Self::Interfaces => "interfaces",
-            Self::Sizes => "sizes",
-            Self::Services => "services",
-            Self::Stations => "stations",
-            Self::Hosts => "hosts",
-            Self::Lines => "lines",
-        }
-    }
-}
+use crate::{Facility, Filter, FlowKey, Interval};
 
 /// Which time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,11 +1,11 @@
 //! What a console is told: one shape, live and past.
 
 use std::cmp::Ordering;
-use std::net::IpAddr;
 
+use crate::facility::KeyKind;
 use crate::{
-    Bracket, Class, ClassGroup, Classes, Counters, Facility, Flow, GroupKey, Interface, Interval, Ledger, Line, Loss,
-    Mac, Order, OrderBy, Point, Service, Settings, SettingsState, SpoolState, Station, Timestamp, Traffic,
+    Class, ClassGroup, Classes, Counted, Counters, Counts, Facility, Flow, GroupKey, Interface, Interval, Key, Ledger,
+    Loss, Order, OrderBy, Point, Settings, SettingsState, SinglePacket, SpoolState, Timestamp, Traffic,
 };
 
 /// The whole answer to a query.
@@ -99,18 +99,12 @@ pub enum Item {
     Flow(Flow),
     /// An observation point.
     Interface(Box<InterfaceStats>),
-    /// A size bracket.
-    Size(Bracket, Traffic),
-    /// A service.
-    Service(Service, Traffic),
-    /// A station.
-    Station(Mac, Station),
-    /// A host.
-    Host(IpAddr, Host),
+    /// A key of a counted facility.
+    Counted(Counted, Key, Counts),
     /// Flows that have something in common, and how many they are.
     Group(GroupKey, Traffic, u64),
     /// A packet that belongs to no connection.
-    Line(Line),
+    Packet(SinglePacket),
     /// What a table had no place for: class, traffic, keys.
     Other(Class, Traffic, u64),
 }
@@ -122,42 +116,38 @@ impl Item {
         match self {
             Self::Flow(flow) => flow.traffic,
             Self::Interface(stats) => stats.classes.group(ClassGroup::Total),
-            Self::Station(_, station) => station.traffic,
-            Self::Host(_, host) => host.traffic,
-            Self::Line(line) => Traffic::inbound(Counters::new(1, u64::from(line.octets))),
-            Self::Size(_, traffic)
-            | Self::Service(_, traffic)
-            | Self::Group(_, traffic, _)
-            | Self::Other(_, traffic, _) => *traffic,
+            Self::Counted(_, _, counts) => counts.traffic,
+            Self::Packet(line) => Traffic::inbound(Counters::new(1, u64::from(line.octets))),
+            Self::Group(_, traffic, _) | Self::Other(_, traffic, _) => *traffic,
         }
     }
 
     fn seen(&self) -> (Timestamp, Timestamp) {
         match self {
             Self::Flow(flow) => (flow.first, flow.last),
-            Self::Line(line) => (line.at, line.at),
+            Self::Packet(line) => (line.at, line.at),
             _ => Default::default(),
         }
     }
 
-    /// Of a station: its IP part.
+    /// The IP part of a station's traffic; all traffic of anything else.
     fn ip(&self) -> Traffic {
         match self {
-            Self::Station(_, station) => station.ip,
+            Self::Counted(facility, _, counts) if facility.key == KeyKind::Mac => counts.ip,
             _ => self.traffic(),
         }
     }
 
     fn peers(&self) -> u64 {
         match self {
-            Self::Host(_, host) => host.peers,
+            Self::Counted(_, _, counts) => counts.peers,
             _ => 0,
         }
     }
 
     fn flows(&self) -> u64 {
         match self {
-            Self::Host(_, host) => host.flows,
+            Self::Counted(_, _, counts) => counts.flows,
             Self::Group(.., flows) | Self::Other(.., flows) => *flows,
             _ => 0,
         }
@@ -168,13 +158,10 @@ impl Item {
         match (self, other) {
             (Self::Flow(a), Self::Flow(b)) => (a.key, a.first).cmp(&(b.key, b.first)),
             (Self::Interface(a), Self::Interface(b)) => a.interface.name.cmp(&b.interface.name),
-            (Self::Size(a, _), Self::Size(b, _)) => a.cmp(b),
-            (Self::Service(a, _), Self::Service(b, _)) => a.cmp(b),
-            (Self::Station(a, _), Self::Station(b, _)) => a.cmp(b),
-            (Self::Host(a, _), Self::Host(b, _)) => a.cmp(b),
+            (Self::Counted(a, x, _), Self::Counted(b, y, _)) => (a, x).cmp(&(b, y)),
             (Self::Other(a, ..), Self::Other(b, ..)) => a.cmp(b),
             (Self::Group(a, ..), Self::Group(b, ..)) => a.cmp(b),
-            (Self::Line(a), Self::Line(b)) => (a.at, a.number).cmp(&(b.at, b.number)),
+            (Self::Packet(a), Self::Packet(b)) => (a.at, a.number).cmp(&(b.at, b.number)),
             _ => self.kind().cmp(&other.kind()),
         }
     }
@@ -183,13 +170,10 @@ impl Item {
         match self {
             Self::Flow(_) => 0,
             Self::Interface(_) => 1,
-            Self::Size(..) => 2,
-            Self::Service(..) => 3,
-            Self::Station(..) => 4,
-            Self::Host(..) => 5,
-            Self::Other(..) => 6,
-            Self::Group(..) => 7,
-            Self::Line(_) => 8,
+            Self::Counted(..) => 2,
+            Self::Other(..) => 3,
+            Self::Group(..) => 4,
+            Self::Packet(_) => 5,
         }
     }
 }
@@ -225,25 +209,6 @@ impl Row {
         by.then_with(|| a.compare_key(b))
             .then_with(|| self.site.cmp(&other.site))
             .then_with(|| self.observed_by.cmp(&other.observed_by))
-    }
-}
-
-/// What a host did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Host {
-    /// IP octets, to and from it.
-    pub traffic: Traffic,
-    /// Addresses it talks with: live, in the flows that are remembered; past, in the recorded flows of the window.
-    pub peers: u64,
-    /// Flows of the same.
-    pub flows: u64,
-}
-
-impl crate::Merge for Host {
-    fn merge(&mut self, other: Self) {
-        self.traffic += other.traffic;
-        self.peers = self.peers.saturating_add(other.peers);
-        self.flows = self.flows.saturating_add(other.flows);
     }
 }
 

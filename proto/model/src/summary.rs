@@ -1,9 +1,9 @@
 //! The history plane: a sealed slice, durable from the sensor's spool to the collector's store.
 
-use std::net::IpAddr;
+use std::collections::BTreeMap;
 
 use crate::{
-    Bracket, Class, Classes, Flow, Interface, Interval, Ledger, Mac, Merge, Service, Station, Tally, Timestamp, Traffic,
+    Class, Classes, Counted, Counts, Flow, Interface, Interval, Key, Ledger, Merge, Tally, Timestamp, Traffic,
 };
 
 /// A sealed slice of one sensor.
@@ -17,6 +17,8 @@ pub struct Summary {
     pub interfaces: Vec<InterfaceSummary>,
     /// What is known to be missing.
     pub losses: Vec<Loss>,
+    /// Counted facilities that a newer sensor sent and this program does not know; they are left out.
+    pub unknown: u32,
 }
 
 /// What one interface saw in one slice.
@@ -32,14 +34,8 @@ pub struct InterfaceSummary {
     pub flows: Vec<Flow>,
     /// By class, what the flow table folded: traffic (IP octets) and keys.
     pub other_flows: Vec<(Class, Traffic, u64)>,
-    /// Packet sizes (frame octets); empty brackets are left out.
-    pub sizes: Vec<(Bracket, Traffic)>,
-    /// TCP and UDP services (IP octets).
-    pub services: Tally<Service, Traffic>,
-    /// Hosts (IP octets): every IP packet counts once in and once out.
-    pub hosts: Tally<IpAddr, Traffic>,
-    /// Stations (frame octets): every frame counts once in and once out.
-    pub stations: Tally<Mac, Station>,
+    /// Counted facilities. Their rows and `other` add up to the classes that they cover.
+    pub counted: BTreeMap<Counted, Tally<Key, Counts>>,
     /// Our own stream to the collector (frame octets), already in every count above.
     pub own: Traffic,
     /// Octets of the largest packet received, without the link header.

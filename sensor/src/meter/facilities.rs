@@ -1,18 +1,19 @@
-//! Hosts, services and stations: folded from flows when a slice closes or a flow leaves its table; stations' octets are
-//! frame octets, which only frames can tell, so these are counted per frame.
+//! The counted facilities of an interface: each in a table of its own type, counted per frame or folded from flows.
+//!
+//! A new facility is a field here, a line where it is counted, and a line in [`Facilities::counters`] and its twin.
 
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
-use traf_model::{Counters, Mac, Ports, Service, Station, Tally, Traffic};
+use traf_model::facility::{HOSTS, SERVICES, SIZES, STATIONS, Source};
+use traf_model::{Counted, Counters, Counts, Interface, Key, Mac, Ports, Service, Tally, Traffic};
 
-use super::keyed_hash::KeyedHash;
+use super::counter::Counter;
+use super::key_rates::KeyRates;
 use super::ranked::{RankedTable, TableKey};
-use super::station::StationCounters;
-use super::station_rates::StationRates;
+use super::sizes::Sizes;
+use super::stations::Stations;
 use crate::parse::packet::{PackedKey, Packet};
-
-/// Pairs of stations whose frames are added up before the table of stations hears of them.
-const PAIRS: usize = 256;
 
 /// An address as a key: IP version and number.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,6 +30,10 @@ impl TableKey for HostKey {
     fn numbers(self) -> (u64, u64) {
         (self.1 as u64 ^ u64::from(self.0) << 56, (self.1 >> 64) as u64)
     }
+
+    fn key(self) -> Key {
+        Key::Address(self.address())
+    }
 }
 
 impl TableKey for Service {
@@ -36,13 +41,9 @@ impl TableKey for Service {
     fn numbers(self) -> (u64, u64) {
         (u64::from(self.port) | u64::from(self.protocol) << 16, 0)
     }
-}
 
-impl TableKey for Mac {
-    #[inline(always)]
-    fn numbers(self) -> (u64, u64) {
-        let [a, b, c, d, e, f] = self.0;
-        (u64::from_le_bytes([a, b, c, d, e, f, 0, 0]), 0)
+    fn key(self) -> Key {
+        Service::key(self)
     }
 }
 
@@ -73,103 +74,57 @@ impl FlowDelta {
     }
 }
 
-/// Frames from one station to another.
-#[derive(Clone, Copy, Default)]
-struct StationPair {
-    stations: [u8; 12],
-    all: Counters,
-    ip: Counters,
-}
-
-/// The three tables.
+/// The tables.
 pub(super) struct Facilities {
-    pub(super) hosts: RankedTable<HostKey, Traffic>,
-    pub(super) services: RankedTable<Service, Traffic>,
-    pub(super) stations: RankedTable<Mac, StationCounters>,
+    sizes: Sizes,
+    services: RankedTable<Service, Traffic>,
+    stations: Stations,
+    hosts: RankedTable<HostKey, Traffic>,
     /// Ports that are services.
     pub(super) ports: Ports,
-    pairs: Box<[StationPair]>,
-    station_rates: StationRates,
-    seed: KeyedHash,
+    /// Former counts of what is counted per frame, while a console looks at it: for its rates.
+    rates: BTreeMap<Counted, KeyRates>,
     /// Rows of each table in one slice.
     history: usize,
 }
 
 impl Facilities {
-    pub(super) fn new(config: &super::MeterConfig) -> Self {
+    /// Tables with room for as many keys as `capacity` says, and for `history` rows of each in a slice.
+    pub(super) fn new(mtu: Option<u32>, capacity: impl Fn(Counted) -> usize, history: usize) -> Self {
         Self {
-            hosts: RankedTable::new(config.hosts),
-            services: RankedTable::new(config.services),
-            stations: RankedTable::new(config.stations),
+            sizes: Sizes::new(mtu),
+            services: RankedTable::new(capacity(SERVICES)),
+            stations: Stations::new(capacity(STATIONS)),
+            hosts: RankedTable::new(capacity(HOSTS)),
             ports: Ports::default(),
-            pairs: vec![StationPair::default(); PAIRS].into_boxed_slice(),
-            station_rates: StationRates::default(),
-            seed: KeyedHash::random(),
-            history: config.history_keys,
+            rates: BTreeMap::new(),
+            history,
         }
     }
 
-    /// Counts a frame for the stations at its ends.
+    fn counters(&self) -> [(Counted, &dyn Counter); 4] {
+        [(SIZES, &self.sizes), (SERVICES, &self.services), (STATIONS, &self.stations), (HOSTS, &self.hosts)]
+    }
+
+    fn counters_mut(&mut self) -> [(Counted, &mut dyn Counter); 4] {
+        [
+            (SIZES, &mut self.sizes),
+            (SERVICES, &mut self.services),
+            (STATIONS, &mut self.stations),
+            (HOSTS, &mut self.hosts),
+        ]
+    }
+
+    /// Counts a frame, or packets that offload hid in it.
     #[inline(always)]
-    pub(super) fn frame(&mut self, packet: &Packet) {
-        let counters = Counters::new(1, u64::from(packet.length));
-        let pair = self.pair(&packet.stations);
-        pair.all.packets += 1;
-        pair.all.octets = pair.all.octets.saturating_add(counters.octets);
-        if packet.is_ip() {
-            pair.ip.packets += 1;
-            pair.ip.octets = pair.ip.octets.saturating_add(counters.octets);
+    pub(super) fn frame(&mut self, packet: &Packet, counters: Counters) {
+        self.sizes.count(packet.size(), packet.sent, counters);
+        if packet.stations != [0; 12] {
+            self.stations.count(packet, counters);
         }
     }
 
-    /// Counts packets that offload hid in a frame between stations.
-    pub(super) fn coalesced(&mut self, packet: &Packet, extra: u64) {
-        let counters = Counters { coalesced: extra, ..Counters::default() };
-        let pair = self.pair(&packet.stations);
-        pair.all += counters;
-        pair.ip += counters;
-    }
-
-    #[inline(always)]
-    fn pair(&mut self, stations: &[u8; 12]) -> &mut StationPair {
-        let place = self.pair_of(stations);
-        if self.pairs[place].stations != *stations {
-            self.flush_pair(place);
-            self.pairs[place].stations = *stations;
-        }
-        &mut self.pairs[place]
-    }
-
-    #[inline(always)]
-    fn pair_of(&self, stations: &[u8; 12]) -> usize {
-        let [a, b, c, d, e, f, g, h, i, j, k, l] = *stations;
-        let first = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
-        let second = u64::from(u32::from_le_bytes([i, j, k, l]));
-        (self.seed.pair(first, second) >> 56) as usize % PAIRS
-    }
-
-    /// Tells the table of stations what a pair counted.
-    #[inline(never)]
-    fn flush_pair(&mut self, place: usize) {
-        let StationPair { stations, all, ip } = std::mem::take(&mut self.pairs[place]);
-        if all.is_empty() {
-            return;
-        }
-        let [a, b, c, d, e, f, g, h, i, j, k, l] = stations;
-        let destination = self.stations.row(Mac([a, b, c, d, e, f]), all.packets);
-        destination.traffic.inbound += all;
-        destination.ip.inbound += ip;
-        let source = self.stations.row(Mac([g, h, i, j, k, l]), all.packets);
-        source.traffic.outbound += all;
-        source.ip.outbound += ip;
-    }
-
-    /// Tells the table of stations everything.
-    pub(super) fn flush_pairs(&mut self) {
-        (0..self.pairs.len()).for_each(|place| self.flush_pair(place));
-    }
-
-    /// Adds what left a flow to its hosts and its service, and notes who is behind which MAC.
+    /// Adds what left a flow to its keys, and notes the addresses behind its MAC addresses.
     #[inline]
     pub(super) fn fold(&mut self, folded: &FlowDelta) {
         let [there, back] = folded.counters;
@@ -182,59 +137,62 @@ impl Facilities {
             let (to, from) = if at_second { (there, back) } else { (back, there) };
             *self.services.row(service, packets) += Traffic { inbound: to, outbound: from };
         }
-        for (mac, number) in folded.macs.iter().zip([a, b]) {
-            if let Some(station) = mac.and_then(|mac| self.stations.known(mac))
-                && number != 0
-            {
-                let address = folded.key.address(number);
-                station.seen(address, folded.first, false);
-                station.seen(address, folded.last, false);
-            }
-        }
+        self.stations.learn(folded);
     }
 
     /// A station says in this frame that an address is its own.
     pub(super) fn prove(&mut self, packet: &Packet, address: IpAddr) {
-        let mac = packet.source_mac();
-        if self.stations.known(mac).is_none() {
-            // Its first frames may still wait to be added up; this one is among them.
-            self.flush_pair(self.pair_of(&packet.stations));
-        }
-        if let Some(station) = self.stations.known(mac) {
-            station.seen(address, packet.at, true);
-        }
+        self.stations.prove(packet, address);
     }
 
-    /// To be called at each snapshot: keeps the stations' rates while they are wished for, first those of the slice that was
-    /// opened at `opened`.
-    pub(super) fn look(&mut self, now: i64, opened: i64, wished: bool) {
-        self.flush_pairs();
-        if wished && self.station_rates.is_empty() {
-            self.station_rates.roll(opened, true, self.stations.sums_before(|station| station.traffic));
+    /// Adds up what waits; to be called before the tables are read.
+    pub(super) fn flush(&mut self) {
+        self.stations.flush_pairs();
+    }
+
+    /// To be called at each snapshot: keeps the former counts of what a console wishes and no flow tells; the first are those
+    /// of the slice that was opened at `opened`.
+    pub(super) fn look(&mut self, now: i64, opened: i64, wished: impl Fn(Counted) -> bool) {
+        self.flush();
+        let mut rates = std::mem::take(&mut self.rates);
+        for (facility, counter) in self.counters() {
+            if matches!(facility.source, Source::Flows(_)) {
+                continue;
+            }
+            let (wished, rates_of) = (wished(facility), rates.entry(facility).or_default());
+            let counts = |sealed| {
+                let mut counts = HashMap::new();
+                counter.traffic(sealed, &mut |key, traffic| {
+                    counts.insert(key, traffic);
+                });
+                counts
+            };
+            if wished && rates_of.is_empty() {
+                rates_of.roll(opened, true, || counts(true));
+            }
+            rates_of.roll(now, wished, || counts(false));
         }
-        self.station_rates.roll(now, wished, self.stations.sums(|station| station.traffic));
+        self.rates = rates;
     }
 
-    /// A station's rate.
-    pub(super) fn station_rate(&self, mac: Mac) -> Traffic {
-        self.station_rates.rate(mac)
+    /// The rate of a key of what is counted per frame.
+    pub(super) fn rate(&self, facility: Counted, key: Key) -> Traffic {
+        self.rates.get(&facility).map(|rates_of| rates_of.rate(key)).unwrap_or_default()
     }
 
-    /// Ends the slice of all three.
-    pub(super) fn seal(&mut self) -> (Tally<IpAddr, Traffic>, Tally<Service, Traffic>, Tally<Mac, Station>) {
-        self.flush_pairs();
-        let (most, octets) = (self.history, |traffic: &Traffic| traffic.total().octets);
-        let mut hosts = Tally::default();
-        let other = self.hosts.seal(most, octets, |host, traffic| hosts.add(host.address(), traffic));
-        hosts.add_other(other);
-        let mut services = Tally::default();
-        let other = self.services.seal(most, octets, |service, traffic| services.add(service, traffic));
-        services.add_other(other);
-        let mut stations = Tally::default();
-        let other = self.stations.seal(most, |row| octets(&row.traffic), |mac, row| stations.add(mac, row.station()));
-        // The addresses behind stations without a row say nothing.
-        stations.add_other(Station { addresses: Vec::new(), ..other.station() });
-        (hosts, services, stations)
+    /// Hands over each key of a facility with its counts since the start, and returns the counts of what found no place.
+    pub(super) fn totals(&self, facility: Counted, mut each: impl FnMut(Key, Counts)) -> Counts {
+        let counter = self.counters().into_iter().find(|(counted, _)| *counted == facility);
+        counter.map(|(_, counter)| counter.totals(&mut each)).unwrap_or_default()
+    }
+
+    /// Ends the slice of all tables. Another MTU of the interface brings other size brackets from now on.
+    pub(super) fn seal(&mut self, interface: &Interface) -> BTreeMap<Counted, Tally<Key, Counts>> {
+        self.flush();
+        let history = self.history;
+        let sealed = self.counters_mut().map(|(facility, counter)| (facility, counter.seal(history)));
+        self.sizes.set_mtu(interface.mtu);
+        sealed.into_iter().filter(|(_, tally)| *tally != Tally::default()).collect()
     }
 }
 
@@ -255,8 +213,6 @@ pub(super) fn service(
 
 #[cfg(test)]
 mod tests {
-    use traf_model::Merge;
-
     use super::*;
     use crate::parse::packet::NO_VLAN;
 
@@ -284,24 +240,5 @@ mod tests {
                 assert_eq!(port, flow.service(&ports).map(|service| service.port));
             }
         }
-    }
-
-    #[test]
-    fn every_frame_counts_once_in_and_once_out_whatever_the_number_of_stations() {
-        let mut facilities = Facilities::new(&crate::meter::MeterConfig::default());
-        for number in 0..5000u32 {
-            let mut packet = Packet::new(100);
-            let [a, b, c, d] = number.to_be_bytes();
-            packet.set_stations([2, 0, 0, 0, 0, 1, 2, 0, a, b, c, d]);
-            facilities.frame(&packet);
-        }
-        let (_, _, stations) = facilities.seal();
-        let mut sum = stations.other().clone();
-        stations.rows().for_each(|(_, station)| sum.merge(station.clone()));
-        let all = Counters::new(5000, 500_000);
-        assert_eq!(sum.traffic, Traffic { inbound: all, outbound: all });
-        assert_eq!(sum.ip, Traffic::default());
-        let busy = stations.row(&Mac([2, 0, 0, 0, 0, 1])).map(|station| station.traffic.inbound);
-        assert_eq!(busy, Some(all));
     }
 }

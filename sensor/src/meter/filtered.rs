@@ -1,15 +1,14 @@
 //! Traffic that a filter selects, counted from the packets themselves since a console set it.
 //!
-//! Classes, sizes, stations, services and hosts cannot be told apart after they were added up; so while somebody looks at
+//! Classes and keys cannot be told apart after they were added up; so while somebody looks at
 //! them through a filter, each packet that the filter selects is counted once more, into tables of its own. Several that look
 //! through one filter share them, and ten seconds after the last of them they are gone. Without filters nothing is done.
 //!
-//! Memory: a filter's tables grow with what it selects, up to about 0.7 MB: 2,048 hosts of 144 octets, 1,024 services of 112,
-//! 256 stations of 250 and their addresses. With all eight filters full that is 6 MB.
+//! Memory: the tables of a filter grow with what it selects, up to about 0.9 MB: 2,048 hosts of 144 octets, 1,024 services of
+//! 112, 512 stations of 250 and their addresses. With all eight filters full that is 7 MB.
 
 use traf_model::{Counters, Facility, Filter, Interface, InterfaceStats, Interval, Ports, Timestamp, Wish};
 
-use super::MeterConfig;
 use super::facilities::{Facilities, FlowDelta};
 use super::interface_counters::InterfaceCounters;
 use super::interface_rates::{AverageRates, InterfaceRates};
@@ -18,9 +17,8 @@ use crate::parse::packet::Packet;
 /// Filters at once.
 pub(super) const FILTERS: usize = 8;
 
-const HOSTS: usize = 2_048;
-const SERVICES: usize = 1_024;
-const STATIONS: usize = 256;
+/// A filter keeps this part of the keys that an interface keeps.
+const PART: usize = 4;
 
 /// Time for which a filter is kept without a wish for it.
 const ATTENTION: i64 = 10 * traf_model::time::SECOND;
@@ -71,9 +69,7 @@ impl FilterTable {
             if counted.filter.matches(&subject) {
                 selected |= 1 << place;
                 counted.counters.frame(packet, packet.sent);
-                if packet.stations != [0; 12] {
-                    counted.facilities.frame(packet);
-                }
+                counted.facilities.frame(packet, Counters::new(1, u64::from(packet.length)));
             }
         }
         selected
@@ -106,9 +102,7 @@ impl FilterTable {
             }
             if extra > 0 {
                 counted.counters.coalesced(packet, packet.sent, extra);
-                if packet.stations != [0; 12] {
-                    counted.facilities.coalesced(packet, extra);
-                }
+                counted.facilities.frame(packet, Counters { coalesced: extra, ..Counters::default() });
             }
         }
     }
@@ -127,9 +121,11 @@ impl FilterTable {
         for counted in &mut self.counts {
             let stats = counted.counters.stats(interface);
             counted.rated = counted.averages.rates(now, &stats.classes, stats.own);
-            let wished = |wish: &Wish| wish.facility == Facility::Stations && wish.filter == counted.filter;
             let began = opened.max(counted.since.0);
-            counted.facilities.look(now.0, began, wishes.iter().any(wished));
+            let filter = &counted.filter;
+            let wished = |wish: &Wish, facility| wish.facility == Facility::Counted(facility) && wish.filter == *filter;
+            let wished = |facility| wishes.iter().any(|wish| wished(wish, facility));
+            counted.facilities.look(now.0, began, wished);
         }
     }
 
@@ -139,16 +135,14 @@ impl FilterTable {
             let Some(idle) = idle else { return };
             self.counts.remove(idle);
         }
-        let (hosts, services, stations) = (HOSTS, SERVICES, STATIONS);
         // Nothing of it goes into the history.
-        let config = MeterConfig { hosts, services, stations, history_keys: 0, ..MeterConfig::default() };
-        let mut facilities = Facilities::new(&config);
+        let mut facilities = Facilities::new(interface.mtu, |facility| facility.capacity / PART, 0);
         facilities.ports = ports.clone();
         self.counts.push(FilterCounters {
             filter: filter.clone(),
             since: now,
             wished: now,
-            counters: InterfaceCounters::new(interface.mtu),
+            counters: InterfaceCounters::new(),
             facilities,
             averages: InterfaceRates::new(now),
             rated: AverageRates::default(),
@@ -161,10 +155,10 @@ impl FilterTable {
     }
 
     /// Ends the slice: what it counted is part of the whole, and of no history.
-    pub(super) fn seal(&mut self, slice: Interval, mtu: Option<u32>) {
+    pub(super) fn seal(&mut self, slice: Interval, interface: &Interface) {
         for counted in &mut self.counts {
-            drop(counted.counters.seal(slice, mtu));
-            drop(counted.facilities.seal());
+            drop(counted.counters.seal(slice));
+            drop(counted.facilities.seal(interface));
         }
     }
 
@@ -184,5 +178,5 @@ impl FilterCounters {
 
 /// True if a wish can only be answered by counting.
 fn counts(wish: &Wish) -> bool {
-    !wish.filter.is_all() && !matches!(wish.facility, Facility::Traffic | Facility::Lines)
+    !wish.filter.is_all() && !matches!(wish.facility, Facility::Traffic | Facility::Packets)
 }

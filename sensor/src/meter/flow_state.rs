@@ -49,7 +49,6 @@ pub(super) fn begin(packet: &Packet, warm: &mut Warm, cold: &mut Cold) {
     *cold = Cold::new(packet.at);
     cold.isn = packet.sequence;
     let mut state = (packet.class.cast as u16) << CAST;
-    // A SYN with ACK answers a SYN that was not captured: then the receiver of this packet is the initiator.
     if packet.reverse != answer {
         state |= SECOND_BEGAN;
     }
@@ -73,7 +72,6 @@ pub(super) fn begins_anew(packet: &Packet, hot: &Hot, warm: &Warm, cold: &Cold, 
     }
     let seen = (hot.flags(0) | hot.flags(1)) & flag::SYN != 0;
     if is_over(warm) {
-        // The same initial sequence number again: a SYN sent twice, not a new connection under the same ports.
         let repeated = warm.state & COMPLETE != 0 && from_initiator(packet, warm) && cold.isn == packet.sequence;
         return !repeated;
     }
@@ -93,12 +91,10 @@ pub(super) fn follow(packet: &Packet, warm: &mut Warm, cold: &mut Cold) {
         let [a, b, c, d, e, f, source @ ..] = packet.stations;
         cold.macs[way] = source;
         let other = 1 - way;
-        // Until the other end sends, the address that its packets will come from is the one that this packet goes to.
         if warm.state & SPOKE << other == 0 {
             cold.macs[other] = [a, b, c, d, e, f];
         }
     }
-    // Nearly all packets of a connection carry no SYN, FIN or RST and acknowledge no FIN: they skip the state changes.
     let waiting = warm.state & (FIN | FIN << 1) != 0;
     if packet.flags & (flag::SYN | flag::FIN | flag::RST) != 0 || waiting {
         turn(packet, warm, cold);
@@ -130,7 +126,6 @@ fn turn(packet: &Packet, warm: &mut Warm, cold: &mut Cold) {
     }
     let fin_of_other = warm.state & FIN << other != 0;
     if fin_of_other && packet.flags & flag::ACK != 0 {
-        // Sequence numbers wrap (RFC 9293, 3.4): the signed difference compares them.
         let beyond = packet.acknowledgement.wrapping_sub(warm.marks[other]) as i32 >= 0;
         if beyond {
             warm.state |= ACKNOWLEDGED << other;
@@ -160,8 +155,6 @@ pub(super) fn is_over(warm: &Warm) -> bool {
     if fins == 0 {
         return state & (RESET | RESET << 1 | UNREACHABLE) != 0;
     }
-    // After both FINs one acknowledgement is enough, since the last ACK is often not captured. Where only one direction is
-    // captured, its FIN alone ends the flow.
     let both = fins == FIN | FIN << 1 && state & (ACKNOWLEDGED | ACKNOWLEDGED << 1) != 0;
     let alone = fins != FIN | FIN << 1 && state & (SPOKE | SPOKE << 1) == fins / FIN * SPOKE;
     both || alone || state & (RESET | RESET << 1 | UNREACHABLE) != 0

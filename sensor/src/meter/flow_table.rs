@@ -127,7 +127,6 @@ impl FlowTable {
     /// Set and tag of a key; prefetches the cache line of its set.
     #[inline(always)]
     pub(super) fn position(&self, key: &PackedKey) -> Position {
-        // The set comes from the high half of the hash and the tag from the low half, so that they are independent.
         let hash = self.seed.flow(key);
         let set = spread(hash, self.sets.len());
         prefetch(&self.sets, set, size_of::<Set>());

@@ -20,8 +20,7 @@ use super::other_flows::OtherFlows;
 use super::slot::{Hot, Slot};
 use crate::parse::packet::{NO_VLAN, PackedKey, Packet};
 
-/// Packets that make a flow worth a row of its own when it is pushed out. A scan sends fewer to each key, and must not fill
-/// the list of rows.
+/// Packets that make a flow worth a row of its own when it is pushed out.
 const WORTH: u64 = 4;
 
 /// The flows of one interface.
@@ -48,10 +47,10 @@ pub(super) struct Flows {
 }
 
 impl Flows {
-    pub(super) fn new(config: &super::MeterConfig, started: i64) -> Self {
+    pub(super) fn new(config: &super::MeterConfig, mtu: Option<u32>, started: i64) -> Self {
         Self {
             table: FlowTable::new(config.flows, started),
-            facilities: Facilities::new(config),
+            facilities: Facilities::new(mtu, |facility| config.keys.unwrap_or(facility.capacity), config.history_keys),
             coalesced: CoalescedPackets::default(),
             events: None,
             idle: nanos(config.idle),
@@ -83,7 +82,6 @@ impl Flows {
         };
         let Slot { hot, warm, cold } = &mut self.table.flows[slot];
         let before = StateBefore { state: warm.state, new };
-        // The slot's counters are narrow, so that it fits into few cache lines: they are emptied before they can overflow.
         let half_full = hot.count(usize::from(packet.reverse), packet.octets, packet.flags, packet.window);
         flow_state::follow(packet, warm, cold);
         let (packets, answered, over) = (hot.packets(), flow_state::is_answered(warm), flow_state::is_over(warm));

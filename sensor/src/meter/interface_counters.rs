@@ -1,18 +1,14 @@
-//! The interface as a whole: classes by the second, packet sizes, where every frame went.
+//! The interface as a whole: classes by the second, largest packets, where every frame went.
 
 use traf_model::time::SECOND;
 use traf_model::{
-    Bracket, Brackets, ClassGroup, Classes, Counters, Interface, InterfaceStats, Interval, Ledger, Second, Timestamp,
-    Traffic,
+    ClassGroup, Classes, Counters, Interface, InterfaceStats, Interval, Ledger, Second, Timestamp, Traffic,
 };
 
 use crate::parse::packet::Packet;
 
 /// Seconds of one slice that are kept apart; what comes later in a slice that long (a file) is added to the last.
 const SECONDS: usize = 600;
-
-/// Packet sizes where the MTU is not known.
-const MTU: u32 = 1500;
 
 /// Counts of one interface. What is cumulative remembers what it was when the last slice was sealed.
 pub(super) struct InterfaceCounters {
@@ -24,9 +20,6 @@ pub(super) struct InterfaceCounters {
     total: Classes,
     peak: Traffic,
     peak_total: Counters,
-    mtu: u32,
-    sizes: Brackets,
-    sealed_sizes: Brackets,
     ledger: Ledger,
     sealed_ledger: Ledger,
     own: Traffic,
@@ -39,15 +32,13 @@ pub(super) struct InterfaceCounters {
 /// Counts of one slice for the interface as a whole.
 pub(super) struct SliceCounters {
     pub(super) seconds: Vec<Second>,
-    pub(super) sizes: Vec<(Bracket, Traffic)>,
     pub(super) ledger: Ledger,
     pub(super) own: Traffic,
     pub(super) largest: [u32; 2],
 }
 
 impl InterfaceCounters {
-    pub(super) fn new(mtu: Option<u32>) -> Self {
-        let mtu = mtu.unwrap_or(MTU);
+    pub(super) fn new() -> Self {
         Self {
             seconds: Vec::new(),
             open: Classes::default(),
@@ -56,9 +47,6 @@ impl InterfaceCounters {
             total: Classes::default(),
             peak: Traffic::default(),
             peak_total: Counters::default(),
-            mtu,
-            sizes: Brackets::new(mtu),
-            sealed_sizes: Brackets::new(mtu),
             ledger: Ledger::default(),
             sealed_ledger: Ledger::default(),
             own: Traffic::default(),
@@ -79,8 +67,7 @@ impl InterfaceCounters {
         self.ledger.parsed += 1;
         self.ledger.bad_checksum += u64::from(packet.bad_checksum);
         self.open.count(packet.class, sent, counters);
-        let size = packet.length.saturating_sub(u32::from(packet.header));
-        self.sizes.count(size, sent, counters);
+        let size = packet.size();
         let largest = &mut self.largest[usize::from(sent)];
         *largest = (*largest).max(size);
     }
@@ -89,7 +76,6 @@ impl InterfaceCounters {
     pub(super) fn coalesced(&mut self, packet: &Packet, sent: bool, extra: u64) {
         let counters = Counters { coalesced: extra, ..Counters::default() };
         self.open.count(packet.class, sent, counters);
-        self.sizes.count(packet.length.saturating_sub(u32::from(packet.header)), sent, counters);
     }
 
     /// Counts a frame whose link header was cut.
@@ -112,27 +98,17 @@ impl InterfaceCounters {
         *(if sent { &mut self.own.outbound } else { &mut self.own.inbound }) += counters;
     }
 
-    /// Ends the slice. Another MTU brings other brackets from now on.
-    pub(super) fn seal(&mut self, slice: Interval, mtu: Option<u32>) -> SliceCounters {
+    /// Ends the slice.
+    pub(super) fn seal(&mut self, slice: Interval) -> SliceCounters {
         self.end_second();
         (self.from, self.until) = (i64::MAX, i64::MIN);
-        let sizes = self.sizes.rows().zip(self.sealed_sizes.rows());
-        let sizes = sizes.map(|((bracket, now), (_, before))| (bracket, now - before)).filter(|(_, t)| !t.is_empty());
-        let sizes = sizes.collect();
-        if mtu.unwrap_or(MTU) == self.mtu {
-            self.sealed_sizes = self.sizes.clone();
-        } else {
-            self.mtu = mtu.unwrap_or(MTU);
-            self.sizes = Brackets::new(self.mtu);
-            self.sealed_sizes = Brackets::new(self.mtu);
-        }
         let ledger = since(&self.ledger, &self.sealed_ledger);
         self.sealed_ledger = self.ledger;
         let own = self.own - self.sealed_own;
         self.sealed_own = self.own;
         let seconds = within(std::mem::take(&mut self.seconds), slice);
         self.sealed_largest = self.largest_packets();
-        SliceCounters { seconds, sizes, ledger, own, largest: std::mem::take(&mut self.largest) }
+        SliceCounters { seconds, ledger, own, largest: std::mem::take(&mut self.largest) }
     }
 
     /// Everything since the start, and the busiest seconds, the open one too; rates are left to [`super::averages`].
@@ -149,11 +125,6 @@ impl InterfaceCounters {
             peak_total: busier(self.peak_total, open.total()),
             own: self.own,
         }
-    }
-
-    /// Cumulative.
-    pub(super) fn sizes(&self) -> &Brackets {
-        &self.sizes
     }
 
     /// Largest packet received, and sent, since the start, in octets without the link header.

@@ -1,6 +1,6 @@
 //! Answers to wishes: exact, over everything that is in the tables now, in memory that does not grow with them.
 
-mod hosts;
+mod keys;
 mod sums;
 mod top;
 
@@ -47,7 +47,7 @@ impl LiveView<'_> {
     pub(super) fn answer(&self, wish: &Wish) -> Option<Answer> {
         let mut top = Top::new(wish);
         match wish.facility {
-            Facility::Lines => return Some(self.packet_log(wish)),
+            Facility::Packets => return Some(self.packet_log(wish)),
             Facility::Traffic if wish.group == Group::Flow => {
                 self.each_flow(wish, |_| true, |_, flow, rate| top.push(rate, Item::Flow(flow)));
                 self.gone(wish, &mut top);
@@ -60,18 +60,11 @@ impl LiveView<'_> {
             }
             _ => {}
         }
-        let counted = self.counted(wish)?;
+        let tables = self.tables(wish)?;
         match wish.facility {
-            Facility::Sizes => counted.counters.sizes().rows().for_each(|(bracket, traffic)| {
-                if !traffic.is_empty() {
-                    top.push(Traffic::default(), Item::Size(bracket, traffic));
-                }
-            }),
-            Facility::Services => self.services(wish, &counted, &mut top),
-            Facility::Hosts => self.hosts(wish, &counted, &mut top),
-            Facility::Stations => stations(&counted, &mut top),
+            Facility::Counted(facility) => self.keys(facility, wish, &tables, &mut top),
             _ => {
-                let (rate, stats) = match counted.selected {
+                let (rate, stats) = match tables.selected {
                     None => (self.rate, self.stats.clone()),
                     Some(selected) => (selected.rated.total, selected.stats(self.stats)),
                 };
@@ -79,17 +72,15 @@ impl LiveView<'_> {
             }
         }
         let mut answer = top.answer();
-        if wish.facility == Facility::Sizes {
-            answer.largest = counted.counters.largest_packets();
+        answer.largest = tables.counters.largest_packets();
+        if let Facility::Counted(facility) = wish.facility {
+            self.add_peers(facility, wish, &mut answer.rows);
         }
-        if wish.facility == Facility::Hosts {
-            self.add_peers(wish, &mut answer.rows);
-        }
-        answer.since = counted.selected.map(|selected| selected.since);
+        answer.since = tables.selected.map(|selected| selected.since);
         Some(answer)
     }
 
-    fn counted(&self, wish: &Wish) -> Option<CountedTables<'_>> {
+    fn tables(&self, wish: &Wish) -> Option<CountedTables<'_>> {
         if wish.filter.is_all() {
             return Some(CountedTables { counters: self.counters, facilities: &self.flows.facilities, selected: None });
         }
@@ -125,34 +116,6 @@ impl LiveView<'_> {
         }
     }
 
-    fn services(&self, wish: &Wish, counted: &CountedTables<'_>, top: &mut Top) {
-        let (all, ports) = (wish.filter.is_all(), &self.flows.facilities.ports);
-        let service = |key: &FlowKey| key.service(ports);
-        let parts = Parts::of(self.flows.table.len());
-        for part in parts.iter() {
-            let mut sums = Sums::default();
-            let totals = counted.facilities.services.totals().filter(|(service, _)| part.service(*service));
-            totals.for_each(|(service, traffic)| sums.add(service, traffic, Traffic::default(), 0));
-            self.each_flow(
-                wish,
-                |key| service(key).is_some_and(|service| part.service(service)),
-                |slot, flow, rate| {
-                    let Some(service) = service(&flow.key) else { return };
-                    let at_source = flow.key.source.port == service.port && flow.key.destination.port != service.port;
-                    let towards = |traffic: Traffic| if at_source { traffic } else { traffic.reversed() };
-                    if all {
-                        // What was folded already is in the totals.
-                        sums.add(service, towards(self.flows.slice(slot)), towards(rate), 1);
-                    } else {
-                        sums.add_to_known(service, towards(rate), 1);
-                    }
-                },
-            );
-            sums.rows(|service, sum| top.push(sum.rate, Item::Service(service, sum.traffic)));
-        }
-        top.add_total(counted.facilities.services.other());
-    }
-
     /// Number of packets since the start; under a filter, of those that are still kept.
     fn packet_log(&self, wish: &Wish) -> Answer {
         let (rows, total) = self.packet_log.rows(wish, &self.stats.interface);
@@ -186,13 +149,4 @@ impl LiveView<'_> {
             }
         }
     }
-}
-
-fn stations(counted: &CountedTables<'_>, top: &mut Top) {
-    for (mac, station) in counted.facilities.stations.totals() {
-        if !station.traffic.is_empty() {
-            top.push(counted.facilities.station_rate(mac), Item::Station(mac, station.station()));
-        }
-    }
-    top.add_total(counted.facilities.stations.other().traffic);
 }

@@ -10,7 +10,7 @@ mod record;
 #[cfg(test)]
 mod tests;
 
-use traf_model::{Interface, Item, LineKind, OrderBy, Row, Traffic, Wish};
+use traf_model::{Interface, Item, OrderBy, PacketKind, Row, Traffic, Wish};
 
 pub(crate) use description::describe;
 pub(crate) use record::PacketRecord;
@@ -74,7 +74,7 @@ impl PacketLog {
     pub(super) fn rows(&self, wish: &Wish, interface: &Interface) -> (Vec<Row>, Traffic) {
         let mut records: Vec<&PacketRecord> = self.datagrams.iter().chain(self.others.iter()).collect();
         records.retain(|record| wish.filter.matches(&record.subject(&interface.name)));
-        let row = |record: &PacketRecord| Row::new(Traffic::default(), Item::Line(describe(record)));
+        let row = |record: &PacketRecord| Row::new(Traffic::default(), Item::Packet(describe(record)));
         let total = records.iter().map(|record| record.traffic()).sum();
         let limit = wish.limit.min(Wish::LIMIT) as usize;
         // By time means by number here: several packets may carry one time.
@@ -116,17 +116,17 @@ impl Ring {
 }
 
 /// Kind of a record, by IP protocol.
-fn kind(protocol: u8) -> LineKind {
+fn kind(protocol: u8) -> PacketKind {
     match protocol {
-        1 => LineKind::Icmp,
-        2 => LineKind::Igmp,
-        9 => LineKind::Igp,
-        17 => LineKind::Udp,
-        41 => LineKind::Ipv6Tunnel,
-        47 => LineKind::Gre,
-        58 => LineKind::Icmpv6,
-        88 => LineKind::Igrp,
-        89 => LineKind::Ospf,
-        _ => LineKind::OtherIp,
+        1 => PacketKind::Icmp,
+        2 => PacketKind::Igmp,
+        9 => PacketKind::Igp,
+        17 => PacketKind::Udp,
+        41 => PacketKind::Ipv6Tunnel,
+        47 => PacketKind::Gre,
+        58 => PacketKind::Icmpv6,
+        88 => PacketKind::Igrp,
+        89 => PacketKind::Ospf,
+        _ => PacketKind::OtherIp,
     }
 }

@@ -4,7 +4,7 @@
 //! to `other`. It begins small and doubles while half of it is taken, up to its capacity. Hosts, services and stations
 //! stand in tables of this kind.
 
-use traf_model::Merge;
+use traf_model::{Counts, Key, Merge, Traffic};
 
 use super::keyed_hash::{KeyedHash, spread};
 use super::threshold::Threshold;
@@ -18,6 +18,18 @@ const FIRST: usize = 256;
 pub(super) trait TableKey: Copy + PartialEq {
     /// As two numbers.
     fn numbers(self) -> (u64, u64);
+
+    /// As the model has it.
+    fn key(self) -> Key;
+}
+
+/// Counts of a key.
+pub(super) trait Value: Merge + Clone {
+    /// All traffic.
+    fn traffic(&self) -> Traffic;
+
+    /// As the model has them.
+    fn counts(self) -> Counts;
 }
 
 /// One key and its counts.
@@ -40,7 +52,7 @@ pub(super) struct RankedTable<K, V> {
     other_total: V,
 }
 
-impl<K: TableKey, V: Merge + Clone> RankedTable<K, V> {
+impl<K: TableKey, V: Value> RankedTable<K, V> {
     /// Room for `capacity` keys, rounded up to a multiple of eight.
     pub(super) fn new(capacity: usize) -> Self {
         let capacity = capacity.div_ceil(WAYS).max(1) * WAYS;
@@ -85,9 +97,9 @@ impl<K: TableKey, V: Merge + Clone> RankedTable<K, V> {
         self.rows[place].as_mut().map(|row| &mut row.slice)
     }
 
-    /// Ends the slice: gives what the busiest, at most `most`, counted to `each` and returns what is left. `octets` is
-    /// zero for a key that counted nothing.
-    pub(super) fn seal(&mut self, most: usize, octets: impl Fn(&V) -> u64, mut each: impl FnMut(K, V)) -> V {
+    /// Ends the slice: hands the counts of the busiest, at most `most`, to `each` and returns the rest.
+    pub(super) fn seal_rows(&mut self, most: usize, mut each: impl FnMut(K, V)) -> V {
+        let octets = |value: &V| value.traffic().total().octets;
         let busy = self.rows.iter().flatten().map(|row| octets(&row.slice)).filter(|octets| *octets > 0);
         let mut threshold = Threshold::among(busy, most);
         let mut other = std::mem::take(&mut self.other_slice);
@@ -104,23 +116,9 @@ impl<K: TableKey, V: Merge + Clone> RankedTable<K, V> {
         other
     }
 
-    /// All keys and what they counted since the table was made, this slice too.
-    pub(super) fn totals(&self) -> impl Iterator<Item = (K, V)> {
-        self.rows.iter().flatten().map(|row| {
-            let mut total = row.total.clone();
-            total.merge(row.slice.clone());
-            (row.key, total)
-        })
-    }
-
-    /// All keys and a part of what they counted since the table was made, this slice too.
-    pub(super) fn sums<S: std::ops::Add<Output = S>>(&self, part: impl Fn(&V) -> S) -> impl Iterator<Item = (K, S)> {
-        self.rows.iter().flatten().map(move |row| (row.key, part(&row.total) + part(&row.slice)))
-    }
-
-    /// All keys and a part of what they had counted when this slice began.
-    pub(super) fn sums_before<S>(&self, part: impl Fn(&V) -> S) -> impl Iterator<Item = (K, S)> {
-        self.rows.iter().flatten().map(move |row| (row.key, part(&row.total)))
+    /// All keys, with what they had counted when the slice began and what they counted in it.
+    pub(super) fn rows(&self) -> impl Iterator<Item = (K, &V, &V)> {
+        self.rows.iter().flatten().map(|row| (row.key, &row.total, &row.slice))
     }
 
     /// Sum of the keys that had no row since the table was made.
@@ -176,7 +174,7 @@ impl<K: TableKey, V: Merge + Clone> RankedTable<K, V> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use traf_model::{Counters, Traffic};
+    use traf_model::Counters;
 
     use super::*;
 
@@ -184,10 +182,14 @@ mod tests {
         fn numbers(self) -> (u64, u64) {
             (u64::from(self), 0)
         }
+
+        fn key(self) -> Key {
+            Key::Number(u64::from(self))
+        }
     }
 
     fn sum(table: &RankedTable<u32, Traffic>) -> Traffic {
-        table.totals().map(|(_, traffic)| traffic).sum::<Traffic>() + table.other()
+        table.rows().map(|(_, sealed, slice)| *sealed + *slice).sum::<Traffic>() + table.other()
     }
 
     proptest! {
@@ -202,7 +204,7 @@ mod tests {
                     expected += traffic;
                 }
                 let mut rows = 0;
-                let other = table.seal(most, |traffic| traffic.total().octets, |_, traffic| {
+                let other = table.seal_rows(most, |_, traffic| {
                     sealed += traffic;
                     rows += 1;
                 });

@@ -6,7 +6,7 @@
 
 use std::net::IpAddr;
 
-use traf_model::{Learnt, Merge, Station, Timestamp, Traffic};
+use traf_model::{Counts, Learnt, Merge, Timestamp, Traffic};
 
 /// A station of the table.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -33,7 +33,7 @@ impl StationCounters {
             return;
         }
         self.addresses.push((learnt, proven));
-        if self.addresses.len() > Station::ADDRESSES {
+        if self.addresses.len() > Counts::ADDRESSES {
             let weakest = (0..self.addresses.len()).min_by_key(|place| {
                 let (learnt, proven) = self.addresses[*place];
                 (proven, learnt.last)
@@ -43,10 +43,10 @@ impl StationCounters {
     }
 
     /// As the model has it.
-    pub(super) fn station(self) -> Station {
+    pub(super) fn into_counts(self) -> Counts {
         let mut addresses: Vec<Learnt> = self.addresses.into_iter().map(|(learnt, _)| learnt).collect();
         addresses.sort_unstable();
-        Station { traffic: self.traffic, ip: self.ip, addresses }
+        Counts { traffic: self.traffic, ip: self.ip, addresses, ..Counts::default() }
     }
 }
 
@@ -74,7 +74,7 @@ mod tests {
             station.seen(address(number), i64::from(number), false);
         }
         station.seen(address(1), 500, false);
-        let addresses = station.clone().station().addresses;
+        let addresses = station.clone().into_counts().addresses;
         let numbers: Vec<IpAddr> = addresses.iter().map(|learnt| learnt.address).collect();
         let expected: Vec<IpAddr> = std::iter::once(1).chain(194..=200).map(address).collect();
         assert_eq!(numbers, expected);
@@ -85,7 +85,7 @@ mod tests {
         station.merge(later);
         assert!(
             station
-                .station()
+                .into_counts()
                 .addresses
                 .iter()
                 .all(|learnt| learnt.first == Timestamp(1000) || learnt.address == address(1))

@@ -9,8 +9,9 @@ mod sums;
 mod traffic;
 
 use etherparse::{PacketBuilder, TcpHeader};
+use traf_model::facility::{HOSTS, SERVICES, SIZES, STATIONS};
 use traf_model::time::SECOND;
-use traf_model::{ClassGroup, Facility, Filter, Flow, FlowState, Group, Item, Mac, Order, OrderBy, Traffic};
+use traf_model::{ClassGroup, Facility, Filter, Flow, FlowState, Group, Item, Key, Mac, Order, OrderBy, Traffic};
 
 use super::*;
 use traffic::{A, B, frame, tcp, tcp_six, udp, unreachable};
@@ -138,7 +139,7 @@ fn packets_that_offload_hid_are_counted_in_every_facility() {
     assert_eq!(summary.flows[0].traffic.outbound.coalesced, 9);
     sums::hold(&summary, "offload");
     assert_eq!(summary.classes().group(ClassGroup::Tcp).total().wire_packets(), 12);
-    let host = summary.hosts.row(&A.into()).unwrap();
+    let host = summary.counted[&HOSTS].row(&Key::Address(A.into())).unwrap().traffic;
     assert_eq!((host.outbound.coalesced, host.inbound.coalesced), (9, 0));
 }
 
@@ -192,7 +193,7 @@ fn fragments_of_a_segment_count_for_its_connection() {
         give(&mut meter, 1, &first);
         give(&mut meter, 2, &later);
         let snapshot =
-            meter.snapshot(Timestamp(SECOND), &[wish(Facility::Traffic, "", 9), wish(Facility::Lines, "", 9)]);
+            meter.snapshot(Timestamp(SECOND), &[wish(Facility::Traffic, "", 9), wish(Facility::Packets, "", 9)]);
         let [flow] = &flows(&snapshot.answers[0].rows)[..] else { panic!("{:?}", snapshot.answers[0].rows) };
         assert_eq!((flow.key.protocol, flow.key.source.port, flow.key.destination.port), (6, 40000, 80));
         assert_eq!(flow.traffic.outbound, Counters::new(2, octets.0 + octets.1));
@@ -210,7 +211,7 @@ fn ipv6_in_ipv4_is_the_tunnel_or_what_it_carries() {
     for tunnels in [false, true] {
         let mut meter = meter(MeterConfig { flows: 64, tunnels, ..MeterConfig::default() });
         give(&mut meter, 1, &outer);
-        let wishes = [wish(Facility::Traffic, "", 9), wish(Facility::Lines, "", 9)];
+        let wishes = [wish(Facility::Traffic, "", 9), wish(Facility::Packets, "", 9)];
         let snapshot = meter.snapshot(Timestamp(SECOND), &wishes);
         let flows = flows(&snapshot.answers[0].rows);
         assert_eq!(flows.len(), 1);
@@ -218,7 +219,7 @@ fn ipv6_in_ipv4_is_the_tunnel_or_what_it_carries() {
             .rows
             .iter()
             .map(|row| {
-                if let Item::Line(line) = &row.item {
+                if let Item::Packet(line) = &row.item {
                     line.words("eth0", false, |end| end.to_string())
                 } else {
                     panic!()
@@ -286,7 +287,7 @@ fn a_snapshot_says_rates_by_class_peaks_and_the_largest_packets() {
     let interface = Interface { mac: Some(Mac([2, 0, 0, 0, 0, 1])), mtu: Some(1500), ..Interface::default() };
     let mut meter =
         Meter::new(MeterConfig { flows: 64, ..MeterConfig::default() }, interface, LinkType::Ethernet, Timestamp(0));
-    let wishes = [wish(Facility::Sizes, "", 30), wish(Facility::Interfaces, "", 1)];
+    let wishes = [wish(SIZES.into(), "", 30), wish(Facility::Interfaces, "", 1)];
     for second in 0..3 {
         // A kilobyte sent each second, and received in the second second.
         give(&mut meter, second * SECOND, &udp(A, B, 5000, 53, 1000 - 42));
@@ -319,10 +320,10 @@ fn answers_are_exact_ordered_and_limited() {
     let wishes = [
         wish(Facility::Traffic, "", 10),
         wish(Facility::Traffic, "src port 1500", 10),
-        wish(Facility::Hosts, "", 10),
-        wish(Facility::Services, "", 10),
-        wish(Facility::Stations, "", 10),
-        wish(Facility::Sizes, "", 30),
+        wish(HOSTS.into(), "", 10),
+        wish(SERVICES.into(), "", 10),
+        wish(STATIONS.into(), "", 10),
+        wish(SIZES.into(), "", 30),
         wish(Facility::Interfaces, "", 30),
     ];
     let snapshot = meter.snapshot(Timestamp(SECOND), &wishes);
@@ -350,7 +351,7 @@ fn answers_are_exact_ordered_and_limited() {
 #[test]
 fn a_live_flow_has_the_rate_of_the_last_five_seconds() {
     let mut meter = meter(MeterConfig { flows: 64, ..MeterConfig::default() });
-    let wishes = [wish(Facility::Traffic, "", 10), wish(Facility::Hosts, "", 10)];
+    let wishes = [wish(Facility::Traffic, "", 10), wish(HOSTS.into(), "", 10)];
     meter.snapshot(Timestamp(0), &wishes);
     for second in 0..8 {
         give(&mut meter, second * SECOND + SECOND / 2, &udp(A, B, 5000, 53, 972));
@@ -381,7 +382,7 @@ fn the_first_look_has_the_rates_of_the_slice_so_far() {
     for second in 10..14 {
         give(&mut meter, second * SECOND, &udp(A, B, 5000, 53, 972));
     }
-    let wishes = [Facility::Traffic, Facility::Hosts, Facility::Services, Facility::Stations];
+    let wishes = [Facility::Traffic, HOSTS.into(), SERVICES.into(), STATIONS.into()];
     let snapshot = meter.snapshot(Timestamp(14 * SECOND), &wishes.map(|facility| wish(facility, "", 10)));
     let rates: Vec<u64> = snapshot.answers.iter().map(|answer| answer.rows[0].rate.total().octets).collect();
     assert_eq!(rates, [1000, 1000, 1000, 1014]);
@@ -390,7 +391,7 @@ fn the_first_look_has_the_rates_of_the_slice_so_far() {
     let snapshot = meter.snapshot(Timestamp(40 * SECOND), &[]);
     assert!(snapshot.answers.is_empty());
     meter.close(slice(30, 40));
-    let snapshot = meter.snapshot(Timestamp(40 * SECOND + 1), &[wish(Facility::Stations, "", 10)]);
+    let snapshot = meter.snapshot(Timestamp(40 * SECOND + 1), &[wish(STATIONS.into(), "", 10)]);
     assert!(snapshot.answers[0].rows.iter().all(|row| row.rate.is_empty()));
 }
 

@@ -251,6 +251,12 @@ impl Packet {
         subject(&self.key, self.reverse, self.ether_type, &self.stations, interface)
     }
 
+    /// Octets on the wire without the link header.
+    #[inline(always)]
+    pub(crate) fn size(&self) -> u32 {
+        self.length.saturating_sub(u32::from(self.header))
+    }
+
     /// MAC address of the sender.
     pub(crate) fn source_mac(&self) -> Mac {
         let [_, _, _, _, _, _, a, b, c, d, e, f] = self.stations;

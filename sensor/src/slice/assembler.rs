@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use traf_model::{InterfaceSummary, Interval, Loss, Summary, Timestamp};
+use traf_model::{InterfaceSummary, Interval, Loss, Summary, Tally, Timestamp};
 
 /// Report of one interface.
 #[derive(Clone, Debug)]
@@ -80,7 +80,7 @@ impl SliceAssembler {
             let (mut here, mut next, mut rows) = (Vec::<InterfaceSummary>::new(), Vec::new(), 0);
             for part in interfaces {
                 let twice = here.last().is_some_and(|last| last.interface.name == part.interface.name);
-                let more = part.flows.len() + part.hosts.len() + part.services.len() + part.stations.len();
+                let more = part.flows.len() + part.counted.values().map(Tally::len).sum::<usize>();
                 if twice || (!here.is_empty() && rows + more > Self::ROWS) {
                     next.push(part);
                 } else {
@@ -88,7 +88,13 @@ impl SliceAssembler {
                     here.push(part);
                 }
             }
-            summaries.push(Summary { slice, sealed: now, interfaces: here, losses: std::mem::take(&mut losses) });
+            summaries.push(Summary {
+                slice,
+                sealed: now,
+                interfaces: here,
+                losses: std::mem::take(&mut losses),
+                unknown: 0,
+            });
             if next.is_empty() {
                 return summaries;
             }
@@ -99,7 +105,8 @@ impl SliceAssembler {
 
 #[cfg(test)]
 mod tests {
-    use traf_model::Interface;
+    use traf_model::facility::HOSTS;
+    use traf_model::{Counts, Interface, Key};
 
     use super::*;
 
@@ -161,8 +168,9 @@ mod tests {
         for name in ["a", "b", "c", "d"] {
             let mut part = part(name, 0);
             if let Some(summary) = &mut part.summary {
-                let host = |number: u32| std::net::IpAddr::from(std::net::Ipv4Addr::from(number));
-                (0..40_000).for_each(|number| summary.hosts.add(host(number), traf_model::Traffic::default()));
+                let host = |number: u32| Key::Address(std::net::Ipv4Addr::from(number).into());
+                let hosts = summary.counted.entry(HOSTS).or_default();
+                (0..40_000).for_each(|number| hosts.add(host(number), Counts::default()));
             }
             sealer.add(part);
         }

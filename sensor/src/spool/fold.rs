@@ -1,6 +1,6 @@
 //! Summaries that have no room become their totals. Pure.
 //!
-//! What names somebody goes (flows, services, hosts, stations: into their `other`); what adds up stays: the ledger, the
+//! What names somebody goes (flows, and keys of hosts and the like: into their `other`); what adds up stays: the ledger, the
 //! classes by the minute, the sizes. So a full spool costs detail, never a packet of the sum.
 
 use std::collections::BTreeMap;
@@ -33,7 +33,7 @@ pub(crate) fn fold(summaries: Vec<Summary>, records: u64) -> Summary {
     }
     let mut interfaces: Vec<InterfaceSummary> = interfaces.into_values().collect();
     interfaces.iter_mut().for_each(|sum| coarsen(&mut sum.seconds, step));
-    Summary { slice, sealed, interfaces, losses: gather(losses) }
+    Summary { slice, sealed, interfaces, losses: gather(losses), unknown: 0 }
 }
 
 fn add(sum: &mut InterfaceSummary, part: InterfaceSummary) {
@@ -48,18 +48,14 @@ fn add(sum: &mut InterfaceSummary, part: InterfaceSummary) {
         row.2 = row.2.saturating_add(keys);
     }
     sum.other_flows = flows.into_values().collect();
-    for (bracket, traffic) in part.sizes {
-        match sum.sizes.iter_mut().find(|(known, _)| *known == bracket) {
-            Some((_, known)) => *known += traffic,
-            None => sum.sizes.push((bracket, traffic)),
+    for (facility, tally) in part.counted {
+        let known = sum.counted.entry(facility).or_default();
+        known.merge(tally);
+        // Size brackets and the like are few; they name nobody.
+        if !facility.per_point() {
+            known.trim(0, |counts| counts.traffic.total().octets);
         }
     }
-    sum.services.merge(part.services);
-    sum.services.trim(0, |traffic| traffic.total().octets);
-    sum.hosts.merge(part.hosts);
-    sum.hosts.trim(0, |traffic| traffic.total().octets);
-    sum.stations.merge(part.stations);
-    sum.stations.trim(0, |station| station.traffic.total().octets);
     sum.own += part.own;
     sum.largest_inbound = sum.largest_inbound.max(part.largest_inbound);
     sum.largest_outbound = sum.largest_outbound.max(part.largest_outbound);
@@ -112,6 +108,7 @@ fn gather(losses: Vec<Loss>) -> Vec<Loss> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use traf_model::facility::SERVICES;
     use traf_model::{Classes, Counters, Endpoint, FlowKey, Interface, Interval, Ledger, Service, Timestamp};
 
     use super::*;
@@ -141,9 +138,9 @@ mod tests {
             flows: vec![flow; 2],
             ..InterfaceSummary::default()
         };
-        part.services.add(Service::new(6, 22).unwrap(), traffic);
+        part.counted.entry(SERVICES).or_default().add(Service::new(6, 22).unwrap().key(), traffic.into());
         let slice = Interval::new(from, Timestamp::from_seconds(number * 10 + 10));
-        Summary { slice, sealed: slice.to, interfaces: vec![part], losses: vec![] }
+        Summary { slice, sealed: slice.to, interfaces: vec![part], ..Summary::default() }
     }
 
     #[test]
@@ -159,8 +156,9 @@ mod tests {
         assert_eq!(sum.classes().rows().collect::<Vec<_>>(), [(TCP, Traffic::inbound(Counters::new(12, 1200)))]);
         assert_eq!(sum.seconds.len(), 1);
         assert_eq!(sum.other_flows, [(TCP, Traffic::inbound(Counters::new(12, 1200)), 6)]);
-        assert_eq!(*sum.services.other(), Traffic::inbound(Counters::new(6, 600)));
-        assert!(sum.flows.is_empty() && sum.services.is_empty());
+        let services = &sum.counted[&SERVICES];
+        assert_eq!(*services.other(), Traffic::inbound(Counters::new(6, 600)).into());
+        assert!(sum.flows.is_empty() && services.is_empty());
     }
 
     #[test]

@@ -15,7 +15,7 @@ use traf_model::{Interval, Timestamp};
 /// Octets before the payload.
 pub(crate) const HEADER: usize = 56;
 const MAGIC: [u8; 4] = *b"TRFS";
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 const FOLDED: u16 = 1;
 const SUFFIX: &str = ".slice";
 
@@ -43,7 +43,7 @@ pub enum RecordError {
     /// Another kind of file.
     #[error("it is no record of a spool")]
     Magic,
-    /// Made by a later program.
+    /// Made by an earlier or a later program.
     #[error("its format is version {0}, and this program reads version {VERSION}")]
     Version(u16),
     /// A bit is not what it was.

@@ -3,7 +3,8 @@
 use std::fs;
 
 use proptest::prelude::*;
-use traf_model::{Classes, Counters, Interface, InterfaceSummary, Ledger, Nic, Second, Traffic};
+use traf_model::facility::HOSTS;
+use traf_model::{Classes, Counters, Interface, InterfaceSummary, Key, Ledger, Nic, Second, Traffic};
 
 use super::*;
 
@@ -29,10 +30,12 @@ fn summary(number: u64, octets: usize) -> Summary {
         seconds: vec![Second { at: from, classes: Classes::from_iter([(class, traffic)]) }],
         ..InterfaceSummary::default()
     };
+    let hosts = part.counted.entry(HOSTS).or_default();
     for host in 0..octets / 24 {
-        part.hosts.add(std::net::Ipv4Addr::from(host as u32).into(), Traffic::inbound(Counters::new(1, 10)));
+        let key = Key::Address(std::net::Ipv4Addr::from(host as u32).into());
+        hosts.add(key, Traffic::inbound(Counters::new(1, 10)).into());
     }
-    Summary { slice, sealed: slice.to, interfaces: vec![part], losses: vec![] }
+    Summary { slice, sealed: slice.to, interfaces: vec![part], ..Summary::default() }
 }
 
 fn open(path: &Path, limits: SpoolLimits) -> Spool {
@@ -114,6 +117,33 @@ fn a_damaged_record_is_declared_and_costs_no_other() {
     );
 }
 
+/// Its payload, read as one of today, would be a summary without its counted facilities.
+#[test]
+fn a_record_of_an_earlier_format_is_refused_in_words_and_declared_and_costs_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut spool = open(folder.path(), LIMITS);
+    (0..3).for_each(|number| spool.seal(&summary(number, 100)));
+    drop(spool);
+    let path = folder.path().join(record::name(2, 2));
+    let mut earlier = fs::read(&path).unwrap();
+    earlier[4] = 1;
+    let sum = crc32c::crc32c_append(crc32c::crc32c(&earlier[..52]), &earlier[record::HEADER..]);
+    earlier[52..record::HEADER].copy_from_slice(&sum.to_le_bytes());
+    fs::write(&path, &earlier).unwrap();
+
+    let refused = RecordHeader::decode(&earlier).unwrap_err();
+    assert_eq!(refused, RecordError::Version(1));
+    assert_eq!(refused.to_string(), "its format is version 1, and this program reads version 2");
+    let mut spool = open(folder.path(), LIMITS);
+    let records = all(&mut spool);
+    assert_eq!(ranges(&records), [(1, 1), (2, 2), (3, 3)]);
+    assert_eq!(packets(&records), 4);
+    let losses = losses(&records);
+    assert_eq!((losses.len(), losses[0].reason, losses[0].records), (1, LossReason::Damaged, 1));
+    assert_eq!(spool.state().lost, 1);
+    assert_eq!(fs::read(path.with_extension("slice.bad")).unwrap(), earlier, "it is kept for whoever looks into it");
+}
+
 #[test]
 fn a_record_that_somebody_removed_is_declared() {
     let folder = tempfile::tempdir().unwrap();
@@ -170,7 +200,7 @@ fn a_full_spool_keeps_its_bound_and_every_total() {
     assert_eq!(lost, spool.state().lost);
     assert!(lost > 150 && losses(&records).iter().all(|loss| loss.reason == LossReason::SpoolFull));
     let newest = traf_proto::decode(&records.last().unwrap().summary).unwrap();
-    assert!(newest.interfaces[0].hosts.len() > 100, "the newest keep their detail");
+    assert!(newest.interfaces[0].counted[&HOSTS].len() > 100, "the newest keep their detail");
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use traf_model::{Answer, ClassGroup, Counters, InterfaceSnapshot, Item, Row, Service, Timestamp, Traffic};
+use traf_model::{
+    Answer, Bracket, ClassGroup, Counters, InterfaceSnapshot, Item, Key, Row, Service, Timestamp, Traffic,
+};
 
 use super::file_names::LogKind;
 use super::notation::{packets, per_second, rate};
@@ -109,15 +111,15 @@ impl Dump {
         text.push_str("Packet Size (bytes)\tIn\t\tOut\n");
         let answer = self.answer(0);
         let rows = answer.map(|answer| &answer.rows[..]).unwrap_or_default();
-        let counted = |from: u32, to: Option<u32>| {
+        let counted = |bracket: Bracket| {
             let hit = rows.iter().find_map(|row| match &row.item {
-                Item::Size(bracket, traffic) if (bracket.from, bracket.to) == (from, to) => Some(*traffic),
+                Item::Counted(_, key, counts) if *key == bracket.key() => Some(counts.traffic),
                 _ => None,
             });
             hit.unwrap_or_default()
         };
-        for (bracket, _) in traf_model::Brackets::new(interface.mtu.unwrap_or(1500)).rows() {
-            let traffic = counted(bracket.from, bracket.to);
+        for bracket in traf_model::Brackets::new(interface.mtu.unwrap_or(1500)).all() {
+            let traffic = counted(bracket);
             // A packet has an octet at least: IPTraf's first bracket begins with 1.
             let name = match bracket.to {
                 Some(to) => format!("{} to {to}:", bracket.from.max(1)),
@@ -137,7 +139,7 @@ impl Dump {
         let mut stations: Vec<_> = rows
             .iter()
             .filter_map(|row| match &row.item {
-                Item::Station(mac, station) => Some((mac, station, row.rate)),
+                Item::Counted(_, Key::Mac(mac), station) => Some((mac, station, row.rate)),
                 _ => None,
             })
             .collect();
@@ -199,8 +201,8 @@ fn count(counters: Counters) -> String {
 }
 
 fn service(row: &Row) -> Option<(Service, Traffic)> {
-    match row.item {
-        Item::Service(service, traffic) => Some((service, traffic)),
+    match &row.item {
+        Item::Counted(_, key, counts) => Some((Service::of_key(*key)?, counts.traffic)),
         _ => None,
     }
 }
@@ -216,8 +218,9 @@ fn name(service: Service) -> String {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use traf_model::facility::{SERVICES, SIZES, STATIONS};
     use traf_model::time::SECOND;
-    use traf_model::{Brackets, Cast, Class, Classes, Family, Interface, Mac, Station, Transport};
+    use traf_model::{Brackets, Cast, Class, Classes, Counts, Family, Interface, Mac, Transport};
 
     use super::*;
 
@@ -235,16 +238,19 @@ mod tests {
             (class(Family::Ipv6, Transport::Udp, Cast::Multicast), traffic((53, 2595), (36, 2034))),
             (class(Family::NonIp, Transport::Other, Cast::Broadcast), traffic((4, 240), (0, 0))),
         ]);
-        let mut sizes = Brackets::new(1500);
-        sizes.count(60, false, Counters::new(1272, 76_320));
-        sizes.count(1500, true, Counters::new(212, 318_000));
-        sizes.count(20_000, true, Counters::new(1655, 80_000_000));
-        let sizes = sizes.rows().filter(|(_, t)| !t.is_empty()).map(|(bracket, t)| Item::Size(bracket, t));
-        let service = |protocol, port, t| Item::Service(Service::new(protocol, port).unwrap(), t);
+        let brackets = Brackets::new(1500);
+        let size = |size, t: Traffic| Item::Counted(SIZES, brackets.bracket(brackets.place(size)).key(), t.into());
+        let sizes = [
+            size(60, traffic((1272, 76_320), (0, 0))),
+            size(1500, traffic((0, 0), (212, 318_000))),
+            size(20_000, traffic((0, 0), (1655, 80_000_000))),
+        ];
+        let service =
+            |protocol, port, t: Traffic| Item::Counted(SERVICES, Service::new(protocol, port).unwrap().key(), t.into());
         let http = traffic((1147, 68_576), (1985, 74_106_802));
         let services = [service(17, 53, traffic((18, 1440), (18, 1440))), service(6, 80, http)];
-        let station = Station { traffic: traffic((2548, 83_242_915), (1555, 98_283)), ..Station::default() };
-        let station = Station { ip: station.traffic, ..station };
+        let station = traffic((2548, 83_242_915), (1555, 98_283));
+        let station = Counts { ip: station, ..station.into() };
         let row = |item| Row::new(traffic((9, 1_190_642), (1, 1647)), item);
         let answer = |items: Vec<Item>| {
             let total = items.iter().map(Item::traffic).sum();
@@ -263,9 +269,9 @@ mod tests {
             peak_total: Counters::new(148, 3_850_817),
             rate: traffic((1, 1000), (1, 1_134_626)),
             answers: vec![
-                Answer { largest: [60, 20_000], ..answer(sizes.collect()) },
+                Answer { largest: [60, 20_000], ..answer(sizes.to_vec()) },
                 answer(services.to_vec()),
-                answer(vec![Item::Station(Mac([2, 0, 0, 0, 0x77, 2]), station)]),
+                answer(vec![Item::Counted(STATIONS, Key::Mac(Mac([2, 0, 0, 0, 0x77, 2])), station)]),
             ],
             ..InterfaceSnapshot::default()
         };

@@ -1,7 +1,7 @@
 //! The lines of the event log.
 
 use jiff::tz::TimeZone;
-use traf_model::{Endpoint, Line, LineEnd, LineKind, Timestamp};
+use traf_model::{Endpoint, PacketEnd, PacketKind, SinglePacket, Timestamp};
 
 use super::notation::{ctime, per_second, rate};
 use crate::meter::LogRecords;
@@ -92,13 +92,13 @@ impl Wording {
     }
 
     /// A packet that belongs to no connection.
-    pub(crate) fn packet(&mut self, line: &Line, interface: &str, mac: bool) -> String {
-        let Line { label, detail, octets, .. } = line;
+    pub(crate) fn packet(&mut self, line: &SinglePacket, interface: &str, mac: bool) -> String {
+        let SinglePacket { label, detail, octets, .. } = line;
         // IPTraf loses the number of an unknown protocol in the log; here it stays in the label.
         let text = match (line.source, line.destination) {
-            (LineEnd::Host(source), LineEnd::Host(destination)) => {
+            (PacketEnd::Host(source), PacketEnd::Host(destination)) => {
                 let mac = line.mac.filter(|_| mac).map(|mac| format!(" source MAC address {mac};")).unwrap_or_default();
-                let ports = line.kind == LineKind::Udp && detail != "fragment";
+                let ports = line.kind == PacketKind::Udp && detail != "fragment";
                 let end = |end: Endpoint| if ports { end.to_string() } else { end.address.to_string() };
                 let detail = if detail.is_empty() { String::new() } else { format!("; {detail}") };
                 let (from, to) = (end(source), end(destination));
@@ -180,8 +180,8 @@ mod tests {
 
     #[test]
     fn other_packets_read_as_in_iptraf() {
-        let host = |text: &str| LineEnd::Host(Endpoint::new(text.parse().unwrap(), 44215));
-        let line = |kind, label: &str, detail: &str, octets| Line {
+        let host = |text: &str| PacketEnd::Host(Endpoint::new(text.parse().unwrap(), 44215));
+        let line = |kind, label: &str, detail: &str, octets| SinglePacket {
             number: 1,
             at: AT,
             kind,
@@ -192,34 +192,34 @@ mod tests {
             destination: host("10.77.0.1"),
             mac: Some(Mac([2, 0, 0, 0, 0x77, 2])),
         };
-        let station = |octet| LineEnd::Station(Mac([2, 0, 0, 0, 0x77, octet]));
-        let arp = Line {
+        let station = |octet| PacketEnd::Station(Mac([2, 0, 0, 0, 0x77, octet]));
+        let arp = SinglePacket {
             source: station(2),
-            destination: LineEnd::Station(Mac::BROADCAST),
-            ..line(LineKind::Arp, "ARP request for 10.77.0.1", "", 28)
+            destination: PacketEnd::Station(Mac::BROADCAST),
+            ..line(PacketKind::Arp, "ARP request for 10.77.0.1", "", 28)
         };
-        let read = |line: &Line, mac| {
+        let read = |line: &SinglePacket, mac| {
             let words = Wording::new(TimeZone::UTC).packet(line, "ipta0", mac);
             words.strip_prefix("Sun Nov 22 09:40:08 2026; ").unwrap().to_owned()
         };
         for (line, mac, expected) in [
             (
-                line(LineKind::Udp, "UDP", "", 33),
+                line(PacketKind::Udp, "UDP", "", 33),
                 true,
                 "UDP; ipta0; 33 bytes; source MAC address 02:00:00:00:77:02; from 10.77.0.2:44215 to 10.77.0.1:44215\n",
             ),
             (
-                line(LineKind::Udp, "UDP", "fragment", 548),
+                line(PacketKind::Udp, "UDP", "fragment", 548),
                 false,
                 "UDP; ipta0; 548 bytes; from 10.77.0.2 to 10.77.0.1; fragment\n",
             ),
             (
-                line(LineKind::Icmp, "ICMP", "dest unrch (port)", 61),
+                line(PacketKind::Icmp, "ICMP", "dest unrch (port)", 61),
                 false,
                 "ICMP; ipta0; 61 bytes; from 10.77.0.2 to 10.77.0.1; dest unrch (port)\n",
             ),
             (
-                line(LineKind::OtherIp, "IP protocol 253", "", 40),
+                line(PacketKind::OtherIp, "IP protocol 253", "", 40),
                 false,
                 "IP protocol 253; ipta0; 40 bytes; from 10.77.0.2 to 10.77.0.1\n",
             ),

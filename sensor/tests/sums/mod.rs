@@ -1,6 +1,7 @@
 //! Invariants I1 and I2: every frame is in exactly one place, in every facility.
 
-use traf_model::{ClassGroup, Counters, InterfaceSummary, Merge, Traffic};
+use traf_model::facility::{COUNTED, Source};
+use traf_model::{Class, ClassGroup, Counters, Counts, Family, FlowKey, InterfaceSummary, Merge, Traffic, Transport};
 
 /// Panics unless the summary adds up.
 pub(crate) fn hold(summary: &InterfaceSummary, what: &str) {
@@ -21,24 +22,47 @@ pub(crate) fn hold(summary: &InterfaceSummary, what: &str) {
             summary.other_flows.iter().filter(|(c, ..)| class.holds(*c)).map(|(_, t, _)| t.total().packets).sum();
         assert_eq!(rows + others, group(class).total().packets, "{what}: {class:?}");
     }
-
-    let sizes: Traffic = summary.sizes.iter().map(|(_, traffic)| *traffic).sum();
-    assert_eq!(sizes, group(ClassGroup::Total), "{what}: sizes");
-
-    let services = summary.services.rows().map(|(_, traffic)| *traffic).sum::<Traffic>() + *summary.services.other();
-    let ports = group(ClassGroup::Tcp) + group(ClassGroup::Udp);
-    assert_eq!(services.total().packets, ports.total().packets, "{what}: services");
-
-    let hosts = summary.hosts.rows().map(|(_, traffic)| *traffic).sum::<Traffic>() + *summary.hosts.other();
-    assert_eq!(hosts.inbound, hosts.outbound, "{what}: each IP packet has two hosts");
-    assert_eq!(hosts.inbound, (flows + other).total(), "{what}: hosts");
-
-    let mut stations = summary.stations.other().clone();
-    summary.stations.rows().for_each(|(_, station)| stations.merge(station.clone()));
-    assert_eq!(stations.traffic.inbound, stations.traffic.outbound, "{what}: each frame has two stations");
-    assert!(stations.traffic.inbound.packets <= ledger.parsed, "{what}: stations");
-    assert_eq!(stations.ip.inbound, stations.ip.outbound, "{what}: stations' IP");
-
     let counted: Counters = group(ClassGroup::Total).total();
     assert!(counted.octets >= (flows + other).total().octets, "{what}: IP octets exceed frame octets");
+
+    facilities(summary, what);
+}
+
+/// The rows and `other` of each counted facility add up to the classes that it covers: in octets of frames if it counts
+/// frames, in octets of flows if it counts these.
+fn facilities(summary: &InterfaceSummary, what: &str) {
+    assert!(summary.counted.keys().all(|facility| COUNTED.contains(facility)), "{what}");
+    for facility in COUNTED {
+        let mut sum = Counts::default();
+        if let Some(tally) = summary.counted.get(&facility) {
+            sum = tally.other().clone();
+            tally.rows().for_each(|(_, counts)| sum.merge(counts.clone()));
+        }
+        let frames: Traffic =
+            summary.classes().rows().filter(|(class, _)| (facility.covers)(*class)).map(|(_, traffic)| traffic).sum();
+        let mut counted = sum.traffic.total();
+        if facility.both_ends {
+            assert_eq!(sum.traffic.inbound, sum.traffic.outbound, "{what}: {facility:?} once in and once out");
+            assert_eq!(sum.ip.inbound, sum.ip.outbound, "{what}: IP of {facility:?} once in and once out");
+            counted = sum.traffic.inbound;
+        }
+        match facility.source {
+            Source::Packets => assert_eq!(sum.traffic, frames, "{what}: {facility:?}"),
+            // Not every link has stations.
+            Source::FrameEnds => assert!(counted.packets <= frames.total().packets, "{what}: {facility:?}"),
+            Source::Flows(_) => {
+                let flows = summary.flows.iter().map(|flow| (class(&flow.key), flow.traffic));
+                let others = summary.other_flows.iter().map(|(class, traffic, _)| (*class, *traffic));
+                let flows = flows.chain(others).filter(|(class, _)| (facility.covers)(*class));
+                assert_eq!(counted, flows.map(|(_, traffic)| traffic).sum::<Traffic>().total(), "{what}: {facility:?}");
+                assert_eq!(counted.packets, frames.total().packets, "{what}: {facility:?}");
+            }
+        }
+    }
+}
+
+/// The class of a flow; how its frames were addressed is not known.
+fn class(flow: &FlowKey) -> Class {
+    let family = if flow.source.address.is_ipv4() { Family::Ipv4 } else { Family::Ipv6 };
+    Class { family, transport: Transport::of(flow.protocol), cast: traf_model::Cast::Unicast }
 }

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{QueryBuilder, Row, Sqlite};
-use traf_model::{Interface, Mac, Summary};
+use traf_model::{Interface, Key, Mac, Summary, Tally};
 
 use super::columns::Named;
 use super::pack;
@@ -46,10 +46,11 @@ impl Dictionary {
                 addresses.extend([flow.key.source.address, flow.key.destination.address]);
                 macs.extend([flow.forward.mac, flow.reverse.mac].into_iter().flatten());
             }
-            addresses.extend(interface.hosts.rows().map(|(address, _)| *address));
-            macs.extend(interface.stations.rows().map(|(mac, _)| *mac));
-            let behind = interface.stations.rows().flat_map(|(_, station)| &station.addresses);
-            addresses.extend(behind.map(|learnt| learnt.address));
+            for (key, counts) in interface.counted.values().flat_map(Tally::rows) {
+                addresses.extend(key.address());
+                macs.extend(key.mac());
+                addresses.extend(counts.addresses.iter().map(|learnt| learnt.address));
+            }
         }
         addresses.retain(|address| !self.addresses.contains_key(address));
         macs.retain(|mac| !self.macs.contains_key(mac));
@@ -110,6 +111,15 @@ impl Dictionary {
         let Some(mac) = mac else { return Ok(Named::number(0)) };
         let number = self.macs.get(&mac).copied();
         number.map(Named::number).ok_or_else(|| StoreError::Damaged(format!("no number for {mac}")))
+    }
+
+    /// The stored number of a key that was learnt.
+    pub(super) fn key(&self, key: Key) -> Result<i64, StoreError> {
+        match key {
+            Key::Address(address) => self.address(address).map(|named| named.key()),
+            Key::Mac(mac) => self.mac(Some(mac)).map(|named| named.key()),
+            Key::Number(number) => Ok(number.cast_signed()),
+        }
     }
 
     /// The number of an interface that was learnt.

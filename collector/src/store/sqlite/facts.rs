@@ -3,11 +3,10 @@
 use std::net::IpAddr;
 
 use traf_model::{
-    Bracket, Class, Counters, Endpoint, Flow, FlowKey, FlowState, Half, InterfaceSummary, Learnt, Ledger, Mac, Nic,
-    Service, Station, Timestamp, Traffic,
+    Class, Counters, Endpoint, Flow, FlowKey, FlowState, Half, InterfaceSummary, Ledger, Mac, Nic, Timestamp, Traffic,
 };
 
-use super::columns::{Joined, List, Named, columns};
+use super::columns::{Joined, Named, columns};
 use super::dictionary::Dictionary;
 use super::pack;
 use super::table::SliceTable;
@@ -123,79 +122,6 @@ impl SliceTable for OtherFlowsRow {
 impl FactRow for OtherFlowsRow {
     fn fact(self) -> Result<Fact, StoreError> {
         Ok(Fact::OtherFlows(self.class, self.traffic, self.keys))
-    }
-}
-
-columns! {
-    /// Traffic of a size bracket.
-    SizeRow { size_from: u32, size_to: Option<u32>, traffic: Traffic }
-}
-
-impl SliceTable for SizeRow {
-    const TABLE: &'static str = "size";
-}
-
-impl FactRow for SizeRow {
-    fn fact(self) -> Result<Fact, StoreError> {
-        Ok(Fact::Size(Bracket { from: self.size_from, to: self.size_to }, self.traffic))
-    }
-}
-
-columns! {
-    /// Traffic of a service.
-    ServiceRow { protocol: u8, port: u16, traffic: Traffic }
-}
-
-impl SliceTable for ServiceRow {
-    const TABLE: &'static str = "service";
-}
-
-impl FactRow for ServiceRow {
-    fn fact(self) -> Result<Fact, StoreError> {
-        Ok(Fact::Service(Service::new(self.protocol, self.port), self.traffic))
-    }
-}
-
-columns! {
-    /// Traffic of a host.
-    HostRow { address: Named<IpAddr> = "a.ip", traffic: Traffic }
-}
-
-impl SliceTable for HostRow {
-    const TABLE: &'static str = "host";
-    const JOINS: &'static str = "left join address a on a.id = f.address";
-}
-
-impl FactRow for HostRow {
-    fn fact(self) -> Result<Fact, StoreError> {
-        Ok(Fact::Host(self.address.value, self.traffic))
-    }
-}
-
-columns! {
-    /// Traffic of a station.
-    StationRow { mac: Named<Mac> = "m.mac", traffic: Traffic, ip: Traffic, addresses: List<IpAddr> }
-}
-
-impl SliceTable for StationRow {
-    const TABLE: &'static str = "station";
-    const JOINS: &'static str = "left join mac m on m.id = f.mac";
-}
-
-impl StationRow {
-    pub(super) fn new(mac: Named<Mac>, station: &Station) -> Self {
-        let addresses = station.addresses.iter().map(|learnt| learnt.address).collect();
-        Self { mac, traffic: station.traffic, ip: station.ip, addresses: List(addresses) }
-    }
-}
-
-impl FactRow for StationRow {
-    fn fact(self) -> Result<Fact, StoreError> {
-        let mut station = Station { traffic: self.traffic, ip: self.ip, addresses: Vec::new() };
-        for address in self.addresses.0 {
-            station.seen(Learnt { address, first: Timestamp(0), last: Timestamp(0) });
-        }
-        Ok(Fact::Station(self.mac.value, station))
     }
 }
 

@@ -8,9 +8,7 @@ use sqlx::Row;
 use traf_model::{Facility, Interval, Learnt, Loss, LossReason, Timestamp};
 
 use super::columns::{Field, columns};
-use super::facts::{
-    FactRow, FlowRow, HostRow, LedgerRow, MinuteRow, OtherFlowsRow, SecondRow, ServiceRow, SizeRow, StationRow,
-};
+use super::facts::{FactRow, FlowRow, LedgerRow, MinuteRow, OtherFlowsRow, SecondRow};
 use super::rows::{IdentityRow, LossRow};
 use super::table::{PlacedRow, WINDOW, read, rows_of_window, select, sums_of_window};
 use super::{Store, pack};
@@ -46,10 +44,6 @@ static SLICES: Statement =
     Statement::new(|| select::<SeenSlice>(&format!("from slice s where {WINDOW} order by s.ts, s.sensor, s.seq")));
 static FLOWS: Statement = Statement::new(rows_of_window::<FlowRow>);
 static OTHER_FLOWS: Statement = Statement::new(sums_of_window::<OtherFlowsRow>);
-static SIZES: Statement = Statement::new(sums_of_window::<SizeRow>);
-static SERVICES: Statement = Statement::new(sums_of_window::<ServiceRow>);
-static HOSTS: Statement = Statement::new(sums_of_window::<HostRow>);
-static STATIONS: Statement = Statement::new(sums_of_window::<StationRow>);
 static LEDGERS: Statement = Statement::new(rows_of_window::<LedgerRow>);
 static SECONDS: Statement = Statement::new(rows_of_window::<SecondRow>);
 static MINUTES: Statement = Statement::new(|| {
@@ -111,11 +105,8 @@ impl Store {
                 self.fact_rows::<OtherFlowsRow>(&OTHER_FLOWS, selection, take).await
             }
             Facility::Interfaces => self.fact_rows::<LedgerRow>(&LEDGERS, selection, take).await,
-            Facility::Sizes => self.fact_rows::<SizeRow>(&SIZES, selection, take).await,
-            Facility::Services => self.fact_rows::<ServiceRow>(&SERVICES, selection, take).await,
-            Facility::Stations => self.fact_rows::<StationRow>(&STATIONS, selection, take).await,
-            Facility::Hosts => self.fact_rows::<HostRow>(&HOSTS, selection, take).await,
-            Facility::Lines => Ok(()),
+            Facility::Counted(facility) => self.counted_facts(facility, selection, take).await,
+            Facility::Packets => Ok(()),
         }
     }
 
@@ -224,7 +215,7 @@ impl Store {
     }
 
     /// Every row of a window.
-    async fn each<R: Field>(
+    pub(super) async fn each<R: Field>(
         &self,
         sql: &'static str,
         selection: &Selection,
@@ -258,17 +249,14 @@ mod tests {
     use sqlx::{Executor, SqlSafeStr};
 
     use super::*;
+    use crate::store::sqlite::counted;
 
     #[tokio::test]
     async fn every_statement_prepares_and_follows_the_time_key() {
-        let statements: [(&str, &'static str); 17] = [
+        let statements: [(&str, &'static str); 13] = [
             ("slices", &SLICES),
             ("flows", &FLOWS),
             ("other flows", &OTHER_FLOWS),
-            ("sizes", &SIZES),
-            ("services", &SERVICES),
-            ("hosts", &HOSTS),
-            ("stations", &STATIONS),
             ("ledgers", &LEDGERS),
             ("seconds", &SECONDS),
             ("minutes", &MINUTES),
@@ -282,7 +270,7 @@ mod tests {
         ];
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&dir.path().join("history.db")).await.unwrap();
-        for (name, sql) in statements {
+        for (name, sql) in statements.into_iter().chain(counted::statements().map(|sql| ("counted", sql))) {
             store.readers.prepare(sql.into_sql_str()).await.unwrap_or_else(|error| panic!("{name}: {error}"));
             let plan = sqlx::query(sqlx::AssertSqlSafe(format!("explain query plan {sql}")))
                 .fetch_all(&store.readers)

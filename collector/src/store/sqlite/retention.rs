@@ -19,10 +19,10 @@ const PAGES: &str = "pragma incremental_vacuum(1024)";
 /// Rows of slices that leave with a tier; those of flows go by their range of keys.
 const fn tables(tier: Tier) -> &'static [&'static str] {
     match tier {
-        Tier::Flow => &["flow_other", "host", "service", "station", "size"],
+        Tier::Flow => &["flow_other", "counted"],
         Tier::Second => &["second"],
         Tier::Minute => &[],
-        Tier::Ledger => &["slice_ledger", "loss", "flow_other", "host", "service", "station", "size", "second"],
+        Tier::Ledger => &["slice_ledger", "loss", "flow_other", "counted", "second"],
     }
 }
 

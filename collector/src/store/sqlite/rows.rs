@@ -3,13 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 
 use sqlx::sqlite::SqliteConnection;
-use traf_model::{InterfaceSummary, Interval, LossReason, Mac, Service, Timestamp, Traffic};
+use traf_model::{InterfaceSummary, Interval, LossReason, Mac, Timestamp, Traffic};
 
 use super::columns::{Named, columns};
+use super::counted::{self, CountedRow};
 use super::dictionary::Dictionary;
-use super::facts::{
-    FLOW_BITS, FlowRow, HostRow, LedgerRow, MinuteRow, OtherFlowsRow, SecondRow, ServiceRow, SizeRow, StationRow,
-};
+use super::facts::{FLOW_BITS, FlowRow, LedgerRow, MinuteRow, OtherFlowsRow, SecondRow};
 use super::marks::Marks;
 use super::number;
 use super::table::{SliceRow, Table};
@@ -63,10 +62,7 @@ static LOSS: Table<LossRow> = Table::new("loss", "");
 static LEDGER: Table<SliceRow<LedgerRow>> = Table::new("slice_ledger", "");
 static FLOW: Table<SliceRow<FlowRow>> = Table::new("flow", "");
 static OTHER_FLOWS: Table<SliceRow<OtherFlowsRow>> = Table::new("flow_other", "");
-static SIZE: Table<SliceRow<SizeRow>> = Table::new("size", "");
-static SERVICE: Table<SliceRow<ServiceRow>> = Table::new("service", "");
-static HOST: Table<SliceRow<HostRow>> = Table::new("host", "");
-static STATION: Table<SliceRow<StationRow>> = Table::new("station", "");
+static COUNTED: Table<SliceRow<CountedRow>> = Table::new("counted", "");
 static SECOND: Table<SliceRow<SecondRow>> = Table::new("second", "");
 static MINUTE: Table<MinuteRow> = Table::new(
     "minute",
@@ -96,10 +92,7 @@ pub(super) struct Rows {
     ledgers: Vec<SliceRow<LedgerRow>>,
     flows: Vec<SliceRow<FlowRow>>,
     other_flows: Vec<SliceRow<OtherFlowsRow>>,
-    sizes: Vec<SliceRow<SizeRow>>,
-    services: Vec<SliceRow<ServiceRow>>,
-    hosts: Vec<SliceRow<HostRow>>,
-    stations: Vec<SliceRow<StationRow>>,
+    counted: Vec<SliceRow<CountedRow>>,
     seconds: Vec<SliceRow<SecondRow>>,
     /// By start, sensor, interface and class.
     minutes: BTreeMap<(i64, i64, i64, traf_model::Class), Traffic>,
@@ -176,38 +169,15 @@ impl Rows {
             let row = OtherFlowsRow { class: *class, traffic: *traffic, keys: *keys };
             self.other_flows.push(SliceRow { slice, interface, row });
         }
-        for (bracket, traffic) in &summary.sizes {
-            let row = SizeRow { size_from: bracket.from, size_to: bracket.to, traffic: *traffic };
-            self.sizes.push(SliceRow { slice, interface, row });
-        }
-        let none = *summary.services.other();
-        let none = (!none.is_empty()).then_some((0, 0, none));
-        let services =
-            summary.services.rows().map(|(Service { protocol, port }, traffic)| (*protocol, *port, *traffic));
-        for (protocol, port, traffic) in services.chain(none) {
-            self.services.push(SliceRow { slice, interface, row: ServiceRow { protocol, port, traffic } });
-        }
-        for (address, traffic) in summary.hosts.rows() {
-            let row = HostRow { address: dictionary.address(*address)?, traffic: *traffic };
-            self.hosts.push(SliceRow { slice, interface, row });
-        }
-        let none = *summary.hosts.other();
-        if !none.is_empty() {
-            let row = HostRow { address: Named::number(0), traffic: none };
-            self.hosts.push(SliceRow { slice, interface, row });
-        }
-        for (mac, station) in summary.stations.rows() {
-            let mac = dictionary.mac(Some(*mac))?;
-            self.stations.push(SliceRow { slice, interface, row: StationRow::new(mac, station) });
-            for learnt in &station.addresses {
-                let key = [sensor, mac.key(), dictionary.address(learnt.address)?.key()];
-                let seen = self.identities.entry(key).or_insert([learnt.first, learnt.last]);
-                *seen = [seen[0].min(learnt.first), seen[1].max(learnt.last)];
+        for (facility, tally) in &summary.counted {
+            counted::rows((slice, interface), (*facility, tally), dictionary, &mut self.counted)?;
+            for (key, counts) in tally.rows() {
+                for learnt in &counts.addresses {
+                    let key = [sensor, dictionary.key(*key)?, dictionary.address(learnt.address)?.key()];
+                    let seen = self.identities.entry(key).or_insert([learnt.first, learnt.last]);
+                    *seen = [seen[0].min(learnt.first), seen[1].max(learnt.last)];
+                }
             }
-        }
-        let none = summary.stations.other();
-        if !none.traffic.is_empty() {
-            self.stations.push(SliceRow { slice, interface, row: StationRow::new(Named::number(0), none) });
         }
         let totals = self.totals.entry((sensor, interface)).or_insert_with(|| Totals {
             traffic: Traffic::default(),
@@ -229,16 +199,15 @@ impl Rows {
         Ok(())
     }
 
-    pub(super) async fn insert(self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    pub(super) async fn insert(mut self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
         SLICE.insert(connection, &self.slices).await?;
         LOSS.insert(connection, &self.losses).await?;
         LEDGER.insert(connection, &self.ledgers).await?;
         FLOW.insert(connection, &self.flows).await?;
         OTHER_FLOWS.insert(connection, &self.other_flows).await?;
-        SIZE.insert(connection, &self.sizes).await?;
-        SERVICE.insert(connection, &self.services).await?;
-        HOST.insert(connection, &self.hosts).await?;
-        STATION.insert(connection, &self.stations).await?;
+        // In the order of their keys: rows of a new slice go to the end of the table.
+        self.counted.sort_unstable_by_key(|row| (row.slice, row.row.facility, row.interface, row.row.key));
+        COUNTED.insert(connection, &self.counted).await?;
         SECOND.insert(connection, &self.seconds).await?;
         let minute = |((ts, sensor, interface, class), traffic)| MinuteRow { ts, sensor, interface, class, traffic };
         MINUTE.insert(connection, &self.minutes.into_iter().map(minute).collect::<Vec<_>>()).await?;

@@ -1,5 +1,8 @@
 //! Do totals add up? The statements behind `traf-collector verify`: each finds what does not.
 
+use traf_model::facility::{COUNTED, KeyKind};
+use traf_model::{Class, Counted};
+
 use super::Store;
 use super::columns::columns;
 use super::table::read;
@@ -18,13 +21,9 @@ const CHECKS: [(Invariant, &str, &str); 10] = [
     ),
     (
         Invariant::Meter,
-        "parsed = the sum of every facility's rows and its `other`, in every slice whose details are kept",
-        "with wrong as (select sensor || '/' || interface || ' at ' || time || ': ' || \
-      'classes ' || residue_classes || ', flows ' || residue_flows || ', sizes ' || residue_sizes || ', services ' || \
-      residue_services || ', hosts ' || residue_hosts_in || ' and ' || residue_hosts_out || ', stations ' || \
-      residue_stations_in || ' and ' || residue_stations_out as what, \
-      (residue_classes or residue_flows or residue_sizes or residue_services or residue_hosts_in or residue_hosts_out \
-       or residue_stations_in or residue_stations_out) as bad from accounting) \
+        "parsed = the sum of the classes, and the IP packets = the sum of the flows, in every slice whose details are kept",
+        "with wrong as (select sensor || '/' || interface || ' at ' || time || ': classes ' || residue_classes || ', flows ' || \
+      residue_flows as what, (residue_classes or residue_flows) as bad from accounting) \
       select count(*), coalesce(sum(bad), 0), (select what from wrong where bad limit 1) from wrong",
     ),
     (
@@ -112,9 +111,36 @@ const CHECKS: [(Invariant, &str, &str); 10] = [
     ),
 ];
 
+/// The check of a counted facility: its rows and `other` are the packets of the classes that it covers. If a packet counts at
+/// both of its ends, this holds each way, and nothing is counted where the link has no MAC addresses.
+fn check_of(facility: Counted) -> String {
+    let classes = (0..Class::COUNT).filter_map(Class::at).filter(|class| (facility.covers)(*class));
+    let classes: Vec<String> = classes.map(|class| class.index().to_string()).collect();
+    let (number, name, classes) = (facility.number, facility.name, classes.join(", "));
+    let wrong = match (facility.both_ends, facility.key) {
+        (false, _) => "p <> i + o",
+        (true, KeyKind::Mac) => "i + o > 0 and (p <> i or p <> o)",
+        (true, _) => "p <> i or p <> o",
+    };
+    format!(
+        "with w as (select d.ts as ts, d.sensor as sensor, l.interface as interface, \
+         coalesce((select sum(c.in_packets + c.out_packets) from second c where c.slice = l.slice \
+          and c.interface = l.interface and c.class in ({classes})), 0) as p, \
+         coalesce((select sum(f.in_packets) from counted f where f.slice = l.slice and f.facility = {number} \
+          and f.interface = l.interface), 0) as i, \
+         coalesce((select sum(f.out_packets) from counted f where f.slice = l.slice and f.facility = {number} \
+          and f.interface = l.interface), 0) as o \
+         from slice d cross join slice_ledger l on l.slice = d.id \
+         where d.ts >= (select max(since) from kept where tier in ('flow', 'second', 'ledger'))) \
+         select count(*), coalesce(sum({wrong}), 0), (select s.name || '/' || n.name || ' at ' || datetime(ts, 'unixepoch') \
+          || ': {name} ' || i || ' and ' || o || ' of ' || p from w join sensor s on s.id = w.sensor \
+          join interface n on n.sensor = w.sensor and n.id = w.interface where {wrong} limit 1) from w"
+    )
+}
+
 columns! {
     /// The columns that every check gives.
-    Counted { rows: u64, wrong: u64, example: Option<String> }
+    CheckResult { rows: u64, wrong: u64, example: Option<String> }
 }
 
 impl Store {
@@ -123,10 +149,16 @@ impl Store {
         // One transaction: all checks look at the same moment, while the collector may go on writing.
         let mut transaction = self.readers.begin().await?;
         let mut findings = Vec::with_capacity(CHECKS.len());
-        for (invariant, claim, sql) in CHECKS {
-            let row = sqlx::query(sql).fetch_one(&mut *transaction).await?;
-            let Counted { rows, wrong, example } = read(&row)?;
-            findings.push(Finding { invariant, claim: claim.to_owned(), rows, wrong, example });
+        let checks = CHECKS.map(|(invariant, claim, sql)| (invariant, claim.to_owned(), sql.to_owned()));
+        let facilities = COUNTED.map(|facility| {
+            let claim =
+                format!("the {} and their `other` are the packets of their classes, in every slice", facility.name);
+            (Invariant::Meter, claim, check_of(facility))
+        });
+        for (invariant, claim, sql) in checks.into_iter().chain(facilities) {
+            let row = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_one(&mut *transaction).await?;
+            let CheckResult { rows, wrong, example } = read(&row)?;
+            findings.push(Finding { invariant, claim, rows, wrong, example });
         }
         Ok(findings)
     }

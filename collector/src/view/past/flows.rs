@@ -3,13 +3,13 @@
 use traf_model::{Facility, Filter, Report, Traffic};
 
 use super::{Ask, Fact, StoreError};
-use crate::report::conversation::{Conversations, Counted, Elected, Rule};
+use crate::report::conversation::{Conversations, Elected, JoinedFlows, Rule};
 use crate::report::table::Table;
 use crate::report::{estimate, filter, left_out};
 
 /// Recorded flows that a filter selects.
 pub(super) struct Recorded {
-    pub(super) counted: Counted,
+    pub(super) counted: JoinedFlows,
     /// By point: class, traffic and keys of what had no row, and whether the filter selects it.
     others: Vec<(usize, traf_model::Class, Traffic, u64, Option<bool>)>,
 }

@@ -1,7 +1,7 @@
 //! All that is known of one row.
 
 use traf_model::names::protocol_name;
-use traf_model::{ClassGroup, Flow, Half, InterfaceStats, Item, Line, Row, Timestamp};
+use traf_model::{ClassGroup, Flow, Half, InterfaceStats, Item, Row, SinglePacket, Timestamp};
 
 use super::super::App;
 use super::history::sql;
@@ -22,7 +22,7 @@ pub(super) fn details(row: &Row, app: &App) -> Lines {
             let lines = vec![pair("group", key.to_string()), pair("flows", grouped(*flows))];
             [lines, both_ways(["back", "to"], row, &context)].concat()
         }
-        Item::Line(line) => line_details(line, row, app),
+        Item::Packet(line) => line_details(line, row, app),
         Item::Other(class, _, keys) => {
             let (family, transport) = (class.family, class.transport);
             let words = format!("{family:?} {transport:?}, {} that found no place in a table", count(*keys));
@@ -39,7 +39,7 @@ pub(super) fn details(row: &Row, app: &App) -> Lines {
     lines
 }
 
-fn line_details(line: &Line, row: &Row, app: &App) -> Lines {
+fn line_details(line: &SinglePacket, row: &Row, app: &App) -> Lines {
     let mac = line.mac.map_or_else(|| "none".to_owned(), |mac| mac.to_string());
     let words = if line.detail.is_empty() { line.label.clone() } else { format!("{} {}", line.label, line.detail) };
     let point = row.observed_by.first().map(ToString::to_string).unwrap_or_default();

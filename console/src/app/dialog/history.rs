@@ -43,7 +43,8 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use traf_model::{Endpoint, Host, Point, Service, Traffic};
+    use traf_model::facility::{HOSTS, SERVICES};
+    use traf_model::{Counts, Endpoint, Key, Point, Service, Traffic};
 
     use super::*;
 
@@ -61,9 +62,9 @@ mod tests {
         assert_eq!(of_flow(&key), words);
         let [ping, pim] = [1, 103].map(|protocol| of_flow(&FlowKey { protocol, ..key }));
         assert!(ping.contains("'icmp'") && !ping.contains("port") && pim.contains("'103'"), "{ping} {pim}");
-        let host = of(Item::Host([10, 0, 0, 3].into(), Host::default()));
+        let host = of(Item::Counted(HOSTS, Key::Address([10, 0, 0, 3].into()), Counts::default()));
         assert_eq!(host.as_deref(), Some("select * from hosts where address = '10.0.0.3' order by ts"));
-        let service = of(Item::Service(Service { protocol: 17, port: 53 }, Traffic::default()));
+        let service = of(Item::Counted(SERVICES, Service { protocol: 17, port: 53 }.key(), Counts::default()));
         assert_eq!(service.as_deref(), Some("select * from services where protocol = 'udp' and port = 53 order by ts"));
         let interface = of(Item::Interface(Box::default()));
         let words = "select * from traffic where sensor = 'ann''s' and interface = 'eth0' order by ts";

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;
 
-use traf_model::{GroupKey, Service, Traffic};
+use traf_model::{GroupKey, Key, Mac, Traffic};
 
 use crate::meter::keyed_hash::{KeyedHash, spread};
 
@@ -36,12 +36,13 @@ impl Parts {
 
 impl Part<'_> {
     #[inline]
-    pub(super) fn address(&self, address: IpAddr) -> bool {
-        self.of.parts == 1 || self.holds(self.hash(address))
-    }
-
-    pub(super) fn service(&self, service: Service) -> bool {
-        self.holds(self.of.seed.pair(u64::from(service.protocol), u64::from(service.port)))
+    pub(super) fn key(&self, key: Key) -> bool {
+        self.of.parts == 1
+            || self.holds(match key {
+                Key::Address(address) => self.hash(address),
+                Key::Mac(Mac(mac)) => mac.iter().fold(0, |hash, octet| self.of.seed.pair(hash, u64::from(*octet))),
+                Key::Number(number) => self.of.seed.pair(number, 0),
+            })
     }
 
     pub(super) fn group(&self, group: &GroupKey) -> bool {
@@ -118,9 +119,9 @@ mod tests {
         for number in 0..10_000 {
             let (one, other) = (address(number), address(number.wrapping_mul(7)));
             for held in [
-                parts.iter().filter(|part| part.address(one)).count(),
+                parts.iter().filter(|part| part.key(Key::Address(one))).count(),
                 parts.iter().filter(|part| part.group(&GroupKey::Pair(one, other))).count(),
-                parts.iter().filter(|part| part.service(Service { protocol: 6, port: number as u16 })).count(),
+                parts.iter().filter(|part| part.key(Key::Number(u64::from(number)))).count(),
             ] {
                 assert_eq!(held, 1, "{number}");
             }

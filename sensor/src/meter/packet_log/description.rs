@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use traf_model::{Line, LineEnd, LineKind};
+use traf_model::{PacketEnd, PacketKind, SinglePacket};
 
 use super::kind;
 use super::record::PacketRecord;
@@ -10,22 +10,22 @@ use crate::parse::packet::Fragment;
 use crate::parse::packet::{ARP, RARP};
 
 /// The line of a record.
-pub(crate) fn describe(record: &PacketRecord) -> Line {
+pub(crate) fn describe(record: &PacketRecord) -> SinglePacket {
     let macs = record.macs();
     let (kind, label, detail, source, destination) = match record.ip() {
         Some((protocol, source, destination)) => {
             let (kind, label, detail) = ip(protocol, record);
-            (kind, label, detail, LineEnd::Host(source), LineEnd::Host(destination))
+            (kind, label, detail, PacketEnd::Host(source), PacketEnd::Host(destination))
         }
         None => {
             let (kind, label) = not_ip(record);
-            let (destination, source) = macs.map_or((LineEnd::Nobody, LineEnd::Nobody), |(destination, source)| {
-                (LineEnd::Station(destination), LineEnd::Station(source))
+            let (destination, source) = macs.map_or((PacketEnd::Nobody, PacketEnd::Nobody), |(destination, source)| {
+                (PacketEnd::Station(destination), PacketEnd::Station(source))
             });
             (kind, label, String::new(), source, destination)
         }
     };
-    Line {
+    SinglePacket {
         number: record.number,
         at: record.at,
         kind,
@@ -39,23 +39,25 @@ pub(crate) fn describe(record: &PacketRecord) -> Line {
 }
 
 /// Kind, label and detail of an IP packet.
-fn ip(protocol: u8, record: &PacketRecord) -> (LineKind, String, String) {
+fn ip(protocol: u8, record: &PacketRecord) -> (PacketKind, String, String) {
     let kind = match kind(protocol) {
-        LineKind::OtherIp if record.authenticated => return (LineKind::OtherIp, "IPSEC-AH".to_owned(), String::new()),
+        PacketKind::OtherIp if record.authenticated => {
+            return (PacketKind::OtherIp, "IPSEC-AH".to_owned(), String::new());
+        }
         kind => kind,
     };
     let bytes = record.beginning();
     let later = record.fragment == Fragment::Later;
     let label = match kind {
-        LineKind::Udp => "UDP".to_owned(),
-        LineKind::Icmp => "ICMP".to_owned(),
-        LineKind::Icmpv6 => "ICMPv6".to_owned(),
-        LineKind::Igmp => "IGMP".to_owned(),
-        LineKind::Igp => "IGP".to_owned(),
-        LineKind::Igrp => "IGRP".to_owned(),
-        LineKind::Gre => "GRE".to_owned(),
-        LineKind::Ipv6Tunnel => "IPv6 tun".to_owned(),
-        LineKind::Ospf => match bytes {
+        PacketKind::Udp => "UDP".to_owned(),
+        PacketKind::Icmp => "ICMP".to_owned(),
+        PacketKind::Icmpv6 => "ICMPv6".to_owned(),
+        PacketKind::Igmp => "IGMP".to_owned(),
+        PacketKind::Igp => "IGP".to_owned(),
+        PacketKind::Igrp => "IGRP".to_owned(),
+        PacketKind::Gre => "GRE".to_owned(),
+        PacketKind::Ipv6Tunnel => "IPv6 tun".to_owned(),
+        PacketKind::Ospf => match bytes {
             [version, ..] if !later => format!("OSPFv{version}"),
             _ => "OSPF".to_owned(),
         },
@@ -66,11 +68,13 @@ fn ip(protocol: u8, record: &PacketRecord) -> (LineKind, String, String) {
     };
     let detail = match (kind, bytes) {
         _ if later => "fragment".to_owned(),
-        (LineKind::Icmp, [kind, code, ..]) => with_code(icmp(*kind), if *kind == 3 { unreachable(*code) } else { "" }),
-        (LineKind::Icmpv6, [kind, code, ..]) => {
+        (PacketKind::Icmp, [kind, code, ..]) => {
+            with_code(icmp(*kind), if *kind == 3 { unreachable(*code) } else { "" })
+        }
+        (PacketKind::Icmpv6, [kind, code, ..]) => {
             with_code(icmpv6(*kind), if *kind == 1 { unreachable_v6(*code) } else { "" })
         }
-        (LineKind::Ospf, [_, kind, _, _, r, s, t, u, a, b, c, d]) => {
+        (PacketKind::Ospf, [_, kind, _, _, r, s, t, u, a, b, c, d]) => {
             let router = Ipv4Addr::new(*r, *s, *t, *u);
             format!("{} (a={} r={router})", ospf(*kind), u32::from_be_bytes([*a, *b, *c, *d]))
         }
@@ -84,7 +88,7 @@ fn with_code(kind: &str, code: &str) -> String {
 }
 
 /// Kind and label of anything else.
-fn not_ip(record: &PacketRecord) -> (LineKind, String) {
+fn not_ip(record: &PacketRecord) -> (PacketKind, String) {
     match (record.ether_type(), record.asked()) {
         (ARP, Some(asked)) => {
             let address = Ipv4Addr::from(asked.address);
@@ -93,19 +97,19 @@ fn not_ip(record: &PacketRecord) -> (LineKind, String) {
                 2 => format!("ARP reply from {address}"),
                 other => format!("ARP operation {other}"),
             };
-            (LineKind::Arp, label)
+            (PacketKind::Arp, label)
         }
-        (ARP, None) => (LineKind::Arp, "ARP".to_owned()),
+        (ARP, None) => (PacketKind::Arp, "ARP".to_owned()),
         (RARP, Some(asked)) => {
             let label = match asked.operation {
                 3 => format!("RARP request for {}", asked.mac),
                 4 => format!("RARP reply from {}", asked.mac),
                 other => format!("RARP operation {other}"),
             };
-            (LineKind::Rarp, label)
+            (PacketKind::Rarp, label)
         }
-        (RARP, None) => (LineKind::Rarp, "RARP".to_owned()),
-        (kind, _) => (LineKind::NonIp, format!("Non-IP ({})", ether_type(kind, record.beginning()))),
+        (RARP, None) => (PacketKind::Rarp, "RARP".to_owned()),
+        (kind, _) => (PacketKind::NonIp, format!("Non-IP ({})", ether_type(kind, record.beginning()))),
     }
 }
 

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use traf_model::time::SECOND;
-use traf_model::{Facility, Filter, Group, Interface, Item, Line, Order, OrderBy, Timestamp, Wish};
+use traf_model::{Facility, Filter, Group, Interface, Item, Order, OrderBy, SinglePacket, Timestamp, Wish};
 
 use super::*;
 use crate::meter::{Meter, MeterConfig};
@@ -59,14 +59,14 @@ fn meter() -> Meter {
 fn wish(filter: &str, limit: u32) -> Wish {
     let order = Order { by: OrderBy::Last, ascending: false };
     let filter = filter.parse::<Filter>().unwrap();
-    Wish { id: 1, facility: Facility::Lines, filter, group: Group::Flow, order, limit }
+    Wish { id: 1, facility: Facility::Packets, filter, group: Group::Flow, order, limit }
 }
 
 /// The answer of a meter, newest first, and the number of records.
-fn lines(meter: &mut Meter, filter: &str, limit: u32) -> (Vec<Line>, u64) {
+fn lines(meter: &mut Meter, filter: &str, limit: u32) -> (Vec<SinglePacket>, u64) {
     let snapshot = meter.snapshot(Timestamp(SECOND), &[wish(filter, limit)]);
     let answer = &snapshot.answers[0];
-    let line = |row: &Row| if let Item::Line(line) = &row.item { line.clone() } else { panic!("{row:?}") };
+    let line = |row: &Row| if let Item::Packet(line) = &row.item { line.clone() } else { panic!("{row:?}") };
     (answer.rows.iter().map(line).collect(), answer.matched)
 }
 
@@ -298,7 +298,7 @@ fn connections_are_no_lines_and_a_flood_of_datagrams_pushes_out_only_itself() {
     let (all, matched) = lines(&mut meter, "", 1000);
     assert_eq!((all.len(), matched), (RING + 1, 2001));
     assert!(all.iter().map(|line| line.number).is_sorted_by(|a, b| a > b));
-    assert_eq!((all[0].number, all[RING].number, all[RING].kind), (2001, 1, LineKind::Icmp));
+    assert_eq!((all[0].number, all[RING].number, all[RING].kind), (2001, 1, PacketKind::Icmp));
     let (few, matched) = lines(&mut meter, "src port 1998 or icmp or tcp", 1);
     assert_eq!((few.len(), few[0].number, matched), (1, 2000, 2));
 }

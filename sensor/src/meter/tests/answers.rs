@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use traf_model::{GroupKey, Host, Learnt, Row, Station};
+use traf_model::{Counts, GroupKey, Learnt, Row};
 
 use super::*;
 
@@ -30,8 +30,10 @@ fn by(by: OrderBy, wish: Wish) -> Wish {
 
 /// Last part of the address, peers, flows.
 fn hosts(rows: &[Row]) -> Vec<(u8, u64, u64)> {
-    let said = |row: &Row| match row.item {
-        Item::Host(IpAddr::V4(address), Host { peers, flows, .. }) => (address.octets()[3], peers, flows),
+    let said = |row: &Row| match &row.item {
+        Item::Counted(_, Key::Address(IpAddr::V4(address)), counts) => {
+            (address.octets()[3], counts.peers, counts.flows)
+        }
         _ => panic!("{row:?}"),
     };
     rows.iter().map(said).collect()
@@ -40,17 +42,17 @@ fn hosts(rows: &[Row]) -> Vec<(u8, u64, u64)> {
 #[test]
 fn a_host_has_its_peers_and_its_flows() {
     let mut meter = conversations();
-    assert_eq!(hosts(&asked(&mut meter, wish(Facility::Hosts, "", 9))), [(2, 2, 3), (3, 2, 2), (1, 2, 3)]);
-    assert_eq!(hosts(&asked(&mut meter, by(OrderBy::Flows, wish(Facility::Hosts, "", 2)))), [(1, 2, 3), (2, 2, 3)]);
+    assert_eq!(hosts(&asked(&mut meter, wish(HOSTS.into(), "", 9))), [(2, 2, 3), (3, 2, 2), (1, 2, 3)]);
+    assert_eq!(hosts(&asked(&mut meter, by(OrderBy::Flows, wish(HOSTS.into(), "", 2)))), [(1, 2, 3), (2, 2, 3)]);
     give(&mut meter, SECOND + 3, &udp([10, 0, 0, 9], C, 1, 2, 0));
-    let first = hosts(&asked(&mut meter, by(OrderBy::Peers, wish(Facility::Hosts, "", 2))));
+    let first = hosts(&asked(&mut meter, by(OrderBy::Peers, wish(HOSTS.into(), "", 2))));
     assert_eq!(first, [(3, 3, 3), (1, 2, 3)]);
 }
 
 #[test]
 fn peers_under_a_filter_are_those_of_its_flows() {
     let mut meter = conversations();
-    let wish = wish(Facility::Hosts, "port 53", 9);
+    let wish = wish(HOSTS.into(), "port 53", 9);
     assert_eq!(hosts(&asked(&mut meter, wish.clone())), []);
     for (source, port) in [(A, 5000), (A, 5001), (C, 5003)] {
         give(&mut meter, 2 * SECOND, &udp(source, B, port, 53, 0));
@@ -63,7 +65,7 @@ fn peers_under_a_filter_are_those_of_its_flows() {
 fn a_host_that_talks_with_itself_has_one_flow_and_one_peer() {
     let mut meter = meter(MeterConfig { flows: 64, ..MeterConfig::default() });
     give(&mut meter, 1, &udp(A, A, 5000, 53, 10));
-    assert_eq!(hosts(&asked(&mut meter, wish(Facility::Hosts, "", 9))), [(1, 1, 1)]);
+    assert_eq!(hosts(&asked(&mut meter, wish(HOSTS.into(), "", 9))), [(1, 1, 1)]);
 }
 
 /// More flows than one pass adds up: each is still in exactly one row.
@@ -80,7 +82,7 @@ fn sums_of_many_parts_are_exact() {
     let table = meter.flows.table.len() as u64;
     assert!(table > 50_000);
     let wishes = [
-        by(OrderBy::Peers, wish(Facility::Hosts, "", 3)),
+        by(OrderBy::Peers, wish(HOSTS.into(), "", 3)),
         by(OrderBy::Flows, Wish { group: Group::Pair, ..wish(Facility::Traffic, "", 3) }),
         Wish { group: Group::Address, ..wish(Facility::Traffic, "", 3) },
     ];
@@ -131,9 +133,9 @@ fn flows_are_grouped_by_what_they_have_in_common() {
 fn an_added_port_is_a_service_at_either_end() {
     let mut meter = meter(MeterConfig { flows: 64, ..MeterConfig::default() });
     let services = |meter: &mut Meter| -> Vec<String> {
-        let rows = asked(meter, wish(Facility::Services, "", 9));
+        let rows = asked(meter, wish(SERVICES.into(), "", 9));
         rows.iter()
-            .map(|row| if let Item::Service(service, _) = row.item { service.to_string() } else { panic!() })
+            .map(|row| if let Item::Counted(_, key, _) = row.item { SERVICES.text(key) } else { panic!() })
             .collect()
     };
     // The answer is seen first.
@@ -155,11 +157,12 @@ fn a_shorter_idle_timeout_holds_at_once() {
     assert_eq!(state(&mut meter), FlowState::TimedOut);
 }
 
-fn stations(meter: &mut Meter, at: i64) -> Vec<(Mac, Station, Traffic)> {
-    let wish = Wish { order: Order { by: OrderBy::Key, ascending: true }, ..wish(Facility::Stations, "", 99) };
+fn stations(meter: &mut Meter, at: i64) -> Vec<(Mac, Counts, Traffic)> {
+    let wish = Wish { order: Order { by: OrderBy::Key, ascending: true }, ..wish(STATIONS.into(), "", 99) };
     let rows = meter.snapshot(Timestamp(at), &[wish]).answers.remove(0).rows;
-    let said = |row: &Row| {
-        if let Item::Station(mac, station) = &row.item { (*mac, station.clone(), row.rate) } else { panic!() }
+    let said = |row: &Row| match &row.item {
+        Item::Counted(_, Key::Mac(mac), station) => (*mac, station.clone(), row.rate),
+        _ => panic!("{row:?}"),
     };
     rows.iter().map(said).collect()
 }
@@ -207,7 +210,7 @@ fn a_stations_own_addresses_are_learnt_from_arp_and_neighbour_discovery_and_stay
     let macs: Vec<String> = stations.iter().map(|(mac, ..)| mac.to_string()).collect();
     assert_eq!(macs, ["02:00:00:00:00:01", "02:00:00:00:00:02", "ff:ff:ff:ff:ff:ff"]);
     let known: Vec<IpAddr> = stations[0].1.addresses.iter().map(|learnt| learnt.address).collect();
-    assert_eq!(known.len(), Station::ADDRESSES);
+    assert_eq!(known.len(), Counts::ADDRESSES);
     for own in ["10.0.0.1", "fe80::5", "fe80::6"] {
         assert!(known.contains(&own.parse().unwrap()), "{known:?}");
     }

@@ -92,12 +92,12 @@ proptest! {
     fn totals_are_exact_under_any_traffic_and_with_the_smallest_tables(
         packets in prop::collection::vec(given(), 1..1500),
         flows in 1usize..40,
-        hosts in 1usize..20,
+        keys in 1usize..20,
         history in 0usize..20,
         parted in 0usize..10,
         every in 100usize..1000,
     ) {
-        let config = MeterConfig { flows, hosts, services: 8, stations: 8, history_flows: history, parted, ..MeterConfig::default() };
+        let config = MeterConfig { flows, keys: Some(keys), history_flows: history, parted, ..MeterConfig::default() };
         let mut meter = meter(config);
         let mut at = 0;
         let mut expected: HashMap<[u8; 4], Traffic> = HashMap::new();
@@ -132,7 +132,7 @@ proptest! {
         let sent: u64 = expected.values().map(|traffic| traffic.outbound.packets).sum();
         let rows: u64 = sums.2.values().map(|traffic| traffic.total().packets).sum();
         prop_assert!(rows <= sent);
-        let snapshot = meter.snapshot(Timestamp(at), &[wish(Facility::Traffic, "", 1000), wish(Facility::Hosts, "", 1000), wish(Facility::Services, "", 1000)]);
+        let snapshot = meter.snapshot(Timestamp(at), &[wish(Facility::Traffic, "", 1000), wish(HOSTS.into(), "", 1000), wish(SERVICES.into(), "", 1000)]);
         let live = |place: usize| snapshot.answers[place].total.total().packets;
         prop_assert_eq!((live(0), live(1), live(2)), (count, 2 * count, count));
     }

@@ -1,6 +1,6 @@
 //! Packets that belong to no connection, one by one: IPTraf's lower window, and its log.
 //!
-//! A line is data; [`Line::words`] puts it together as IPTraf does, with the ends named by whoever shows it.
+//! A line is data; [`SinglePacket::words`] puts it together as IPTraf does, with the ends named by whoever shows it.
 
 use std::fmt;
 
@@ -8,13 +8,13 @@ use crate::{Endpoint, Mac, Timestamp};
 
 /// One packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
+pub struct SinglePacket {
     /// Counts the lines of its interface from 1, so that whoever looks knows what was not shown.
     pub number: u64,
     /// When it was captured.
     pub at: Timestamp,
     /// What it is.
-    pub kind: LineKind,
+    pub kind: PacketKind,
     /// `ICMP`, `OSPFv2`, `ARP request for 10.0.0.1`, `Non-IP (DEC LAT)`.
     pub label: String,
     /// `dest unrch (port)`, `hlo (a=5 r=10.77.0.2)`, `fragment`; often empty.
@@ -22,16 +22,16 @@ pub struct Line {
     /// Octets without the link header.
     pub octets: u32,
     /// From.
-    pub source: LineEnd,
+    pub source: PacketEnd,
     /// To.
-    pub destination: LineEnd,
+    pub destination: PacketEnd,
     /// Source MAC; `None` where the link has none.
     pub mac: Option<Mac>,
 }
 
 /// What a line is about: screens paint by it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum LineKind {
+pub enum PacketKind {
     /// UDP.
     Udp,
     /// ICMP.
@@ -61,7 +61,7 @@ pub enum LineKind {
     NonIp,
 }
 
-impl LineKind {
+impl PacketKind {
     /// In the order of the wire's numbers.
     pub const ALL: [Self; 13] = [
         Self::Udp,
@@ -102,7 +102,7 @@ impl LineKind {
 
 /// Who sent it, or to whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum LineEnd {
+pub enum PacketEnd {
     /// An IP packet.
     Host(Endpoint),
     /// Anything else.
@@ -111,7 +111,7 @@ pub enum LineEnd {
     Nobody,
 }
 
-impl fmt::Display for LineEnd {
+impl fmt::Display for PacketEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Host(end) => end.fmt(f),
@@ -121,10 +121,10 @@ impl fmt::Display for LineEnd {
     }
 }
 
-impl Line {
+impl SinglePacket {
     /// IPTraf's line: `ICMP dest unrch (port) (61 bytes) from A to B (src HWaddr M) on eth0`; the MAC only when asked for.
     #[must_use]
-    pub fn words(&self, interface: &str, mac: bool, name: impl Fn(LineEnd) -> String) -> String {
+    pub fn words(&self, interface: &str, mac: bool, name: impl Fn(PacketEnd) -> String) -> String {
         let detail = if self.detail.is_empty() { String::new() } else { format!(" {}", self.detail) };
         let (from, to) = (name(self.source), name(self.destination));
         let mac = self.mac.filter(|_| mac).map(|mac| format!(" (src HWaddr {mac})")).unwrap_or_default();
@@ -140,11 +140,11 @@ mod tests {
 
     #[test]
     fn a_line_reads_as_in_iptraf() {
-        let end = |text: &str| LineEnd::Host(Endpoint::new(text.parse().unwrap(), 0));
-        let mut line = Line {
+        let end = |text: &str| PacketEnd::Host(Endpoint::new(text.parse().unwrap(), 0));
+        let mut line = SinglePacket {
             number: 1,
             at: Timestamp(0),
-            kind: LineKind::Icmp,
+            kind: PacketKind::Icmp,
             label: "ICMP".into(),
             detail: "dest unrch (port)".into(),
             octets: 61,
@@ -152,7 +152,7 @@ mod tests {
             destination: end("10.77.0.2"),
             mac: Some(Mac([2, 0, 0, 0, 0x77, 1])),
         };
-        let words = |line: &Line, mac| line.words("ipta0", mac, |end| end.to_string());
+        let words = |line: &SinglePacket, mac| line.words("ipta0", mac, |end| end.to_string());
         assert_eq!(words(&line, false), "ICMP dest unrch (port) (61 bytes) from 10.77.0.1 to 10.77.0.2 on ipta0");
         line.detail = String::new();
         assert_eq!(

@@ -1,0 +1,131 @@
+//! The table of counted facilities: a row is a key of a facility in a slice.
+//!
+//! A row of a MAC address does not say which part of its traffic carried IP, since mostly all did: the rest, where there is
+//! any, is a row of its own, under the negative number of the facility.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use traf_model::facility::{COUNTED, KeyKind};
+use traf_model::{Counted, Counts, Key, Tally, Traffic};
+
+use super::Store;
+use super::columns::{Joined, columns};
+use super::dictionary::Dictionary;
+use super::pack;
+use super::table::{PlacedRow, SliceRow, SliceTable, sums_of_window};
+use crate::store::{Fact, Place, Selection, StoreError};
+
+/// Stored key of what found no place.
+const OTHER: i64 = -1;
+
+columns! {
+    /// Traffic of a key. The word is the text of an address or a MAC.
+    CountedRow { facility: i64, key: i64, word: Joined<Option<String>> = "w.word", traffic: Traffic }
+}
+
+impl SliceTable for CountedRow {
+    const TABLE: &'static str = "counted";
+}
+
+/// The statement that adds up a facility over a window, by its stored number.
+static SUMS: LazyLock<HashMap<i64, String>> = LazyLock::new(|| {
+    let facilities = COUNTED.into_iter().flat_map(|facility| numbers(facility).map(|number| (facility, number)));
+    facilities.map(|(facility, number)| (number, sums(facility, number))).collect()
+});
+
+/// Stored number of a facility, and of the part of its traffic that carried no IP.
+fn numbers(facility: Counted) -> [i64; 2] {
+    let number = i64::from(facility.number);
+    [number, -number]
+}
+
+fn sums(facility: Counted, number: i64) -> String {
+    let (word, join) = match facility.key {
+        KeyKind::Address => ("w.ip", "left join address w on w.id = g.key"),
+        KeyKind::Mac => ("w.mac", "left join mac w on w.id = g.key"),
+        KeyKind::Number => ("null", ""),
+    };
+    let on = format!("f.slice = s.id and f.facility = {number}");
+    let sums = sums_of_window::<CountedRow>().replace("f.slice = s.id", &on).replace("w.word", word);
+    format!("{sums} {join}")
+}
+
+/// The rows of a facility at an observation point in a slice.
+pub(super) fn rows(
+    (slice, interface): (i64, i64),
+    (facility, tally): (Counted, &Tally<Key, Counts>),
+    dictionary: &Dictionary,
+    rows: &mut Vec<SliceRow<CountedRow>>,
+) -> Result<(), StoreError> {
+    let [number, without_ip] = numbers(facility);
+    let mut add = |facility, key, traffic: Traffic| {
+        if !traffic.is_empty() {
+            let row = CountedRow { facility, key, word: Joined(None), traffic };
+            rows.push(SliceRow { slice, interface, row });
+        }
+    };
+    let keyed = tally.rows().map(|(key, counts)| (Some(*key), counts));
+    for (key, counts) in keyed.chain([(None, tally.other())]) {
+        let key = key.map_or(Ok(OTHER), |key| dictionary.key(key))?;
+        add(number, key, counts.traffic);
+        if facility.key == KeyKind::Mac {
+            add(without_ip, key, counts.traffic - counts.ip);
+        }
+    }
+    Ok(())
+}
+
+impl CountedRow {
+    fn read(&self, facility: Counted) -> Result<Option<Key>, StoreError> {
+        if self.key == OTHER {
+            return Ok(None);
+        }
+        let word = || {
+            let word = self.word.0.as_deref();
+            word.ok_or_else(|| StoreError::Damaged(format!("a key of {} without text", facility.name)))
+        };
+        Ok(Some(match facility.key {
+            KeyKind::Address => Key::Address(pack::parse(word()?)?),
+            KeyKind::Mac => Key::Mac(pack::parse(word()?)?),
+            KeyKind::Number => Key::Number(self.key.cast_unsigned()),
+        }))
+    }
+}
+
+impl Store {
+    /// The keys of a counted facility in a selection, added up by observation point.
+    pub(super) async fn counted_facts(
+        &self,
+        facility: Counted,
+        selection: &Selection,
+        take: &mut (dyn FnMut(Place, Fact) + Send),
+    ) -> Result<(), StoreError> {
+        let [sums, sums_without_ip] = numbers(facility).map(|number| SUMS.get(&number).map(String::as_str));
+        let (Some(sums), Some(sums_without_ip)) = (sums, sums_without_ip) else { return Ok(()) };
+        let macs = facility.key == KeyKind::Mac;
+        let mut without_ip: HashMap<(Place, i64), Traffic> = HashMap::new();
+        if macs {
+            let take = &mut |PlacedRow::<CountedRow>(place, row)| {
+                without_ip.insert((place, row.key), row.traffic);
+                Ok(())
+            };
+            self.each(sums_without_ip, selection, take).await?;
+        }
+        let take = &mut |PlacedRow::<CountedRow>(place, row)| {
+            let mut counts = Counts::from(row.traffic);
+            if macs {
+                counts.ip = row.traffic - without_ip.remove(&(place, row.key)).unwrap_or_default();
+            }
+            take(place, Fact::Counted(row.read(facility)?, counts));
+            Ok(())
+        };
+        self.each(sums, selection, take).await
+    }
+}
+
+/// All statements, for the test that prepares them.
+#[cfg(test)]
+pub(super) fn statements() -> impl Iterator<Item = &'static str> {
+    SUMS.values().map(String::as_str)
+}

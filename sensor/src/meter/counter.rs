@@ -1,0 +1,125 @@
+//! Counts of a facility at an interface, whatever its key.
+//!
+//! Each table is of its own type, so that a packet is counted fast. Where a slice closes and where a question is answered
+//! they are all [`Counter`]s.
+
+use traf_model::{Counters, Counts, Key, Tally, Traffic};
+
+use super::ranked::{RankedTable, TableKey, Value};
+use super::station::StationCounters;
+
+/// The counts of one facility.
+pub(super) trait Counter {
+    /// Ends the slice: the busiest keys, at most `most`, and the rest in `other`.
+    fn seal(&mut self, most: usize) -> Tally<Key, Counts>;
+
+    /// Hands over each key with its counts since the start, and returns the counts of what found no place.
+    fn totals(&self, each: &mut dyn FnMut(Key, Counts)) -> Counts;
+
+    /// Hands over the traffic of each key since the start; without this slice if `sealed`.
+    fn traffic(&self, sealed: bool, each: &mut dyn FnMut(Key, Traffic));
+}
+
+impl<K: TableKey, V: Value> Counter for RankedTable<K, V> {
+    fn seal(&mut self, most: usize) -> Tally<Key, Counts> {
+        let mut tally = Tally::default();
+        let other = self.seal_rows(most, |key, value| tally.add(key.key(), value.counts()));
+        // Addresses behind stations without a row say nothing.
+        tally.add_other(Counts { addresses: Vec::new(), ..other.counts() });
+        tally
+    }
+
+    fn totals(&self, each: &mut dyn FnMut(Key, Counts)) -> Counts {
+        self.rows().for_each(|(key, sealed, slice)| {
+            let mut total = sealed.clone();
+            total.merge(slice.clone());
+            each(key.key(), total.counts());
+        });
+        self.other().counts()
+    }
+
+    fn traffic(&self, sealed: bool, each: &mut dyn FnMut(Key, Traffic)) {
+        self.rows().for_each(|(key, before, slice)| {
+            let now = if sealed { Traffic::default() } else { slice.traffic() };
+            each(key.key(), before.traffic() + now);
+        });
+    }
+}
+
+impl Value for Traffic {
+    fn traffic(&self) -> Traffic {
+        *self
+    }
+
+    fn counts(self) -> Counts {
+        self.into()
+    }
+}
+
+impl Value for StationCounters {
+    fn traffic(&self) -> Traffic {
+        self.traffic
+    }
+
+    fn counts(self) -> Counts {
+        self.into_counts()
+    }
+}
+
+/// Counts of keys that stand at the places of a small range; a place takes memory when it is first counted.
+#[derive(Default)]
+pub(super) struct Indexed {
+    /// The row of each place, plus one; zero for none.
+    places: Box<[u16]>,
+    rows: Vec<IndexedRow>,
+}
+
+struct IndexedRow {
+    key: Key,
+    total: Traffic,
+    sealed: Traffic,
+}
+
+impl Indexed {
+    /// For `places` places.
+    pub(super) fn new(places: u16) -> Self {
+        Self { places: vec![0; usize::from(places)].into_boxed_slice(), rows: Vec::new() }
+    }
+
+    /// Counts at a place of the range; `key` names it.
+    #[inline(always)]
+    pub(super) fn count(&mut self, place: usize, key: impl FnOnce() -> Key, sent: bool, counters: Counters) {
+        let row = match self.places.get(place) {
+            Some(row) if *row > 0 => usize::from(*row) - 1,
+            _ => self.insert(place, key()),
+        };
+        let Some(IndexedRow { total, .. }) = self.rows.get_mut(row) else { return };
+        *(if sent { &mut total.outbound } else { &mut total.inbound }) += counters;
+    }
+
+    #[cold]
+    fn insert(&mut self, place: usize, key: Key) -> usize {
+        self.rows.push(IndexedRow { key, total: Traffic::default(), sealed: Traffic::default() });
+        if let (Some(row), Ok(number)) = (self.places.get_mut(place), u16::try_from(self.rows.len())) {
+            *row = number;
+        }
+        self.rows.len() - 1
+    }
+}
+
+impl Counter for Indexed {
+    /// All keys that counted anything in the slice; the range bounds them.
+    fn seal(&mut self, _: usize) -> Tally<Key, Counts> {
+        let rows = self.rows.iter_mut().map(|row| (row.key, row.total - std::mem::replace(&mut row.sealed, row.total)));
+        rows.filter(|(_, traffic)| !traffic.is_empty()).map(|(key, traffic)| (key, traffic.into())).collect()
+    }
+
+    fn totals(&self, each: &mut dyn FnMut(Key, Counts)) -> Counts {
+        self.rows.iter().for_each(|row| each(row.key, row.total.into()));
+        Counts::default()
+    }
+
+    fn traffic(&self, sealed: bool, each: &mut dyn FnMut(Key, Traffic)) {
+        self.rows.iter().for_each(|row| each(row.key, if sealed { row.sealed } else { row.total }));
+    }
+}

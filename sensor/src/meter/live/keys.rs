@@ -1,0 +1,135 @@
+//! Rows of counted facilities; of those that flows tell, with their flows and the keys at their other ends.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+
+use traf_model::{Counted, Counts, FlowKey, Item, Key, OrderBy, Row, Traffic, Wish};
+
+use super::sums::{Parts, Sum, Sums};
+use super::top::Top;
+use super::{CountedTables, LiveView};
+
+/// Pairs of a key and a peer that are told apart in one pass: 2 MB.
+const PAIRS: u64 = 131_072;
+
+impl LiveView<'_> {
+    /// All keys that were counted; their flows are those in the table.
+    pub(super) fn keys(&self, facility: Counted, wish: &Wish, tables: &CountedTables<'_>, top: &mut Top) {
+        let Some(shares) = facility.shares() else {
+            let other = tables.facilities.totals(facility, |key, counts| {
+                if !counts.traffic.is_empty() {
+                    top.push(tables.facilities.rate(facility, key), Item::Counted(facility, key, counts));
+                }
+            });
+            return top.add_total(other.traffic);
+        };
+        let ports = &self.flows.facilities.ports;
+        let shares = |key: &FlowKey| shares(key, ports);
+        let mut other = Traffic::default();
+        for part in Parts::of(2 * self.flows.table.len()).iter() {
+            let mut sums = Sums::default();
+            let totals = tables.facilities.totals(facility, |key, counts| {
+                if part.key(key) {
+                    sums.add(key, counts.traffic, Traffic::default(), 0);
+                }
+            });
+            other = totals.traffic;
+            self.each_flow(
+                wish,
+                |key| shares(key).into_iter().flatten().any(|share| part.key(share.key)),
+                |slot, flow, rate| {
+                    // What was folded already is in the totals.
+                    let (shares, slice) = (shares(&flow.key), self.flows.slice(slot));
+                    let mut before = None;
+                    for share in shares.into_iter().flatten() {
+                        let towards = |traffic: Traffic| if share.reversed { traffic.reversed() } else { traffic };
+                        // A flow from a key to itself is one flow.
+                        let flows = u64::from(before != Some(share.key));
+                        if !wish.filter.is_all() {
+                            sums.add_to_known(share.key, towards(rate), flows);
+                        } else if part.key(share.key) {
+                            sums.add(share.key, towards(slice), towards(rate), flows);
+                        }
+                        before = Some(share.key);
+                    }
+                },
+            );
+            let push = |top: &mut Top, key, sum: Sum, peers| {
+                let flows = if facility.peers { sum.flows } else { 0 };
+                let counts = Counts { flows, peers, ..sum.traffic.into() };
+                top.push(sum.rate, Item::Counted(facility, key, counts));
+            };
+            if !facility.peers || wish.order.by != OrderBy::Peers {
+                sums.rows(|key, sum| push(top, key, sum, 0));
+                continue;
+            }
+            let (mut rows, mut flows) = (Vec::new(), 0);
+            sums.rows(|key, sum| {
+                flows += sum.flows;
+                rows.push((key, sum));
+            });
+            let peers = self.peers(facility, wish, rows.iter().map(|(key, _)| *key), flows);
+            for ((key, sum), peers) in rows.into_iter().zip(peers) {
+                push(top, key, sum, peers);
+            }
+        }
+        top.add_total(other);
+    }
+
+    /// Fills in the peers of the rows that are shown.
+    pub(super) fn add_peers(&self, facility: Counted, wish: &Wish, rows: &mut [Row]) {
+        if !facility.peers {
+            return;
+        }
+        let mut keys = Vec::with_capacity(rows.len());
+        for row in rows {
+            if let Item::Counted(_, key, counts) = &mut row.item {
+                keys.push((*key, counts));
+            }
+        }
+        let flows = keys.iter().map(|(_, counts)| counts.flows).sum();
+        let peers = self.peers(facility, wish, keys.iter().map(|(key, _)| *key), flows);
+        for ((_, counts), peers) in keys.into_iter().zip(peers) {
+            counts.peers = peers;
+        }
+    }
+
+    /// The number of keys at the other ends of the flows that a filter selects, for each of these keys, which have so many
+    /// flows in all.
+    fn peers(&self, facility: Counted, wish: &Wish, keys: impl Iterator<Item = Key>, flows: u64) -> Vec<u64> {
+        let places: HashMap<Key, u32> = keys.zip(0..).collect();
+        let ports = &self.flows.facilities.ports;
+        let ends = |key: &FlowKey| match facility.shares().map(|shares| shares(key, ports)) {
+            Some([Some(one), Some(other)]) => Some((one.key, other.key)),
+            _ => None,
+        };
+        let wanted = |key: &FlowKey| {
+            ends(key).is_some_and(|(one, other)| places.contains_key(&one) || places.contains_key(&other))
+        };
+        let mut peers = vec![0; places.len()];
+        let hasher = RandomState::new();
+        let parts = flows.div_ceil(PAIRS).max(1);
+        for part in 0..parts {
+            let mut pairs: Vec<(u32, u64)> = Vec::new();
+            self.each_flow(wish, wanted, |_, flow, _| {
+                let Some((one, other)) = ends(&flow.key) else { return };
+                for (key, peer) in [(one, other), (other, one)] {
+                    // Of a peer only its hash is kept: two of a million share one with a probability of 10^-7.
+                    let Some(place) = places.get(&key) else { continue };
+                    let hash = hasher.hash_one(peer);
+                    if hash % parts == part {
+                        pairs.push((*place, hash));
+                    }
+                }
+            });
+            pairs.sort_unstable();
+            pairs.dedup();
+            for (place, _) in pairs {
+                if let Some(peers) = peers.get_mut(place as usize) {
+                    *peers += 1;
+                }
+            }
+        }
+        peers
+    }
+}

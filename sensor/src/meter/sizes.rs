@@ -1,0 +1,48 @@
+//! Packet sizes of an interface.
+
+use traf_model::{Brackets, Counters, Counts, Key, Tally, Traffic};
+
+use super::counter::{Counter, Indexed};
+
+/// Octets of an MTU that is not known.
+const MTU: u32 = 1500;
+
+/// Traffic of each size bracket of the MTU.
+pub(super) struct Sizes {
+    brackets: Brackets,
+    counts: Indexed,
+}
+
+impl Sizes {
+    pub(super) fn new(mtu: Option<u32>) -> Self {
+        Self { brackets: Brackets::new(mtu.unwrap_or(MTU)), counts: Indexed::new(Brackets::COUNT as u16 + 1) }
+    }
+
+    /// Counts a packet of `size` octets without the link header.
+    #[inline(always)]
+    pub(super) fn count(&mut self, size: u32, sent: bool, counters: Counters) {
+        let place = self.brackets.place(size);
+        self.counts.count(place, || self.brackets.bracket(place).key(), sent, counters);
+    }
+
+    /// Begins anew if the MTU is another one.
+    pub(super) fn set_mtu(&mut self, mtu: Option<u32>) {
+        if self.brackets != Brackets::new(mtu.unwrap_or(MTU)) {
+            *self = Self::new(mtu);
+        }
+    }
+}
+
+impl Counter for Sizes {
+    fn seal(&mut self, most: usize) -> Tally<Key, Counts> {
+        self.counts.seal(most)
+    }
+
+    fn totals(&self, each: &mut dyn FnMut(Key, Counts)) -> Counts {
+        self.counts.totals(each)
+    }
+
+    fn traffic(&self, sealed: bool, each: &mut dyn FnMut(Key, Traffic)) {
+        self.counts.traffic(sealed, each);
+    }
+}
