@@ -36,11 +36,11 @@ pub(super) fn answers(
     stream::unfold(Step::Start(Box::new(start)), |step| async {
         match step {
             Step::Start(start) => Some(match start.hello().await {
-                Ok((open, ack)) => (Ok(ack), Step::Open(Box::new(open))),
+                Ok((open, ack)) => (Ok(ack), Step::ExportSession(Box::new(open))),
                 Err(status) => (Err(status), Step::Done),
             }),
-            Step::Open(mut open) => match open.next().await {
-                Ok(Some(ack)) => Some((Ok(ack), Step::Open(open))),
+            Step::ExportSession(mut open) => match open.next().await {
+                Ok(Some(ack)) => Some((Ok(ack), Step::ExportSession(open))),
                 Ok(None) => None,
                 Err(status) => {
                     info!(sensor = open.peer.name, "history: ended: {}", status.message());
@@ -54,7 +54,7 @@ pub(super) fn answers(
 
 enum Step {
     Start(Box<Start>),
-    Open(Box<Open>),
+    ExportSession(Box<ExportSession>),
     Done,
 }
 
@@ -65,7 +65,7 @@ struct Start {
 }
 
 impl Start {
-    async fn hello(mut self) -> Result<(Open, wire::ExportAck), Status> {
+    async fn hello(mut self) -> Result<(ExportSession, wire::ExportAck), Status> {
         use wire::export_request::Message;
         let first = tokio::time::timeout(HELLO, self.inbound.message()).await;
         let first = first.map_err(|_| Status::deadline_exceeded("no hello within ten seconds"))??;
@@ -99,7 +99,7 @@ impl Start {
         let (progress, committed) = watch::channel(Progress { mark, failed: String::new() });
         let mut tick = interval(Duration::from_secs(1));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let open = Open {
+        let open = ExportSession {
             ingest: self.ingest,
             peer: self.peer,
             inbound: self.inbound,
@@ -116,7 +116,7 @@ impl Start {
     }
 }
 
-struct Open {
+struct ExportSession {
     ingest: Ingest,
     peer: Arc<Peer>,
     inbound: Streaming<wire::ExportRequest>,
@@ -132,7 +132,7 @@ struct Open {
     draining: bool,
 }
 
-impl Open {
+impl ExportSession {
     /// The next acknowledgement; nothing when the stream is over.
     async fn next(&mut self) -> Result<Option<wire::ExportAck>, Status> {
         loop {

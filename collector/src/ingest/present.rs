@@ -35,7 +35,7 @@ pub(super) fn answers(
     changed.mark_changed();
     info!(sensor = peer.name, "live: connected");
     let shared = ingest.shared.changed();
-    let open = Open { ingest, peer, inbound, turn, tick, connected, changed, shared, sent: None };
+    let open = LiveSession { ingest, peer, inbound, turn, tick, connected, changed, shared, sent: None };
     stream::unfold(Some(Box::new(open)), |open| async {
         let mut open = open?;
         match open.next().await {
@@ -49,7 +49,7 @@ pub(super) fn answers(
     })
 }
 
-struct Open {
+struct LiveSession {
     ingest: Ingest,
     peer: Arc<Peer>,
     inbound: Streaming<wire::Snapshot>,
@@ -61,7 +61,7 @@ struct Open {
     sent: Option<(Vec<Wish>, Settings)>,
 }
 
-impl Open {
+impl LiveSession {
     async fn next(&mut self) -> Result<Option<wire::Wishes>, Status> {
         loop {
             tokio::select! {

@@ -13,10 +13,10 @@ pub(super) const ROWS: u32 = 4_000;
 #[derive(Default)]
 pub(super) struct Wishes {
     last: u64,
-    open: Vec<Open>,
+    open: Vec<SharedWish>,
 }
 
-struct Open {
+struct SharedWish {
     id: u64,
     facility: Facility,
     filter: Filter,
@@ -51,7 +51,7 @@ impl Wishes {
     pub(super) fn add(&mut self, query: &Query) -> Result<Granted, NotGranted> {
         self.last += 1;
         let user = User { id: self.last, scope: query.scope.clone(), wanted: query.limit, limit: 0 };
-        let same = |open: &&mut Open| {
+        let same = |open: &&mut SharedWish| {
             (open.facility, &open.filter, open.group, open.order)
                 == (query.facility, &query.filter, query.group, query.order)
         };
@@ -61,7 +61,7 @@ impl Wishes {
             granted
         } else {
             let granted = Granted { id: user.id, user: user.id };
-            self.open.push(Open {
+            self.open.push(SharedWish {
                 id: user.id,
                 facility: query.facility,
                 filter: query.filter.clone(),
@@ -95,7 +95,7 @@ impl Wishes {
 
     /// Free rows to those who have fewer than they want, who came first before the others.
     fn share_out(&mut self) {
-        let mut free = ROWS - self.open.iter().map(Open::limit).sum::<u32>();
+        let mut free = ROWS - self.open.iter().map(SharedWish::limit).sum::<u32>();
         for open in &mut self.open {
             let before = open.limit();
             for user in &mut open.users {
@@ -120,7 +120,7 @@ impl Wishes {
     }
 }
 
-impl Open {
+impl SharedWish {
     fn limit(&self) -> u32 {
         self.users.iter().map(|user| user.limit).max().unwrap_or(0)
     }

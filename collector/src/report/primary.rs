@@ -16,7 +16,7 @@ pub(crate) const MEMORY: i64 = 60 * SECOND;
 const SILENT: i64 = 3;
 /// Flows remembered: at most some 100 MB.
 const CAPACITY: usize = 400_000;
-/// Rows of an successor that are remembered.
+/// Rows of a successor that are remembered.
 const ROWS: usize = 8;
 /// Slices of a sensor that are remembered.
 const SLICES: usize = 64;
@@ -263,12 +263,15 @@ impl Election {
             self.again(observation);
             return true;
         }
+        // Sensors may have slices of different lengths: the longer one says what a silence is.
         let step = slice.nanos().max(self.last.nanos());
         if slice.from.since(self.last.from) >= SILENT * step {
             self.hand_over(slice.from, covered, changes);
             *self = Self { any: self.any, begun: self.begun, before: self.before, ..Self::new(observation) };
             return true;
         }
+        // Only by more than two per cent, and only in the first slice: a later change would count twice what the two put
+        // into different slices.
         let fuller = observation.octets > self.octets.saturating_add(self.octets / 50);
         if slice == self.since
             && slice == self.last
@@ -301,6 +304,7 @@ impl Election {
         let slice = observation.slice;
         self.any = self.any.max(slice.from);
         if slice.from == self.last.from {
+            // A second row in the slice: it can no longer lose its mark by changing one row.
             (self.octets, self.row) = (self.octets.saturating_add(observation.octets), None);
         } else if slice.from > self.last.from {
             (self.last, self.octets, self.row) = (slice, observation.octets, Some(observation.row));

@@ -55,7 +55,7 @@ pub(super) struct Marks {
     late: Late,
     changes: Vec<Change>,
     /// Forgotten flows that the log knows of.
-    said: u64,
+    warned: u64,
 }
 
 impl Marks {
@@ -121,12 +121,12 @@ impl Marks {
             update.execute(&mut *connection).await?;
         }
         let forgotten = self.primaries.as_ref().map_or(0, Primaries::forgotten);
-        if forgotten > self.said {
+        if forgotten > self.warned {
             tracing::warn!(
                 forgotten,
                 "more flows at once than are remembered: some that several sensors see may count twice"
             );
-            self.said = forgotten.saturating_mul(2);
+            self.warned = forgotten.saturating_mul(2);
         }
         Ok(())
     }
