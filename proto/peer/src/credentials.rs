@@ -13,12 +13,12 @@ use crate::identity::{Identity, IdentityError, validity};
 use crate::tls::{CollectorVerifier, Trust, provider};
 use crate::{CollectorUrl, UrlError};
 
-/// What joining gave.
+/// URL, identity, certificates and key that joining gave.
 #[derive(Clone, Debug)]
 pub struct Credentials {
     /// The collector's mTLS service.
     pub url: CollectorUrl,
-    /// Who we are.
+    /// Our identity.
     pub identity: Identity,
     /// PEM.
     pub authority: String,
@@ -37,13 +37,13 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// Why credentials cannot be used.
+/// Reason for which credentials cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialsError {
     /// Never joined.
     #[error("no credentials in {0}: join the collector first (`{1} join https://HOST:7441 --token-file FILE`)")]
     Missing(PathBuf, &'static str),
-    /// The disk said no.
+    /// A file cannot be read or written.
     #[error("{0}: {1}")]
     File(PathBuf, #[source] io::Error),
     /// Changed by hand, or cut.
@@ -55,7 +55,7 @@ pub enum CredentialsError {
     /// Not one of ours.
     #[error(transparent)]
     Identity(#[from] IdentityError),
-    /// rustls will not have it.
+    /// The TLS library refuses it.
     #[error("the key or certificate cannot be used: {0}; join the collector again")]
     Tls(#[from] rustls::Error),
     /// Too early or too late.
@@ -69,9 +69,6 @@ const FILES: [&str; 4] = ["collector", "authority.pem", "certificate.pem", "key.
 
 impl Credentials {
     /// From their parts, all PEM.
-    ///
-    /// # Errors
-    /// When the certificate names nobody.
     pub fn new(
         url: CollectorUrl,
         authority: String,
@@ -85,9 +82,6 @@ impl Credentials {
     }
 
     /// Reads the folder; `program` is who should join when there is none.
-    ///
-    /// # Errors
-    /// When a file is missing, unreadable or damaged.
     pub fn load(folder: &Path, program: &'static str) -> Result<Self, CredentialsError> {
         let mut texts = Vec::new();
         for file in FILES {
@@ -107,9 +101,6 @@ impl Credentials {
     }
 
     /// Writes the folder, mode 0700, its files 0600, each whole or not at all.
-    ///
-    /// # Errors
-    /// When the disk says no.
     pub fn save(&self, folder: &Path) -> Result<(), CredentialsError> {
         let failed = |path: &Path| {
             let path = path.to_owned();
@@ -124,10 +115,7 @@ impl Credentials {
         Ok(())
     }
 
-    /// Whether our certificate holds at `now` (seconds since 1970).
-    ///
-    /// # Errors
-    /// When it does not, or cannot be read.
+    /// Checks that our certificate holds at `now` (seconds since 1970).
     pub fn check(&self, now: i64) -> Result<(), CredentialsError> {
         let leaf = CertificateDer::from_pem_slice(self.certificate.as_bytes())
             .map_err(|error| IdentityError::Certificate(error.to_string()))?;

@@ -1,4 +1,4 @@
-//! Who a peer is: the URI in its certificate, `traf://<cluster>/<role>/<id>`.
+//! Identity of a peer: the URI in its certificate, `traf://<cluster>/<role>/<id>`.
 //!
 //! A name inside a message is never trusted; whether an identity may still come in is the collector's record of its key.
 
@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-/// What a peer may do.
+/// Rights of a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
     /// Delivers its own summaries, reads nothing.
@@ -24,7 +24,6 @@ pub enum Role {
 
 impl Role {
     /// As it stands in identities, tokens and commands.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Sensor => "sensor",
@@ -52,18 +51,18 @@ impl FromStr for Role {
     }
 }
 
-/// Who a peer is.
+/// Identity of a peer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Identity {
     /// The authority's own identifier: one for each collector's fleet.
     pub cluster: String,
-    /// What it may do.
+    /// Its rights.
     pub role: Role,
     /// Unique in the cluster.
     pub id: String,
 }
 
-/// Why a certificate or a text names nobody.
+/// Reason for which a certificate or a text is no identity.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IdentityError {
     /// Not DER, or not X.509.
@@ -85,9 +84,6 @@ pub enum IdentityError {
 
 impl Identity {
     /// The identity in a certificate (DER).
-    ///
-    /// # Errors
-    /// When the certificate cannot be read, or names nobody or several.
     pub fn of_certificate(der: &[u8]) -> Result<Self, IdentityError> {
         let unreadable = |error: &dyn fmt::Display| IdentityError::Certificate(error.to_string());
         let (_, certificate) = X509Certificate::from_der(der).map_err(|error| unreadable(&error))?;
@@ -130,9 +126,6 @@ impl FromStr for Identity {
 }
 
 /// SHA-256 of a certificate's public key (SubjectPublicKeyInfo, DER): what tokens pin and the collector records.
-///
-/// # Errors
-/// When the certificate cannot be read.
 pub fn key_fingerprint(certificate: &[u8]) -> Result<[u8; 32], IdentityError> {
     let (_, parsed) =
         X509Certificate::from_der(certificate).map_err(|error| IdentityError::Certificate(error.to_string()))?;
@@ -140,9 +133,6 @@ pub fn key_fingerprint(certificate: &[u8]) -> Result<[u8; 32], IdentityError> {
 }
 
 /// Seconds since 1970 before and after which a certificate does not hold.
-///
-/// # Errors
-/// When the certificate cannot be read.
 pub fn validity(certificate: &[u8]) -> Result<(i64, i64), IdentityError> {
     let (_, parsed) =
         X509Certificate::from_der(certificate).map_err(|error| IdentityError::Certificate(error.to_string()))?;

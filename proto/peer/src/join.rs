@@ -9,10 +9,10 @@ use crate::token::Token;
 use crate::{CollectorUrl, Credentials, CredentialsError, explain};
 use traf_proto as wire;
 
-/// Why joining failed.
+/// Reason for which joining failed.
 #[derive(Debug, thiserror::Error)]
 pub enum JoinError {
-    /// No word from the collector.
+    /// The collector does not answer.
     #[error("{url} cannot be reached: {reason}")]
     Unreachable {
         /// Its join service.
@@ -20,7 +20,7 @@ pub enum JoinError {
         /// In words.
         reason: String,
     },
-    /// The collector said no.
+    /// The collector refused.
     #[error("the collector refused: {0}")]
     Refused(String),
     /// The collector answered, but not with what joining needs.
@@ -29,7 +29,7 @@ pub enum JoinError {
     /// No key could be made.
     #[error("making a key: {0}")]
     Key(#[from] rcgen::Error),
-    /// rustls will not have it.
+    /// The TLS library refuses it.
     #[error(transparent)]
     Tls(#[from] rustls::Error),
     /// The certificate that came names nobody.
@@ -40,9 +40,6 @@ pub enum JoinError {
 /// Asks the join service at `url` for a certificate; gives credentials for the mTLS service, and the name given to us.
 ///
 /// The secret leaves this machine only to a collector whose authority has the key that the token names.
-///
-/// # Errors
-/// When the collector is away, another one, or refuses.
 pub async fn join(
     url: &CollectorUrl,
     token: &Token,

@@ -18,7 +18,7 @@ use tonic::transport::{Channel, Endpoint, Uri};
 
 use crate::identity::{Identity, Role, key_fingerprint};
 
-/// Where a collector listens: `https://host:port`.
+/// Address of a collector's service: `https://host:port`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CollectorUrl {
     /// Name or address, without brackets.
@@ -27,16 +27,13 @@ pub struct CollectorUrl {
     pub port: u16,
 }
 
-/// Why a text is no collector's URL.
+/// Error for a text that is not a collector's URL.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a collector's address: write https://HOST:PORT")]
 pub struct UrlError(String);
 
 impl CollectorUrl {
     /// From a text; `port` where it names none.
-    ///
-    /// # Errors
-    /// When it is not `[https://]HOST[:PORT]`.
     pub fn parse(text: &str, port: u16) -> Result<Self, UrlError> {
         let wrong = || UrlError(text.chars().take(120).collect());
         let rest = match text.split_once("://") {
@@ -81,7 +78,7 @@ impl FromStr for CollectorUrl {
     }
 }
 
-/// Whom a client takes for its collector.
+/// Certificates that a client accepts as its collector's.
 pub(crate) enum Trust {
     /// A certificate by this authority (DER).
     Authority(CertificateDer<'static>),
@@ -204,8 +201,7 @@ pub(crate) fn lazy_channel(url: &CollectorUrl, mut config: ClientConfig) -> Chan
         }))
 }
 
-/// What a failed call means, in words: the innermost cause, and what to do where that is known.
-#[must_use]
+/// Explains a failed call: the innermost cause, and what to do where that is known.
 pub fn explain(status: &tonic::Status) -> String {
     let mut cause: &dyn Error = status;
     let mut words = vec![status.message().to_owned()];

@@ -15,13 +15,13 @@ use sha2::{Digest, Sha256};
 pub struct Token {
     /// SHA-256 of the authority's SubjectPublicKeyInfo.
     pub pin: [u8; 32],
-    /// Which token: what lists show.
+    /// Identifier of the token, for lists.
     pub id: [u8; 6],
-    /// What proves the right to join.
+    /// Proof of the right to join.
     pub secret: [u8; 20],
 }
 
-/// Why a text is not a token.
+/// Reason for which a text is not a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     /// Something else altogether.
@@ -33,14 +33,12 @@ pub enum TokenError {
 }
 
 impl Token {
-    /// What lists show.
-    #[must_use]
+    /// Text of a token's identifier, for lists.
     pub fn id_text(id: &[u8]) -> String {
         BASE64.encode(id)
     }
 
     /// SHA-256 of the secret: all that the collector keeps.
-    #[must_use]
     pub fn secret_hash(&self) -> [u8; 32] {
         Sha256::digest(self.secret).into()
     }
