@@ -40,7 +40,7 @@ mod generated {
 /// Octets of the largest message that any side accepts: a summary with every table full.
 pub const MAX_MESSAGE: usize = 32 << 20;
 
-/// What was wrong with a message.
+/// An error in a message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WireError {
     /// A part that must be there is not.

@@ -13,7 +13,7 @@ pub enum Family {
     NonIp,
 }
 
-/// What IP carries.
+/// Protocol that IP carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Transport {
     /// TCP.
@@ -55,14 +55,14 @@ pub enum Cast {
 pub struct Class {
     /// Network layer.
     pub family: Family,
-    /// What IP carries.
+    /// Protocol that IP carries.
     pub transport: Transport,
     /// To whom.
     pub cast: Cast,
 }
 
 impl Class {
-    /// How many there are (a few of them cannot occur).
+    /// Number of classes; a few of them cannot occur.
     pub const COUNT: usize = 36;
 
     /// Its place in an array of [`Class::COUNT`].
@@ -152,7 +152,7 @@ impl ClassGroup {
         }
     }
 
-    /// Whether `class` counts here.
+    /// True if `class` counts here.
     #[must_use]
     pub fn holds(self, class: Class) -> bool {
         let ip = class.family != Family::NonIp;
@@ -200,7 +200,7 @@ impl Classes {
         self.0.iter_mut().zip(&other.0).for_each(|(mine, theirs)| *mine += *theirs);
     }
 
-    /// What came since `earlier`.
+    /// Traffic since `earlier`.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
         Self(std::array::from_fn(|index| self.0[index] - earlier.0[index]))

@@ -22,7 +22,7 @@ pub use rules::{NamedFilter, Rule, Rules, RulesError, check_name};
 
 use crate::Mac;
 
-/// Which packets; the default is all of them.
+/// A condition on packets; the default selects all of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Filter {
     expression: Option<Expression>,
@@ -41,7 +41,7 @@ pub enum Expression {
     Test(Test),
 }
 
-/// Which end of a packet is meant.
+/// The end of a packet that a test looks at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum End {
     /// `src or dst`, also what no word means.
@@ -98,7 +98,7 @@ pub enum Test {
 }
 
 impl Filter {
-    /// What `expression` selects.
+    /// A filter of `expression`.
     #[must_use]
     pub const fn new(expression: Expression) -> Self {
         Self { expression: Some(expression) }
@@ -110,7 +110,7 @@ impl Filter {
         self.expression.is_none()
     }
 
-    /// What is tested; nothing when it selects everything.
+    /// The tests; `None` if it selects everything.
     #[must_use]
     pub const fn expression(&self) -> Option<&Expression> {
         self.expression.as_ref()

@@ -32,7 +32,7 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// Who talks to whom, with what. Oriented: the source is the initiator.
+/// Protocol, VLAN and endpoints of a flow. Oriented: the source is the initiator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FlowKey {
     /// IP protocol number.
@@ -68,7 +68,7 @@ impl FlowKey {
     }
 }
 
-/// What is known of one direction of a flow.
+/// Counts and flags of one direction of a flow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Half {
     /// TCP flags seen, or-ed (RFC 9293, 3.1).
@@ -125,7 +125,7 @@ impl Word {
     }
 }
 
-/// Where a flow is in its life.
+/// Stage in the life of a flow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FlowState {
     /// No TCP: seen within the idle timeout.

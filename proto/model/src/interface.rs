@@ -55,7 +55,7 @@ impl Nic {
     }
 }
 
-/// Where every frame went: [`Ledger::residue`] is zero or something is wrong.
+/// Account of all frames: [`Ledger::residue`] is zero or something is wrong.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ledger {
     /// Frames that reached the capture, with those it dropped. What a capture filter keeps out does not reach it.

@@ -1,4 +1,4 @@
-//! What a console asks. Live and past are one request.
+//! Questions of a console. Live and past are one request.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::names::protocol_name;
 use crate::{Facility, Filter, FlowKey, Interval};
 
-/// Which time.
+/// Time that a query covers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Window {
     /// Now: counts since the sensors started, a new report each second.
@@ -34,7 +34,7 @@ impl Point {
         Self { sensor: sensor.into(), interface: Some(interface.into()) }
     }
 
-    /// Whether people mean this interface by `name`: `eth0`, of whatever sensor, or `web1/eth0`.
+    /// True if `name` names this interface: `eth0`, of any sensor, or `web1/eth0`.
     #[must_use]
     pub fn is_called(&self, name: &str) -> bool {
         self.interface.as_deref() == Some(name) || self.to_string() == name
@@ -51,12 +51,12 @@ impl std::fmt::Display for Point {
     }
 }
 
-/// Which observation points; none named means all.
+/// Observation points; an empty list means all.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Scope(pub Vec<Point>);
 
 impl Scope {
-    /// Whether an interface of a sensor is inside.
+    /// True if it includes an interface of a sensor.
     #[must_use]
     pub fn holds(&self, sensor: &str, interface: &str) -> bool {
         self.0.is_empty()
@@ -66,7 +66,7 @@ impl Scope {
                 .any(|point| point.sensor == sensor && point.interface.as_deref().is_none_or(|name| name == interface))
     }
 
-    /// Whether any interface of a sensor is inside.
+    /// True if it includes any interface of a sensor.
     #[must_use]
     pub fn holds_sensor(&self, sensor: &str) -> bool {
         self.0.is_empty() || self.0.iter().any(|point| point.sensor == sensor)
@@ -168,7 +168,7 @@ pub struct Order {
     pub ascending: bool,
 }
 
-/// What of its flows makes a row of the traffic monitor. Every flow is in exactly one group, so that they add up.
+/// Part of the flow key that makes a row of the traffic monitor. Every flow is in exactly one group, so that they add up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Group {
     /// Each flow its own.
@@ -176,11 +176,11 @@ pub enum Group {
     Flow,
     /// The address that was asked: the responder's.
     Address,
-    /// What was asked for: protocol and the responder's port.
+    /// The service: protocol and the responder's port.
     Port,
-    /// Who asked whom: both addresses.
+    /// Both addresses: initiator and responder.
     Pair,
-    /// Who saw it: its primary observer.
+    /// The sensor of its primary observation point.
     Sensor,
 }
 
@@ -242,19 +242,19 @@ impl std::fmt::Display for GroupKey {
 /// A question; [`crate::Report`] answers it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Query {
-    /// Which table.
+    /// The table.
     pub facility: Facility,
-    /// Which time.
+    /// Time that a query covers.
     pub window: Window,
-    /// Which observation points.
+    /// The observation points.
     pub scope: Scope,
-    /// Which rows.
+    /// Condition on the rows.
     pub filter: Filter,
-    /// What of the flows makes a row.
+    /// Part of the flow key that makes a row.
     pub group: Group,
     /// In which order.
     pub order: Order,
-    /// How many rows, at most [`Query::LIMIT`].
+    /// Number of rows, at most [`Query::LIMIT`].
     pub limit: u32,
 }
 

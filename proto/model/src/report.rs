@@ -1,4 +1,4 @@
-//! What a console is told: one shape, live and past.
+//! Answers to a console: one shape, live and past.
 
 use std::cmp::Ordering;
 
@@ -11,13 +11,13 @@ use crate::{
 /// The whole answer to a query.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Report {
-    /// Which table.
+    /// The table.
     pub facility: Facility,
     /// The collector's clock.
     pub at: Timestamp,
     /// Counts since the sensors started, not of a window of the past.
     pub live: bool,
-    /// What the numbers cover.
+    /// The time that the numbers cover.
     pub interval: Interval,
     /// In the order asked for.
     pub rows: Vec<Row>,
@@ -31,13 +31,13 @@ pub struct Report {
     pub dropped: u64,
     /// Traffic over time.
     pub strip: Strip,
-    /// When a sensor of the scope was blind or silent within the window, oldest first, at most [`Report::GAPS`].
+    /// Times in which a sensor of the scope was blind or silent within the window, oldest first, at most [`Report::GAPS`].
     pub gaps: Vec<Gap>,
     /// Of packet sizes: largest packet seen in and out, in octets without the link header; zero for none.
     pub largest: [u32; 2],
     /// Of packet sizes: the MTU that the brackets divide; `None` when the scope has several.
     pub mtu: Option<u32>,
-    /// What this report cannot say, in words.
+    /// Notes, in words, on what this report cannot say.
     pub notes: Vec<String>,
     /// Sensors of the scope that report now.
     pub sensors_reporting: u32,
@@ -73,9 +73,9 @@ pub struct Strip {
 /// A time in which an observation point counted nothing because it could not.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Gap {
-    /// When.
+    /// Its time.
     pub interval: Interval,
-    /// Who.
+    /// The observation point.
     pub point: Point,
 }
 
@@ -84,7 +84,7 @@ pub struct Gap {
 pub struct Row {
     /// The site of those who saw it: networks of several sites may use the same addresses. Empty where none is set.
     pub site: String,
-    /// Who saw it.
+    /// The observation points that saw it.
     pub observed_by: Vec<Point>,
     /// Per second: live over the last five seconds, past over the window.
     pub rate: Traffic,
@@ -105,12 +105,12 @@ pub enum Item {
     Group(GroupKey, Traffic, u64),
     /// A packet that belongs to no connection.
     Packet(SinglePacket),
-    /// What a table had no place for: class, traffic, keys.
+    /// Traffic without a place in a table: class, traffic, keys.
     Other(Class, Traffic, u64),
 }
 
 impl Item {
-    /// What is counted under the key.
+    /// The counts under the key.
     #[must_use]
     pub fn traffic(&self) -> Traffic {
         match self {
@@ -217,7 +217,7 @@ impl Row {
 pub struct InterfaceStats {
     /// The observation point.
     pub interface: Interface,
-    /// Where every frame went.
+    /// Account of all frames.
     pub ledger: Ledger,
     /// Frame octets.
     pub classes: Classes,
@@ -240,7 +240,7 @@ pub struct Fleet {
     pub sensors: Vec<SensorState>,
 }
 
-/// Whether a sensor speaks to us.
+/// State of a sensor's connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Presence {
     /// No connection.
@@ -276,11 +276,11 @@ pub struct SensorState {
     pub name: String,
     /// The site it stands at, as it says; empty where none is set.
     pub site: String,
-    /// Whether it speaks.
+    /// State of its connection.
     pub presence: Presence,
-    /// When the present connection began.
+    /// Start of the present connection.
     pub connected: Option<Timestamp>,
-    /// When its program started.
+    /// Start of its program.
     pub started: Option<Timestamp>,
     /// Last word of any kind.
     pub last_seen: Option<Timestamp>,
@@ -292,17 +292,17 @@ pub struct SensorState {
     pub epoch: u64,
     /// Nanoseconds its clock is ahead of the collector's.
     pub clock_offset: i64,
-    /// What waits on its disk.
+    /// State of its spool.
     pub spool: SpoolState,
     /// Its observation points.
     pub interfaces: Vec<InterfaceState>,
-    /// What is known to be missing, newest first, at most a hundred.
+    /// Known losses, newest first, at most a hundred.
     pub losses: Vec<Loss>,
-    /// Why it is refused or blind, in words; empty when all is well.
+    /// The reason why it is refused or blind, in words; empty when all is well.
     pub trouble: String,
     /// The settings that it runs with, and what became of the last change.
     pub settings: SettingsState,
-    /// What it is to run with; revision zero when nothing was ever changed.
+    /// Settings that it is to run with; revision zero if they were never changed.
     pub wanted: Settings,
 }
 
@@ -311,7 +311,7 @@ pub struct SensorState {
 pub struct InterfaceState {
     /// The observation point.
     pub interface: Interface,
-    /// Where every frame went, since the sensor started.
+    /// Account of all frames since the sensor started.
     pub ledger: Ledger,
     /// Per second, averaged over the last five.
     pub rate: Traffic,

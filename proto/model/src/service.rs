@@ -47,7 +47,7 @@ impl Ports {
         Self { ranges }
     }
 
-    /// Whether a port is a service.
+    /// True if a port is a service.
     #[inline]
     #[must_use]
     pub fn holds(&self, port: u16) -> bool {
@@ -59,7 +59,7 @@ impl Ports {
         self.ranges[..after].last().is_some_and(|(_, to)| port <= *to)
     }
 
-    /// Whether the source's port is the service, of two that a flow has: it is where only that one counts as a service; in
+    /// True if the source's port is the service, of two that a flow has: it is where only that one counts as a service; in
     /// any other case the initiator asked for the destination's.
     #[inline]
     #[must_use]

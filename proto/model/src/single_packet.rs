@@ -11,9 +11,9 @@ use crate::{Endpoint, Mac, Timestamp};
 pub struct SinglePacket {
     /// Counts the lines of its interface from 1, so that whoever looks knows what was not shown.
     pub number: u64,
-    /// When it was captured.
+    /// Time of capture.
     pub at: Timestamp,
-    /// What it is.
+    /// Its kind.
     pub kind: PacketKind,
     /// `ICMP`, `OSPFv2`, `ARP request for 10.0.0.1`, `Non-IP (DEC LAT)`.
     pub label: String,
@@ -29,7 +29,7 @@ pub struct SinglePacket {
     pub mac: Option<Mac>,
 }
 
-/// What a line is about: screens paint by it.
+/// Kind of a packet: it decides the colour on screens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PacketKind {
     /// UDP.
@@ -100,7 +100,7 @@ impl PacketKind {
     }
 }
 
-/// Who sent it, or to whom.
+/// Sender or receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PacketEnd {
     /// An IP packet.

@@ -9,7 +9,7 @@ use crate::{
 pub struct Snapshot {
     /// The sensor's clock.
     pub at: Timestamp,
-    /// When its program started.
+    /// Start of its program.
     pub started: Timestamp,
     /// Start number.
     pub epoch: u64,
@@ -21,9 +21,9 @@ pub struct Snapshot {
     pub site: String,
     /// All that are open, and those that vanished since the start.
     pub interfaces: Vec<InterfaceSnapshot>,
-    /// What waits to be delivered.
+    /// State of its spool.
     pub spool: SpoolState,
-    /// What it runs with.
+    /// Settings in force.
     pub settings: SettingsState,
 }
 
@@ -32,9 +32,9 @@ pub struct Snapshot {
 pub struct InterfaceSnapshot {
     /// The observation point.
     pub interface: Interface,
-    /// When it was opened.
+    /// Time at which it was opened.
     pub started: Timestamp,
-    /// Where every frame went.
+    /// Account of all frames.
     pub ledger: Ledger,
     /// Frame octets.
     pub classes: Classes,
@@ -75,20 +75,20 @@ pub struct SpoolState {
     pub lost: u64,
 }
 
-/// What a console looks at, so that the sensor answers exactly that.
+/// A question of a console that the sensor answers in its live stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wish {
     /// Chosen by the collector, echoed in the answer.
     pub id: u64,
-    /// Which table.
+    /// The table.
     pub facility: Facility,
     /// Of which rows.
     pub filter: Filter,
-    /// What of the flows makes a row.
+    /// Part of the flow key that makes a row.
     pub group: Group,
     /// In which order.
     pub order: Order,
-    /// How many, at most [`Wish::LIMIT`].
+    /// Number of rows, at most [`Wish::LIMIT`].
     pub limit: u32,
 }
 

@@ -11,17 +11,17 @@ use crate::{
 pub struct Summary {
     /// The slice, aligned to the wall clock.
     pub slice: Interval,
-    /// When it was sealed, by the sensor's clock.
+    /// Time of sealing, by the sensor's clock.
     pub sealed: Timestamp,
     /// One for each interface that was open in the slice.
     pub interfaces: Vec<InterfaceSummary>,
-    /// What is known to be missing.
+    /// Known losses.
     pub losses: Vec<Loss>,
     /// Counted facilities that a newer sensor sent and this program does not know; they are left out.
     pub unknown: u32,
 }
 
-/// What one interface saw in one slice.
+/// Traffic of one interface in one slice.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InterfaceSummary {
     /// The observation point.
@@ -60,26 +60,26 @@ impl InterfaceSummary {
 pub struct Second {
     /// Its start.
     pub at: Timestamp,
-    /// What was seen in it.
+    /// Traffic in it.
     pub classes: Classes,
 }
 
 /// Traffic that could not be kept, or a time in which nothing could be seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loss {
-    /// Why.
+    /// The reason.
     pub reason: LossReason,
-    /// When.
+    /// Its time.
     pub interval: Interval,
     /// Sealed records that are gone; zero when the slice was never sealed.
     pub records: u64,
     /// Frames and octets by the interface's own counters, where they are known.
     pub counted: Option<(u64, u64)>,
-    /// Where; `None` for the whole sensor.
+    /// The interface; `None` for the whole sensor.
     pub interface: Option<String>,
 }
 
-/// Why something is missing.
+/// Reason of a loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LossReason {
     /// The sensor ended before it sealed the slice.

@@ -91,19 +91,19 @@ impl<K: Eq + Hash, V: Merge> Tally<K, V> {
         self.rows.iter()
     }
 
-    /// What is counted under `key`.
+    /// The value under `key`.
     #[must_use]
     pub fn row(&self, key: &K) -> Option<&V> {
         self.rows.get(key)
     }
 
-    /// What found no place.
+    /// The value of keys that found no place.
     #[must_use]
     pub fn other(&self) -> &V {
         &self.other
     }
 
-    /// How many keys.
+    /// Number of keys.
     #[must_use]
     pub fn len(&self) -> usize {
         self.rows.len()

@@ -90,7 +90,7 @@ impl Interval {
         self.to.since(self.from).max(0)
     }
 
-    /// Whether `at` lies inside.
+    /// True if `at` lies inside.
     #[must_use]
     pub fn contains(self, at: Timestamp) -> bool {
         self.from <= at && at < self.to

@@ -65,7 +65,7 @@ impl AddAssign for Counters {
     }
 }
 
-/// What came in between: never below zero.
+/// The difference to an earlier value, never below zero.
 impl Sub for Counters {
     type Output = Self;
 

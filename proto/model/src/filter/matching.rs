@@ -1,4 +1,4 @@
-//! What a filter selects.
+//! Selection of packets and flows by a filter.
 
 use std::net::IpAddr;
 
@@ -27,13 +27,13 @@ pub struct Subject<'a> {
 }
 
 impl Filter {
-    /// Whether a packet is selected.
+    /// True if a packet is selected.
     #[must_use]
     pub fn matches(&self, subject: &Subject<'_>) -> bool {
         self.expression.as_ref().is_none_or(|expression| expression.matches(subject))
     }
 
-    /// Which directions of a flow are selected: forward, reverse.
+    /// The directions of a flow that are selected: forward, reverse.
     #[must_use]
     pub fn directions(&self, flow: &Flow, sensor: &str, interface: &str) -> (bool, bool) {
         if self.is_all() {

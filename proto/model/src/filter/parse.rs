@@ -15,13 +15,13 @@ pub(super) const LONGEST: usize = 8_192;
 /// Brackets and `not`s inside each other.
 const DEEPEST: usize = 64;
 
-/// What is wrong with a filter, and where.
+/// An error in a filter, with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FilterError {
     text: String,
     /// Column, in characters, from zero.
     pub column: usize,
-    /// What was wrong there.
+    /// The error, in words.
     pub message: String,
 }
 
@@ -61,7 +61,7 @@ impl FromStr for Filter {
     }
 }
 
-/// What a bare value takes over from the primitive before it.
+/// Keywords that a bare value takes over from the primitive before it.
 #[derive(Clone, Copy, Default)]
 struct Keyword {
     end: End,

@@ -16,12 +16,12 @@ use std::str::FromStr;
 use super::parse::LONGEST;
 use super::{Expression, Filter, FilterError, Test};
 
-/// What one console defines and all consoles of a collector may use.
+/// A filter that one console defines and all consoles of a collector may use.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NamedFilter {
     /// Unique among the collector's filters; see [`check_name`].
     pub name: String,
-    /// What it selects.
+    /// Its rules.
     pub rules: Rules,
 }
 
@@ -33,7 +33,7 @@ impl NamedFilter {
 /// Characters of the longest name.
 const LONGEST_NAME: usize = 40;
 
-/// Whether a name will do: 1 to 40 letters, digits, spaces and signs, not beginning with `@`.
+/// Checks a name: 1 to 40 letters, digits, spaces and signs, not beginning with `@`.
 ///
 /// # Errors
 /// What is wrong with it.
@@ -58,16 +58,16 @@ pub struct Rules(pub Vec<Rule>);
 /// One rule.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Rule {
-    /// What it matches is shown; otherwise it is left out.
+    /// True if matching packets are shown, false if they are left out.
     pub include: bool,
-    /// What it matches.
+    /// The packets that it matches.
     pub filter: Filter,
 }
 
-/// Which word begins a rule.
+/// The first words of rules.
 const INCLUDE: &str = "include";
 const EXCLUDE: &str = "exclude";
-/// What stands for a filter that matches everything.
+/// The word for a filter that matches everything.
 const ALL: &str = "all";
 
 impl Rules {
@@ -101,7 +101,7 @@ impl Rules {
         }
     }
 
-    /// Whether any rule includes anything: otherwise nothing is ever shown.
+    /// True if a rule includes anything; otherwise nothing is ever shown.
     #[must_use]
     pub fn shows_something(&self) -> bool {
         self.compiled() != nothing()
@@ -135,14 +135,14 @@ impl fmt::Display for Rules {
     }
 }
 
-/// What is wrong with rules, and where.
+/// An error in rules, with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RulesError {
     /// From zero.
     pub line: usize,
     /// In characters, from zero.
     pub column: usize,
-    /// What was wrong there.
+    /// The error, in words.
     pub message: String,
     text: String,
 }
