@@ -16,10 +16,11 @@ use clap::Parser;
 use nix::time::{ClockId, clock_gettime};
 use sqlx::{Connection, SqliteConnection};
 use traf_collector::store::{Delivery, Hello, Outcome, Store};
+use traf_model::facility::{HOSTS, SERVICES, SIZES, STATIONS};
 use traf_model::time::SECOND;
 use traf_model::{
-    Brackets, Cast, Class, Classes, Counters, Endpoint, Family, Flow, FlowKey, FlowState, Half, Interface,
-    InterfaceSummary, Interval, Learnt, Ledger, Mac, Ports, Second, Station, Summary, Timestamp, Traffic, Transport,
+    Brackets, Cast, Class, Classes, Counters, Counts, Endpoint, Family, Flow, FlowKey, FlowState, Half, Interface,
+    InterfaceSummary, Interval, Key, Learnt, Ledger, Mac, Ports, Second, Summary, Timestamp, Traffic, Transport,
 };
 
 /// The start of the first slice, in seconds since 1970.
@@ -197,7 +198,7 @@ fn summary(start: i64, sensor: usize, talks: &[Talk]) -> Summary {
     let interface = Interface { name: "eth0".to_owned(), index: 2, mtu: Some(1_500), ..Interface::default() };
     let mut summary =
         InterfaceSummary { interface, largest_inbound: 1_500, largest_outbound: 1_500, ..Default::default() };
-    let (mut sizes, mut seconds) = (Brackets::new(1_500), HashMap::<i64, Classes>::new());
+    let (brackets, mut seconds) = (Brackets::new(1_500), HashMap::<i64, Classes>::new());
     for (place, talk) in talks.iter().enumerate() {
         let FlowKey { protocol, source, destination, .. } = talk.key;
         let (key, ip, frames) = (talk.key, talk.traffic(0), talk.traffic(14));
@@ -213,23 +214,24 @@ fn summary(start: i64, sensor: usize, talks: &[Talk]) -> Summary {
         let family = if source.address.is_ipv6() { Family::Ipv6 } else { Family::Ipv4 };
         let class = Class { family, transport: Transport::of(protocol), cast: Cast::Unicast };
         seconds.entry(nanos / SECOND).or_default().add(class, frames);
-        sizes.count(talk.size[0] as u32 + 14, true, frames.outbound);
-        sizes.count(talk.size[1] as u32 + 14, false, frames.inbound);
-        if let Some(service) = talk.key.service(&Ports::default()) {
-            summary.services.add(service, ip);
+        let mut count = |facility, key, counts| summary.counted.entry(facility).or_default().add(key, counts);
+        let size = |way: usize| brackets.bracket(brackets.place(talk.size[way] as u32 + 14)).key();
+        count(SIZES, size(0), Traffic::outbound(frames.outbound).into());
+        count(SIZES, size(1), Traffic::inbound(frames.inbound).into());
+        if let Some(service) = key.service(&Ports::default()) {
+            count(SERVICES, service.key(), ip.into());
         }
-        summary.hosts.add(source.address, ip);
-        summary.hosts.add(destination.address, ip.reversed());
+        count(HOSTS, Key::Address(source.address), ip.into());
+        count(HOSTS, Key::Address(destination.address), ip.reversed().into());
         let seen = |address| vec![Learnt { address, first: slice.from, last }];
-        let station = |traffic, address| Station { traffic, ip: traffic, addresses: seen(address) };
-        summary.stations.add(talk.mac, station(frames, source.address));
-        summary.stations.add(GATEWAY, station(frames.reversed(), destination.address));
+        let station = |ip, address| Counts { ip, addresses: seen(address), ..Counts::from(ip) };
+        count(STATIONS, Key::Mac(talk.mac), station(frames, source.address));
+        count(STATIONS, Key::Mac(GATEWAY), station(frames.reversed(), destination.address));
     }
     summary.ledger = Ledger { parsed: summary.ledger.received, ..summary.ledger };
-    summary.sizes = sizes.rows().filter(|(_, traffic)| !traffic.is_empty()).collect();
     let second = |second| Some(Second { at: at(second * SECOND), classes: seconds.remove(&second)? });
     summary.seconds = (0..10).filter_map(second).collect();
-    Summary { slice, sealed: slice.to, interfaces: vec![summary], losses: Vec::new() }
+    Summary { slice, sealed: slice.to, interfaces: vec![summary], ..Summary::default() }
 }
 
 /// xorshift64*: the same numbers in every run.
