@@ -1,11 +1,11 @@
 //! Cells that several tables share: counts, rates and observers of a row.
 
-use traf_model::{Counters, Item, Point, Report, Row};
+use traf_model::{ClassGroup, Counters, InterfaceStats, Item, Point, Report, Row};
 
 use super::row::{CountedRow, counted};
 use crate::look::Look;
 use crate::names::Names;
-use crate::number::{count, grouped, rate};
+use crate::number::{count, grouped, plain, rate};
 use crate::text::{fit, width};
 use crate::theme::Role;
 use crate::widget::bar::{bar, percent};
@@ -42,23 +42,31 @@ pub fn share(part: u64, whole: u64) -> Cell {
 }
 
 macro_rules! count_cells {
-    ($($(#[$doc:meta])* $name:ident: $way:ident.$unit:ident),+ $(,)?) => {
+    ($($(#[$doc:meta])* $name:ident: $way:ident.$unit:ident, $print:ident);+ $(;)?) => {
         $($(#[$doc])*
         pub fn $name(row: &&Row, _: &RowContext<'_>) -> Cell {
-            Cell::number(count(row.item.traffic().$way.$unit))
+            Cell::number($print(row.item.traffic().$way.$unit))
         })+
     };
 }
 
 count_cells! {
     /// Packets towards the key.
-    packets_in: inbound.packets,
+    packets_in: inbound.packets, count;
     /// Octets towards the key.
-    octets_in: inbound.octets,
+    octets_in: inbound.octets, count;
     /// Packets from the key.
-    packets_out: outbound.packets,
+    packets_out: outbound.packets, count;
     /// Octets from the key.
-    octets_out: outbound.octets,
+    octets_out: outbound.octets, count;
+    /// Packets towards the key, in at most eight characters.
+    plain_packets_in: inbound.packets, plain;
+    /// Octets towards the key, in at most eight characters.
+    plain_octets_in: inbound.octets, plain;
+    /// Packets from the key, in at most eight characters.
+    plain_packets_out: outbound.packets, plain;
+    /// Octets from the key, in at most eight characters.
+    plain_octets_out: outbound.octets, plain;
 }
 
 /// Packets in both directions.
@@ -98,6 +106,16 @@ pub fn key_text(row: &&Row, _: &RowContext<'_>) -> Cell {
 /// A cell of a counted row; empty for traffic without a row.
 pub fn of_counted(row: &Row, cell: impl Fn(&CountedRow<'_>) -> Cell) -> Cell {
     counted(&row.item).map(|counted| cell(&counted)).unwrap_or_default()
+}
+
+/// A cell of an interface; empty for other rows.
+pub fn of_interface(row: &Row, cell: impl Fn(&InterfaceStats) -> Cell) -> Cell {
+    if let Item::Interface(stats) = &row.item { cell(stats) } else { Cell::default() }
+}
+
+/// Packets of a group of classes.
+pub fn class_packets(row: &Row, group: ClassGroup) -> Cell {
+    of_interface(row, |stats| Cell::number(count(stats.classes.group(group).total().packets)))
 }
 
 /// All observation points of a row.

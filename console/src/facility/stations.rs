@@ -5,7 +5,8 @@ use traf_model::filter::{End, Expression, Test};
 use traf_model::{Counts, Item, Key, OrderBy, Row, Timestamp};
 
 use super::cell::{
-    Col, RowContext, key_text, octets_in, octets_out, of_counted, packets_in, packets_out, points, rate_total, seen_by,
+    Col, RowContext, key_text, octets_in, octets_out, of_counted, packets_in, packets_out, plain_octets_in,
+    plain_octets_out, plain_packets_in, plain_packets_out, points, rate_total, seen_by,
 };
 use super::detail::{both_ways, pair};
 use super::row::{CountedRow, counted};
@@ -67,12 +68,12 @@ pub(super) static VIEW: View = View {
             }),
             Column::right("Packets in", 0, 0, packets_in),
             Column::right("IP in", 0, 0, |row, _| {
-                of_counted(row, |station| number(count(station.counts.ip.inbound.packets)))
+                of_counted(row, |station| Cell::number(count(station.counts.ip.inbound.packets)))
             }),
             Column::right("Octets in", 0, 0, octets_in),
             Column::right("Packets out", 0, 0, packets_out),
             Column::right("IP out", 0, 0, |row, _| {
-                of_counted(row, |station| number(count(station.counts.ip.outbound.packets)))
+                of_counted(row, |station| Cell::number(count(station.counts.ip.outbound.packets)))
             }),
             Column::right("Octets out", 0, 0, octets_out),
             Column::right("Rate", 0, 0, rate_total),
@@ -86,10 +87,6 @@ pub(super) static VIEW: View = View {
     },
     history: |key| Some(format!("mac = '{key}'")),
 };
-
-fn number(text: String) -> Cell {
-    Cell::number(text)
-}
 
 /// IPTraf's eight columns; where a station takes one line, its name before them.
 fn columns<'a>(_: &RowContext<'a>, _: u16, headlines: bool) -> Vec<Col<'a>> {
@@ -107,30 +104,14 @@ fn columns<'a>(_: &RowContext<'a>, _: u16, headlines: bool) -> Vec<Col<'a>> {
     };
     let mut columns = before;
     columns.extend([
-        Column::right("PktsIn", 8, 0, |row: &&Row, _: &RowContext<'a>| {
-            number(plain(row.item.traffic().inbound.packets))
-        }),
-        Column::right("IP In", 8, 0, |row: &&Row, _: &RowContext<'a>| {
-            of_counted(row, |station| number(plain(station.counts.ip.inbound.packets)))
-        }),
-        Column::right("OctsIn", 8, 0, |row: &&Row, _: &RowContext<'a>| {
-            number(plain(row.item.traffic().inbound.octets))
-        }),
-        Column::right("InRate", 8, 0, |row: &&Row, context: &RowContext<'a>| {
-            number(short_rate(row.rate.inbound.octets, context.look.units))
-        }),
-        Column::right("PktsOut", 8, 0, |row: &&Row, _: &RowContext<'a>| {
-            number(plain(row.item.traffic().outbound.packets))
-        }),
-        Column::right("IP Out", 8, 0, |row: &&Row, _: &RowContext<'a>| {
-            of_counted(row, |station| number(plain(station.counts.ip.outbound.packets)))
-        }),
-        Column::right("OctsOut", 8, 0, |row: &&Row, _: &RowContext<'a>| {
-            number(plain(row.item.traffic().outbound.octets))
-        }),
-        Column::right("OutRate", 8, 0, |row: &&Row, context: &RowContext<'a>| {
-            number(short_rate(row.rate.outbound.octets, context.look.units))
-        }),
+        Column::right("PktsIn", 8, 0, plain_packets_in),
+        Column::right("IP In", 8, 0, ip_in),
+        Column::right("OctsIn", 8, 0, plain_octets_in),
+        Column::right("InRate", 8, 0, short_rate_in),
+        Column::right("PktsOut", 8, 0, plain_packets_out),
+        Column::right("IP Out", 8, 0, ip_out),
+        Column::right("OctsOut", 8, 0, plain_octets_out),
+        Column::right("OutRate", 8, 0, short_rate_out),
     ]);
     if !headlines {
         columns.push(Column::left("Seen by", 12, 0, |row, context| {
@@ -138,6 +119,22 @@ fn columns<'a>(_: &RowContext<'a>, _: u16, headlines: bool) -> Vec<Col<'a>> {
         }));
     }
     columns
+}
+
+fn ip_in(row: &&Row, _: &RowContext<'_>) -> Cell {
+    of_counted(row, |station| Cell::number(plain(station.counts.ip.inbound.packets)))
+}
+
+fn ip_out(row: &&Row, _: &RowContext<'_>) -> Cell {
+    of_counted(row, |station| Cell::number(plain(station.counts.ip.outbound.packets)))
+}
+
+fn short_rate_in(row: &&Row, context: &RowContext<'_>) -> Cell {
+    Cell::number(short_rate(row.rate.inbound.octets, context.look.units))
+}
+
+fn short_rate_out(row: &&Row, context: &RowContext<'_>) -> Cell {
+    Cell::number(short_rate(row.rate.outbound.octets, context.look.units))
 }
 
 fn headline(row: &&Row, context: &RowContext<'_>) -> Cell {

@@ -3,10 +3,11 @@
 use comfy_table::CellAlignment;
 use comfy_table::presets::NOTHING;
 use traf_model::names::protocol_name;
-use traf_model::{ClassGroup, Facility, Fleet, Flow, InterfaceStats, Item, Report, Row, Traffic};
+use traf_model::{ClassGroup, Facility, Fleet, Flow, Item, Report, Row, Traffic};
 
 use crate::facility::cell::{
-    Col, RowContext, key_text, octets_in, octets_out, packets, packets_in, packets_out, points, rate_total,
+    Col, RowContext, class_packets, key_text, octets_in, octets_out, of_interface, packets, packets_in, packets_out,
+    points, rate_total,
 };
 use crate::facility::view;
 use crate::look::Look;
@@ -79,25 +80,19 @@ fn interface_columns<'a>() -> Vec<Col<'a>> {
     vec![
         Column::left("Iface", 0, 0, points),
         Column::right("Total", 0, 0, packets),
-        Column::right("IPv4", 0, 0, |row, _| of_interface(row, |stats| class_packets(stats, ClassGroup::Ipv4))),
-        Column::right("IPv6", 0, 0, |row, _| of_interface(row, |stats| class_packets(stats, ClassGroup::Ipv6))),
-        Column::right("NonIP", 0, 0, |row, _| of_interface(row, |stats| class_packets(stats, ClassGroup::NonIp))),
-        Column::right("BadIP", 0, 0, |row, _| of_interface(row, |stats| stats.ledger.bad_checksum)),
+        Column::right("IPv4", 0, 0, |row, _| class_packets(row, ClassGroup::Ipv4)),
+        Column::right("IPv6", 0, 0, |row, _| class_packets(row, ClassGroup::Ipv6)),
+        Column::right("NonIP", 0, 0, |row, _| class_packets(row, ClassGroup::NonIp)),
+        Column::right("BadIP", 0, 0, |row, _| {
+            of_interface(row, |stats| Cell::number(count(stats.ledger.bad_checksum)))
+        }),
         Column::right("In packets", 0, 0, packets_in),
         Column::right("In octets", 0, 0, octets_in),
         Column::right("Out packets", 0, 0, packets_out),
         Column::right("Out octets", 0, 0, octets_out),
         Column::right("Activity", 0, 0, rate_total),
-        Column::right("Drops", 0, 0, |row, _| of_interface(row, |stats| stats.ledger.dropped)),
+        Column::right("Drops", 0, 0, |row, _| of_interface(row, |stats| Cell::number(count(stats.ledger.dropped)))),
     ]
-}
-
-fn of_interface(row: &Row, number: impl Fn(&InterfaceStats) -> u64) -> Cell {
-    if let Item::Interface(stats) = &row.item { Cell::number(count(number(stats))) } else { Cell::default() }
-}
-
-fn class_packets(stats: &InterfaceStats, group: ClassGroup) -> u64 {
-    stats.classes.group(group).total().packets
 }
 
 fn line_columns<'a>() -> Vec<Col<'a>> {

@@ -2,31 +2,30 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Margin, Rect};
-use traf_model::{ClassGroup, InterfaceStats, Item, Row};
+use traf_model::{ClassGroup, Row};
 
 use super::footer::footer;
 use super::words::why_empty;
 use crate::app::App;
+use crate::facility::cell::{
+    Col, RowContext, class_packets, octets_in, octets_out, of_interface, packets, packets_in, packets_out, rate_in,
+    rate_out, rate_total,
+};
 use crate::number::{count, plural, rate};
 use crate::theme::Role;
 use crate::widget::border::{self, message};
 use crate::widget::layout::inside;
 use crate::widget::table::{Cell, Column, Table};
 
-type Col<'a> = Column<(&'a Row, &'a InterfaceStats), App>;
-
 pub(super) fn draw(app: &App, buffer: &mut Buffer, body: Rect) {
     let theme = app.look.theme;
     border::frame(buffer, body, theme);
     let area = inside(body).inner(Margin::new(1, 0));
-    let columns = if app.second { directions() } else { packets() };
-    let table = Table::new(&columns, app, theme);
+    let columns = if app.second { direction_columns() } else { packet_columns() };
+    let context = app.row_context();
+    let table = Table::new(&columns, &context, theme);
     let Some((list, _)) = app.list() else { return };
-    let stats = list.seen(app.report()).filter_map(|(row, _)| match &row.item {
-        Item::Interface(stats) => Some((row, &**stats)),
-        _ => None,
-    });
-    let end = table.draw(buffer, area, body.y, stats, list.bar());
+    let end = table.draw(buffer, area, body.y, list.seen(app.report()).map(|(row, _)| row), list.bar());
     border::title(buffer, body, body.y, "Iface", end, theme);
     if list.is_empty() {
         message(buffer, area, &why_empty(app, "interface"), app.look.theme);
@@ -43,56 +42,49 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, body: Rect) {
     footer(app, buffer, body, &words);
 }
 
-fn name((row, stats): &(&Row, &InterfaceStats), app: &App) -> Cell {
-    let name = &stats.interface.name;
-    match row.observed_by.first() {
-        Some(point) if app.several_sensors() => Cell::text(format!("{}/{name}", point.sensor)),
-        _ => Cell::text(name.clone()),
-    }
-}
-
-fn group(stats: &InterfaceStats, group: ClassGroup) -> Cell {
-    Cell::number(count(stats.classes.group(group).total().packets))
+fn name(row: &&Row, context: &RowContext<'_>) -> Cell {
+    of_interface(row, |stats| match row.observed_by.first() {
+        Some(point) if context.several => Cell::text(format!("{}/{}", point.sensor, stats.interface.name)),
+        _ => Cell::text(stats.interface.name.clone()),
+    })
 }
 
 /// IPTraf's columns, in its order; wide terminals add directions, peaks and drops.
-fn packets<'a>() -> Vec<Col<'a>> {
+fn packet_columns<'a>() -> Vec<Col<'a>> {
     vec![
         Column::name(name),
-        Column::right("Total", 10, 0, |(_, stats), _| group(stats, ClassGroup::Total)),
-        Column::right("IPv4", 10, 0, |(_, stats), _| group(stats, ClassGroup::Ipv4)),
-        Column::right("IPv6", 9, 0, |(_, stats), _| group(stats, ClassGroup::Ipv6)),
-        Column::right("NonIP", 8, 0, |(_, stats), _| group(stats, ClassGroup::NonIp)),
-        Column::right("BadIP", 6, 0, |(_, stats), _| bad(stats.ledger.bad_checksum)),
-        Column::right("Activity", 13, 0, |(row, _), app| Cell::number(rate(row.rate.total().octets, app.look.units))),
-        Column::right("In", 13, 110, |(row, _), app| Cell::number(rate(row.rate.inbound.octets, app.look.units))),
-        Column::right("Out", 13, 110, |(row, _), app| Cell::number(rate(row.rate.outbound.octets, app.look.units))),
-        Column::right("Peak", 13, 124, |(_, stats), app| Cell::number(rate(stats.peak.total().octets, app.look.units))),
-        Column::right("Drops", 7, 110, |(_, stats), _| bad(stats.ledger.dropped)),
+        Column::right("Total", 10, 0, packets),
+        Column::right("IPv4", 10, 0, |row, _| class_packets(row, ClassGroup::Ipv4)),
+        Column::right("IPv6", 9, 0, |row, _| class_packets(row, ClassGroup::Ipv6)),
+        Column::right("NonIP", 8, 0, |row, _| class_packets(row, ClassGroup::NonIp)),
+        Column::right("BadIP", 6, 0, |row, _| of_interface(row, |stats| bad(stats.ledger.bad_checksum))),
+        Column::right("Activity", 13, 0, rate_total),
+        Column::right("In", 13, 110, rate_in),
+        Column::right("Out", 13, 110, rate_out),
+        Column::right("Peak", 13, 124, |row, context| {
+            of_interface(row, |stats| Cell::number(context.rate(stats.peak.total())))
+        }),
+        Column::right("Drops", 7, 110, drops),
     ]
 }
 
 /// Each direction for itself.
-fn directions<'a>() -> Vec<Col<'a>> {
+fn direction_columns<'a>() -> Vec<Col<'a>> {
     vec![
         Column::name(name),
-        Column::right("In packets", 10, 0, |(_, stats), _| {
-            Cell::number(count(stats.classes.group(ClassGroup::Total).inbound.packets))
-        }),
-        Column::right("In octets", 10, 0, |(_, stats), _| {
-            Cell::number(count(stats.classes.group(ClassGroup::Total).inbound.octets))
-        }),
-        Column::right("Out packets", 11, 0, |(_, stats), _| {
-            Cell::number(count(stats.classes.group(ClassGroup::Total).outbound.packets))
-        }),
-        Column::right("Out octets", 10, 0, |(_, stats), _| {
-            Cell::number(count(stats.classes.group(ClassGroup::Total).outbound.octets))
-        }),
-        Column::right("Activity", 13, 0, |(row, _), app| Cell::number(rate(row.rate.total().octets, app.look.units))),
-        Column::right("In", 13, 110, |(row, _), app| Cell::number(rate(row.rate.inbound.octets, app.look.units))),
-        Column::right("Out", 13, 110, |(row, _), app| Cell::number(rate(row.rate.outbound.octets, app.look.units))),
-        Column::right("Drops", 7, 110, |(_, stats), _| bad(stats.ledger.dropped)),
+        Column::right("In packets", 10, 0, packets_in),
+        Column::right("In octets", 10, 0, octets_in),
+        Column::right("Out packets", 11, 0, packets_out),
+        Column::right("Out octets", 10, 0, octets_out),
+        Column::right("Activity", 13, 0, rate_total),
+        Column::right("In", 13, 110, rate_in),
+        Column::right("Out", 13, 110, rate_out),
+        Column::right("Drops", 7, 110, drops),
     ]
+}
+
+fn drops(row: &&Row, _: &RowContext<'_>) -> Cell {
+    of_interface(row, |stats| bad(stats.ledger.dropped))
 }
 
 /// A count that should be zero.
