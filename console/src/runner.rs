@@ -175,8 +175,14 @@ impl Screens {
         for effect in effects {
             let kept = match effect {
                 Effect::Quit => return Ok(true),
-                Effect::Redraw => Ok(self.terminal.clear().context("clearing the terminal")?),
-                Effect::Watch(watches) => Ok(self.feeds.watch(watches)),
+                Effect::Redraw => {
+                    self.terminal.clear().context("clearing the terminal")?;
+                    Ok(())
+                }
+                Effect::Watch(watches) => {
+                    self.feeds.watch(watches);
+                    Ok(())
+                }
                 Effect::LookUp(address) => {
                     // Without room it is asked again with the next report.
                     let _ = self.feeds.names.try_send(address);

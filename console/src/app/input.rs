@@ -139,7 +139,7 @@ impl App {
             }
             Command::Enter => self.enter(),
             Command::Back if self.started_on_facility && self.traffic.opened.is_none() => {
-                self.effects.push(Effect::Quit)
+                self.effects.push(Effect::Quit);
             }
             Command::Back => self.back(),
             Command::Quit => self.effects.push(Effect::Quit),

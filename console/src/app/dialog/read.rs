@@ -60,10 +60,10 @@ impl Form {
 
     fn mark(&mut self, words: &[String]) {
         let mut rest = words.to_vec();
-        for place in 0..PROTOCOLS.len() {
-            if PROTOCOLS[place].1.iter().all(|word| rest.iter().any(|other| other == word)) {
-                self.marks[place] = true;
-                rest.retain(|word| !PROTOCOLS[place].1.contains(&word.as_str()));
+        for ((_, own), mark) in PROTOCOLS.iter().zip(&mut self.marks) {
+            if own.iter().all(|word| rest.iter().any(|other| other == word)) {
+                *mark = true;
+                rest.retain(|word| !own.contains(&word.as_str()));
             }
         }
         let numbers: Vec<u8> = rest.iter().filter_map(|word| word.strip_prefix("proto ")?.parse().ok()).collect();

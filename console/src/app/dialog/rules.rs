@@ -94,10 +94,10 @@ impl RulesEditor {
         }
         match key.code {
             KeyCode::Char('i' | 'I') | KeyCode::Insert => {
-                self.pane = RulesPane::Form(Box::default(), RulePosition::Before(at))
+                self.pane = RulesPane::Form(Box::default(), RulePosition::Before(at));
             }
             KeyCode::Char('a' | 'A') => {
-                self.pane = RulesPane::Form(Box::default(), RulePosition::Before(self.rules.len()))
+                self.pane = RulesPane::Form(Box::default(), RulePosition::Before(self.rules.len()));
             }
             KeyCode::Char('t' | 'T') if self.rules.is_empty() => {
                 self.pane = RulesPane::Text("include ".to_owned().into(), RulePosition::Before(0));
