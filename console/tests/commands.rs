@@ -50,7 +50,7 @@ fn tables_for_people_stand_aligned() {
 }
 
 #[test]
-fn json_is_one_document_with_the_fields_of_the_sensor() {
+fn json_of_every_answer_is_one_document_as_in_its_snapshot() {
     insta::assert_snapshot!("traffic_json", pretty(Answer::Report(&sample::connections())));
     insta::assert_snapshot!("interfaces_json", pretty(Answer::Report(&sample::interfaces())));
     insta::assert_snapshot!("stations_json", pretty(Answer::Report(&sample::stations())));
