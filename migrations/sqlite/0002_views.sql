@@ -271,7 +271,7 @@ where abs(l.clock_step) >= 100000000;
 -- Do totals add up? One row per observation point and slice whose details are all still kept; every `residue_*` is in
 -- packets and is zero, or something is wrong. Stations are counted where the link has MAC addresses at all.
 create view accounting as
-with counted as (
+with sums as (
     select
         d.ts, d.sensor, d.seq, l.interface, l.parsed,
         l.received - l.parsed - l.malformed - l.unsupported - l.dropped as residue_capture,
@@ -319,6 +319,6 @@ select
     c.ip - c.hosts_out as residue_hosts_out,
     case when c.stations_in + c.stations_out = 0 then 0 else c.parsed - c.stations_in end as residue_stations_in,
     case when c.stations_in + c.stations_out = 0 then 0 else c.parsed - c.stations_out end as residue_stations_out
-from counted c
+from sums c
 left join sensor s on s.id = c.sensor
 left join interface i on i.sensor = c.sensor and i.id = c.interface;
