@@ -14,7 +14,6 @@ use traf_model::{Counted, InterfaceSummary, Interval, Second, Summary};
 ///
 /// Flows, of which there are many, become messages one at a time, twice: to be measured, and to be written. A field that
 /// repeats may be appended.
-#[must_use]
 pub fn encode(summary: &Summary) -> Vec<u8> {
     let mut octets = wire::Summary::of(summary).encode_to_vec();
     for interface in &summary.interfaces {
@@ -35,8 +34,6 @@ pub fn encode(summary: &Summary) -> Vec<u8> {
 
 /// Reads them.
 ///
-/// # Errors
-/// When they are not a summary, or one that contradicts itself.
 pub fn decode(octets: &[u8]) -> Result<Summary, WireError> {
     wire::Summary::decode(octets).map_err(|error| WireError::Decode(error.to_string()))?.try_into()
 }

@@ -28,7 +28,6 @@ pub enum Transport {
 
 impl Transport {
     /// By IP protocol number.
-    #[must_use]
     pub const fn of(protocol: u8) -> Self {
         match protocol {
             6 => Self::Tcp,
@@ -66,13 +65,11 @@ impl Class {
     pub const COUNT: usize = 36;
 
     /// Its place in an array of [`Class::COUNT`].
-    #[must_use]
     pub const fn index(self) -> usize {
         (self.family as usize * 4 + self.transport as usize) * 3 + self.cast as usize
     }
 
     /// The class at a place; places from [`Class::COUNT`] on have none.
-    #[must_use]
     pub const fn at(index: usize) -> Option<Self> {
         let family = match index / 12 {
             0 => Family::Ipv4,
@@ -136,7 +133,6 @@ impl ClassGroup {
     ];
 
     /// As it stands in JSON and SQL.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Total => "total",
@@ -153,7 +149,6 @@ impl ClassGroup {
     }
 
     /// True if `class` counts here.
-    #[must_use]
     pub fn holds(self, class: Class) -> bool {
         let ip = class.family != Family::NonIp;
         match self {
@@ -201,13 +196,11 @@ impl Classes {
     }
 
     /// Traffic since `earlier`.
-    #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
         Self(std::array::from_fn(|index| self.0[index] - earlier.0[index]))
     }
 
     /// The traffic of one of IPTraf's rows.
-    #[must_use]
     pub fn group(&self, group: ClassGroup) -> Traffic {
         self.rows().filter(|(class, _)| group.holds(*class)).map(|(_, traffic)| traffic).sum()
     }

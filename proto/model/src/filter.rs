@@ -99,25 +99,21 @@ pub enum Test {
 
 impl Filter {
     /// A filter of `expression`.
-    #[must_use]
     pub const fn new(expression: Expression) -> Self {
         Self { expression: Some(expression) }
     }
 
     /// Selects everything.
-    #[must_use]
     pub const fn is_all(&self) -> bool {
         self.expression.is_none()
     }
 
     /// The tests; `None` if it selects everything.
-    #[must_use]
     pub const fn expression(&self) -> Option<&Expression> {
         self.expression.as_ref()
     }
 
     /// In libpcap's language, where that has words for it.
-    #[must_use]
     pub fn bpf(&self) -> Option<String> {
         fn known(expression: &Expression) -> bool {
             match expression {

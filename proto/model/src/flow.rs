@@ -16,7 +16,6 @@ pub struct Endpoint {
 
 impl Endpoint {
     /// `address` and `port`.
-    #[must_use]
     pub const fn new(address: IpAddr, port: u16) -> Self {
         Self { address, port }
     }
@@ -47,14 +46,12 @@ pub struct FlowKey {
 
 impl FlowKey {
     /// The same conversation seen from the other end.
-    #[must_use]
     pub const fn reversed(self) -> Self {
         Self { source: self.destination, destination: self.source, ..self }
     }
 
     /// The TCP or UDP service of its packets, so that each counts for one service: the port that `ports` holds where only one
     /// end has such a port, else the port that the initiator asked for.
-    #[must_use]
     pub fn service(&self, ports: &Ports) -> Option<Service> {
         let (source, destination) = (self.source.port, self.destination.port);
         let port = if ports.serves_source(source, destination) { source } else { destination };
@@ -62,7 +59,6 @@ impl FlowKey {
     }
 
     /// The same for both orientations: the smaller endpoint first.
-    #[must_use]
     pub fn canonical(self) -> Self {
         if self.destination < self.source { self.reversed() } else { self }
     }
@@ -87,7 +83,6 @@ pub struct Half {
 
 impl Half {
     /// IPTraf's four characters: the word, or S P A U of the last packet.
-    #[must_use]
     pub fn label(self) -> String {
         if let Some(word) = self.word {
             return word.as_str().to_owned();
@@ -114,7 +109,6 @@ pub enum Word {
 
 impl Word {
     /// The four letters.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Done => "DONE",
@@ -151,7 +145,6 @@ impl FlowState {
         [Self::Active, Self::Opening, Self::Established, Self::Closing, Self::Closed, Self::Reset, Self::TimedOut];
 
     /// As it stands in JSON and SQL.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Active => "active",
@@ -165,7 +158,6 @@ impl FlowState {
     }
 
     /// Nothing more is expected.
-    #[must_use]
     pub const fn is_over(self) -> bool {
         matches!(self, Self::Closed | Self::Reset | Self::TimedOut)
     }
@@ -196,7 +188,6 @@ pub struct Flow {
 
 impl Flow {
     /// The TCP or UDP service it belongs to, by [`FlowKey::service`].
-    #[must_use]
     pub fn service(&self, ports: &Ports) -> Option<Service> {
         self.key.service(ports)
     }

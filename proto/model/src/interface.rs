@@ -46,7 +46,6 @@ pub struct Nic {
 
 impl Nic {
     /// Frames and octets, both directions, since `earlier`; `None` when the counters went backwards (another device).
-    #[must_use]
     pub fn since(&self, earlier: &Self) -> Option<(u64, u64)> {
         let packets =
             (self.rx_packets.checked_sub(earlier.rx_packets)?, self.tx_packets.checked_sub(earlier.tx_packets)?);
@@ -82,7 +81,6 @@ pub struct Ledger {
 
 impl Ledger {
     /// Frames unaccounted for (invariant I1): zero.
-    #[must_use]
     pub fn residue(&self) -> i128 {
         let accounted = [self.parsed, self.malformed, self.unsupported, self.dropped];
         i128::from(self.received) - accounted.into_iter().map(i128::from).sum::<i128>()

@@ -12,7 +12,6 @@ impl Mac {
     pub const BROADCAST: Self = Self([0xff; 6]);
 
     /// The group bit (IEEE 802): broadcast or multicast.
-    #[must_use]
     pub const fn is_group(self) -> bool {
         self.0[0] & 1 != 0
     }

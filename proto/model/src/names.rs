@@ -31,7 +31,6 @@ const PROTOCOLS: [(u8, &str); 26] = [
 ];
 
 /// The keyword of an IP protocol, or its number.
-#[must_use]
 pub fn protocol_name(protocol: u8) -> String {
     match PROTOCOLS.iter().find(|(number, _)| *number == protocol) {
         Some((_, name)) => (*name).to_owned(),
@@ -40,13 +39,11 @@ pub fn protocol_name(protocol: u8) -> String {
 }
 
 /// The number of a keyword.
-#[must_use]
 pub fn protocol_number(name: &str) -> Option<u8> {
     PROTOCOLS.iter().find(|(_, known)| *known == name).map(|(number, _)| *number)
 }
 
 /// Ports by name, for `port http` and `app http`; `None` for a name that is not known here.
-#[must_use]
 pub fn service_port(name: &str) -> Option<u16> {
     SERVICES.iter().find(|(known, _)| *known == name).map(|(_, port)| *port)
 }

@@ -29,13 +29,11 @@ pub struct Point {
 
 impl Point {
     /// One interface of a sensor.
-    #[must_use]
     pub fn new(sensor: impl Into<String>, interface: impl Into<String>) -> Self {
         Self { sensor: sensor.into(), interface: Some(interface.into()) }
     }
 
     /// True if `name` names this interface: `eth0`, of any sensor, or `web1/eth0`.
-    #[must_use]
     pub fn is_called(&self, name: &str) -> bool {
         self.interface.as_deref() == Some(name) || self.to_string() == name
     }
@@ -57,7 +55,6 @@ pub struct Scope(pub Vec<Point>);
 
 impl Scope {
     /// True if it includes an interface of a sensor.
-    #[must_use]
     pub fn holds(&self, sensor: &str, interface: &str) -> bool {
         self.0.is_empty()
             || self
@@ -67,7 +64,6 @@ impl Scope {
     }
 
     /// True if it includes any interface of a sensor.
-    #[must_use]
     pub fn holds_sensor(&self, sensor: &str) -> bool {
         self.0.is_empty() || self.0.iter().any(|point| point.sensor == sensor)
     }
@@ -138,7 +134,6 @@ impl OrderBy {
     ];
 
     /// As commands and screens name it.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Octets => "octets",
@@ -189,7 +184,6 @@ impl Group {
     pub const ALL: [Self; 5] = [Self::Flow, Self::Address, Self::Port, Self::Pair, Self::Sensor];
 
     /// As commands and screens name it.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Flow => "flow",
@@ -201,7 +195,6 @@ impl Group {
     }
 
     /// The group of a flow; `None` when each is its own. `sensor` is who saw it.
-    #[must_use]
     pub fn of(self, flow: &FlowKey, sensor: &str) -> Option<GroupKey> {
         Some(match self {
             Self::Flow => return None,

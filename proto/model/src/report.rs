@@ -111,7 +111,6 @@ pub enum Item {
 
 impl Item {
     /// The counts under the key.
-    #[must_use]
     pub fn traffic(&self) -> Traffic {
         match self {
             Self::Flow(flow) => flow.traffic,
@@ -180,13 +179,11 @@ impl Item {
 
 impl Row {
     /// As a sensor answers: it names neither itself nor its site.
-    #[must_use]
     pub const fn new(rate: Traffic, item: Item) -> Self {
         Self { site: String::new(), observed_by: Vec::new(), rate, item }
     }
 
     /// The order of two rows; equal counts are told apart by key and observer, so that rows keep still.
-    #[must_use]
     pub fn compare(&self, other: &Self, order: Order) -> Ordering {
         let (a, b) = (&self.item, &other.item);
         let by = match order.by {
@@ -257,7 +254,6 @@ impl Presence {
     pub const ALL: [Self; 3] = [Self::Away, Self::Reporting, Self::Late];
 
     /// As it stands in JSON and SQL.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Away => "away",

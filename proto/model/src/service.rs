@@ -15,7 +15,6 @@ pub struct Service {
 
 impl Service {
     /// `None` for protocols other than TCP and UDP.
-    #[must_use]
     pub const fn new(protocol: u8, port: u16) -> Option<Self> {
         match protocol {
             6 | 17 => Some(Self { protocol, port }),
@@ -33,7 +32,6 @@ pub struct Ports {
 
 impl Ports {
     /// Those below 1024 and `extra`: ranges, both ends inside, in any order; one that ends before it begins is empty.
-    #[must_use]
     pub fn new(extra: &[(u16, u16)]) -> Self {
         let mut sorted: Vec<(u16, u16)> = extra.iter().copied().filter(|(from, to)| from <= to).collect();
         sorted.sort_unstable();
@@ -49,7 +47,6 @@ impl Ports {
 
     /// True if a port is a service.
     #[inline]
-    #[must_use]
     pub fn holds(&self, port: u16) -> bool {
         port < 1024 || !self.ranges.is_empty() && self.added(port)
     }
@@ -62,7 +59,6 @@ impl Ports {
     /// True if the source's port is the service, of two that a flow has: it is where only that one counts as a service; in
     /// any other case the initiator asked for the destination's.
     #[inline]
-    #[must_use]
     pub fn serves_source(&self, source: u16, destination: u16) -> bool {
         self.holds(source) && !self.holds(destination)
     }

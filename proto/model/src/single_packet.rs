@@ -80,7 +80,6 @@ impl PacketKind {
     ];
 
     /// As it stands in JSON.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Udp => "udp",
@@ -123,7 +122,6 @@ impl fmt::Display for PacketEnd {
 
 impl SinglePacket {
     /// IPTraf's line: `ICMP dest unrch (port) (61 bytes) from A to B (src HWaddr M) on eth0`; the MAC only when asked for.
-    #[must_use]
     pub fn words(&self, interface: &str, mac: bool, name: impl Fn(PacketEnd) -> String) -> String {
         let detail = if self.detail.is_empty() { String::new() } else { format!(" {}", self.detail) };
         let (from, to) = (name(self.source), name(self.destination));

@@ -46,7 +46,6 @@ pub struct InterfaceSummary {
 
 impl InterfaceSummary {
     /// All classes of the slice.
-    #[must_use]
     pub fn classes(&self) -> Classes {
         self.seconds.iter().fold(Classes::default(), |mut sum, second| {
             sum.merge(&second.classes);
@@ -99,7 +98,6 @@ impl LossReason {
     pub const ALL: [Self; 5] = [Self::Ended, Self::SpoolFull, Self::Damaged, Self::Vanished, Self::Forgotten];
 
     /// In words, for a screen or an SQL row.
-    #[must_use]
     pub const fn words(self) -> &'static str {
         match self {
             Self::Ended => "sensor ended before it sealed the slice",

@@ -35,7 +35,6 @@ impl<K: Eq + Hash, V: Merge> Default for Tally<K, V> {
 
 impl<K: Eq + Hash, V: Merge> Tally<K, V> {
     /// Room for `capacity` keys.
-    #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
         Self { rows: HashMap::new(), other: V::default(), capacity }
     }
@@ -92,25 +91,21 @@ impl<K: Eq + Hash, V: Merge> Tally<K, V> {
     }
 
     /// The value under `key`.
-    #[must_use]
     pub fn row(&self, key: &K) -> Option<&V> {
         self.rows.get(key)
     }
 
     /// The value of keys that found no place.
-    #[must_use]
     pub fn other(&self) -> &V {
         &self.other
     }
 
     /// Number of keys.
-    #[must_use]
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
     /// No key at all.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }

@@ -13,37 +13,31 @@ pub const SECOND: i64 = 1_000_000_000;
 
 impl Timestamp {
     /// From whole seconds since 1970.
-    #[must_use]
     pub const fn from_seconds(seconds: i64) -> Self {
         Self(seconds.saturating_mul(SECOND))
     }
 
     /// Whole seconds since 1970, rounded down.
-    #[must_use]
     pub const fn seconds(self) -> i64 {
         self.0.div_euclid(SECOND)
     }
 
     /// The start of the aligned step of `step` nanoseconds that holds this moment.
-    #[must_use]
     pub const fn floor(self, step: i64) -> Self {
         Self(self.0.saturating_sub(self.0.rem_euclid(step)))
     }
 
     /// Nanoseconds from `earlier` to here; negative when `earlier` is later.
-    #[must_use]
     pub const fn since(self, earlier: Self) -> i64 {
         self.0.saturating_sub(earlier.0)
     }
 
     /// Later by `duration`, saturating.
-    #[must_use]
     pub fn after(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)))
     }
 
     /// Earlier by `duration`, saturating.
-    #[must_use]
     pub fn before(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)))
     }
@@ -79,25 +73,21 @@ pub struct Interval {
 
 impl Interval {
     /// From `from` up to, but without, `to`.
-    #[must_use]
     pub const fn new(from: Timestamp, to: Timestamp) -> Self {
         Self { from, to }
     }
 
     /// Nanoseconds inside; zero when it is empty or turned around.
-    #[must_use]
     pub fn nanos(self) -> i64 {
         self.to.since(self.from).max(0)
     }
 
     /// True if `at` lies inside.
-    #[must_use]
     pub fn contains(self, at: Timestamp) -> bool {
         self.from <= at && at < self.to
     }
 
     /// The smallest interval that holds both.
-    #[must_use]
     pub fn hull(self, other: Self) -> Self {
         Self::new(self.from.min(other.from), self.to.max(other.to))
     }

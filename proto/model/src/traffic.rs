@@ -18,25 +18,21 @@ pub struct Counters {
 
 impl Counters {
     /// `packets` with `octets` in all, none of them coalesced.
-    #[must_use]
     pub const fn new(packets: u64, octets: u64) -> Self {
         Self { packets, octets, coalesced: 0 }
     }
 
     /// Packets on the wire: those captured and those that offload hid.
-    #[must_use]
     pub const fn wire_packets(self) -> u64 {
         self.packets.saturating_add(self.coalesced)
     }
 
     /// Nothing counted.
-    #[must_use]
     pub fn is_empty(self) -> bool {
         self == Self::default()
     }
 
     /// Per second, of a count over `nanos`; zero over no time.
-    #[must_use]
     pub fn per_second(self, nanos: i64) -> Self {
         let rate = |count: u64| match u128::try_from(nanos) {
             Ok(nanos) if nanos > 0 => {
@@ -89,37 +85,31 @@ pub struct Traffic {
 
 impl Traffic {
     /// Towards the key only.
-    #[must_use]
     pub fn inbound(counters: Counters) -> Self {
         Self { inbound: counters, ..Self::default() }
     }
 
     /// From the key only.
-    #[must_use]
     pub fn outbound(counters: Counters) -> Self {
         Self { outbound: counters, ..Self::default() }
     }
 
     /// Both directions together.
-    #[must_use]
     pub fn total(self) -> Counters {
         self.inbound + self.outbound
     }
 
     /// Nothing counted.
-    #[must_use]
     pub fn is_empty(self) -> bool {
         self == Self::default()
     }
 
     /// Inbound and outbound exchanged: the same traffic seen from the other end.
-    #[must_use]
     pub fn reversed(self) -> Self {
         Self { inbound: self.outbound, outbound: self.inbound }
     }
 
     /// Per second, of traffic over `nanos`.
-    #[must_use]
     pub fn per_second(self, nanos: i64) -> Self {
         Self { inbound: self.inbound.per_second(nanos), outbound: self.outbound.per_second(nanos) }
     }

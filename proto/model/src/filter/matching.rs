@@ -28,13 +28,11 @@ pub struct Subject<'a> {
 
 impl Filter {
     /// True if a packet is selected.
-    #[must_use]
     pub fn matches(&self, subject: &Subject<'_>) -> bool {
         self.expression.as_ref().is_none_or(|expression| expression.matches(subject))
     }
 
     /// The directions of a flow that are selected: forward, reverse.
-    #[must_use]
     pub fn directions(&self, flow: &Flow, sensor: &str, interface: &str) -> (bool, bool) {
         if self.is_all() {
             return (true, true);

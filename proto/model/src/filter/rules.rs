@@ -77,7 +77,6 @@ impl Rules {
     pub const LONGEST: usize = LONGEST / 2;
 
     /// All rules as one filter: it selects what the first rule that matches includes.
-    #[must_use]
     pub fn compiled(&self) -> Filter {
         let mut compiled = Compiled::Nothing;
         for Rule { include, filter } in self.0.iter().rev() {
@@ -102,7 +101,6 @@ impl Rules {
     }
 
     /// True if a rule includes anything; otherwise nothing is ever shown.
-    #[must_use]
     pub fn shows_something(&self) -> bool {
         self.compiled() != nothing()
     }
