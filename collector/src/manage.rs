@@ -79,6 +79,5 @@ fn status(error: ChangeError) -> Status {
         }
         ChangeError::NoFilter(_) => Status::not_found(error.to_string()),
         ChangeError::Full | ChangeError::Stale(_) => Status::failed_precondition(error.to_string()),
-        ChangeError::Wrong(_) => Status::invalid_argument(error.to_string()),
     }
 }

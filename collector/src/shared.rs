@@ -41,16 +41,13 @@ pub(crate) enum ChangeError {
     /// Somebody else was faster.
     #[error("the settings were changed meanwhile (revision {0} now): look at them again")]
     Stale(u64),
-    /// They mean nothing.
-    #[error("{0}")]
-    Wrong(String),
 }
 
 impl SharedConfig {
     /// As the store has it.
     pub(crate) async fn load(store: Store) -> Result<Arc<Self>, StoreError> {
         let filters = store.filters().await?;
-        let settings = store.settings().await?.into_iter().collect();
+        let settings = store.settings().await?;
         let state = Mutex::new(State { filters, settings });
         Ok(Arc::new(Self { store, state, changing: tokio::sync::Mutex::default(), changed: watch::Sender::new(0) }))
     }
@@ -108,13 +105,12 @@ impl SharedConfig {
         settings: Settings,
         by: (Timestamp, &str),
     ) -> Result<u64, ChangeError> {
-        settings.check().map_err(ChangeError::Wrong)?;
         let _turn = self.changing.lock().await;
         let now = self.settings(sensor).revision;
         if settings.revision != now {
             return Err(ChangeError::Stale(now));
         }
-        let settings = Settings { revision: now + 1, ..settings };
+        let settings = settings.at(now + 1);
         self.store.save_settings(sensor, &settings, by).await?;
         self.state().settings.insert(sensor.to_owned(), settings);
         self.tell();
@@ -153,40 +149,41 @@ mod tests {
         shared.save_filter(filter("a", "include all"), BY).await.unwrap();
         shared.save_filter(filter("b", ""), BY).await.unwrap();
         shared.delete_filter("b").await.unwrap();
-        let all = Settings {
-            revision: 0,
-            promiscuous: Some(true),
-            capture: Some(String::new()),
-            ports: Some(vec![(8080, 8080), (9000, 9100)]),
-            log: Some(false),
-            log_interval: Some(60),
-            idle: Some(900),
-        };
+        let texts = [
+            ("promiscuous", "on"),
+            ("capture", "all"),
+            ("ports", "8080, 9000-9100"),
+            ("log", "off"),
+            ("log_interval", "60s"),
+            ("idle", "15m"),
+            ("colour", "of a newer console"),
+        ];
+        let all = Settings::read(0, texts).unwrap();
         assert_eq!(shared.save_settings("7f", all.clone(), BY).await.unwrap(), 1);
-        let some = Settings { revision: 1, ports: Some(Vec::new()), ..Settings::default() };
+        let some = Settings::read(1, [("ports", "none")]).unwrap();
         assert_eq!(shared.save_settings("7f", some.clone(), BY).await.unwrap(), 2);
         assert_eq!(shared.save_settings("8f", all.clone(), BY).await.unwrap(), 1);
+        assert_eq!(shared.save_settings("af", Settings::default(), BY).await.unwrap(), 1);
         store.close().await;
 
         let (shared, _) = open(&folder).await;
         let web = filter("web", "exclude host 10.0.0.7\ninclude tcp");
         assert_eq!(shared.filters(), [filter("a", "include all"), web]);
-        assert_eq!(shared.settings("7f"), Settings { revision: 2, ..some });
-        assert_eq!(shared.settings("8f"), Settings { revision: 1, ..all });
+        assert_eq!(shared.settings("7f"), some.at(2));
+        assert_eq!(shared.settings("8f"), all.at(1));
         assert_eq!(shared.settings("9f"), Settings::default());
+        assert_eq!(shared.settings("af"), Settings::default().at(1), "all are absent, the revision is not");
     }
 
     #[tokio::test]
     async fn of_two_who_change_the_same_settings_the_second_is_told() {
         let folder = tempfile::tempdir().unwrap();
         let (shared, _) = open(&folder).await;
-        let change = |idle| Settings { idle: Some(idle), ..Settings::default() };
-        shared.save_settings("7f", change(60), BY).await.unwrap();
-        let error = shared.save_settings("7f", change(90), BY).await.unwrap_err();
+        let change = |idle| Settings::read(0, [("idle", idle)]).unwrap();
+        shared.save_settings("7f", change("60s"), BY).await.unwrap();
+        let error = shared.save_settings("7f", change("90s"), BY).await.unwrap_err();
         assert!(matches!(error, ChangeError::Stale(1)), "{error}");
-        assert_eq!(shared.settings("7f").idle, Some(60));
-        let error = shared.save_settings("7f", Settings { revision: 1, ..change(0) }, BY).await.unwrap_err();
-        assert!(matches!(error, ChangeError::Wrong(_)), "{error}");
+        assert_eq!(shared.settings("7f"), change("60s").at(1));
     }
 
     #[tokio::test]

@@ -9,6 +9,7 @@ use tokio::sync::mpsc::Sender;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
 use tonic::{Code, Streaming};
+use traf_model::settings::CAPTURE;
 use traf_model::{Fleet, NamedFilter, Settings, SettingsState, Snapshot};
 use traf_peer::Role;
 use traf_proto as wire;
@@ -105,6 +106,10 @@ impl Sensor {
     }
 }
 
+fn settings(revision: u64, texts: &[(&str, &str)]) -> Settings {
+    Settings::read(revision, texts.iter().copied()).unwrap()
+}
+
 /// The sensor as consoles see it, once it says `revision`.
 async fn seen(view: &mut ViewClient<Channel>, revision: u64) -> (Settings, SettingsState) {
     let mut states = view.fleet(wire::FleetQuery {}).await.unwrap().into_inner();
@@ -132,11 +137,11 @@ async fn a_sensor_is_told_its_settings_and_its_word_on_them_is_seen() {
     let mut view = ViewClient::new(collector.channel(&admin));
     let set =
         |settings: Settings| wire::SensorSettings { sensor: "web1".to_owned(), settings: Some((&settings).into()) };
-    let ports = Settings { ports: Some(vec![(8080, 8080), (9000, 9100)]), idle: Some(900), ..Settings::default() };
+    let ports = settings(0, &[("ports", "8080, 9000-9100"), ("idle", "15m")]);
     assert_eq!(change.set_settings(set(ports.clone())).await.unwrap().into_inner().revision, 1);
 
     // The sensor hears it at once; until it answers the console sees what is wanted beside what holds.
-    let first = Settings { revision: 1, ..ports };
+    let first = ports.at(1);
     assert_eq!(sensor.told().await, Some(first.clone()));
     let (wanted, state) = seen(&mut view, 0).await;
     assert_eq!((wanted, state.settings.revision), (first.clone(), 0));
@@ -144,20 +149,24 @@ async fn a_sensor_is_told_its_settings_and_its_word_on_them_is_seen() {
     assert_eq!(seen(&mut view, 1).await.1.settings, first);
 
     // A capture filter that libpcap does not understand is refused by the sensor, which goes on with the old one.
-    let bad = Settings { capture: Some("tcp prot 80".to_owned()), ..first.clone() };
+    let mut bad = first.clone();
+    bad.set(&CAPTURE, "tcp prot 80").unwrap();
     change.set_settings(set(bad)).await.unwrap();
-    assert_eq!(sensor.told().await.unwrap().capture.as_deref(), Some("tcp prot 80"));
-    sensor.says(Settings { revision: 2, ..first.clone() }, "capture filter: syntax error").await;
+    assert_eq!(sensor.told().await.unwrap().text(&CAPTURE), "tcp prot 80");
+    sensor.says(first.clone().at(2), "capture filter: syntax error").await;
     let (wanted, state) = seen(&mut view, 2).await;
     assert_eq!((wanted.revision, state.refused.as_str()), (2, "capture filter: syntax error"));
-    assert_eq!(state.settings.capture, None);
+    assert_eq!(state.settings.get(&CAPTURE), None);
 
-    for (settings, words) in [
-        (Settings { revision: 1, ..Settings::default() }, "were changed meanwhile (revision 2 now)"),
-        (Settings { revision: 2, ports: Some(vec![(80, 80), (80, 80)]), ..Settings::default() }, "80 is there already"),
-        (Settings { revision: 2, idle: Some(0), ..Settings::default() }, "at least one second"),
+    for (revision, (name, value), words) in [
+        (1, ("log", "on"), "were changed meanwhile (revision 2 now)"),
+        (2, ("ports", "80, 80"), "80 is there already"),
+        (2, ("idle", "0s"), "from 1s to a year"),
     ] {
-        let status = change.set_settings(set(settings)).await.unwrap_err();
+        let values = vec![wire::Setting { name: name.to_owned(), value: value.to_owned() }];
+        let settings = Some(wire::Settings { revision, values });
+        let settings = wire::SensorSettings { sensor: "web1".to_owned(), settings };
+        let status = change.set_settings(settings).await.unwrap_err();
         assert!(status.message().contains(words), "{status}");
     }
     let nobody = wire::SensorSettings { sensor: "web2".to_owned(), settings: None };
@@ -171,14 +180,14 @@ async fn a_sensor_that_was_away_is_told_when_it_comes_back_even_after_a_restart(
     let folder = tempfile::tempdir().unwrap();
     let collector = Collector::start(&folder).await;
     let (web1, admin) = (collector.join(Role::Sensor, "web1").await, collector.join(Role::Admin, "desk").await);
-    let settings = Settings { promiscuous: Some(true), ..Settings::default() };
+    let settings = settings(0, &[("promiscuous", "on")]);
     let message = wire::SensorSettings { sensor: "web1".to_owned(), settings: Some((&settings).into()) };
     AdminClient::new(collector.channel(&admin)).set_settings(message).await.unwrap();
     collector.stop().await;
 
     let collector = Collector::start(&folder).await;
     let mut sensor = Sensor::connect(collector.channel(&web1)).await;
-    assert_eq!(sensor.told().await, Some(Settings { revision: 1, ..settings }));
+    assert_eq!(sensor.told().await, Some(settings.at(1)));
     drop(sensor);
     collector.stop().await;
 }

@@ -4,14 +4,15 @@ use std::io::{Read, Write};
 
 use anyhow::{Context, Result, bail};
 use traf_model::filter::{Rules, check_name};
-use traf_model::{NamedFilter, SensorState};
+use traf_model::settings::SETTINGS;
+use traf_model::{NamedFilter, SensorState, Setting, Settings};
 
 use crate::cli::FilterCommand;
 use crate::client::Client;
 use crate::command::say;
 use crate::failure::Usage;
 use crate::filter_option::named;
-use crate::settings::{Field, standing};
+use crate::settings::standing;
 use crate::text::clean;
 
 /// Octets of the longest text that is read: more than any rules may have, so that too long is told from cut.
@@ -91,13 +92,13 @@ pub async fn set(client: &Client, name: &str, changes: &[String], mut out: impl 
 /// Times half a second that a sensor may need to answer.
 const PATIENCE: u32 = 10;
 
-fn apply(settings: &mut traf_model::Settings, change: &str) -> Result<(), Usage> {
-    let names = || Field::ALL.map(Field::name).join(", ");
+fn apply(settings: &mut Settings, change: &str) -> Result<(), Usage> {
+    let names = || SETTINGS.map(|setting| setting.name).join(", ");
     let Some((key, value)) = change.split_once('=') else {
         return Err(Usage(format!("`{change}` is not of the form key=value; keys are {}", names())));
     };
-    let field = Field::named(key).ok_or_else(|| Usage(format!("`{key}` is none of {}", names())))?;
-    field.set(settings, value).map_err(Usage)
+    let setting = Setting::named(key).ok_or_else(|| Usage(format!("`{key}` is none of {}", names())))?;
+    settings.set(setting, value).map_err(Usage)
 }
 
 fn show(sensor: &SensorState, out: &mut impl Write) -> Result<()> {
@@ -106,11 +107,10 @@ fn show(sensor: &SensorState, out: &mut impl Write) -> Result<()> {
     if !sensor.settings.trouble.is_empty() {
         writeln!(out, "{:<14}{}", "trouble", clean(&sensor.settings.trouble))?;
     }
-    for field in Field::ALL {
-        let value = |settings| field.value(settings).unwrap_or_else(|| "-".to_owned());
-        let (wanted, now) = (value(&sensor.wanted), value(&sensor.settings.settings));
-        let wanted = if wanted == "-" { String::new() } else { format!(", wanted {wanted}") };
-        writeln!(out, "{:<14}{}", field.name(), clean(&format!("{now}{wanted}")))?;
+    for setting in SETTINGS {
+        let wanted = sensor.wanted.get(setting).map_or(String::new(), |value| format!(", wanted {value}"));
+        let now = sensor.settings.settings.get(setting).map_or("-".to_owned(), ToString::to_string);
+        writeln!(out, "{:<14}{}", setting.name, clean(&format!("{now}{wanted}")))?;
     }
     out.flush()?;
     Ok(())
@@ -119,6 +119,8 @@ fn show(sensor: &SensorState, out: &mut impl Write) -> Result<()> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use traf_model::settings::CAPTURE;
 
     use super::*;
 
@@ -133,9 +135,9 @@ mod tests {
 
     #[test]
     fn changes_name_their_key() {
-        let mut settings = traf_model::Settings::default();
+        let mut settings = Settings::default();
         apply(&mut settings, "capture=tcp port 80 or host=x").unwrap();
-        assert_eq!(settings.capture.as_deref(), Some("tcp port 80 or host=x"));
+        assert_eq!(settings.text(&CAPTURE), "tcp port 80 or host=x");
         for (change, words) in [("promisc=on", "none of promiscuous, ports"), ("log", "key=value"), ("idle=x", "15m")] {
             assert!(apply(&mut settings, change).unwrap_err().to_string().contains(words), "{change}");
         }

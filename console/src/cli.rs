@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand};
 use jiff::tz::TimeZone;
+use traf_model::settings::{DEFAULT, SETTINGS};
 use traf_model::{Facility, Group, Interval, Order, OrderBy, Query, Timestamp, Window};
 
 use crate::facility;
@@ -95,11 +96,15 @@ pub enum SensorCommand {
     Set {
         /// The sensor
         name: String,
-        /// promiscuous=on|off ports=8080,9000-9100|none capture=FILTER|all log=on|off log_interval=60m idle=15m; `default`
-        /// for what the sensor's own file says
-        #[arg(value_name = "KEY=VALUE")]
+        /// Settings and their values
+        #[arg(value_name = "KEY=VALUE", help = changes_help())]
         changes: Vec<String>,
     },
+}
+
+fn changes_help() -> String {
+    let examples = SETTINGS.map(|setting| format!("{}={}", setting.name, setting.example)).join(" ");
+    format!("{examples}; `{DEFAULT}` for what the sensor's own file says")
 }
 
 /// Flows, or what they have in common.

@@ -9,6 +9,7 @@ use traf_console::config::{Config, Rates};
 use traf_console::event::{Change, Effect, Event};
 use traf_console::names::{Descriptions, Known};
 use traf_model::facility::HOSTS;
+use traf_model::settings::PORTS;
 use traf_model::{Facility, NamedFilter, Settings, SettingsState};
 
 fn filter(name: &str, rules: &str) -> NamedFilter {
@@ -135,12 +136,12 @@ fn arp_rarp_and_what_is_no_ip_are_shown_unless_hidden() {
 fn settings_of_a_sensor_go_to_the_collector_and_what_became_of_them_is_seen() {
     let mut console = console(SMALL).keys("ec<enter>");
     let name = console.app.sensor_states()[0].name.clone();
-    let promiscuous = Settings { promiscuous: Some(true), ..Settings::default() };
+    let promiscuous = Settings::read(0, [("promiscuous", "on")]).unwrap();
     assert_eq!(changes(&mut console), [Effect::Change(Change::Settings(name.clone(), Box::new(promiscuous.clone())))]);
     assert!(console.screen().contains(&format!("waiting for {name}")), "{}", console.screen());
 
     let mut fleet = sample::fleet();
-    fleet.sensors[0].wanted = Settings { revision: 1, ..promiscuous.clone() };
+    fleet.sensors[0].wanted = promiscuous.clone().at(1);
     fleet.sensors[0].settings = SettingsState { settings: fleet.sensors[0].wanted.clone(), ..SettingsState::default() };
     console.on(Event::Fleet(Box::new(fleet.clone())));
     assert!(console.screen().contains("in force"), "{}", console.screen());
@@ -156,11 +157,13 @@ fn settings_of_a_sensor_go_to_the_collector_and_what_became_of_them_is_seen() {
     let ports: Vec<_> = changes(&mut console)
         .into_iter()
         .map(|change| match change {
-            Effect::Change(Change::Settings(_, settings)) => (settings.revision, settings.ports.unwrap()),
+            Effect::Change(Change::Settings(_, settings)) => {
+                (settings.revision, settings.get(&PORTS).unwrap().to_string())
+            }
             other => panic!("{other:?}"),
         })
         .collect();
-    assert_eq!(ports, [(1, vec![(8000, 8100)]), (2, vec![])]);
+    assert_eq!(ports, [(1, "8000-8100".to_owned()), (2, "none".to_owned())]);
 
     // What the collector does not take is put back.
     console.on(Event::Changed(Err("`wall` is a viewer".to_owned())));

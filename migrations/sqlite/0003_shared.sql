@@ -10,21 +10,16 @@ create table filter (
     changed_by text not null
 ) strict, without rowid;
 
--- One row for each sensor of which anything was ever changed; null stays as the sensor's own file says. The key is the
--- certificate's identifier, because a sensor may be told before it has delivered anything.
+-- Settings of sensors, by the names of the table in `traf-model`. A sensor of which nothing was ever changed has no row. The
+-- key is the certificate's identifier, because a sensor may be told before it has delivered anything.
 create table setting (
-    uuid text primary key,
-    -- Grows with each change.
+    uuid text not null,
+    name text not null,
+    -- As people write it: `on`, `1h30m`, `8080, 9000-9100`; null where the sensor's own file decides.
+    value text,
+    -- Grows with each change; the same in all rows of a sensor.
     revision integer not null,
-    promiscuous integer,
-    -- libpcap's words; empty captures everything.
-    capture text,
-    -- `8080 8000-8100`.
-    ports text,
-    log integer,
-    -- Seconds.
-    log_interval integer,
-    idle integer,
     changed integer not null,
-    changed_by text not null
+    changed_by text not null,
+    primary key (uuid, name)
 ) strict, without rowid;

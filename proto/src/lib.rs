@@ -21,6 +21,7 @@ mod model;
 mod query;
 mod report;
 mod rows;
+mod settings;
 mod summary;
 
 pub use summary::{decode, encode};
@@ -64,6 +65,9 @@ pub enum WireError {
     /// A name that will not do.
     #[error("{0}")]
     Name(String),
+    /// A setting that will not do.
+    #[error("{0}")]
+    Setting(String),
     /// More of something than is allowed.
     #[error("{1} of `{0}` in one message")]
     TooMany(&'static str, usize),

@@ -1,9 +1,9 @@
 //! The live plane.
 
 use super::model::{class_rows, classes, traffic};
-use super::{WireError, each, from_each, narrow, need, pick, place, time};
+use super::{WireError, each, from_each, need, pick, place, time};
 use crate as wire;
-use traf_model::{Answer, Group, InterfaceSnapshot, Settings, SettingsState, Snapshot, SpoolState, Wish};
+use traf_model::{Answer, Group, InterfaceSnapshot, Snapshot, SpoolState, Wish};
 
 impl From<&Snapshot> for wire::Snapshot {
     fn from(snapshot: &Snapshot) -> Self {
@@ -94,64 +94,6 @@ impl From<wire::Spool> for SpoolState {
     fn from(wire: wire::Spool) -> Self {
         let wire::Spool { records, octets, limit, oldest, lost } = wire;
         Self { records, octets, limit, oldest: oldest.map(time), lost }
-    }
-}
-
-impl From<&Settings> for wire::Settings {
-    fn from(settings: &Settings) -> Self {
-        let range = |&(from, to): &(u16, u16)| wire::PortRange { from: u32::from(from), to: u32::from(to) };
-        Self {
-            revision: settings.revision,
-            promiscuous: settings.promiscuous,
-            capture: settings.capture.clone(),
-            ports: settings.ports.as_ref().map(|ports| wire::Ports { ranges: ports.iter().map(range).collect() }),
-            log: settings.log,
-            log_interval: settings.log_interval,
-            idle: settings.idle,
-        }
-    }
-}
-
-impl TryFrom<wire::Settings> for Settings {
-    type Error = WireError;
-
-    fn try_from(wire: wire::Settings) -> Result<Self, WireError> {
-        let range = |range: wire::PortRange| match (narrow(range.from, "from")?, narrow(range.to, "to")?) {
-            (from, to) if from <= to => Ok((from, to)),
-            (_, to) => Err(WireError::Range("to", u64::from(to))),
-        };
-        let ports = |ports: wire::Ports| match ports.ranges.len() {
-            count if count > Self::PORTS => Err(WireError::TooMany("ports", count)),
-            _ => ports.ranges.into_iter().map(range).collect(),
-        };
-        Ok(Self {
-            revision: wire.revision,
-            promiscuous: wire.promiscuous,
-            capture: wire.capture,
-            ports: wire.ports.map(ports).transpose()?,
-            log: wire.log,
-            log_interval: wire.log_interval,
-            idle: wire.idle,
-        })
-    }
-}
-
-impl From<&SettingsState> for wire::SettingsState {
-    fn from(state: &SettingsState) -> Self {
-        Self {
-            settings: Some((&state.settings).into()),
-            refused: state.refused.clone(),
-            trouble: state.trouble.clone(),
-        }
-    }
-}
-
-impl TryFrom<wire::SettingsState> for SettingsState {
-    type Error = WireError;
-
-    fn try_from(wire: wire::SettingsState) -> Result<Self, WireError> {
-        let settings = wire.settings.unwrap_or_default().try_into()?;
-        Ok(Self { settings, refused: wire.refused, trouble: wire.trouble })
     }
 }
 

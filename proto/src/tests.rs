@@ -10,6 +10,7 @@ use crate as wire;
 use crate::{decode, encode};
 use traf_model::facility::{COUNTED, KeyKind};
 use traf_model::flow::Word;
+use traf_model::settings::{SETTINGS, Value};
 use traf_model::*;
 
 /// Values out of entropy that proptest can shrink: exhausted entropy gives zeros.
@@ -263,19 +264,19 @@ impl Source<'_> {
     }
 
     fn settings(&mut self) -> SettingsState {
-        let port = |source: &mut Self| {
-            let (a, b) = (source.number(2) as u16, source.number(2) as u16);
-            (a.min(b), a.max(b))
-        };
-        let settings = Settings {
-            revision: self.number(8),
-            promiscuous: self.some(Self::flag),
-            capture: self.some(Self::text),
-            ports: self.some(|source| source.list(port)),
-            log: self.some(Self::flag),
-            log_interval: self.some(|source| source.number(4) as u32),
-            idle: self.some(|source| source.number(4) as u32),
-        };
+        let mut settings = Settings::default().at(self.number(8));
+        for setting in SETTINGS {
+            let value = match setting.default {
+                Value::Switch(_) => Value::Switch(self.flag()),
+                Value::Seconds(_) => Value::Seconds(self.number(3) as u32 + 1),
+                Value::Text(_) => Value::Text(self.one(&["", "tcp port 80", "not (host a)"]).to_owned()),
+                Value::Ports(_) => {
+                    let from = self.number(2) as u16 / 2 + 1;
+                    Value::Ports(vec![PortRange { from, to: from + self.number(1) as u16 }])
+                }
+            };
+            settings.put(setting, self.some(|_| value));
+        }
         SettingsState { settings, refused: self.text(), trouble: self.text() }
     }
 
@@ -404,7 +405,7 @@ impl Source<'_> {
                 losses: source.list(Self::loss),
                 trouble: source.text(),
                 settings: source.settings(),
-                wanted: Settings { revision: source.number(4) + 1, ..source.settings().settings },
+                wanted: source.settings().settings.at(1),
             }),
         }
     }

@@ -20,13 +20,12 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use pcap::{Active, Capture, Precision};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
-use traf_model::{Endpoint, Interface, InterfaceSnapshot, InterfaceSummary, Interval, Timestamp, Wish};
+use traf_model::{Endpoint, Interface, InterfaceSnapshot, InterfaceSummary, Interval, PortRange, Timestamp, Wish};
 
 use crate::capture::snapshots::PostedSnapshot;
 use crate::config::Config;
 use crate::meter::{Meter, MeterConfig};
 use crate::parse::link_type::LinkType;
-use crate::settings::Orders;
 use crate::slice::assembler::InterfaceSlice;
 use crate::slice::slicer::Slicer;
 use crate::system::clock::{self, Steps};
@@ -127,8 +126,19 @@ pub(crate) struct CaptureContext {
     pub wishes: watch::Receiver<Arc<Vec<Wish>>>,
     /// Our own connections to the collector.
     pub own: watch::Receiver<Arc<Vec<(Endpoint, Endpoint)>>>,
-    /// Settings that may change while the thread runs.
-    pub orders: watch::Receiver<Arc<Orders>>,
+    /// Settings that may change while it runs.
+    pub settings: watch::Receiver<Arc<CaptureSettings>>,
+}
+
+/// Settings of the capture threads.
+#[derive(Clone, Default)]
+pub struct CaptureSettings {
+    /// Services beside those below 1024.
+    pub ports: Vec<PortRange>,
+    /// Silence after which a flow is over.
+    pub idle: Duration,
+    /// Handle of the text log; `None` while there is none.
+    pub log: Option<LogHandle>,
 }
 
 /// The thread's own side of what it is told and tells.
@@ -181,7 +191,7 @@ impl InterfaceCapture {
             context,
             controls,
         };
-        capture.obey();
+        capture.apply_settings();
         capture
     }
 
@@ -281,23 +291,22 @@ impl InterfaceCapture {
             let own = Arc::clone(&self.context.own.borrow_and_update());
             self.meter.own(&own);
         }
-        if self.context.orders.has_changed().unwrap_or(false) {
-            self.obey();
+        if self.context.settings.has_changed().unwrap_or(false) {
+            self.apply_settings();
         }
     }
 
-    /// Takes what may change while it runs.
-    fn obey(&mut self) {
-        let orders = Arc::clone(&self.context.orders.borrow_and_update());
-        self.meter.set_ports(&orders.ports);
-        self.meter.set_idle(orders.idle);
-        let same = match (&self.log, &orders.log) {
+    fn apply_settings(&mut self) {
+        let settings = Arc::clone(&self.context.settings.borrow_and_update());
+        self.meter.set_ports(&settings.ports);
+        self.meter.set_idle(settings.idle);
+        let same = match (&self.log, &settings.log) {
             (Some(mine), Some(new)) => mine.is(new),
             (None, None) => true,
             _ => false,
         };
         if !same {
-            self.log.clone_from(&orders.log);
+            self.log.clone_from(&settings.log);
             self.meter.log(self.log.as_ref().map(LogHandle::mac), clock::now());
             self.log.iter_mut().for_each(|log| log.begin(&self.name));
         }

@@ -1,24 +1,26 @@
-//! What the sensor is told: a console, through the collector > flag > environment > file > default.
+//! Configuration of the sensor. Strongest first: a console, through the collector; flags; environment; file; default.
 //!
-//! A console changes only what [`Rules`] holds: `promiscuous`, `capture`, `ports`, `idle`, `log.on` and `log.interval`, never a
-//! path. What it has set lies in `settings.toml` in the data folder; remove that file, and flags, environment and file hold.
+//! A console changes only what stands in [`traf_model::settings::SETTINGS`]. Its last change lies in `settings.toml` in the
+//! data folder; without that file, flags, environment and file hold.
 
-mod log;
+pub mod settings;
 mod value;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
 use serde::Deserialize;
+use traf_model::Settings;
+use traf_model::settings::{LOG, Value};
 
 use crate::meter::MeterConfig;
-use crate::settings::Rules;
 use crate::spool::index::SpoolLimits;
-use crate::text_log::{LogFileNames, TextLogConfig};
-use log::LogTable;
-pub use value::{LogName, PortRange, Size, Span};
+use crate::text_log::{LogFileNames, LogKind, TextLogConfig};
+use settings::SettingFlags;
+pub use value::{LogName, Size, Span};
 
 /// Where the file is looked for when none is named.
 pub const FILE: &str = "/etc/traf/sensor.toml";
@@ -64,30 +66,18 @@ pub struct RunOptions {
     /// Octets that may wait for the collector, as in 256MiB [default: 256MiB]
     #[arg(long, env = "TRAF_SENSOR_SPOOL", value_name = "SIZE")]
     pub spool: Option<Size>,
-    /// Capture only what this filter lets through, in libpcap's words [default: everything]
-    #[arg(long, env = "TRAF_SENSOR_CAPTURE", value_name = "FILTER")]
-    pub capture: Option<String>,
-    /// A port or range that is a service beside those below 1024, as in 8080 or 9000-9010; repeat for several
-    #[arg(long = "port", env = "TRAF_SENSOR_PORTS", value_name = "PORTS", value_delimiter = ',')]
-    pub ports: Vec<PortRange>,
-    /// Write text logs in IPTraf's formats
-    #[arg(long, env = "TRAF_SENSOR_TEXT_LOG")]
-    pub text_log: bool,
+    /// Settings that a console may change
+    #[command(flatten)]
+    pub settings: SettingFlags,
     /// Folder of the text logs; asks for them [default: log in the data folder]
     #[arg(long, env = "TRAF_SENSOR_LOG_FOLDER", value_name = "DIR")]
     pub log_folder: Option<PathBuf>,
-    /// Time between two dumps of statistics in the text logs, as in 60m [default: 60m]
-    #[arg(long, env = "TRAF_SENSOR_LOG_INTERVAL", value_name = "TIME")]
-    pub log_interval: Option<Span>,
     /// Write MAC addresses into the text log of IP traffic
     #[arg(long, env = "TRAF_SENSOR_LOG_MAC")]
     pub log_mac: bool,
     /// Another name for a text log, as in services=ports-{interface}.log; asks for them; repeat for several
     #[arg(long = "log-name", env = "TRAF_SENSOR_LOG_NAMES", value_name = "LOG=FILE", value_delimiter = ',')]
     pub log_names: Vec<LogName>,
-    /// See only frames for this host
-    #[arg(long, env = "TRAF_SENSOR_NO_PROMISCUOUS")]
-    pub no_promiscuous: bool,
     /// Name for people [default: the host name]
     #[arg(long, env = "TRAF_SENSOR_NAME", value_name = "NAME")]
     pub name: Option<String>,
@@ -100,6 +90,8 @@ pub struct RunOptions {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ConfigFile {
+    #[serde(skip)]
+    settings: Settings,
     data: Option<PathBuf>,
     #[serde(default)]
     log: LogTable,
@@ -110,14 +102,21 @@ pub struct ConfigFile {
     slice: Option<Span>,
     tunnels: Option<bool>,
     flows: Option<usize>,
-    idle: Option<Span>,
     snaplen: Option<u32>,
     buffer: Option<Size>,
-    promiscuous: Option<bool>,
-    capture: Option<String>,
-    ports: Option<Vec<PortRange>>,
     spool: Option<Size>,
     spool_files: Option<usize>,
+}
+
+/// Keys of `[log]`. `log = "debug"` is short for its `level`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LogTable {
+    level: Option<String>,
+    folder: Option<PathBuf>,
+    mac: Option<bool>,
+    #[serde(default)]
+    names: BTreeMap<LogKind, String>,
 }
 
 /// What holds.
@@ -141,8 +140,8 @@ pub struct Config {
     pub snaplen: u32,
     /// Octets of the kernel's buffer for an interface.
     pub buffer: u64,
-    /// What a console may change.
-    pub rules: Rules,
+    /// Settings that a console may change: a value for each.
+    pub settings: Settings,
     /// Where text logs go, when they are on.
     pub text: TextLogConfig,
     /// The spool's bounds.
@@ -160,9 +159,9 @@ pub enum ConfigError {
     /// Not TOML, an unknown key, a wrong type: with line and column.
     #[error("{0}: {1}")]
     Toml(PathBuf, String),
-    /// What a console could not ask for either.
+    /// A name of a text log that will not do.
     #[error("{0}")]
-    Rules(String),
+    LogName(String),
     /// A value that nothing can be done with.
     #[error("{name} = {value}: {reason}")]
     Value {
@@ -190,7 +189,8 @@ impl ConfigFile {
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())
+        let (settings, file): (_, Self) = settings::read(text)?;
+        Ok(Self { settings, ..file })
     }
 }
 
@@ -210,11 +210,12 @@ impl Config {
         };
         let meter = MeterConfig::default();
         let limits = SpoolLimits::default();
-        let rules = Rules::default();
         let data = options.data.clone().or(file.data).unwrap_or_else(|| PathBuf::from("/var/lib/traf/sensor"));
         let named = run.log_names.iter().map(|LogName(kind, name)| (*kind, name.clone()));
-        let asked = run.text_log || run.log_folder.is_some() || !run.log_names.is_empty();
-        let ports = if run.ports.is_empty() { file.ports.unwrap_or_default() } else { run.ports.clone() };
+        let mut settings = run.settings.0.or(&file.settings).or(&Settings::defaults());
+        if run.log_folder.is_some() || !run.log_names.is_empty() {
+            settings.put(&LOG, Some(Value::Switch(true)));
+        }
         let config = Self {
             log: options.log.clone().or(file.log.level).unwrap_or_else(|| "info".to_owned()),
             name: run.name.clone().or(file.name),
@@ -229,14 +230,7 @@ impl Config {
                 mac: run.log_mac || file.log.mac.unwrap_or(false),
                 names: LogFileNames::new(file.log.names.into_iter().chain(named)),
             },
-            rules: Rules {
-                promiscuous: !run.no_promiscuous && file.promiscuous.unwrap_or(rules.promiscuous),
-                capture: run.capture.clone().or(file.capture).unwrap_or_default().trim().to_owned(),
-                ports: ports.into_iter().map(|range| (range.from, range.to)).collect(),
-                idle: file.idle.map_or(rules.idle, |span| span.0),
-                log: asked || file.log.on.unwrap_or(rules.log),
-                log_interval: run.log_interval.or(file.log.interval).map_or(rules.log_interval, |span| span.0),
-            },
+            settings,
             data,
             spool: SpoolLimits {
                 octets: run.spool.or(file.spool).map_or(limits.octets, |size| size.0),
@@ -269,8 +263,7 @@ impl Config {
         if !(64..=1 << 24).contains(&self.meter.flows) {
             return wrong("flows", &self.meter.flows, "write 64 to 16777216");
         }
-        self.rules.check().map_err(ConfigError::Rules)?;
-        self.text.names.check().map_err(ConfigError::Rules)?;
+        self.text.names.check().map_err(ConfigError::LogName)?;
         if self.spool.octets < 1 << 20 {
             return wrong("spool", &self.spool.octets, "write at least 1MiB");
         }
@@ -291,7 +284,8 @@ impl Config {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
-    use crate::text_log::LogKind;
+    use traf_model::PortRange;
+    use traf_model::settings::{IDLE, LOG_INTERVAL, PORTS, PROMISCUOUS};
 
     fn merge(run: &RunOptions, text: &str) -> Result<Config, ConfigError> {
         Config::merge(&Options::default(), run, ConfigFile::parse(text).unwrap())
@@ -304,7 +298,7 @@ mod tests {
         assert_eq!(config.slice, Duration::from_secs(1));
         assert_eq!((config.buffer, config.snaplen), (2 << 20, 256));
         assert_eq!(config.interfaces, ["eth0"]);
-        assert_eq!(config.rules.idle, Duration::from_secs(60));
+        assert_eq!(config.settings.time(&IDLE), Duration::from_secs(60));
         assert_eq!(config.spool, SpoolLimits::default());
     }
 
@@ -312,8 +306,11 @@ mod tests {
     fn an_unknown_key_is_an_error_with_its_place() {
         let error = ConfigFile::parse("slice = \"10s\"\nslcie = \"5s\"\n").unwrap_err();
         assert!(error.contains("line 2, column 1") && error.contains("slcie"), "{error}");
-        let error = ConfigFile::parse("slice = \"soon\"\n").unwrap_err();
-        assert!(error.contains("line 1, column 9") && error.contains("soon"), "{error}");
+        for text in ["slice = \"soon\"\n", "idle  = \"soon\"\n", "slice = \"1s\"\n[log]\ninterval = \"soon\"\n"] {
+            let error = ConfigFile::parse(text).unwrap_err();
+            let place = if text.contains("[log]") { "line 3, column 12" } else { "line 1, column 9" };
+            assert!(error.contains(place) && error.contains("`soon` is no length of time"), "{error}");
+        }
     }
 
     #[test]
@@ -333,12 +330,12 @@ mod tests {
     #[test]
     fn a_level_and_the_text_logs_share_a_word() {
         let config = merge(&RunOptions::default(), "log = \"debug\"").unwrap();
-        assert_eq!((config.log.as_str(), config.rules.log), ("debug", false));
+        assert_eq!((config.log.as_str(), config.settings.on(&LOG)), ("debug", false));
         let text =
             "data = \"/d\"\n[log]\nlevel = \"warn\"\non = true\ninterval = \"5m\"\nnames.general = \"all.log\"\n";
         let config = merge(&RunOptions::default(), text).unwrap();
-        assert_eq!((config.log.as_str(), config.rules.log), ("warn", true));
-        assert_eq!(config.rules.log_interval, Duration::from_secs(300));
+        assert_eq!((config.log.as_str(), config.settings.on(&LOG)), ("warn", true));
+        assert_eq!(config.settings.time(&LOG_INTERVAL), Duration::from_secs(300));
         assert_eq!(config.text.folder, Path::new("/d/log"));
         assert_eq!(config.text.names.file(LogKind::General, ""), "all.log");
         let error = ConfigFile::parse("[log]\nfoldr = \"x\"\n").unwrap_err();
@@ -349,8 +346,33 @@ mod tests {
     }
 
     #[test]
+    fn settings_are_flags_and_switches_of_both_senses() {
+        #[derive(clap::Parser)]
+        struct Program {
+            #[command(flatten)]
+            run: RunOptions,
+        }
+        let read = |words: &[&str]| <Program as clap::Parser>::try_parse_from([&["run"], words].concat());
+        let run = read(&["--no-promiscuous", "--port", "8080,9000-9010", "--port", "9", "--log-interval", "5m"]);
+        let config = merge(&run.unwrap().run, "promiscuous = true\nports = [7]\nlog.on = true").unwrap();
+        let settings = config.settings;
+        assert_eq!((settings.on(&PROMISCUOUS), settings.on(&LOG)), (false, true));
+        assert_eq!(settings.time(&LOG_INTERVAL), Duration::from_secs(300));
+        assert_eq!(settings.ports(&PORTS), PortRange::list("8080 9000-9010 9").unwrap());
+        for (words, part) in [
+            (&["--port", "0"][..], "no range of ports"),
+            (&["--port", "80,80"], "80 is there already"),
+            (&["--log-interval", "0s"], "no length of time"),
+            (&["--capture", "a", "--capture", "b"], "multiple times"),
+        ] {
+            let Err(error) = read(words) else { panic!("{words:?}") };
+            assert!(error.to_string().contains(part), "{error}");
+        }
+    }
+
+    #[test]
     fn extra_ports_are_numbers_and_ranges() {
         let config = merge(&RunOptions::default(), "ports = [8080, \"9000-9010\"]").unwrap();
-        assert_eq!(config.rules.ports, [(8080, 8080), (9000, 9010)]);
+        assert_eq!(config.settings.ports(&PORTS), PortRange::list("8080 9000-9010").unwrap());
     }
 }

@@ -19,7 +19,6 @@ use traf_proto::WireError;
 use crate::capture::snapshots::LatestSnapshots;
 use crate::export::last_error::LastError;
 use crate::export::{SensorInfo, client};
-use crate::settings::Wanted;
 use crate::spool::thread::SpoolStatus;
 use crate::system::clock;
 
@@ -46,7 +45,7 @@ pub(crate) struct LiveStream {
     /// Wishes of the consoles, for the capture threads.
     pub wishes: watch::Sender<Arc<Vec<Wish>>>,
     /// Settings that the collector wants.
-    pub wanted: watch::Sender<Option<Wanted>>,
+    pub wanted: watch::Sender<Option<wire::Settings>>,
     /// Settings in force.
     pub settings: watch::Receiver<SettingsState>,
 }
@@ -96,7 +95,7 @@ impl LiveStream {
                 answer = wishes.message() => match answer? {
                     Some(mut answer) => {
                         if let Some(settings) = answer.settings.take() {
-                            self.wanted.send_replace(Some(settings.into()));
+                            self.wanted.send_replace(Some(settings));
                         }
                         let wishes = left_out.read(answer);
                         let same = **self.wishes.borrow() == wishes;

@@ -42,7 +42,7 @@ use std::time::Duration;
 
 use traf_model::{
     Counters, Endpoint, Facility, FlowKey, Interface, InterfaceSnapshot, InterfaceStats, InterfaceSummary, Interval,
-    Ports, Timestamp, Transport, Wish,
+    PortRange, Ports, Timestamp, Transport, Wish,
 };
 
 use crate::parse::link_type::LinkType;
@@ -249,7 +249,7 @@ impl Meter {
     }
 
     /// Ports and ranges that count as services beside those below 1024, from now on.
-    pub fn set_ports(&mut self, extra: &[(u16, u16)]) {
+    pub fn set_ports(&mut self, extra: &[PortRange]) {
         self.flush();
         self.flows.facilities.ports = Ports::new(extra);
         self.filtered.set_ports(&self.flows.facilities.ports);

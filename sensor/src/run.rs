@@ -69,14 +69,15 @@ pub fn run(config: Config) -> Result<()> {
     let (own, owned) = watch::channel(Arc::default());
     let (wanted, to_wish) = watch::channel(None);
     let (state, settings) = watch::channel(SettingsState::default());
-    let (orders, ordered) = watch::channel(Arc::default());
+    let (capture, to_capture) = watch::channel(Arc::default());
     let (reopen, reopened) = watch::channel(0);
-    let active = ActiveSettings::start(&config, Channels { wanted: to_wish, state, orders, reopen: reopened })?;
+    let active = ActiveSettings::start(&config, Channels { wanted: to_wish, state, capture, reopen: reopened })?;
     let started = clock::now();
     declare_unseen(last, started, &boot, config.slice, &parts);
 
-    let context = CaptureContext { config: Arc::clone(&config), parts, wishes: wished, own: owned, orders: ordered };
-    let (mut attachments, latest) = Attachments::new(context, active.rules().clone(), count);
+    let context =
+        CaptureContext { config: Arc::clone(&config), parts, wishes: wished, own: owned, settings: to_capture };
+    let (mut attachments, latest) = Attachments::new(context, active.settings().clone(), count);
     attachments.turn(&devices, started)?;
     if attachments.is_empty() {
         tracing::warn!("no interface is up; waiting for one");
@@ -236,7 +237,7 @@ impl Supervisor {
                     }
                     Err(error) => tracing::warn!("{error}"),
                 }
-                active.turn(&mut attachments);
+                active.update(&mut attachments);
                 let connections = connections::established(port);
                 own.send_if_modified(|known| {
                     let changed = **known != connections;

@@ -139,16 +139,16 @@ fn a_run_leaves_iptrafs_logs_and_usr1_opens_them_anew() {
 fn a_console_turns_the_log_on_and_off_and_dumps_come_at_its_interval() {
     apart(|| async {
         let (folder, book, _collector) = pair(Book::default()).await;
-        let want = |revision, log, log_interval| {
-            let settings = Settings { revision, log: Some(log), log_interval, ..Settings::default() };
+        let want = |revision, texts: &[(&str, &str)]| {
+            let settings = Settings::read(revision, texts.iter().copied()).unwrap();
             book.lock().unwrap().wishes = Some(wire::Wishes { wishes: vec![], settings: Some((&settings).into()) });
         };
         let general = || read(&folder.path().join("log/iface_stats_general.log"));
-        want(1, true, Some(1));
+        want(1, &[("log", "on"), ("log_interval", "1s")]);
         let sensor = Sensor::start(&mut program(), folder.path(), &["--interface", "lo"]);
         let dumps = || general().matches("*** General interface statistics log generated ").count();
         until("three dumps came", 30, || dumps() >= 3).await;
-        want(2, false, None);
+        want(2, &[("log", "off")]);
         until("it ends", 10, || general().ends_with("; ******** General interface statistics stopped ********\n"))
             .await;
         assert!(read(&folder.path().join("log/tcp_udp_services-lo.log")).ends_with("stopped ********\n"));

@@ -9,7 +9,8 @@ use std::sync::Mutex;
 
 use support::program::{Sensor, apart, ip, program};
 use support::{Book, pair, until};
-use traf_model::{Settings, SettingsState, Snapshot};
+use traf_model::settings::{CAPTURE, IDLE, LOG, PORTS, PROMISCUOUS, Value};
+use traf_model::{PortRange, Settings, SettingsState, Snapshot};
 use traf_proto as wire;
 
 /// Number of sockets that made the interface promiscuous, by the kernel's count.
@@ -33,6 +34,10 @@ fn received(book: &Mutex<Book>, name: &str) -> Option<u64> {
 
 fn want(book: &Mutex<Book>, settings: &Settings) {
     book.lock().unwrap().wishes = Some(wire::Wishes { wishes: vec![], settings: Some(settings.into()) });
+}
+
+fn settings(revision: u64, texts: &[(&str, &str)]) -> Settings {
+    Settings::read(revision, texts.iter().copied()).unwrap()
 }
 
 /// The state that answers to a revision.
@@ -68,36 +73,35 @@ fn a_console_changes_what_a_running_sensor_does_and_a_change_that_cannot_be_leav
         let sensor = Sensor::start(&mut program(), folder.path(), &["--no-promiscuous"]);
         until("the sensor reports", 20, || received(&book, "va").is_some()).await;
         let state = latest(&book).unwrap().settings;
-        assert_eq!((state.settings.revision, state.settings.promiscuous), (0, Some(false)));
-        assert_eq!((state.settings.idle, state.settings.log), (Some(900), Some(false)));
+        assert_eq!((state.settings.revision, state.settings.on(&PROMISCUOUS)), (0, false));
+        assert_eq!((state.settings.time(&IDLE).as_secs(), state.settings.on(&LOG)), (900, false));
         assert_eq!(promiscuity("va"), 0);
 
         // Promiscuous: only as long as it is wanted, and nobody else's wish is touched.
-        want(&book, &Settings { revision: 1, promiscuous: Some(true), ..Settings::default() });
+        want(&book, &settings(1, &[("promiscuous", "on")]));
         assert_eq!(answer(&book, 1).await.refused, "");
         assert_eq!(promiscuity("va"), 1);
         ip(&["link", "set", "va", "promisc", "on"]);
         assert_eq!(promiscuity("va"), 2);
-        want(&book, &Settings { revision: 2, ..Settings::default() });
-        assert_eq!(answer(&book, 2).await.settings.promiscuous, Some(false), "what is not named is as the flags say");
+        want(&book, &settings(2, &[]));
+        assert_eq!(
+            answer(&book, 2).await.settings.get(&PROMISCUOUS),
+            Some(&Value::Switch(false)),
+            "what is not named is as the flags say"
+        );
         assert_eq!(promiscuity("va"), 1);
 
         // A capture filter.
         let before = received(&book, "va").unwrap();
         send(0, 10, 7);
         until("all frames count", 5, || received(&book, "va") == Some(before + 7)).await;
-        let filter = Settings {
-            revision: 3,
-            promiscuous: Some(true),
-            capture: Some("udp port 9".to_owned()),
-            ports: Some(vec![(8080, 8090)]),
-            idle: Some(60),
-            ..Settings::default()
-        };
+        let changes = [("promiscuous", "on"), ("capture", "udp port 9"), ("ports", "8080-8090"), ("idle", "1m")];
+        let filter = settings(3, &changes);
         want(&book, &filter);
         let state = answer(&book, 3).await;
-        assert_eq!((state.refused.as_str(), state.settings.capture.as_deref()), ("", Some("udp port 9")));
-        assert_eq!((state.settings.ports, state.settings.idle), (Some(vec![(8080, 8090)]), Some(60)));
+        assert_eq!((state.refused.as_str(), state.settings.text(&CAPTURE)), ("", "udp port 9"));
+        let ports = [PortRange { from: 8080, to: 8090 }];
+        assert_eq!((state.settings.ports(&PORTS), state.settings.time(&IDLE).as_secs()), (&ports[..], 60));
         send(0, 10, 7);
         send(0, 9, 5);
         until("only what the filter lets through counts", 5, || received(&book, "va") == Some(before + 12)).await;
@@ -106,20 +110,32 @@ fn a_console_changes_what_a_running_sensor_does_and_a_change_that_cannot_be_leav
         assert_eq!((ledger.residue(), ledger.kernel_received), (0, Some(before + 12)));
 
         // One that does not compile.
-        want(&book, &Settings { revision: 4, capture: Some("udp prot 9".to_owned()), ..Settings::default() });
+        want(&book, &settings(4, &[("capture", "udp prot 9")]));
         let state = answer(&book, 4).await;
         assert!(state.refused.contains("the capture filter on") && state.refused.contains("syntax error"), "{state:?}");
-        assert_eq!((state.settings.capture.as_deref(), state.settings.promiscuous), (Some("udp port 9"), Some(true)));
+        assert_eq!((state.settings.text(&CAPTURE), state.settings.on(&PROMISCUOUS)), ("udp port 9", true));
         send(0, 10, 7);
         send(0, 9, 5);
         until("the former filter goes on", 5, || received(&book, "va") == Some(before + 17)).await;
 
-        // One that is not understood: a range that ends before it begins.
-        let ranges = vec![wire::PortRange { from: 9, to: 8 }];
-        let unclear = wire::Settings { revision: 5, ports: Some(wire::Ports { ranges }), ..wire::Settings::default() };
-        book.lock().unwrap().wishes = Some(wire::Wishes { wishes: vec![], settings: Some(unclear) });
+        // One that a newer collector knows: it is left out and reported, and the others hold.
+        want(&book, &settings(5, &[&changes[..], &[("colour", "red")]].concat()));
         let state = answer(&book, 5).await;
-        assert!(state.refused.contains("does not understand it") && state.settings.idle == Some(60), "{state:?}");
+        assert_eq!((state.refused.as_str(), state.settings.unknown().count()), ("", 0));
+        assert!(
+            state.trouble.contains("no setting `colour`") && state.settings.text(&CAPTURE) == "udp port 9",
+            "{state:?}"
+        );
+
+        // One that is not understood: a range that ends before it begins.
+        let values = vec![wire::Setting { name: "ports".to_owned(), value: "9-8".to_owned() }];
+        let unclear = wire::Settings { revision: 6, values };
+        book.lock().unwrap().wishes = Some(wire::Wishes { wishes: vec![], settings: Some(unclear) });
+        let state = answer(&book, 6).await;
+        assert!(
+            state.refused.contains("does not understand it") && state.settings.time(&IDLE).as_secs() == 60,
+            "{state:?}"
+        );
 
         // Without a text log nothing is opened anew, and nothing ends.
         sensor.signal(nix::sys::signal::Signal::SIGUSR1);
@@ -136,14 +152,11 @@ fn a_console_changes_what_a_running_sensor_does_and_a_change_that_cannot_be_leav
         sensor.end();
         assert_eq!((promiscuity("va"), promiscuity("vc")), (1, 0));
         let text = std::fs::read_to_string(folder.path().join("settings.toml")).unwrap();
-        assert!(text.contains("revision = 3\n") && text.contains("capture = \"udp port 9\"\n"), "{text}");
+        assert!(text.contains("revision = 5\n") && text.contains("capture = \"udp port 9\"\n"), "{text}");
         book.lock().unwrap().wishes = None;
         let sensor = Sensor::start(&mut program(), folder.path(), &["--no-promiscuous"]);
-        let state = answer(&book, 3).await;
-        assert_eq!(
-            (state.settings, state.refused),
-            (Settings { log: Some(false), log_interval: Some(3600), ..filter }, String::new())
-        );
+        let state = answer(&book, 5).await;
+        assert_eq!((state.settings, state.refused), (filter.or(&Settings::defaults()).at(5), String::new()));
         send(0, 10, 7);
         send(0, 9, 5);
         until("the filter acts from the start", 5, || received(&book, "va") == Some(5)).await;

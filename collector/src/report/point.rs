@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use traf_model::settings::PORTS;
 use traf_model::{Class, Counters, Filter, Interface, Mac, Point, Ports, Settings, Strip, Traffic};
 
 use super::filter::selects;
@@ -27,7 +28,7 @@ impl ObservationPoint {
 
     /// With the services that its sensor says it counts.
     pub(crate) fn serving(mut self, settings: &Settings) -> Self {
-        self.ports = Ports::new(settings.ports.as_deref().unwrap_or_default());
+        self.ports = Ports::new(settings.ports(&PORTS));
         self
     }
 

@@ -30,7 +30,7 @@ use crate::widget::layout::Areas;
 use configure::Configure;
 use filters::Filters;
 pub use picker::Picker;
-pub use sensor::SensorDesk;
+pub use sensor::SensorSettings;
 use step::{Step, Target};
 
 /// The dialog that is open.
@@ -61,7 +61,7 @@ pub enum Dialog {
     /// Named filters and their rules.
     Filters(Filters),
     /// The settings of a sensor.
-    Sensor(SensorDesk),
+    Sensor(SensorSettings),
     /// The configuration.
     Configure(Configure),
     /// Prompt for the description of a MAC address.

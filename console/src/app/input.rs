@@ -6,7 +6,7 @@ use tui_input::Input;
 
 use super::dialog::configure::{self, Configure};
 use super::dialog::filters::Filters;
-use super::dialog::{Dialog, Picker, SensorDesk};
+use super::dialog::{Dialog, Picker, SensorSettings};
 use super::list::List;
 use super::menu::{self, Entry, Target};
 use super::timebar::When;
@@ -155,7 +155,7 @@ impl App {
             Command::Filter => self.dialog = Some(Dialog::Filter(self.filter_text().into())),
             Command::Settings => {
                 let sensor = self.sensor_states().get(self.sensors.selected);
-                self.dialog = sensor.map(|sensor| Dialog::Sensor(SensorDesk::new(sensor, None)));
+                self.dialog = sensor.map(|sensor| Dialog::Sensor(SensorSettings::new(sensor, None)));
             }
             Command::Describe => {
                 let key = self.selected().and_then(|row| counted(&row.item)).map(|counted| counted.key);

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::PortRange;
 use crate::names::protocol_name;
 
 /// A transport protocol and a port.
@@ -27,19 +28,19 @@ impl Service {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ports {
     /// First and last, in order, apart from each other.
-    ranges: Vec<(u16, u16)>,
+    ranges: Vec<PortRange>,
 }
 
 impl Ports {
-    /// Those below 1024 and `extra`: ranges, both ends inside, in any order; one that ends before it begins is empty.
-    pub fn new(extra: &[(u16, u16)]) -> Self {
-        let mut sorted: Vec<(u16, u16)> = extra.iter().copied().filter(|(from, to)| from <= to).collect();
+    /// Those below 1024 and `extra`, in any order; a range that ends before it begins is empty.
+    pub fn new(extra: &[PortRange]) -> Self {
+        let mut sorted: Vec<PortRange> = extra.iter().copied().filter(|range| range.from <= range.to).collect();
         sorted.sort_unstable();
-        let mut ranges: Vec<(u16, u16)> = Vec::with_capacity(sorted.len());
-        for (from, to) in sorted {
+        let mut ranges: Vec<PortRange> = Vec::with_capacity(sorted.len());
+        for range in sorted {
             match ranges.last_mut() {
-                Some(last) if from <= last.1.saturating_add(1) => last.1 = last.1.max(to),
-                _ => ranges.push((from, to)),
+                Some(last) if range.from <= last.to.saturating_add(1) => last.to = last.to.max(range.to),
+                _ => ranges.push(range),
             }
         }
         Self { ranges }
@@ -52,8 +53,8 @@ impl Ports {
     }
 
     fn added(&self, port: u16) -> bool {
-        let after = self.ranges.partition_point(|(from, _)| *from <= port);
-        self.ranges[..after].last().is_some_and(|(_, to)| port <= *to)
+        let after = self.ranges.partition_point(|range| range.from <= port);
+        self.ranges[..after].last().is_some_and(|range| port <= range.to)
     }
 
     /// True if the source's port is the service, of two that a flow has: it is where only that one counts as a service; in
@@ -77,8 +78,10 @@ mod tests {
 
     #[test]
     fn ports_below_1024_and_those_added_are_services() {
-        let ports = Ports::new(&[(9000, 9010), (8080, 8080), (9005, 9100), (9101, 9101), (7000, 6000), (65535, 65535)]);
-        assert_eq!(ports.ranges, [(8080, 8080), (9000, 9101), (65535, 65535)]);
+        let range = |(from, to)| PortRange { from, to };
+        let ranges = [(9000, 9010), (8080, 8080), (9005, 9100), (9101, 9101), (7000, 6000), (65535, 65535)].map(range);
+        let ports = Ports::new(&ranges);
+        assert_eq!(ports.ranges, [(8080, 8080), (9000, 9101), (65535, 65535)].map(range));
         for port in [0, 80, 1023, 8080, 9000, 9101, 65535] {
             assert!(ports.holds(port), "{port}");
         }
@@ -90,7 +93,7 @@ mod tests {
 
     #[test]
     fn an_added_port_is_the_service_also_where_the_initiator_was_not_seen() {
-        let ports = Ports::new(&[(8080, 8080)]);
+        let ports = Ports::new(&[PortRange { from: 8080, to: 8080 }]);
         assert!(ports.serves_source(8080, 40000) && !ports.serves_source(40000, 8080));
         assert!(!ports.serves_source(8080, 80) && !ports.serves_source(40000, 50000));
         assert!(!Ports::default().serves_source(8080, 40000));

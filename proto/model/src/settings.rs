@@ -1,127 +1,424 @@
-//! What of a sensor may be changed from a console, through the collector.
+//! Settings of a sensor that a console may change: the table [`SETTINGS`], and the values of one sensor.
 //!
-//! Whatever is `None` stays as the sensor's own configuration file says. Paths are never set from afar.
+//! The table serves the sensor's file and flags, the wire, the store, the dialog of the console and `traf sensors set`. A new
+//! setting is one row of it, and the place in the sensor that obeys it. A path is never a setting.
 
-/// Wanted of a sensor.
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use crate::PortRange;
+use crate::time::length;
+
+/// One row of the table.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// Name on the wire, in the store and in `traf sensors set`.
+    pub name: &'static str,
+    /// Key in the sensor's file; a dot leads into a table.
+    pub key: &'static str,
+    /// Flag of `traf-sensor run`. Of a switch, it switches on, or off where it begins with `no-`.
+    pub flag: &'static str,
+    /// Environment variable in place of the flag.
+    pub environment: &'static str,
+    /// Help of the flag.
+    pub flag_help: &'static str,
+    /// Placeholder for the value in the help of the flag.
+    pub unit: &'static str,
+    /// Title in the console: IPTraf's words where it has them.
+    pub title: &'static str,
+    /// Label of the value in the console's configuration screen.
+    pub label: &'static str,
+    /// Meaning and syntax, in the console.
+    pub help: &'static str,
+    /// Examples of the value, in the help of `traf sensors set`.
+    pub example: &'static str,
+    /// Value where nothing else is said; it decides the kind of all values.
+    pub default: Value,
+}
+
+/// All settings, in the order of the screen.
+pub static SETTINGS: [&Setting; 6] = [&PROMISCUOUS, &PORTS, &CAPTURE, &LOG, &LOG_INTERVAL, &IDLE];
+
+/// Interfaces take frames that are not addressed to them.
+pub static PROMISCUOUS: Setting = Setting {
+    name: "promiscuous",
+    key: "promiscuous",
+    flag: "no-promiscuous",
+    environment: "TRAF_SENSOR_NO_PROMISCUOUS",
+    flag_help: "See only frames for this host",
+    unit: "",
+    title: "Force promiscuous mode",
+    label: "Promiscuous:",
+    help: "takes frames that are not addressed to the interface, too: on, off",
+    example: "on|off",
+    default: Value::Switch(true),
+};
+
+/// Services beside those below 1024.
+pub static PORTS: Setting = Setting {
+    name: "ports",
+    key: "ports",
+    flag: "port",
+    environment: "TRAF_SENSOR_PORTS",
+    flag_help: "A port or range that is a service beside those below 1024, as in 8080 or 9000-9010; repeat for several",
+    unit: "PORTS",
+    title: "Additional ports",
+    label: "Additional ports:",
+    help: "services beside those below 1024: 8080, 9000-9100; none for no others",
+    example: "8080,9000-9100|none",
+    default: Value::Ports(Vec::new()),
+};
+
+/// Filter of all that is captured, in libpcap's words.
+pub static CAPTURE: Setting = Setting {
+    name: "capture",
+    key: "capture",
+    flag: "capture",
+    environment: "TRAF_SENSOR_CAPTURE",
+    flag_help: "Capture only what this filter lets through, in libpcap's words",
+    unit: "FILTER",
+    title: "Capture filter",
+    label: "Capture filter:",
+    help: "what is captured at all, in tcpdump's words; everything when empty",
+    example: "FILTER|all",
+    default: Value::Text(String::new()),
+};
+
+/// Text logs are written.
+pub static LOG: Setting = Setting {
+    name: "log",
+    key: "log.on",
+    flag: "text-log",
+    environment: "TRAF_SENSOR_TEXT_LOG",
+    flag_help: "Write text logs in IPTraf's formats",
+    unit: "",
+    title: "Logging",
+    label: "Logging:",
+    help: "writes text logs on the sensor's disk: on, off",
+    example: "on|off",
+    default: Value::Switch(false),
+};
+
+/// Time between two dumps of statistics in the text logs.
+pub static LOG_INTERVAL: Setting = Setting {
+    name: "log_interval",
+    key: "log.interval",
+    flag: "log-interval",
+    environment: "TRAF_SENSOR_LOG_INTERVAL",
+    flag_help: "Time between two dumps of statistics in the text logs, as in 60m",
+    unit: "TIME",
+    title: "Logging interval",
+    label: "Log interval:",
+    help: "between two dumps of statistics in the log: 60m",
+    example: "60m",
+    // IPTraf's.
+    default: Value::Seconds(3600),
+};
+
+/// Silence after which a flow is over.
+pub static IDLE: Setting = Setting {
+    name: "idle",
+    key: "idle",
+    flag: "idle",
+    environment: "TRAF_SENSOR_IDLE",
+    flag_help: "Silence after which a flow is over, as in 15m",
+    unit: "TIME",
+    title: "TCP timeout",
+    label: "TCP timeout:",
+    help: "silence after which a flow is over: 15m",
+    example: "15m",
+    default: Value::Seconds(15 * 60),
+};
+
+/// Value of a setting. Its text can be parsed again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// `on` or `off`.
+    Switch(bool),
+    /// Length of time, from one second to a year.
+    Seconds(u32),
+    /// One line; `all` where it is empty. Also the value of a setting that is not in the table.
+    Text(String),
+    /// Ranges that do not overlap, or `none`.
+    Ports(Vec<PortRange>),
+}
+
+/// Text in the place of a value: the sensor's own file and flags decide.
+pub const DEFAULT: &str = "default";
+
+/// Octets of the longest text.
+const LONGEST_TEXT: usize = 4_096;
+/// Most settings of a sensor that are kept, with those of newer programs.
+const MOST: usize = 100;
+/// A year, in seconds.
+const YEAR: u64 = 365 * 86_400;
+
+impl Setting {
+    /// Returns the setting of this name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        SETTINGS.into_iter().find(|setting| setting.name == name)
+    }
+
+    /// Reads a value of this setting. Only the sensor knows if libpcap understands a capture filter.
+    ///
+    /// # Errors
+    /// A sentence about what is wrong.
+    pub fn parse(&self, text: &str) -> Result<Value, String> {
+        let (name, title, text) = (self.name, self.title.to_lowercase(), text.trim());
+        match self.default {
+            Value::Switch(_) => match text.to_ascii_lowercase().as_str() {
+                "on" | "yes" | "true" | "1" => Ok(Value::Switch(true)),
+                "off" | "no" | "false" | "0" => Ok(Value::Switch(false)),
+                _ => Err(format!("{name}: write on, off or {DEFAULT}")),
+            },
+            Value::Seconds(_) => {
+                let seconds = length(text).map(|time| time.as_secs()).filter(|time| (1..=YEAR).contains(time));
+                seconds.and_then(|seconds| u32::try_from(seconds).ok()).map(Value::Seconds).ok_or_else(|| {
+                    format!("{name}: `{text}` is no length of time from 1s to a year: write 90s, 15m, 1h or {DEFAULT}")
+                })
+            }
+            Value::Text(_) if text.len() > LONGEST_TEXT => Err(format!("a {title} has at most {LONGEST_TEXT} octets")),
+            Value::Text(_) if text.contains(char::is_control) => Err(format!("a {title} is one line of words")),
+            Value::Text(_) => Ok(Value::Text(if text == "all" { "" } else { text }.to_owned())),
+            Value::Ports(_) => PortRange::list(text).map(Value::Ports),
+        }
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Switch(on) => f.write_str(if *on { "on" } else { "off" }),
+            Self::Seconds(seconds) => {
+                let units = [
+                    (seconds / 86_400, "d"),
+                    (seconds / 3_600 % 24, "h"),
+                    (seconds / 60 % 60, "m"),
+                    (seconds % 60, "s"),
+                ];
+                units.iter().filter(|(count, _)| *count > 0).try_for_each(|(count, unit)| write!(f, "{count}{unit}"))
+            }
+            Self::Text(text) => f.write_str(if text.is_empty() { "all" } else { text }),
+            Self::Ports(ports) if ports.is_empty() => f.write_str("none"),
+            Self::Ports(ports) => f.write_str(&ports.iter().map(PortRange::to_string).collect::<Vec<_>>().join(", ")),
+        }
+    }
+}
+
+/// Values of the settings of one sensor. One that is absent stays as the sensor's own file and flags say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
-    /// Grows with each change, so that both sides know which one they speak of; zero when nothing was ever changed.
+    /// Grows with each change; zero if nothing was ever changed.
     pub revision: u64,
-    /// Whether interfaces take frames that are not addressed to them.
-    pub promiscuous: Option<bool>,
-    /// What is captured at all, in libpcap's words; empty means everything.
-    pub capture: Option<String>,
-    /// Ports and ranges that are services beside those below 1024, both ends inside; at most [`Settings::PORTS`].
-    pub ports: Option<Vec<(u16, u16)>>,
-    /// Whether it writes text logs.
-    pub log: Option<bool>,
-    /// Seconds between two dumps of statistics in the log.
-    pub log_interval: Option<u32>,
-    /// Seconds of silence after which a flow is over.
-    pub idle: Option<u32>,
+    /// By name. Those of newer programs, which are not in the table, are passed on as they are.
+    values: BTreeMap<String, Value>,
 }
 
 impl Settings {
-    /// Ports and ranges that one sensor takes.
-    pub const PORTS: usize = 1_000;
-    /// Octets of the longest capture filter.
-    pub const CAPTURE: usize = 4_096;
-    /// Seconds of the longest timer: a year.
-    pub const LONGEST: u32 = 365 * 86_400;
-
-    /// Whether all of it means something, before it is sent anywhere. Whether the words of a capture filter are libpcap's,
-    /// only the sensor knows.
+    /// Reads names and values. A name that is not in the table is kept with its text.
     ///
     /// # Errors
-    /// What is wrong, in words.
-    pub fn check(&self) -> Result<(), String> {
-        if let Some(capture) = &self.capture {
-            if capture.len() > Self::CAPTURE {
-                return Err(format!("a capture filter has at most {} octets", Self::CAPTURE));
-            }
-            if capture.contains(char::is_control) {
-                return Err("a capture filter is one line of words".to_owned());
+    /// A sentence about the first value that is wrong.
+    pub fn read<N: AsRef<str>, T: AsRef<str>>(
+        revision: u64,
+        texts: impl IntoIterator<Item = (N, T)>,
+    ) -> Result<Self, String> {
+        let mut settings = Self { revision, ..Self::default() };
+        for (name, text) in texts {
+            let (name, text) = (name.as_ref(), text.as_ref());
+            match Setting::named(name) {
+                Some(setting) => settings.set(setting, text)?,
+                None if name.len() > 40 || text.len() > LONGEST_TEXT || settings.values.len() >= MOST => {
+                    return Err("more settings than can be kept".to_owned());
+                }
+                None => drop(settings.values.insert(name.to_owned(), Value::Text(text.to_owned()))),
             }
         }
-        for (name, seconds) in [("log interval", self.log_interval), ("idle timeout", self.idle)] {
-            if seconds.is_some_and(|seconds| !(1..=Self::LONGEST).contains(&seconds)) {
-                return Err(format!("the {name} is at least one second and at most a year"));
-            }
+        Ok(settings)
+    }
+
+    /// Names and values, as [`Settings::read`] takes them.
+    pub fn texts(&self) -> impl Iterator<Item = (&str, String)> {
+        self.values.iter().map(|(name, value)| match value {
+            Value::Text(text) if Setting::named(name).is_none() => (name.as_str(), text.clone()),
+            value => (name.as_str(), value.to_string()),
+        })
+    }
+
+    /// Names of settings that are not in the table.
+    pub fn unknown(&self) -> impl Iterator<Item = &str> {
+        self.values.keys().map(String::as_str).filter(|name| Setting::named(name).is_none())
+    }
+
+    /// Reads the value of a setting; [`DEFAULT`] makes it absent.
+    ///
+    /// # Errors
+    /// A sentence about what is wrong; then nothing is changed.
+    pub fn set(&mut self, setting: &Setting, text: &str) -> Result<(), String> {
+        let value = if text.trim().eq_ignore_ascii_case(DEFAULT) { None } else { Some(setting.parse(text)?) };
+        self.put(setting, value);
+        Ok(())
+    }
+
+    /// Replaces a value.
+    pub fn put(&mut self, setting: &Setting, value: Option<Value>) {
+        match value {
+            Some(value) => drop(self.values.insert(setting.name.to_owned(), value)),
+            None => drop(self.values.remove(setting.name)),
         }
-        let ports = self.ports.as_deref().unwrap_or_default();
-        if ports.len() > Self::PORTS {
-            return Err(format!("at most {} ports and ranges", Self::PORTS));
+    }
+
+    /// Returns the value of a setting, where there is one.
+    pub fn get(&self, setting: &Setting) -> Option<&Value> {
+        self.values.get(setting.name)
+    }
+
+    /// Returns these values, and those of `base` for settings that are absent; only settings of the table.
+    pub fn or(&self, base: &Self) -> Self {
+        let mut settings = Self { revision: self.revision, ..Self::default() };
+        for setting in SETTINGS {
+            settings.put(setting, self.get(setting).or_else(|| base.get(setting)).cloned());
         }
-        ports.iter().enumerate().try_for_each(|(place, range)| check_ports(*range, &ports[..place]))
+        settings
+    }
+
+    /// Returns the same values as another revision.
+    pub fn at(self, revision: u64) -> Self {
+        Self { revision, ..self }
+    }
+
+    /// Returns the default of every setting.
+    pub fn defaults() -> Self {
+        let mut settings = Self::default();
+        SETTINGS.into_iter().for_each(|setting| settings.put(setting, Some(setting.default.clone())));
+        settings
+    }
+
+    fn value(&self, setting: &'static Setting) -> &Value {
+        self.get(setting).unwrap_or(&setting.default)
+    }
+
+    /// True if a switch is on.
+    pub fn on(&self, setting: &'static Setting) -> bool {
+        *self.value(setting) == Value::Switch(true)
+    }
+
+    /// Returns a length of time.
+    pub fn time(&self, setting: &'static Setting) -> Duration {
+        let Value::Seconds(seconds) = self.value(setting) else { return Duration::ZERO };
+        Duration::from_secs(u64::from(*seconds))
+    }
+
+    /// Returns a text.
+    pub fn text(&self, setting: &'static Setting) -> &str {
+        let Value::Text(text) = self.value(setting) else { return "" };
+        text
+    }
+
+    /// Returns ranges of ports.
+    pub fn ports(&self, setting: &'static Setting) -> &[PortRange] {
+        let Value::Ports(ports) = self.value(setting) else { return &[] };
+        ports
     }
 }
 
-/// Whether a port or range may stand beside `others`.
-///
-/// # Errors
-/// When it is none, or one of the others holds a part of it.
-pub fn check_ports((from, to): (u16, u16), others: &[(u16, u16)]) -> Result<(), String> {
-    if from == 0 || from > to {
-        return Err(format!("`{}` is no range of ports from 1 to 65535", range_words((from, to))));
-    }
-    match others.iter().find(|(first, last)| from <= *last && *first <= to) {
-        None => Ok(()),
-        Some((first, last)) if (*first, *last) == (from, to) => {
-            Err(format!("{} is there already", range_words((from, to))))
-        }
-        Some(other) => {
-            Err(format!("{} overlaps {}, which is there already", range_words((from, to)), range_words(*other)))
-        }
-    }
-}
-
-/// As people write ports: `8080`, or `9000-9010`.
-#[must_use]
-pub fn range_words((from, to): (u16, u16)) -> String {
-    if from == to { from.to_string() } else { format!("{from}-{to}") }
-}
-
-/// What a sensor runs with.
+/// Settings in force at a sensor.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SettingsState {
-    /// In force now, every part of it known.
+    /// The value of every setting that the sensor knows.
     pub settings: Settings,
-    /// Why the change of `settings.revision` was refused, in words; empty when it holds.
+    /// Reason why the change of `settings.revision` was refused; empty if it holds.
     pub refused: String,
-    /// What of it does not work now, in words, as a log on a full disk; empty when all of it does.
+    /// Settings that do not work now, as a log on a full disk; empty if all do.
     pub trouble: String,
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
-    fn ports_are_checked_against_each_other_and_their_bounds() {
-        let with = |ports: &[(u16, u16)]| Settings { ports: Some(ports.to_vec()), ..Settings::default() }.check();
-        assert_eq!(with(&[(8080, 8080), (8000, 8079), (65_535, 65_535), (1, 1)]), Ok(()));
-        for (ports, words) in [
-            (&[(0, 80)][..], "no range of ports from 1 to 65535"),
-            (&[(90, 80)], "no range"),
-            (&[(80, 80), (80, 80)], "80 is there already"),
-            (&[(8000, 8100), (8080, 8080)], "8080 overlaps 8000-8100"),
+    fn every_setting_says_what_it_was_told() {
+        let mut settings = Settings::default();
+        for (setting, text, shown) in [
+            (&PROMISCUOUS, "on", "on"),
+            (&PORTS, "8080, 9000-9100 65535", "8080, 9000-9100, 65535"),
+            (&CAPTURE, "tcp port 80", "tcp port 80"),
+            (&LOG, "off", "off"),
+            (&LOG_INTERVAL, "60m", "1h"),
+            (&IDLE, "90s", "1m30s"),
         ] {
-            assert!(with(ports).unwrap_err().contains(words), "{ports:?}: {:?}", with(ports));
+            settings.set(setting, text).unwrap();
+            assert_eq!(settings.get(setting).unwrap().to_string(), shown);
+            // What is shown can be typed again.
+            settings.set(setting, shown).unwrap();
+            assert_eq!(settings.get(setting).unwrap().to_string(), shown);
         }
-        assert!(with(&vec![(1, 1); Settings::PORTS + 1]).unwrap_err().contains("1000"));
+        assert_eq!(Settings::read(0, settings.texts()), Ok(settings.clone()));
+        let mut other = settings.clone();
+        for setting in SETTINGS {
+            other.set(setting, DEFAULT).unwrap();
+            assert_eq!(other.get(setting), None);
+        }
+        assert_eq!(other, Settings::default());
+        settings.set(&PORTS, "none").unwrap();
+        settings.set(&CAPTURE, "all").unwrap();
+        assert_eq!((settings.ports(&PORTS), settings.text(&CAPTURE)), (&[][..], ""));
     }
 
     #[test]
-    fn timers_and_capture_filters_are_bounded() {
-        for (settings, good) in [
-            (Settings { idle: Some(0), ..Settings::default() }, false),
-            (Settings { idle: Some(900), log_interval: Some(60), ..Settings::default() }, true),
-            (Settings { log_interval: Some(u32::MAX), ..Settings::default() }, false),
-            (Settings { capture: Some("tcp\nudp".to_owned()), ..Settings::default() }, false),
-            (Settings { capture: Some("x".repeat(5_000)), ..Settings::default() }, false),
-            (Settings { capture: Some(String::new()), ..Settings::default() }, true),
+    fn what_cannot_be_is_refused_in_words_and_changes_nothing() {
+        let long = "x".repeat(5_000);
+        for (setting, text, words) in [
+            (&PROMISCUOUS, "maybe", "promiscuous: write on, off or default"),
+            (&PORTS, "8080 0", "from 1 to 65535"),
+            (&PORTS, "70000", "from 1 to 65535"),
+            (&PORTS, "90-80", "no range"),
+            (&PORTS, "80, 80", "80 is there already"),
+            (&PORTS, "8000-8100 8080", "overlaps 8000-8100"),
+            (&LOG_INTERVAL, "0s", "log_interval: `0s` is no length of time from 1s to a year"),
+            (&IDLE, "soon", "no length of time"),
+            (&IDLE, "9999999d", "no length of time"),
+            (&IDLE, "4294967295s", "no length of time"),
+            (&CAPTURE, "tcp\nudp", "a capture filter is one line of words"),
+            (&CAPTURE, &long, "a capture filter has at most 4096 octets"),
         ] {
-            assert_eq!(settings.check().is_ok(), good, "{settings:?}");
+            let mut settings = Settings { revision: 3, ..Settings::default() };
+            let error = settings.set(setting, text).unwrap_err();
+            assert!(error.contains(words), "{text}: {error}");
+            assert_eq!(settings, Settings { revision: 3, ..Settings::default() });
+        }
+    }
+
+    #[test]
+    fn a_change_is_stronger_than_the_own_values_and_what_it_leaves_out_stays() {
+        let own = Settings::read(0, [("capture", "not port 22"), ("idle", "60s")]).unwrap().or(&Settings::defaults());
+        let wanted = Settings::read(3, [("promiscuous", "off"), ("idle", "90s"), ("colour", "red")]).unwrap();
+        let all = wanted.or(&own);
+        assert_eq!((all.revision, all.text(&CAPTURE), all.time(&IDLE).as_secs()), (3, "not port 22", 90));
+        assert_eq!((all.on(&PROMISCUOUS), all.on(&LOG), all.unknown().count()), (false, false, 0));
+        assert_eq!(all.or(&own), all);
+    }
+
+    #[test]
+    fn settings_of_newer_programs_are_passed_on() {
+        let settings = Settings::read(1, [("colour", "all red "), ("log", "on")]).unwrap();
+        assert_eq!(settings.unknown().collect::<Vec<_>>(), ["colour"]);
+        assert_eq!(Settings::read(1, settings.texts()), Ok(settings));
+        let many = (0..=MOST).map(|number| (number.to_string(), ""));
+        assert!(Settings::read(1, many).is_err() && Settings::read(1, [("x", "y".repeat(5_000))]).is_err());
+    }
+
+    #[test]
+    fn every_setting_has_names_of_its_own_and_a_default_that_can_be_typed() {
+        for setting in SETTINGS {
+            let same = SETTINGS
+                .iter()
+                .filter(|other| other.name == setting.name || other.key == setting.key || other.flag == setting.flag);
+            assert_eq!(same.count(), 1, "{}", setting.name);
+            assert_eq!(setting.parse(&setting.default.to_string()), Ok(setting.default.clone()));
         }
     }
 }

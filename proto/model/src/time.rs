@@ -93,6 +93,14 @@ impl Interval {
     }
 }
 
+/// Reads a length of time as people write it: `90s`, `15m`, `1h30m`, `2 days`; a bare number is seconds.
+pub fn length(text: &str) -> Option<Duration> {
+    let text = text.trim().to_ascii_lowercase();
+    let bare = text.ends_with(|last: char| last.is_ascii_digit());
+    let span: jiff::Span = if bare { format!("{text}s") } else { text }.parse().ok()?;
+    span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok()?.try_into().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,6 +110,28 @@ mod tests {
         let at = Timestamp(1_700_000_000_000_000_001);
         assert_eq!(at.to_string(), "2023-11-14T22:13:20.000000001Z");
         assert_eq!(at.to_string().parse::<Timestamp>().ok(), Some(at));
+    }
+
+    #[test]
+    fn lengths_of_time_are_read_as_people_write_them() {
+        for (text, seconds) in [
+            ("90", 90),
+            ("90s", 90),
+            ("1h30m", 5_400),
+            ("1h 30 min", 5_400),
+            ("15M", 900),
+            ("2d", 172_800),
+            ("1 week", 604_800),
+            ("1m30", 90),
+            ("PT15M", 900),
+            ("2500ms", 2),
+            ("1 hour 5 minutes", 3_900),
+        ] {
+            assert_eq!(length(text).map(|time| time.as_secs()), Some(seconds), "{text}");
+        }
+        for wrong in ["", "1h x", "soon", "-3s", "1 month", "1y", "s", "99999999999999999999s"] {
+            assert_eq!(length(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

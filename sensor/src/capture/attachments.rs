@@ -12,7 +12,8 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
-use traf_model::{Interface, InterfaceSnapshot, Interval, Loss, LossReason, Timestamp};
+use traf_model::settings::{CAPTURE, IDLE, PROMISCUOUS};
+use traf_model::{Interface, InterfaceSnapshot, Interval, Loss, LossReason, Settings, Timestamp};
 
 use crate::capture::snapshots::{LatestSnapshots, PostedSnapshot};
 use crate::capture::{
@@ -21,7 +22,6 @@ use crate::capture::{
 use crate::config::Config;
 use crate::meter::MeterConfig;
 use crate::parse::link_type::LinkType;
-use crate::settings::Rules;
 use crate::slice::assembler::InterfaceSlice;
 use crate::spool::persistent_state::NicCounters;
 use crate::system::interfaces::{self, Device};
@@ -52,7 +52,7 @@ pub(crate) struct FilterPlan(Option<BTreeMap<String, FilterProgram>>);
 /// All captures of the sensor.
 pub struct Attachments {
     context: CaptureContext,
-    rules: Rules,
+    settings: Settings,
     attached: BTreeMap<String, RunningCapture>,
     missing: BTreeMap<String, VanishedInterface>,
     gone: Vec<InterfaceSnapshot>,
@@ -64,16 +64,16 @@ pub struct Attachments {
 }
 
 impl Attachments {
-    /// Nothing is attached yet; what is will follow `rules`. `count` follows how many are.
+    /// Nothing is attached yet; what is will follow `settings`. `count` follows how many are.
     pub(crate) fn new(
         context: CaptureContext,
-        rules: Rules,
+        settings: Settings,
         count: Arc<AtomicUsize>,
     ) -> (Self, watch::Receiver<LatestSnapshots>) {
         let (latest, watching) = watch::channel(LatestSnapshots::default());
         let attachments = Self {
             context,
-            rules,
+            settings,
             attached: BTreeMap::new(),
             missing: BTreeMap::new(),
             gone: Vec::new(),
@@ -116,39 +116,39 @@ impl Attachments {
         Ok(())
     }
 
-    /// Compiles the capture filter of these rules for all captures. Nothing is changed yet.
-    pub(crate) fn plan(&self, rules: &Rules) -> Result<FilterPlan, CaptureError> {
-        if rules.capture == self.rules.capture {
+    /// Compiles the capture filter of these settings for all captures. Nothing is changed yet.
+    pub(crate) fn plan(&self, settings: &Settings) -> Result<FilterPlan, CaptureError> {
+        if settings.text(&CAPTURE) == self.settings.text(&CAPTURE) {
             return Ok(FilterPlan(None));
         }
         let snaplen = self.context.config.snaplen;
         let mut programs = BTreeMap::new();
         for name in self.attached.keys() {
-            match FilterProgram::compile(name, &rules.capture, snaplen) {
+            match FilterProgram::compile(name, settings.text(&CAPTURE), snaplen) {
                 Ok(program) => drop(programs.insert(name.clone(), program)),
-                // It is going away just now, and when it comes back it is attached by the new rules.
+                // It is going away just now, and when it comes back it is attached by the new settings.
                 Err(CaptureError::Down(_) | CaptureError::Gone(_)) => {}
                 Err(error) => return Err(error),
             }
         }
         if programs.is_empty() {
-            FilterProgram::check(&rules.capture)?;
+            FilterProgram::check(settings.text(&CAPTURE))?;
         }
         Ok(FilterPlan(Some(programs)))
     }
 
-    /// All captures follow the rules that were planned, and so will those to come.
-    pub(crate) fn follow(&mut self, FilterPlan(programs): FilterPlan, rules: &Rules) {
+    /// Makes all captures, and those to come, follow the settings that were planned.
+    pub(crate) fn follow(&mut self, FilterPlan(programs): FilterPlan, settings: &Settings) {
         for (name, attached) in &mut self.attached {
             let filter = programs.as_ref().and_then(|programs| programs.get(name));
             if let Some(Err(error)) = filter.map(|program| attached.socket.set_filter(program)) {
                 tracing::error!("the capture filter on {name} stays as it was: {error}");
             }
-            if let Err(error) = attached.socket.set_promiscuous(rules.promiscuous) {
+            if let Err(error) = attached.socket.set_promiscuous(settings.on(&PROMISCUOUS)) {
                 tracing::warn!("{name} cannot be asked for frames to others: {error}");
             }
         }
-        self.rules = rules.clone();
+        self.settings = settings.clone();
         // What was refused may be possible now.
         self.refused.clear();
         self.unfit.clear();
@@ -227,10 +227,10 @@ impl Attachments {
         let snaplen = self.context.config.snaplen;
         let opened = CaptureHandle::open(&name, snaplen, buffer).and_then(|handle| {
             let mut socket = CaptureSocket::of(&handle, interface.index).map_err(|error| other(&name, &error))?;
-            let program = FilterProgram::compile(&name, &self.rules.capture, snaplen)?;
+            let program = FilterProgram::compile(&name, self.settings.text(&CAPTURE), snaplen)?;
             socket.set_filter(&program).map_err(|error| other(&name, &error))?;
             // Without it there is still what is addressed to us.
-            if let Err(error) = socket.set_promiscuous(self.rules.promiscuous) {
+            if let Err(error) = socket.set_promiscuous(self.settings.on(&PROMISCUOUS)) {
                 tracing::warn!("{name} cannot be asked for frames to others: {error}");
             }
             Ok((handle, socket))
@@ -263,7 +263,7 @@ impl Attachments {
         let (state, live) = watch::channel(PostedSnapshot::fresh(interface.clone(), now));
         let stop = CancellationToken::new();
         let controls = CaptureControls { facts: news, live: state, stop: stop.clone() };
-        let meter = MeterConfig { flows, idle: self.rules.idle, ..self.context.config.meter.clone() };
+        let meter = MeterConfig { flows, idle: self.settings.time(&IDLE), ..self.context.config.meter.clone() };
         let capture = InterfaceCapture::new(handle, interface.clone(), meter, self.context.clone(), controls);
         let thread = match std::thread::Builder::new().name(format!("capture-{name}")).spawn(move || capture.run()) {
             Ok(thread) => thread,

@@ -4,6 +4,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use serde::Deserialize;
+use traf_model::time::length;
 
 use crate::text_log::LogKind;
 
@@ -16,9 +17,7 @@ impl FromStr for Span {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let span: jiff::SignedDuration =
-            text.parse().map_err(|_| format!("`{text}` is no length of time: write 10s, 15m or 1h"))?;
-        Duration::try_from(span).map(Self).map_err(|_| format!("`{text}` is negative"))
+        length(text).map(Self).ok_or_else(|| format!("`{text}` is no length of time: write 10s, 15m or 1h"))
     }
 }
 
@@ -71,46 +70,6 @@ impl TryFrom<SizeText> for Size {
     }
 }
 
-/// A port, or ports with both ends inside: `8080`, `9000-9010`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "PortText")]
-pub struct PortRange {
-    /// The first.
-    pub from: u16,
-    /// The last.
-    pub to: u16,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum PortText {
-    Number(u16),
-    Text(String),
-}
-
-impl FromStr for PortRange {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (from, to) = text.split_once('-').unwrap_or((text, text));
-        match (from.trim().parse(), to.trim().parse()) {
-            (Ok(from), Ok(to)) if 0 < from && from <= to => Ok(Self { from, to }),
-            _ => Err(format!("`{text}` is no port: write 8080, or a range as 9000-9010")),
-        }
-    }
-}
-
-impl TryFrom<PortText> for PortRange {
-    type Error = String;
-
-    fn try_from(text: PortText) -> Result<Self, String> {
-        match text {
-            PortText::Number(number) => number.to_string().parse(),
-            PortText::Text(text) => text.parse(),
-        }
-    }
-}
-
 /// The name that one of the text logs gets: `services=ports-{interface}.log`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogName(pub(super) LogKind, pub(super) String);
@@ -137,13 +96,5 @@ mod tests {
             assert!(wrong.parse::<Size>().is_err(), "{wrong}");
         }
         assert!("-3s".parse::<Span>().is_err());
-    }
-
-    #[test]
-    fn a_range_of_ports_begins_with_the_smaller() {
-        assert_eq!("9000-9010".parse(), Ok(PortRange { from: 9000, to: 9010 }));
-        for wrong in ["0", "7-3", "x", "1-70000", "-"] {
-            assert!(wrong.parse::<PortRange>().is_err(), "{wrong}");
-        }
     }
 }

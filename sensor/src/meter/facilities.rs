@@ -218,7 +218,7 @@ mod tests {
 
     #[test]
     fn the_service_of_a_flow_is_the_models() {
-        let ports = Ports::new(&[(6000, 6063)]);
+        let ports = Ports::new(&[traf_model::PortRange { from: 6000, to: 6063 }]);
         for (source, destination) in [(40000, 22), (22, 40000), (22, 80), (5000, 6000), (6000, 5000), (0, 0)] {
             for (from, to) in [(1, 2), (2, 1)] {
                 let (key, second_began) = PackedKey::new(4, 6, NO_VLAN, (from, source), (to, destination));

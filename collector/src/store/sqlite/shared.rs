@@ -1,8 +1,9 @@
 //! Named filters and the settings of sensors.
 
+use std::collections::HashMap;
+
 use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
-use traf_model::settings::range_words;
+use traf_model::settings::SETTINGS;
 use traf_model::{NamedFilter, Settings, Timestamp};
 
 use super::{Store, number};
@@ -45,61 +46,44 @@ impl Store {
         Ok(())
     }
 
-    /// Settings of sensors, by the identifier of their certificate.
-    pub async fn settings(&self) -> Result<Vec<(String, Settings)>, StoreError> {
-        let sql = "select uuid, revision, promiscuous, capture, ports, log, log_interval, idle from setting";
-        let rows = sqlx::query(sql).fetch_all(&self.readers).await?;
-        rows.iter().map(settings).collect()
+    /// Reads the settings that sensors shall have, by the identifier of their certificate.
+    pub async fn settings(&self) -> Result<HashMap<String, Settings>, StoreError> {
+        let rows: Vec<(String, u64, String, Option<String>)> =
+            sqlx::query_as("select uuid, revision, name, value from setting").fetch_all(&self.readers).await?;
+        let mut sensors: HashMap<String, (u64, Vec<(String, String)>)> = HashMap::new();
+        for (uuid, revision, name, value) in rows {
+            let (known, texts) = sensors.entry(uuid).or_default();
+            *known = revision;
+            texts.extend(value.map(|value| (name, value)));
+        }
+        let read = |(uuid, (revision, texts))| match Settings::read(revision, texts) {
+            Ok(settings) => Ok((uuid, settings)),
+            Err(error) => Err(StoreError::Damaged(format!("settings of {uuid}: {error}"))),
+        };
+        sensors.into_iter().map(read).collect()
     }
 
-    /// Keeps what a sensor is to run with; when and by whom.
+    /// Replaces the settings that a sensor shall have; when and by whom.
     pub async fn save_settings(&self, uuid: &str, settings: &Settings, by: Change<'_>) -> Result<(), StoreError> {
-        let ports = settings.ports.as_ref().map(|ports| {
-            let words: Vec<String> = ports.iter().copied().map(range_words).collect();
-            words.join(" ")
-        });
-        sqlx::query(
-            "insert into setting (uuid, revision, promiscuous, capture, ports, log, log_interval, idle, changed, \
-             changed_by) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (uuid) do update set \
-             revision = excluded.revision, promiscuous = excluded.promiscuous, capture = excluded.capture, \
-             ports = excluded.ports, log = excluded.log, log_interval = excluded.log_interval, idle = excluded.idle, \
-             changed = excluded.changed, changed_by = excluded.changed_by",
-        )
-        .bind(uuid)
-        .bind(number(settings.revision))
-        .bind(settings.promiscuous)
-        .bind(&settings.capture)
-        .bind(ports)
-        .bind(settings.log)
-        .bind(settings.log_interval)
-        .bind(settings.idle)
-        .bind(by.0.seconds())
-        .bind(by.1)
-        .execute(&self.writer)
-        .await?;
+        let mut transaction = self.writer.begin_with("begin immediate").await?;
+        sqlx::query("delete from setting where uuid = ?").bind(uuid).execute(&mut *transaction).await?;
+        // Absent ones have a row, too: the revision is kept even if all are absent.
+        let absent = SETTINGS.into_iter().filter(|setting| settings.get(setting).is_none());
+        let absent = absent.map(|setting| (setting.name, None));
+        for (name, value) in settings.texts().map(|(name, value)| (name, Some(value))).chain(absent) {
+            sqlx::query(
+                "insert into setting (uuid, name, value, revision, changed, changed_by) values (?, ?, ?, ?, ?, ?)",
+            )
+            .bind(uuid)
+            .bind(name)
+            .bind(value)
+            .bind(number(settings.revision))
+            .bind(by.0.seconds())
+            .bind(by.1)
+            .execute(&mut *transaction)
+            .await?;
+        }
+        transaction.commit().await?;
         Ok(())
     }
-}
-
-fn settings(row: &SqliteRow) -> Result<(String, Settings), StoreError> {
-    let ports: Option<String> = row.try_get(4)?;
-    let settings = Settings {
-        revision: row.try_get(1)?,
-        promiscuous: row.try_get(2)?,
-        capture: row.try_get(3)?,
-        ports: ports.as_deref().map(ranges).transpose()?,
-        log: row.try_get(5)?,
-        log_interval: row.try_get(6)?,
-        idle: row.try_get(7)?,
-    };
-    Ok((row.try_get(0)?, settings))
-}
-
-fn ranges(text: &str) -> Result<Vec<(u16, u16)>, StoreError> {
-    let range = |word: &str| {
-        let (from, to) = word.split_once('-').unwrap_or((word, word));
-        Some((from.parse().ok()?, to.parse().ok()?))
-    };
-    let damaged = |word: &str| StoreError::Damaged(format!("`{word}` is no range of ports"));
-    text.split_whitespace().map(|word| range(word).ok_or_else(|| damaged(word))).collect()
 }

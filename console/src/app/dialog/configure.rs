@@ -4,15 +4,15 @@
 use jiff::tz::TimeZone;
 use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{KeyCode, KeyEvent};
-use traf_model::Mac;
+use traf_model::settings::{CAPTURE, IDLE, LOG, LOG_INTERVAL, PORTS, PROMISCUOUS};
+use traf_model::{Mac, SensorState, Setting};
 use tui_input::Input;
 
 use super::super::App;
-use super::sensor::SensorDesk;
+use super::sensor::SensorSettings;
 use super::step::{Step, Target};
 use crate::config::{Config, Rates};
 use crate::event::Effect;
-use crate::settings::Field;
 use crate::theme::Theme;
 use crate::widget::dialog::{choices, foot, moved, or_words, prompt, turned};
 use crate::widget::input::{Typed, typed};
@@ -40,7 +40,7 @@ pub enum Item {
     /// Of the reader.
     Zone,
     /// A setting of a sensor.
-    Sensor(Field),
+    Sensor(&'static Setting),
     /// A setting that only the file of a sensor has.
     Tunnels,
     /// Descriptions of MAC addresses.
@@ -50,12 +50,12 @@ pub enum Item {
 }
 
 /// The menu, in IPTraf's order: entry, title, help line.
-pub const MENU: [(Item, &str, &str); 18] = [
+pub static MENU: [(Item, &str, &str); 18] = [
     (Item::Dns, "Reverse DNS lookups", "Resolves IP addresses into host names; names come late and hold up nothing"),
     (Item::ServiceNames, "TCP/UDP service names", "Shows service names instead of port numbers"),
-    (Item::Sensor(Field::Promiscuous), "Force promiscuous mode", "Belongs to a sensor: opens its settings"),
+    (Item::Sensor(&PROMISCUOUS), "Force promiscuous mode", "Belongs to a sensor: opens its settings"),
     (Item::Colour, "Color", "Colours, or the terminal's own two"),
-    (Item::Sensor(Field::Log), "Logging", "Belongs to a sensor: opens its settings"),
+    (Item::Sensor(&LOG), "Logging", "Belongs to a sensor: opens its settings"),
     (Item::Activity, "Activity mode", "Rates in kbit/s or in kbyte/s"),
     (Item::Macs, "Source MAC addrs in traffic monitor", "Lines of the lower window name the source MAC"),
     (
@@ -63,20 +63,16 @@ pub const MENU: [(Item, &str, &str); 18] = [
         "Show v6-in-v4 traffic as IPv6",
         "Belongs to a sensor's own file: tunnels = true opens all tunnels",
     ),
-    (Item::Sensor(Field::Idle), "TCP timeout...", "Belongs to a sensor: silence after which a connection is idle"),
-    (Item::Sensor(Field::LogInterval), "Logging interval...", "Belongs to a sensor: between two dumps of statistics"),
+    (Item::Sensor(&IDLE), "TCP timeout...", "Belongs to a sensor: silence after which a connection is idle"),
+    (Item::Sensor(&LOG_INTERVAL), "Logging interval...", "Belongs to a sensor: between two dumps of statistics"),
     (Item::Update, "Screen update interval...", "Seconds between two frames; 0 draws whenever there is something new"),
     (
         Item::Persistence,
         "TCP closed/idle persistence...",
         "Minutes until closed and idle connections leave; 0 keeps them",
     ),
-    (
-        Item::Sensor(Field::Ports),
-        "Additional ports...",
-        "Belongs to a sensor: services beside those below 1024; add, delete",
-    ),
-    (Item::Sensor(Field::Capture), "Capture filter...", "Belongs to a sensor: what is captured at all"),
+    (Item::Sensor(&PORTS), "Additional ports...", "Belongs to a sensor: services beside those below 1024; add, delete"),
+    (Item::Sensor(&CAPTURE), "Capture filter...", "Belongs to a sensor: what is captured at all"),
     (Item::Descriptions, "Host descriptions...", "What you call the machines behind MAC addresses"),
     (Item::Theme, "Theme", "The next set of colours"),
     (Item::Zone, "Time zone...", "In which times are shown and read"),
@@ -181,10 +177,10 @@ impl Configure {
     }
 
     /// The settings of the sensor that is looked at.
-    fn sensor(mut self, field: Field, app: &App) -> Step<Self> {
+    fn sensor(mut self, setting: &'static Setting, app: &App) -> Step<Self> {
         let inside = app.sensor_states().iter().find(|sensor| app.scope.holds_sensor(&sensor.name));
         match inside {
-            Some(sensor) => Step::Go(Target::Sensor(Box::new(SensorDesk::new(sensor, Some(field))))),
+            Some(sensor) => Step::Go(Target::Sensor(Box::new(SensorSettings::new(sensor, Some(setting))))),
             None => {
                 self.wrong = "no sensor is looked at: choose one with v".to_owned();
                 Step::Stay(self)
@@ -253,16 +249,16 @@ fn changed(item: Item, text: &str, config: &Config) -> Result<Config, String> {
 fn value(item: Item, app: &App) -> (&'static str, String) {
     let on = |on: bool| if on { "On" } else { "Off" }.to_owned();
     let config = &app.config;
-    let of_sensor = |field: Field| {
-        let mut values =
-            app.sensor_states().iter().filter(|sensor| app.scope.holds_sensor(&sensor.name)).map(|sensor| {
-                field
-                    .value(&sensor.settings.settings)
-                    .or_else(|| field.value(&sensor.wanted))
-                    .unwrap_or_else(|| "-".to_owned())
-            });
-        let first = values.next().unwrap_or_else(|| "-".to_owned());
-        if values.all(|other| other == first) { first } else { "differs".to_owned() }
+    let of_sensor = |setting: &Setting| {
+        let inside = app.sensor_states().iter().filter(|sensor| app.scope.holds_sensor(&sensor.name));
+        let value =
+            |sensor: &SensorState| sensor.settings.settings.get(setting).or(sensor.wanted.get(setting)).cloned();
+        let mut values = inside.map(value);
+        let first = values.next().flatten();
+        match values.all(|other| other == first) {
+            true => first.map_or("-".to_owned(), |value| value.to_string()),
+            false => "differs".to_owned(),
+        }
     };
     match item {
         Item::Dns => ("Reverse DNS lookups:", on(config.reverse_dns)),
@@ -277,14 +273,7 @@ fn value(item: Item, app: &App) -> (&'static str, String) {
         Item::Persistence => ("Closed/idle persist:", format!("{} mins", config.persistence)),
         Item::Theme => ("Theme:", app.look.theme.0.name.to_owned()),
         Item::Zone => ("Time zone:", config.time_zone.clone().unwrap_or_else(|| "machine's".to_owned())),
-        Item::Sensor(field) => match field {
-            Field::Promiscuous => ("Promiscuous:", of_sensor(field)),
-            Field::Log => ("Logging:", of_sensor(field)),
-            Field::Idle => ("TCP timeout:", of_sensor(field)),
-            Field::LogInterval => ("Log interval:", of_sensor(field)),
-            Field::Ports => ("Additional ports:", of_sensor(field)),
-            Field::Capture => ("Capture filter:", of_sensor(field)),
-        },
+        Item::Sensor(setting) => (setting.label, of_sensor(setting)),
         Item::Descriptions => ("Descriptions:", app.names.descriptions.own().count().to_string()),
         Item::Exit => ("", String::new()),
     }

@@ -2,7 +2,7 @@
 
 use traf_model::Mac;
 
-use super::sensor::SensorDesk;
+use super::sensor::SensorSettings;
 
 /// Steps that follow a key.
 #[derive(Clone, Debug)]
@@ -23,5 +23,5 @@ pub(super) enum Target {
     /// The prompt for the description of a MAC address.
     Describe(Mac),
     /// The settings of a sensor.
-    Sensor(Box<SensorDesk>),
+    Sensor(Box<SensorSettings>),
 }

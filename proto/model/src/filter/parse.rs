@@ -7,8 +7,8 @@ use std::str::FromStr;
 use super::network::{masked, short};
 use super::words::{Words, Wrong};
 use super::{End, Expression, Filter, Test};
-use crate::Mac;
 use crate::names::{SERVICES, protocol_number, service_port};
+use crate::{Mac, PortRange};
 
 /// Octets of the longest filter, so that no text makes the descent deep.
 pub(super) const LONGEST: usize = 8_192;
@@ -281,8 +281,7 @@ impl Parser<'_> {
             }
             Kind::PortRange => {
                 let word = self.words.word("a range of ports such as 1-1023")?;
-                let (from, to) = word.split_once('-').unwrap_or((word, word));
-                let (from, to) = (self.port(from)?, self.port(to)?);
+                let PortRange { from, to } = PortRange::read(word, |port| self.port(port))?;
                 Ok(Test::Port(end, protocol, from.min(to), from.max(to)))
             }
         }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{End, Expression, Filter, Test};
+use crate::PortRange;
 
 impl fmt::Display for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -59,7 +60,8 @@ impl fmt::Display for Test {
                     Some(_) => f.write_str("sctp ")?,
                     None => {}
                 }
-                if from == to { write!(f, "{end}port {from}") } else { write!(f, "{end}portrange {from}-{to}") }
+                let range = PortRange { from: *from, to: *to };
+                write!(f, "{end}{} {range}", if from == to { "port" } else { "portrange" })
             }
             Self::Ether(end, mac) => write!(f, "ether {end}host {mac}"),
             Self::Vlan(None) => f.write_str("vlan"),

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use traf_model::{Counts, GroupKey, Learnt, Row};
+use traf_model::{Counts, GroupKey, Learnt, PortRange, Row};
 
 use super::*;
 
@@ -142,7 +142,7 @@ fn an_added_port_is_a_service_at_either_end() {
     give(&mut meter, 1, &udp(B, A, 8080, 5000, 10));
     assert_eq!(services(&mut meter), ["udp/5000"]);
     meter.close(slice(0, 1));
-    meter.set_ports(&[(8000, 8100)]);
+    meter.set_ports(&[PortRange { from: 8000, to: 8100 }]);
     give(&mut meter, SECOND, &udp(B, A, 8081, 5001, 100));
     assert_eq!(services(&mut meter), ["udp/8081", "udp/5000"]);
 }
