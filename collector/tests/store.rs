@@ -11,8 +11,10 @@ use common::{START, end, flow, summary};
 use proptest::prelude::*;
 use traf_collector::store::{Delivery, Fact, Hello, Identity, Outcome, Selection, Store, Tier};
 use traf_collector::verify::Finding;
+use traf_model::facility::{COUNTED, KeyKind};
 use traf_model::{
-    Class, ClassGroup, Counters, Facility, Interval, Learnt, Mac, Second, Service, Station, Summary, Timestamp, Traffic,
+    Class, ClassGroup, Counted, Counters, Counts, Facility, Interval, Key, Learnt, Mac, Second, Summary, Timestamp,
+    Traffic,
 };
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -54,16 +56,11 @@ prop_compose! {
             (flow.key.source, flow.traffic) = (end(last, port), traffic);
             flow
         }).collect();
-        (interface.services, interface.hosts, interface.stations) = Default::default();
-        for (key, traffic) in keys {
-            interface.services.add(Service { protocol: 17, port: u16::from(key) }, traffic);
-            interface.hosts.add([fe(key), 0, 0, 0, 0, 0, 0, 1].into(), traffic);
-            let learnt = Learnt { address: [10, 0, 0, key].into(), first: Timestamp(0), last: Timestamp(0) };
-            let station = Station { traffic, ip: traffic.reversed(), addresses: vec![learnt] };
-            interface.stations.add(Mac([2, 0, 0, 0, 0, key]), station);
+        for facility in COUNTED {
+            let tally = interface.counted.entry(facility).or_default();
+            *tally = keys.iter().map(|(number, traffic)| counted(facility, *number, *traffic)).collect();
+            tally.add_other(other.into());
         }
-        interface.services.add_other(other);
-        interface.hosts.add_other(other);
         interface.seconds = (0..10).map(|second| Second {
             at: Timestamp(from.0 + second * 1_000_000_000),
             classes: classes.iter().filter(|(_, at, _)| *at == second)
@@ -73,39 +70,49 @@ prop_compose! {
     }
 }
 
-fn fe(key: u8) -> u16 {
-    0xfe80 + u16::from(key)
+/// One of 256 keys of a facility, and its counts.
+fn counted(facility: Counted, number: u8, traffic: Traffic) -> (Key, Counts) {
+    let counts = Counts::from(traffic);
+    match facility.key {
+        KeyKind::Address => (Key::Address([0xfe80 + u16::from(number), 0, 0, 0, 0, 0, 0, 1].into()), counts),
+        KeyKind::Number => (Key::Number(17 << 16 | u64::from(number)), counts),
+        KeyKind::Mac => {
+            let learnt = Learnt { address: [10, 0, 0, number].into(), first: Timestamp(0), last: Timestamp(0) };
+            let counts = Counts { ip: traffic.reversed(), addresses: vec![learnt], ..counts };
+            (Key::Mac(Mac([2, 0, 0, 0, 0, number])), counts)
+        }
+    }
 }
 
-/// Traffic of every facility, in the order of `Facility::ALL`.
-fn delivered(summaries: &[Summary]) -> [Traffic; 6] {
-    let mut sums = [Traffic::default(); 6];
+/// Traffic of flows, of classes, and of each counted facility.
+type Sums = [Traffic; 2 + COUNTED.len()];
+
+fn delivered(summaries: &[Summary]) -> Sums {
+    let mut sums = Sums::default();
     for interface in summaries.iter().flat_map(|summary| &summary.interfaces) {
         sums[0] += interface.flows.iter().map(|flow| flow.traffic).sum::<Traffic>();
         sums[0] += interface.other_flows.iter().map(|(_, traffic, _)| *traffic).sum::<Traffic>();
         sums[1] += interface.classes().group(ClassGroup::Total);
-        sums[2] += interface.sizes.iter().map(|(_, traffic)| *traffic).sum::<Traffic>();
-        sums[3] +=
-            interface.services.rows().map(|(_, traffic)| *traffic).sum::<Traffic>() + *interface.services.other();
-        sums[4] += interface.stations.rows().map(|(_, station)| station.traffic).sum::<Traffic>();
-        sums[5] += interface.hosts.rows().map(|(_, traffic)| *traffic).sum::<Traffic>() + *interface.hosts.other();
+        for (facility, sum) in COUNTED.into_iter().zip(&mut sums[2..]) {
+            if let Some(tally) = interface.counted.get(&facility) {
+                *sum += tally.rows().map(|(_, counts)| counts.traffic).sum::<Traffic>() + tally.other().traffic;
+            }
+        }
     }
     sums
 }
 
-async fn stored(store: &Store, sensor: i64) -> [Traffic; 6] {
+async fn stored(store: &Store, sensor: i64) -> Sums {
     let interval = Interval::new(Timestamp::from_seconds(START), Timestamp::from_seconds(START + 100_000));
     let selection = Selection { interval, sensors: vec![sensor] };
-    let mut sums = [Traffic::default(); 6];
-    for (facility, sum) in Facility::ALL.into_iter().zip(&mut sums) {
+    let mut sums = Sums::default();
+    let facilities = [Facility::Traffic, Facility::Interfaces].into_iter().chain(COUNTED.map(Facility::Counted));
+    for (facility, sum) in facilities.zip(&mut sums) {
         store
             .facts(facility, &selection, &mut |_, fact| match fact {
                 Fact::Flow(flow, _) => *sum += flow.traffic,
-                Fact::OtherFlows(_, traffic, _)
-                | Fact::Size(_, traffic)
-                | Fact::Service(_, traffic)
-                | Fact::Host(_, traffic) => *sum += traffic,
-                Fact::Station(_, station) => *sum += station.traffic,
+                Fact::OtherFlows(_, traffic, _) => *sum += traffic,
+                Fact::Counted(_, counts) => *sum += counts.traffic,
                 Fact::Ledger(..) | Fact::Class(..) => {}
             })
             .await
@@ -155,12 +162,12 @@ async fn a_failed_group_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
     let (store, sensor) = open(&folder).await;
     let mut twice = summary(2);
-    let size = twice.interfaces[0].sizes[0];
-    twice.interfaces[0].sizes.push(size);
+    let other = twice.interfaces[0].other_flows[0];
+    twice.interfaces[0].other_flows.push(other);
     let group = [delivery(sensor, 1, summary(1)), delivery(sensor, 2, twice)];
     let error = store.apply(&group, Timestamp(0)).await.unwrap_err();
     assert!(!error.may_pass(), "{error}");
-    assert_eq!(stored(&store, sensor).await, [Traffic::default(); 6]);
+    assert_eq!(stored(&store, sensor).await, Sums::default());
     let outcomes = store.apply(&group[..1], Timestamp(0)).await.unwrap();
     assert!(matches!(outcomes[..], [Outcome::Stored(mark)] if mark.seq == 1));
     assert_eq!(stored(&store, sensor).await, delivered(&[summary(1)]));

@@ -10,9 +10,10 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tonic::transport::Channel;
 use traf_collector::{Addresses, Config, ConfigFile};
+use traf_model::facility::{HOSTS, SERVICES, SIZES, STATIONS};
 use traf_model::{
-    Bracket, Class, Classes, Counters, Endpoint, Flow, FlowKey, FlowState, Half, Interface, InterfaceSnapshot,
-    InterfaceSummary, Interval, Ledger, Mac, Second, Service, Snapshot, Station, Summary, Timestamp, Traffic,
+    Bracket, Class, Classes, Counters, Counts, Endpoint, Flow, FlowKey, FlowState, Half, Interface, InterfaceSnapshot,
+    InterfaceSummary, Interval, Key, Ledger, Mac, Second, Service, Snapshot, Summary, Timestamp, Traffic,
 };
 use traf_peer::Role;
 use traf_peer::{CollectorUrl, Credentials, channel, join};
@@ -139,7 +140,7 @@ pub fn summary(slice: i64) -> Summary {
     let from = Timestamp::from_seconds(START + slice * 10);
     let to = Timestamp::from_seconds(START + slice * 10 + 10);
     let interface = interface_summary(from, slice);
-    Summary { slice: Interval::new(from, to), sealed: to, interfaces: vec![interface], losses: Vec::new() }
+    Summary { slice: Interval::new(from, to), sealed: to, interfaces: vec![interface], losses: Vec::new(), unknown: 0 }
 }
 
 pub fn end(last: u8, port: u16) -> Endpoint {
@@ -200,20 +201,22 @@ fn interface_summary(from: Timestamp, slice: i64) -> InterfaceSummary {
         seconds: vec![Second { at: Timestamp::from_seconds(from.seconds() + slice % 10), classes }],
         flows: vec![conversation],
         other_flows: vec![(udp_other, other, 3)],
-        sizes: vec![(Bracket { from: 0, to: Some(75) }, all)],
         ..InterfaceSummary::default()
     };
     let ip = conversation.traffic;
-    summary.services.add(Service { protocol: 6, port: 443 }, ip.reversed());
-    summary.services.add_other(Traffic::inbound(Counters::new(5, 500)));
-    summary.hosts.add([10, 0, 0, 1].into(), ip);
-    summary.hosts.add([10, 0, 0, 2].into(), ip.reversed());
-    summary.hosts.add_other(Traffic { inbound: Counters::new(5, 500), outbound: Counters::new(5, 500) });
+    let mut counted = |facility, key, counts| summary.counted.entry(facility).or_default().add(key, counts);
+    counted(SIZES, Bracket { from: 0, to: Some(75) }.key(), all.into());
+    counted(SERVICES, Service { protocol: 6, port: 443 }.key(), ip.reversed().into());
+    counted(HOSTS, Key::Address([10, 0, 0, 1].into()), ip.into());
+    counted(HOSTS, Key::Address([10, 0, 0, 2].into()), ip.reversed().into());
     let stations = Traffic { inbound: all.total(), outbound: all.total() };
     let seen = from;
     let learnt = traf_model::Learnt { address: [10, 0, 0, 1].into(), first: seen, last: seen };
-    let station = Station { traffic: stations, ip: stations, addresses: vec![learnt] };
-    summary.stations.add(Mac([2, 0, 0, 0, 0, 1]), station);
+    let station = Counts { ip: stations, addresses: vec![learnt], ..stations.into() };
+    counted(STATIONS, Key::Mac(Mac([2, 0, 0, 0, 0, 1])), station);
+    for (facility, other) in [(SERVICES, other), (HOSTS, other + other.reversed())] {
+        summary.counted.entry(facility).or_default().add_other(other.into());
+    }
     summary
 }
 

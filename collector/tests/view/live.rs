@@ -116,7 +116,7 @@ async fn live_a_flow_that_several_see_is_one_row_and_goes_on_without_its_first_o
         while !present.wishes().await.is_empty() {}
     }
 
-    let mut stream = watch(&desk, &Query { limit: 50, facility: Facility::Hosts, ..Query::default() }).await;
+    let mut stream = watch(&desk, &Query { limit: 50, facility: HOSTS.into(), ..Query::default() }).await;
     let mut wished = Vec::new();
     for (present, octets) in sensors.iter_mut().zip([1_000, 990, 980]) {
         wished = present.wishes().await;
@@ -125,7 +125,7 @@ async fn live_a_flow_that_several_see_is_one_row_and_goes_on_without_its_first_o
         }
         present.say(&answering(octets, &wished)).await;
     }
-    assert!(wished.iter().all(|wish| wish.facility == wire::Facility::Traffic as i32), "{wished:?}");
+    assert!(wished.iter().all(|wish| wish.facility == Facility::Traffic.number()), "{wished:?}");
     let report = until(&mut stream, |report| report.rows.first().is_some_and(|row| row.observed_by.len() == 3)).await;
     assert_eq!((report.rows.len(), report.total.total().octets), (2, 2 * 1_000), "{:#?}", report.rows);
     // Every point says 100 octets a second, and it is the same 100.
@@ -187,28 +187,28 @@ async fn lines_of_several_points_come_in_the_order_of_time() {
         present.say(&snapshot(1)).await;
         sensors.push(present);
     }
-    let reporting = Query { facility: Facility::Sizes, limit: 10, ..Query::default() };
+    let reporting = Query { facility: SIZES.into(), limit: 10, ..Query::default() };
     until(&mut watch(&desk, &reporting).await, |report| report.sensors_reporting == 2).await;
-    let mut stream = watch(&desk, &Query { facility: Facility::Lines, limit: 3, ..Query::default() }).await;
+    let mut stream = watch(&desk, &Query { facility: Facility::Packets, limit: 3, ..Query::default() }).await;
     for (present, first) in sensors.iter_mut().zip([10, 11]) {
-        let lines = |wish: &&wire::Wish| wish.facility == wire::Facility::Lines as i32;
+        let lines = |wish: &&wire::Wish| wish.facility == Facility::Packets.number();
         let id = loop {
             if let Some(wish) = present.wishes().await.iter().find(lines) {
                 break wish.id;
             }
         };
-        let line = |at: i64| traf_model::Line {
+        let line = |at: i64| traf_model::SinglePacket {
             number: 1,
             at: Timestamp(at),
-            kind: traf_model::LineKind::Arp,
+            kind: traf_model::PacketKind::Arp,
             label: "ARP".to_owned(),
             detail: String::new(),
             octets: 28,
-            source: traf_model::LineEnd::Nobody,
-            destination: traf_model::LineEnd::Nobody,
+            source: traf_model::PacketEnd::Nobody,
+            destination: traf_model::PacketEnd::Nobody,
             mac: None,
         };
-        let rows = [first, first + 2].map(|at| Row::new(Traffic::default(), Item::Line(line(at)))).into();
+        let rows = [first, first + 2].map(|at| Row::new(Traffic::default(), Item::Packet(line(at)))).into();
         let mut answered = snapshot(2);
         answered.interfaces[0].answers = vec![Answer { id, matched: 7, rows, ..Answer::default() }];
         present.say(&answered).await;
@@ -218,7 +218,7 @@ async fn lines_of_several_points_come_in_the_order_of_time() {
         .rows
         .iter()
         .filter_map(|row| match &row.item {
-            Item::Line(line) => Some((line.at.0, row.observed_by[0].sensor.as_str())),
+            Item::Packet(line) => Some((line.at.0, row.observed_by[0].sensor.as_str())),
             _ => None,
         })
         .collect();

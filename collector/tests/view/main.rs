@@ -11,9 +11,10 @@ use common::{Collector, DEADLINE, Export, START, flow, snapshot, summary};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
+use traf_model::facility::{HOSTS, SERVICES, SIZES, STATIONS};
 use traf_model::{
-    Answer, ClassGroup, Counters, Facility, Fleet, Gap, Group, GroupKey, Interval, Item, Loss, LossReason, Point,
-    Presence, Query, Report, Row, Scope, Snapshot, Timestamp, Traffic, Window,
+    Answer, ClassGroup, Counted, Counters, Counts, Facility, Fleet, Gap, Group, GroupKey, Interval, Item, Loss,
+    LossReason, Point, Presence, Query, Report, Row, Scope, Snapshot, Timestamp, Traffic, Window,
 };
 use traf_peer::Role;
 use traf_proto as wire;
@@ -45,6 +46,13 @@ async fn until(stream: &mut tonic::Streaming<wire::Report>, wanted: impl Fn(&Rep
     match tokio::time::timeout(DEADLINE, look).await {
         Ok(report) => report,
         Err(_) => panic!("never came; last was {last:#?}"),
+    }
+}
+
+fn counts(facility: Counted, row: &Row) -> &Counts {
+    match &row.item {
+        Item::Counted(found, _, counts) if *found == facility => counts,
+        _ => panic!("no row of {facility:?}: {row:#?}"),
     }
 }
 
