@@ -145,53 +145,53 @@ impl KeyContext {
 /// A row of the list.
 #[derive(Clone, Copy, Debug)]
 pub struct Binding {
-    /// Any of these.
-    pub keys: &'static [KeyPattern],
+    /// Any of these, as help shows them. Letters match in either case where no other row has that case.
+    pub keys: &'static [&'static str],
     /// Their command.
     pub command: Command,
     /// The contexts in which they do.
     pub context: KeyContext,
-    /// The keys as help shows them.
-    pub label: &'static str,
     /// Keys and a word for the keys line; empty to be left out there.
     pub line: &'static str,
     /// A sentence for help.
     pub words: &'static str,
 }
 
-/// A key as a program sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyPattern {
-    /// With or without shift: the character decides. Letters match in either case.
-    Char(char),
-    /// Exactly this letter, in this case.
-    Exact(char),
-    /// With the control key.
-    Ctrl(char),
-    /// A key with a name.
-    Code(KeyCode),
-    /// A key with a name, and shift.
-    Shift(KeyCode),
-}
-
-impl KeyPattern {
-    fn matches(self, event: KeyEvent) -> bool {
-        let ctrl = event.modifiers.contains(KeyModifiers::CONTROL);
-        let shift = event.modifiers.contains(KeyModifiers::SHIFT);
-        match self {
-            Self::Char(c) => !ctrl && matches!(event.code, KeyCode::Char(other) if other.eq_ignore_ascii_case(&c)),
-            Self::Exact(c) => !ctrl && event.code == KeyCode::Char(c),
-            Self::Ctrl(c) => ctrl && matches!(event.code, KeyCode::Char(other) if other.eq_ignore_ascii_case(&c)),
-            Self::Code(code) => !shift && event.code == code,
-            Self::Shift(code) => shift && event.code == code,
-        }
-    }
+/// The name of a key in the list; keys that always do the same have one name.
+fn name(event: KeyEvent) -> String {
+    let (ctrl, shift) = [KeyModifiers::CONTROL, KeyModifiers::SHIFT].map(|key| event.modifiers.contains(key)).into();
+    let name = match event.code {
+        KeyCode::Char('x' | 'X') if ctrl => "x",
+        KeyCode::Char(c) if ctrl => return format!("ctrl-{c}"),
+        KeyCode::Char('k') => "↑",
+        KeyCode::Char('j') => "↓",
+        KeyCode::Char('h' | 'H') => "?",
+        KeyCode::Char('q' | 'Q') => "x",
+        KeyCode::Char(' ') => "space",
+        KeyCode::Char(c) => return c.to_string(),
+        code if shift => return format!("shift {}", name(code.into())),
+        KeyCode::Up => "↑",
+        KeyCode::Down => "↓",
+        KeyCode::Left => "←",
+        KeyCode::Right => "→",
+        KeyCode::Enter => "enter",
+        KeyCode::Tab | KeyCode::F(6) => "tab",
+        KeyCode::PageUp => "pgup",
+        KeyCode::PageDown => "pgdn",
+        KeyCode::Home => "home",
+        KeyCode::End => "end",
+        KeyCode::F(1) => "?",
+        KeyCode::Esc => "x",
+        _ => "",
+    };
+    name.to_owned()
 }
 
 /// The command of a key in a context.
 pub fn command(event: KeyEvent, context: KeyContext) -> Option<Command> {
-    let here = |binding: &&Binding| binding.context.meets(context);
-    BINDINGS.iter().filter(here).find(|binding| binding.keys.iter().any(|key| key.matches(event))).map(|b| b.command)
+    let name = name(event);
+    let find = |same: fn(&str, &str) -> bool| bindings(context).find(|row| row.keys.iter().any(|key| same(key, &name)));
+    find(|key, name| key == name).or_else(|| find(str::eq_ignore_ascii_case)).map(|row| row.command)
 }
 
 /// The bindings of a context, in the order of the list.
@@ -201,8 +201,20 @@ pub fn bindings(context: KeyContext) -> impl Iterator<Item = &'static Binding> {
 
 #[cfg(test)]
 mod tests {
-    use super::KeyPattern::{Char, Code, Ctrl, Exact, Shift};
     use super::*;
+
+    /// Keys that a terminal sends.
+    fn events() -> Vec<KeyEvent> {
+        use KeyCode::{
+            BackTab, Backspace, Delete, Down, End, Enter, Esc, Home, Insert, Left, PageDown, PageUp, Right, Tab, Up,
+        };
+        let named =
+            [Up, Down, Left, Right, Enter, Tab, PageUp, PageDown, Home, End, Esc, BackTab, Backspace, Delete, Insert];
+        let chars = (' '..='~').map(KeyCode::Char);
+        let codes = named.into_iter().chain((1..=12).map(KeyCode::F)).chain(chars);
+        let modifiers = [KeyModifiers::NONE, KeyModifiers::SHIFT, KeyModifiers::CONTROL];
+        codes.flat_map(|code| modifiers.map(|modifier| KeyEvent::new(code, modifier))).collect()
+    }
 
     #[test]
     fn every_key_of_a_context_is_reachable() {
@@ -210,16 +222,29 @@ mod tests {
         for context in (0..9).map(|bit| KeyContext(1 << bit)).chain(facilities) {
             for binding in bindings(context) {
                 for key in binding.keys {
-                    let event = match *key {
-                        Char(c) | Exact(c) => KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE),
-                        Ctrl(c) => KeyEvent::new(KeyCode::Char(c), KeyModifiers::CONTROL),
-                        Code(code) => KeyEvent::new(code, KeyModifiers::NONE),
-                        Shift(code) => KeyEvent::new(code, KeyModifiers::SHIFT),
-                    };
-                    assert_eq!(command(event, context), Some(binding.command), "{key:?} in {context:?}");
+                    let mut events = events();
+                    events.retain(|event| name(*event) == *key);
+                    assert!(!events.is_empty(), "{key} is the name of no key");
+                    for event in events {
+                        assert_eq!(command(event, context), Some(binding.command), "{key:?} in {context:?}");
+                    }
                 }
             }
         }
+    }
+
+    #[test]
+    fn keys_that_do_the_same_have_one_name() {
+        for (codes, key) in [
+            (&[KeyCode::Up, KeyCode::Char('k')][..], "↑"),
+            (&[KeyCode::Down, KeyCode::Char('j')], "↓"),
+            (&[KeyCode::Char('?'), KeyCode::Char('h'), KeyCode::F(1)], "?"),
+            (&[KeyCode::Char('x'), KeyCode::Char('q'), KeyCode::Char('Q'), KeyCode::Esc], "x"),
+            (&[KeyCode::Tab, KeyCode::F(6)], "tab"),
+        ] {
+            assert!(codes.iter().all(|code| name((*code).into()) == key), "{key}");
+        }
+        assert_eq!(name(KeyEvent::new(KeyCode::Char('x'), KeyModifiers::CONTROL)), "x");
     }
 
     #[test]

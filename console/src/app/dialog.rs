@@ -259,7 +259,7 @@ pub fn draw(app: &App, buffer: &mut Buffer, areas: Areas) -> Option<(u16, u16)> 
 
 fn help(app: &App, buffer: &mut Buffer, body: Rect, first: usize) {
     let lines: Lines =
-        bindings(app.key_context()).map(|binding| (binding.label.to_owned(), binding.words.to_owned())).collect();
+        bindings(app.key_context()).map(|binding| (binding.keys.join(" "), binding.words.to_owned())).collect();
     dialog(buffer, body, &format!("{}: keys", app.screen.title()), &lines, first, app.look.theme);
 }
 

@@ -1,217 +1,70 @@
 //! The list of all bindings.
 
-use ratatui::crossterm::event::KeyCode;
+use super::{Binding, Command, KeyContext as In};
 
-use super::KeyPattern::{Char, Code, Ctrl, Exact, Shift};
-use super::{Binding, Command, KeyContext, KeyPattern};
+const fn row(context: In, keys: &'static [&'static str], command: Command, line: &'static str) -> Binding {
+    Binding { keys, command, context, line, words: "" }
+}
 
-const fn row(
-    keys: &'static [KeyPattern],
-    command: Command,
-    context: KeyContext,
-    label: &'static str,
-    line: &'static str,
-    words: &'static str,
-) -> Binding {
-    Binding { keys, command, context, label, line, words }
+impl Binding {
+    const fn help(self, words: &'static str) -> Self {
+        Self { words, ..self }
+    }
 }
 
 /// Every key there is outside of prompts and dialogs. The first that matches counts.
 pub(super) static BINDINGS: [Binding; 42] = [
-    row(&[Code(KeyCode::Up), Exact('k')], Command::Up, KeyContext::MOVING, "↑", "↑↓ move", "one row up"),
-    row(&[Code(KeyCode::Down), Exact('j')], Command::Down, KeyContext::MOVING, "↓", "", "one row down"),
-    row(
-        &[Char('c')],
-        Command::Settings,
-        KeyContext::SENSORS,
-        "c",
-        "c settings",
-        "settings of the highlighted sensor: promiscuous, ports, capture filter, log, timers",
-    ),
-    row(
-        &[Char('d')],
-        Command::Describe,
-        KeyContext::MACS,
-        "d",
-        "d describe",
-        "what you call the machine behind the highlighted address",
-    ),
-    row(&[Code(KeyCode::Enter)], Command::Enter, KeyContext::HOME, "enter", "enter open", "open the highlighted entry"),
-    row(
-        &[Char('s')],
-        Command::Sort,
-        KeyContext::SORTED,
-        "s",
-        "s sort",
-        "choose the order of the rows, and whether it is kept",
-    ),
-    row(
-        &[Exact('F'), Char('c')],
-        Command::Flush,
-        KeyContext::MONITOR,
-        "F c",
-        "",
-        "connections that are closed, reset or timed out leave the screen",
-    ),
-    row(
-        &[Char('f')],
-        Command::Filter,
-        KeyContext::FACILITIES,
-        "f",
-        "f filter",
-        "choose which traffic to show, in tcpdump's words",
-    ),
-    row(
-        &[Char('g')],
-        Command::Group,
-        KeyContext::MONITOR,
-        "g",
-        "g group",
-        "a row for each flow, address, port, pair of addresses, or sensor",
-    ),
-    row(
-        &[Code(KeyCode::Left)],
-        Command::ShiftLeft,
-        KeyContext::LOWER,
-        "←",
-        "←→ shift",
-        "text back, where lines are longer than the screen",
-    ),
-    row(&[Code(KeyCode::Right)], Command::ShiftRight, KeyContext::LOWER, "→", "", "text on"),
-    row(
-        &[Code(KeyCode::Left), Char('[')],
-        Command::Earlier,
-        KeyContext::TIMED.without(KeyContext::LOWER),
-        "← [",
-        "←→ time",
-        "into the past, one window",
-    ),
-    row(
-        &[Code(KeyCode::Right), Char(']')],
-        Command::Later,
-        KeyContext::TIMED.without(KeyContext::LOWER),
-        "→ ]",
-        "",
-        "towards now, one window",
-    ),
-    row(&[Char('[')], Command::Earlier, KeyContext::LOWER, "[", "[] time", "into the past, one window"),
-    row(&[Char(']')], Command::Later, KeyContext::LOWER, "]", "", "towards now, one window"),
-    row(
-        &[Char('w'), Code(KeyCode::Tab), Code(KeyCode::F(6))],
-        Command::Pane,
-        KeyContext::MONITOR.and(KeyContext::SENSORS).and(KeyContext::HOME),
-        "w tab",
-        "w pane",
-        "the keys go to the other pane",
-    ),
-    row(
-        &[Char('u')],
-        Command::Others,
-        KeyContext::MONITOR,
-        "u",
-        "u udp",
-        "lower pane: UDP as flows and all else packet by packet, all packet by packet, or all as flows",
-    ),
-    row(
-        &[Char('m')],
-        Command::Columns,
-        KeyContext::TRAFFIC.and(KeyContext::INTERFACES).and(KeyContext::DETAILED),
-        "M",
-        "M columns",
-        "other columns: counts, addresses, sizes, directions, rates",
-    ),
-    row(&[Char('m')], Command::Columns, KeyContext::LOWER, "M", "M mac", "packets name their source MAC, or no longer"),
-    row(
-        &[Char('i')],
-        Command::Interface,
-        KeyContext::DETAILED.and(KeyContext::CHART),
-        "i",
-        "i interface",
-        "choose another interface",
-    ),
-    row(
-        &[Char('a')],
-        Command::Groups,
-        KeyContext::MACS,
-        "a",
-        "a groups",
-        "hide broadcast and multicast addresses, or show them again",
-    ),
-    row(
-        &[Char('v')],
-        Command::Scope,
-        KeyContext::ALL,
-        "v",
-        "v scope",
-        "choose what to look at: all sensors, one, one interface",
-    ),
-    row(&[Char('t')], Command::Moment, KeyContext::TIMED, "T", "", "go to a moment: -2h, 14:00, yesterday 14:00"),
-    row(
-        &[Code(KeyCode::Enter)],
-        Command::Enter,
-        KeyContext::LISTS.and(KeyContext::SENSORS),
-        "enter",
-        "enter details",
-        "all that is known of the highlighted row; of a group: its flows",
-    ),
-    row(
-        &[Char('z')],
-        Command::Freeze,
-        KeyContext::LISTS,
-        "z",
-        "z freeze",
-        "rows keep their places while their numbers go on; once more lets them move",
-    ),
-    row(
-        &[Shift(KeyCode::Left), Char('{')],
-        Command::MuchEarlier,
-        KeyContext::TIMED,
-        "shift ← {",
-        "",
-        "into the past, ten windows",
-    ),
-    row(
-        &[Shift(KeyCode::Right), Char('}')],
-        Command::MuchLater,
-        KeyContext::TIMED,
-        "shift → }",
-        "",
-        "towards now, ten windows",
-    ),
-    row(&[Char('p')], Command::Pause, KeyContext::TIMED, "p", "p pause", "pause; in the past, play window by window"),
-    row(&[Char('n')], Command::Live, KeyContext::TIMED, "n", "", "back to live"),
-    row(&[Char('>'), Char('+')], Command::ZoomIn, KeyContext::TIMED, "> +", "", "shorter windows of the past"),
-    row(&[Char('<')], Command::ZoomOut, KeyContext::TIMED, "<", "", "longer windows of the past"),
-    row(
-        &[Code(KeyCode::PageUp), Char('-')],
-        Command::PageUp,
-        KeyContext::LISTS.and(KeyContext::SENSORS),
-        "pgup -",
-        "",
-        "a screenful up",
-    ),
-    row(
-        &[Code(KeyCode::PageDown), Char(' ')],
-        Command::PageDown,
-        KeyContext::LISTS.and(KeyContext::SENSORS),
-        "pgdn space",
-        "",
-        "a screenful down",
-    ),
-    row(&[Code(KeyCode::Home)], Command::Home, KeyContext::MOVING, "home", "", "the first row"),
-    row(&[Code(KeyCode::End)], Command::End, KeyContext::ALL, "end", "", "the last row; from the past: back to live"),
-    row(&[Char('b')], Command::Units, KeyContext::FACILITIES, "b", "", "rates in bits or in bytes a second"),
-    row(&[Char('!')], Command::Missing, KeyContext::TIMED, "!", "", "what is missing from these numbers, and why"),
-    row(&[Char('?'), Char('h'), Code(KeyCode::F(1))], Command::Help, KeyContext::ALL, "?", "? help", "this page"),
-    row(&[Ctrl('l')], Command::Redraw, KeyContext::ALL, "ctrl-l", "", "draw the screen again"),
-    row(&[Char('l')], Command::Redraw, KeyContext::TABLES, "L", "", "draw the screen again"),
-    row(
-        &[Char('x'), Char('q'), Ctrl('x'), Code(KeyCode::Esc)],
-        Command::Back,
-        KeyContext::ALL,
-        "x",
-        "x exit",
-        "one step back; from the main menu twice to leave (q and esc too)",
-    ),
-    row(&[Ctrl('c')], Command::Quit, KeyContext::ALL, "ctrl-c", "", "leave at once"),
+    row(In::MOVING, &["↑"], Command::Up, "↑↓ move").help("one row up"),
+    row(In::MOVING, &["↓"], Command::Down, "").help("one row down"),
+    row(In::SENSORS, &["c"], Command::Settings, "c settings")
+        .help("settings of the highlighted sensor: promiscuous, ports, capture filter, log, timers"),
+    row(In::MACS, &["d"], Command::Describe, "d describe")
+        .help("what you call the machine behind the highlighted address"),
+    row(In::HOME, &["enter"], Command::Enter, "enter open").help("open the highlighted entry"),
+    row(In::SORTED, &["s"], Command::Sort, "s sort").help("choose the order of the rows, and whether it is kept"),
+    row(In::MONITOR, &["F", "c"], Command::Flush, "")
+        .help("connections that are closed, reset or timed out leave the screen"),
+    row(In::FACILITIES, &["f"], Command::Filter, "f filter").help("choose which traffic to show, in tcpdump's words"),
+    row(In::MONITOR, &["g"], Command::Group, "g group")
+        .help("a row for each flow, address, port, pair of addresses, or sensor"),
+    row(In::LOWER, &["←"], Command::ShiftLeft, "←→ shift").help("text back, where lines are longer than the screen"),
+    row(In::LOWER, &["→"], Command::ShiftRight, "").help("text on"),
+    row(In::TIMED.without(In::LOWER), &["←", "["], Command::Earlier, "←→ time").help("into the past, one window"),
+    row(In::TIMED.without(In::LOWER), &["→", "]"], Command::Later, "").help("towards now, one window"),
+    row(In::LOWER, &["["], Command::Earlier, "[] time").help("into the past, one window"),
+    row(In::LOWER, &["]"], Command::Later, "").help("towards now, one window"),
+    row(In::MONITOR.and(In::SENSORS).and(In::HOME), &["w", "tab"], Command::Pane, "w pane")
+        .help("the keys go to the other pane"),
+    row(In::MONITOR, &["u"], Command::Others, "u udp")
+        .help("lower pane: UDP as flows and all else packet by packet, all packet by packet, or all as flows"),
+    row(In::TRAFFIC.and(In::INTERFACES).and(In::DETAILED), &["M"], Command::Columns, "M columns")
+        .help("other columns: counts, addresses, sizes, directions, rates"),
+    row(In::LOWER, &["M"], Command::Columns, "M mac").help("packets name their source MAC, or no longer"),
+    row(In::DETAILED.and(In::CHART), &["i"], Command::Interface, "i interface").help("choose another interface"),
+    row(In::MACS, &["a"], Command::Groups, "a groups")
+        .help("hide broadcast and multicast addresses, or show them again"),
+    row(In::ALL, &["v"], Command::Scope, "v scope").help("choose what to look at: all sensors, one, one interface"),
+    row(In::TIMED, &["T"], Command::Moment, "").help("go to a moment: -2h, 14:00, yesterday 14:00"),
+    row(In::LISTS.and(In::SENSORS), &["enter"], Command::Enter, "enter details")
+        .help("all that is known of the highlighted row; of a group: its flows"),
+    row(In::LISTS, &["z"], Command::Freeze, "z freeze")
+        .help("rows keep their places while their numbers go on; once more lets them move"),
+    row(In::TIMED, &["shift ←", "{"], Command::MuchEarlier, "").help("into the past, ten windows"),
+    row(In::TIMED, &["shift →", "}"], Command::MuchLater, "").help("towards now, ten windows"),
+    row(In::TIMED, &["p"], Command::Pause, "p pause").help("pause; in the past, play window by window"),
+    row(In::TIMED, &["n"], Command::Live, "").help("back to live"),
+    row(In::TIMED, &[">", "+"], Command::ZoomIn, "").help("shorter windows of the past"),
+    row(In::TIMED, &["<"], Command::ZoomOut, "").help("longer windows of the past"),
+    row(In::LISTS.and(In::SENSORS), &["pgup", "-"], Command::PageUp, "").help("a screenful up"),
+    row(In::LISTS.and(In::SENSORS), &["pgdn", "space"], Command::PageDown, "").help("a screenful down"),
+    row(In::MOVING, &["home"], Command::Home, "").help("the first row"),
+    row(In::ALL, &["end"], Command::End, "").help("the last row; from the past: back to live"),
+    row(In::FACILITIES, &["b"], Command::Units, "").help("rates in bits or in bytes a second"),
+    row(In::TIMED, &["!"], Command::Missing, "").help("what is missing from these numbers, and why"),
+    row(In::ALL, &["?"], Command::Help, "? help").help("this page"),
+    row(In::ALL, &["ctrl-l"], Command::Redraw, "").help("draw the screen again"),
+    row(In::TABLES, &["L"], Command::Redraw, "").help("draw the screen again"),
+    row(In::ALL, &["x"], Command::Back, "x exit")
+        .help("one step back; from the main menu twice to leave (q and esc too)"),
+    row(In::ALL, &["ctrl-c"], Command::Quit, "").help("leave at once"),
 ];
