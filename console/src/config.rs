@@ -154,7 +154,7 @@ impl Config {
         let config: Self = toml::from_str(&text).map_err(|error| ConfigError::Form(path.clone(), Box::new(error)))?;
         config.zone().map_err(|error| ConfigError::Zone(path.clone(), error))?;
         if let Some(name) = config.theme.as_deref().filter(|name| Theme::named(name).is_none()) {
-            let names = Theme::ALL.map(|theme| theme.0.name).join(", ");
+            let names = Theme::ALL.map(|theme| theme.name()).join(", ");
             return Err(ConfigError::Value(path, format!("theme: there is no `{name}`; there are {names}")));
         }
         if let Some(text) = Some(&config.filter).filter(|text| !text.starts_with('@')) {

@@ -49,7 +49,7 @@ fn start(cli: Cli) -> Result<()> {
     let look = Look {
         zone: config.zone().context("finding the time zone")?,
         units: config.rates.into(),
-        theme: if config.colour.unwrap_or(!no_colour) { config.theme() } else { Theme::MONO },
+        theme: if config.colour.unwrap_or(!no_colour) { config.theme() } else { Theme::Mono },
         ..Look::default()
     };
     let credentials = cli.credentials.unwrap_or_else(|| config.credentials(&folders));

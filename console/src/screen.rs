@@ -44,7 +44,7 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) {
         Screen::Sensors => sensors::draw(app, buffer, areas.body),
     }
     if matches!(app.link, Link::Away(..)) {
-        buffer.set_style(Rect { height: areas.body.height, ..areas.body }, theme.away());
+        buffer.set_style(Rect { height: areas.body.height, ..areas.body }, theme.style(Role::Away));
     }
     bar::head(app, buffer, areas.head);
     bar::notes(app, buffer, areas.notes);

@@ -1,4 +1,4 @@
-//! Colours by meaning. A theme is a row of data; IPTraf's own scheme comes first.
+//! Colours by meaning. A theme is a column of one table; IPTraf's own scheme comes first.
 
 use ratatui::style::{Color, Modifier, Style};
 use traf_model::PacketKind;
@@ -37,221 +37,94 @@ pub enum Role {
     SummaryValue,
     /// A packet of the lower window.
     Packet(PacketKind),
-}
-
-/// Styles of all roles, of the bar and of a screen without collector.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Palette {
-    /// As the configuration names it.
-    pub name: &'static str,
-    /// In a few words, for whoever chooses.
-    pub words: &'static str,
-    text: Style,
-    number: Style,
-    border: Style,
-    mark: Style,
-    hot: Style,
-    desktop: Style,
-    good: Style,
-    warn: Style,
-    alarm: Style,
-    dim: Style,
-    dialog: Style,
-    dialog_hot: Style,
-    summary: Style,
-    summary_value: Style,
-    udp: Style,
-    icmp: Style,
-    ospf: Style,
-    igmp: Style,
-    igp: Style,
-    igrp: Style,
-    gre: Style,
-    arp: Style,
-    other_ip: Style,
-    tunnel: Style,
-    non_ip: Style,
     /// Over the row with the bar.
-    bar: Style,
+    Bar,
     /// Over a screen whose collector is away.
-    away: Style,
+    Away,
 }
 
-/// The palette in use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Theme(pub &'static Palette);
-
-impl Default for Theme {
-    fn default() -> Self {
-        Self(&IPTRAF)
-    }
+/// A set of styles.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Theme {
+    /// IPTraf's colours. Its `bold yellow` is the bright one of sixteen.
+    #[default]
+    Iptraf,
+    /// The terminal's own colours, few of them.
+    Modern,
+    /// No colours, as `NO_COLOR` asks: bold, dim and reversed.
+    Mono,
 }
 
 impl Theme {
     /// All there are, the default first.
-    pub const ALL: [Self; 3] = [Self(&IPTRAF), Self(&MODERN), Self(&MONO)];
+    pub const ALL: [Self; 3] = [Self::Iptraf, Self::Modern, Self::Mono];
 
-    /// No colours: what `NO_COLOR` asks for.
-    pub const MONO: Self = Self(&MONO);
+    /// As the configuration names it.
+    pub const fn name(self) -> &'static str {
+        ["iptraf", "modern", "mono"][self as usize]
+    }
 
     /// By name.
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|theme| theme.0.name == name)
+        Self::ALL.into_iter().find(|theme| theme.name() == name)
     }
 
     /// The look of a role.
     pub const fn style(self, role: Role) -> Style {
-        let palette = self.0;
-        match role {
-            Role::Text => palette.text,
-            Role::Number => palette.number,
-            Role::Border => palette.border,
-            Role::Mark => palette.mark,
-            Role::Hot => palette.hot,
-            Role::Desktop => palette.desktop,
-            Role::Good => palette.good,
-            Role::Warn => palette.warn,
-            Role::Alarm => palette.alarm,
-            Role::Dim => palette.dim,
-            Role::Dialog => palette.dialog,
-            Role::DialogHot => palette.dialog_hot,
-            Role::Summary => palette.summary,
-            Role::SummaryValue => palette.summary_value,
-            Role::Packet(PacketKind::Udp) => palette.udp,
-            Role::Packet(PacketKind::Icmp) => palette.icmp,
-            Role::Packet(PacketKind::Ospf) => palette.ospf,
-            Role::Packet(PacketKind::Igmp) => palette.igmp,
-            Role::Packet(PacketKind::Igp) => palette.igp,
-            Role::Packet(PacketKind::Igrp) => palette.igrp,
-            Role::Packet(PacketKind::Gre) => palette.gre,
-            Role::Packet(PacketKind::Arp | PacketKind::Rarp) => palette.arp,
-            Role::Packet(PacketKind::Icmpv6 | PacketKind::OtherIp) => palette.other_ip,
-            Role::Packet(PacketKind::Ipv6Tunnel) => palette.tunnel,
-            Role::Packet(PacketKind::NonIp) => palette.non_ip,
-        }
+        use Color::{
+            Black, Blue, Cyan, DarkGray, Gray, Green, LightCyan, LightGreen, LightYellow, Magenta, Red, White, Yellow,
+        };
+        const DIM: Style = PLAIN.add_modifier(Modifier::DIM);
+        const ALARM: Style = BOLD.add_modifier(Modifier::REVERSED);
+        let styles = match role {
+            Role::Text => [on(LightYellow, Blue), own(Color::Reset), PLAIN],
+            Role::Number => [on(LightCyan, Blue), own(Cyan), PLAIN],
+            Role::Border => [on(Cyan, Blue), own(DarkGray), PLAIN],
+            Role::Mark => [on(LightGreen, Blue), own(Green), BOLD],
+            Role::Hot => [on(Red, Cyan), bold(Cyan, Color::Reset), BOLD],
+            Role::Desktop => [on(Black, Cyan), own(Color::Reset), REVERSED],
+            Role::Good => [on(LightGreen, Blue), own(Green), PLAIN],
+            Role::Warn => [bold(LightYellow, Blue), own(Yellow), BOLD],
+            Role::Alarm => [bold(White, Red), bold(Red, Color::Reset), ALARM],
+            Role::Dim => [on(Gray, Blue), own(DarkGray), DIM],
+            Role::Dialog => [on(Black, Cyan), on(White, DarkGray), PLAIN],
+            Role::DialogHot => [on(Red, Cyan), bold(LightCyan, DarkGray), BOLD],
+            Role::Summary => [on(Black, Cyan), own(Color::Reset), PLAIN],
+            Role::SummaryValue => [on(Red, Cyan), bold(Cyan, Color::Reset), BOLD],
+            Role::Packet(PacketKind::Udp) => [on(Red, Gray), own(Green), PLAIN],
+            Role::Packet(PacketKind::Icmp) => [on(LightYellow, Blue), own(Yellow), PLAIN],
+            Role::Packet(PacketKind::Ospf) => [on(Black, Cyan), own(Blue), PLAIN],
+            Role::Packet(PacketKind::Igmp) => [on(LightGreen, Blue), own(Blue), PLAIN],
+            Role::Packet(PacketKind::Igp) => [on(Red, Cyan), own(Blue), PLAIN],
+            Role::Packet(PacketKind::Igrp) => [bold(White, Cyan), own(Blue), PLAIN],
+            Role::Packet(PacketKind::Gre) => [on(Blue, Gray), own(Blue), PLAIN],
+            Role::Packet(PacketKind::Arp | PacketKind::Rarp) => [bold(White, Red), own(Magenta), BOLD],
+            Role::Packet(PacketKind::Icmpv6 | PacketKind::OtherIp) => [bold(White, Blue), own(Color::Reset), PLAIN],
+            Role::Packet(PacketKind::Ipv6Tunnel) => [on(Gray, Blue), own(Blue), PLAIN],
+            Role::Packet(PacketKind::NonIp) => [on(LightYellow, Red), own(Magenta), BOLD],
+            Role::Bar => [PLAIN.bg(Black), REVERSED, REVERSED],
+            Role::Away => [on(DarkGray, Black), own(DarkGray), DIM],
+        };
+        styles[self as usize]
     }
-
-    /// Style of the bar.
-    pub const fn bar(self) -> Style {
-        self.0.bar
-    }
-
-    /// Style over a screen whose collector is away.
-    pub const fn away(self) -> Style {
-        self.0.away
-    }
-}
-
-const fn on(front: Color, back: Color) -> Style {
-    Style::new().fg(front).bg(back)
-}
-
-const fn bold(front: Color, back: Color) -> Style {
-    on(front, back).add_modifier(Modifier::BOLD)
 }
 
 const PLAIN: Style = Style::new();
 const BOLD: Style = PLAIN.add_modifier(Modifier::BOLD);
 const REVERSED: Style = PLAIN.add_modifier(Modifier::REVERSED);
 
-/// IPTraf's colours. Its `bold yellow` is the bright one of sixteen.
-static IPTRAF: Palette = Palette {
-    name: "iptraf",
-    words: "IPTraf's colours, on blue",
-    text: on(Color::LightYellow, Color::Blue),
-    number: on(Color::LightCyan, Color::Blue),
-    border: on(Color::Cyan, Color::Blue),
-    mark: on(Color::LightGreen, Color::Blue),
-    hot: on(Color::Red, Color::Cyan),
-    desktop: on(Color::Black, Color::Cyan),
-    good: on(Color::LightGreen, Color::Blue),
-    warn: bold(Color::LightYellow, Color::Blue),
-    alarm: bold(Color::White, Color::Red),
-    dim: on(Color::Gray, Color::Blue),
-    dialog: on(Color::Black, Color::Cyan),
-    dialog_hot: on(Color::Red, Color::Cyan),
-    summary: on(Color::Black, Color::Cyan),
-    summary_value: on(Color::Red, Color::Cyan),
-    udp: on(Color::Red, Color::Gray),
-    icmp: on(Color::LightYellow, Color::Blue),
-    ospf: on(Color::Black, Color::Cyan),
-    igmp: on(Color::LightGreen, Color::Blue),
-    igp: on(Color::Red, Color::Cyan),
-    igrp: bold(Color::White, Color::Cyan),
-    gre: on(Color::Blue, Color::Gray),
-    arp: bold(Color::White, Color::Red),
-    other_ip: bold(Color::White, Color::Blue),
-    tunnel: on(Color::Gray, Color::Blue),
-    non_ip: on(Color::LightYellow, Color::Red),
-    bar: PLAIN.bg(Color::Black),
-    away: on(Color::DarkGray, Color::Black),
-};
+const fn on(front: Color, back: Color) -> Style {
+    PLAIN.fg(front).bg(back)
+}
 
-/// The terminal's own colours, few of them.
-static MODERN: Palette = Palette {
-    name: "modern",
-    words: "the terminal's own background, few colours",
-    text: on(Color::Reset, Color::Reset),
-    number: on(Color::Cyan, Color::Reset),
-    border: on(Color::DarkGray, Color::Reset),
-    mark: on(Color::Green, Color::Reset),
-    hot: bold(Color::Cyan, Color::Reset),
-    desktop: on(Color::Reset, Color::Reset),
-    good: on(Color::Green, Color::Reset),
-    warn: on(Color::Yellow, Color::Reset),
-    alarm: bold(Color::Red, Color::Reset),
-    dim: on(Color::DarkGray, Color::Reset),
-    dialog: on(Color::White, Color::DarkGray),
-    dialog_hot: bold(Color::LightCyan, Color::DarkGray),
-    summary: on(Color::Reset, Color::Reset),
-    summary_value: bold(Color::Cyan, Color::Reset),
-    udp: on(Color::Green, Color::Reset),
-    icmp: on(Color::Yellow, Color::Reset),
-    ospf: on(Color::Blue, Color::Reset),
-    igmp: on(Color::Blue, Color::Reset),
-    igp: on(Color::Blue, Color::Reset),
-    igrp: on(Color::Blue, Color::Reset),
-    gre: on(Color::Blue, Color::Reset),
-    arp: on(Color::Magenta, Color::Reset),
-    other_ip: on(Color::Reset, Color::Reset),
-    tunnel: on(Color::Blue, Color::Reset),
-    non_ip: on(Color::Magenta, Color::Reset),
-    bar: REVERSED,
-    away: on(Color::DarkGray, Color::Reset),
-};
+const fn bold(front: Color, back: Color) -> Style {
+    on(front, back).add_modifier(Modifier::BOLD)
+}
 
-/// No colours: bold, dim and reversed.
-static MONO: Palette = Palette {
-    name: "mono",
-    words: "no colours: bold and reversed",
-    text: PLAIN,
-    number: PLAIN,
-    border: PLAIN,
-    mark: BOLD,
-    hot: BOLD,
-    desktop: REVERSED,
-    good: PLAIN,
-    warn: BOLD,
-    alarm: BOLD.add_modifier(Modifier::REVERSED),
-    dim: PLAIN.add_modifier(Modifier::DIM),
-    dialog: PLAIN,
-    dialog_hot: BOLD,
-    summary: PLAIN,
-    summary_value: BOLD,
-    udp: PLAIN,
-    icmp: PLAIN,
-    ospf: PLAIN,
-    igmp: PLAIN,
-    igp: PLAIN,
-    igrp: PLAIN,
-    gre: PLAIN,
-    arp: BOLD,
-    other_ip: PLAIN,
-    tunnel: PLAIN,
-    non_ip: BOLD,
-    bar: REVERSED,
-    away: PLAIN.add_modifier(Modifier::DIM),
-};
+/// On the terminal's own background.
+const fn own(front: Color) -> Style {
+    on(front, Color::Reset)
+}
 
 #[cfg(test)]
 mod tests {
@@ -260,12 +133,10 @@ mod tests {
     #[test]
     fn every_theme_is_found_by_its_name_and_mono_has_no_colour() {
         for theme in Theme::ALL {
-            assert_eq!(Theme::named(theme.0.name), Some(theme));
+            assert_eq!(Theme::named(theme.name()), Some(theme));
         }
         let roles = [Role::Text, Role::Alarm, Role::Hot, Role::Packet(PacketKind::Arp), Role::Summary];
-        for style in
-            roles.map(|role| Theme::MONO.style(role)).into_iter().chain([Theme::MONO.bar(), Theme::MONO.away()])
-        {
+        for style in roles.into_iter().chain([Role::Bar, Role::Away]).map(|role| Theme::Mono.style(role)) {
             assert_eq!((style.fg, style.bg), (None, None));
         }
     }

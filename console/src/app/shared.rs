@@ -48,8 +48,8 @@ impl App {
     fn take(&mut self, config: &Config) {
         self.look.units = config.rates.into();
         (self.look.macs, self.look.persistence) = (config.mac_addresses, config.persistence);
-        let colours = config.colour.unwrap_or(self.look.theme != Theme::MONO);
-        self.look.theme = if colours { config.theme() } else { Theme::MONO };
+        let colours = config.colour.unwrap_or(self.look.theme != Theme::Mono);
+        self.look.theme = if colours { config.theme() } else { Theme::Mono };
         if let Ok(zone) = config.zone() {
             self.look.zone = zone;
         }

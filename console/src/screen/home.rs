@@ -52,7 +52,7 @@ fn draw_menu(app: &App, buffer: &mut Buffer, area: Rect) {
             buffer.set_string(area.x + 2 + at as u16, y, c.to_string(), theme.style(Role::Mark));
         }
         if place == app.menu && app.overview.picked.is_none() {
-            buffer.set_style(Rect::new(area.x + 1, y, area.width.saturating_sub(2), 1), theme.bar());
+            buffer.set_style(Rect::new(area.x + 1, y, area.width.saturating_sub(2), 1), theme.style(Role::Bar));
             buffer.set_string(area.x + 1, y, "›", theme.style(Role::Mark));
         }
         y += 1;

@@ -74,7 +74,7 @@ fn lower_pane(app: &App, buffer: &mut Buffer, body: Rect, area: Rect) {
     };
     if let Some(bar) = bar.filter(|_| state.pane == Pane::Lower) {
         let y = area.y + bar as u16;
-        buffer.set_style(Rect::new(area.x, y, area.width, 1).intersection(area), theme.bar());
+        buffer.set_style(Rect::new(area.x, y, area.width, 1).intersection(area), theme.style(Role::Bar));
     }
     pieces.retain(|(words, _)| !words.is_empty());
     if let Some(captured) = captured(app) {

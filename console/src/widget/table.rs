@@ -117,7 +117,7 @@ impl<'a, R, C> Table<'a, R, C> {
         }
         if let Some(bar) = bar.map(|bar| bar as u16 * lines).filter(|bar| *bar < area.height) {
             let bar = Rect::new(area.x, area.y + bar, area.width, lines);
-            buffer.set_style(bar.intersection(area), self.theme.bar());
+            buffer.set_style(bar.intersection(area), self.theme.style(Role::Bar));
         }
         let mut first = area.right();
         for (column, x, columns) in places.iter().filter(|(column, ..)| !column.title.is_empty()) {
@@ -208,7 +208,7 @@ mod tests {
             Column { title: "Note", width: 6, least: 30, align: Align::Left, cell: |_, ()| Cell::text("a long note") },
         ];
         let mut buffer = Buffer::empty(Rect::new(0, 0, width, 3));
-        let table = Table::new(&columns, &(), Theme::MONO);
+        let table = Table::new(&columns, &(), Theme::Mono);
         let rows = [("10.0.0.3:49197", 12), ("a\x1b[2Jb", 3)].into_iter();
         let area = Rect::new(0, 1, width, 2);
         table.draw(&mut buffer, area, 0, rows, Some(0));

@@ -62,7 +62,7 @@ pub fn nobody(query: &Query) -> Report {
 impl Console {
     pub fn silent(size: (u16, u16)) -> Self {
         let collector = "https://collector.lan:7440".to_owned();
-        let look = Look { collector, theme: Theme::MONO, ..Look::default() };
+        let look = Look { collector, theme: Theme::Mono, ..Look::default() };
         let mut console =
             Self { app: App::new(look), now: sample::now(), watches: Vec::new(), effects: Vec::new(), answer };
         let effects = console.app.start(size, console.now);

@@ -152,7 +152,7 @@ impl Configure {
         match self.item() {
             Item::Dns => config.reverse_dns = !config.reverse_dns,
             Item::ServiceNames => config.service_names = !config.service_names,
-            Item::Colour => config.colour = Some(app.look.theme == Theme::MONO),
+            Item::Colour => config.colour = Some(app.look.theme == Theme::Mono),
             Item::Activity => {
                 config.rates = if config.rates == Rates::Bits { Rates::Bytes } else { Rates::Bits };
             }
@@ -160,7 +160,7 @@ impl Configure {
             Item::Theme => {
                 let at = Theme::ALL.iter().position(|theme| *theme == app.look.theme).unwrap_or(0);
                 let next = Theme::ALL[(at + 1) % Theme::ALL.len()];
-                (config.theme, config.colour) = (Some(next.0.name.to_owned()), Some(true));
+                (config.theme, config.colour) = (Some(next.name().to_owned()), Some(true));
             }
             Item::Sensor(field) => return self.sensor(field, app),
             Item::Tunnels => {
@@ -263,7 +263,7 @@ fn value(item: Item, app: &App) -> (&'static str, String) {
     match item {
         Item::Dns => ("Reverse DNS lookups:", on(config.reverse_dns)),
         Item::ServiceNames => ("Service names:", on(config.service_names)),
-        Item::Colour => ("Color:", on(app.look.theme != Theme::MONO)),
+        Item::Colour => ("Color:", on(app.look.theme != Theme::Mono)),
         Item::Activity => {
             ("Activity mode:", if config.rates == Rates::Bits { "kbits/s" } else { "kbytes/s" }.to_owned())
         }
@@ -271,7 +271,7 @@ fn value(item: Item, app: &App) -> (&'static str, String) {
         Item::Tunnels => ("v6-in-v4 as IPv6:", "sensor".to_owned()),
         Item::Update => ("Update interval:", format!("{} secs", config.update_interval)),
         Item::Persistence => ("Closed/idle persist:", format!("{} mins", config.persistence)),
-        Item::Theme => ("Theme:", app.look.theme.0.name.to_owned()),
+        Item::Theme => ("Theme:", app.look.theme.name().to_owned()),
         Item::Zone => ("Time zone:", config.time_zone.clone().unwrap_or_else(|| "machine's".to_owned())),
         Item::Sensor(setting) => (setting.label, of_sensor(setting)),
         Item::Descriptions => ("Descriptions:", app.names.descriptions.own().count().to_string()),
