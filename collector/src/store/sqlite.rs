@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection, Row, SqlSafeStr, SqlitePool};
+use sqlx::{Connection, SqlSafeStr, SqlitePool};
 use tokio::sync::Mutex;
 
 use self::dictionary::Dictionary;
@@ -30,10 +30,10 @@ use super::StoreError;
 use crate::folder::touch_secret;
 
 /// `TRAF`: what marks a file as ours.
-const APPLICATION: i32 = 0x5452_4146;
+const APPLICATION: i64 = 0x5452_4146;
 
 /// Grows when a migration is rewritten, which only happens before a release.
-const SCHEMA: i32 = 2;
+const SCHEMA: i64 = 2;
 
 /// Every migration, in order.
 const MIGRATIONS: [(&str, &str); 3] = [
@@ -131,17 +131,11 @@ async fn check_ours(path: &Path) -> Result<(), StoreError> {
     let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(Duration::from_secs(2));
     let look = async {
         let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
-        let application: i32 = sqlx::query("pragma application_id").fetch_one(&pool).await?.try_get(0)?;
-        let tables: i64 = sqlx::query("select count(*) from sqlite_schema").fetch_one(&pool).await?.try_get(0)?;
-        let newest = match application {
-            APPLICATION => {
-                let sql = "select coalesce(max(version), 0) from _sqlx_migrations";
-                // No such table yet: the first start was cut short.
-                sqlx::query(sql).fetch_one(&pool).await.map_or(Ok(0), |row| row.try_get(0))?
-            }
-            _ => 0i64,
-        };
-        let schema: i32 = sqlx::query("pragma user_version").fetch_one(&pool).await?.try_get(0)?;
+        let number = |sql: &'static str| sqlx::query_scalar::<_, i64>(sql).fetch_one(&pool);
+        let (application, schema) = (number("pragma application_id").await?, number("pragma user_version").await?);
+        let tables = number("select count(*) from sqlite_schema").await?;
+        // No such table yet: the first start was cut short, or it is another program's file.
+        let newest = number("select coalesce(max(version), 0) from _sqlx_migrations").await.unwrap_or(0);
         pool.close().await;
         Ok::<_, sqlx::Error>((application, tables, newest, schema))
     };

@@ -4,53 +4,116 @@
 //! In a statement that reads, the table of the row is `f` and the slice that it belongs to is `s`.
 
 use std::net::IpAddr;
-use std::str::FromStr;
 
 use sqlx::error::BoxDynError;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Arguments, Row};
-use traf_model::{Class, Counters, Timestamp, Traffic};
+use traf_model::{
+    Class, Counters, Endpoint, FlowKey, Interface, Interval, Ledger, LossReason, Mac, Nic, Timestamp, Traffic,
+};
 
+use super::dictionary::Dictionary;
 use super::{number, pack};
-use crate::store::StoreError;
+use crate::store::{Mark, Place, Slice, StoreError, StoredSensor};
 
 /// A column of a statement.
 pub(super) struct Column {
-    /// Name in the table; `None` for a column that is only read.
-    pub(super) stored: Option<String>,
-    /// Expression that reads it.
-    pub(super) read: String,
+    /// Name in its table.
+    pub(super) name: String,
+    /// False for a column of another table: it is read and never stored.
+    pub(super) stored: bool,
+    /// Name of its table in statements that read.
+    pub(super) table: &'static str,
+    /// Expression that reads it, where that is not the column itself.
+    pub(super) expression: Option<&'static str>,
     /// Function that adds up its values where a statement groups; `None` for a column of the key.
     pub(super) sum: Option<&'static str>,
+    /// Table and column of the dictionary that has its text.
+    pub(super) dictionary: Option<(&'static str, &'static str)>,
+}
+
+impl Column {
+    /// A column of the key of its table.
+    pub(super) fn key(name: &str) -> Self {
+        Self { name: name.to_owned(), stored: true, table: "f", expression: None, sum: None, dictionary: None }
+    }
+
+    fn sum(name: &str) -> Self {
+        Self { sum: Some("sum"), ..Self::key(name) }
+    }
+
+    fn time(name: &str) -> Self {
+        Self::key(&format!("{name}_ns"))
+    }
+
+    fn address(name: &str) -> Self {
+        Self { dictionary: Some(("address", "ip")), ..Self::key(name) }
+    }
+
+    fn mac(name: &str) -> Self {
+        Self { dictionary: Some(("mac", "mac")), ..Self::key(name) }
+    }
+
+    /// The expression that reads it.
+    pub(super) fn read(&self) -> String {
+        match (self.expression, self.dictionary) {
+            (Some(expression), _) => expression.to_owned(),
+            (None, Some((_, column))) => format!("{}_word.{column}", self.name),
+            (None, None) => format!("{}.{}", self.table, self.name),
+        }
+    }
+
+    /// The join that reading it needs.
+    pub(super) fn join(&self) -> Option<String> {
+        let (Self { name, table, .. }, (dictionary, _)) = (self, self.dictionary?);
+        Some(format!("left join {dictionary} {name}_word on {name}_word.id = {table}.{name}"))
+    }
 }
 
 /// A part of a row: a column, or several with a common name.
 pub(super) trait Field: Sized {
     /// Adds the columns of the part, in the order in which they are bound and read.
     fn columns(name: &str, columns: &mut Vec<Column>);
-    /// Adds the values to the arguments of a statement that inserts.
-    fn bind(&self, arguments: &mut SqliteArguments) -> Result<(), BoxDynError>;
+    /// Adds the values to the arguments of a statement that inserts; the dictionary has the numbers of texts.
+    fn bind(&self, dictionary: &Dictionary, arguments: &mut SqliteArguments) -> Result<(), BoxDynError>;
     /// Reads the values from the column number `at` on, and moves it behind them.
     fn read(row: &SqliteRow, at: &mut usize) -> Result<Self, sqlx::Error>;
 }
 
-/// Declares a row as a struct: each field is a column of the same name, or several. `= "expression"` says how a column is
-/// read where that is not `f.name`.
+/// Declares a row as a struct, or the columns of a struct that is there already (`for`; with `prefix` their names begin with
+/// the name of the part). Each field is a column of the same name, or several. `[in s]` says that another table has it,
+/// `= "expression"` how it is read where that is not the column itself.
 macro_rules! columns {
-    ($(#[$meta:meta])* $row:ident { $($(#[$note:meta])* $field:ident: $type:ty $(= $read:literal)?),+ $(,)? }) => {
+    (for $row:ident { $($body:tt)+ }) => { columns!(@field $row, |_name, field| field.to_owned(), $($body)+); };
+    (for $row:ident prefix { $($body:tt)+ }) => {
+        columns!(@field $row, |name, field| format!("{name}_{field}"), $($body)+);
+    };
+    ($(#[$meta:meta])* $row:ident {
+        $($field:ident: $type:ty $([in $table:ident])? $(= $read:literal)?),+ $(,)?
+    }) => {
         $(#[$meta])*
-        pub(super) struct $row { $($(#[$note])* pub(super) $field: $type),+ }
-
+        pub(super) struct $row { $(pub(super) $field: $type),+ }
+        columns!(for $row { $($field: $type $([in $table])? $(= $read)?),+ });
+    };
+    (@field $row:ident, |$prefix:ident, $name:ident| $joined:expr,
+        $($field:ident: $type:ty $([in $table:ident])? $(= $read:literal)?),+ $(,)?
+    ) => {
         impl $crate::store::sqlite::columns::Field for $row {
-            fn columns(_: &str, columns: &mut Vec<$crate::store::sqlite::columns::Column>) {
+            fn columns($prefix: &str, columns: &mut Vec<$crate::store::sqlite::columns::Column>) {
                 $(
-                    <$type>::columns(stringify!($field), columns);
-                    $(columns.last_mut().into_iter().for_each(|column| column.reads($read));)?
+                    let ($name, _first) = (stringify!($field), columns.len());
+                    <$type>::columns(&$joined, columns);
+                    $(columns[_first..].iter_mut().for_each(|column| column.table = stringify!($table));)?
+                    $(columns[_first..].iter_mut().for_each(|column| column.expression = Some($read));)?
                 )+
             }
 
-            fn bind(&self, arguments: &mut sqlx::sqlite::SqliteArguments) -> Result<(), sqlx::error::BoxDynError> {
-                $(self.$field.bind(arguments)?;)+
+            fn bind(
+                &self,
+                dictionary: &$crate::store::sqlite::dictionary::Dictionary,
+                arguments: &mut sqlx::sqlite::SqliteArguments,
+            ) -> Result<(), sqlx::error::BoxDynError> {
+                $(self.$field.bind(dictionary, arguments)?;)+
                 Ok(())
             }
 
@@ -62,101 +125,132 @@ macro_rules! columns {
 }
 pub(super) use columns;
 
-impl Column {
-    pub(super) fn new(name: &str, sum: Option<&'static str>) -> Self {
-        Self { stored: Some(name.to_owned()), read: format!("f.{name}"), sum }
-    }
-
-    pub(super) fn reads(&mut self, expression: &str) {
-        expression.clone_into(&mut self.read);
-    }
-}
-
-fn next<'r, T>(row: &'r SqliteRow, at: &mut usize) -> Result<T, sqlx::Error>
-where
-    T: sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
-{
-    let value = row.try_get(*at)?;
-    *at += 1;
-    Ok(value)
-}
-
-/// Types that are one column, and how they are bound.
+/// Types that are one column: how it is named and added up, what is bound, and how it is read.
 macro_rules! scalars {
-    ($($type:ty, $sum:expr, $value:ident => $bound:expr;)+) => { $(
+    ($($type:ty: $column:ident, ($value:ident, $dictionary:ident) => $bound:expr, $stored:ty => $read:expr;)+) => { $(
         impl Field for $type {
             fn columns(name: &str, columns: &mut Vec<Column>) {
-                columns.push(Column::new(name, $sum));
+                columns.push(Column::$column(name));
             }
 
-            fn bind(&self, arguments: &mut SqliteArguments) -> Result<(), BoxDynError> {
+            fn bind(&self, $dictionary: &Dictionary, arguments: &mut SqliteArguments) -> Result<(), BoxDynError> {
                 let $value = self;
                 arguments.add($bound)
             }
 
             fn read(row: &SqliteRow, at: &mut usize) -> Result<Self, sqlx::Error> {
-                next(row, at)
+                let read: fn($stored) -> Result<Self, StoreError> = $read;
+                let value = row.try_get(*at)?;
+                *at += 1;
+                read(value).map_err(|error| sqlx::Error::Decode(error.into()))
             }
         }
     )+ };
 }
 
 scalars! {
-    i64, None, value => *value;
-    u64, Some("sum"), value => number(*value);
-    u32, None, value => *value;
-    u16, None, value => *value;
-    u8, None, value => *value;
-    bool, None, value => *value;
-    String, None, value => value.clone();
-    Option<i64>, None, value => *value;
-    Option<u64>, None, value => value.map(number);
-    Option<u32>, None, value => *value;
-    Option<u16>, None, value => *value;
-    Option<String>, None, value => value.clone();
+    i64: key, (value, _w) => *value, i64 => Ok;
+    u64: sum, (value, _w) => number(*value), u64 => Ok;
+    u32: key, (value, _w) => *value, u32 => Ok;
+    u16: key, (value, _w) => *value, u16 => Ok;
+    u8: key, (value, _w) => *value, u8 => Ok;
+    bool: key, (value, _w) => *value, bool => Ok;
+    String: key, (value, _w) => value.clone(), String => Ok;
+    Option<u64>: key, (value, _w) => value.map(number), Option<u64> => Ok;
+    Option<u32>: key, (value, _w) => *value, Option<u32> => Ok;
+    Option<u16>: key, (value, _w) => *value, Option<u16> => Ok;
+    Option<String>: key, (value, _w) => value.clone(), Option<String> => Ok;
+    Timestamp: time, (value, _w) => value.0, i64 => |nanos| Ok(Timestamp(nanos));
+    Option<Timestamp>: time, (value, _w) => value.map(|time| time.0), Option<i64> => |nanos| Ok(nanos.map(Timestamp));
+    Class: key, (value, _w) => value.index() as i64, i64 => |index| nth(index, Class::at);
+    LossReason: key, (value, _w) => LossReason::ALL.iter().position(|reason| reason == value).unwrap_or(0) as i64 + 1,
+        i64 => |number| nth(number - 1, |place| LossReason::ALL.get(place).copied());
+    Option<Mac>: key, (value, _w) => value.map(|mac| mac.to_string()),
+        Option<&str> => |text| text.map(pack::parse).transpose();
+    Vec<IpAddr>: key, (value, _w) => pack::list(value), &str => pack::parse_list;
+    Word<IpAddr>: address, (word, words) => words.address(word.0)?, &str => |text| pack::parse(text).map(Self);
+    Word<Mac>: mac, (word, words) => words.mac(word.0)?, &str => |text| pack::parse(text).map(Self);
+    Word<Option<Mac>>: mac, (word, words) => word.0.map_or(Ok(0), |mac| words.mac(mac))?,
+        Option<&str> => |text| text.map(pack::parse).transpose().map(Self);
 }
 
-impl Field for Timestamp {
+fn nth<T>(number: i64, find: impl FnOnce(usize) -> Option<T>) -> Result<T, StoreError> {
+    let found = usize::try_from(number).ok().and_then(find);
+    found.ok_or_else(|| StoreError::Damaged(format!("number {number}")))
+}
+
+/// A word of a dictionary: stored as its number, 0 for none, and read as itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Word<T>(pub(super) T);
+
+columns!(for Counters prefix { packets: u64, octets: u64, coalesced: u64 });
+columns!(for Interval { from: Timestamp, to: Timestamp });
+columns!(for Place { sensor: i64 [in s], interface: i64 });
+columns!(for Slice { sensor: i64 [in s], interval: Interval [in s] });
+columns!(for Mark prefix { epoch: u64, seq: u64 });
+
+columns!(for Interface {
+    name: String,
+    index: u32 = "f.kernel_index",
+    mac: Option<Mac>,
+    addresses: Vec<IpAddr>,
+    mtu: Option<u32>,
+    speed: Option<u64>,
+    link: String,
+    loopback: bool,
+    mirror: bool,
+});
+
+columns!(for Nic prefix {
+    rx_packets: u64,
+    rx_octets: u64,
+    tx_packets: u64,
+    tx_octets: u64,
+    rx_dropped: u64,
+    tx_dropped: u64,
+});
+
+columns!(for Ledger {
+    received: u64,
+    parsed: u64,
+    malformed: u64,
+    unsupported: u64,
+    dropped: u64,
+    bad_checksum: u64,
+    unparsed_octets: u64,
+    nic: Option<Nic>,
+    kernel_received: Option<u64>,
+    clock_step: i64,
+});
+
+columns!(for StoredSensor {
+    id: i64,
+    uuid: String,
+    name: String,
+    site: String,
+    version: String,
+    epoch: u64,
+    mark: Mark,
+    // The newest slice is that of the greatest ts; one of an hour may end later, but then it began earlier by less.
+    stored: Option<Timestamp> =
+        "(select max(l.to_ns) from slice l where l.sensor = f.id and l.ts >= (select max(ts) from slice) - 7200)",
+});
+
+columns!(for FlowKey { protocol: u8, vlan: Option<u16>, source: Endpoint, destination: Endpoint });
+
+/// `source` and `source_port`.
+impl Field for Endpoint {
     fn columns(name: &str, columns: &mut Vec<Column>) {
-        columns.push(Column::new(&format!("{name}_ns"), None));
+        columns.extend([Column::address(name), Column::key(&format!("{name}_port"))]);
     }
 
-    fn bind(&self, arguments: &mut SqliteArguments) -> Result<(), BoxDynError> {
-        arguments.add(self.0)
+    fn bind(&self, dictionary: &Dictionary, arguments: &mut SqliteArguments) -> Result<(), BoxDynError> {
+        Word(self.address).bind(dictionary, arguments)?;
+        arguments.add(self.port)
     }
 
     fn read(row: &SqliteRow, at: &mut usize) -> Result<Self, sqlx::Error> {
-        next(row, at).map(Self)
-    }
-}
-
-impl Field for Option<Timestamp> {
-    fn columns(name: &str, columns: &mut Vec<Column>) {
-        Timestamp::columns(name, columns);
-    }
-
-    fn bind(&self, arguments: &mut SqliteArguments) -> Result<(), BoxDynError> {
-        arguments.add(self.map(|time| time.0))
-    }
-
-    fn read(row: &SqliteRow, at: &mut usize) -> Result<Self, sqlx::Error> {
-        Ok(next::<Option<i64>>(row, at)?.map(Timestamp))
-    }
-}
-
-impl Field for Counters {
-    fn columns(name: &str, columns: &mut Vec<Column>) {
-        columns.extend(
-            ["packets", "octets", "coalesced"].map(|count| Column::new(&format!("{name}_{count}"), Some("sum"))),
-        );
-    }
-
-    fn bind(&self, arguments: &mut SqliteArguments) -> Result<(), BoxDynError> {
-        [self.packets, self.octets, self.coalesced].iter().try_for_each(|count| count.bind(arguments))
-    }
-
-    fn read(row: &SqliteRow, at: &mut usize) -> Result<Self, sqlx::Error> {
-        Ok(Self { packets: u64::read(row, at)?, octets: u64::read(row, at)?, coalesced: u64::read(row, at)? })
+        Ok(Self { address: Word::read(row, at)?.0, port: u16::read(row, at)? })
     }
 }
 
@@ -164,13 +258,12 @@ impl Field for Counters {
 impl Field for Traffic {
     fn columns(name: &str, columns: &mut Vec<Column>) {
         let prefix = if name == "traffic" { String::new() } else { format!("{name}_") };
-        Counters::columns(&format!("{prefix}in"), columns);
-        Counters::columns(&format!("{prefix}out"), columns);
+        ["in", "out"].iter().for_each(|way| Counters::columns(&format!("{prefix}{way}"), columns));
     }
 
-    fn bind(&self, arguments: &mut SqliteArguments) -> Result<(), BoxDynError> {
-        self.inbound.bind(arguments)?;
-        self.outbound.bind(arguments)
+    fn bind(&self, dictionary: &Dictionary, arguments: &mut SqliteArguments) -> Result<(), BoxDynError> {
+        self.inbound.bind(dictionary, arguments)?;
+        self.outbound.bind(dictionary, arguments)
     }
 
     fn read(row: &SqliteRow, at: &mut usize) -> Result<Self, sqlx::Error> {
@@ -178,44 +271,42 @@ impl Field for Traffic {
     }
 }
 
-/// A word of a dictionary: stored as its number, read as itself. Number 0 stands for none.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Named<T> {
-    number: i64,
-    pub(super) value: Option<T>,
-}
-
-impl<T> Named<T> {
-    /// To be stored.
-    pub(super) fn number(number: i64) -> Self {
-        Self { number, value: None }
-    }
-
-    /// Number in the dictionary.
-    pub(super) fn key(&self) -> i64 {
-        self.number
-    }
-}
-
-impl Named<IpAddr> {
-    /// The address; there is always one.
-    pub(super) fn address(self) -> Result<IpAddr, StoreError> {
-        self.value.ok_or_else(|| StoreError::Damaged("an address without text".to_owned()))
-    }
-}
-
-impl<T: FromStr> Field for Named<T> {
+/// Absent if all its columns are null.
+impl Field for Option<Nic> {
     fn columns(name: &str, columns: &mut Vec<Column>) {
-        columns.push(Column::new(name, None));
+        Nic::columns(name, columns);
     }
 
-    fn bind(&self, arguments: &mut SqliteArguments) -> Result<(), BoxDynError> {
-        arguments.add(self.number)
+    fn bind(&self, dictionary: &Dictionary, arguments: &mut SqliteArguments) -> Result<(), BoxDynError> {
+        match self {
+            Some(nic) => nic.bind(dictionary, arguments),
+            None => (0..6).try_for_each(|_| arguments.add(None::<i64>)),
+        }
     }
 
     fn read(row: &SqliteRow, at: &mut usize) -> Result<Self, sqlx::Error> {
-        let value = next::<Option<&str>>(row, at)?.map(pack::parse).transpose();
-        Ok(Self { number: 0, value: value.map_err(|error| sqlx::Error::Decode(error.into()))? })
+        if row.try_get::<Option<i64>, _>(*at)?.is_some() {
+            return Nic::read(row, at).map(Some);
+        }
+        *at += 6;
+        Ok(None)
+    }
+}
+
+/// Two parts one after the other, without a common name.
+impl<A: Field, B: Field> Field for (A, B) {
+    fn columns(name: &str, columns: &mut Vec<Column>) {
+        A::columns(name, columns);
+        B::columns(name, columns);
+    }
+
+    fn bind(&self, dictionary: &Dictionary, arguments: &mut SqliteArguments) -> Result<(), BoxDynError> {
+        self.0.bind(dictionary, arguments)?;
+        self.1.bind(dictionary, arguments)
+    }
+
+    fn read(row: &SqliteRow, at: &mut usize) -> Result<Self, sqlx::Error> {
+        Ok((A::read(row, at)?, B::read(row, at)?))
     }
 }
 
@@ -227,48 +318,14 @@ impl<T: Field> Field for Joined<T> {
     fn columns(name: &str, columns: &mut Vec<Column>) {
         let first = columns.len();
         T::columns(name, columns);
-        columns[first..].iter_mut().for_each(|column| column.stored = None);
+        columns[first..].iter_mut().for_each(|column| column.stored = false);
     }
 
-    fn bind(&self, _: &mut SqliteArguments) -> Result<(), BoxDynError> {
+    fn bind(&self, _: &Dictionary, _: &mut SqliteArguments) -> Result<(), BoxDynError> {
         Ok(())
     }
 
     fn read(row: &SqliteRow, at: &mut usize) -> Result<Self, sqlx::Error> {
         T::read(row, at).map(Self)
-    }
-}
-
-impl Field for Class {
-    fn columns(name: &str, columns: &mut Vec<Column>) {
-        columns.push(Column::new(name, None));
-    }
-
-    fn bind(&self, arguments: &mut SqliteArguments) -> Result<(), BoxDynError> {
-        arguments.add(self.index() as i64)
-    }
-
-    fn read(row: &SqliteRow, at: &mut usize) -> Result<Self, sqlx::Error> {
-        let index: i64 = next(row, at)?;
-        let class = usize::try_from(index).ok().and_then(Self::at);
-        class.ok_or_else(|| sqlx::Error::Decode(format!("class {index}").into()))
-    }
-}
-
-/// A list as one text, with commas between; statements that group join the texts.
-#[derive(Debug)]
-pub(super) struct List<T>(pub(super) Vec<T>);
-
-impl<T: FromStr + ToString> Field for List<T> {
-    fn columns(name: &str, columns: &mut Vec<Column>) {
-        columns.push(Column::new(name, Some("group_concat")));
-    }
-
-    fn bind(&self, arguments: &mut SqliteArguments) -> Result<(), BoxDynError> {
-        arguments.add(pack::list(&self.0))
-    }
-
-    fn read(row: &SqliteRow, at: &mut usize) -> Result<Self, sqlx::Error> {
-        pack::parse_list(next(row, at)?).map(Self).map_err(|error| sqlx::Error::Decode(error.into()))
     }
 }

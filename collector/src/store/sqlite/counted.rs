@@ -13,7 +13,7 @@ use super::Store;
 use super::columns::{Joined, columns};
 use super::dictionary::Dictionary;
 use super::pack;
-use super::table::{PlacedRow, SliceRow, SliceTable, sums_of_window};
+use super::table::{SliceRow, SliceTable, sums_of_window};
 use crate::store::{Fact, Place, Selection, StoreError};
 
 /// Stored key of what found no place.
@@ -47,8 +47,7 @@ fn sums(facility: Counted, number: i64) -> String {
         KeyKind::Number => ("null", ""),
     };
     let on = format!("f.slice = s.id and f.facility = {number}");
-    let sums = sums_of_window::<CountedRow>().replace("f.slice = s.id", &on).replace("w.word", word);
-    format!("{sums} {join}")
+    format!("{} {join}", sums_of_window::<CountedRow>(&on).replace("w.word", word))
 }
 
 /// The rows of a facility at an observation point in a slice.
@@ -106,21 +105,24 @@ impl Store {
         let macs = facility.key == KeyKind::Mac;
         let mut without_ip: HashMap<(Place, i64), Traffic> = HashMap::new();
         if macs {
-            let take = &mut |PlacedRow::<CountedRow>(place, row)| {
+            let take = &mut |(place, row): (Place, CountedRow)| {
                 without_ip.insert((place, row.key), row.traffic);
-                Ok(())
             };
             self.each(sums_without_ip, selection, take).await?;
         }
-        let take = &mut |PlacedRow::<CountedRow>(place, row)| {
+        let mut damaged = Ok(());
+        let take = &mut |(place, row): (Place, CountedRow)| {
             let mut counts = Counts::from(row.traffic);
             if macs {
                 counts.ip = row.traffic - without_ip.remove(&(place, row.key)).unwrap_or_default();
             }
-            take(place, Fact::Counted(row.read(facility)?, counts));
-            Ok(())
+            match row.read(facility) {
+                Ok(key) => take(place, Fact::Counted(key, counts)),
+                Err(error) => damaged = Err(error),
+            }
         };
-        self.each(sums, selection, take).await
+        self.each(sums, selection, take).await?;
+        damaged
     }
 }
 

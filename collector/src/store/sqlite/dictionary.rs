@@ -3,15 +3,26 @@
 //! The cache may hold numbers of a transaction that failed, so it is emptied then; it is also emptied when it is full.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt::Display;
+use std::hash::Hash;
 use std::net::IpAddr;
+use std::str::FromStr;
 
 use sqlx::sqlite::SqliteConnection;
-use sqlx::{QueryBuilder, Row, Sqlite};
 use traf_model::{Interface, Key, Mac, Summary, Tally};
 
-use super::columns::Named;
 use super::pack;
 use crate::store::StoreError;
+
+/// Statements that add the words of a JSON list to a dictionary, and that read their numbers.
+const ADDRESSES: [&str; 2] = [
+    "insert into address (ip) select value from json_each(?) where true on conflict do nothing",
+    "select id, ip from address where ip in (select value from json_each(?))",
+];
+const MACS: [&str; 2] = [
+    "insert into mac (mac) select value from json_each(?) where true on conflict do nothing",
+    "select id, mac from mac where mac in (select value from json_each(?))",
+];
 
 /// Addresses remembered: 300,000 in about 20 MB.
 const CAPACITY: usize = 300_000;
@@ -25,9 +36,11 @@ pub(super) struct Dictionary {
 }
 
 impl Dictionary {
-    /// Forgets everything.
-    pub(super) fn clear(&mut self) {
-        *self = Self::default();
+    /// Forgets everything if it is full; rows that wait to be inserted need it.
+    pub(super) fn make_room(&mut self) {
+        if self.addresses.len() > CAPACITY || self.macs.len() > CAPACITY || self.interfaces.len() > CAPACITY {
+            *self = Self::default();
+        }
     }
 
     /// Gives a number to everything that a summary names.
@@ -37,9 +50,6 @@ impl Dictionary {
         sensor: i64,
         summary: &Summary,
     ) -> Result<(), StoreError> {
-        if self.addresses.len() > CAPACITY || self.macs.len() > CAPACITY || self.interfaces.len() > CAPACITY {
-            self.clear();
-        }
         let (mut addresses, mut macs) = (HashSet::new(), HashSet::new());
         for interface in &summary.interfaces {
             for flow in &interface.flows {
@@ -52,14 +62,8 @@ impl Dictionary {
                 addresses.extend(counts.addresses.iter().map(|learnt| learnt.address));
             }
         }
-        addresses.retain(|address| !self.addresses.contains_key(address));
-        macs.retain(|mac| !self.macs.contains_key(mac));
-        let addresses: Vec<IpAddr> = addresses.into_iter().collect();
-        let macs: Vec<Mac> = macs.into_iter().collect();
-        let numbers = number(connection, ("address", "ip"), &addresses).await?;
-        self.addresses.extend(addresses.into_iter().zip(numbers));
-        let numbers = number(connection, ("mac", "mac"), &macs).await?;
-        self.macs.extend(macs.into_iter().zip(numbers));
+        number(connection, ADDRESSES, &mut self.addresses, addresses).await?;
+        number(connection, MACS, &mut self.macs, macs).await?;
         for interface in &summary.interfaces {
             self.learn_interface(connection, sensor, &interface.interface).await?;
         }
@@ -76,7 +80,7 @@ impl Dictionary {
         if self.interfaces.get(&key).is_some_and(|(_, known)| known == interface) {
             return Ok(());
         }
-        let row = sqlx::query(
+        let id = sqlx::query_scalar(
             "insert into interface (sensor, id, name, kernel_index, mac, addresses, mtu, speed, link, loopback, mirror) \
              values (?1, coalesce((select id from interface where sensor = ?1 and name = ?2), \
              (select coalesce(max(id), 0) + 1 from interface where sensor = ?1)), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
@@ -96,71 +100,56 @@ impl Dictionary {
         .bind(interface.mirror)
         .fetch_one(connection)
         .await?;
-        self.interfaces.insert(key, (row.try_get(0)?, interface.clone()));
+        self.interfaces.insert(key, (id, interface.clone()));
         Ok(())
     }
 
     /// The number of an address that was learnt.
-    pub(super) fn address(&self, address: IpAddr) -> Result<Named<IpAddr>, StoreError> {
-        let number = self.addresses.get(&address).copied();
-        number.map(Named::number).ok_or_else(|| StoreError::Damaged(format!("no number for {address}")))
+    pub(super) fn address(&self, address: IpAddr) -> Result<i64, StoreError> {
+        self.addresses.get(&address).copied().ok_or_else(|| unknown(address))
     }
 
-    /// The number of a MAC that was learnt; 0 for none.
-    pub(super) fn mac(&self, mac: Option<Mac>) -> Result<Named<Mac>, StoreError> {
-        let Some(mac) = mac else { return Ok(Named::number(0)) };
-        let number = self.macs.get(&mac).copied();
-        number.map(Named::number).ok_or_else(|| StoreError::Damaged(format!("no number for {mac}")))
+    /// The number of a MAC address that was learnt.
+    pub(super) fn mac(&self, mac: Mac) -> Result<i64, StoreError> {
+        self.macs.get(&mac).copied().ok_or_else(|| unknown(mac))
     }
 
     /// The stored number of a key that was learnt.
     pub(super) fn key(&self, key: Key) -> Result<i64, StoreError> {
         match key {
-            Key::Address(address) => self.address(address).map(|named| named.key()),
-            Key::Mac(mac) => self.mac(Some(mac)).map(|named| named.key()),
+            Key::Address(address) => self.address(address),
+            Key::Mac(mac) => self.mac(mac),
             Key::Number(number) => Ok(number.cast_signed()),
         }
     }
 
     /// The number of an interface that was learnt.
     pub(super) fn interface(&self, sensor: i64, name: &str) -> Result<i64, StoreError> {
-        let found = self.interfaces.get(&(sensor, name.to_owned())).map(|(id, _)| *id);
-        found.ok_or_else(|| StoreError::Damaged(format!("no number for interface {name}")))
+        self.interfaces.get(&(sensor, name.to_owned())).map(|(id, _)| *id).ok_or_else(|| unknown(name))
     }
 }
 
-/// The numbers of keys in a dictionary table, in their order; new ones are added.
-async fn number<K: ToString>(
-    connection: &mut SqliteConnection,
-    (table, column): (&'static str, &'static str),
-    keys: &[K],
-) -> Result<Vec<i64>, StoreError> {
-    let mut numbers = Vec::with_capacity(keys.len());
-    for keys in keys.chunks(200) {
-        let texts: Vec<String> = keys.iter().map(ToString::to_string).collect();
-        let mut insert = QueryBuilder::<Sqlite>::new("insert into ");
-        insert.push(table).push(" (").push(column).push(") ");
-        insert.push_values(&texts, |mut row, text| {
-            row.push_bind(text.clone());
-        });
-        insert.push(" on conflict do nothing");
-        insert.build().persistent(keys.len() == 200).execute(&mut *connection).await?;
+fn unknown(word: impl Display) -> StoreError {
+    StoreError::Damaged(format!("no number for {word}"))
+}
 
-        let mut select = QueryBuilder::<Sqlite>::new("select id, ");
-        select.push(column).push(" from ").push(table).push(" where ").push(column).push(" in (");
-        let mut list = select.separated(", ");
-        for text in &texts {
-            list.push_bind(text.clone());
-        }
-        select.push(")");
-        let rows = select.build().persistent(keys.len() == 200).fetch_all(&mut *connection).await?;
-        let mut found = HashMap::with_capacity(rows.len());
-        for row in rows {
-            found.insert(row.try_get::<String, _>(1)?, row.try_get::<i64, _>(0)?);
-        }
-        for text in texts {
-            numbers.push(*found.get(&text).ok_or_else(|| StoreError::Damaged(format!("no number for {text}")))?);
-        }
+/// Learns the numbers of the words of a dictionary table that are not known yet; new words are added to the table.
+async fn number<K: Display + FromStr + Eq + Hash>(
+    connection: &mut SqliteConnection,
+    statements: [&'static str; 2],
+    known: &mut HashMap<K, i64>,
+    mut words: HashSet<K>,
+) -> Result<(), StoreError> {
+    words.retain(|word| !known.contains_key(word));
+    if words.is_empty() {
+        return Ok(());
     }
-    Ok(numbers)
+    let json = format!("[{}]", words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(","));
+    let [insert, select] = statements;
+    sqlx::query(insert).bind(&json).execute(&mut *connection).await?;
+    let rows: Vec<(i64, String)> = sqlx::query_as(select).bind(&json).fetch_all(&mut *connection).await?;
+    for (number, text) in rows {
+        known.insert(pack::parse(&text)?, number);
+    }
+    Ok(())
 }

@@ -1,49 +1,44 @@
 //! Marks of the flow rows that count in their LAN; [`crate::report::primary`] decides.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use futures_util::TryStreamExt;
-use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
-use traf_model::{Endpoint, Flow, FlowKey, Interface, Interval, Timestamp};
+use traf_model::{Flow, FlowKey, Interface, Interval, Timestamp};
 
-use super::columns::{Named, columns};
+use super::columns::columns;
 use super::facts::FlowRow;
 use super::table::{SliceTable, read, select};
 use crate::report::primary::{Change, Late, MEMORY, Observation, Observer, Primaries, RowKey, SharedFlow};
-use crate::store::StoreError;
+use crate::store::{Place, StoreError};
 
 columns! {
     /// A flow row, with what decides its mark.
     MarkedRow {
         row: i64 = "f.id",
-        site: String = "p.site",
-        loopback: bool = "i.loopback",
-        sensor: i64 = "s.sensor",
-        interface: i64,
-        vlan: Option<u16>,
-        protocol: u8,
-        source: Named<IpAddr> = "a.ip",
-        source_port: u16,
-        destination: Named<IpAddr> = "b.ip",
-        destination_port: u16,
+        site: String [in p],
+        loopback: bool [in i],
+        place: Place,
+        flow: FlowKey,
         octets: u64 = "f.forward_octets + f.reverse_octets",
-        from: Timestamp = "s.from_ns",
-        to: Timestamp = "s.to_ns",
+        slice: Interval [in s],
         prim: bool,
     }
 }
 
 /// The flows of slices that overlap a stretch of time, in the order of their slices.
 pub(super) static SEEN: LazyLock<String> = LazyLock::new(|| {
-    let on = FlowRow::ON;
-    select::<MarkedRow>(&format!(
-        "from slice s cross join flow f on {on} join sensor p on p.id = s.sensor join interface i on i.sensor = s.sensor \
-         and i.id = f.interface join address a on a.id = f.source join address b on b.id = f.destination where s.ts >= ?1 \
-         and s.ts <= ?2 and s.to_ns > ?3 and s.from_ns < ?4 and f.prim >= ?5 order by s.ts, s.sensor, s.seq, f.id"
-    ))
+    let from = format!(
+        "slice s cross join flow f on {} join sensor p on p.id = s.sensor join interface i on i.sensor = s.sensor \
+         and i.id = f.interface",
+        FlowRow::ON
+    );
+    select::<MarkedRow>(
+        &from,
+        "where s.ts >= ?1 and s.ts <= ?2 and s.to_ns > ?3 and s.from_ns < ?4 and f.prim >= ?5 \
+         order by s.ts, s.sensor, s.seq, f.id",
+    )
 });
 
 /// The writer's memory of marks.
@@ -65,8 +60,8 @@ impl Marks {
             return Ok(());
         }
         let mut primaries = Primaries::default();
-        let newest = sqlx::query("select max(ts) from slice").fetch_one(&mut *connection).await?;
-        if let Some(newest) = newest.try_get::<Option<i64>, _>(0)?.map(Timestamp::from_seconds) {
+        let newest: Option<i64> = sqlx::query_scalar("select max(ts) from slice").fetch_one(&mut *connection).await?;
+        if let Some(newest) = newest.map(Timestamp::from_seconds) {
             let window = Interval::new(Timestamp(newest.0.saturating_sub(MEMORY)), Timestamp(i64::MAX));
             self.seen(connection, window, 0, |observation, primary| primaries.recall(&observation, primary)).await?;
         }
@@ -148,8 +143,8 @@ impl Marks {
         least: i64,
         mut take: impl FnMut(Observation, bool),
     ) -> Result<(), StoreError> {
-        let longest = sqlx::query("select coalesce(max(longest), 0) from sensor").fetch_one(&mut *connection).await?;
-        let longest: i64 = longest.try_get(0)?;
+        let longest = "select coalesce(max(longest), 0) from sensor";
+        let longest: i64 = sqlx::query_scalar(longest).fetch_one(&mut *connection).await?;
         let mut rows = sqlx::query(SEEN.as_str())
             .bind(Timestamp(window.from.0.saturating_sub(longest)).seconds())
             .bind(window.to.seconds())
@@ -158,27 +153,12 @@ impl Marks {
             .bind(least)
             .fetch(connection);
         while let Some(row) = rows.try_next().await? {
-            let row: MarkedRow = read(&row)?;
-            let primary = row.prim;
-            take(self.observation(row)?, primary);
+            let MarkedRow { row, site, loopback, place, flow, octets, slice, prim } = read(&row)?;
+            let interface = Interface { loopback, ..Interface::default() };
+            let key = SharedFlow::new(self.site(&site), place.sensor, &interface, flow);
+            let observer = Observer { sensor: place.sensor, interface: place.interface, vlan: flow.vlan };
+            take(Observation { key, observer, slice, octets, row }, prim);
         }
         Ok(())
-    }
-
-    fn observation(&mut self, row: MarkedRow) -> Result<Observation, StoreError> {
-        let flow = FlowKey {
-            protocol: row.protocol,
-            vlan: row.vlan,
-            source: Endpoint::new(row.source.address()?, row.source_port),
-            destination: Endpoint::new(row.destination.address()?, row.destination_port),
-        };
-        let interface = Interface { loopback: row.loopback, ..Interface::default() };
-        Ok(Observation {
-            key: SharedFlow::new(self.site(&row.site), row.sensor, &interface, flow),
-            observer: Observer { sensor: row.sensor, interface: row.interface, vlan: row.vlan },
-            slice: Interval::new(row.from, row.to),
-            octets: row.octets,
-            row: row.row,
-        })
     }
 }

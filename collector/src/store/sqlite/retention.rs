@@ -1,14 +1,10 @@
 //! Old rows leave in small transactions, and their space is given back.
 
-use std::sync::LazyLock;
-
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::AssertSqlSafe;
 use traf_model::Timestamp;
 
 use super::Store;
-use super::columns::columns;
 use super::facts::FLOW_BITS;
-use super::table::{read, select};
 use crate::store::{Kept, StoreError, Tier};
 
 /// Seconds of the past that one transaction retires: a minute of a hundred sensors is deleted in some ten milliseconds.
@@ -26,18 +22,12 @@ const fn tables(tier: Tier) -> &'static [&'static str] {
     }
 }
 
-columns! {
-    KeptTier { tier: String, since: i64 }
-}
-
-static KEPT: LazyLock<String> = LazyLock::new(|| select::<KeptTier>("from kept f"));
-
 impl Store {
     /// From when on each tier is whole.
     pub async fn kept(&self) -> Result<Kept, StoreError> {
         let mut kept = Kept::default();
-        for row in sqlx::query(KEPT.as_str()).fetch_all(&self.readers).await? {
-            let KeptTier { tier, since } = read(&row)?;
+        let tiers: Vec<(String, i64)> = sqlx::query_as("select tier, since from kept").fetch_all(&self.readers).await?;
+        for (tier, since) in tiers {
             let since = Timestamp::from_seconds(since);
             match tier.as_str() {
                 "flow" => kept.flow = since,
@@ -60,8 +50,9 @@ impl Store {
             Tier::Ledger => ("slice", "true"),
         };
         let sql = |text: String| sqlx::query(AssertSqlSafe(text));
-        let oldest = sql(format!("select min(ts) from {table} where {which}")).fetch_one(&self.readers).await?;
-        let oldest = oldest.try_get::<Option<i64>, _>(0)?.unwrap_or(i64::MAX);
+        let oldest = AssertSqlSafe(format!("select min(ts) from {table} where {which}"));
+        let oldest: Option<i64> = sqlx::query_scalar(oldest).fetch_one(&self.readers).await?;
+        let oldest = oldest.unwrap_or(i64::MAX);
         if oldest >= before {
             return Ok(false);
         }
@@ -69,8 +60,10 @@ impl Store {
         let mut transaction = self.writer.begin_with("begin immediate").await?;
         let leaving = format!("select id from slice where {which} and ts < ?");
         if matches!(tier, Tier::Flow | Tier::Ledger) {
-            for slice in sql(leaving.clone()).bind(until).fetch_all(&mut *transaction).await? {
-                let first = slice.try_get::<i64, _>(0)? << FLOW_BITS;
+            let slices: Vec<i64> =
+                sqlx::query_scalar(AssertSqlSafe(leaving.clone())).bind(until).fetch_all(&mut *transaction).await?;
+            for slice in slices {
+                let first = slice << FLOW_BITS;
                 let delete = sqlx::query("delete from flow where id between ? and ?");
                 delete.bind(first).bind(first | ((1 << FLOW_BITS) - 1)).execute(&mut *transaction).await?;
             }

@@ -1,11 +1,12 @@
 //! Rows of one transaction, by table.
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
 
 use sqlx::sqlite::SqliteConnection;
-use traf_model::{InterfaceSummary, Interval, LossReason, Mac, Timestamp, Traffic};
+use traf_model::{InterfaceSummary, Interval, Learnt, LossReason, Mac, Timestamp, Traffic};
 
-use super::columns::{Named, columns};
+use super::columns::{Word, columns};
 use super::counted::{self, CountedRow};
 use super::dictionary::Dictionary;
 use super::facts::{FLOW_BITS, FlowRow, LedgerRow, MinuteRow, OtherFlowsRow, SecondRow};
@@ -23,8 +24,7 @@ columns! {
         seq: u64,
         from_seq: u64,
         epoch: u64,
-        from: Timestamp,
-        to: Timestamp,
+        covered: Interval,
         sealed: Timestamp,
         stored: Timestamp,
         lost: u64,
@@ -36,9 +36,8 @@ columns! {
     LossRow {
         slice: i64,
         n: i64,
-        reason: i64,
-        from: Timestamp,
-        to: Timestamp,
+        reason: LossReason,
+        interval: Interval,
         records: u64,
         packets: Option<u64>,
         octets: Option<u64>,
@@ -50,8 +49,8 @@ columns! {
     /// An address behind a station.
     IdentityRow {
         sensor: i64,
-        mac: Named<Mac> = "m.mac",
-        address: Named<std::net::IpAddr> = "a.ip",
+        mac: Word<Mac>,
+        address: Word<IpAddr>,
         first: Timestamp,
         last: Timestamp,
     }
@@ -97,7 +96,7 @@ pub(super) struct Rows {
     /// By start, sensor, interface and class.
     minutes: BTreeMap<(i64, i64, i64, traf_model::Class), Traffic>,
     /// By sensor, MAC and address: first and last seen.
-    identities: HashMap<[i64; 3], [Timestamp; 2]>,
+    identities: HashMap<(i64, Mac, IpAddr), Interval>,
     /// By sensor and interface.
     totals: BTreeMap<(i64, i64), Totals>,
 }
@@ -113,19 +112,18 @@ impl Rows {
         now: Timestamp,
     ) -> Result<u64, StoreError> {
         let (summary, sensor) = (&delivery.summary, delivery.sensor);
-        let Interval { from, to } = summary.slice;
+        let ts = summary.slice.from.seconds();
         let gone = |reason| matches!(reason, LossReason::SpoolFull | LossReason::Damaged | LossReason::Forgotten);
         let lost: u64 = summary.losses.iter().filter(|loss| gone(loss.reason)).map(|loss| loss.records).sum();
         let lost = lost.min(delivery.to_seq - delivery.from_seq);
         self.slices.push(DeliveryRow {
             id: slice,
-            ts: from.seconds(),
+            ts,
             sensor,
             seq: delivery.to_seq,
             from_seq: delivery.from_seq,
             epoch: delivery.epoch,
-            from,
-            to,
+            covered: summary.slice,
             sealed: summary.sealed,
             stored: now,
             lost,
@@ -133,9 +131,8 @@ impl Rows {
         self.losses.extend((0..).zip(&summary.losses).map(|(n, loss)| LossRow {
             slice,
             n,
-            reason: LossReason::ALL.iter().position(|reason| *reason == loss.reason).unwrap_or(0) as i64 + 1,
-            from: loss.interval.from,
-            to: loss.interval.to,
+            reason: loss.reason,
+            interval: loss.interval,
             records: loss.records,
             packets: loss.counted.map(|(packets, _)| packets),
             octets: loss.counted.map(|(_, octets)| octets),
@@ -149,8 +146,7 @@ impl Rows {
             let point = (site, sensor, interface, &of_interface.interface);
             for flow in &of_interface.flows {
                 let primary = marks.see(point, summary.slice, row, flow);
-                let flow = FlowRow::new(from.seconds(), flow, primary, dictionary)?;
-                self.flows.push(SliceRow { slice: row, interface, row: flow });
+                self.flows.push(SliceRow { slice: row, interface, row: FlowRow::new(ts, flow, primary) });
                 row += 1;
             }
         }
@@ -171,11 +167,11 @@ impl Rows {
         }
         for (facility, tally) in &summary.counted {
             counted::rows((slice, interface), (*facility, tally), dictionary, &mut self.counted)?;
-            for (key, counts) in tally.rows() {
-                for learnt in &counts.addresses {
-                    let key = [sensor, dictionary.key(*key)?, dictionary.address(learnt.address)?.key()];
-                    let seen = self.identities.entry(key).or_insert([learnt.first, learnt.last]);
-                    *seen = [seen[0].min(learnt.first), seen[1].max(learnt.last)];
+            for (mac, counts) in tally.rows().filter_map(|(key, counts)| Some((key.mac()?, counts))) {
+                for Learnt { address, first, last } in &counts.addresses {
+                    let seen = Interval::new(*first, *last);
+                    let known = self.identities.entry((sensor, mac, *address)).or_insert(seen);
+                    *known = known.hull(seen);
                 }
             }
         }
@@ -199,26 +195,30 @@ impl Rows {
         Ok(())
     }
 
-    pub(super) async fn insert(mut self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
-        SLICE.insert(connection, &self.slices).await?;
-        LOSS.insert(connection, &self.losses).await?;
-        LEDGER.insert(connection, &self.ledgers).await?;
-        FLOW.insert(connection, &self.flows).await?;
-        OTHER_FLOWS.insert(connection, &self.other_flows).await?;
+    pub(super) async fn insert(
+        mut self,
+        connection: &mut SqliteConnection,
+        words: &Dictionary,
+    ) -> Result<(), StoreError> {
+        SLICE.insert(connection, words, &self.slices).await?;
+        LOSS.insert(connection, words, &self.losses).await?;
+        LEDGER.insert(connection, words, &self.ledgers).await?;
+        FLOW.insert(connection, words, &self.flows).await?;
+        OTHER_FLOWS.insert(connection, words, &self.other_flows).await?;
         // In the order of their keys: rows of a new slice go to the end of the table.
         self.counted.sort_unstable_by_key(|row| (row.slice, row.row.facility, row.interface, row.row.key));
-        COUNTED.insert(connection, &self.counted).await?;
-        SECOND.insert(connection, &self.seconds).await?;
+        COUNTED.insert(connection, words, &self.counted).await?;
+        SECOND.insert(connection, words, &self.seconds).await?;
         let minute = |((ts, sensor, interface, class), traffic)| MinuteRow { ts, sensor, interface, class, traffic };
-        MINUTE.insert(connection, &self.minutes.into_iter().map(minute).collect::<Vec<_>>()).await?;
-        let identity = |([sensor, mac, address], [first, last]): ([i64; 3], [Timestamp; 2])| IdentityRow {
+        MINUTE.insert(connection, words, &self.minutes.into_iter().map(minute).collect::<Vec<_>>()).await?;
+        let identity = |((sensor, mac, address), seen): ((i64, Mac, IpAddr), Interval)| IdentityRow {
             sensor,
-            mac: Named::number(mac),
-            address: Named::number(address),
-            first,
-            last,
+            mac: Word(mac),
+            address: Word(address),
+            first: seen.from,
+            last: seen.to,
         };
-        IDENTITY.insert(connection, &self.identities.into_iter().map(identity).collect::<Vec<_>>()).await?;
+        IDENTITY.insert(connection, words, &self.identities.into_iter().map(identity).collect::<Vec<_>>()).await?;
         for ((sensor, interface), Totals { traffic, received, dropped, slices }) in self.totals {
             sqlx::query(
                 "update interface set in_packets = in_packets + ?, in_octets = in_octets + ?, \

@@ -8,13 +8,14 @@ use sqlx::error::BoxDynError;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
 
 use super::columns::{Column, Field};
+use super::dictionary::Dictionary;
 use crate::store::{Place, StoreError};
 
 /// Rows of one statement. Few sizes, so that each is prepared once; more rows than 200 are not faster.
 const CHUNKS: [usize; 5] = [200, 64, 16, 4, 1];
 
 /// Condition of a slice `s` that overlaps a window: bounds of its start in seconds, bounds in nanoseconds, sensors as JSON.
-pub(super) const WINDOW: &str =
+const WINDOW: &str =
     "s.ts >= ?1 and s.ts <= ?2 and s.to_ns > ?3 and s.from_ns < ?4 and s.sensor in (select value from json_each(?5))";
 
 /// A table to insert into.
@@ -34,6 +35,7 @@ impl<R: Field> Table<R> {
     pub(super) async fn insert(
         &'static self,
         connection: &mut SqliteConnection,
+        dictionary: &Dictionary,
         mut rows: &[R],
     ) -> Result<(), StoreError> {
         for (size, text) in CHUNKS.into_iter().zip(&self.texts) {
@@ -41,7 +43,8 @@ impl<R: Field> Table<R> {
                 let text = text.get_or_init(|| self.text(size));
                 let mut arguments = SqliteArguments::default();
                 arguments.reserve(size * 32, 0);
-                chunk.iter().try_for_each(|row| row.bind(&mut arguments)).map_err(sqlx::Error::Encode)?;
+                let bound = chunk.iter().try_for_each(|row| row.bind(dictionary, &mut arguments));
+                bound.map_err(sqlx::Error::Encode)?;
                 sqlx::query_with(text.as_str(), arguments).execute(&mut *connection).await?;
                 rows = rest;
             }
@@ -50,7 +53,8 @@ impl<R: Field> Table<R> {
     }
 
     fn text(&self, rows: usize) -> String {
-        let names: Vec<String> = columns::<R>().into_iter().filter_map(|column| column.stored).collect();
+        let stored = columns::<R>().into_iter().filter(|column| column.stored);
+        let names: Vec<String> = stored.map(|column| column.name).collect();
         let row = format!("({})", vec!["?"; names.len()].join(","));
         let (name, names, rows) = (self.name, names.join(","), vec![row.as_str(); rows].join(","));
         format!("insert into {name} ({names}) values {rows} {}", self.tail)
@@ -63,10 +67,15 @@ fn columns<R: Field>() -> Vec<Column> {
     columns
 }
 
-/// A statement that reads rows of `R` from `tail`: `from`, and what follows.
-pub(super) fn select<R: Field>(tail: &str) -> String {
-    let reads: Vec<String> = columns::<R>().into_iter().map(|column| column.read).collect();
-    format!("select {} {tail}", reads.join(", "))
+/// A statement that reads rows of `R` from tables, with the dictionaries of its columns; then come conditions and order.
+pub(super) fn select<R: Field>(from: &str, then: &str) -> String {
+    select_columns(&columns::<R>(), from, then)
+}
+
+fn select_columns(columns: &[Column], from: &str, then: &str) -> String {
+    let reads: Vec<String> = columns.iter().map(Column::read).collect();
+    let joins: Vec<String> = columns.iter().filter_map(Column::join).collect();
+    format!("select {} from {from} {} {then}", reads.join(", "), joins.join(" "))
 }
 
 /// A row of a statement, by the columns that made its text.
@@ -74,16 +83,13 @@ pub(super) fn read<R: Field>(row: &SqliteRow) -> Result<R, sqlx::Error> {
     R::read(row, &mut 0)
 }
 
-/// A row of a table that has rows by slice and observation point.
+/// A row of a table that has rows by slice and observation point, to be inserted.
 pub(super) struct SliceRow<R> {
     /// Key of the slice; of a flow, the key of its row.
     pub(super) slice: i64,
     pub(super) interface: i64,
     pub(super) row: R,
 }
-
-/// The same as it is read: the sensor is that of the slice.
-pub(super) struct PlacedRow<R>(pub(super) Place, pub(super) R);
 
 /// A table that has rows by slice and observation point.
 pub(super) trait SliceTable: Field {
@@ -93,21 +99,18 @@ pub(super) trait SliceTable: Field {
     const KEY: &'static str = "slice";
     /// Joins a row `f` with its slice `s`.
     const ON: &'static str = "f.slice = s.id";
-    /// Joins that its columns need.
-    const JOINS: &'static str = "";
 }
 
 impl<R: SliceTable> Field for SliceRow<R> {
     fn columns(name: &str, columns: &mut Vec<Column>) {
-        i64::columns(R::KEY, columns);
-        i64::columns("interface", columns);
+        columns.extend([R::KEY, "interface"].map(Column::key));
         R::columns(name, columns);
     }
 
-    fn bind(&self, arguments: &mut SqliteArguments) -> Result<(), BoxDynError> {
+    fn bind(&self, dictionary: &Dictionary, arguments: &mut SqliteArguments) -> Result<(), BoxDynError> {
         arguments.add(self.slice)?;
         arguments.add(self.interface)?;
-        self.row.bind(arguments)
+        self.row.bind(dictionary, arguments)
     }
 
     fn read(row: &SqliteRow, at: &mut usize) -> Result<Self, sqlx::Error> {
@@ -115,66 +118,30 @@ impl<R: SliceTable> Field for SliceRow<R> {
     }
 }
 
-impl<R: Field> Field for PlacedRow<R> {
-    fn columns(name: &str, columns: &mut Vec<Column>) {
-        Place::columns(name, columns);
-        R::columns(name, columns);
-    }
-
-    fn bind(&self, arguments: &mut SqliteArguments) -> Result<(), BoxDynError> {
-        self.0.bind(arguments)?;
-        self.1.bind(arguments)
-    }
-
-    fn read(row: &SqliteRow, at: &mut usize) -> Result<Self, sqlx::Error> {
-        Ok(Self(Place::read(row, at)?, R::read(row, at)?))
-    }
-}
-
-impl Field for Place {
-    fn columns(_: &str, columns: &mut Vec<Column>) {
-        i64::columns("sensor", columns);
-        columns.last_mut().into_iter().for_each(|column| column.reads("s.sensor"));
-        i64::columns("interface", columns);
-    }
-
-    fn bind(&self, arguments: &mut SqliteArguments) -> Result<(), BoxDynError> {
-        arguments.add(self.sensor)?;
-        arguments.add(self.interface)
-    }
-
-    fn read(row: &SqliteRow, at: &mut usize) -> Result<Self, sqlx::Error> {
-        Ok(Self { sensor: i64::read(row, at)?, interface: i64::read(row, at)? })
-    }
+/// A statement that reads rows of `R` from slices `s` of a window, and what is joined with them.
+pub(super) fn of_window<R: Field>(from: &str, then: &str) -> String {
+    select::<R>(from, &format!("where {WINDOW} {then}"))
 }
 
 /// A statement that reads the rows of a table in a window, in the order of their slices.
 pub(super) fn rows_of_window<R: SliceTable>() -> String {
-    let (table, on, joins) = (R::TABLE, R::ON, R::JOINS);
-    let from = format!("from slice s cross join {table} f on {on} {joins} where {WINDOW}");
-    select::<PlacedRow<R>>(&format!("{from} order by s.ts, s.sensor, s.seq, f.{}", R::KEY))
+    let from = format!("slice s cross join {} f on {}", R::TABLE, R::ON);
+    of_window::<(Place, R)>(&from, &format!("order by s.ts, s.sensor, s.seq, f.{}", R::KEY))
 }
 
-/// A statement that adds up the rows of a table in a window under each of their keys. Dictionaries are joined afterwards.
-pub(super) fn sums_of_window<R: SliceTable>() -> String {
-    let (mut sums, mut keys) = (Vec::new(), Vec::new());
-    for Column { stored, sum, .. } in columns::<PlacedRow<R>>() {
-        let Some(name) = stored else { continue };
-        let of = if name == "sensor" { "s" } else { "f" };
-        match sum {
-            Some("group_concat") => sums.push(format!("group_concat(distinct f.{name}) as {name}")),
-            Some(sum) => sums.push(format!("{sum}(f.{name}) as {name}")),
-            None => {
-                sums.push(format!("{of}.{name} as {name}"));
-                keys.push(format!("{of}.{name}"));
-            }
+/// A statement that adds up the rows of a table in a window under each of their keys, where `on` joins a row `f` with its
+/// slice `s`. Dictionaries are joined afterwards.
+pub(super) fn sums_of_window<R: SliceTable>(on: &str) -> String {
+    let (mut sums, mut keys, mut columns) = (Vec::new(), Vec::new(), columns::<(Place, R)>());
+    for Column { name, table, sum, .. } in columns.iter().filter(|column| column.stored) {
+        sums.push(format!("{}({table}.{name}) as {name}", sum.unwrap_or_default()));
+        if sum.is_none() {
+            keys.push(format!("{table}.{name}"));
         }
     }
-    let (table, on, sums, keys) = (R::TABLE, R::ON, sums.join(", "), keys.join(", "));
     // The sums stand for the table and the slice, under a name of their own.
-    let outer = select::<PlacedRow<R>>(R::JOINS).replace("s.sensor", "g.sensor").replace("f.", "g.");
-    let (reads, joins) = outer.split_at(outer.len() - R::JOINS.len());
-    format!(
-        "{reads} from (select {sums} from slice s cross join {table} f on {on} where {WINDOW} group by {keys}) g {joins}"
-    )
+    columns.iter_mut().for_each(|column| column.table = "g");
+    let (table, sums, keys) = (R::TABLE, sums.join(", "), keys.join(", "));
+    let from = format!("(select {sums} from slice s cross join {table} f on {on} where {WINDOW} group by {keys}) g");
+    select_columns(&columns, &from, "")
 }

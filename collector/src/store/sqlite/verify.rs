@@ -4,8 +4,6 @@ use traf_model::facility::{COUNTED, KeyKind};
 use traf_model::{Class, Counted};
 
 use super::Store;
-use super::columns::columns;
-use super::table::read;
 use crate::store::{Finding, Invariant, StoreError};
 
 /// Each gives how many rows were looked at, how many are wrong, and the first of those.
@@ -138,11 +136,6 @@ fn check_of(facility: Counted) -> String {
     )
 }
 
-columns! {
-    /// The columns that every check gives.
-    CheckResult { rows: u64, wrong: u64, example: Option<String> }
-}
-
 impl Store {
     /// Runs the checks of [`crate::verify`]: a name, and how many rows were looked at and were wrong.
     pub async fn verify(&self) -> Result<Vec<Finding>, StoreError> {
@@ -156,8 +149,7 @@ impl Store {
             (Invariant::Meter, claim, check_of(facility))
         });
         for (invariant, claim, sql) in checks.into_iter().chain(facilities) {
-            let row = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_one(&mut *transaction).await?;
-            let CheckResult { rows, wrong, example } = read(&row)?;
+            let (rows, wrong, example) = sqlx::query_as(sqlx::AssertSqlSafe(sql)).fetch_one(&mut *transaction).await?;
             findings.push(Finding { invariant, claim, rows, wrong, example });
         }
         Ok(findings)

@@ -2,7 +2,6 @@
 
 use std::sync::LazyLock;
 
-use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
 use traf_model::Timestamp;
 
@@ -39,10 +38,11 @@ async fn write(
     now: Timestamp,
 ) -> Result<Vec<Outcome>, StoreError> {
     let Memory { dictionary, marks, last_slice } = memory;
+    dictionary.make_room();
     marks.recall(connection).await?;
     let mut slice = match *last_slice {
         Some(last) => last,
-        None => sqlx::query("select coalesce(max(id), 0) from slice").fetch_one(&mut *connection).await?.try_get(0)?,
+        None => sqlx::query_scalar("select coalesce(max(id), 0) from slice").fetch_one(&mut *connection).await?,
     };
     let mut rows = Rows::default();
     let mut outcomes = Vec::with_capacity(deliveries.len());
@@ -56,7 +56,7 @@ async fn write(
             dictionary.learn(connection, delivery.sensor, &delivery.summary).await?;
             if marks.is_late(delivery.summary.slice) {
                 // What is decided from the table must find there what came in this group.
-                std::mem::take(&mut rows).insert(connection).await?;
+                std::mem::take(&mut rows).insert(connection, dictionary).await?;
                 marks.look_around(connection, delivery.summary.slice).await?;
             }
             slice += 1;
@@ -64,7 +64,7 @@ async fn write(
             outcomes.push(Outcome::Stored(advance(connection, delivery, lost).await?));
         }
     }
-    rows.insert(connection).await?;
+    rows.insert(connection, dictionary).await?;
     marks.correct(connection).await?;
     *last_slice = Some(slice);
     Ok(outcomes)
@@ -72,15 +72,15 @@ async fn write(
 
 columns! {
     /// The mark of a sensor, and its site.
-    SensorMark { mark_epoch: u64, mark_seq: u64, site: String }
+    SensorMark { mark: Mark, site: String }
 }
 
-static SENSOR_MARK: LazyLock<String> = LazyLock::new(|| select::<SensorMark>("from sensor f where f.id = ?"));
+static SENSOR_MARK: LazyLock<String> = LazyLock::new(|| select::<SensorMark>("sensor f", "where f.id = ?"));
 
 async fn mark(connection: &mut SqliteConnection, sensor: i64) -> Result<(Mark, String), StoreError> {
     let row = sqlx::query(SENSOR_MARK.as_str()).bind(sensor).fetch_one(connection).await?;
-    let SensorMark { mark_epoch, mark_seq, site } = read(&row)?;
-    Ok((Mark { epoch: mark_epoch, seq: mark_seq }, site))
+    let SensorMark { mark, site } = read(&row)?;
+    Ok((mark, site))
 }
 
 async fn advance(connection: &mut SqliteConnection, delivery: &Delivery, lost: u64) -> Result<Mark, StoreError> {
