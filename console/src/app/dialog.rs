@@ -14,7 +14,6 @@ mod step;
 
 use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{KeyCode, KeyEvent};
-use ratatui::layout::Rect;
 use traf_model::{Group, Mac, Row};
 use tui_input::Input;
 
@@ -24,7 +23,7 @@ use crate::condition::both;
 use crate::facility::condition;
 use crate::key::bindings;
 use crate::moment;
-use crate::widget::dialog::{Lines, choices, dialog, prompt, turned};
+use crate::widget::dialog::{Lines, Sheet, turned};
 use crate::widget::input::{Typed, typed};
 use crate::widget::layout::Areas;
 use configure::Configure;
@@ -204,45 +203,53 @@ fn scrolled(line: usize, key: KeyCode) -> Option<usize> {
 
 /// Draws the open dialog; returns the place of the terminal's cursor if anything is typed.
 pub fn draw(app: &App, buffer: &mut Buffer, areas: Areas) -> Option<(u16, u16)> {
-    let theme = app.look.theme;
+    let sheet = &mut Sheet { buffer, areas, theme: app.look.theme };
+    let line = |name: &str, words: &str| (name.to_owned(), words.to_owned());
     match app.dialog.as_ref()? {
-        Dialog::Help(first) => help(app, buffer, areas.body, *first),
-        Dialog::Sort => sort::draw(app, buffer, areas.body),
-        Dialog::Group => sort::draw_groups(app, buffer, areas.body),
+        Dialog::Help(first) => {
+            let lines = bindings(app.key_context()).map(|binding| (binding.keys.join(" "), binding.words.to_owned()));
+            sheet.lines(&format!("{}: keys", app.screen.title()), &lines.collect(), *first);
+        }
+        Dialog::Sort => sort::draw(app, sheet),
+        Dialog::Group => sort::draw_groups(app, sheet),
         Dialog::Breakdowns(at) => {
-            let rows =
-                BREAKDOWNS.iter().map(|entry| (entry.hot.to_ascii_uppercase().to_string(), entry.title.to_owned()));
-            choices(buffer, areas.body, "Statistical breakdowns", rows.collect(), Some(*at), theme);
+            let rows = BREAKDOWNS.iter().map(|entry| line(&entry.hot.to_ascii_uppercase().to_string(), entry.title));
+            sheet.choices("Statistical breakdowns", rows, *at, "");
         }
-        Dialog::Missing(first) => missing(app, buffer, areas.body, *first),
-        Dialog::Scope(picker) => picker.draw(buffer, areas.body, "What to look at · enter chooses", None, theme),
-        Dialog::Interface(picker, _) => {
-            picker.draw(buffer, areas.body, "Select Interface", Some("All interfaces"), theme);
+        Dialog::Missing(first) => {
+            let mut lines: Lines = app.missing().into_iter().map(|words| (String::new(), words)).collect();
+            if lines.is_empty() {
+                lines.push(line("", "nothing is known to be missing from these numbers"));
+            }
+            sheet.lines("What is missing · any key closes", &lines, *first);
         }
-        Dialog::Details(row, line) => {
+        Dialog::Scope(picker) => picker.draw(sheet, "What to look at · enter chooses", None),
+        Dialog::Interface(picker, _) => picker.draw(sheet, "Select Interface", Some("All interfaces")),
+        Dialog::Details(row, first) => {
             let traffic = if condition(row).is_some() { "t shows its traffic, " } else { "" };
             let title = format!("Details · {traffic}any other key closes");
-            dialog(buffer, areas.body, &title, &details::details(row, app), *line, theme);
+            sheet.lines(&title, &details::details(row, app), *first);
         }
-        Dialog::About => about(app, buffer, areas.body),
-        Dialog::Filters(open) => return filters::draw(app, open, buffer, areas),
-        Dialog::Sensor(desk) => return sensor::draw(app, desk, buffer, areas),
-        Dialog::Configure(open) => return configure::draw(app, open, buffer, areas),
+        Dialog::About => {
+            let lines = vec![
+                line("Trafalgar", "IPTraf for the whole network"),
+                line("version", env!("CARGO_PKG_VERSION")),
+                line("licence", "MIT or Apache-2.0"),
+                line("collector", &app.look.collector),
+                line("times", app.look.zone.iana_name().unwrap_or("this machine's time zone")),
+            ];
+            sheet.lines("About · any key closes", &lines, 0);
+        }
+        Dialog::Filters(open) => return filters::draw(app, open, sheet),
+        Dialog::Sensor(desk) => return sensor::draw(app, desk, sheet),
+        Dialog::Configure(open) => return configure::draw(app, open, sheet),
         Dialog::Describe(mac, input) => {
             let words = "what you call this machine; enter keeps it, empty deletes it, esc leaves it";
-            return Some(prompt(buffer, areas, &mac.to_string(), input, None, words, theme));
+            return Some(sheet.prompt(&mac.to_string(), input, None, words));
         }
         Dialog::Filter(input) => {
-            let wrong = app.wrong_filter(input.value());
-            return Some(prompt(
-                buffer,
-                areas,
-                "filter",
-                input,
-                wrong,
-                "enter shows it, tab: named filters, esc leaves; empty: everything",
-                theme,
-            ));
+            let words = "enter shows it, tab: named filters, esc leaves; empty: everything";
+            return Some(sheet.prompt("filter", input, app.wrong_filter(input.value()), words));
         }
         Dialog::Moment(input) => {
             let typed = moment::parse(input.value(), app.now, &app.look.zone);
@@ -251,34 +258,8 @@ pub fn draw(app: &App, buffer: &mut Buffer, areas: Areas) -> Option<(u16, u16)> 
                 (Ok(at), _) => (None, format!("→ {}", moment::show_full(at, &app.look.zone))),
                 (Err(error), _) => (Some((input.value().chars().count(), error.to_string())), String::new()),
             };
-            return Some(prompt(buffer, areas, "time", input, wrong, &words, theme));
+            return Some(sheet.prompt("time", input, wrong, &words));
         }
     }
     None
-}
-
-fn help(app: &App, buffer: &mut Buffer, body: Rect, first: usize) {
-    let lines: Lines =
-        bindings(app.key_context()).map(|binding| (binding.keys.join(" "), binding.words.to_owned())).collect();
-    dialog(buffer, body, &format!("{}: keys", app.screen.title()), &lines, first, app.look.theme);
-}
-
-fn missing(app: &App, buffer: &mut Buffer, body: Rect, first: usize) {
-    let mut lines: Lines = app.missing().into_iter().map(|words| (String::new(), words)).collect();
-    if lines.is_empty() {
-        lines.push((String::new(), "nothing is known to be missing from these numbers".to_owned()));
-    }
-    dialog(buffer, body, "What is missing · any key closes", &lines, first, app.look.theme);
-}
-
-fn about(app: &App, buffer: &mut Buffer, body: Rect) {
-    let pair = |name: &str, words: String| (name.to_owned(), words);
-    let lines = vec![
-        pair("Trafalgar", "IPTraf for the whole network".to_owned()),
-        pair("version", env!("CARGO_PKG_VERSION").to_owned()),
-        pair("licence", "MIT or Apache-2.0".to_owned()),
-        pair("collector", app.look.collector.clone()),
-        pair("times", app.look.zone.iana_name().unwrap_or("this machine's time zone").to_owned()),
-    ];
-    dialog(buffer, body, "About · any key closes", &lines, 0, app.look.theme);
 }

@@ -3,50 +3,31 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
+use ratatui::widgets::{Block, Clear, Widget};
 
 use crate::text::{clean, fit, width};
 use crate::theme::{Role, Theme};
 
 /// An empty box, filled with the background.
 pub fn frame(buffer: &mut Buffer, area: Rect, theme: Theme) {
-    let area = area.intersection(buffer.area);
-    if area.width < 2 || area.height < 2 {
-        return;
-    }
-    buffer.set_style(area, theme.style(Role::Text));
-    for y in area.top()..area.bottom() {
-        buffer.set_stringn(
-            area.x,
-            y,
-            " ".repeat(usize::from(area.width)),
-            usize::from(area.width),
-            theme.style(Role::Text),
-        );
-    }
-    let style = theme.style(Role::Border);
-    let (left, right, top, bottom) = (area.left(), area.right() - 1, area.top(), area.bottom() - 1);
-    for y in top..=bottom {
-        for x in [left, right] {
-            buffer[(x, y)].set_symbol("│").set_style(style);
-        }
-    }
-    rule(buffer, area, top, ['┌', '┐'], theme);
-    rule(buffer, area, bottom, ['└', '┘'], theme);
+    framed(buffer, area, theme, Role::Text, Role::Border);
 }
 
-/// A line across a box, with its ends.
-pub fn rule(buffer: &mut Buffer, area: Rect, y: u16, ends: [char; 2], theme: Theme) {
+/// An empty box in these roles.
+pub(super) fn framed(buffer: &mut Buffer, area: Rect, theme: Theme, inside: Role, border: Role) {
     let area = area.intersection(buffer.area);
-    if area.width < 2 || y >= area.bottom() {
-        return;
-    }
-    let line = format!("{}{}{}", ends[0], "─".repeat(usize::from(area.width) - 2), ends[1]);
-    buffer.set_string(area.x, y, line, theme.style(Role::Border));
+    Clear.render(area, buffer);
+    Block::bordered().style(theme.style(inside)).border_style(theme.style(border)).render(area, buffer);
 }
 
 /// A divider of a box.
 pub fn divider(buffer: &mut Buffer, area: Rect, y: u16, theme: Theme) {
-    rule(buffer, area, y, ['├', '┤'], theme);
+    let area = area.intersection(buffer.area);
+    if area.width < 2 || y >= area.bottom() {
+        return;
+    }
+    let line = format!("├{}┤", "─".repeat(usize::from(area.width) - 2));
+    buffer.set_string(area.x, y, line, theme.style(Role::Border));
 }
 
 /// Words in a line, from the left, at most up to column `end`.

@@ -2,7 +2,6 @@
 //! leads to that sensor's settings.
 
 use jiff::tz::TimeZone;
-use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{KeyCode, KeyEvent};
 use traf_model::settings::{CAPTURE, IDLE, LOG, LOG_INTERVAL, PORTS, PROMISCUOUS};
 use traf_model::{Mac, SensorState, Setting};
@@ -14,9 +13,8 @@ use super::step::{Step, Target};
 use crate::config::{Config, Rates};
 use crate::event::Effect;
 use crate::theme::Theme;
-use crate::widget::dialog::{choices, foot, moved, or_words, prompt, turned};
+use crate::widget::dialog::{Sheet, at_start, moved, turned};
 use crate::widget::input::{Typed, typed};
-use crate::widget::layout::Areas;
 
 /// An entry of the menu.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -280,33 +278,29 @@ fn value(item: Item, app: &App) -> (&'static str, String) {
 }
 
 /// Draws the configuration; returns the place of the terminal's cursor.
-pub(super) fn draw(app: &App, dialog: &Configure, buffer: &mut Buffer, areas: Areas) -> Option<(u16, u16)> {
-    let theme = app.look.theme;
-    let wrong = (!dialog.wrong.is_empty()).then(|| (0, dialog.wrong.clone()));
+pub(super) fn draw(app: &App, dialog: &Configure, sheet: &mut Sheet<'_>) -> Option<(u16, u16)> {
     if let ConfigurePane::Descriptions(_) | ConfigurePane::NewMac(_) = dialog.pane {
         let own = app.names.descriptions.own().map(|(mac, words)| (mac.to_string(), words.to_owned()));
-        let own = own.collect::<Vec<_>>();
         let at = if let ConfigurePane::Descriptions(at) = dialog.pane { at } else { usize::MAX };
-        let at = Some(at).filter(|_| !own.is_empty());
-        choices(buffer, areas.body, "Host descriptions", or_words(own, "none yet: a adds one"), at, theme);
+        sheet.choices("Host descriptions", own, at, "none yet: a adds one");
         if let ConfigurePane::NewMac(input) = &dialog.pane {
             let words = "of the machine to describe: 00:0c:29:b9:94:62";
-            return Some(prompt(buffer, areas, "MAC", input, wrong, words, theme));
+            return Some(sheet.prompt("MAC", input, at_start(&dialog.wrong), words));
         }
         let words = "Kept in traf/ethers beside console.toml; /etc/ethers is read too";
-        foot(buffer, areas, words, "↑↓ move  a add  enter edit  d delete  x back", theme);
+        sheet.foot(words, "↑↓ move  a add  enter edit  d delete  x back");
         return None;
     }
     let rows = MENU.iter().map(|(item, title, _)| {
         let (name, value) = value(*item, app);
         ((*title).to_owned(), if name.is_empty() { value } else { format!("{name:<21}{value:>12}") })
     });
-    choices(buffer, areas.body, "Configure", rows.collect(), Some(dialog.selected), theme);
+    sheet.choices("Configure", rows, dialog.selected, "");
     let words = MENU[dialog.selected.min(MENU.len() - 1)].2;
     if let ConfigurePane::Value(input) = &dialog.pane {
-        return Some(prompt(buffer, areas, "value", input, wrong, words, theme));
+        return Some(sheet.prompt("value", input, at_start(&dialog.wrong), words));
     }
     let words = if dialog.wrong.is_empty() { words } else { &dialog.wrong };
-    foot(buffer, areas, words, "↑↓ move  enter execute  x exit; kept at once in console.toml", theme);
+    sheet.foot(words, "↑↓ move  enter execute  x exit; kept at once in console.toml");
     None
 }

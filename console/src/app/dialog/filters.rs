@@ -1,6 +1,5 @@
 //! The filter dialog: IPTraf's menu, the list of named filters, and the rules of one of them.
 
-use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{KeyCode, KeyEvent};
 use traf_model::NamedFilter;
 use traf_model::filter::check_name;
@@ -11,9 +10,8 @@ use super::rules::{self, RulesEditor};
 use super::step::{Step, Target};
 use crate::event::{Change, Effect};
 use crate::text::fit;
-use crate::widget::dialog::{choices, foot, moved, or_words, prompt, turned};
+use crate::widget::dialog::{Sheet, moved, turned};
 use crate::widget::input::{Typed, typed};
-use crate::widget::layout::Areas;
 
 /// Panes of the dialog.
 #[derive(Clone, Debug)]
@@ -164,12 +162,11 @@ fn name_error(name: &str, app: &App) -> Option<String> {
 }
 
 /// Draws it; returns the place of the terminal's cursor.
-pub(super) fn draw(app: &App, open: &Filters, buffer: &mut Buffer, areas: Areas) -> Option<(u16, u16)> {
-    let theme = app.look.theme;
+pub(super) fn draw(app: &App, open: &Filters, sheet: &mut Sheet<'_>) -> Option<(u16, u16)> {
     match open {
         Filters::Menu(at) => {
-            choices(buffer, areas.body, "Filters", menu_rows(app), Some(*at), theme);
-            foot(buffer, areas, MENU[*at].3, "↑↓ move  enter execute  t d a c e l r v n x letters", theme);
+            sheet.choices("Filters", menu_rows(app), *at, "");
+            sheet.foot(MENU[*at].3, "↑↓ move  enter execute  t d a c e l r v n x letters");
             None
         }
         Filters::Pick(verb, at) => {
@@ -178,27 +175,24 @@ pub(super) fn draw(app: &App, open: &Filters, buffer: &mut Buffer, areas: Areas)
                 let words = if words.is_empty() { "everything" } else { &words };
                 (filter.name.clone(), fit(words, 44).into_owned())
             });
-            let rows = rows.collect::<Vec<_>>();
-            let at = Some(*at).filter(|_| !rows.is_empty());
-            let rows = or_words(rows, "none is defined yet: d in the filter menu defines one");
-            choices(buffer, areas.body, verb.title(), rows, at, theme);
+            sheet.choices(verb.title(), rows, *at, "none is defined yet: d in the filter menu defines one");
             let words = "Filters are shared by all consoles of this collector";
-            foot(buffer, areas, words, "↑↓ move  enter select  x close", theme);
+            sheet.foot(words, "↑↓ move  enter select  x close");
             None
         }
         Filters::Name(input) => {
             let wrong = (!input.value().is_empty()).then(|| name_error(input.value(), app)).flatten();
             let words = "a name for the new filter; enter goes on to its rules, esc cancels";
-            Some(prompt(buffer, areas, "name", input, wrong.map(|words| (0, words)), words, theme))
+            Some(sheet.prompt("name", input, wrong.map(|words| (0, words)), words))
         }
-        Filters::Rules(editor) => rules::draw(app, editor, buffer, areas),
+        Filters::Rules(editor) => rules::draw(editor, sheet),
     }
 }
 
-fn menu_rows(app: &App) -> Vec<(String, String)> {
+fn menu_rows(app: &App) -> impl Iterator<Item = (String, String)> {
     let seen = |visible: bool| if visible { "visible" } else { "not visible" }.to_owned();
     let active = app.filter_words();
-    let state = |item| match item {
+    let state = move |item| match item {
         Item::Type if active.is_empty() => "no filter active".to_owned(),
         Item::Type => fit(&active, 40).into_owned(),
         Item::Arp => seen(app.config.arp),
@@ -206,5 +200,5 @@ fn menu_rows(app: &App) -> Vec<(String, String)> {
         Item::NonIp => seen(app.config.non_ip),
         _ => String::new(),
     };
-    MENU.iter().map(|(_, item, title, _)| ((*title).to_owned(), state(*item))).collect()
+    MENU.iter().map(move |(_, item, title, _)| ((*title).to_owned(), state(*item)))
 }

@@ -4,17 +4,15 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use traf_model::Filter;
 use traf_model::filter::Rule;
 use tui_input::Input;
 
 use crate::text::{clean, width};
-use crate::theme::{Role, Theme};
-use crate::widget::dialog::{cursor_in, foot, plane};
+use crate::theme::Role;
+use crate::widget::dialog::Sheet;
 use crate::widget::input::edit;
-use crate::widget::layout::Areas;
 
 /// Protocols to mark, each with its words in a filter.
 pub(super) const PROTOCOLS: [(&str, &[&str]); 12] = [
@@ -282,71 +280,69 @@ impl Form {
 const SOURCE: u16 = 23;
 const DESTINATION: u16 = 50;
 
+/// Words of the form, each with its column and line.
+const LABELS: [(u16, u16, &str); 12] = [
+    (2, 2, "IP address"),
+    (2, 4, "Wildcard mask"),
+    (2, 6, "Port"),
+    (2, 9, "Protocols to match"),
+    (2, 10, "(Enter Y beside each"),
+    (2, 11, "protocol to match.)"),
+    (SOURCE + 6, 6, "to"),
+    (DESTINATION + 6, 6, "to"),
+    (SOURCE, 7, "Port fields apply only to TCP, UDP and SCTP packets"),
+    (SOURCE, 15, "Additional protocols or ranges (e.g. 8, 18-20, 69, 90)"),
+    (2, 18, "Include/Exclude (I/E)"),
+    (34, 18, "Match opposite (Y/N)"),
+];
+
 /// Draws the form; returns the place of the terminal's cursor.
-pub(super) fn draw(form: &Form, buffer: &mut Buffer, areas: Areas, theme: Theme) -> (u16, u16) {
-    let area = areas.body;
-    plane(buffer, area, theme);
-    let style = theme.style(Role::Dialog);
-    let label = |buffer: &mut Buffer, x: u16, y: u16, words: &str| {
-        let room = usize::from(area.width.saturating_sub(x + 1));
-        if !buffer.area.contains((area.x + x, area.y + y).into()) {
-            return;
+pub(super) fn draw(form: &Form, sheet: &mut Sheet<'_>) -> (u16, u16) {
+    let area = sheet.areas.body;
+    sheet.plane(area);
+    let mut put = |(x, y): (u16, u16), words: &str, columns: u16, role: Role| {
+        let (x, y) = (area.x + x, area.y + y);
+        if sheet.buffer.area.contains((x, y).into()) {
+            let room = usize::from(columns.min(area.right().saturating_sub(x + 1)));
+            sheet.buffer.set_stringn(x, y, words, room, sheet.theme.style(role));
         }
-        buffer.set_stringn(area.x + x, area.y + y, words, room, style);
     };
     let title = format!(" Source {} Destination ", "─".repeat(usize::from(DESTINATION - SOURCE) - 8));
-    label(buffer, SOURCE - 1, 0, &title);
-    for (y, words) in [
-        (2, "IP address"),
-        (4, "Wildcard mask"),
-        (6, "Port"),
-        (9, "Protocols to match"),
-        (10, "(Enter Y beside each"),
-        (11, "protocol to match.)"),
-    ] {
-        label(buffer, 2, y, words);
-    }
-    label(buffer, SOURCE + 6, 6, "to");
-    label(buffer, DESTINATION + 6, 6, "to");
-    label(buffer, SOURCE, 7, "Port fields apply only to TCP, UDP and SCTP packets");
-    label(buffer, SOURCE, 15, "Additional protocols or ranges (e.g. 8, 18-20, 69, 90)");
-    label(buffer, 2, 18, "Include/Exclude (I/E)");
-    label(buffer, 34, 18, "Match opposite (Y/N)");
-
-    let mut cursor = (area.x, area.y);
+    put((SOURCE - 1, 0), &title, u16::MAX, Role::Dialog);
+    LABELS.iter().for_each(|(x, y, words)| put((*x, *y), words, u16::MAX, Role::Dialog));
+    let mut cursor = (0, 0);
     for field in Field::all() {
-        let selected = form.field() == field;
         let (x, y, columns) = place(field);
-        let (x, y) = (area.x + x, area.y + y);
-        match field {
+        let (words, at) = match field {
             Field::Text(at) => {
-                let at = text_field(buffer, (x, y), columns, &form.texts[at], theme);
-                if selected {
-                    cursor = at;
-                }
+                let (input, room) = (&form.texts[at], usize::from(columns));
+                let scroll = input.visual_scroll(room.saturating_sub(1));
+                let shown: String = clean(input.value()).chars().skip(scroll).take(room).collect();
+                (format!("{shown:room$}"), input.visual_cursor().saturating_sub(scroll).min(room))
             }
             Field::Protocol(at) => {
                 let name = PROTOCOLS[at].0;
-                label(buffer, (x - area.x).saturating_sub(width(name) as u16 + 1), y - area.y, name);
-                letter(buffer, (x, y), if form.marks[at] { "y" } else { " " }, theme);
+                put((x.saturating_sub(width(name) as u16 + 1), y), name, u16::MAX, Role::Dialog);
+                (if form.marks[at] { "y" } else { " " }.to_owned(), 0)
             }
-            Field::Include => letter(buffer, (x, y), if form.include { "I" } else { "E" }, theme),
-            Field::Opposite => letter(buffer, (x, y), if form.opposite { "Y" } else { "N" }, theme),
-        }
-        if selected && !matches!(field, Field::Text(_)) {
-            cursor = (x, y);
+            Field::Include => (if form.include { "I" } else { "E" }.to_owned(), 0),
+            Field::Opposite => (if form.opposite { "Y" } else { "N" }.to_owned(), 0),
+        };
+        put((x, y), &words, columns, Role::Desktop);
+        if form.field() == field {
+            cursor = (x + at as u16, y);
         }
     }
-    let words = form
-        .wrong
-        .as_ref()
-        .map_or("Blank fields match anything; a bare address means that host only", |(_, words)| words);
-    foot(buffer, areas, words, "tab next field  enter accept  ctrl-x cancel", theme);
-    cursor_in(cursor, area)
+    let words = "Blank fields match anything; a bare address means that host only";
+    let words = form.wrong.as_ref().map_or(words, |(_, words)| words);
+    sheet.foot(words, "tab next field  enter accept  ctrl-x cancel");
+    // The cursor stays inside, whatever the size of the terminal.
+    let (right, bottom) = (area.right().saturating_sub(1), area.bottom().saturating_sub(1));
+    ((area.x + cursor.0).min(right), (area.y + cursor.1).min(bottom))
 }
 
 /// Column, line and width of a field.
-fn place(field: Field) -> (u16, u16, u16) {
+const fn place(field: Field) -> (u16, u16, u16) {
     match field {
         Field::Text(0) => (SOURCE, 2, 25),
         Field::Text(1) => (DESTINATION, 2, 26),
@@ -361,23 +357,6 @@ fn place(field: Field) -> (u16, u16, u16) {
         Field::Include => (24, 18, 1),
         Field::Opposite => (55, 18, 1),
     }
-}
-
-fn letter(buffer: &mut Buffer, (x, y): (u16, u16), letter: &str, theme: Theme) {
-    if buffer.area.contains((x, y).into()) {
-        buffer.set_stringn(x, y, letter, 1, theme.style(Role::Desktop));
-    }
-}
-
-/// A field to type in; says where the cursor stands in it.
-fn text_field(buffer: &mut Buffer, (x, y): (u16, u16), columns: u16, input: &Input, theme: Theme) -> (u16, u16) {
-    let room = usize::from(columns);
-    let scroll = input.visual_scroll(room.saturating_sub(1));
-    let shown: String = clean(input.value()).chars().skip(scroll).take(room).collect();
-    if buffer.area.contains((x, y).into()) {
-        buffer.set_stringn(x, y, format!("{shown:room$}"), room, theme.style(Role::Desktop));
-    }
-    (x + input.visual_cursor().saturating_sub(scroll).min(room) as u16, y)
 }
 
 #[cfg(test)]

@@ -1,12 +1,9 @@
 //! Choosing a scope or an interface.
 
-use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::KeyCode;
-use ratatui::layout::Rect;
 use traf_model::{Fleet, Point, Scope};
 
-use crate::theme::Theme;
-use crate::widget::dialog::{choices, moved};
+use crate::widget::dialog::{Sheet, moved};
 
 /// Scopes to choose from.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,13 +60,13 @@ impl Picker {
     }
 
     /// Draws the choices; `all` names the choice of everything, and interfaces stand below their sensor without it.
-    pub fn draw(&self, buffer: &mut Buffer, body: Rect, title: &str, all: Option<&str>, theme: Theme) {
+    pub(super) fn draw(&self, sheet: &mut Sheet<'_>, title: &str, all: Option<&str>) {
         let label = |choice: &Scope| match (&choice.0[..], all) {
             ([], Some(all)) => all.to_owned(),
             ([Point { interface: Some(interface), .. }], None) => format!("  {interface}"),
             _ => choice.to_string(),
         };
         let rows = self.choices.iter().map(|choice| (String::new(), label(choice)));
-        choices(buffer, body, title, rows.collect(), Some(self.selected), theme);
+        sheet.choices(title, rows, self.selected, "");
     }
 }

@@ -1,6 +1,5 @@
 //! The rules of a named filter: a list, and a rule as a form or as text.
 
-use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{KeyCode, KeyEvent};
 use traf_model::NamedFilter;
 use traf_model::filter::{Rule, Rules};
@@ -11,9 +10,8 @@ use super::form::{self, Form, Outcome};
 use crate::event::{Change, Effect};
 use crate::text::{clean, fit};
 use crate::theme::Role;
-use crate::widget::dialog::{foot, moved, plane, prompt};
+use crate::widget::dialog::{Sheet, moved};
 use crate::widget::input::{Typed, typed};
-use crate::widget::layout::Areas;
 
 /// The rules of a filter while they are changed.
 #[derive(Clone, Debug)]
@@ -176,21 +174,20 @@ impl RulesEditor {
 }
 
 /// Draws the list of rules, with arrows and I/E as IPTraf has them; returns the place of the terminal's cursor.
-pub(super) fn draw(app: &App, editor: &RulesEditor, buffer: &mut Buffer, areas: Areas) -> Option<(u16, u16)> {
-    let theme = app.look.theme;
+pub(super) fn draw(editor: &RulesEditor, sheet: &mut Sheet<'_>) -> Option<(u16, u16)> {
     if let RulesPane::Form(form, _) = &editor.pane {
-        return Some(form::draw(form, buffer, areas, theme));
+        return Some(form::draw(form, sheet));
     }
-    let area = areas.body;
-    plane(buffer, area, theme);
+    let area = sheet.areas.body;
+    sheet.plane(area);
     let columns = usize::from(area.width);
-    let style = theme.style(Role::Dialog);
+    let [style, hot] = [Role::Dialog, Role::DialogHot].map(|role| sheet.theme.style(role));
     let half = columns.saturating_sub(14) / 2;
     let title = format!(" Source {} Destination ", "─".repeat(half.saturating_sub(8)));
-    buffer.set_stringn(area.x + 2, area.y, title, columns.saturating_sub(8), style);
-    buffer.set_string(area.right().saturating_sub(7), area.y, " I/E ", style);
+    sheet.buffer.set_stringn(area.x + 2, area.y, title, columns.saturating_sub(8), style);
+    sheet.buffer.set_string(area.right().saturating_sub(7), area.y, " I/E ", style);
     let name = format!(" {}{} ", clean(&editor.name), if editor.changed { " (changed)" } else { "" });
-    buffer.set_stringn(area.x + 2, area.bottom() - 1, fit(&name, columns.saturating_sub(4)), columns, style);
+    sheet.buffer.set_stringn(area.x + 2, area.bottom() - 1, fit(&name, columns.saturating_sub(4)), columns, style);
     let page = usize::from(area.height.saturating_sub(2)).max(1);
     let first = (editor.selected + 1).saturating_sub(page);
     for ((place, rule), y) in editor.rules.iter().enumerate().skip(first).zip(area.top() + 1..area.bottom() - 1) {
@@ -204,54 +201,31 @@ pub(super) fn draw(app: &App, editor: &RulesEditor, buffer: &mut Buffer, areas: 
             }
             None => rule.filter.to_string(),
         };
-        buffer.set_string(area.x + 1, y, bar, theme.style(Role::DialogHot));
-        buffer.set_stringn(area.x + 3, y, fit(&clean(&words), room), room, style);
-        buffer.set_string(
-            area.right().saturating_sub(5),
-            y,
-            if rule.include { "I" } else { "E" },
-            theme.style(Role::DialogHot),
-        );
+        sheet.buffer.set_string(area.x + 1, y, bar, hot);
+        sheet.buffer.set_stringn(area.x + 3, y, fit(&clean(&words), room), room, style);
+        sheet.buffer.set_string(area.right().saturating_sub(5), y, if rule.include { "I" } else { "E" }, hot);
     }
     if editor.rules.is_empty() {
-        buffer.set_stringn(
-            area.x + 3,
-            area.y + 1,
-            "no rules yet: i inserts one; what no rule includes is not shown",
-            columns - 4,
-            style,
-        );
+        let words = "no rules yet: i inserts one; what no rule includes is not shown";
+        sheet.buffer.set_stringn(area.x + 3, area.y + 1, words, columns - 4, style);
     }
     match &editor.pane {
         RulesPane::Text(input, _) => {
             let wrong = input.value().parse::<Rule>().err().map(|error| (error.column, error.message));
             let words = "include or exclude, and a filter in tcpdump's words; enter takes it, esc leaves it";
-            Some(prompt(buffer, areas, "rule", input, wrong, words, theme))
+            return Some(sheet.prompt("rule", input, wrong, words));
         }
         RulesPane::Leaving => {
-            foot(
-                buffer,
-                areas,
-                "Keep what was changed?",
-                "y keeps it for all consoles  n forgets it  esc goes on",
-                theme,
-            );
-            None
+            sheet.foot("Keep what was changed?", "y keeps it for all consoles  n forgets it  esc goes on")
         }
         _ => {
-            let words = if editor.wrong.is_empty() {
-                "The first rule that matches decides; what none matches is not shown"
-            } else {
-                &editor.wrong
+            let words = match editor.wrong.as_str() {
+                "" => "The first rule that matches decides; what none matches is not shown",
+                wrong => wrong,
             };
-            foot(
-                buffer,
-                areas,
-                words,
-                "↑↓ i insert  a add  enter edit  t as text  n new as text  +- move  d delete  x exit",
-                theme,
-            );
-            None
+            let keys = "↑↓ i insert  a add  enter edit  t as text  n new as text  +- move  d delete  x exit";
+            sheet.foot(words, keys);
         }
     }
+    None
 }

@@ -1,6 +1,5 @@
 //! Dialog of the settings of one sensor. Each change goes to the collector at once; its state is shown below.
 
-use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{KeyCode, KeyEvent};
 use traf_model::settings::{SETTINGS, Value};
 use traf_model::{PortRange, SensorState, Setting, Settings};
@@ -10,9 +9,8 @@ use super::super::App;
 use crate::event::{Change, Effect};
 use crate::settings::standing;
 use crate::text::clean;
-use crate::widget::dialog::{Lines, choices, dialog, foot, moved, or_words, prompt, turned};
+use crate::widget::dialog::{Lines, Sheet, at_start, moved, turned};
 use crate::widget::input::{Typed, typed};
-use crate::widget::layout::Areas;
 
 /// The dialog.
 #[derive(Clone, Debug)]
@@ -177,11 +175,10 @@ impl SensorSettings {
 }
 
 /// Draws a sensor's settings; says where the terminal's own cursor stands.
-pub(super) fn draw(app: &App, open: &SensorSettings, buffer: &mut Buffer, areas: Areas) -> Option<(u16, u16)> {
-    let theme = app.look.theme;
+pub(super) fn draw(app: &App, open: &SensorSettings, sheet: &mut Sheet<'_>) -> Option<(u16, u16)> {
     let found = app.sensor_states().iter().find(|sensor| sensor.name == open.sensor);
     if let SettingsPane::Ports(_) | SettingsPane::Port(_) = open.pane {
-        return ports(app, open, buffer, areas);
+        return ports(open, sheet);
     }
     let now = found.map(|sensor| &sensor.settings.settings);
     let mut lines: Lines = vec![(String::new(), format!("{:<24}{}", "wanted", "in force there"))];
@@ -206,40 +203,25 @@ pub(super) fn draw(app: &App, open: &SensorSettings, buffer: &mut Buffer, areas:
     if let Some(said) = app.last_message() {
         lines.push(("  Last".to_owned(), said.to_owned()));
     }
-    dialog(buffer, areas.body, &format!("Settings of {}", clean(&open.sensor)), &lines, 0, theme);
+    sheet.lines(&format!("Settings of {}", clean(&open.sensor)), &lines, 0);
+    let help = open.setting().help;
     if let SettingsPane::Value(input) = &open.pane {
-        let wrong = (!open.wrong.is_empty()).then(|| (0, open.wrong.clone()));
-        return Some(prompt(buffer, areas, open.setting().name, input, wrong, open.setting().help, theme));
+        return Some(sheet.prompt(open.setting().name, input, at_start(&open.wrong), help));
     }
-    foot(buffer, areas, open.setting().help, "↑↓ move  enter change  d as its file says  x close", theme);
+    sheet.foot(help, "↑↓ move  enter change  d as its file says  x close");
     None
 }
 
-fn ports(app: &App, open: &SensorSettings, buffer: &mut Buffer, areas: Areas) -> Option<(u16, u16)> {
-    let theme = app.look.theme;
+fn ports(open: &SensorSettings, sheet: &mut Sheet<'_>) -> Option<(u16, u16)> {
     let at = if let SettingsPane::Ports(at) = open.pane { at } else { usize::MAX };
-    let at = Some(at).filter(|_| !open.ports().is_empty());
-    let rows = open.ports().iter().map(|range| (String::new(), range.to_string())).collect();
-    let rows = or_words(rows, "none: only ports below 1024 are services; a adds one");
-    choices(buffer, areas.body, &format!("{} of {}", open.setting().title, clean(&open.sensor)), rows, at, theme);
+    let rows = open.ports().iter().map(|range| (String::new(), range.to_string()));
+    let title = format!("{} of {}", open.setting().title, clean(&open.sensor));
+    sheet.choices(&title, rows, at, "none: only ports below 1024 are services; a adds one");
     if let SettingsPane::Port(input) = &open.pane {
-        let wrong = (!open.wrong.is_empty()).then(|| (0, open.wrong.clone()));
-        return Some(prompt(
-            buffer,
-            areas,
-            "port",
-            input,
-            wrong,
-            "a port such as 8080, or a range such as 9000-9100",
-            theme,
-        ));
+        let words = "a port such as 8080, or a range such as 9000-9100";
+        return Some(sheet.prompt("port", input, at_start(&open.wrong), words));
     }
-    foot(
-        buffer,
-        areas,
-        "Ports and ranges that are services beside those below 1024",
-        "↑↓ move  a add  d delete  x back",
-        theme,
-    );
+    let words = "Ports and ranges that are services beside those below 1024";
+    sheet.foot(words, "↑↓ move  a add  d delete  x back");
     None
 }

@@ -1,12 +1,10 @@
 //! Choosing the order of a table, and the grouping of flows.
 
-use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
 use traf_model::{Group, Order, OrderBy};
 
 use super::super::{App, Screen};
 use crate::facility::view::Orders;
-use crate::widget::dialog::{Lines, dialog};
+use crate::widget::dialog::{Lines, Sheet};
 
 /// IPTraf has the first two.
 const FLOWS: Orders = &[
@@ -51,7 +49,7 @@ pub(super) const GROUPINGS: [(char, Group, &str); 5] = [
 ];
 
 /// Draws the orders.
-pub(super) fn draw(app: &App, buffer: &mut Buffer, body: Rect) {
+pub(super) fn draw(app: &App, sheet: &mut Sheet<'_>) {
     let Some((list, _)) = app.list() else { return };
     let mark = |by| if list.order.by == by { " ◂" } else { "" };
     let mut lines: Lines = orders(app.screen, app.traffic.group)
@@ -62,16 +60,16 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, body: Rect) {
         if list.continuous { "rows move as their numbers do" } else { "rows keep their places until the next sort" };
     lines.push(("C".to_owned(), format!("continuous: {continuous}")));
     lines.push((String::new(), "any other key cancels".to_owned()));
-    dialog(buffer, body, "Select sort criterion", &lines, 0, app.look.theme);
+    sheet.lines("Select sort criterion", &lines, 0);
 }
 
 /// Draws the groupings.
-pub(super) fn draw_groups(app: &App, buffer: &mut Buffer, body: Rect) {
+pub(super) fn draw_groups(app: &App, sheet: &mut Sheet<'_>) {
     let mark = |group| if app.traffic.group == group { " ◂" } else { "" };
     let mut lines: Lines = GROUPINGS
         .iter()
         .map(|(key, group, words)| (key.to_ascii_uppercase().to_string(), format!("{words}{}", mark(*group))))
         .collect();
     lines.push((String::new(), "any other key cancels".to_owned()));
-    dialog(buffer, body, "A row for each", &lines, 0, app.look.theme);
+    sheet.lines("A row for each", &lines, 0);
 }
