@@ -137,76 +137,68 @@ async fn first<T>(answers: impl Stream<Item = Result<T, ClientError>>) -> Result
 /// Longest wait between two attempts.
 const LONGEST_WAIT: Duration = Duration::from_secs(4);
 
-/// Keeps a watch open until it is answered for good (the past), refused, or nobody listens any more.
+/// Keeps a watch open until it is answered for good (the past), or nobody listens any more.
 pub async fn keep_watch(client: Client, watch: Watch, events: Sender<Event>) {
+    let Watch { id, query } = watch;
+    let once = matches!(query.window, Window::Past(_));
+    let refused = |error| match error {
+        ClientError::Away(reason) => Some(Event::Away(reason)),
+        error => Some(Event::Refused(id, error.to_string())),
+    };
+    let ask = || {
+        let (client, query) = (client.clone(), query.clone());
+        async move { client.watch(&query).await }
+    };
+    keep(events, once, ask, |report| Event::Report(id, Box::new(report)), refused).await;
+}
+
+/// Keeps the list of sensors coming until nobody listens any more.
+pub async fn keep_fleet(client: Client, events: Sender<Event>) {
+    let away = |error| match error {
+        ClientError::Away(reason) => Some(Event::Away(reason)),
+        error => Some(Event::Away(error.to_string())),
+    };
+    let ask = || {
+        let client = client.clone();
+        async move { client.fleet().await }
+    };
+    keep(events, false, ask, |fleet| Event::Fleet(Box::new(fleet)), away).await;
+}
+
+/// Keeps the named filters coming until nobody listens any more. That the collector is away, or why it refuses, the list of
+/// sensors says.
+pub async fn keep_filters(client: Client, events: Sender<Event>) {
+    let ask = || {
+        let client = client.clone();
+        async move { client.filters().await }
+    };
+    keep(events, false, ask, Event::Filters, |_| None).await;
+}
+
+/// Asks, hands on each answer (or the first only), and asks again after an error.
+async fn keep<T, S: Stream<Item = Result<T, ClientError>>, A: Future<Output = Result<S, ClientError>>>(
+    events: Sender<Event>,
+    once: bool,
+    ask: impl Fn() -> A,
+    answer: impl Fn(T) -> Event,
+    failed: impl Fn(ClientError) -> Option<Event>,
+) {
     let mut backoff = Backoff::up_to(LONGEST_WAIT);
-    let once = matches!(watch.query.window, Window::Past(_));
     loop {
         let ended = async {
-            let mut reports = std::pin::pin!(client.watch(&watch.query).await?);
-            while let Some(report) = reports.next().await {
+            let mut answers = std::pin::pin!(ask().await?);
+            while let Some(next) = answers.next().await {
                 backoff.reset();
-                let event = Event::Report(watch.id, Box::new(report?));
-                if events.send(event).await.is_err() || once {
+                if events.send(answer(next?)).await.is_err() || once {
                     return Ok(());
                 }
             }
             Err(ClientError::Away("it ended the stream".to_owned()))
         };
-        match ended.await {
-            Ok(()) => return,
-            Err(ClientError::Away(reason)) => {
-                if events.send(Event::Away(reason)).await.is_err() {
-                    return;
-                }
-            }
-            Err(error) => drop(events.send(Event::Refused(watch.id, error.to_string())).await),
-        }
-        tokio::time::sleep(backoff.next(rand::random())).await;
-    }
-}
-
-/// Keeps the list of sensors coming until nobody listens any more.
-pub async fn keep_fleet(client: Client, events: Sender<Event>) {
-    let mut backoff = Backoff::up_to(LONGEST_WAIT);
-    loop {
-        let ended: Result<(), ClientError> = async {
-            let mut states = std::pin::pin!(client.fleet().await?);
-            while let Some(state) = states.next().await {
-                backoff.reset();
-                if events.send(Event::Fleet(Box::new(state?))).await.is_err() {
-                    return Ok(());
-                }
-            }
-            Err(ClientError::Away("it ended the stream".to_owned()))
-        }
-        .await;
-        let Err(error) = ended else { return };
-        let reason = if let ClientError::Away(reason) = error { reason } else { error.to_string() };
-        if events.send(Event::Away(reason)).await.is_err() {
-            return;
-        }
-        tokio::time::sleep(backoff.next(rand::random())).await;
-    }
-}
-
-/// Keeps the named filters coming until nobody listens any more.
-pub async fn keep_filters(client: Client, events: Sender<Event>) {
-    let mut backoff = Backoff::up_to(LONGEST_WAIT);
-    loop {
-        let ended: Result<(), ClientError> = async {
-            let mut all = std::pin::pin!(client.filters().await?);
-            while let Some(filters) = all.next().await {
-                backoff.reset();
-                if events.send(Event::Filters(filters?)).await.is_err() {
-                    return Ok(());
-                }
-            }
-            Err(ClientError::Away("it ended the stream".to_owned()))
-        }
-        .await;
-        // That the collector is away, or why it refuses, the list of sensors says.
-        if ended.is_ok() {
+        let Err(error) = ended.await else { return };
+        if let Some(event) = failed(error)
+            && events.send(event).await.is_err()
+        {
             return;
         }
         tokio::time::sleep(backoff.next(rand::random())).await;
