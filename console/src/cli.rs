@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand};
 use jiff::tz::TimeZone;
 use traf_model::settings::{DEFAULT, SETTINGS};
+use traf_model::time::length;
 use traf_model::{Facility, Group, Interval, Order, OrderBy, Query, Timestamp, Window};
 
 use crate::facility;
@@ -294,10 +295,8 @@ impl TableOptions {
             moment::parse(text, now, zone).map_err(|error| Usage(format!("--{option}: {error}")))
         };
         if let Some(text) = &self.last {
-            let length = moment::length(text).filter(|nanos| *nanos > 0).and_then(|nanos| u64::try_from(nanos).ok());
-            let length = length
-                .ok_or_else(|| Usage(format!("--last: `{text}` is no length of time: write 90s, 5m or 1h30m")))?;
-            return Ok(Window::Last(std::time::Duration::from_nanos(length)));
+            let wrong = || Usage(format!("--last: `{text}` is no length of time: write 90s, 5m or 1h30m"));
+            return Ok(Window::Last(length(text).filter(|length| !length.is_zero()).ok_or_else(wrong)?));
         }
         if let Some(text) = &self.at {
             let from = moment("at", text)?.floor(SLICE);

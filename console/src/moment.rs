@@ -1,9 +1,10 @@
 //! Times in people's words, and how they are written back. Now and the time zone are arguments.
 
-use jiff::civil::{Date, DateTime, Time, Weekday};
+use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Zoned};
 use traf_model::Timestamp;
+use traf_model::time::length;
 
 /// A text that names no time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,46 +23,13 @@ pub fn parse(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Timestamp, M
     let wrong = || MomentError::Words(crate::text::clean(text).chars().take(80).collect());
     let words = text.trim().to_lowercase();
     let here = zoned(now, zone).ok_or_else(wrong)?;
-    let at = relative(&words, now).or_else(|| absolute(text.trim())).or_else(|| {
-        let civil = civil(&words, &here)?;
-        let zoned = zone.to_zoned(civil).ok()?;
-        Some(timestamp(&zoned))
-    });
+    let civil = || {
+        let zoned = zone.to_zoned(civil(&words, &here)?).ok()?;
+        i64::try_from(zoned.timestamp().as_nanosecond()).ok().map(Timestamp)
+    };
+    let at = relative(&words, now).or_else(|| text.trim().parse().ok()).or_else(civil);
     let at = at.ok_or_else(wrong)?;
     if at > now { Err(MomentError::Future(show(at, now, zone))) } else { Ok(at) }
-}
-
-/// Reads a length of time: `90s`, `5m`, `1h30m`, `2d`; a bare number is seconds.
-pub fn length(text: &str) -> Option<i64> {
-    let text: String = text.chars().filter(|c| !c.is_whitespace()).collect();
-    let (mut nanos, mut digits, mut unit) = (0i64, String::new(), String::new());
-    let mut add = |digits: &mut String, unit: &mut String| -> Option<()> {
-        let scale = match unit.as_str() {
-            "ms" => 1_000_000,
-            "" | "s" | "sec" | "second" | "seconds" => 1_000_000_000,
-            "m" | "min" | "minute" | "minutes" => 60_000_000_000,
-            "h" | "hour" | "hours" => 3_600_000_000_000,
-            "d" | "day" | "days" => 86_400_000_000_000,
-            "w" | "week" | "weeks" => 7 * 86_400_000_000_000,
-            _ => return None,
-        };
-        nanos = digits.parse::<i64>().ok()?.checked_mul(scale)?.checked_add(nanos)?;
-        digits.clear();
-        unit.clear();
-        Some(())
-    };
-    for c in text.chars() {
-        if c.is_ascii_digit() {
-            if !unit.is_empty() {
-                add(&mut digits, &mut unit)?;
-            }
-            digits.push(c);
-        } else {
-            unit.push(c.to_ascii_lowercase());
-        }
-    }
-    add(&mut digits, &mut unit)?;
-    Some(nanos)
 }
 
 /// A moment as short as it is clear seen from `now`: `14:02:31`, with the date on any other day.
@@ -80,50 +48,32 @@ fn zoned(at: Timestamp, zone: &TimeZone) -> Option<Zoned> {
     Some(jiff::Timestamp::from_nanosecond(i128::from(at.0)).ok()?.to_zoned(zone.clone()))
 }
 
-fn timestamp(at: &Zoned) -> Timestamp {
-    Timestamp(i64::try_from(at.timestamp().as_nanosecond()).unwrap_or(i64::MAX))
-}
-
 fn relative(words: &str, now: Timestamp) -> Option<Timestamp> {
     if words == "now" {
         return Some(now);
     }
-    let back = words.strip_prefix('-').or_else(|| words.strip_suffix("ago"))?;
-    Some(Timestamp(now.0.saturating_sub(length(back)?)))
-}
-
-fn absolute(text: &str) -> Option<Timestamp> {
-    text.parse().ok()
+    let back = length(words.strip_prefix('-').or_else(|| words.strip_suffix("ago"))?)?;
+    Some(Timestamp(now.0.saturating_sub(i64::try_from(back.as_nanos()).ok()?)))
 }
 
 fn civil(words: &str, here: &Zoned) -> Option<DateTime> {
     let words = words.replace('t', if words.starts_with(|c: char| c.is_ascii_digit()) { " " } else { "t" });
-    let mut parts = words.split_whitespace();
-    let (first, second) = (parts.next()?, parts.next());
-    if parts.next().is_some() {
-        return None;
-    }
-    if let Some(clock) = clock(first) {
-        if second.is_some() {
-            return None;
+    let parts: Vec<&str> = words.split_whitespace().collect();
+    match (&parts[..], clock(parts.first()?)) {
+        ([_], Some(clock)) => {
+            let today = here.date().to_datetime(clock);
+            let still_to_come = today > here.datetime();
+            if still_to_come { today.checked_sub(SignedDuration::from_hours(24)).ok() } else { Some(today) }
         }
-        let today = here.date().to_datetime(clock);
-        let still_to_come = today > here.datetime();
-        return if still_to_come { today.checked_sub(SignedDuration::from_hours(24)).ok() } else { Some(today) };
+        ([date], None) => Some(day(date, here.date())?.to_datetime(Time::midnight())),
+        ([date, time], None) => Some(day(date, here.date())?.to_datetime(clock(time)?)),
+        _ => None,
     }
-    let date = day(first, here.date())?;
-    let clock = second.map_or(Some(Time::midnight()), clock)?;
-    Some(date.to_datetime(clock))
 }
 
 /// `5:20`, `05:20:30`.
 fn clock(word: &str) -> Option<Time> {
-    let numbers: Vec<i8> = word.split(':').map(|part| part.parse().ok()).collect::<Option<_>>()?;
-    match numbers[..] {
-        [hour, minute] => Time::new(hour, minute, 0, 0).ok(),
-        [hour, minute, second] => Time::new(hour, minute, second, 0).ok(),
-        _ => None,
-    }
+    ["%H:%M", "%H:%M:%S"].into_iter().find_map(|form| Time::strptime(form, word).ok())
 }
 
 /// `today`, `yesterday`, a weekday (the last one that has begun), `2026-11-22`, `11-22`.
@@ -133,32 +83,11 @@ fn day(word: &str, today: Date) -> Option<Date> {
         "yesterday" => return today.yesterday().ok(),
         _ => {}
     }
-    if let Some(weekday) = weekday(word) {
-        return (1..=7).find_map(|back| {
-            let date = today.checked_sub(SignedDuration::from_hours(24 * back)).ok()?;
-            (date.weekday() == weekday).then_some(date)
-        });
-    }
-    let numbers: Vec<i16> = word.split('-').map(|part| part.parse().ok()).collect::<Option<_>>()?;
-    let small = |number: i16| i8::try_from(number).ok();
-    match numbers[..] {
-        [month, day] => Date::new(today.year(), small(month)?, small(day)?).ok(),
-        [year, month, day] => Date::new(year, small(month)?, small(day)?).ok(),
-        _ => None,
-    }
-}
-
-fn weekday(word: &str) -> Option<Weekday> {
-    const NAMES: [(&str, Weekday); 7] = [
-        ("monday", Weekday::Monday),
-        ("tuesday", Weekday::Tuesday),
-        ("wednesday", Weekday::Wednesday),
-        ("thursday", Weekday::Thursday),
-        ("friday", Weekday::Friday),
-        ("saturday", Weekday::Saturday),
-        ("sunday", Weekday::Sunday),
-    ];
-    NAMES.iter().find(|(name, _)| word.len() >= 3 && name.starts_with(word)).map(|(_, weekday)| *weekday)
+    let mut days = (1..=7).filter_map(|back| today.checked_sub(SignedDuration::from_hours(24 * back)).ok());
+    let called = |date: &Date| date.strftime("%A").to_string().to_lowercase().starts_with(word);
+    let weekday = if word.len() >= 3 { days.find(called) } else { None };
+    let date = |text: &str| Date::strptime("%Y-%m-%d", text).ok();
+    weekday.or_else(|| date(word)).or_else(|| date(&format!("{}-{word}", today.year())))
 }
 
 #[cfg(test)]
@@ -188,6 +117,8 @@ mod tests {
             ("today 5:20:07", "2026-11-22 05:20:07"),
             ("monday 05:20", "2026-11-16 05:20:00"),
             ("sun 05:20", "2026-11-15 05:20:00"),
+            ("thurs 5:20", "2026-11-19 05:20:00"),
+            ("2026-1-5 5:20", "2026-01-05 05:20:00"),
             ("2026-11-20 05:20", "2026-11-20 05:20:00"),
             ("2026-11-20T05:20", "2026-11-20 05:20:00"),
             ("11-20 05:20", "2026-11-20 05:20:00"),
@@ -215,13 +146,5 @@ mod tests {
         assert_eq!(at.to_string(), "2026-11-21T12:00:00.000000000Z");
         assert_eq!(show(at, now(), &zone), "2026-11-21 14:00:00");
         assert_eq!(show(now(), now(), &zone), "16:02:31");
-    }
-
-    #[test]
-    fn lengths_add_up() {
-        assert_eq!(
-            [length("1h30m"), length("90"), length("2d"), length("1h x"), length("")],
-            [Some(5_400_000_000_000), Some(90_000_000_000), Some(172_800_000_000_000), None, None]
-        );
     }
 }

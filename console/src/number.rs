@@ -49,14 +49,18 @@ pub fn rate(octets: u64, units: Units) -> String {
         Units::Bits => (u128::from(octets) * 8, ["kbit/s", "Mbit/s", "Gbit/s", "Tbit/s"]),
         Units::Bytes => (u128::from(octets), ["kB/s", "MB/s", "GB/s", "TB/s"]),
     };
-    let (mut scale, mut place) = (1_000u128, 0);
-    while value >= scale * 1_000 && place + 1 < names.len() {
-        (scale, place) = (scale * 1_000, place + 1);
-    }
     // Two digits after the point only where one would hide a trickle.
-    if value > 0 && value < 1_000 {
-        let hundredths = (value * 100 / scale).max(1);
-        return format!("0.{hundredths:02} {}", names[place]);
+    if (1..1_000).contains(&value) {
+        return format!("0.{:02} {}", (value / 10).max(1), names[0]);
+    }
+    thousands(value, &names)
+}
+
+/// With one digit after the point, in the largest unit of which there is a whole one.
+fn thousands(value: u128, names: &[&str]) -> String {
+    let (mut scale, mut place) = (1_000, 0);
+    while value / scale >= 1_000 && place + 1 < names.len() {
+        (scale, place) = (scale * 1_000, place + 1);
     }
     let tenths = value * 10 / scale;
     format!("{}.{} {}", tenths / 10, tenths % 10, names[place])
@@ -87,13 +91,7 @@ pub fn size(octets: u64) -> String {
     if octets < 1_000 {
         return format!("{octets} B");
     }
-    let (mut scale, mut place) = (1_000u64, 0);
-    let names = ["kB", "MB", "GB", "TB", "PB", "EB"];
-    while octets / scale >= 1_000 && place + 1 < names.len() {
-        (scale, place) = (scale * 1_000, place + 1);
-    }
-    let tenths = u128::from(octets) * 10 / u128::from(scale);
-    format!("{}.{} {}", tenths / 10, tenths % 10, names[place])
+    thousands(octets.into(), &["kB", "MB", "GB", "TB", "PB", "EB"])
 }
 
 /// Elapsed time as IPTraf has it, with seconds: `0:12:31`, `3d 04:00:00`.
