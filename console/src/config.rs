@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::number::Units;
 use crate::theme::Theme;
@@ -65,7 +65,7 @@ pub enum ConfigError {
 }
 
 /// The file as written; what it leaves out is the default. The screen "Configure" changes it.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Folder of the credentials, where it is not `console` beside this file.
@@ -123,7 +123,7 @@ impl Default for Config {
 }
 
 /// In what rates are shown.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum Rates {
     /// kbit/s.
@@ -176,12 +176,10 @@ impl Config {
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
             Err(error) => return Err(ConfigError::Read(path.to_owned(), error)),
         };
-        let old = before.values();
+        let (old, values) = (before.values(), self.values());
         let mut new = text.clone();
-        for ((key, value), (_, old)) in self.values().into_iter().zip(old) {
-            if value != old {
-                new = change(&new, key, value.as_deref());
-            }
+        for key in old.keys().chain(values.keys()).filter(|key| values.get(*key) != old.get(*key)) {
+            new = change(&new, key, values.get(key).map(ToString::to_string).as_deref());
         }
         toml::from_str::<Self>(&new).map_err(|error| ConfigError::Changed(path.to_owned(), Box::new(error)))?;
         if new == text {
@@ -190,29 +188,11 @@ impl Config {
         replace(path, &new).map_err(|error| ConfigError::Write(path.to_owned(), error))
     }
 
-    /// Every key with its value as TOML writes it; `None` where the file says nothing.
-    fn values(&self) -> [(&'static str, Option<String>); 15] {
-        let text = |text: &str| toml::Value::String(text.to_owned()).to_string();
-        let default = Self::default();
-        let unless = |is: bool, was: bool| (is != was).then(|| is.to_string());
-        let number = |number: u32| (number > 0).then(|| number.to_string());
-        [
-            ("credentials", self.credentials.as_ref().map(|path| text(&path.to_string_lossy()))),
-            ("rates", (self.rates == Rates::Bytes).then(|| text("bytes"))),
-            ("colour", self.colour.map(|colour| colour.to_string())),
-            ("theme", self.theme.as_deref().map(text)),
-            ("time_zone", self.time_zone.as_deref().map(text)),
-            ("reverse_dns", unless(self.reverse_dns, default.reverse_dns)),
-            ("name_server", self.name_server.map(|server| text(&server.to_string()))),
-            ("service_names", unless(self.service_names, default.service_names)),
-            ("mac_addresses", unless(self.mac_addresses, default.mac_addresses)),
-            ("arp", unless(self.arp, default.arp)),
-            ("rarp", unless(self.rarp, default.rarp)),
-            ("non_ip", unless(self.non_ip, default.non_ip)),
-            ("update_interval", number(self.update_interval)),
-            ("persistence", number(self.persistence)),
-            ("filter", (!self.filter.is_empty()).then(|| text(&self.filter))),
-        ]
+    /// Values that differ from the default, as the file names them.
+    fn values(&self) -> toml::Table {
+        let values = |config: Self| toml::Table::try_from(config).unwrap_or_default();
+        let default = values(Self::default());
+        values(self.clone()).into_iter().filter(|(key, value)| default.get(key) != Some(value)).collect()
     }
 
     /// The colours that are named; IPTraf's where none are, or nobody knows the name.
@@ -309,9 +289,8 @@ mod tests {
             persistence: 5,
             filter: "@web".to_owned(),
         };
-        assert!(all.values().iter().all(|(_, value)| value.is_some()));
-        let text: String =
-            all.values().iter().map(|(key, value)| format!("{key} = {}\n", value.as_ref().unwrap())).collect();
+        assert_eq!(all.values().len(), 15);
+        let text: String = all.values().iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
         assert_eq!(read(&text).unwrap(), all);
     }
 
