@@ -224,7 +224,7 @@ fn interface_state(state: &InterfaceState) -> Value {
 
 fn loss(loss: &Loss) -> Value {
     json!({
-        "reason": loss.reason.words(),
+        "reason": loss.reason.name(),
         "from": time(loss.interval.from),
         "to": time(loss.interval.to),
         "records": loss.records,

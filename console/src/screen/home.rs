@@ -186,7 +186,7 @@ fn now_lines(app: &App) -> Vec<(String, Role)> {
             lines.push((format!("{name}: the kernel dropped {} frames", count(dropped)), Role::Warn));
         }
         if let Some(loss) = sensor.losses.first() {
-            let reason = loss.reason.words();
+            let reason = loss.reason.name();
             lines.push((
                 format!("{name}: {} known, newest: {reason}", plural(sensor.losses.len() as u64, "loss", "losses")),
                 Role::Warn,

@@ -179,7 +179,7 @@ fn loss_words(loss: &Loss, look: &Look) -> String {
         "missing {} for {}{place}: {}{records}{}",
         full(loss.interval.from),
         span(loss.interval.nanos()),
-        loss.reason.words(),
+        loss.reason.name(),
         counted.unwrap_or_default()
     )
 }

@@ -2,28 +2,30 @@
 
 use crate::{Counters, Traffic};
 
-/// Network layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Family {
-    /// IPv4.
-    Ipv4,
-    /// IPv6.
-    Ipv6,
-    /// ARP, LLDP, IPX ...: anything else.
-    NonIp,
+enumeration! {
+    /// Network layer.
+    pub enum Family {
+        /// IPv4.
+        Ipv4,
+        /// IPv6.
+        Ipv6,
+        /// ARP, LLDP, IPX ...: anything else.
+        NonIp,
+    }
 }
 
-/// Protocol that IP carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Transport {
-    /// TCP.
-    Tcp,
-    /// UDP.
-    Udp,
-    /// ICMP, and ICMPv6 over IPv6.
-    Icmp,
-    /// Any other protocol, and everything that is not IP.
-    Other,
+enumeration! {
+    /// Protocol that IP carries.
+    pub enum Transport {
+        /// TCP.
+        Tcp,
+        /// UDP.
+        Udp,
+        /// ICMP, and ICMPv6 over IPv6.
+        Icmp,
+        /// Any other protocol, and everything that is not IP.
+        Other,
+    }
 }
 
 impl Transport {
@@ -38,15 +40,16 @@ impl Transport {
     }
 }
 
-/// To whom a frame was sent, by its destination MAC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Cast {
-    /// To one station, or a link without addresses.
-    Unicast,
-    /// To all.
-    Broadcast,
-    /// To a group.
-    Multicast,
+enumeration! {
+    /// To whom a frame was sent, by its destination MAC.
+    pub enum Cast {
+        /// To one station, or a link without addresses.
+        Unicast,
+        /// To all.
+        Broadcast,
+        /// To a group.
+        Multicast,
+    }
 }
 
 /// One part: every parsed packet is in exactly one.
@@ -71,83 +74,41 @@ impl Class {
 
     /// The class at a place; places from [`Class::COUNT`] on have none.
     pub const fn at(index: usize) -> Option<Self> {
-        let family = match index / 12 {
-            0 => Family::Ipv4,
-            1 => Family::Ipv6,
-            2 => Family::NonIp,
-            _ => return None,
-        };
-        let transport = match index / 3 % 4 {
-            0 => Transport::Tcp,
-            1 => Transport::Udp,
-            2 => Transport::Icmp,
-            _ => Transport::Other,
-        };
-        let cast = match index % 3 {
-            0 => Cast::Unicast,
-            1 => Cast::Broadcast,
-            _ => Cast::Multicast,
-        };
-        Some(Self { family, transport, cast })
+        if index >= Self::COUNT {
+            return None;
+        }
+        let (family, transport) = (Family::ALL[index / 12], Transport::ALL[index / 3 % 4]);
+        Some(Self { family, transport, cast: Cast::ALL[index % 3] })
     }
 }
 
-/// IPTraf's rows: overlapping groups of classes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum ClassGroup {
-    /// Everything parsed.
-    Total,
-    /// IPv4.
-    Ipv4,
-    /// IPv6.
-    Ipv6,
-    /// TCP, over either.
-    Tcp,
-    /// UDP, over either.
-    Udp,
-    /// ICMP and ICMPv6.
-    Icmp,
-    /// IP, but none of these.
-    OtherIp,
-    /// Not IP.
-    NonIp,
-    /// To the broadcast MAC.
-    Broadcast,
-    /// To a group MAC.
-    Multicast,
+enumeration! {
+    /// IPTraf's rows: overlapping groups of classes.
+    pub enum ClassGroup {
+        /// Everything parsed.
+        Total = "total",
+        /// IPv4.
+        Ipv4 = "ipv4",
+        /// IPv6.
+        Ipv6 = "ipv6",
+        /// TCP, over either.
+        Tcp = "tcp",
+        /// UDP, over either.
+        Udp = "udp",
+        /// ICMP and ICMPv6.
+        Icmp = "icmp",
+        /// IP, but none of these.
+        OtherIp = "other_ip",
+        /// Not IP.
+        NonIp = "non_ip",
+        /// To the broadcast MAC.
+        Broadcast = "broadcast",
+        /// To a group MAC.
+        Multicast = "multicast",
+    }
 }
 
 impl ClassGroup {
-    /// In the order of IPTraf's detailed statistics.
-    pub const ALL: [Self; 10] = [
-        Self::Total,
-        Self::Ipv4,
-        Self::Ipv6,
-        Self::Tcp,
-        Self::Udp,
-        Self::Icmp,
-        Self::OtherIp,
-        Self::NonIp,
-        Self::Broadcast,
-        Self::Multicast,
-    ];
-
-    /// As it stands in JSON and SQL.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Total => "total",
-            Self::Ipv4 => "ipv4",
-            Self::Ipv6 => "ipv6",
-            Self::Tcp => "tcp",
-            Self::Udp => "udp",
-            Self::Icmp => "icmp",
-            Self::OtherIp => "other_ip",
-            Self::NonIp => "non_ip",
-            Self::Broadcast => "broadcast",
-            Self::Multicast => "multicast",
-        }
-    }
-
     /// True if `class` counts here.
     pub fn holds(self, class: Class) -> bool {
         let ip = class.family != Family::NonIp;

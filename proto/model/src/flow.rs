@@ -85,7 +85,7 @@ impl Half {
     /// IPTraf's four characters: the word, or S P A U of the last packet.
     pub fn label(self) -> String {
         if let Some(word) = self.word {
-            return word.as_str().to_owned();
+            return word.name().to_owned();
         }
         [(2u8, 'S'), (8, 'P'), (16, 'A'), (32, 'U')]
             .map(|(bit, letter)| if self.last_flags & bit == 0 { '-' } else { letter })
@@ -94,69 +94,43 @@ impl Half {
     }
 }
 
-/// IPTraf's words for a direction, in its precedence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Word {
-    /// FIN sent, not yet acknowledged.
-    Done,
-    /// FIN acknowledged by the other side.
-    Closed,
-    /// RST sent by this direction's source.
-    Reset,
-    /// Idle for too long.
-    TimedOut,
-}
-
-impl Word {
-    /// The four letters.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Done => "DONE",
-            Self::Closed => "CLOS",
-            Self::Reset => "RSET",
-            Self::TimedOut => "TMOU",
-        }
+enumeration! {
+    /// IPTraf's words for a direction, in its precedence.
+    pub enum Word {
+        /// FIN sent, not yet acknowledged.
+        Done = "DONE",
+        /// FIN acknowledged by the other side.
+        Closed = "CLOS",
+        /// RST sent by this direction's source.
+        Reset = "RSET",
+        /// Idle for too long.
+        TimedOut = "TMOU",
     }
 }
 
-/// Stage in the life of a flow.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum FlowState {
-    /// No TCP: seen within the idle timeout.
-    #[default]
-    Active,
-    /// SYN seen, not yet answered.
-    Opening,
-    /// Data may flow.
-    Established,
-    /// One side has sent its FIN.
-    Closing,
-    /// Both FINs seen, one acknowledged.
-    Closed,
-    /// Ended by RST, or by an ICMP unreachable that speaks of it.
-    Reset,
-    /// Nothing seen for the idle timeout.
-    TimedOut,
+enumeration! {
+    /// Stage in the life of a flow.
+    #[derive(Default)]
+    pub enum FlowState {
+        /// No TCP: seen within the idle timeout.
+        #[default]
+        Active = "active",
+        /// SYN seen, not yet answered.
+        Opening = "opening",
+        /// Data may flow.
+        Established = "established",
+        /// One side has sent its FIN.
+        Closing = "closing",
+        /// Both FINs seen, one acknowledged.
+        Closed = "closed",
+        /// Ended by RST, or by an ICMP unreachable that speaks of it.
+        Reset = "reset",
+        /// Nothing seen for the idle timeout.
+        TimedOut = "timed_out",
+    }
 }
 
 impl FlowState {
-    /// In the order of the wire's numbers.
-    pub const ALL: [Self; 7] =
-        [Self::Active, Self::Opening, Self::Established, Self::Closing, Self::Closed, Self::Reset, Self::TimedOut];
-
-    /// As it stands in JSON and SQL.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Opening => "opening",
-            Self::Established => "established",
-            Self::Closing => "closing",
-            Self::Closed => "closed",
-            Self::Reset => "reset",
-            Self::TimedOut => "timed_out",
-        }
-    }
-
     /// Nothing more is expected.
     pub const fn is_over(self) -> bool {
         matches!(self, Self::Closed | Self::Reset | Self::TimedOut)

@@ -34,6 +34,9 @@
 
 #![forbid(unsafe_code)]
 
+#[macro_use]
+mod enumeration;
+
 pub mod class;
 pub mod facility;
 pub mod filter;

@@ -80,77 +80,39 @@ impl std::fmt::Display for Scope {
     }
 }
 
-/// By what rows are sorted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum OrderBy {
-    /// Octets, both directions.
-    #[default]
-    Octets,
-    /// Packets, both directions.
-    Packets,
-    /// Octets a second.
-    Rate,
-    /// First seen.
-    First,
-    /// Last seen.
-    Last,
-    /// Address, port, name.
-    Key,
-    /// Packets towards the key.
-    PacketsIn,
-    /// Octets towards the key.
-    OctetsIn,
-    /// Packets from the key.
-    PacketsOut,
-    /// Octets from the key.
-    OctetsOut,
-    /// IP packets towards a station.
-    IpIn,
-    /// IP packets from a station.
-    IpOut,
-    /// Peers of a host.
-    Peers,
-    /// Flows of a host or a group.
-    Flows,
-}
-
-impl OrderBy {
-    /// In the order of the wire's numbers.
-    pub const ALL: [Self; 14] = [
-        Self::Octets,
-        Self::Packets,
-        Self::Rate,
-        Self::First,
-        Self::Last,
-        Self::Key,
-        Self::PacketsIn,
-        Self::OctetsIn,
-        Self::PacketsOut,
-        Self::OctetsOut,
-        Self::IpIn,
-        Self::IpOut,
-        Self::Peers,
-        Self::Flows,
-    ];
-
-    /// As commands and screens name it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Octets => "octets",
-            Self::Packets => "packets",
-            Self::Rate => "rate",
-            Self::First => "first",
-            Self::Last => "last",
-            Self::Key => "key",
-            Self::PacketsIn => "packets_in",
-            Self::OctetsIn => "octets_in",
-            Self::PacketsOut => "packets_out",
-            Self::OctetsOut => "octets_out",
-            Self::IpIn => "ip_in",
-            Self::IpOut => "ip_out",
-            Self::Peers => "peers",
-            Self::Flows => "flows",
-        }
+enumeration! {
+    /// By what rows are sorted.
+    #[derive(Default)]
+    pub enum OrderBy {
+        /// Octets, both directions.
+        #[default]
+        Octets = "octets",
+        /// Packets, both directions.
+        Packets = "packets",
+        /// Octets a second.
+        Rate = "rate",
+        /// First seen.
+        First = "first",
+        /// Last seen.
+        Last = "last",
+        /// Address, port, name.
+        Key = "key",
+        /// Packets towards the key.
+        PacketsIn = "packets_in",
+        /// Octets towards the key.
+        OctetsIn = "octets_in",
+        /// Packets from the key.
+        PacketsOut = "packets_out",
+        /// Octets from the key.
+        OctetsOut = "octets_out",
+        /// IP packets towards a station.
+        IpIn = "ip_in",
+        /// IP packets from a station.
+        IpOut = "ip_out",
+        /// Peers of a host.
+        Peers = "peers",
+        /// Flows of a host or a group.
+        Flows = "flows",
     }
 }
 
@@ -163,37 +125,25 @@ pub struct Order {
     pub ascending: bool,
 }
 
-/// Part of the flow key that makes a row of the traffic monitor. Every flow is in exactly one group, so that they add up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Group {
-    /// Each flow its own.
-    #[default]
-    Flow,
-    /// The address that was asked: the responder's.
-    Address,
-    /// The service: protocol and the responder's port.
-    Port,
-    /// Both addresses: initiator and responder.
-    Pair,
-    /// The sensor of its primary observation point.
-    Sensor,
+enumeration! {
+    /// Part of the flow key that makes a row of the traffic monitor. Every flow is in exactly one group, so that they add up.
+    #[derive(Default)]
+    pub enum Group {
+        /// Each flow its own.
+        #[default]
+        Flow = "flow",
+        /// The address that was asked: the responder's.
+        Address = "address",
+        /// The service: protocol and the responder's port.
+        Port = "port",
+        /// Both addresses: initiator and responder.
+        Pair = "pair",
+        /// The sensor of its primary observation point.
+        Sensor = "sensor",
+    }
 }
 
 impl Group {
-    /// In the order of the wire's numbers.
-    pub const ALL: [Self; 5] = [Self::Flow, Self::Address, Self::Port, Self::Pair, Self::Sensor];
-
-    /// As commands and screens name it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Flow => "flow",
-            Self::Address => "address",
-            Self::Port => "port",
-            Self::Pair => "pair",
-            Self::Sensor => "sensor",
-        }
-    }
-
     /// The group of a flow; `None` when each is its own. `sensor` is who saw it.
     pub fn of(self, flow: &FlowKey, sensor: &str) -> Option<GroupKey> {
         Some(match self {

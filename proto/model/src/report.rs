@@ -237,29 +237,17 @@ pub struct Fleet {
     pub sensors: Vec<SensorState>,
 }
 
-/// State of a sensor's connection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Presence {
-    /// No connection.
-    #[default]
-    Away,
-    /// A snapshot within the last three seconds.
-    Reporting,
-    /// Connected, but silent for longer.
-    Late,
-}
-
-impl Presence {
-    /// In the order of the wire's numbers.
-    pub const ALL: [Self; 3] = [Self::Away, Self::Reporting, Self::Late];
-
-    /// As it stands in JSON and SQL.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Away => "away",
-            Self::Reporting => "reporting",
-            Self::Late => "late",
-        }
+enumeration! {
+    /// State of a sensor's connection.
+    #[derive(Default)]
+    pub enum Presence {
+        /// No connection.
+        #[default]
+        Away = "away",
+        /// A snapshot within the last three seconds.
+        Reporting = "reporting",
+        /// Connected, but silent for longer.
+        Late = "late",
     }
 }
 

@@ -29,73 +29,37 @@ pub struct SinglePacket {
     pub mac: Option<Mac>,
 }
 
-/// Kind of a packet: it decides the colour on screens.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum PacketKind {
-    /// UDP.
-    Udp,
-    /// ICMP.
-    Icmp,
-    /// ICMPv6.
-    Icmpv6,
-    /// OSPF.
-    Ospf,
-    /// IGMP.
-    Igmp,
-    /// IGP.
-    Igp,
-    /// IGRP.
-    Igrp,
-    /// GRE.
-    Gre,
-    /// IPv6 inside IPv4.
-    Ipv6Tunnel,
-    /// Any other IP protocol.
-    #[default]
-    OtherIp,
-    /// ARP.
-    Arp,
-    /// RARP.
-    Rarp,
-    /// Anything that is not IP.
-    NonIp,
-}
-
-impl PacketKind {
-    /// In the order of the wire's numbers.
-    pub const ALL: [Self; 13] = [
-        Self::Udp,
-        Self::Icmp,
-        Self::Icmpv6,
-        Self::Ospf,
-        Self::Igmp,
-        Self::Igp,
-        Self::Igrp,
-        Self::Gre,
-        Self::Ipv6Tunnel,
-        Self::OtherIp,
-        Self::Arp,
-        Self::Rarp,
-        Self::NonIp,
-    ];
-
-    /// As it stands in JSON.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Udp => "udp",
-            Self::Icmp => "icmp",
-            Self::Icmpv6 => "icmp6",
-            Self::Ospf => "ospf",
-            Self::Igmp => "igmp",
-            Self::Igp => "igp",
-            Self::Igrp => "igrp",
-            Self::Gre => "gre",
-            Self::Ipv6Tunnel => "ipv6_tunnel",
-            Self::OtherIp => "other_ip",
-            Self::Arp => "arp",
-            Self::Rarp => "rarp",
-            Self::NonIp => "non_ip",
-        }
+enumeration! {
+    /// Kind of a packet: it decides the colour on screens.
+    #[derive(Default)]
+    pub enum PacketKind {
+        /// UDP.
+        Udp = "udp",
+        /// ICMP.
+        Icmp = "icmp",
+        /// ICMPv6.
+        Icmpv6 = "icmp6",
+        /// OSPF.
+        Ospf = "ospf",
+        /// IGMP.
+        Igmp = "igmp",
+        /// IGP.
+        Igp = "igp",
+        /// IGRP.
+        Igrp = "igrp",
+        /// GRE.
+        Gre = "gre",
+        /// IPv6 inside IPv4.
+        Ipv6Tunnel = "ipv6_tunnel",
+        /// Any other IP protocol.
+        #[default]
+        OtherIp = "other_ip",
+        /// ARP.
+        Arp = "arp",
+        /// RARP.
+        Rarp = "rarp",
+        /// Anything that is not IP.
+        NonIp = "non_ip",
     }
 }
 

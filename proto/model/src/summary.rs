@@ -78,34 +78,19 @@ pub struct Loss {
     pub interface: Option<String>,
 }
 
-/// Reason of a loss.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum LossReason {
-    /// The sensor ended before it sealed the slice.
-    Ended,
-    /// The spool was full.
-    SpoolFull,
-    /// A spooled record was damaged.
-    Damaged,
-    /// The interface vanished.
-    Vanished,
-    /// The collector no longer has what it acknowledged: it was restored from an older backup.
-    Forgotten,
-}
-
-impl LossReason {
-    /// In the order of the wire's numbers, which begin with 1.
-    pub const ALL: [Self; 5] = [Self::Ended, Self::SpoolFull, Self::Damaged, Self::Vanished, Self::Forgotten];
-
-    /// In words, for a screen or an SQL row.
-    pub const fn words(self) -> &'static str {
-        match self {
-            Self::Ended => "sensor ended before it sealed the slice",
-            Self::SpoolFull => "spool full",
-            Self::Damaged => "spooled record damaged",
-            Self::Vanished => "interface vanished",
-            Self::Forgotten => "collector forgot what it had acknowledged",
-        }
+enumeration! {
+    /// Reason of a loss.
+    pub enum LossReason {
+        /// The sensor ended before it sealed the slice.
+        Ended = "sensor ended before it sealed the slice",
+        /// The spool was full.
+        SpoolFull = "spool full",
+        /// A spooled record was damaged.
+        Damaged = "spooled record damaged",
+        /// The interface vanished.
+        Vanished = "interface vanished",
+        /// The collector no longer has what it acknowledged: it was restored from an older backup.
+        Forgotten = "collector forgot what it had acknowledged",
     }
 }
 
