@@ -1,52 +1,44 @@
 //! Rows and tables of counted facilities.
 
-use traf_model::facility::KeyKind;
-use traf_model::{Counted, Counts, Key, Mac, Tally};
+use std::net::IpAddr;
 
-use super::model::traffic;
-use super::{WireError, address, address_octets, from_each, need};
+use super::WireError;
+use super::field::Field;
 use crate as wire;
+use traf_model::facility::KeyKind;
+use traf_model::{Counted, Counts, Key, Learnt, Mac, Tally};
+use wire::counted_row::Key as WireKey;
 
 impl From<(Option<&Key>, &Counts)> for wire::CountedRow {
     fn from((key, counts): (Option<&Key>, &Counts)) -> Self {
-        use wire::counted_row::Key as Wire;
         Self {
             key: key.map(|key| match key {
-                Key::Address(host) => Wire::Address(address_octets(*host)),
-                Key::Mac(mac) => Wire::Address(mac.0.to_vec()),
-                Key::Number(number) => Wire::Number(*number),
+                Key::Address(host) => WireKey::Address(host.to_wire()),
+                Key::Mac(mac) => WireKey::Address(mac.to_wire()),
+                Key::Number(number) => WireKey::Number(*number),
             }),
-            traffic: Some((&counts.traffic).into()),
-            ip: (!counts.ip.is_empty()).then(|| (&counts.ip).into()),
+            traffic: counts.traffic.to_wire(),
+            ip: counts.ip.to_wire(),
             flows: counts.flows,
             peers: counts.peers,
-            learnt: from_each(&counts.addresses),
+            learnt: counts.addresses.to_wire(),
         }
     }
 }
 
 /// Reads the counts of a row, and its key, which must be of the facility's kind.
 pub(super) fn row(facility: Counted, wire: wire::CountedRow) -> Result<(Option<Key>, Counts), WireError> {
-    use wire::counted_row::Key as Wire;
     let key = match (facility.key, wire.key) {
         (_, None) => None,
-        (KeyKind::Address, Some(Wire::Address(octets))) => Some(Key::Address(address(&octets)?)),
-        (KeyKind::Mac, Some(Wire::Address(octets))) => {
-            let mac = octets.as_slice().try_into().map_err(|_| WireError::Mac(octets.len()))?;
-            Some(Key::Mac(Mac(mac)))
-        }
-        (KeyKind::Number, Some(Wire::Number(number))) => Some(Key::Number(number)),
+        (KeyKind::Address, Some(WireKey::Address(octets))) => Some(Key::Address(IpAddr::of_wire(octets, "address")?)),
+        (KeyKind::Mac, Some(WireKey::Address(octets))) => Some(Key::Mac(Mac::of_wire(octets, "address")?)),
+        (KeyKind::Number, Some(WireKey::Number(number))) => Some(Key::Number(number)),
         _ => return Err(WireError::Key(facility.name)),
     };
-    let mut counts = Counts {
-        traffic: traffic(wire.traffic),
-        ip: traffic(wire.ip),
-        flows: wire.flows,
-        peers: wire.peers,
-        addresses: Vec::new(),
-    };
+    let (traffic, ip) = (Field::of_wire(wire.traffic, "traffic")?, Field::of_wire(wire.ip, "ip")?);
+    let mut counts = Counts { traffic, ip, flows: wire.flows, peers: wire.peers, addresses: Vec::new() };
     for learnt in wire.learnt {
-        counts.seen(learnt.try_into()?);
+        counts.seen(Learnt::try_from(learnt)?);
     }
     Ok((key, counts))
 }
@@ -55,7 +47,7 @@ impl From<(&Counted, &Tally<Key, Counts>)> for wire::CountedTable {
     fn from((facility, tally): (&Counted, &Tally<Key, Counts>)) -> Self {
         let other = tally.other();
         Self {
-            facility: u32::from(facility.number),
+            facility: facility.to_wire(),
             rows: tally.rows().map(|(key, counts)| (Some(key), counts).into()).collect(),
             other: (*other != Counts::default()).then(|| (None, other).into()),
         }
@@ -68,7 +60,7 @@ pub(super) fn table(wire: wire::CountedTable) -> Result<Option<(Counted, Tally<K
     let (mut tally, count) = (Tally::default(), wire.rows.len());
     for wire in wire.rows {
         let (key, counts) = row(facility, wire)?;
-        tally.add(need(key, "key")?, counts);
+        tally.add(key.ok_or(WireError::Missing("key"))?, counts);
     }
     if tally.len() != count {
         return Err(WireError::Twice(facility.name));

@@ -13,25 +13,21 @@
 
 #![forbid(unsafe_code)]
 
-mod admin;
 mod counted;
-mod fleet;
+mod field;
 mod live;
 mod model;
 mod query;
 mod report;
 mod rows;
-mod settings;
 mod summary;
 
 pub use summary::{decode, encode};
 
-use std::net::IpAddr;
-
 pub use generated::*;
 
+use traf_model::FilterError;
 use traf_model::filter::RulesError;
-use traf_model::{FilterError, Timestamp};
 
 #[allow(missing_docs, unreachable_pub, unused_qualifications, clippy::all, clippy::pedantic)]
 mod generated {
@@ -80,50 +76,6 @@ pub enum WireError {
     /// A key twice.
     #[error("`{0}` holds the same key twice")]
     Twice(&'static str),
-}
-
-fn need<T>(part: Option<T>, name: &'static str) -> Result<T, WireError> {
-    part.ok_or(WireError::Missing(name))
-}
-
-fn narrow<T: TryFrom<u32>>(number: u32, name: &'static str) -> Result<T, WireError> {
-    T::try_from(number).map_err(|_| WireError::Range(name, u64::from(number)))
-}
-
-/// The entry at the place that a number names.
-fn pick<T: Copy>(all: &[T], number: u32, name: &'static str) -> Result<T, WireError> {
-    all.get(number as usize).copied().ok_or(WireError::Range(name, u64::from(number)))
-}
-
-/// The number of an entry.
-fn place<T: PartialEq>(all: &[T], entry: &T) -> u32 {
-    all.iter().position(|other| other == entry).map_or(0, |place| place as u32)
-}
-
-fn each<A, B: TryFrom<A, Error = WireError>>(all: Vec<A>) -> Result<Vec<B>, WireError> {
-    all.into_iter().map(B::try_from).collect()
-}
-
-fn from_each<'a, A: 'a, B: From<&'a A>>(all: impl IntoIterator<Item = &'a A>) -> Vec<B> {
-    all.into_iter().map(B::from).collect()
-}
-
-fn address(octets: &[u8]) -> Result<IpAddr, WireError> {
-    if let Ok(v4) = <[u8; 4]>::try_from(octets) {
-        return Ok(v4.into());
-    }
-    <[u8; 16]>::try_from(octets).map(IpAddr::from).map_err(|_| WireError::Address(octets.len()))
-}
-
-fn address_octets(address: IpAddr) -> Vec<u8> {
-    match address {
-        IpAddr::V4(v4) => v4.octets().to_vec(),
-        IpAddr::V6(v6) => v6.octets().to_vec(),
-    }
-}
-
-fn time(nanos: i64) -> Timestamp {
-    Timestamp(nanos)
 }
 
 #[cfg(test)]

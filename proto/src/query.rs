@@ -1,42 +1,52 @@
-//! Questions: what is asked of which points, in which window and order.
+//! Questions: what is asked of which points, in which window and order; named filters.
 
 use std::time::Duration;
 
-use super::{WireError, from_each, need, pick, place, time};
+use super::WireError;
+use super::field::{Field, messages, parts};
 use crate as wire;
-use traf_model::{Facility, Group, Interval, Order, OrderBy, Point, Query, Scope, Window};
+use traf_model::filter::{NamedFilter, check_name};
+use traf_model::{Answer, Interval, Order, Point, Query, Timestamp, Window, Wish};
 
-pub(super) fn facility(number: u32) -> Result<Facility, WireError> {
-    Facility::of_number(number).ok_or(WireError::Range("facility", u64::from(number)))
+messages! {
+    optional Order = Order { by, ascending };
+    required ScopePoint = Point { sensor, interface };
+    required Query = Query { facility, window, scope, filter, order, limit, group } check |query: wire::Query| {
+        let limit = match query.limit {
+            0 => 200,
+            limit => at_most(limit, Query::LIMIT)?,
+        };
+        Ok::<_, WireError>(wire::Query { limit, ..query })
+    };
+    required Wish = Wish { id, facility, filter, order, limit, group } check |wish: wire::Wish| {
+        at_most(wish.limit, Wish::LIMIT).map(|_| wish)
+    };
+    required Answer = Answer {
+        id, matched, total, rows, since; largest = (largest_inbound, largest_outbound)
+    } check |answer: wire::Answer| match answer.rows.len() {
+        count if count > Wish::LIMIT as usize => Err(WireError::TooMany("rows", count)),
+        _ => Ok(answer),
+    };
+    required NamedFilter = NamedFilter { name, rules } check |filter: wire::NamedFilter| {
+        check_name(&filter.name).map_err(WireError::Name).map(|()| filter)
+    };
 }
 
-impl From<&Order> for wire::Order {
-    fn from(order: &Order) -> Self {
-        Self { by: place(&OrderBy::ALL, &order.by), ascending: order.ascending }
-    }
-}
+parts! { required Window = Window; }
 
-impl TryFrom<wire::Order> for Order {
-    type Error = WireError;
-
-    fn try_from(wire: wire::Order) -> Result<Self, WireError> {
-        Ok(Self { by: pick(&OrderBy::ALL, wire.by, "by")?, ascending: wire.ascending })
-    }
+fn at_most(limit: u32, most: u32) -> Result<u32, WireError> {
+    if limit <= most { Ok(limit) } else { Err(WireError::Range("limit", u64::from(limit))) }
 }
 
 impl From<&Window> for wire::Window {
     fn from(window: &Window) -> Self {
-        Self {
-            window: Some(match window {
-                Window::Live => wire::window::Window::Live(wire::Live {}),
-                Window::Last(length) => {
-                    wire::window::Window::Last(i64::try_from(length.as_nanos()).unwrap_or(i64::MAX))
-                }
-                Window::Past(Interval { from, to }) => {
-                    wire::window::Window::Past(wire::Past { from: from.0, to: to.0 })
-                }
-            }),
-        }
+        use wire::window::Window as Wire;
+        let window = match window {
+            Window::Live => Wire::Live(wire::Live {}),
+            Window::Last(length) => Wire::Last(i64::try_from(length.as_nanos()).unwrap_or(i64::MAX)),
+            Window::Past(Interval { from, to }) => Wire::Past(wire::Past { from: from.0, to: to.0 }),
+        };
+        Self { window: Some(window) }
     }
 }
 
@@ -44,72 +54,53 @@ impl TryFrom<wire::Window> for Window {
     type Error = WireError;
 
     fn try_from(wire: wire::Window) -> Result<Self, WireError> {
-        Ok(match need(wire.window, "window")? {
-            wire::window::Window::Live(_) => Self::Live,
-            wire::window::Window::Last(nanos) => match u64::try_from(nanos) {
-                Ok(nanos) if nanos > 0 => Self::Last(Duration::from_nanos(nanos)),
-                _ => return Err(WireError::Range("last", nanos as u64)),
-            },
-            wire::window::Window::Past(past) if past.from < past.to => {
-                Self::Past(Interval::new(time(past.from), time(past.to)))
+        use wire::window::Window as Wire;
+        match wire.window.ok_or(WireError::Missing("window"))? {
+            Wire::Live(_) => Ok(Self::Live),
+            Wire::Last(nanos) if nanos > 0 => Ok(Self::Last(Duration::from_nanos(nanos as u64))),
+            Wire::Last(nanos) => Err(WireError::Range("last", nanos as u64)),
+            Wire::Past(wire::Past { from, to }) if from < to => {
+                Ok(Self::Past(Interval::new(Timestamp(from), Timestamp(to))))
             }
-            wire::window::Window::Past(past) => return Err(WireError::Range("to", past.to as u64)),
-        })
-    }
-}
-
-impl From<&Point> for wire::ScopePoint {
-    fn from(point: &Point) -> Self {
-        Self { sensor: point.sensor.clone(), interface: point.interface.clone().unwrap_or_default() }
-    }
-}
-
-impl From<wire::ScopePoint> for Point {
-    fn from(wire: wire::ScopePoint) -> Self {
-        Self { sensor: wire.sensor, interface: (!wire.interface.is_empty()).then_some(wire.interface) }
-    }
-}
-
-pub(super) fn points(wire: Vec<wire::ScopePoint>) -> Vec<Point> {
-    wire.into_iter().map(Point::from).collect()
-}
-
-/// Observation points that one query may name.
-const MAX_POINTS: usize = 1_000;
-
-impl From<&Query> for wire::Query {
-    fn from(query: &Query) -> Self {
-        Self {
-            facility: query.facility.number(),
-            window: Some((&query.window).into()),
-            scope: from_each(&query.scope.0),
-            filter: query.filter.to_string(),
-            order: Some((&query.order).into()),
-            limit: query.limit,
-            group: place(&Group::ALL, &query.group),
+            Wire::Past(past) => Err(WireError::Range("to", past.to as u64)),
         }
     }
 }
 
-impl TryFrom<wire::Query> for Query {
+impl From<&[NamedFilter]> for wire::NamedFilters {
+    fn from(filters: &[NamedFilter]) -> Self {
+        Self { filters: filters.iter().map(Into::into).collect() }
+    }
+}
+
+impl TryFrom<wire::NamedFilters> for Vec<NamedFilter> {
     type Error = WireError;
 
-    fn try_from(wire: wire::Query) -> Result<Self, WireError> {
-        if wire.scope.len() > MAX_POINTS {
-            return Err(WireError::TooMany("scope", wire.scope.len()));
+    fn try_from(wire: wire::NamedFilters) -> Result<Self, WireError> {
+        match wire.filters.len() {
+            count if count > NamedFilter::MOST => Err(WireError::TooMany("filters", count)),
+            _ => Self::of_wire(wire.filters, "filters"),
         }
-        Ok(Self {
-            facility: facility(wire.facility)?,
-            window: need(wire.window, "window")?.try_into()?,
-            scope: Scope(points(wire.scope)),
-            filter: wire.filter.parse()?,
-            group: pick(&Group::ALL, wire.group, "group")?,
-            order: wire.order.unwrap_or_default().try_into()?,
-            limit: match wire.limit {
-                0 => 200,
-                limit if limit <= Self::LIMIT => limit,
-                limit => return Err(WireError::Range("limit", u64::from(limit))),
-            },
-        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_named_filter_crosses_whole_and_what_is_wrong_with_it_is_said() {
+        let filter = NamedFilter {
+            name: "web".to_owned(),
+            rules: "exclude host 10.0.0.7\ninclude tcp port 80".parse().unwrap(),
+        };
+        let wire = wire::NamedFilters::from(&[filter.clone()][..]);
+        assert_eq!(Vec::<NamedFilter>::try_from(wire), Ok(vec![filter]));
+        for (name, rules, words) in
+            [("", "include tcp", "1 to 40"), ("web", "include tcp\nexclude port x", "line 2, column 14")]
+        {
+            let wire = wire::NamedFilter { name: name.to_owned(), rules: rules.to_owned() };
+            assert!(NamedFilter::try_from(wire).unwrap_err().to_string().contains(words), "{name}");
+        }
     }
 }

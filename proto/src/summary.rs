@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use prost::{Message, encoding};
 
+use super::WireError;
 use super::counted::table;
-use super::model::{class_rows, classes, traffic};
-use super::{WireError, each, from_each, need, time};
+use super::field::{Field, messages};
 use crate as wire;
-use traf_model::{Counted, InterfaceSummary, Interval, Second, Summary};
+use traf_model::{Counted, InterfaceSummary, Second, Summary};
 
 /// The octets of a spooled record or a batch.
 ///
@@ -33,7 +33,6 @@ pub fn encode(summary: &Summary) -> Vec<u8> {
 }
 
 /// Reads them.
-///
 pub fn decode(octets: &[u8]) -> Result<Summary, WireError> {
     wire::Summary::decode(octets).map_err(|error| WireError::Decode(error.to_string()))?.try_into()
 }
@@ -42,16 +41,14 @@ pub fn decode(octets: &[u8]) -> Result<Summary, WireError> {
 const INTERFACES: u32 = 4;
 const FLOWS: u32 = 4;
 
+messages! { required Second = Second { at, classes }; }
+
 impl wire::Summary {
     /// Without its interfaces.
     fn of(summary: &Summary) -> Self {
-        Self {
-            from: summary.slice.from.0,
-            to: summary.slice.to.0,
-            sealed: summary.sealed.0,
-            interfaces: Vec::new(),
-            losses: from_each(&summary.losses),
-        }
+        let (from, to) = summary.slice.to_wire();
+        let (sealed, losses) = (summary.sealed.to_wire(), summary.losses.to_wire());
+        Self { from, to, sealed, interfaces: Vec::new(), losses }
     }
 }
 
@@ -63,25 +60,11 @@ impl TryFrom<wire::Summary> for Summary {
         let unknown = tables.filter(|table| Counted::of_number(table.facility).is_none()).count();
         Ok(Self {
             unknown: u32::try_from(unknown).unwrap_or(u32::MAX),
-            slice: Interval::new(time(wire.from), time(wire.to)),
-            sealed: time(wire.sealed),
-            interfaces: each(wire.interfaces)?,
-            losses: each(wire.losses)?,
+            slice: Field::of_wire((wire.from, wire.to), "to")?,
+            sealed: Field::of_wire(wire.sealed, "sealed")?,
+            interfaces: wire.interfaces.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
+            losses: Field::of_wire(wire.losses, "losses")?,
         })
-    }
-}
-
-impl From<&Second> for wire::Second {
-    fn from(second: &Second) -> Self {
-        Self { at: second.at.0, classes: class_rows(&second.classes) }
-    }
-}
-
-impl TryFrom<wire::Second> for Second {
-    type Error = WireError;
-
-    fn try_from(wire: wire::Second) -> Result<Self, WireError> {
-        Ok(Self { at: time(wire.at), classes: classes(wire.classes)? })
     }
 }
 
@@ -89,13 +72,13 @@ impl wire::InterfaceSummary {
     /// Without its flows.
     fn of(summary: &InterfaceSummary) -> Self {
         Self {
-            interface: Some((&summary.interface).into()),
-            ledger: Some((&summary.ledger).into()),
-            seconds: from_each(&summary.seconds),
+            interface: summary.interface.to_wire(),
+            ledger: summary.ledger.to_wire(),
+            seconds: summary.seconds.to_wire(),
             flows: Vec::new(),
-            other_flows: from_each(&summary.other_flows),
+            other_flows: summary.other_flows.to_wire(),
             counted: summary.counted.iter().map(Into::into).collect(),
-            own: Some((&summary.own).into()),
+            own: summary.own.to_wire(),
             largest_inbound: summary.largest_inbound,
             largest_outbound: summary.largest_outbound,
         }
@@ -115,13 +98,13 @@ impl TryFrom<wire::InterfaceSummary> for InterfaceSummary {
             }
         }
         Ok(Self {
-            interface: need(wire.interface, "interface")?.try_into()?,
-            ledger: need(wire.ledger, "ledger")?.into(),
-            seconds: each(wire.seconds)?,
-            flows: each(wire.flows)?,
-            other_flows: each(wire.other_flows)?,
+            interface: Field::of_wire(wire.interface, "interface")?,
+            ledger: Field::of_wire(wire.ledger, "ledger")?,
+            seconds: Field::of_wire(wire.seconds, "seconds")?,
+            flows: Field::of_wire(wire.flows, "flows")?,
+            other_flows: Field::of_wire(wire.other_flows, "other_flows")?,
             counted,
-            own: traffic(wire.own),
+            own: Field::of_wire(wire.own, "own")?,
             largest_inbound: wire.largest_inbound,
             largest_outbound: wire.largest_outbound,
         })
