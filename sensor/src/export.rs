@@ -21,8 +21,8 @@ use traf_proto::{Batch, ExportAck, ExportRequest, Hello, MAX_MESSAGE};
 
 use crate::export::last_error::LastError;
 use crate::export::send_window::SendWindow;
-use crate::spool::CommitMark;
 use crate::spool::thread::{SpoolClosed, SpoolHandle};
+use crate::spool::{CommitMark, Spool};
 use crate::system::clock;
 
 /// Identity and names of this sensor, for the hello and the snapshots.
@@ -127,12 +127,14 @@ async fn session(
     if let Err(status) = &first
         && status.code() == tonic::Code::FailedPrecondition
     {
-        spool.fenced(&introduction.identity).await?;
+        let identity = introduction.identity.clone();
+        spool.ask(move |spool| spool.fenced(&identity, clock::now())).await?;
     }
     let first = first?.ok_or_else(broken)?;
     let mark = CommitMark { epoch: first.epoch, seq: first.seq };
+    let identity = introduction.identity.clone();
     spool
-        .resume(&introduction.identity, mark)
+        .ask(move |spool| spool.resume(&identity, mark))
         .await?
         .map_err(|error| StreamEnd::Broken(format!("the spool's numbering cannot be written: {error}")))?;
     *since = Some(Instant::now());
@@ -144,7 +146,7 @@ async fn session(
         // Read before asking: what is sealed in between wakes us.
         let finished = status.borrow_and_update().finished;
         while window.has_room() && (*careful == 0 || window.is_empty()) {
-            let Some(record) = spool.next().await? else {
+            let Some(record) = spool.ask(Spool::next).await? else {
                 if finished && window.is_empty() {
                     return Err(StreamEnd::Delivered);
                 }
@@ -168,7 +170,7 @@ async fn session(
                 let ack = ack?.ok_or_else(broken)?;
                 window.acknowledged(ack.seq);
                 *careful = careful.saturating_sub(1);
-                spool.acknowledge(ack.seq).await?;
+                spool.send(move |spool| spool.acknowledge(ack.seq)).await?;
                 last_error.forget();
             }
             changed = status.changed() => changed.map_err(|_| StreamEnd::SpoolClosed)?,
@@ -186,7 +188,7 @@ async fn refused(
 ) -> Result<usize, SpoolClosed> {
     match (window.records(), window.last()) {
         (1, Some(seq)) => {
-            if spool.refused(seq).await? {
+            if spool.ask(move |spool| spool.refused(seq)).await? {
                 tracing::error!(
                     "the collector cannot use record {seq}: {}; it is set aside in the spool's folder `refused`, and declared \
                      as lost",

@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 
 use traf_model::{Interval, Loss, LossReason, SpoolState, Summary, Timestamp};
 
-pub(crate) use delivery::{CommitMark, OutgoingRecord};
+pub(crate) use delivery::CommitMark;
 pub use disk::{SpoolFolder, record_ranges};
 pub use index::SpoolLimits;
 pub use record::{RecordHeader, record_name};
@@ -61,7 +61,6 @@ pub struct Spool {
     boot: String,
     /// Records that the disk did not take, by first sequence number.
     memory: BTreeMap<u64, Vec<u8>>,
-    in_memory: u64,
     trouble: Option<String>,
     /// The last record that stands for one that the collector could not use.
     refused_record: Option<u64>,
@@ -69,7 +68,7 @@ pub struct Spool {
 
 const STATE: &str = "state";
 /// Octets of records that wait in memory when the disk takes nothing.
-const MEMORY: u64 = 16 << 20;
+const MEMORY: usize = 16 << 20;
 
 impl Spool {
     /// Opens the spool for a new start of the sensor: when this returns, the new epoch is durable. Gives too what was known
@@ -91,17 +90,8 @@ impl Spool {
         };
         let found = folder.ranges().map_err(failed)?;
         let index = Index::default();
-        let mut spool = Self {
-            folder,
-            limits,
-            index,
-            state,
-            boot,
-            memory: BTreeMap::new(),
-            in_memory: 0,
-            trouble: None,
-            refused_record: None,
-        };
+        let mut spool =
+            Self { folder, limits, index, state, boot, memory: BTreeMap::new(), trouble: None, refused_record: None };
         spool.recover(found);
         let last = spool.state.last.clone();
         spool.state.epoch += 1;
@@ -129,7 +119,7 @@ impl Spool {
                         tracing::error!("{error}; it is set aside and declared as lost");
                         self.folder.set_aside(&record_name(from, to));
                     }
-                    let known = self.index.last().map(|last| last.header.slice.to);
+                    let known = self.index.entries.back().map(|last| last.header.slice.to);
                     let header =
                         RecordHeader { epoch: self.state.epoch, from, to, slice: self.about(known), folded: false };
                     missing.push(header);
@@ -161,10 +151,10 @@ impl Spool {
     /// State of the spool.
     pub(crate) fn state(&self) -> SpoolState {
         SpoolState {
-            records: self.index.entries().len() as u64,
-            octets: self.index.octets(),
+            records: self.index.entries.len() as u64,
+            octets: self.index.octets,
             limit: self.limits.octets,
-            oldest: self.index.oldest(),
+            oldest: self.index.entries.front().map(|entry| entry.header.slice.to),
             lost: self.state.lost,
         }
     }
@@ -197,7 +187,6 @@ impl Spool {
                 if let Some(Err(error)) = refused {
                     self.trouble = Some(trouble(&error));
                 }
-                self.in_memory += file.len() as u64;
                 self.memory.insert(from, file);
                 self.bound_memory();
             }
@@ -212,9 +201,8 @@ impl Spool {
                 self.trouble = Some(trouble(&error));
                 return;
             }
-            let (from, length) = (*from, file.len() as u64);
+            let from = *from;
             self.memory.remove(&from);
-            self.in_memory -= length;
             if self.memory.is_empty() && self.save().is_ok() {
                 self.trouble = None;
             }
@@ -223,16 +211,10 @@ impl Spool {
 
     /// In memory too the oldest become totals when there is no room.
     fn bound_memory(&mut self) {
-        while self.in_memory > MEMORY {
-            let Some(header) =
-                self.memory.values().filter_map(|file| RecordHeader::decode(file).ok()).map(|(header, _)| header).find(
-                    |header| {
-                        !header.folded && self.index.unsent().is_some_and(|unsent| unsent.header.from <= header.from)
-                    },
-                )
-            else {
-                return;
-            };
+        while self.memory.values().map(Vec::len).sum::<usize>() > MEMORY {
+            let unsent = self.index.unsent().map_or(u64::MAX, |unsent| unsent.header.from);
+            let headers = self.memory.range(unsent..).filter_map(|(_, file)| Some(RecordHeader::decode(file).ok()?.0));
+            let Some(header) = headers.into_iter().find(|header| !header.folded) else { return };
             let Some(folded) = self.summary(&header).map(|summary| fold::fold(vec![summary], 1)) else { return };
             let header = RecordHeader { folded: true, ..header };
             let (payload, before) = (traf_proto::encode(&folded), self.memory.get(&header.from).map_or(0, Vec::len));
@@ -241,7 +223,6 @@ impl Spool {
             if file.len() >= before {
                 return;
             }
-            self.in_memory = self.in_memory - before as u64 + file.len() as u64;
             self.memory.insert(header.from, file);
             self.index.replace(entry);
             self.state.lost += 1;
@@ -274,14 +255,11 @@ impl Spool {
         let written = self.folder.write(&header.name(), &file);
         let covered = self.index.replace(entry);
         for old in &covered {
-            if let Some(file) = self.memory.remove(&old.header.from) {
-                self.in_memory -= file.len() as u64;
-            }
+            self.memory.remove(&old.header.from);
         }
         let fresh = header.name();
         self.folder.remove(covered.iter().map(|old| old.header.name()).filter(|name| *name != fresh));
         if written.is_err() {
-            self.in_memory += file.len() as u64;
             self.memory.insert(header.from, file);
             self.retry();
         }

@@ -4,18 +4,21 @@ use crate::{Counters, Traffic};
 
 enumeration! {
     /// Network layer.
+    #[derive(Default)]
     pub enum Family {
         /// IPv4.
         Ipv4,
         /// IPv6.
         Ipv6,
         /// ARP, LLDP, IPX ...: anything else.
+        #[default]
         NonIp,
     }
 }
 
 enumeration! {
     /// Protocol that IP carries.
+    #[derive(Default)]
     pub enum Transport {
         /// TCP.
         Tcp,
@@ -24,6 +27,7 @@ enumeration! {
         /// ICMP, and ICMPv6 over IPv6.
         Icmp,
         /// Any other protocol, and everything that is not IP.
+        #[default]
         Other,
     }
 }
@@ -42,8 +46,10 @@ impl Transport {
 
 enumeration! {
     /// To whom a frame was sent, by its destination MAC.
+    #[derive(Default)]
     pub enum Cast {
         /// To one station, or a link without addresses.
+        #[default]
         Unicast,
         /// To all.
         Broadcast,
@@ -53,7 +59,7 @@ enumeration! {
 }
 
 /// One part: every parsed packet is in exactly one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Class {
     /// Network layer.
     pub family: Family,

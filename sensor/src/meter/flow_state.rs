@@ -10,6 +10,7 @@
 //! * it is a SYN without ACK and no SYN was seen, unless the flow began with the answer to it (packets out of order).
 
 use traf_model::{Cast, FlowState, Word};
+use zerocopy::FromZeros;
 
 use super::slot::{Cold, Hot, Warm};
 use crate::parse::packet::{Packet, flag};
@@ -45,9 +46,9 @@ pub(super) fn begin(packet: &Packet, warm: &mut Warm, cold: &mut Cold) {
     let syn = packet.flags & flag::SYN != 0;
     let answer = syn && packet.flags & flag::ACK != 0;
     let tcp = packet.key.protocol() == 6;
-    *warm = Warm { last: packet.at, marks: [0; 2], sizes: [0; 2], last_flags: [0; 2], state: 0 };
-    *cold = Cold::new(packet.at);
-    cold.isn = packet.sequence;
+    *warm = Warm { last: packet.at, ..Warm::new_zeroed() };
+    *cold = Cold::new_zeroed();
+    (cold.first, cold.isn) = (packet.at, packet.sequence);
     let mut state = (packet.class.cast as u16) << CAST;
     if packet.reverse != answer {
         state |= SECOND_BEGAN;
@@ -279,7 +280,7 @@ mod tests {
     fn lines(packets: &[Packet]) -> (Hot, Warm, Cold) {
         let mut hot = Hot::new(packets[0].key);
         let mut warm = Warm { last: 0, marks: [0; 2], sizes: [0; 2], last_flags: [0; 2], state: 0 };
-        let mut cold = Cold::new(0);
+        let mut cold = Cold::new_zeroed();
         begin(&packets[0], &mut warm, &mut cold);
         for (place, packet) in packets.iter().enumerate() {
             assert!(place == 0 || !begins_anew(packet, &hot, &warm, &cold, 15 * MINUTE), "{place}");

@@ -116,19 +116,6 @@ pub(super) struct Cold {
 }
 
 impl Cold {
-    /// For a flow that begins now.
-    pub(super) fn new(first: i64) -> Self {
-        Self {
-            first,
-            isn: 0,
-            macs: [[0; 6]; 2],
-            sampled: [0; 2],
-            low: [[0; 2]; 2],
-            packets_high: [0; 2],
-            octets_high: [[0; 3]; 2],
-        }
-    }
-
     /// Packets and octets one way before this slice.
     pub(super) fn counted(&self, way: usize) -> (u64, u64) {
         let [packets, octets] = self.low[way].map(u64::from);
@@ -171,7 +158,7 @@ mod tests {
 
     #[test]
     fn cold_counts_add_up_and_stay_at_their_end() {
-        let mut cold = Cold::new(0);
+        let mut cold = Cold::new_zeroed();
         cold.add(0, 0xff_1234_5678, 0x12_3456_789a_bcde);
         assert_eq!(cold.counted(0), (0xff_1234_5678, 0x12_3456_789a_bcde));
         cold.add(0, u64::MAX, u64::MAX);

@@ -1,6 +1,6 @@
 //! IP headers of every kind, taken apart by etherparse.
 
-use etherparse::{IpNumber, LaxIpSlice, LaxIpv4Slice, LaxIpv6Slice, TcpHeaderSlice, UdpHeaderSlice};
+use etherparse::{IpNumber, LaxIpSlice, LaxIpv4Slice, LaxIpv6Slice};
 
 use super::{be16, checksum, tcp};
 use crate::parse::packet::{Fragment, PackedEnd, Packet, flag};
@@ -45,49 +45,39 @@ fn ipv6<'a>(packet: &mut Packet, vlan: u16, bytes: &'a [u8], wire: u32, slice: &
     let header = slice.header();
     let payload = u32::from(header.payload_length());
     packet.octets = if payload == 0 { wire } else { (payload + 40).min(wire) };
-    let first = slice.extensions().first_header().map_or(0, |number| number.0);
+    let (first, headers) = (slice.extensions().first_header().map_or(0, |number| number.0), slice.extensions().slice());
     if slice.extensions().is_fragmenting_payload() {
-        (packet.fragment, packet.id) = fragment(first, slice.extensions().slice()).unwrap_or_default();
+        (packet.fragment, packet.id) = extension(44, first, headers).and_then(fragment).unwrap_or_default();
     }
-    packet.authenticated = authenticated(first, slice.extensions().slice());
+    packet.authenticated = extension(51, first, headers).is_some();
     let addresses = (u128::from_be_bytes(header.source()), u128::from_be_bytes(header.destination()));
     transport(packet, 6, vlan, addresses, bytes, slice.payload())
 }
 
-/// Fragment and identification from the fragment header among extension headers (RFC 8200, 4.5).
-///
-/// Walked by hand: etherparse's iterator reads on behind a header that is cut.
-fn fragment(mut kind: u8, mut headers: &[u8]) -> Option<(Fragment, u32)> {
-    loop {
-        let (&next, &length) = (headers.first()?, headers.get(1)?);
-        let size = match kind {
-            44 => {
-                let place = be16(headers, 2)?;
-                let which = match place {
-                    _ if place & 0xfff8 != 0 => Fragment::Later,
-                    _ if place & 1 != 0 => Fragment::First,
-                    _ => return None,
-                };
-                return Some((which, super::be32(headers, 4)?));
-            }
-            51 => (usize::from(length) + 2) * 4,
-            _ => (usize::from(length) + 1) * 8,
-        };
-        (kind, headers) = (next, headers.get(size..)?);
-    }
+/// Place and identification that a fragment header tells (RFC 8200, 4.5).
+fn fragment(header: &[u8]) -> Option<(Fragment, u32)> {
+    let which = match be16(header, 2)? {
+        place if place & 0xfff8 != 0 => Fragment::Later,
+        place if place & 1 != 0 => Fragment::First,
+        _ => return None,
+    };
+    Some((which, super::be32(header, 4)?))
 }
 
-/// True if an authentication header is among extension headers.
-fn authenticated(mut kind: u8, mut headers: &[u8]) -> bool {
+/// The first extension header of the kind `wanted`, and what follows it; the first of all is of the kind `kind`.
+///
+/// Walked by hand: etherparse's iterator reads on behind a header that is cut.
+fn extension(wanted: u8, mut kind: u8, mut headers: &[u8]) -> Option<&[u8]> {
     while let [next, length, ..] = headers {
         let size = match kind {
-            51 => return true,
+            _ if kind == wanted => return Some(headers),
+            51 => (usize::from(*length) + 2) * 4,
             44 => 8,
             _ => (usize::from(*length) + 1) * 8,
         };
-        (kind, headers) = (*next, headers.get(size..).unwrap_or_default());
+        (kind, headers) = (*next, headers.get(size..)?);
     }
-    false
+    None
 }
 
 /// The frame was cut inside the options: the addresses are here, the ports are not.
@@ -123,21 +113,8 @@ fn transport<'a>(
     packet.transport = if segment.is_empty() { 0 } else { u16::try_from(before).unwrap_or_default() };
     if packet.fragment != Fragment::Later {
         match payload.ip_number {
-            IpNumber::TCP => {
-                if let Ok(header) = TcpHeaderSlice::from_slice(segment) {
-                    packet.sequence = header.sequence_number();
-                    packet.acknowledgement = header.acknowledgment_number();
-                    packet.flags = header.slice().get(13).copied().unwrap_or_default();
-                    packet.window = header.window_size();
-                    packet.payload = wire.saturating_sub(header.slice().len() as u32);
-                    if packet.flags & flag::SYN != 0 {
-                        packet.mss = tcp::mss(header.options());
-                    }
-                } else {
-                    cut_tcp(packet, segment, wire);
-                }
-            }
-            IpNumber::UDP if UdpHeaderSlice::from_slice(segment).is_ok() => packet.payload = wire.saturating_sub(8),
+            IpNumber::TCP => tcp_header(packet, segment, wire),
+            IpNumber::UDP if segment.len() >= 8 => packet.payload = wire.saturating_sub(8),
             _ => {}
         }
         if matches!(protocol, 6 | 17 | 132)
@@ -150,8 +127,8 @@ fn transport<'a>(
     IpPayload { protocol, bytes: segment, wire }
 }
 
-/// A TCP header of which the options, or more, are cut or wrong: what is there counts.
-fn cut_tcp(packet: &mut Packet, segment: &[u8], wire: u32) {
+/// A TCP header. Of one whose options, or more, are cut or wrong, what is there counts.
+fn tcp_header(packet: &mut Packet, segment: &[u8], wire: u32) {
     let (Some(sequence), Some(acknowledgement)) = (super::be32(segment, 4), super::be32(segment, 8)) else { return };
     let (Some(&[offset, flags]), Some(window)) = (segment.get(12..14), be16(segment, 14)) else { return };
     let size = u32::from(offset >> 4) * 4;

@@ -123,7 +123,7 @@ pub(crate) enum Fragment {
 }
 
 /// One parsed frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Packet {
     /// Its flow; of what is not IP only the VLAN, and of ARP and RARP over Ethernet the IPv4 addresses.
     pub(crate) key: PackedKey,
@@ -173,29 +173,7 @@ impl Packet {
     /// A frame of which nothing is known yet but its length.
     #[inline(always)]
     pub(crate) fn new(length: u32) -> Self {
-        Self {
-            key: PackedKey::NONE,
-            at: 0,
-            length,
-            octets: 0,
-            payload: 0,
-            sequence: 0,
-            acknowledgement: 0,
-            id: 0,
-            header: 0,
-            window: 0,
-            mss: 0,
-            ether_type: 0,
-            transport: 0,
-            stations: [0; 12],
-            flags: 0,
-            class: Class { family: Family::NonIp, transport: Transport::Other, cast: Cast::Unicast },
-            reverse: false,
-            sent: false,
-            bad_checksum: false,
-            authenticated: false,
-            fragment: Fragment::Whole,
-        }
+        Self { key: PackedKey::NONE, length, ..Self::default() }
     }
 
     /// It belongs to a flow.

@@ -59,20 +59,18 @@ impl Spool {
         let known = std::mem::replace(&mut numbering.met, true);
         if known {
             // Sealed in a later epoch than the mark's, under a number that was used before: not what is committed.
-            let done = |header: &RecordHeader| {
+            self.forget(|header| {
                 wire(header.to, numbering.seq) <= mark.seq && header.epoch + numbering.epoch <= mark.epoch
-            };
-            let popped: Vec<IndexEntry> = std::iter::from_fn(|| self.index.pop_if(done)).collect();
-            self.forget(&popped);
+            });
         }
-        let first = self.index.first().map_or(self.state.next, |entry| entry.header.from);
+        let first = self.index.entries.front().map_or(self.state.next, |entry| entry.header.from);
         let expected = mark.seq.saturating_add(1);
         if wire(first, numbering.seq) != expected {
             let missing = wire(first, numbering.seq).saturating_sub(expected);
             if known && missing > 0 && first > 1 {
                 tracing::error!("the collector lost {missing} records that it had acknowledged; this is declared");
                 numbering.seq = difference(expected, first - 1);
-                let slice = self.about(self.index.first().map(|entry| entry.header.slice.from));
+                let slice = self.about(self.index.entries.front().map(|entry| entry.header.slice.from));
                 let (from, epoch) = (first - 1, self.state.epoch);
                 self.declare(LossReason::Forgotten, RecordHeader { epoch, from, to: from, slice, folded: false });
                 self.state.lost += missing - 1;
@@ -84,7 +82,7 @@ impl Spool {
         // What we seal must be later than the mark, unless the mark is our own.
         let earliest = match known {
             true => self.state.epoch,
-            false => self.index.first().map_or(self.state.epoch, |entry| entry.header.epoch),
+            false => self.index.entries.front().map_or(self.state.epoch, |entry| entry.header.epoch),
         };
         if !known || mark.epoch > self.state.epoch + numbering.epoch {
             numbering.epoch = numbering.epoch.max((mark.epoch + 1).saturating_sub(earliest));
@@ -112,9 +110,7 @@ impl Spool {
     /// The collector has committed everything up to `seq`, in its numbers.
     pub(crate) fn acknowledge(&mut self, seq: u64) {
         let shift = self.state.numbering.as_ref().map_or(0, |numbering| numbering.seq);
-        let popped: Vec<IndexEntry> =
-            std::iter::from_fn(|| self.index.pop_if(|header| wire(header.to, shift) <= seq)).collect();
-        self.forget(&popped);
+        self.forget(|header| wire(header.to, shift) <= seq);
         if !self.memory.is_empty() {
             self.retry(); // there is room now
         }
@@ -125,7 +121,7 @@ impl Spool {
     /// next one, or is a declared loss already: then something else is wrong.
     pub(crate) fn refused(&mut self, seq: u64) -> bool {
         let shift = self.state.numbering.as_ref().map_or(0, |numbering| numbering.seq);
-        let Some(header) = self.index.first().map(|entry| entry.header) else { return false };
+        let Some(header) = self.index.entries.front().map(|entry| entry.header) else { return false };
         if wire(header.to, shift) != seq || self.refused_record == Some(header.to) {
             return false;
         }
@@ -150,12 +146,11 @@ impl Spool {
         true
     }
 
-    fn forget(&mut self, popped: &[IndexEntry]) {
+    /// Forgets the oldest records, as long as `done` says so.
+    fn forget(&mut self, done: impl Fn(&RecordHeader) -> bool) {
         let mut names = Vec::new();
-        for IndexEntry { header, .. } in popped {
-            if let Some(file) = self.memory.remove(&header.from) {
-                self.in_memory -= file.len() as u64;
-            }
+        while let Some(IndexEntry { header, .. }) = self.index.pop_if(&done) {
+            self.memory.remove(&header.from);
             names.push(header.name());
         }
         if !names.is_empty() {

@@ -2,8 +2,6 @@
 
 use std::collections::VecDeque;
 
-use traf_model::Timestamp;
-
 use super::record::{HEADER, RecordHeader};
 
 /// Room for records.
@@ -43,8 +41,9 @@ impl IndexEntry {
 /// The records that wait, oldest first, without gaps.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Index {
-    entries: VecDeque<IndexEntry>,
-    octets: u64,
+    pub(super) entries: VecDeque<IndexEntry>,
+    /// Octets on disk.
+    pub(super) octets: u64,
     sent: u64,
 }
 
@@ -58,31 +57,6 @@ impl Index {
     pub(crate) fn push(&mut self, entry: IndexEntry) {
         self.octets += entry.octets;
         self.entries.push_back(entry);
-    }
-
-    /// State of the spool.
-    pub(crate) fn entries(&self) -> impl ExactSizeIterator<Item = &IndexEntry> {
-        self.entries.iter()
-    }
-
-    /// The oldest.
-    pub(crate) fn first(&self) -> Option<&IndexEntry> {
-        self.entries.front()
-    }
-
-    /// The newest.
-    pub(crate) fn last(&self) -> Option<&IndexEntry> {
-        self.entries.back()
-    }
-
-    /// Octets on disk.
-    pub(crate) fn octets(&self) -> u64 {
-        self.octets
-    }
-
-    /// End of the oldest slice.
-    pub(crate) fn oldest(&self) -> Option<Timestamp> {
-        self.first().map(|entry| entry.header.slice.to)
     }
 
     /// The first record that was not handed out since [`Index::rewind`].
@@ -178,7 +152,7 @@ impl Recovery {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use proptest::prelude::*;
-    use traf_model::Interval;
+    use traf_model::{Interval, Timestamp};
 
     use super::*;
 
@@ -196,7 +170,7 @@ mod tests {
     #[test]
     fn room_is_counted_in_blocks() {
         let index = index(&[(1, 1, false), (2, 2, false)]);
-        assert_eq!(index.octets(), 4 * 4096);
+        assert_eq!(index.octets, 4 * 4096);
         assert!(index.has_room(4096, &SpoolLimits { octets: 5 * 4096, files: 3 }));
         assert!(!index.has_room(4097, &SpoolLimits { octets: 5 * 4096, files: 3 }));
         assert!(!index.has_room(0, &SpoolLimits { octets: 1 << 30, files: 2 }));
@@ -232,8 +206,8 @@ mod tests {
         let mut index = index(&[(1, 1, true), (2, 2, false), (3, 3, false)]);
         let covered = index.replace(IndexEntry::new(header(1, 2, true), 100));
         assert_eq!(covered.len(), 2);
-        assert_eq!(index.entries().map(|entry| entry.header.to).collect::<Vec<_>>(), [2, 3]);
-        assert_eq!(index.octets(), 4096 + 2 * 4096);
+        assert_eq!(index.entries.iter().map(|entry| entry.header.to).collect::<Vec<_>>(), [2, 3]);
+        assert_eq!(index.octets, 4096 + 2 * 4096);
     }
 
     proptest! {

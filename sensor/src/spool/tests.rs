@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use traf_model::facility::HOSTS;
 use traf_model::{Classes, Counters, Interface, InterfaceSummary, Key, Ledger, Nic, Second, Traffic};
 
+use super::delivery::OutgoingRecord;
 use super::*;
 
 mod full;

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use traf_model::{SpoolState, Summary};
 
 use crate::slice::assembler::{InterfaceSlice, SliceAssembler};
-use crate::spool::{CommitMark, OutgoingRecord, Spool};
+use crate::spool::Spool;
 use crate::system::clock;
 
 /// Parts on their way from the capture threads.
@@ -44,43 +44,13 @@ pub struct SpoolHandle {
 pub(crate) struct SpoolClosed;
 
 impl SpoolHandle {
-    /// The collector said where it stands, and who it takes us for.
-    ///
-    /// The inner error is the disk's.
-    pub(crate) async fn resume(&self, identity: &str, mark: CommitMark) -> Result<io::Result<()>, SpoolClosed> {
-        let identity = identity.to_owned();
-        self.ask(move |spool| spool.resume(&identity, mark)).await
-    }
-
-    /// The next record to send, if one waits.
-    pub(crate) async fn next(&self) -> Result<Option<OutgoingRecord>, SpoolClosed> {
-        self.ask(Spool::next).await
-    }
-
-    /// Everything up to `seq` is committed.
-    pub(crate) async fn acknowledge(&self, seq: u64) -> Result<(), SpoolClosed> {
-        self.send(move |spool| spool.acknowledge(seq)).await
-    }
-
-    /// The collector cannot use the record that ends with `seq`. True if a declared loss takes its place.
-    pub(crate) async fn refused(&self, seq: u64) -> Result<bool, SpoolClosed> {
-        self.ask(move |spool| spool.refused(seq)).await
-    }
-
-    /// The collector refuses our epoch.
-    pub(crate) async fn fenced(&self, identity: &str) -> Result<(), SpoolClosed> {
-        let identity = identity.to_owned();
-        self.send(move |spool| {
-            spool.fenced(&identity, clock::now());
-        })
-        .await
-    }
-
-    async fn send(&self, work: impl FnOnce(&mut Spool) + Send + 'static) -> Result<(), SpoolClosed> {
+    /// Has the spool's thread do something, and does not wait until it is done.
+    pub(crate) async fn send(&self, work: impl FnOnce(&mut Spool) + Send + 'static) -> Result<(), SpoolClosed> {
         self.requests.send(Box::new(work)).await.map_err(|_| SpoolClosed)
     }
 
-    async fn ask<T: Send + 'static>(
+    /// Asks the spool's thread.
+    pub(crate) async fn ask<T: Send + 'static>(
         &self,
         question: impl FnOnce(&mut Spool) -> T + Send + 'static,
     ) -> Result<T, SpoolClosed> {
