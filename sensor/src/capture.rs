@@ -206,11 +206,8 @@ impl InterfaceCapture {
         let snapshot = InterfaceSnapshot { gone, ..self.snapshot(now, &[]) };
         self.controls.live.send_replace(PostedSnapshot { at: now, wishes: Arc::default(), snapshot });
         self.write_events();
-        if self.log.is_some() {
-            let figures = self.figures(now);
-            if let Some(log) = &self.log {
-                log.end(now, figures);
-            }
+        if let Some(log) = self.log.take() {
+            log.end(now, self.figures(now));
         }
         self.outbox.last();
         ended
@@ -300,14 +297,10 @@ impl InterfaceCapture {
         let settings = Arc::clone(&self.context.settings.borrow_and_update());
         self.meter.set_ports(&settings.ports);
         self.meter.set_idle(settings.idle);
-        let same = match (&self.log, &settings.log) {
-            (Some(mine), Some(new)) => mine.is(new),
-            (None, None) => true,
-            _ => false,
-        };
-        if !same {
+        let same = self.log.as_ref().zip(settings.log.as_ref()).is_some_and(|(mine, new)| mine.is(new));
+        if !same && (self.log.is_some() || settings.log.is_some()) {
             self.log.clone_from(&settings.log);
-            self.meter.log(self.log.as_ref().map(LogHandle::mac), clock::now());
+            self.meter.log(self.log.as_ref().map(|log| log.mac), clock::now());
             self.log.iter_mut().for_each(|log| log.begin(&self.name));
         }
     }
@@ -315,17 +308,15 @@ impl InterfaceCapture {
     /// Hands to the text log what happened, and what it asks for.
     fn write(&mut self, now: Timestamp) {
         self.write_events();
-        let Some(log) = &mut self.log else { return };
+        let Some(mut log) = self.log.take() else { return };
         let (dump, open) = log.asked();
         if open {
             log.open(&self.name, self.meter.open_connections(now, LogHandle::OPEN));
         }
         if dump {
-            let figures = self.figures(now);
-            if let Some(log) = &self.log {
-                log.dump(now, figures);
-            }
+            log.dump(now, self.figures(now));
         }
+        self.log = Some(log);
     }
 
     /// Snapshot for a dump of the text log. The wishes of consoles are asked too, so that their filters are not forgotten.

@@ -337,7 +337,7 @@ mod tests {
         assert_eq!((config.log.as_str(), config.settings.on(&LOG)), ("warn", true));
         assert_eq!(config.settings.time(&LOG_INTERVAL), Duration::from_secs(300));
         assert_eq!(config.text.folder, Path::new("/d/log"));
-        assert_eq!(config.text.names.file(LogKind::General, ""), "all.log");
+        assert_eq!(config.text.names.path(LogKind::General, "", Path::new("")), Path::new("all.log"));
         let error = ConfigFile::parse("[log]\nfoldr = \"x\"\n").unwrap_err();
         assert!(error.contains("line 2") && error.contains("foldr"), "{error}");
         let run = RunOptions { log_names: vec!["services=s.log".parse().unwrap()], ..RunOptions::default() };

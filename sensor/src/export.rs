@@ -8,13 +8,12 @@ pub(crate) mod send_window;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::codec::CompressionEncoding;
 use tonic::transport::Channel;
-use traf_peer::{Backoff, explain};
+use traf_peer::explain;
 use traf_proto::export_request::Message;
 use traf_proto::ingest_client::IngestClient;
 use traf_proto::{Batch, ExportAck, ExportRequest, Hello, MAX_MESSAGE};
@@ -40,10 +39,8 @@ pub struct SensorInfo {
 
 /// Reason for the end of a stream.
 enum StreamEnd {
-    /// Everything is delivered, and nothing will follow.
-    Delivered,
-    /// The sensor ends.
-    SpoolClosed,
+    /// Everything is delivered and nothing will follow, or the sensor ends.
+    Done,
     /// Try again.
     Broken(String),
 }
@@ -56,7 +53,7 @@ impl From<Status> for StreamEnd {
 
 impl From<SpoolClosed> for StreamEnd {
     fn from(_: SpoolClosed) -> Self {
-        Self::SpoolClosed
+        Self::Done
     }
 }
 
@@ -67,27 +64,11 @@ const SKEW: Duration = Duration::from_secs(5);
 
 /// Delivers until everything is delivered after the spool has finished, or until `stop`.
 pub async fn run(channel: Channel, introduction: SensorInfo, spool: SpoolHandle, stop: CancellationToken) {
-    let mut backoff = Backoff::default();
-    let mut last_error = LastError::about("delivery to the collector");
-    let mut careful = 0;
-    loop {
-        let mut since = None;
-        let end = tokio::select! {
-            end = session(&channel, &introduction, &spool, &mut last_error, &mut since, &mut careful) => end,
-            () = stop.cancelled() => return,
-        };
-        match end {
-            Err(StreamEnd::Broken(words)) => last_error.trouble(words),
-            Err(StreamEnd::Delivered | StreamEnd::SpoolClosed) | Ok(()) => return,
-        };
-        if let Some(since) = since {
-            backoff.connected(Instant::now().saturating_duration_since(since));
-        }
-        let wait = backoff.next(rand::random());
-        tokio::select! {
-            () = tokio::time::sleep(wait) => {}
-            () = stop.cancelled() => return,
-        }
+    let (mut last_error, mut careful) = (LastError::about("delivery to the collector"), 0);
+    while let Some(Err(StreamEnd::Broken(words))) =
+        stop.run_until_cancelled(session(&channel, &introduction, &spool, &mut last_error, &mut careful)).await
+    {
+        last_error.wait(words, &stop).await;
     }
 }
 
@@ -105,7 +86,6 @@ async fn session(
     introduction: &SensorInfo,
     spool: &SpoolHandle,
     last_error: &mut LastError,
-    since: &mut Option<Instant>,
     careful: &mut usize,
 ) -> Result<(), StreamEnd> {
     let mut status = spool.status();
@@ -137,7 +117,6 @@ async fn session(
         .ask(move |spool| spool.resume(&identity, mark))
         .await?
         .map_err(|error| StreamEnd::Broken(format!("the spool's numbering cannot be written: {error}")))?;
-    *since = Some(Instant::now());
     last_error.well("connected");
     compare_clocks(&first);
 
@@ -148,7 +127,7 @@ async fn session(
         while window.has_room() && (*careful == 0 || window.is_empty()) {
             let Some(record) = spool.ask(Spool::next).await? else {
                 if finished && window.is_empty() {
-                    return Err(StreamEnd::Delivered);
+                    return Err(StreamEnd::Done);
                 }
                 break;
             };
@@ -173,7 +152,7 @@ async fn session(
                 spool.send(move |spool| spool.acknowledge(ack.seq)).await?;
                 last_error.forget();
             }
-            changed = status.changed() => changed.map_err(|_| StreamEnd::SpoolClosed)?,
+            changed = status.changed() => changed.map_err(|_| StreamEnd::Done)?,
         }
     }
 }

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::transport::Channel;
 use traf_model::{InterfaceSnapshot, SettingsState, Snapshot, Timestamp, Wish};
-use traf_peer::{Backoff, explain};
+use traf_peer::explain;
 use traf_proto as wire;
 use traf_proto::WireError;
 
@@ -53,25 +53,12 @@ pub(crate) struct LiveStream {
 impl LiveStream {
     /// Sends until `stop`.
     pub(crate) async fn run(self, channel: Channel, stop: CancellationToken) {
-        let mut backoff = Backoff::default();
-        let mut last_error = LastError::about("live view at the collector");
-        let mut left_out = LeftOut::default();
-        loop {
-            let started = Instant::now();
-            let ended = tokio::select! {
-                ended = self.session(&channel, &mut last_error, &mut left_out) => ended,
-                () = stop.cancelled() => return,
-            };
-            let words = ended.map_or_else(|status| explain(&status), |()| "the connection ended".to_owned());
-            last_error.trouble(words);
+        let (mut last_error, mut left_out) = (LastError::about("live view at the collector"), LeftOut::default());
+        while let Some(ended) = stop.run_until_cancelled(self.session(&channel, &mut last_error, &mut left_out)).await {
             // Nobody looks: the capture threads need not answer.
             self.wishes.send_replace(Arc::default());
-            backoff.connected(started.elapsed());
-            let wait = backoff.next(rand::random());
-            tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                () = stop.cancelled() => return,
-            }
+            let words = ended.map_or_else(|status| explain(&status), |()| "the connection ended".to_owned());
+            last_error.wait(words, &stop).await;
         }
     }
 

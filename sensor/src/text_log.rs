@@ -20,9 +20,9 @@ mod writer;
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::sync_channel;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ pub(crate) use folder::LogError;
 pub(crate) use handle::LogHandle;
 pub(crate) use wording::Wording;
 
-/// Largest number of messages in the queue: rounds of the captures, not events, of which [`handle::Backlog`] has its own bound.
+/// Largest number of messages in the queue: rounds of the captures, not events, of which [`handle::SharedState`] has its own bound.
 const MESSAGES: usize = 256;
 /// Time for which a stop waits for a disk that does not answer.
 const PATIENCE: Duration = Duration::from_secs(6);
@@ -56,8 +56,6 @@ pub struct TextLogConfig {
 pub(crate) struct TextLog {
     handle: LogHandle,
     interval: watch::Sender<Duration>,
-    stop: Arc<AtomicBool>,
-    trouble: Arc<Mutex<String>>,
     thread: JoinHandle<()>,
 }
 
@@ -73,23 +71,15 @@ impl TextLog {
         let (asks, asked) = watch::channel(handle::Requests::default());
         let (interval, intervals) = watch::channel(interval);
         let handle = LogHandle::new(messages, asked, config.mac);
-        let (stop, trouble) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(String::new())));
-        let tasks = writer::WriterChannels {
-            inbox,
-            asks,
-            interval: intervals,
-            reopen,
-            stop: Arc::clone(&stop),
-            trouble: Arc::clone(&trouble),
-            load: handle.load(),
-        };
-        let zone = jiff::tz::TimeZone::system();
-        let writer = writer::Writer::new(folder, tasks, Wording::new(zone), clock::now());
+        let shared = Arc::clone(&handle.shared);
+        let tasks = writer::WriterChannels { inbox, asks, interval: intervals, reopen, shared };
+        let words = Wording::new(jiff::tz::TimeZone::system());
+        let writer = writer::Writer::new(folder, tasks, words, clock::now());
         let thread = std::thread::Builder::new()
             .name("log".to_owned())
             .spawn(move || writer.run())
             .map_err(|error| LogError::Thread(error.to_string()))?;
-        Ok(Self { handle, interval, stop, trouble, thread })
+        Ok(Self { handle, interval, thread })
     }
 
     /// Handle for a capture thread.
@@ -104,14 +94,14 @@ impl TextLog {
 
     /// Errors of the files in words; empty if there are none.
     pub(crate) fn trouble(&self) -> String {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.handle.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Writes the last dumps of the captures that still run, and closes. Those that have ended handed over theirs.
     ///
     /// Fails if the disk does not answer; the thread is then left behind.
     pub(crate) fn stop(self) -> io::Result<()> {
-        self.stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        self.handle.shared.stop.store(true, Ordering::Relaxed);
         let step = Duration::from_millis(20);
         for _ in 0..PATIENCE.as_millis() / step.as_millis() {
             if self.thread.is_finished() {

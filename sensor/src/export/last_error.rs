@@ -1,4 +1,8 @@
-//! Last error of a connection: the same error is logged once, not at every attempt.
+//! A stream that is opened again and again, and its last error: the same error is logged once, not at every attempt.
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use traf_peer::Backoff;
 
 /// Remembers the last words.
 #[derive(Debug)]
@@ -6,16 +10,28 @@ pub(crate) struct LastError {
     what: &'static str,
     last: Option<String>,
     well: bool,
+    /// Time since which the connection works; `None` while it does not.
+    since: Option<Instant>,
+    backoff: Backoff,
 }
 
 impl LastError {
     /// About `what`.
     pub(crate) fn about(what: &'static str) -> Self {
-        Self { what, last: None, well: false }
+        Self { what, last: None, well: false, since: None, backoff: Backoff::default() }
+    }
+
+    /// The connection broke, for this reason: waits until it is time for another attempt, or until `stop`.
+    pub(crate) async fn wait(&mut self, words: String, stop: &CancellationToken) {
+        self.trouble(words);
+        if let Some(since) = self.since.take() {
+            self.backoff.connected(since.elapsed());
+        }
+        stop.run_until_cancelled(tokio::time::sleep(self.backoff.next(rand::random()))).await;
     }
 
     /// Something went wrong; gives whether it was news.
-    pub(crate) fn trouble(&mut self, words: String) -> bool {
+    fn trouble(&mut self, words: String) -> bool {
         self.well = false;
         let news = self.last.as_ref() != Some(&words);
         if news {
@@ -27,6 +43,7 @@ impl LastError {
 
     /// It works; gives whether that was news.
     pub(crate) fn well(&mut self, words: &str) -> bool {
+        self.since = Some(Instant::now());
         let news = !std::mem::replace(&mut self.well, true);
         if news {
             tracing::info!("{}: {words}", self.what);

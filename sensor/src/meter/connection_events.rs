@@ -5,7 +5,7 @@
 
 use traf_model::{Endpoint, Mac, Timestamp};
 
-use super::slot::{Cold, Hot, Warm};
+use super::slot::Slot;
 use super::{flow_state, flows};
 use crate::parse::packet::{Fragment, Packet, flag};
 
@@ -101,7 +101,8 @@ impl EventQueue {
     }
 
     /// A TCP packet was counted and followed.
-    pub(super) fn packet(&mut self, packet: &Packet, before: StateBefore, hot: &Hot, warm: &Warm, cold: &mut Cold) {
+    #[cold]
+    pub(super) fn packet(&mut self, packet: &Packet, before: StateBefore, slot: &mut Slot) {
         let way = usize::from(packet.reverse);
         // A FIN that belongs to no connection begins none (IPTraf); it only counts.
         let stray = before.new && packet.flags & (flag::FIN | flag::SYN) == flag::FIN;
@@ -121,41 +122,26 @@ impl EventQueue {
         let spoke = flow_state::spoke_in(before.state, way);
         if let Some(mac) = mac
             && spoke
-            && let Some(known) = flows::mac(cold.macs[way])
+            && let Some(known) = flows::mac(slot.cold.macs[way])
             && known != mac
         {
-            cold.macs[way] = mac.0;
+            slot.cold.macs[way] = mac.0;
             self.push(event(ConnectionChange::Moved(known)));
         }
         if !spoke && packet.flags & flag::RST == 0 {
             self.push(event(ConnectionChange::First { syn: packet.flags & flag::SYN != 0 }));
         }
-        let turned = flow_state::turned(before.state, warm, way);
+        let turned = flow_state::turned(before.state, &slot.warm, way);
         if turned.acknowledged {
             self.push(event(ConnectionChange::Acknowledged));
         }
+        let counted = |way| counted(way, slot, packet.at);
         if turned.fin {
-            self.push(event(ConnectionChange::Fin(counted(way, hot, cold, packet.at))));
+            self.push(event(ConnectionChange::Fin(counted(way))));
         }
         if turned.reset {
-            self.push(event(ConnectionChange::Reset(
-                counted(way, hot, cold, packet.at),
-                counted(1 - way, hot, cold, packet.at),
-            )));
+            self.push(event(ConnectionChange::Reset(counted(way), counted(1 - way))));
         }
-    }
-
-    /// A connection that a packet does not speak of; the source is its initiator.
-    pub(super) fn connection(
-        &mut self,
-        at: i64,
-        what: impl Fn(DirectionCounts, DirectionCounts) -> ConnectionChange,
-        hot: &Hot,
-        warm: &Warm,
-        cold: &Cold,
-    ) {
-        let event = connection(at, what, hot, warm, cold);
-        self.push(event);
     }
 
     /// Flows whose silence reached its end after the last time that this was asked, and until `now`, have just timed out.
@@ -170,7 +156,8 @@ impl EventQueue {
         last.saturating_add(idle) >= self.silence
     }
 
-    fn push(&mut self, event: ConnectionEvent) {
+    /// Adds an event; without room it is counted as lost.
+    pub(super) fn push(&mut self, event: ConnectionEvent) {
         if self.waiting.len() < WAITING {
             self.waiting.push(event);
         } else {
@@ -179,28 +166,26 @@ impl EventQueue {
     }
 }
 
-/// The same, as it is handed out at once.
+/// An event of a connection that no packet speaks of; the source is its initiator.
 pub(super) fn connection(
     at: i64,
     what: impl Fn(DirectionCounts, DirectionCounts) -> ConnectionChange,
-    hot: &Hot,
-    warm: &Warm,
-    cold: &Cold,
+    slot: &Slot,
 ) -> ConnectionEvent {
-    let second = flow_state::second_began(warm);
+    let second = flow_state::second_began(&slot.warm);
     let way = usize::from(second);
-    let key = hot.key.flow(second);
+    let key = slot.hot.key.flow(second);
     ConnectionEvent {
         at: Timestamp(at),
         source: key.source,
         destination: key.destination,
         octets: 0,
         mac: None,
-        what: what(counted(way, hot, cold, at), counted(1 - way, hot, cold, at)),
+        what: what(counted(way, slot, at), counted(1 - way, slot, at)),
     }
 }
 
-fn counted(way: usize, hot: &Hot, cold: &Cold, at: i64) -> DirectionCounts {
-    let (now, before) = (hot.counted(way), cold.counted(way));
-    DirectionCounts { packets: now.0 + before.0, octets: now.1 + before.1, nanos: at.saturating_sub(cold.first) }
+fn counted(way: usize, slot: &Slot, at: i64) -> DirectionCounts {
+    let (now, before) = (slot.hot.counted(way), slot.cold.counted(way));
+    DirectionCounts { packets: now.0 + before.0, octets: now.1 + before.1, nanos: at.saturating_sub(slot.cold.first) }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use traf_model::{Counters, Flow, Half, Mac, Timestamp, Traffic};
 
 use super::coalesced::{CoalescedPackets, Estimate};
-use super::connection_events::{self, ConnectionChange, EventQueue, StateBefore};
+use super::connection_events::{self, ConnectionChange, DirectionCounts, EventQueue, StateBefore};
 use super::facilities::{Facilities, FlowDelta};
 use super::flow_state;
 use super::flow_table::{FlowTable, Position};
@@ -86,8 +86,10 @@ impl Flows {
         flow_state::follow(packet, warm, cold);
         let (packets, answered, over) = (hot.packets(), flow_state::is_answered(warm), flow_state::is_over(warm));
         self.table.seen(slot, tick, packets, answered, over);
-        if self.events.is_some() && packet.key.protocol() == 6 {
-            self.tell(slot, packet, before);
+        if let Some(events) = &mut self.events
+            && packet.key.protocol() == 6
+        {
+            events.packet(packet, before, &mut self.table.flows[slot]);
         }
         if half_full {
             self.spill(slot);
@@ -136,28 +138,15 @@ impl Flows {
         }
     }
 
-    #[cold]
-    fn tell(&mut self, slot: usize, packet: &Packet, before: StateBefore) {
-        if let Some(events) = &mut self.events {
-            let Slot { hot, warm, cold } = &mut self.table.flows[slot];
-            events.packet(packet, before, hot, warm, cold);
-        }
-    }
-
     /// Tells of a connection that may still send that something else became of it.
     #[cold]
-    fn tell_end(
-        &mut self,
-        slot: usize,
-        at: i64,
-        what: impl Fn(connection_events::DirectionCounts, connection_events::DirectionCounts) -> ConnectionChange,
-    ) {
-        let Slot { hot, warm, cold } = &self.table.flows[slot];
+    fn tell_end(&mut self, slot: usize, at: i64, what: fn(DirectionCounts, DirectionCounts) -> ConnectionChange) {
+        let slot = &self.table.flows[slot];
         if let Some(events) = &mut self.events
-            && hot.key.protocol() == 6
-            && !flow_state::is_over(warm)
+            && slot.hot.key.protocol() == 6
+            && !flow_state::is_over(&slot.warm)
         {
-            events.connection(at, what, hot, warm, cold);
+            events.push(connection_events::connection(at, what, slot));
         }
     }
 
@@ -251,32 +240,25 @@ impl Flows {
 
     /// Everything the slot's flow counted since it began; outbound is forward.
     pub(super) fn whole(&self, slot: usize) -> Traffic {
-        let hidden = self.hidden_of(slot);
-        let [first, second] = [0, 1].map(|way| {
-            let (packets, octets) = self.table.flows[slot].cold.counted(way);
-            Counters { packets, octets, coalesced: hidden.before[way] }
-        });
-        self.oriented(slot, first, second) + self.slice(slot)
+        self.counted(slot, |flow, hidden, way| (flow.cold.counted(way), hidden.before[way])) + self.slice(slot)
     }
 
     /// Traffic of the slot's flow in this slice, not yet added to the facilities; outbound is forward.
     pub(super) fn slice(&self, slot: usize) -> Traffic {
-        let hidden = self.hidden_of(slot);
-        let [first, second] = [0, 1].map(|way| {
-            let (packets, octets) = self.table.flows[slot].hot.counted(way);
-            Counters { packets, octets, coalesced: hidden.slice[way] }
+        self.counted(slot, |flow, hidden, way| (flow.hot.counted(way), hidden.slice[way]))
+    }
+
+    /// Traffic of a slot by packets, octets and hidden packets of each way; outbound is forward.
+    fn counted(&self, slot: usize, counts: impl Fn(&Slot, &Estimate, usize) -> ((u64, u64), u64)) -> Traffic {
+        let flow = &self.table.flows[slot];
+        let has = flow.warm.state & flow_state::COALESCED != 0;
+        let hidden = if has { self.coalesced.get(slot) } else { Estimate::default() };
+        let [outbound, inbound] = [0, 1].map(|way| {
+            let ((packets, octets), coalesced) = counts(flow, &hidden, way);
+            Counters { packets, octets, coalesced }
         });
-        self.oriented(slot, first, second)
-    }
-
-    fn hidden_of(&self, slot: usize) -> Estimate {
-        let has = self.table.flows[slot].warm.state & flow_state::COALESCED != 0;
-        if has { self.coalesced.get(slot) } else { Estimate::default() }
-    }
-
-    fn oriented(&self, slot: usize, first: Counters, second: Counters) -> Traffic {
-        let traffic = Traffic { outbound: first, inbound: second };
-        if flow_state::second_began(&self.table.flows[slot].warm) { traffic.reversed() } else { traffic }
+        let traffic = Traffic { outbound, inbound };
+        if flow_state::second_began(&flow.warm) { traffic.reversed() } else { traffic }
     }
 
     /// The slot's flow as the model has it, with this traffic.

@@ -1,7 +1,5 @@
 //! The dumps of statistics, from interfaces' snapshots: cumulative since each interface was opened.
 
-use std::fmt::Write as _;
-
 use traf_model::{
     Answer, Bracket, ClassGroup, Counters, InterfaceSnapshot, Item, Key, Row, Service, Timestamp, Traffic,
 };
@@ -19,13 +17,14 @@ pub(super) struct Dump {
 impl Dump {
     /// The text of one of the logs that each interface has; `time` is the moment in words.
     pub(super) fn text(&self, kind: LogKind, time: &str) -> String {
-        match kind {
-            LogKind::Traffic | LogKind::General => String::new(),
+        let text = match kind {
+            LogKind::Traffic | LogKind::General => return String::new(),
             LogKind::Detailed => self.detailed(time),
             LogKind::Services => self.services(time),
             LogKind::Sizes => self.sizes(time),
             LogKind::Stations => self.stations(time),
-        }
+        };
+        format!("{text}\nRunning time: {} seconds\n", self.seconds())
     }
 
     fn nanos(&self) -> i64 {
@@ -61,34 +60,26 @@ impl Dump {
         let mut text = format!("\n*** Detailed statistics for interface {}, generated {time}\n\n", interface.name);
         for (group, name) in ROWS {
             let traffic = classes.group(group);
-            // Writing to a string cannot fail, here and below.
-            let _ = writeln!(text, "{name}{}", count(traffic.total()));
-            let _ = writeln!(text, "\t(incoming: {}; outgoing: {})", count(traffic.inbound), count(traffic.outbound));
+            let [total, inbound, outbound] = [traffic.total(), traffic.inbound, traffic.outbound].map(count);
+            text += &format!("{name}{total}\n\t(incoming: {inbound}; outgoing: {outbound})\n");
         }
         let rates = |counters: Counters| format!("{}, {}", rate(counters.octets), packets(counters.packets));
-        let total = classes.group(ClassGroup::Total);
-        let _ = writeln!(text, "\nAverage rates:");
-        for (name, counters) in [("Total:", total.total()), ("Incoming:", total.inbound), ("Outgoing:", total.outbound)]
-        {
-            let _ = writeln!(text, "  {name}\t{}", rates(self.average(counters)));
-        }
-        let _ = writeln!(text, "\nPeak total activity: {}", rates(*peak_total));
-        let _ = writeln!(text, "Peak incoming rate: {}", rates(peak.inbound));
-        let _ = writeln!(text, "Peak outgoing rate: {}", rates(peak.outbound));
-        let _ = writeln!(text, "\nIP checksum errors: {}", ledger.bad_checksum);
-        let _ = writeln!(text, "\nRunning time: {} seconds", self.seconds());
-        text
+        let all = classes.group(ClassGroup::Total);
+        let average = |counters| rates(self.average(counters));
+        let [total, inbound, outbound] = [all.total(), all.inbound, all.outbound].map(average);
+        text += &format!("\nAverage rates:\n  Total:\t{total}\n  Incoming:\t{inbound}\n  Outgoing:\t{outbound}\n");
+        let [total, inbound, outbound] = [*peak_total, peak.inbound, peak.outbound].map(rates);
+        text +=
+            &format!("\nPeak total activity: {total}\nPeak incoming rate: {inbound}\nPeak outgoing rate: {outbound}\n");
+        text + &format!("\nIP checksum errors: {}\n", ledger.bad_checksum)
     }
 
     fn services(&self, time: &str) -> String {
         let mut text = format!("\n*** TCP/UDP traffic log, generated {time}\n\n");
         let mut line = |name: String, traffic: Traffic| {
-            let part = |counters: Counters, way: &str| {
-                format!("{} {way}, {}", count(counters), rate(self.average(counters).octets))
-            };
-            let (total, inbound, outbound) = (traffic.total(), traffic.inbound, traffic.outbound);
-            let parts = [part(total, "total"), part(inbound, "incoming"), part(outbound, "outgoing")];
-            let _ = writeln!(text, "{name}: {}\n", parts.join("; "));
+            let ways = [(traffic.total(), "total"), (traffic.inbound, "incoming"), (traffic.outbound, "outgoing")];
+            let part = |(counters, way)| format!("{} {way}, {}", count(counters), rate(self.average(counters).octets));
+            text += &format!("{name}: {}\n\n", ways.map(part).join("; "));
         };
         if let Some(answer) = self.answer(1) {
             let mut rows: Vec<(Service, Traffic)> = answer.rows.iter().filter_map(service).collect();
@@ -99,7 +90,6 @@ impl Dump {
                 line("other services".to_owned(), rest);
             }
         }
-        let _ = writeln!(text, "\nRunning time: {} seconds", self.seconds());
         text
     }
 
@@ -107,8 +97,7 @@ impl Dump {
         let interface = &self.snapshot.interface;
         let mtu = interface.mtu.map_or_else(|| "unknown".to_owned(), |mtu| mtu.to_string());
         let mut text = format!("*** Packet Size Distribution, generated {time}\n\n");
-        let _ = writeln!(text, "Interface: {}   MTU: {mtu}\n", interface.name);
-        text.push_str("Packet Size (bytes)\tIn\t\tOut\n");
+        text += &format!("Interface: {}   MTU: {mtu}\n\nPacket Size (bytes)\tIn\t\tOut\n", interface.name);
         let answer = self.answer(0);
         let rows = answer.map(|answer| &answer.rows[..]).unwrap_or_default();
         let counted = |bracket: Bracket| {
@@ -125,12 +114,10 @@ impl Dump {
                 Some(to) => format!("{} to {to}:", bracket.from.max(1)),
                 None => format!("{} and more:", bracket.from),
             };
-            let _ = writeln!(text, "{name}\t\t{:8}\t{:8}", traffic.inbound.packets, traffic.outbound.packets);
+            text += &format!("{name}\t\t{:8}\t{:8}\n", traffic.inbound.packets, traffic.outbound.packets);
         }
         let [inbound, outbound] = answer.map_or([0; 2], |answer| answer.largest);
-        let _ = writeln!(text, "Largest packet:\t\t{inbound:8}\t{outbound:8}");
-        let _ = writeln!(text, "\nRunning time: {} seconds", self.seconds());
-        text
+        text + &format!("Largest packet:\t\t{inbound:8}\t{outbound:8}\n")
     }
 
     fn stations(&self, time: &str) -> String {
@@ -153,17 +140,15 @@ impl Dump {
             let way = |way: &str, all: Counters, ip: Counters| {
                 format!("\t{way} total {}; {} IP packets\n", count(all), ip.packets)
             };
-            let _ = writeln!(text, "\nEthernet address: {mac}");
+            text += &format!("\nEthernet address: {mac}\n");
             text += &way("Incoming", all.inbound, station.ip.inbound);
             text += &way("Outgoing", all.outbound, station.ip.outbound);
-            let _ = writeln!(text, "\tAverage rates: {}", pair(average));
-            let _ = writeln!(text, "\tLast 5-second rates: {}", pair(*now));
+            text += &format!("\tAverage rates: {}\n\tLast 5-second rates: {}\n", pair(average), pair(*now));
         }
         let rest = self.answer(2).map_or(0, |answer| answer.matched.saturating_sub(stations.len() as u64));
         if rest > 0 {
-            let _ = writeln!(text, "\n{rest} more stations had less traffic");
+            text += &format!("\n{rest} more stations had less traffic\n");
         }
-        let _ = writeln!(text, "\nRunning time: {} seconds", self.seconds());
         text
     }
 }
@@ -176,10 +161,9 @@ pub(super) fn general<'a>(dumps: impl Iterator<Item = &'a Dump>, time: &str) -> 
         let InterfaceSnapshot { interface, classes, ledger, peak_total, rate: now, .. } = &dump.snapshot;
         let packets = |group: ClassGroup| classes.group(group).total().packets;
         let average = dump.average(classes.group(ClassGroup::Total).total());
-        let _ = writeln!(
-            text,
+        text += &format!(
             "{}: {} total, {} IP, {} IPv6, {} non-IP, {} IP checksum errors, average activity {}, peak activity {}, last \
-             5-second average activity {}",
+             5-second average activity {}\n",
             interface.name,
             packets(ClassGroup::Total),
             packets(ClassGroup::Ipv4),
@@ -192,8 +176,7 @@ pub(super) fn general<'a>(dumps: impl Iterator<Item = &'a Dump>, time: &str) -> 
         );
         running = running.max(dump.seconds());
     }
-    let _ = writeln!(text, "\n{running} seconds running time");
-    text
+    text + &format!("\n{running} seconds running time\n")
 }
 
 fn count(counters: Counters) -> String {

@@ -32,44 +32,31 @@ impl LogKind {
     pub(crate) const ALL: [Self; 6] =
         [Self::Traffic, Self::General, Self::Detailed, Self::Services, Self::Sizes, Self::Stations];
 
+    /// As it is written in the configuration; as IPTraf's banners name it; IPTraf's name of its file.
+    const fn names(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Traffic => ("traffic", "IP traffic monitor", "ip_traffic.log"),
+            Self::General => ("general", "General interface statistics", "iface_stats_general.log"),
+            Self::Detailed => ("detailed", "Detailed interface statistics", "iface_stats_detailed-{interface}.log"),
+            Self::Services => ("services", "TCP/UDP service monitor", "tcp_udp_services-{interface}.log"),
+            Self::Sizes => ("sizes", "Packet size distribution facility", "packet_size-{interface}.log"),
+            Self::Stations => ("stations", "LAN traffic monitor", "lan_statistics-{interface}.log"),
+        }
+    }
+
     /// As it is written in the configuration.
     pub(crate) const fn word(self) -> &'static str {
-        match self {
-            Self::Traffic => "traffic",
-            Self::General => "general",
-            Self::Detailed => "detailed",
-            Self::Services => "services",
-            Self::Sizes => "sizes",
-            Self::Stations => "stations",
-        }
+        self.names().0
     }
 
     /// As IPTraf's banners name it.
     pub(crate) const fn title(self) -> &'static str {
-        match self {
-            Self::Traffic => "IP traffic monitor",
-            Self::General => "General interface statistics",
-            Self::Detailed => "Detailed interface statistics",
-            Self::Services => "TCP/UDP service monitor",
-            Self::Sizes => "Packet size distribution facility",
-            Self::Stations => "LAN traffic monitor",
-        }
+        self.names().1
     }
 
     /// There is one for each interface.
     pub(crate) const fn by_interface(self) -> bool {
         !matches!(self, Self::Traffic | Self::General)
-    }
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Traffic => "ip_traffic.log",
-            Self::General => "iface_stats_general.log",
-            Self::Detailed => "iface_stats_detailed-{interface}.log",
-            Self::Services => "tcp_udp_services-{interface}.log",
-            Self::Sizes => "packet_size-{interface}.log",
-            Self::Stations => "lan_statistics-{interface}.log",
-        }
     }
 }
 
@@ -114,20 +101,15 @@ impl LogFileNames {
         Ok(())
     }
 
-    /// The file name or path of a log, of this interface where there is one for each.
-    pub(crate) fn file(&self, kind: LogKind, interface: &str) -> String {
+    /// The file of a log, of this interface where there is one for each: in `folder` unless its name is a path.
+    pub(crate) fn path(&self, kind: LogKind, interface: &str, folder: &Path) -> PathBuf {
         // The kernel forbids `/` in names of interfaces, and little else.
         let plain = |c: char| if c.is_ascii_alphanumeric() || "._@-".contains(c) { c } else { '_' };
-        self.pattern(kind).replace(INTERFACE, &interface.chars().map(plain).collect::<String>())
-    }
-
-    /// The same, in `folder` unless the name is a path.
-    pub(crate) fn path(&self, kind: LogKind, interface: &str, folder: &Path) -> PathBuf {
-        folder.join(self.file(kind, interface))
+        folder.join(self.pattern(kind).replace(INTERFACE, &interface.chars().map(plain).collect::<String>()))
     }
 
     fn pattern(&self, kind: LogKind) -> &str {
-        self.0.get(&kind).map_or(kind.name(), String::as_str)
+        self.0.get(&kind).map_or(kind.names().2, String::as_str)
     }
 }
 
@@ -143,7 +125,8 @@ mod tests {
         assert_eq!(path(LogKind::Traffic), Path::new("/log/ip_traffic.log"));
         assert_eq!(path(LogKind::Services), Path::new("/log/tcp_udp_services-eth0.7.log"));
         assert_eq!(path(LogKind::Sizes), Path::new("/tmp/eth0.7/sizes"));
-        assert_eq!(names.file(LogKind::Detailed, "a\x1b$b"), "iface_stats_detailed-a__b.log");
+        let strange = names.path(LogKind::Detailed, "a\x1b$b", Path::new("/log"));
+        assert_eq!(strange, Path::new("/log/iface_stats_detailed-a__b.log"));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! A capture thread's end of the log: it hands records over and never waits.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -39,14 +39,20 @@ pub(super) struct Requests {
     pub(super) rates: bool,
 }
 
-/// Records on their way to the writer, and those that were lost before.
+/// State that the captures, the writer and the settings share.
 #[derive(Debug, Default)]
-pub(super) struct Backlog {
+pub(super) struct SharedState {
+    /// Records on their way to the writer.
     waiting: AtomicUsize,
+    /// Records that were lost before.
     lost: AtomicU64,
+    /// The writer is to end.
+    pub(super) stop: AtomicBool,
+    /// Errors of the files in words; empty if there are none.
+    pub(super) trouble: Mutex<String>,
 }
 
-impl Backlog {
+impl SharedState {
     /// The writer has taken so many records.
     pub(super) fn taken(&self, records: usize) {
         self.waiting.fetch_sub(records, Ordering::Relaxed);
@@ -64,28 +70,20 @@ pub struct LogHandle {
     messages: SyncSender<LogMessage>,
     asked: watch::Receiver<Requests>,
     answered: Requests,
-    load: Arc<Backlog>,
-    mac: bool,
+    pub(super) shared: Arc<SharedState>,
+    /// Events are to carry MAC addresses.
+    pub(crate) mac: bool,
 }
 
 impl LogHandle {
     pub(super) fn new(messages: SyncSender<LogMessage>, asked: watch::Receiver<Requests>, mac: bool) -> Self {
         let answered = *asked.borrow();
-        Self { messages, asked, answered, load: Arc::default(), mac }
-    }
-
-    pub(super) fn load(&self) -> Arc<Backlog> {
-        Arc::clone(&self.load)
-    }
-
-    /// Events are to carry MAC addresses.
-    pub(crate) fn mac(&self) -> bool {
-        self.mac
+        Self { messages, asked, answered, shared: Arc::default(), mac }
     }
 
     /// Both write the same log.
     pub(crate) fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.load, &other.load)
+        Arc::ptr_eq(&self.shared, &other.shared)
     }
 
     /// The interface is written about from now on; what was asked before concerns it not.
@@ -96,7 +94,7 @@ impl LogHandle {
 
     /// Hands over the records of one round of the capture.
     pub(crate) fn round(&self, interface: &str, records: LogRecords) {
-        self.load.lost.fetch_add(records.lost, Ordering::Relaxed);
+        self.shared.lost.fetch_add(records.lost, Ordering::Relaxed);
         let count = records.events.len() + records.packets.len();
         if count > 0 {
             self.hand_over(count, LogMessage::Round(interface.to_owned(), records));
@@ -123,7 +121,7 @@ impl LogHandle {
 
     /// The open connections of an interface.
     pub(crate) fn open(&self, interface: &str, open: LogRecords) {
-        self.load.lost.fetch_add(open.lost, Ordering::Relaxed);
+        self.shared.lost.fetch_add(open.lost, Ordering::Relaxed);
         self.hand_over(open.events.len(), LogMessage::Open(interface.to_owned(), open.events));
     }
 
@@ -147,11 +145,11 @@ impl LogHandle {
 
     /// Hands records over. They are lost if there is no room; one load is always taken, however large.
     fn hand_over(&self, records: usize, message: LogMessage) {
-        let load = &self.load;
-        let full = load.waiting.fetch_add(records, Ordering::Relaxed) >= RECORDS;
+        let shared = &self.shared;
+        let full = shared.waiting.fetch_add(records, Ordering::Relaxed) >= RECORDS;
         if full || self.messages.try_send(message).is_err() {
-            load.waiting.fetch_sub(records, Ordering::Relaxed);
-            load.lost.fetch_add(records as u64, Ordering::Relaxed);
+            shared.waiting.fetch_sub(records, Ordering::Relaxed);
+            shared.lost.fetch_add(records as u64, Ordering::Relaxed);
         }
     }
 }
@@ -181,7 +179,7 @@ mod tests {
         for _ in 0..10 {
             handle.round("eth0", happened(3));
         }
-        let load = handle.load();
+        let load = &handle.shared;
         assert_eq!((load.take_lost(), load.take_lost()), (18, 0));
         assert_eq!(inbox.try_iter().count(), 4);
         load.taken(12);

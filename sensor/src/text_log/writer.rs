@@ -1,9 +1,9 @@
 //! The thread that writes: it alone makes words and waits for the disk, and it keeps the times of dumps.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -12,7 +12,7 @@ use traf_model::{InterfaceSnapshot, Timestamp};
 use super::dump::{Dump, general};
 use super::file_names::LogKind;
 use super::folder::LogFolder;
-use super::handle::{Backlog, LogMessage, Requests};
+use super::handle::{LogMessage, Requests, SharedState};
 use super::wording::Wording;
 use crate::meter::LogRecords;
 use crate::system::clock;
@@ -32,9 +32,7 @@ pub(super) struct WriterChannels {
     pub(super) asks: watch::Sender<Requests>,
     pub(super) interval: watch::Receiver<Duration>,
     pub(super) reopen: watch::Receiver<u64>,
-    pub(super) stop: Arc<AtomicBool>,
-    pub(super) trouble: Arc<Mutex<String>>,
-    pub(super) load: Arc<Backlog>,
+    pub(super) shared: Arc<SharedState>,
 }
 
 /// A question that captures have not all answered.
@@ -150,7 +148,7 @@ impl Writer {
                 return true;
             }
         }
-        let stop = self.stopping || self.tasks.stop.load(Ordering::Relaxed);
+        let stop = self.stopping || self.tasks.shared.stop.load(Ordering::Relaxed);
         if stop && !std::mem::replace(&mut self.stopping, true) {
             self.ask(now);
         } else if !stop {
@@ -191,7 +189,7 @@ impl Writer {
             }
             LogMessage::Round(interface, round) => self.write_round(&interface, &round),
             LogMessage::Open(interface, events) => {
-                self.tasks.load.taken(events.len());
+                self.tasks.shared.taken(events.len());
                 let text: String = events.iter().map(|event| self.words.event(event, &interface)).collect();
                 self.append(LogKind::Traffic, "", &text, clock::now());
                 self.listing.missing.remove(&interface);
@@ -205,7 +203,7 @@ impl Writer {
     }
 
     fn write_round(&mut self, interface: &str, records: &LogRecords) {
-        self.tasks.load.taken(records.events.len() + records.packets.len());
+        self.tasks.shared.taken(records.events.len() + records.packets.len());
         let text = self.words.round(records, interface, self.folder.mac());
         self.append(LogKind::Traffic, "", &text, clock::now());
     }
@@ -267,7 +265,7 @@ impl Writer {
 
     /// Writes a line about records that the captures could not hand over, at their place.
     fn tell_lost(&mut self, now: Timestamp) {
-        let lost = self.tasks.load.take_lost();
+        let lost = self.tasks.shared.take_lost();
         if lost > 0 {
             self.lost += lost;
             let text = format!("***** {lost} events came faster than they could be written and are lost *****");
@@ -281,7 +279,7 @@ impl Writer {
             let more = format!("{} events came faster than they could be logged", self.lost);
             words = if words.is_empty() { more } else { format!("{words}; {more}") };
         }
-        let mut trouble = self.tasks.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut trouble = self.tasks.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner);
         if *trouble != words {
             *trouble = words;
         }

@@ -30,7 +30,7 @@ impl Flows {
         let (mut open, mut more) = (Vec::new(), 0);
         let table = &self.table;
         for slot in (0..table.sets()).flat_map(|set| table.slots(set)) {
-            let Slot { hot, warm, cold } = &table.flows[slot];
+            let slot @ Slot { hot, warm, .. } = &table.flows[slot];
             if hot.key.protocol() != 6 || now.saturating_sub(warm.last) > self.idle {
                 continue;
             }
@@ -43,13 +43,8 @@ impl Flows {
                     more += 1;
                     continue;
                 }
-                let event = connection_events::connection(
-                    now,
-                    |initiator, other| ConnectionChange::Active(if way == second { initiator } else { other }),
-                    hot,
-                    warm,
-                    cold,
-                );
+                let what = |initiator, other| ConnectionChange::Active(if way == second { initiator } else { other });
+                let event = connection_events::connection(now, what, slot);
                 open.push(if way == second { event } else { event.reversed() });
             }
         }
