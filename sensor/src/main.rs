@@ -36,23 +36,18 @@ enum Command {
     /// Meter capture files, and print what was in them
     Read(read::ReadArgs),
     /// List this host's interfaces
-    Interfaces {
-        /// Output format
-        #[arg(long, value_enum, default_value_t)]
-        format: ListingFormat,
-    },
+    Interfaces(ListingArgs),
     /// Check permissions, interfaces, credentials, collector, clock and disk
-    Doctor {
-        /// Output format
-        #[arg(long, value_enum, default_value_t)]
-        format: ListingFormat,
-    },
+    Doctor(ListingArgs),
     /// List what waits for the collector
-    Spool {
-        /// Output format
-        #[arg(long, value_enum, default_value_t)]
-        format: ListingFormat,
-    },
+    Spool(ListingArgs),
+}
+
+#[derive(clap::Args)]
+struct ListingArgs {
+    /// Output format
+    #[arg(long, value_enum, default_value_t)]
+    format: ListingFormat,
 }
 
 fn main() -> ExitCode {
@@ -83,9 +78,9 @@ fn work(Arguments { options, command }: Arguments) -> Result<bool> {
             run::run(config)?;
         }
         Command::Join(args) => print(&format!("{}\n", join::run(&args, &config.data)?))?,
-        Command::Interfaces { format } => print(&listing::interfaces(&config, format)?)?,
-        Command::Spool { format } => print(&listing::spool(&config.spool_folder(), format)?)?,
-        Command::Doctor { format } => {
+        Command::Interfaces(ListingArgs { format }) => print(&listing::interfaces(&config, format)?)?,
+        Command::Spool(ListingArgs { format }) => print(&listing::spool(&config.spool_folder(), format)?)?,
+        Command::Doctor(ListingArgs { format }) => {
             let (report, good) = doctor::run(&config, format)?;
             print(&report)?;
             return Ok(good);
@@ -138,9 +133,7 @@ fn code(error: &anyhow::Error) -> u8 {
         if let Some(JoinError::Unreachable { .. }) = cause.downcast_ref() {
             return 69;
         }
-        if let Some(error) = cause.downcast_ref::<std::io::Error>()
-            && error.kind() == std::io::ErrorKind::PermissionDenied
-        {
+        if cause.downcast_ref().map(std::io::Error::kind) == Some(std::io::ErrorKind::PermissionDenied) {
             return 77;
         }
         let configuration = cause.is::<ConfigError>() || cause.is::<traf_peer::UrlError>();

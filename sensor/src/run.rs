@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
-use traf_model::{Endpoint, Interval, SettingsState, Timestamp};
+use traf_model::{Endpoint, SettingsState, Timestamp};
 use traf_peer::{Credentials, channel};
 
 use crate::capture::CaptureContext;
@@ -21,6 +21,7 @@ use crate::export::{self, SensorInfo};
 use crate::live::LiveStream;
 use crate::settings::{ActiveSettings, Channels};
 use crate::slice::assembler::InterfaceSlice;
+use crate::slice::slicer;
 use crate::spool::Spool;
 use crate::spool::persistent_state::LastSlice;
 use crate::spool::thread;
@@ -84,16 +85,12 @@ pub fn run(config: Config) -> Result<()> {
     }
     let supervisor =
         Supervisor::start(attachments, active, own, credentials.url.port).context("starting the supervisor")?;
-    let live = LiveStream {
-        introduction: introduction.clone(),
-        started,
-        latest,
-        spool: spool_handle.status(),
-        wishes,
-        wanted,
-        settings,
-    };
-    runtime.block_on(serve(Services { channel, introduction, spool_handle, live, supervisor, reopen }))?;
+    let (information, spool) = (introduction.clone(), spool_handle.status());
+    let live = LiveStream { introduction: information, started, latest, spool, wishes, wanted, settings };
+    let stop = CancellationToken::new();
+    let live = runtime.spawn(live.run(channel.clone(), stop.clone()));
+    let export = runtime.spawn(export::run(channel, introduction, spool_handle, stop.clone()));
+    runtime.block_on(serve(live, export, supervisor, reopen, stop))?;
     // Whatever still waits for a reply is dropped with the runtime.
     runtime.shutdown_timeout(Duration::from_millis(200));
     if spool_thread.join().is_err() {
@@ -123,24 +120,18 @@ impl Drop for PidFile {
     }
 }
 
-struct Services {
-    channel: tonic::transport::Channel,
-    introduction: SensorInfo,
-    spool_handle: thread::SpoolHandle,
-    live: LiveStream,
+/// Serves until it is asked to end, and delivers what is counted.
+async fn serve(
+    live: tokio::task::JoinHandle<()>,
+    mut export: tokio::task::JoinHandle<()>,
     supervisor: Supervisor,
     reopen: watch::Sender<u64>,
-}
-
-async fn serve(planes: Services) -> Result<()> {
-    let Services { channel, introduction, spool_handle, live, supervisor, reopen } = planes;
+    stop: CancellationToken,
+) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
     // Caught with and without a text log: else it would end the program.
     let mut user = signal(SignalKind::user_defined1()).context("listening for SIGUSR1")?;
-    let stop = CancellationToken::new();
-    let live = tokio::spawn(live.run(channel.clone(), stop.clone()));
-    let mut export = tokio::spawn(export::run(channel, introduction, spool_handle, stop.clone()));
 
     loop {
         tokio::select! {
@@ -172,10 +163,8 @@ async fn serve(planes: Services) -> Result<()> {
     }
     stop.cancel();
     if !export.is_finished() {
-        export.abort();
         let _ = export.await;
     }
-    live.abort();
     let _ = live.await;
     Ok(())
 }
@@ -200,10 +189,7 @@ fn declare_unseen(
         return;
     }
     tracing::warn!("the sensor did not end as asked: what passed since its last slice is declared as not seen");
-    let step = i64::try_from(slice.as_nanos()).unwrap_or(i64::MAX).max(1);
-    let from = started.floor(step);
-    let slice = Interval::new(from, Timestamp(from.0.saturating_add(step)));
-    if parts.try_send(InterfaceSlice { slice, summary: None, losses }).is_err() {
+    if parts.try_send(InterfaceSlice { slice: slicer::around(slice, started), summary: None, losses }).is_err() {
         tracing::error!("what was not seen could not be declared");
     }
 }

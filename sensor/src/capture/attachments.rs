@@ -23,6 +23,7 @@ use crate::config::Config;
 use crate::meter::MeterConfig;
 use crate::parse::link_type::LinkType;
 use crate::slice::assembler::InterfaceSlice;
+use crate::slice::slicer;
 use crate::spool::persistent_state::NicCounters;
 use crate::system::interfaces::{self, Device};
 
@@ -144,9 +145,7 @@ impl Attachments {
             if let Some(Err(error)) = filter.map(|program| attached.socket.set_filter(program)) {
                 tracing::error!("the capture filter on {name} stays as it was: {error}");
             }
-            if let Err(error) = attached.socket.set_promiscuous(settings.on(&PROMISCUOUS)) {
-                tracing::warn!("{name} cannot be asked for frames to others: {error}");
-            }
+            set_promiscuous(name, &mut attached.socket, settings.on(&PROMISCUOUS));
         }
         self.settings = settings.clone();
         // What was refused may be possible now.
@@ -198,8 +197,7 @@ impl Attachments {
             last.gone = true;
             let Interface { index, loopback, .. } = attached.interface;
             let counters = last.ledger.nic.map(|nic| NicCounters::new(nic, loopback));
-            let missing = VanishedInterface { since: now, index, counters };
-            self.missing.insert(name.clone(), missing);
+            self.missing.insert(name.clone(), VanishedInterface { since: now, index, counters });
             if self.missing.len() > INTERFACES {
                 let oldest = self.missing.iter().min_by_key(|(_, missing)| missing.since).map(|(name, _)| name.clone());
                 oldest.map(|name| self.missing.remove(&name));
@@ -226,13 +224,11 @@ impl Attachments {
         let (buffer, flows) = share(self.context.config.buffer, self.context.config.meter.flows, self.attached.len());
         let snaplen = self.context.config.snaplen;
         let opened = CaptureHandle::open(&name, snaplen, buffer).and_then(|handle| {
-            let mut socket = CaptureSocket::of(&handle, interface.index).map_err(|error| other(&name, &error))?;
+            let other = |error: std::io::Error| CaptureError::Other(name.clone(), error.to_string());
+            let mut socket = CaptureSocket::of(&handle, interface.index).map_err(other)?;
             let program = FilterProgram::compile(&name, self.settings.text(&CAPTURE), snaplen)?;
-            socket.set_filter(&program).map_err(|error| other(&name, &error))?;
-            // Without it there is still what is addressed to us.
-            if let Err(error) = socket.set_promiscuous(self.settings.on(&PROMISCUOUS)) {
-                tracing::warn!("{name} cannot be asked for frames to others: {error}");
-            }
+            socket.set_filter(&program).map_err(other)?;
+            set_promiscuous(&name, &mut socket, self.settings.on(&PROMISCUOUS));
             Ok((handle, socket))
         });
         let (handle, socket) = match opened {
@@ -265,7 +261,8 @@ impl Attachments {
         let controls = CaptureControls { facts: news, live: state, stop: stop.clone() };
         let meter = MeterConfig { flows, idle: self.settings.time(&IDLE), ..self.context.config.meter.clone() };
         let capture = InterfaceCapture::new(handle, interface.clone(), meter, self.context.clone(), controls);
-        let thread = match std::thread::Builder::new().name(format!("capture-{name}")).spawn(move || capture.run()) {
+        let spawned = std::thread::Builder::new().name(format!("capture-{name}")).spawn(move || capture.run());
+        let thread = match spawned {
             Ok(thread) => thread,
             Err(error) => {
                 self.refuse(&name, format!("no thread for the capture on {name}: {error}"));
@@ -297,9 +294,7 @@ impl Attachments {
     }
 
     fn declare(&self, name: &str, interval: Interval, counted: Option<(u64, u64)>) {
-        let step = i64::try_from(self.context.config.slice.as_nanos()).unwrap_or(i64::MAX).max(1);
-        let from = interval.to.floor(step);
-        let slice = Interval::new(from, Timestamp(from.0.saturating_add(step)));
+        let slice = slicer::around(self.context.config.slice, interval.to);
         let loss =
             Loss { reason: LossReason::Vanished, interval, records: 0, counted, interface: Some(name.to_owned()) };
         if let Err(mpsc::error::TrySendError::Full(part)) =
@@ -310,8 +305,11 @@ impl Attachments {
     }
 }
 
-fn other(name: &str, error: &std::io::Error) -> CaptureError {
-    CaptureError::Other(name.to_owned(), error.to_string())
+/// Without it there is still what is addressed to us.
+fn set_promiscuous(name: &str, socket: &mut CaptureSocket, on: bool) {
+    if let Err(error) = socket.set_promiscuous(on) {
+        tracing::warn!("{name} cannot be asked for frames to others: {error}");
+    }
 }
 
 fn fill(config: &Config, interface: &mut Interface) {

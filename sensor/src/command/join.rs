@@ -48,16 +48,11 @@ fn read_token(file: &Path) -> Result<String> {
     // Far longer than any token: a wrong file is told, not read into memory.
     let limit = 4_096;
     if file == Path::new("-") {
-        std::io::stdin()
-            .lock()
-            .take(limit)
-            .read_to_string(&mut text)
-            .context("reading the token from standard input")?;
+        let read = std::io::stdin().lock().take(limit).read_to_string(&mut text);
+        read.context("reading the token from standard input")?;
     } else {
-        let open = std::fs::File::open(file).with_context(|| format!("reading the token in {}", file.display()))?;
-        open.take(limit)
-            .read_to_string(&mut text)
-            .with_context(|| format!("reading the token in {}", file.display()))?;
+        let read = std::fs::File::open(file).and_then(|file| file.take(limit).read_to_string(&mut text));
+        read.with_context(|| format!("reading the token in {}", file.display()))?;
     }
     Ok(text)
 }

@@ -10,7 +10,7 @@ use traf_model::{Interval, Timestamp};
 /// Knows the open slice of one interface.
 #[derive(Clone, Debug)]
 pub(crate) struct Slicer {
-    step: i64,
+    step: Duration,
     open: Interval,
 }
 
@@ -20,8 +20,7 @@ impl Slicer {
 
     /// The slice that holds `now` is open; `step` is not zero.
     pub(crate) fn new(step: Duration, now: Timestamp) -> Self {
-        let step = i64::try_from(step.as_nanos()).unwrap_or(i64::MAX).max(1);
-        Self { step, open: aligned(step, now) }
+        Self { step, open: around(step, now) }
     }
 
     /// The open slice.
@@ -40,16 +39,18 @@ impl Slicer {
     /// everything until then would be counted in the present one.
     pub(crate) fn tick(&mut self, now: Timestamp) -> Option<Interval> {
         let over = now >= self.open.to.after(Self::GRACE);
-        let back = now.0 < self.open.from.0.saturating_sub(self.step);
+        let back = now < self.open.from.before(self.step);
         (over || back).then(|| self.turn(now))
     }
 
     fn turn(&mut self, at: Timestamp) -> Interval {
-        std::mem::replace(&mut self.open, aligned(self.step, at))
+        std::mem::replace(&mut self.open, around(self.step, at))
     }
 }
 
-fn aligned(step: i64, at: Timestamp) -> Interval {
+/// The slice of this length that holds a moment.
+pub(crate) fn around(step: Duration, at: Timestamp) -> Interval {
+    let step = i64::try_from(step.as_nanos()).unwrap_or(i64::MAX).max(1);
     let from = at.floor(step);
     Interval::new(from, Timestamp(from.0.saturating_add(step)))
 }
