@@ -125,7 +125,7 @@ fn a_record_of_an_earlier_format_is_refused_in_words_and_declared_and_costs_no_o
     let mut spool = open(folder.path(), LIMITS);
     (0..3).for_each(|number| spool.seal(&summary(number, 100)));
     drop(spool);
-    let path = folder.path().join(record::record_name(2, 2));
+    let path = folder.path().join(record_name(2, 2));
     let mut earlier = fs::read(&path).unwrap();
     earlier[4] = 1;
     let sum = crc32c::crc32c_append(crc32c::crc32c(&earlier[..52]), &earlier[record::HEADER..]);
