@@ -55,9 +55,9 @@ pub(crate) fn accept(
 ) -> mpsc::Receiver<io::Result<Connection>> {
     let (ready, connections) = mpsc::channel(WAITING);
     let gate = Gate {
-        all: Arc::new(Semaphore::new(limits.connections)),
+        all: Arc::new(Semaphore::new(limits.connections.max(1) as usize)),
         each: Arc::default(),
-        per_address: limits.connections_per_address,
+        per_address: limits.connections_per_address.max(1),
     };
     let timeout = limits.handshake_timeout;
     tokio::spawn(async move {
@@ -116,8 +116,8 @@ async fn handshake(
 #[derive(Clone)]
 struct Gate {
     all: Arc<Semaphore>,
-    each: Arc<Mutex<HashMap<IpAddr, usize>>>,
-    per_address: usize,
+    each: Arc<Mutex<HashMap<IpAddr, u32>>>,
+    per_address: u32,
 }
 
 /// A place inside; left when dropped.

@@ -7,15 +7,18 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 /// Default path of the configuration file.
 const DEFAULT_FILE: &str = "/etc/traf/collector.toml";
 /// Default data folder.
 const DEFAULT_DATA: &str = "/var/lib/traf/collector";
 
-/// All settings.
-#[derive(Clone, Debug)]
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// All settings; what the file leaves out is the default.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// The data folder.
     pub data: PathBuf,
@@ -29,38 +32,56 @@ pub struct Config {
     pub limits: Limits,
 }
 
-/// Retention of each tier. `None` keeps it for ever.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Retention of each tier, in the file in days. `None`, in the file 0, keeps it for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Retention {
     /// Flows, hosts, services, stations, sizes of every slice.
+    #[serde(rename = "flows_days", deserialize_with = "days")]
     pub flows: Option<Duration>,
     /// Interfaces by the second.
+    #[serde(rename = "seconds_days", deserialize_with = "days")]
     pub seconds: Option<Duration>,
     /// Interfaces by the minute.
+    #[serde(rename = "minutes_days", deserialize_with = "days")]
     pub minutes: Option<Duration>,
     /// Ledgers, deliveries and losses.
+    #[serde(rename = "ledger_days", deserialize_with = "days")]
     pub ledger: Option<Duration>,
 }
 
-const DAY: Duration = Duration::from_secs(24 * 3600);
+/// Bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Connections in all, at least one.
+    pub connections: u32,
+    /// Connections of one address, at least one.
+    pub connections_per_address: u32,
+    /// From the first octet to the end of the TLS handshake.
+    #[serde(skip)]
+    pub handshake_timeout: Duration,
+    /// From the wish to end until streams are cut.
+    #[serde(skip)]
+    pub drain_timeout: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data: DEFAULT_DATA.into(),
+            listen: ([0, 0, 0, 0], 7440).into(),
+            join_listen: ([0, 0, 0, 0], 7441).into(),
+            retention: Retention::default(),
+            limits: Limits::default(),
+        }
+    }
+}
 
 impl Default for Retention {
     fn default() -> Self {
         Self { flows: Some(7 * DAY), seconds: Some(2 * DAY), minutes: Some(30 * DAY), ledger: Some(365 * DAY) }
     }
-}
-
-/// Bounds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Connections in all.
-    pub connections: usize,
-    /// Connections of one address.
-    pub connections_per_address: usize,
-    /// From the first octet to the end of the TLS handshake.
-    pub handshake_timeout: Duration,
-    /// From the wish to end until streams are cut.
-    pub drain_timeout: Duration,
 }
 
 impl Default for Limits {
@@ -74,6 +95,11 @@ impl Default for Limits {
     }
 }
 
+fn days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    let days = u32::deserialize(deserializer)?;
+    Ok((days > 0).then(|| DAY * days))
+}
+
 /// Errors of a configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -85,37 +111,7 @@ pub enum ConfigError {
     Form(PathBuf, Box<toml::de::Error>),
 }
 
-/// The file as written; what it leaves out is the default.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ConfigFile {
-    data: Option<PathBuf>,
-    listen: Option<SocketAddr>,
-    join_listen: Option<SocketAddr>,
-    #[serde(default)]
-    retention: RetentionFile,
-    #[serde(default)]
-    limits: LimitsFile,
-}
-
-/// In days; 0 keeps for ever.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RetentionFile {
-    flows_days: Option<u32>,
-    seconds_days: Option<u32>,
-    minutes_days: Option<u32>,
-    ledger_days: Option<u32>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LimitsFile {
-    connections: Option<u32>,
-    connections_per_address: Option<u32>,
-}
-
-impl ConfigFile {
+impl Config {
     /// Reads the file named, or the default one if it is there.
     pub fn read(named: Option<&Path>) -> Result<Self, ConfigError> {
         let path = named.unwrap_or(Path::new(DEFAULT_FILE));
@@ -128,30 +124,11 @@ impl ConfigFile {
     }
 
     /// With what flags and environment say on top.
-    pub fn over(self, data: Option<PathBuf>, listen: Option<SocketAddr>, join: Option<SocketAddr>) -> Config {
-        let days = |days: Option<u32>, default: Option<Duration>| match days {
-            None => default,
-            Some(0) => None,
-            Some(days) => Some(DAY * days),
-        };
-        let count = |count: Option<u32>, default: usize| count.map_or(default, |count| count.max(1) as usize);
-        let (retention, limits) = (Retention::default(), Limits::default());
-        Config {
-            data: data.or(self.data).unwrap_or_else(|| DEFAULT_DATA.into()),
-            listen: listen.or(self.listen).unwrap_or_else(|| ([0, 0, 0, 0], 7440).into()),
-            join_listen: join.or(self.join_listen).unwrap_or_else(|| ([0, 0, 0, 0], 7441).into()),
-            retention: Retention {
-                flows: days(self.retention.flows_days, retention.flows),
-                seconds: days(self.retention.seconds_days, retention.seconds),
-                minutes: days(self.retention.minutes_days, retention.minutes),
-                ledger: days(self.retention.ledger_days, retention.ledger),
-            },
-            limits: Limits {
-                connections: count(self.limits.connections, limits.connections),
-                connections_per_address: count(self.limits.connections_per_address, limits.connections_per_address),
-                ..limits
-            },
-        }
+    pub fn over(mut self, data: Option<PathBuf>, listen: Option<SocketAddr>, join: Option<SocketAddr>) -> Self {
+        self.data = data.unwrap_or(self.data);
+        self.listen = listen.unwrap_or(self.listen);
+        self.join_listen = join.unwrap_or(self.join_listen);
+        self
     }
 }
 
@@ -161,10 +138,10 @@ mod tests {
 
     use super::*;
 
-    fn read(text: &str) -> Result<ConfigFile, ConfigError> {
+    fn read(text: &str) -> Result<Config, ConfigError> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
-        ConfigFile::read(Some(file.path()))
+        Config::read(Some(file.path()))
     }
 
     #[test]

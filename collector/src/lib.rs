@@ -1,14 +1,14 @@
 //! The collector: it takes the summaries of sensors, keeps them, and answers consoles.
 //!
 //! ```
-//! use traf_collector::{ConfigFile, create_token, list_tokens};
+//! use traf_collector::{Config, create_token, list_tokens};
 //! use traf_peer::Role;
 //!
 //! # fn main() -> anyhow::Result<()> {
 //! # let folder = tempfile::tempdir()?;
 //! # let data = folder.path().join("collector");
 //! # tokio::runtime::Runtime::new()?.block_on(async {
-//! let config = ConfigFile::default().over(Some(data), None, None);
+//! let config = Config::default().over(Some(data), None, None);
 //! let token = create_token(&config, Role::Sensor, std::time::Duration::from_secs(900), 1).await?;
 //! println!("traf-sensor join https://collector:7441 --token {token}");
 //! assert!(list_tokens(&config).await?.contains("sensor"));
@@ -61,7 +61,7 @@ mod view;
 mod writer;
 
 pub use admin::{create_token, list_sensors, list_tokens, revoke_sensor, revoke_token};
-pub use config::{Config, ConfigError, ConfigFile, Limits, Retention};
+pub use config::{Config, ConfigError, Limits, Retention};
 pub use doctor::doctor;
 pub use failure::exit_code;
 pub use folder::{Folder, FolderError};

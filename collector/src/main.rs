@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
-use traf_collector::{Addresses, Config, ConfigFile, Folder};
+use traf_collector::{Addresses, Config, Folder};
 use traf_peer::Role;
 
 /// Collects what Trafalgar's sensors see, keeps it, and answers questions about it.
@@ -120,7 +120,7 @@ fn configure(cli: &Cli) -> anyhow::Result<Config> {
         Command::Run { listen, join_listen } => (*listen, *join_listen),
         _ => (None, None),
     };
-    let file = ConfigFile::read(cli.settings.config.as_deref())?;
+    let file = Config::read(cli.settings.config.as_deref())?;
     let config = file.over(cli.settings.data.clone(), listen, join_listen);
     Folder::step_down(&config.data)?;
     Ok(config)

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tonic::transport::Channel;
-use traf_collector::{Addresses, Config, ConfigFile};
+use traf_collector::{Addresses, Config};
 use traf_model::facility::{HOSTS, SERVICES, SIZES, STATIONS};
 use traf_model::{
     Bracket, Class, Classes, Counters, Counts, Endpoint, Flow, FlowKey, FlowState, Half, Interface, InterfaceSnapshot,
@@ -35,7 +35,7 @@ pub struct Collector {
 
 pub fn config(folder: &Path) -> Config {
     let any = Some(([127, 0, 0, 1], 0).into());
-    ConfigFile::default().over(Some(folder.to_owned()), any, any)
+    Config::default().over(Some(folder.to_owned()), any, any)
 }
 
 impl Collector {
