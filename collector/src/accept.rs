@@ -11,7 +11,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -49,7 +48,7 @@ pub(crate) struct Connection {
 /// Accepts on `listener` until `stop`; what comes out is bounded.
 pub(crate) fn accept(
     listener: TcpListener,
-    tls: Arc<ArcSwap<ServerConfig>>,
+    tls: Arc<ServerConfig>,
     limits: &Limits,
     stop: CancellationToken,
 ) -> mpsc::Receiver<io::Result<Connection>> {
@@ -81,7 +80,7 @@ pub(crate) fn accept(
                 info!(%address, "turned away: too many connections");
                 continue;
             };
-            let (tls, ready) = (tls.load_full(), ready.clone());
+            let (tls, ready) = (tls.clone(), ready.clone());
             tokio::spawn(async move {
                 match tokio::time::timeout(timeout, handshake(stream, address, tls, place)).await {
                     Ok(Ok(connection)) => drop(ready.send(Ok(connection)).await),

@@ -4,14 +4,12 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use futures_util::future::{Either, Ready, ready};
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
-use tonic::body::Body;
-use tonic::codegen::http::{Request, Response};
-use tower::{Layer, Service};
 use tracing::info;
 use traf_peer::Role;
 
@@ -44,67 +42,30 @@ fn denial(path: &str, role: Role, name: &str) -> Option<String> {
     Some(format!("`{name}` is a {role}: {path} is for the role {} only", roles.join(" or ")))
 }
 
-/// Puts [`Access`] in front of the services.
-#[derive(Clone)]
-pub(crate) struct AccessLayer(pub(crate) Arc<Peers>);
-
-impl<S> Layer<S> for AccessLayer {
-    type Service = Access<S>;
-
-    fn layer(&self, inner: S) -> Access<S> {
-        Access { inner, peers: self.0.clone() }
-    }
-}
-
 /// Lets a call through with the caller's [`crate::secrets::Peer`] in its extensions, or answers why not.
-#[derive(Clone)]
-pub(crate) struct Access<S> {
-    inner: S,
-    peers: Arc<Peers>,
-}
-
-impl<S> Access<S> {
-    fn check(&self, request: &mut Request<Body>) -> Result<(), Status> {
-        let Some(Caller { address, certificate: Some((identity, key)) }) =
-            request.extensions().get::<Caller>().cloned()
-        else {
-            return Err(Status::unauthenticated("no certificate: join first"));
-        };
-        let refuse = |status: fn(String) -> Status, why: String| -> Result<(), Status> {
-            info!(%address, path = request.uri().path(), "denied: {why}");
-            Err(status(why))
-        };
-        let peer = match self.peers.admitted(&identity, &key) {
-            Ok(peer) => peer,
-            Err(stranger) => return refuse(Status::unauthenticated, stranger.to_string()),
-        };
-        if let Some(why) = denial(request.uri().path(), peer.role, &peer.name) {
-            return refuse(Status::permission_denied, why);
-        }
-        self.peers.welcomed(&key);
-        request.extensions_mut().insert(peer);
-        Ok(())
+pub(crate) async fn check(State(peers): State<Arc<Peers>>, mut request: Request, next: Next) -> Response {
+    match admit(&peers, &mut request) {
+        Ok(()) => next.run(request).await,
+        Err(status) => status.into_http(),
     }
 }
 
-impl<S> Service<Request<Body>> for Access<S>
-where
-    S: Service<Request<Body>, Response = Response<Body>>,
-{
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = Either<S::Future, Ready<Result<Response<Body>, S::Error>>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
+fn admit(peers: &Peers, request: &mut Request) -> Result<(), Status> {
+    let Some(Caller { address, certificate: Some((identity, key)) }) = request.extensions().get().cloned() else {
+        return Err(Status::unauthenticated("no certificate: join first"));
+    };
+    let refuse = |status: fn(String) -> Status, why: String| {
+        info!(%address, path = request.uri().path(), "denied: {why}");
+        status(why)
+    };
+    let peer = peers.admitted(&identity, &key);
+    let peer = peer.map_err(|stranger| refuse(Status::unauthenticated, stranger.to_string()))?;
+    if let Some(why) = denial(request.uri().path(), peer.role, &peer.name) {
+        return Err(refuse(Status::permission_denied, why));
     }
-
-    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        match self.check(&mut request) {
-            Ok(()) => Either::Left(self.inner.call(request)),
-            Err(status) => Either::Right(ready(Ok(status.into_http()))),
-        }
-    }
+    peers.welcomed(&key);
+    request.extensions_mut().insert(peer);
+    Ok(())
 }
 
 /// The record that `access` found.

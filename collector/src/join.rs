@@ -8,14 +8,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tonic::{Request, Response, Status};
-use tracing::{error, info, warn};
+use tracing::{error, info};
 use traf_model::Timestamp;
 use traf_model::time::SECOND;
 use traf_peer::token::Token;
 use traf_proto as wire;
 
 use crate::accept::Caller;
-use crate::authority::{Authority, AuthorityError, hex, request_fingerprint};
+use crate::authority::{Authority, hex, request_fingerprint};
 use crate::clock;
 use crate::peers::Peers;
 use crate::secrets::{Admission, Applicant, Secrets, SecretsError};
@@ -57,27 +57,20 @@ impl JoinService {
             .map_err(|error: traf_peer::token::TokenError| Status::invalid_argument(error.to_string()))?;
         let key = request_fingerprint(&request.csr).map_err(|error| Status::invalid_argument(error.to_string()))?;
         let applicant = Applicant { key, name: &request.name, id: hex(&rand::random::<[u8; 16]>()) };
-        let (authority, id) = (self.authority.clone(), applicant.id.clone());
-        let admission = self
-            .secrets
-            .admit(&token, &applicant, now, |role| -> Result<Vec<u8>, Failed> {
-                Ok(authority.admit(&request.csr, role, id, now)?.to_vec())
-            })
-            .await;
-        let (who, outcome) = (format!("{address}"), admission.map_err(|failed| self.broken(&failed))?);
+        let sign = |role| Ok(self.authority.admit(&request.csr, role, applicant.id.clone(), now)?.to_vec());
+        let outcome = self.secrets.admit(&token, &applicant, now, sign).await.map_err(broken)?;
+        let (who, token) = (address.to_string(), Token::id_text(&token.id));
         match outcome {
             Admission::Admitted(name, certificate) => {
-                info!(%address, name, token = %Token::id_text(&token.id), "joined");
-                self.note(now, &who, &format!("joined as {name} with token {}", Token::id_text(&token.id))).await;
-                if let Err(error) = self.peers.reload().await {
-                    return Err(self.broken(&Failed::Secrets(error)));
-                }
+                info!(%address, name, token, "joined");
+                self.secrets.note(&who, &format!("joined as {name} with token {token}")).await;
+                self.peers.reload().await.map_err(broken)?;
                 let authority = self.authority.certificate().to_vec();
                 Ok(wire::JoinReply { certificate, authority, name, port: u32::from(self.port) })
             }
             Admission::Refused(why) => {
-                info!(%address, token = %Token::id_text(&token.id), "refused to join: {why}");
-                self.note(now, &who, &format!("refused token {}: {why}", Token::id_text(&token.id))).await;
+                info!(%address, token, "refused to join: {why}");
+                self.secrets.note(&who, &format!("refused token {token}: {why}")).await;
                 Err(Status::permission_denied(
                     "this token is not good here: wrong, used up, expired or revoked; \
                      ask for a new one (`traf-collector token create`)",
@@ -85,25 +78,11 @@ impl JoinService {
             }
         }
     }
-
-    async fn note(&self, now: Timestamp, who: &str, what: &str) {
-        if let Err(error) = self.secrets.audit(now, who, what).await {
-            warn!("the audit cannot be written: {error}");
-        }
-    }
-
-    fn broken(&self, failed: &Failed) -> Status {
-        error!("joining failed on our side: {failed}");
-        Status::unavailable("the collector cannot admit anybody just now: its log says why")
-    }
 }
 
-#[derive(Debug, thiserror::Error)]
-enum Failed {
-    #[error(transparent)]
-    Secrets(#[from] SecretsError),
-    #[error(transparent)]
-    Authority(#[from] AuthorityError),
+fn broken(error: SecretsError) -> Status {
+    error!("joining failed on our side: {error}");
+    Status::unavailable("the collector cannot admit anybody just now: its log says why")
 }
 
 /// Limits on requests of one address, and of all together.

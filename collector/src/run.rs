@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use arc_swap::ArcSwap;
+use axum::middleware::from_fn_with_state;
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, oneshot};
@@ -14,13 +14,13 @@ use tokio::task::JoinSet;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::codec::CompressionEncoding::Zstd;
+use tonic::service::Routes;
 use tonic::transport::Server;
 use tracing::{error, info, warn};
 use traf_proto as wire;
 use traf_proto::MAX_MESSAGE;
 
 use crate::accept::accept;
-use crate::access::AccessLayer;
 use crate::authority::Authority;
 use crate::config::Config;
 use crate::folder::Folder;
@@ -32,9 +32,10 @@ use crate::peers::Peers;
 use crate::secrets::Secrets;
 use crate::shared::SharedConfig;
 use crate::store::Store;
+use crate::tls::OwnCertificate;
 use crate::view::{QUESTIONS, View};
 use crate::writer::Writer;
-use crate::{clock, retention, tls};
+use crate::{access, clock, retention, tls};
 
 /// Octets of the largest question of a console.
 const MAX_QUESTION: usize = 1 << 20;
@@ -70,7 +71,8 @@ pub async fn run(
     let addresses = Addresses { main: main.local_addr()?, join: join.local_addr()? };
 
     let peers = Arc::new(Peers::load(authority.cluster(), secrets.clone()).await?);
-    let tls = Tls::new(&authority, &peers)?;
+    let own = OwnCertificate::new(&authority)?;
+    let [service_tls, join_tls] = tls::states(&authority, own.clone(), &peers).context("the collector's TLS state")?;
     let stop = CancellationToken::new();
     let (writer, writing) = Writer::start(store.clone(), stop.clone());
     let live = Live::new();
@@ -104,12 +106,12 @@ pub async fn run(
     };
 
     let mut tasks = JoinSet::new();
-    tasks.spawn(serve(main, tls.service.clone(), &config, &stop, services(ingest, view, manage, &peers)));
+    tasks.spawn(serve(main, service_tls, &config, &stop, services(ingest, view, manage, &peers)));
     let joining = wire::join_server::JoinServer::new(joining).max_decoding_message_size(MAX_REQUEST);
-    tasks.spawn(serve(join, tls.join.clone(), &config, &stop, server().add_service(joining)));
+    tasks.spawn(serve(join, join_tls, &config, &stop, Routes::new(joining)));
     tasks.spawn(ended(retention::keep(store.clone(), config.retention, stop.clone())));
     tasks.spawn(ended(watch_peers(peers, live, stop.clone())));
-    tasks.spawn(ended(tls.renew(authority.clone(), stop.clone())));
+    tasks.spawn(ended(renew(own, authority.clone(), stop.clone())));
 
     info!(cluster = authority.cluster(), data = %config.data.display(), "listening on {}, joining on {}", addresses.main, addresses.join);
     folder.write_addresses(&format!("main {}\njoin {}\n", addresses.main, addresses.join))?;
@@ -148,21 +150,7 @@ async fn bind(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener>
     }
 }
 
-/// Common limits of both services: every connection is bounded in streams, headers, windows and patience.
-fn server() -> Server {
-    Server::builder()
-        .http2_keepalive_interval(Some(Duration::from_secs(10)))
-        .http2_keepalive_timeout(Some(Duration::from_secs(10)))
-        .max_concurrent_streams(Some(32))
-        .http2_max_header_list_size(Some(8 << 10))
-        .http2_max_pending_accept_reset_streams(Some(20))
-        .initial_stream_window_size(Some(1 << 20))
-        .initial_connection_window_size(Some(4 << 20))
-}
-
-type Router = tonic::transport::server::Router<tower::layer::util::Stack<AccessLayer, tower::layer::util::Identity>>;
-
-fn services(ingest: Ingest, view: View, manage: Manage, peers: &Arc<Peers>) -> Router {
+fn services(ingest: Ingest, view: View, manage: Manage, peers: &Arc<Peers>) -> Routes {
     let ingest = wire::ingest_server::IngestServer::new(ingest)
         .max_decoding_message_size(MAX_MESSAGE)
         .accept_compressed(Zstd)
@@ -173,33 +161,32 @@ fn services(ingest: Ingest, view: View, manage: Manage, peers: &Arc<Peers>) -> R
         .accept_compressed(Zstd)
         .send_compressed(Zstd);
     let admin = wire::admin_server::AdminServer::new(manage).max_decoding_message_size(MAX_QUESTION);
-    server().layer(AccessLayer(peers.clone())).add_service(ingest).add_service(view).add_service(admin)
+    let routes = Routes::new(ingest).add_service(view).add_service(admin).into_axum_router();
+    routes.layer(from_fn_with_state(peers.clone(), access::check)).into()
 }
 
-/// Serves one listener; returns when all its connections have ended.
-fn serve<L>(
+/// Serves one listener; returns when all its connections have ended. Every connection is bounded in streams, headers, windows
+/// and patience.
+fn serve(
     listener: TcpListener,
-    tls: Arc<ArcSwap<ServerConfig>>,
+    tls: Arc<ServerConfig>,
     config: &Config,
     stop: &CancellationToken,
-    router: tonic::transport::server::Router<L>,
-) -> impl Future<Output = anyhow::Result<()>> + Send + 'static
-where
-    L: tower::Layer<tonic::service::Routes> + Clone + Send + 'static,
-    L::Service: tower::Service<
-            tonic::codegen::http::Request<tonic::body::Body>,
-            Response = tonic::codegen::http::Response<tonic::body::Body>,
-        > + Clone
-        + Send
-        + 'static,
-    <L::Service as tower::Service<tonic::codegen::http::Request<tonic::body::Body>>>::Future: Send,
-    <L::Service as tower::Service<tonic::codegen::http::Request<tonic::body::Body>>>::Error:
-        Into<Box<dyn std::error::Error + Send + Sync>> + Send,
-{
+    routes: Routes,
+) -> impl Future<Output = anyhow::Result<()>> + Send + 'static {
     let connections = accept(listener, tls, &config.limits, stop.clone());
     let stop = stop.clone().cancelled_owned();
     async move {
-        router.serve_with_incoming_shutdown(ReceiverStream::new(connections), stop).await.context("serving connections")
+        let mut server = Server::builder()
+            .http2_keepalive_interval(Some(Duration::from_secs(10)))
+            .http2_keepalive_timeout(Some(Duration::from_secs(10)))
+            .max_concurrent_streams(Some(32))
+            .http2_max_header_list_size(Some(8 << 10))
+            .http2_max_pending_accept_reset_streams(Some(20))
+            .initial_stream_window_size(Some(1 << 20))
+            .initial_connection_window_size(Some(4 << 20));
+        let served = server.add_routes(routes).serve_with_incoming_shutdown(ReceiverStream::new(connections), stop);
+        served.await.context("serving connections")
     }
 }
 
@@ -235,38 +222,10 @@ async fn watch_peers(peers: Arc<Peers>, live: Arc<Live>, stop: CancellationToken
     }
 }
 
-/// The TLS state of both services; a connection takes what stands here when it comes.
-struct Tls {
-    service: Arc<ArcSwap<ServerConfig>>,
-    join: Arc<ArcSwap<ServerConfig>>,
-    peers: Arc<Peers>,
-}
-
-impl Tls {
-    fn new(authority: &Authority, peers: &Arc<Peers>) -> anyhow::Result<Self> {
-        let (service, join) = Self::states(authority, peers)?;
-        Ok(Self {
-            service: Arc::new(ArcSwap::from_pointee(service)),
-            join: Arc::new(ArcSwap::from_pointee(join)),
-            peers: peers.clone(),
-        })
-    }
-
-    fn states(authority: &Authority, peers: &Arc<Peers>) -> anyhow::Result<(ServerConfig, ServerConfig)> {
-        let (certificate, key) = authority.collector(clock::now())?;
-        let service = tls::service(authority, (certificate.clone(), key.clone_key()), peers)?;
-        Ok((service, tls::join(authority, (certificate, key))?))
-    }
-
-    async fn renew(self, authority: Arc<Authority>, stop: CancellationToken) {
-        while tokio::time::timeout(RENEW, stop.cancelled()).await.is_err() {
-            match Self::states(&authority, &self.peers) {
-                Ok((service, join)) => {
-                    self.service.store(Arc::new(service));
-                    self.join.store(Arc::new(join));
-                }
-                Err(error) => error!("the collector's certificate cannot be made anew: {error:#}"),
-            }
+async fn renew(own: Arc<OwnCertificate>, authority: Arc<Authority>, stop: CancellationToken) {
+    while tokio::time::timeout(RENEW, stop.cancelled()).await.is_err() {
+        if let Err(error) = own.renew(&authority) {
+            error!("the collector's certificate cannot be made anew: {error:#}");
         }
     }
 }

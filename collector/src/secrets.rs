@@ -5,12 +5,15 @@
 use std::time::Duration;
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
-use sqlx::{Row, SqlSafeStr, SqlitePool};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{SqlSafeStr, SqlitePool};
+use tracing::warn;
 use traf_model::Timestamp;
 use traf_peer::Role;
 use traf_peer::token::Token;
 
+use crate::authority::AuthorityError;
+use crate::clock;
 use crate::folder::{Folder, FolderError, touch_secret};
 
 /// The file of secrets, open.
@@ -29,6 +32,9 @@ pub(crate) enum SecretsError {
     /// Made by another version.
     #[error("secrets.db cannot be brought up to date: {0}; was it made by a newer version?")]
     Migrate(#[from] sqlx::migrate::MigrateError),
+    /// No certificate could be made for who joins.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
     /// Changed by hand.
     #[error("secrets.db holds a record that means nothing: {0}")]
     Damaged(String),
@@ -113,8 +119,8 @@ impl Secrets {
         uses: u32,
     ) -> Result<(), SecretsError> {
         sqlx::query("insert into token (id, secret, role, created, expires, uses_left) values (?, ?, ?, ?, ?, ?)")
-            .bind(token.id.to_vec())
-            .bind(token.secret_hash().to_vec())
+            .bind(&token.id[..])
+            .bind(&token.secret_hash()[..])
             .bind(role.name())
             .bind(created.seconds())
             .bind(expires.seconds())
@@ -126,142 +132,116 @@ impl Secrets {
 
     /// All tokens, newest first.
     pub(crate) async fn tokens(&self) -> Result<Vec<TokenRecord>, SecretsError> {
-        let rows =
-            sqlx::query("select id, role, created, expires, uses_left, revoked from token order by created desc")
-                .fetch_all(&self.0)
-                .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(TokenRecord {
-                    id: Token::id_text(&row.try_get::<Vec<u8>, _>(0)?),
-                    role: role(row.try_get(1)?)?,
-                    created: Timestamp::from_seconds(row.try_get(2)?),
-                    expires: Timestamp::from_seconds(row.try_get(3)?),
-                    uses_left: row.try_get(4)?,
-                    revoked: row.try_get::<Option<i64>, _>(5)?.map(Timestamp::from_seconds),
-                })
+        let sql = "select id, role, created, expires, uses_left, revoked from token order by created desc";
+        let rows: Vec<(Vec<u8>, String, i64, i64, i64, Option<i64>)> = sqlx::query_as(sql).fetch_all(&self.0).await?;
+        let token = |(id, named, created, expires, uses_left, revoked): (Vec<u8>, String, _, _, _, Option<_>)| {
+            Ok(TokenRecord {
+                id: Token::id_text(&id),
+                role: role(&named)?,
+                created: Timestamp::from_seconds(created),
+                expires: Timestamp::from_seconds(expires),
+                uses_left,
+                revoked: revoked.map(Timestamp::from_seconds),
             })
-            .collect()
+        };
+        rows.into_iter().map(token).collect()
     }
 
     /// Takes a token back; false when there is none of this name.
     pub(crate) async fn revoke_token(&self, id: &str, now: Timestamp) -> Result<bool, SecretsError> {
-        let ids = sqlx::query("select id from token").fetch_all(&self.0).await?;
-        for row in ids {
-            let octets: Vec<u8> = row.try_get(0)?;
-            if Token::id_text(&octets) == id {
-                sqlx::query("update token set revoked = coalesce(revoked, ?) where id = ?")
-                    .bind(now.seconds())
-                    .bind(octets)
-                    .execute(&self.0)
-                    .await?;
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        let ids: Vec<Vec<u8>> = sqlx::query_scalar("select id from token").fetch_all(&self.0).await?;
+        let Some(octets) = ids.into_iter().find(|octets| Token::id_text(octets) == id) else { return Ok(false) };
+        let revoke = sqlx::query("update token set revoked = coalesce(revoked, ?) where id = ?");
+        revoke.bind(now.seconds()).bind(octets).execute(&self.0).await?;
+        Ok(true)
     }
 
     /// Lets a key in by a token: one use less and a record more in one transaction. The same key with the same token gets
     /// the same answer and costs nothing, because a reply may get lost.
-    pub(crate) async fn admit<E: From<SecretsError>>(
+    pub(crate) async fn admit(
         &self,
         token: &Token,
         applicant: &Applicant<'_>,
         now: Timestamp,
-        sign: impl FnOnce(Role) -> Result<Vec<u8>, E>,
-    ) -> Result<Admission, E> {
-        let sql = |error: sqlx::Error| E::from(SecretsError::Sqlite(error));
-        let mut transaction = self.0.begin_with("begin immediate").await.map_err(sql)?;
-        let known = sqlx::query("select secret, role, expires, uses_left, revoked from token where id = ?")
-            .bind(token.id.to_vec())
-            .fetch_optional(&mut *transaction)
-            .await
-            .map_err(sql)?;
+        sign: impl FnOnce(Role) -> Result<Vec<u8>, AuthorityError>,
+    ) -> Result<Admission, SecretsError> {
+        let mut transaction = self.0.begin_with("begin immediate").await?;
+        let known = "select secret, role, expires, uses_left, revoked from token where id = ?";
+        let known: Option<(Vec<u8>, String, i64, i64, Option<i64>)> =
+            sqlx::query_as(known).bind(&token.id[..]).fetch_optional(&mut *transaction).await?;
         // An unknown token is compared too, so that the answer takes the same time.
-        let kept: Vec<u8> = known.as_ref().map_or(Ok(vec![0; 32]), |row| row.try_get(0)).map_err(sql)?;
-        let equal = same(&kept, &token.secret_hash());
-        let Some(row) = known.filter(|_| equal) else {
+        let equal = same(known.as_ref().map_or(&[0; 32], |(secret, ..)| &secret[..]), &token.secret_hash());
+        let Some((_, named, expires, uses_left, revoked)) = known.filter(|_| equal) else {
             return Ok(Admission::Refused("unknown token or wrong secret"));
         };
-        let before = sqlx::query("select name, certificate, token, revoked from peer where key = ?")
-            .bind(applicant.key.to_vec())
-            .fetch_optional(&mut *transaction)
-            .await
-            .map_err(sql)?;
-        if let Some(peer) = before {
-            let (by, gone): (Vec<u8>, Option<i64>) = (peer.try_get(2).map_err(sql)?, peer.try_get(3).map_err(sql)?);
+        let before = "select name, certificate, token, revoked from peer where key = ?";
+        let before: Option<(String, Vec<u8>, Vec<u8>, Option<i64>)> =
+            sqlx::query_as(before).bind(&applicant.key[..]).fetch_optional(&mut *transaction).await?;
+        if let Some((name, certificate, by, gone)) = before {
             return Ok(match (by == token.id, gone) {
-                (true, None) => Admission::Admitted(peer.try_get(0).map_err(sql)?, peer.try_get(1).map_err(sql)?),
+                (true, None) => Admission::Admitted(name, certificate),
                 (_, Some(_)) => Admission::Refused("this key was revoked"),
                 (false, None) => Admission::Refused("this key has joined before, with another token"),
             });
         }
-        if row.try_get::<Option<i64>, _>(4).map_err(sql)?.is_some() {
+        if revoked.is_some() {
             return Ok(Admission::Refused("the token was revoked"));
         }
-        if row.try_get::<i64, _>(2).map_err(sql)? <= now.seconds() {
+        if expires <= now.seconds() {
             return Ok(Admission::Refused("the token has expired"));
         }
-        if row.try_get::<i64, _>(3).map_err(sql)? <= 0 {
+        if uses_left <= 0 {
             return Ok(Admission::Refused("the token is used up"));
         }
-        let role = role(row.try_get(1).map_err(sql)?)?;
+        let role = role(&named)?;
         let certificate = sign(role)?;
         let name = free_name(&mut transaction, applicant.name).await?;
-        sqlx::query("update token set uses_left = uses_left - 1 where id = ?")
-            .bind(token.id.to_vec())
-            .execute(&mut *transaction)
-            .await
-            .map_err(sql)?;
+        let used = sqlx::query("update token set uses_left = uses_left - 1 where id = ?").bind(&token.id[..]);
+        used.execute(&mut *transaction).await?;
         sqlx::query(
             "insert into peer (key, id, role, name, admitted, token, certificate) values (?, ?, ?, ?, ?, ?, ?)",
         )
-        .bind(applicant.key.to_vec())
+        .bind(&applicant.key[..])
         .bind(&applicant.id)
         .bind(role.name())
         .bind(&name)
         .bind(now.seconds())
-        .bind(token.id.to_vec())
+        .bind(&token.id[..])
         .bind(&certificate)
         .execute(&mut *transaction)
-        .await
-        .map_err(sql)?;
-        transaction.commit().await.map_err(sql)?;
+        .await?;
+        transaction.commit().await?;
         Ok(Admission::Admitted(name, certificate))
     }
 
     /// All peers, by name.
     pub(crate) async fn peers(&self) -> Result<Vec<Peer>, SecretsError> {
-        let rows = sqlx::query("select key, id, role, name, admitted, revoked from peer order by name")
-            .fetch_all(&self.0)
-            .await?;
-        rows.iter().map(peer).collect()
+        let sql = "select key, id, role, name, admitted, revoked from peer order by name";
+        let rows: Vec<PeerRow> = sqlx::query_as(sql).fetch_all(&self.0).await?;
+        rows.into_iter().map(peer).collect()
     }
 
     /// Shuts a peer out, by name or identifier; gives its record, or nothing when there is none.
     pub(crate) async fn revoke_peer(&self, name: &str, now: Timestamp) -> Result<Option<Peer>, SecretsError> {
-        let row = sqlx::query(
-            "update peer set revoked = coalesce(revoked, ?) where name = ? or id = ? \
-             returning key, id, role, name, admitted, revoked",
-        )
-        .bind(now.seconds())
-        .bind(name)
-        .bind(name)
-        .fetch_optional(&self.0)
-        .await?;
-        row.as_ref().map(peer).transpose()
+        let sql = "update peer set revoked = coalesce(revoked, ?1) where name = ?2 or id = ?2 \
+             returning key, id, role, name, admitted, revoked";
+        let row = sqlx::query_as(sql).bind(now.seconds()).bind(name).fetch_optional(&self.0).await?;
+        row.map(peer).transpose()
     }
 
     /// Writes down who did what; the newest hundred thousand lines are kept.
     pub(crate) async fn audit(&self, now: Timestamp, who: &str, what: &str) -> Result<(), SecretsError> {
-        sqlx::query("insert into audit (at, who, what) values (?, ?, ?)")
-            .bind(now.seconds())
-            .bind(who)
-            .bind(what)
-            .execute(&self.0)
-            .await?;
+        let insert = sqlx::query("insert into audit (at, who, what) values (?, ?, ?)");
+        insert.bind(now.seconds()).bind(who).bind(what).execute(&self.0).await?;
         sqlx::query("delete from audit where id <= (select max(id) from audit) - 100000").execute(&self.0).await?;
         Ok(())
+    }
+
+    /// Writes down who did what; if that fails, it is a line in the log, since the thing is done.
+    pub(crate) async fn note(&self, who: &str, what: &str) {
+        if let Err(error) = self.audit(clock::now(), who, what).await {
+            warn!("the audit cannot be written: {error}");
+        }
     }
 
     /// Closes the file.
@@ -305,15 +285,17 @@ fn role(text: &str) -> Result<Role, SecretsError> {
     text.parse().map_err(|error: traf_peer::identity::IdentityError| SecretsError::Damaged(error.to_string()))
 }
 
-fn peer(row: &SqliteRow) -> Result<Peer, SecretsError> {
-    let key: Vec<u8> = row.try_get(0)?;
+/// Key, identifier, role, name, admitted, revoked.
+type PeerRow = (Vec<u8>, String, String, String, i64, Option<i64>);
+
+fn peer((key, id, named, name, admitted, revoked): PeerRow) -> Result<Peer, SecretsError> {
     Ok(Peer {
         key: key.try_into().map_err(|_| SecretsError::Damaged("a key hash of a wrong length".to_owned()))?,
-        id: row.try_get(1)?,
-        role: role(row.try_get(2)?)?,
-        name: row.try_get(3)?,
-        admitted: Timestamp::from_seconds(row.try_get(4)?),
-        revoked: row.try_get::<Option<i64>, _>(5)?.map(Timestamp::from_seconds),
+        id,
+        role: role(&named)?,
+        name,
+        admitted: Timestamp::from_seconds(admitted),
+        revoked: revoked.map(Timestamp::from_seconds),
     })
 }
 
@@ -331,7 +313,7 @@ mod tests {
 
     async fn join(secrets: &Secrets, token: &Token, key: u8, now: Timestamp) -> Admission {
         let applicant = Applicant { key: [key; 32], name: "Web 1", id: format!("id{key}") };
-        secrets.admit::<SecretsError>(token, &applicant, now, |_| Ok(vec![key])).await.unwrap()
+        secrets.admit(token, &applicant, now, |_| Ok(vec![key])).await.unwrap()
     }
 
     #[tokio::test]

@@ -10,8 +10,8 @@ mod sqlite;
 use std::path::PathBuf;
 
 pub use fact::{
-    Delivery, Fact, Finding, Hello, Identity, Kept, Mark, Outcome, Place, Rows, Selection, Slice,
-    StoredPoint, StoredSensor, Tier,
+    Delivery, Fact, Finding, Hello, Identity, Kept, Mark, Outcome, Place, Rows, Selection, Slice, StoredPoint,
+    StoredSensor, Tier,
 };
 pub use sqlite::Store;
 

@@ -3,60 +3,72 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use rustls::client::danger::HandshakeSignatureValid;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::sign::CertifiedKey;
 use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig, SignatureScheme,
 };
 use traf_peer::identity::key_fingerprint;
 
 use crate::authority::Authority;
+use crate::clock;
 use crate::peers::Peers;
 
-/// Errors of the TLS state.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum TlsError {
-    /// rustls will not have the key or certificate.
-    #[error("the collector's TLS state: {0}")]
-    Rustls(#[from] rustls::Error),
-    /// The authority cannot check anybody.
-    #[error("the collector's TLS state: {0}")]
-    Verifier(#[from] rustls::server::VerifierBuilderError),
+/// The collector's own certificate and its key; a connection takes what stands here when it comes.
+#[derive(Debug)]
+pub(crate) struct OwnCertificate(ArcSwap<CertifiedKey>);
+
+impl OwnCertificate {
+    pub(crate) fn new(authority: &Authority) -> anyhow::Result<Arc<Self>> {
+        Ok(Arc::new(Self(ArcSwap::from_pointee(made(authority)?))))
+    }
+
+    /// Makes it anew.
+    pub(crate) fn renew(&self, authority: &Authority) -> anyhow::Result<()> {
+        self.0.store(Arc::new(made(authority)?));
+        Ok(())
+    }
 }
 
-/// The certificate shown and its key.
-pub(crate) type Shown = (CertificateDer<'static>, PrivateKeyDer<'static>);
+fn made(authority: &Authority) -> anyhow::Result<CertifiedKey> {
+    let (certificate, key) = authority.collector(clock::now())?;
+    Ok(CertifiedKey::from_der(vec![certificate, authority.certificate().clone()], key, &default_provider())?)
+}
 
-/// For the service that sensors and consoles call: no certificate, no service.
-pub(crate) fn service(authority: &Authority, shown: Shown, peers: &Arc<Peers>) -> Result<ServerConfig, TlsError> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+impl ResolvesServerCert for OwnCertificate {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.0.load_full())
+    }
+}
+
+/// The TLS states of the service that sensors and consoles call, where there is no service without a certificate, and of the
+/// join service: anyone may come, and sees the chain up to the authority that its token names.
+pub(crate) fn states(
+    authority: &Authority,
+    own: Arc<OwnCertificate>,
+    peers: &Arc<Peers>,
+) -> anyhow::Result<[Arc<ServerConfig>; 2]> {
+    let provider = Arc::new(default_provider());
     let mut roots = RootCertStore::empty();
     roots.add(authority.certificate().clone())?;
     let inner = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build()?;
     let verifier = Arc::new(Remembering { inner, peers: peers.clone() });
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])?
-        .with_client_cert_verifier(verifier)
-        .with_single_cert(vec![shown.0, authority.certificate().clone()], shown.1)?;
-    Ok(hardened(config))
+    let builder = ServerConfig::builder_with_provider(provider).with_protocol_versions(&[&rustls::version::TLS13])?;
+    let service = builder.clone().with_client_cert_verifier(verifier).with_cert_resolver(own.clone());
+    let join = builder.with_no_client_auth().with_cert_resolver(own);
+    Ok([service, join].map(hardened))
 }
 
-/// For the join service: anyone may come, and sees the chain up to the authority that its token names.
-pub(crate) fn join(authority: &Authority, shown: Shown) -> Result<ServerConfig, TlsError> {
-    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_protocol_versions(&[&rustls::version::TLS13])?
-        .with_no_client_auth()
-        .with_single_cert(vec![shown.0, authority.certificate().clone()], shown.1)?;
-    Ok(hardened(config))
-}
-
-fn hardened(mut config: ServerConfig) -> ServerConfig {
+fn hardened(mut config: ServerConfig) -> Arc<ServerConfig> {
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     config.alpn_protocols = vec![b"h2".to_vec()];
-    config
+    Arc::new(config)
 }
 
 /// Meaning of a failed handshake, for our log.

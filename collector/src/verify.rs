@@ -9,8 +9,8 @@ use anyhow::Context;
 
 use crate::config::Config;
 use crate::folder::Folder;
-use crate::store::Store;
 pub use crate::store::Finding;
+use crate::store::Store;
 
 /// Checks the store of a data folder; a running collector is not disturbed.
 pub async fn verify(config: &Config) -> anyhow::Result<Vec<Finding>> {
