@@ -1,17 +1,12 @@
-//! DNS, as far as a reverse look-up needs it (RFC 1035): one question for a PTR record, one answer. No sockets.
+//! DNS, as far as a reverse look-up needs it (RFC 1035): one question for a PTR record, one answer. No sockets; simple-dns
+//! reads and writes the messages.
 //!
 //! Answers come from anybody: whatever they hold, reading them ends, and a name is only ever text.
 
 use std::net::IpAddr;
 
-/// Type and class of what is asked for.
-const PTR: u16 = 12;
-const CNAME: u16 = 5;
-const IN: u16 = 1;
-/// Compression pointers that are followed in one name (RFC 1035, 4.1.4); an honest name needs one or two.
-const JUMPS: usize = 16;
-/// Octets of a header.
-const HEADER: usize = 12;
+use simple_dns::rdata::RData;
+use simple_dns::{CLASS, Name, Packet, PacketFlag, Question, RCODE, TYPE};
 
 /// Answer of a name server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,95 +30,38 @@ pub fn reverse(address: IpAddr) -> String {
 
 /// The question for the name of `address`.
 pub fn question(id: u16, address: IpAddr) -> Vec<u8> {
-    let mut message = Vec::with_capacity(96);
-    // Recursion desired; one question.
-    for word in [id, 0x0100, 1, 0, 0, 0] {
-        message.extend(word.to_be_bytes());
-    }
-    message.extend(encoded(&reverse(address)));
-    for word in [PTR, IN] {
-        message.extend(word.to_be_bytes());
-    }
-    message
-}
-
-/// Labels of `reverse`, each with its length before it: none is longer than 8.
-fn encoded(name: &str) -> Vec<u8> {
-    let mut octets = Vec::with_capacity(name.len() + 2);
-    for label in name.split('.') {
-        octets.push(label.len() as u8);
-        octets.extend(label.as_bytes());
-    }
-    octets.push(0);
-    octets
+    let name = reverse(address);
+    let mut packet = Packet::new_query(id);
+    packet.set_flags(PacketFlag::RECURSION_DESIRED);
+    packet.questions.push(Question::new(Name::new_unchecked(&name), TYPE::PTR.into(), CLASS::IN.into(), false));
+    packet.build_bytes_vec().unwrap_or_default()
 }
 
 /// Reads the answer to [`question`]; `None` when the message is not that.
 pub fn answer(message: &[u8], id: u16, address: IpAddr) -> Option<Answer> {
-    let word = |at: usize| Some(u16::from_be_bytes(message.get(at..at + 2)?.try_into().ok()?));
-    let flags = word(2)?;
-    let is_answer = flags & 0x8000 != 0;
-    let asked = question(id, address);
-    let same = message.get(HEADER..asked.len()).is_some_and(|echo| echo.eq_ignore_ascii_case(&asked[HEADER..]));
-    if word(0)? != id || !is_answer || word(4)? != 1 || !same {
+    let packet = Packet::parse(message).ok()?;
+    let (asked, is_answer) = (reverse(address), packet.has_flags(PacketFlag::RESPONSE));
+    let same =
+        |question: &Question<'_>| question.qname == Name::new_unchecked(&asked) && question.qtype == TYPE::PTR.into();
+    if packet.id() != id || !is_answer || !matches!(&packet.questions[..], [question] if same(question)) {
         return None;
     }
-    match flags & 15 {
-        0 => {}
-        3 => return Some(Answer::Nobody),
+    match packet.rcode() {
+        RCODE::NoError => {}
+        RCODE::NameError => return Some(Answer::Nobody),
         code => return Some(Answer::Failed(code as u8)),
     }
-    let mut at = asked.len();
     let mut ttl = u32::MAX;
-    for _ in 0..word(6)? {
-        let (_, after) = name(message, at)?;
-        let (kind, class, length) = (word(after)?, word(after + 2)?, usize::from(word(after + 8)?));
-        let believed = u32::from_be_bytes(message.get(after + 4..after + 8)?.try_into().ok()?);
-        let data = after + 10;
-        match (kind, class) {
-            (PTR, IN) => {
-                let (name, end) = name(message, data)?;
-                return (end == data + length && !name.is_empty()).then(|| Answer::Name(name, ttl.min(believed)));
-            }
+    for record in packet.answers.iter().filter(|record| record.class == CLASS::IN) {
+        match &record.rdata {
+            RData::PTR(name) if name.0.get_labels().is_empty() => return None,
+            RData::PTR(name) => return Some(Answer::Name(name.0.to_string(), ttl.min(record.ttl))),
             // Nets smaller than /24 are handed on by an alias (RFC 2317).
-            (CNAME, IN) => ttl = ttl.min(believed),
+            RData::CNAME(_) => ttl = ttl.min(record.ttl),
             _ => {}
         }
-        at = data + length;
     }
     Some(Answer::Nobody)
-}
-
-/// The name that stands at `at`, and where it ends there.
-fn name(message: &[u8], mut at: usize) -> Option<(String, usize)> {
-    let (mut name, mut end, mut jumps) = (String::new(), None, 0);
-    loop {
-        let length = usize::from(*message.get(at)?);
-        match length {
-            0 => return Some((name, end.unwrap_or(at + 1))),
-            1..64 => {
-                if !name.is_empty() {
-                    name.push('.');
-                }
-                let label = message.get(at + 1..at + 1 + length)?;
-                // What is no text becomes a sign for it; what is, is cleaned by whoever keeps the name.
-                name.push_str(&String::from_utf8_lossy(label));
-                if name.len() > 1_024 {
-                    return None;
-                }
-                at += 1 + length;
-            }
-            192.. => {
-                jumps += 1;
-                if jumps > JUMPS {
-                    return None;
-                }
-                end = end.or(Some(at + 2));
-                at = (length & 63) << 8 | usize::from(*message.get(at + 1)?);
-            }
-            _ => return None,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -134,13 +72,15 @@ mod tests {
 
     use super::*;
 
+    const PTR: u16 = 12;
+    const CNAME: u16 = 5;
     const HOST: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 3));
 
     fn record(kind: u16, ttl: u32, data: &[u8]) -> Vec<u8> {
         // A pointer to the name in the question.
         let mut record = vec![0xc0, 12];
         record.extend(kind.to_be_bytes());
-        record.extend(IN.to_be_bytes());
+        record.extend(1u16.to_be_bytes());
         record.extend(ttl.to_be_bytes());
         record.extend((data.len() as u16).to_be_bytes());
         record.extend(data);
@@ -164,13 +104,16 @@ mod tests {
 
     #[test]
     fn an_answer_gives_the_first_name_through_aliases() {
-        let name = |text: &str| encoded(text);
+        let name = |text: &str| -> Vec<u8> {
+            let labels = text.split('.').flat_map(|label| [&[label.len() as u8], label.as_bytes()].concat());
+            labels.chain([0]).collect()
+        };
         let ptr = record(PTR, 300, &name("lionel-pc.lan"));
         let alias = record(CNAME, 60, &name("3.sub.10.in-addr.arpa"));
         for (message, expected) in [
             (reply(0, std::slice::from_ref(&ptr)), Some(Answer::Name("lionel-pc.lan".to_owned(), 300))),
             (reply(0, &[alias, ptr.clone()]), Some(Answer::Name("lionel-pc.lan".to_owned(), 60))),
-            (reply(0, &[record(16, 1, b"text")]), Some(Answer::Nobody)),
+            (reply(0, &[record(16, 1, b"\x04text")]), Some(Answer::Nobody)),
             (reply(0, &[]), Some(Answer::Nobody)),
             (reply(3, &[]), Some(Answer::Nobody)),
             (reply(2, &[]), Some(Answer::Failed(2))),
