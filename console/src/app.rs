@@ -194,7 +194,7 @@ impl App {
     /// The effects since the last event, and the watches if other ones are needed now.
     fn take_effects(&mut self) -> Vec<Effect> {
         let mut effects = std::mem::take(&mut self.effects);
-        effects.extend(self.names.questions().into_iter().map(Effect::LookUp));
+        effects.extend(self.names.hosts.questions().into_iter().map(Effect::LookUp));
         effects.extend(self.feeds.ask(self.wanted()).map(Effect::Watch));
         effects
     }
@@ -226,7 +226,7 @@ impl App {
                     feed.refused = Some(reason);
                 }
             }
-            Event::Name(address, known) => self.names.answer(address, known, self.now),
+            Event::Name(address, known) => self.names.hosts.answer(address, known, self.now),
             Event::Resolver(words) => self.names.set_trouble(words),
             Event::Filters(filters) => self.on_filters(filters),
             Event::Changed(outcome) => self.on_changed(outcome),

@@ -10,7 +10,10 @@ mod label;
 pub mod resolver;
 mod service_names;
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use traf_model::{GroupKey, Item, Key, Mac, PacketEnd, Report, Timestamp};
@@ -88,26 +91,14 @@ impl Names {
                 Item::Group(GroupKey::Pair(a, b), ..) => {
                     [*a, *b].into_iter().for_each(|address| self.ask(address, now));
                 }
-                Item::Packet(line) => {
-                    for end in [line.source, line.destination] {
-                        if let PacketEnd::Host(end) = end {
-                            self.ask(end.address, now);
-                        }
+                Item::Packet(line) => [line.source, line.destination].into_iter().for_each(|end| {
+                    if let PacketEnd::Host(end) = end {
+                        self.ask(end.address, now);
                     }
-                }
+                }),
                 _ => {}
             }
         }
-    }
-
-    /// Takes the addresses to look up.
-    pub fn questions(&mut self) -> Vec<IpAddr> {
-        self.hosts.questions()
-    }
-
-    /// Takes what the resolver found.
-    pub fn answer(&mut self, address: IpAddr, known: Known, now: Timestamp) {
-        self.hosts.answer(address, known, now);
     }
 
     /// Sets the reason why names are missing; empty when they are not.
@@ -119,6 +110,13 @@ impl Names {
     pub fn note(&self) -> Option<&str> {
         (self.resolve && !self.trouble.is_empty()).then_some(&self.trouble)
     }
+}
+
+/// At most `most` octets of a file, as text.
+fn text_of(path: impl AsRef<Path>, most: u64) -> io::Result<String> {
+    let mut octets = Vec::new();
+    File::open(path)?.take(most).read_to_end(&mut octets)?;
+    Ok(String::from_utf8_lossy(&octets).into_owned())
 }
 
 /// The bit of the first octet that says that an address was not given by a manufacturer (IEEE 802, 8.2.2).
@@ -169,11 +167,11 @@ mod tests {
         let (now, host): (_, IpAddr) = (Timestamp(0), [10, 0, 0, 3].into());
         let mut names = Names::default();
         names.ask(host, now);
-        assert!(names.questions().is_empty());
+        assert!(names.hosts.questions().is_empty());
         names.resolve = true;
         names.ask(host, now);
-        assert_eq!((names.questions(), names.address(host)), (vec![host], None));
-        names.answer(host, Known::named("lionel-pc.lan", 300), now);
+        assert_eq!((names.hosts.questions(), names.address(host)), (vec![host], None));
+        names.hosts.answer(host, Known::named("lionel-pc.lan", 300), now);
         assert_eq!(names.address(host), Some("lionel-pc.lan"));
         names.resolve = false;
         assert_eq!(names.address(host), None);

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use traf_model::Mac;
 
+use super::text_of;
 use crate::text::clean;
 
 /// Descriptions of one file.
@@ -47,12 +48,12 @@ impl Descriptions {
     /// One's own in `folder`, and the machine's.
     pub fn read(folder: &Path) -> Result<Self, EthersError> {
         let path = folder.join("ethers");
-        let own = match text(&path) {
+        let own = match text_of(&path, OCTETS) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
             Err(error) => return Err(EthersError::Read(path, error)),
         };
-        Ok(Self::parse(&own, &text(Path::new(MACHINE)).unwrap_or_default()))
+        Ok(Self::parse(&own, &text_of(MACHINE, OCTETS).unwrap_or_default()))
     }
 
     /// From the text of both files.
@@ -111,12 +112,6 @@ impl Descriptions {
         let path = folder.join("ethers");
         crate::config::replace(&path, &self.text()).map_err(|error| EthersError::Write(path, error))
     }
-}
-
-fn text(path: &Path) -> io::Result<String> {
-    let mut octets = Vec::new();
-    std::fs::File::open(path)?.take(OCTETS).read_to_end(&mut octets)?;
-    Ok(String::from_utf8_lossy(&octets).into_owned())
 }
 
 /// `00:0c:29:b9:94:62 the printer`; comments begin with `#`.

@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 
 use super::dns::{self, Answer};
 use super::host_names::Known;
+use super::text_of;
 use crate::event::Event;
 
 /// Questions under way at once.
@@ -41,19 +42,11 @@ pub struct Sources {
 impl Sources {
     /// This machine's; `server` instead of those in `/etc/resolv.conf` where one is given.
     pub fn of_machine(server: Option<SocketAddr>) -> Self {
+        let text = |path| text_of(path, OCTETS).unwrap_or_default();
         let hosts = hosts(&text("/etc/hosts"));
         let servers = server.map_or_else(|| servers(&text("/etc/resolv.conf")), |server| vec![server]);
         Self { servers, hosts }
     }
-}
-
-fn text(path: &str) -> String {
-    use std::io::Read;
-    let mut octets = Vec::new();
-    if let Ok(file) = std::fs::File::open(path) {
-        let _ = file.take(OCTETS).read_to_end(&mut octets);
-    }
-    String::from_utf8_lossy(&octets).into_owned()
 }
 
 /// The name servers of a resolv.conf(5); the machine itself where it names none.
@@ -95,26 +88,16 @@ pub async fn run(sources: Sources, mut questions: Receiver<IpAddr>, events: Send
             },
         };
         silent = if found.is_ok() { 0 } else { silent + 1 };
-        if found.is_ok() && said {
-            said = false;
-            if events.send(Event::Resolver(String::new())).await.is_err() {
+        let trouble = match &found {
+            Ok(_) => said.then(String::new),
+            Err(why) => (silent >= TROUBLE && !said).then(|| why.clone()),
+        };
+        said ^= trouble.is_some();
+        let name = Event::Name(address, found.unwrap_or(Known::SILENCE));
+        for event in trouble.map(Event::Resolver).into_iter().chain([name]) {
+            if events.send(event).await.is_err() {
                 return;
             }
-        }
-        let known = match found {
-            Ok(known) => known,
-            Err(why) => {
-                if silent >= TROUBLE && !said {
-                    said = true;
-                    if events.send(Event::Resolver(why)).await.is_err() {
-                        return;
-                    }
-                }
-                Known::SILENCE
-            }
-        };
-        if events.send(Event::Name(address, known)).await.is_err() {
-            return;
         }
     }
 }

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use traf_model::names::SERVICES;
 
+use super::text_of;
+
 /// Lines that are read: the registry of the IANA has some 12,000.
 const LINES: usize = 20_000;
 /// Characters of the longest name (RFC 6335, 5.1 says 15; files hold longer ones).
@@ -41,12 +43,7 @@ impl ServiceNames {
 
     /// From this machine's file; without one there is still our own list.
     pub fn of_machine() -> Self {
-        use std::io::Read;
-        let mut text = Vec::new();
-        if let Ok(file) = std::fs::File::open("/etc/services") {
-            let _ = file.take(4 << 20).read_to_end(&mut text);
-        }
-        Self::parse(&String::from_utf8_lossy(&text))
+        Self::parse(&text_of("/etc/services", 4 << 20).unwrap_or_default())
     }
 
     /// The name of a port.
