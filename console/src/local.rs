@@ -22,7 +22,6 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use futures_util::StreamExt;
-use tokio::signal::unix::{SignalKind, signal};
 use traf_model::{ClassGroup, Facility, Item, Order, OrderBy, Query, Report};
 use traf_peer::Role;
 use traf_peer::token::Token;
@@ -34,7 +33,7 @@ use crate::command::say;
 use crate::failure::Refusal;
 use crate::look::Look;
 use crate::output::{Answer, Format, Writer};
-use crate::runner::{self, Files, Start};
+use crate::runner::{self, Files};
 use child::{Child, answer_of, program};
 use running::{Found, Running, end_left_behind};
 
@@ -48,7 +47,7 @@ const TRAFFIC: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(50);
 
 /// The folders of a private collector and its sensor.
-struct Place {
+struct LocalFolders {
     collector: PathBuf,
     sensor: PathBuf,
     console: PathBuf,
@@ -63,17 +62,14 @@ struct Addresses {
 
 /// Starts both, shows the screens (or prints the tables once), and ends both.
 pub async fn run(local: &Local, state: &Path, look: Look, files: Files) -> Result<()> {
-    let place = Place::make(local.data.clone().unwrap_or_else(|| state.join("local")))?;
+    let folders = LocalFolders::make(local.data.clone().unwrap_or_else(|| state.join("local")))?;
     let mut children = Vec::new();
-    let done = match unless_interrupted(prepare(&place, local, &mut children)).await {
+    let done = match unless_interrupted(prepare(&folders, local, &mut children)).await {
         Ok((client, report, _)) if local.once => unless_interrupted(print(&client, &report, &look)).await,
         // Returns when the screens are left: by a key, a signal, or because the terminal went away.
         Ok((client, _, url)) => {
             let look = Look { collector: format!("{url} (traf local)"), ..look };
-            match Start::of(&local.start, &client).await {
-                Ok(start) => runner::run(client, look, files, start).await,
-                Err(error) => Err(error),
-            }
+            runner::run(client, look, files, &local.start).await
         }
         Err(error) => Err(error),
     };
@@ -82,35 +78,38 @@ pub async fn run(local: &Local, state: &Path, look: Look, files: Files) -> Resul
         return done;
     }
     if local.keep && done.is_ok() {
-        let kept = Running::keep(&place.root, children)?;
+        let kept = Running::keep(&folders.root, children)?;
         say(&format!("collector and sensor go on; stop them with: kill {kept}"));
         return done;
     }
-    end(children).await;
-    Running::forget(&place.root);
+    // The sensor first, so that its last slice still arrives.
+    while let Some(child) = children.pop() {
+        child.end().await;
+    }
+    Running::forget(&folders.root);
     done
 }
 
 /// Both programs run, or run already, and have reported.
-async fn prepare(place: &Place, local: &Local, children: &mut Vec<Child>) -> Result<(Client, Report, String)> {
-    let addresses = match Running::find(&place.root) {
+async fn prepare(folders: &LocalFolders, local: &Local, children: &mut Vec<Child>) -> Result<(Client, Report, String)> {
+    let addresses = match Running::find(&folders.root) {
         Found::Busy(id) => bail!(
             "another `traf local` (process {id}) uses {}: leave that one first, or choose another folder with --data",
-            place.root.display()
+            folders.root.display()
         ),
         Found::Kept(kept) => {
             say(&format!("collector and sensor run already (processes {kept}): opening them"));
-            place.addresses().context("the collector that runs does not say where: end it, and try again")?
+            folders.addresses().context("the collector that runs does not say where: end it, and try again")?
         }
         Found::Nothing(left) => {
             if !left.is_empty() {
                 say("ending what an earlier run left behind …");
                 until(READY, "it has ended", &mut [], || Ok(end_left_behind(&left).then_some(()))).await?;
             }
-            place.start(local, children).await?
+            folders.start(local, children).await?
         }
     };
-    let credentials = place.credentials(&addresses).await?;
+    let credentials = folders.credentials(&addresses).await?;
     let client = Client::new(&credentials)?;
     let report = first_traffic(&client, local.once, children).await?;
     Ok((client, report, credentials.url.to_string()))
@@ -118,19 +117,14 @@ async fn prepare(place: &Place, local: &Local, children: &mut Vec<Child>) -> Res
 
 /// A signal ends the work, not us: what we started has to end with us.
 async fn unless_interrupted<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    let listen = |kind: SignalKind| signal(kind).context("listening for signals");
-    let (mut terminate, mut interrupt, mut hangup) =
-        (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?, listen(SignalKind::hangup())?);
     tokio::select! {
         done = work => return done,
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-        _ = hangup.recv() => {}
+        () = runner::end_signal()? => {}
     }
     bail!("ended by a signal before it was done")
 }
 
-impl Place {
+impl LocalFolders {
     fn make(root: PathBuf) -> Result<Self> {
         let make = |path: &Path| {
             let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
@@ -138,15 +132,15 @@ impl Place {
         };
         make(&root)?;
         let root = root.canonicalize().with_context(|| format!("finding the folder {}", root.display()))?;
-        let place = Self {
+        let folders = Self {
             collector: root.join("collector"),
             sensor: root.join("sensor"),
             console: root.join("console"),
             root,
         };
-        make(&place.collector)?;
-        make(&place.sensor)?;
-        Ok(place)
+        make(&folders.collector)?;
+        make(&folders.sensor)?;
+        Ok(folders)
     }
 
     /// Both programs, one after the other; they end with `children` if anything fails.
@@ -166,7 +160,9 @@ impl Place {
         let data = self.options(&self.sensor, &config)?;
         if !self.sensor_joined(&addresses) {
             let token = self.root.join("token");
-            write_secret(&token, &self.token("sensor").await?)?;
+            let text = self.token("sensor").await?;
+            traf_peer::file::replace(&token, text.as_bytes())
+                .with_context(|| format!("writing {}", token.display()))?;
             let url = addresses.join.to_string();
             let words = ["join", &url, "--token-file"].map(OsStr::new);
             let joined = answer_of(&sensor, &[&words[..], &[token.as_os_str()], &data].concat()).await;
@@ -322,15 +318,4 @@ fn alive(children: &mut [Child]) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// The sensor first, so that its last slice still arrives.
-async fn end(mut children: Vec<Child>) {
-    while let Some(child) = children.pop() {
-        child.end().await;
-    }
-}
-
-fn write_secret(path: &Path, text: &str) -> Result<()> {
-    traf_peer::file::replace(path, text.as_bytes()).with_context(|| format!("writing {}", path.display()))
 }

@@ -12,7 +12,7 @@ use traf_console::command::Subject;
 use traf_console::config::{Config, Folders};
 use traf_console::failure::{Usage, exit_code};
 use traf_console::look::Look;
-use traf_console::runner::{Files, Start};
+use traf_console::runner::Files;
 use traf_console::start::StartOptions;
 use traf_console::text::clean_lines;
 use traf_console::theme::Theme;
@@ -76,8 +76,7 @@ async fn run(command: Option<Command>, options: StartOptions, environment: Envir
         None => {
             screens_possible()?;
             let (client, look) = connect(&environment)?;
-            let start = Start::of(&options, &client).await?;
-            runner::run(client, look, environment.files, start).await
+            runner::run(client, look, environment.files, &options).await
         }
         Some(Command::Join(join)) => join::run(&join, &environment.credentials).await,
         Some(Command::Local(local)) => {

@@ -1,9 +1,11 @@
 //! The edge between the application and the world: terminal, signals, clock, collector.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
 use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::task::Poll;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -13,9 +15,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
-use traf_model::{Fleet, Scope};
+use traf_model::Fleet;
 
-use crate::app::{App, Screen};
+use crate::app::App;
 use crate::client::{Client, keep_filters, keep_fleet, keep_watch, make_changes};
 use crate::clock;
 use crate::config::Config;
@@ -51,32 +53,24 @@ impl Files {
     }
 }
 
-/// The first screen, and the time after which the screens end.
-#[derive(Clone, Debug, Default)]
-pub struct Start {
-    /// The facility that was asked for, and of what.
-    screen: Option<(Screen, Scope)>,
-    /// From the start on.
-    length: Option<Duration>,
-}
-
-impl Start {
-    /// As the command line says; the interface is looked up among those that report.
-    pub async fn of(options: &StartOptions, client: &Client) -> Result<Self> {
-        let fleet = if options.names_interface() { client.fleet_now().await? } else { Fleet::default() };
-        let length = options.minutes.map(|minutes| Duration::from_secs(60 * u64::from(minutes)));
-        Ok(Self { screen: options.screen(&fleet)?, length })
-    }
+/// Returns a future that is ready when a signal asks the program to end.
+pub fn end_signal() -> Result<impl Future<Output = ()>> {
+    let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
+    let ends = kinds.into_iter().map(signal).collect::<io::Result<Vec<_>>>();
+    let mut ends = ends.context("listening for signals")?;
+    Ok(poll_fn(move |context| match ends.iter_mut().any(|end| end.poll_recv(context).is_ready()) {
+        true => Poll::Ready(()),
+        false => Poll::Pending,
+    }))
 }
 
 /// Shows the screens until someone leaves them, their time is over, or a signal ends us.
-pub async fn run(client: Client, look: Look, files: Files, start: Start) -> Result<()> {
+pub async fn run(client: Client, look: Look, files: Files, start: &StartOptions) -> Result<()> {
+    // The interface is looked up among those that report.
+    let fleet = if start.names_interface() { client.fleet_now().await? } else { Fleet::default() };
+    let start_screen = start.screen(&fleet)?;
     let names = files.names()?;
-    let mut ends = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()]
-        .into_iter()
-        .map(signal)
-        .collect::<io::Result<Vec<_>>>()
-        .context("listening for signals")?;
+    let mut signalled = std::pin::pin!(end_signal()?);
     // ratatui's own hook gives the terminal back before a panic speaks; the guard does in every other case.
     let terminal = ratatui::try_init().context("opening the terminal")?;
     let _guard = Guard;
@@ -101,22 +95,16 @@ pub async fn run(client: Client, look: Look, files: Files, start: Start) -> Resu
     let mut screens = Screens { app: App::new(look), terminal, feeds, files, drawn: None, touched: true };
     screens.app.names = names;
     screens.app.begin(screens.files.config.clone());
-    if let Some((screen, scope)) = start.screen {
+    if let Some((screen, scope)) = start_screen {
         (screens.app.scope, screens.app.started_on_facility) = (scope, true);
         screens.app.open(screen);
     }
-    let end = async {
-        match start.length {
-            Some(length) => tokio::time::sleep(length).await,
-            None => std::future::pending().await,
-        }
-    };
-    let mut end = std::pin::pin!(end);
+    let length = start.minutes.map_or(Duration::MAX, |minutes| Duration::from_secs(60 * u64::from(minutes)));
+    let mut end = std::pin::pin!(tokio::time::sleep(length));
     let size = screens.terminal.size().context("asking the terminal for its size")?;
     let first = screens.app.start((size.width, size.height), clock::now());
     screens.carry_out(first)?;
     let mut tick = tokio::time::interval(TICK);
-    let [terminate, interrupt, hangup] = &mut ends[..] else { return Ok(()) };
     // Builds for tests can be told to panic, so that a test can see what a panic leaves behind.
     let panics = cfg!(debug_assertions) && std::env::var_os("TRAF_PANIC").is_some();
     loop {
@@ -133,9 +121,7 @@ pub async fn run(client: Client, look: Look, files: Files, start: Start) -> Resu
                 continue;
             }
             () = &mut end => None,
-            _ = terminate.recv() => None,
-            _ = interrupt.recv() => None,
-            _ = hangup.recv() => None,
+            () = &mut signalled => None,
         };
         let Some(event) = event else { return Ok(()) };
         if screens.take(event, &mut inbox)? {
@@ -210,12 +196,7 @@ impl Screens {
             return Ok(());
         }
         (self.drawn, self.touched) = (Some(Instant::now()), false);
-        self.draw()
-    }
-
-    fn draw(&mut self) -> Result<()> {
-        let app = &self.app;
-        self.terminal.draw(|frame| screen::draw(app, frame)).context("drawing on the terminal")?;
+        self.terminal.draw(|frame| screen::draw(&self.app, frame)).context("drawing on the terminal")?;
         Ok(())
     }
 }
