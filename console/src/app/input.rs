@@ -8,7 +8,7 @@ use super::dialog::configure::{self, Configure};
 use super::dialog::filters::Filters;
 use super::dialog::{Dialog, Picker, SensorSettings};
 use super::list::List;
-use super::menu::{self, Entry, Target};
+use super::menu::{self, MenuItem, Target};
 use super::timebar::When;
 use super::traffic::{Columns, Pane};
 use super::{App, Screen};
@@ -74,7 +74,7 @@ impl App {
     }
 
     /// Opens what an entry of a menu stands for.
-    pub(super) fn choose(&mut self, entry: &Entry) {
+    pub(super) fn choose(&mut self, entry: &MenuItem) {
         match entry.target {
             Target::Screen(screen) if of_interface(screen) && !self.one_interface() => self.choose_interface(screen),
             Target::Screen(screen) => self.open(screen),
@@ -111,7 +111,7 @@ impl App {
         if picker.choices.is_empty() {
             self.open(screen);
         } else {
-            self.dialog = Some(Dialog::Interface(picker, screen));
+            self.dialog = Some(Dialog::Scope(picker, Some(screen)));
         }
     }
 
@@ -146,7 +146,7 @@ impl App {
             Command::Redraw => self.effects.push(Effect::Redraw),
             Command::Help => self.dialog = Some(Dialog::Help(0)),
             Command::Missing => self.dialog = Some(Dialog::Missing(0)),
-            Command::Scope => self.dialog = Some(Dialog::Scope(Picker::new(self.fleet.as_ref(), &self.scope))),
+            Command::Scope => self.dialog = Some(Dialog::Scope(Picker::new(self.fleet.as_ref(), &self.scope), None)),
             Command::Interface => self.choose_interface(self.screen),
             Command::Sort if self.list().is_some() => self.dialog = Some(Dialog::Sort),
             // Packets come in the order of time.

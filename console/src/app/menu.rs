@@ -5,9 +5,9 @@ use std::sync::LazyLock;
 use super::Screen;
 use crate::facility;
 
-/// An entry.
+/// An entry of a menu.
 #[derive(Clone, Copy, Debug)]
-pub struct Entry {
+pub struct MenuItem {
     /// As it stands in the menu.
     pub title: &'static str,
     /// The letter that chooses it: the first of its kind in the title.
@@ -37,80 +37,56 @@ pub enum Target {
     Exit,
 }
 
-const fn entry(title: &'static str, hot: char, target: Target, words: &'static str, apart: bool) -> Entry {
-    Entry { title, hot, target, words, apart }
+const fn item(title: &'static str, hot: char, target: Target) -> MenuItem {
+    MenuItem { title, hot, target, words: "", apart: false }
+}
+
+impl MenuItem {
+    const fn help(self, words: &'static str) -> Self {
+        Self { words, ..self }
+    }
+
+    const fn apart(self) -> Self {
+        Self { apart: true, ..self }
+    }
 }
 
 /// Entries of the counted facilities.
-fn counted(breakdown: bool) -> impl Iterator<Item = Entry> {
+fn counted(breakdown: bool) -> impl Iterator<Item = MenuItem> {
     facility::ALL.into_iter().filter(move |view| view.menu.breakdown == breakdown).map(|view| {
-        let menu = &view.menu;
-        entry(menu.title, menu.letter, Target::Screen(Screen::Counted(view)), menu.help, menu.apart)
+        let target = Target::Screen(Screen::Counted(view));
+        MenuItem { apart: view.menu.apart, ..item(view.menu.title, view.menu.letter, target).help(view.menu.help) }
     })
 }
 
 /// All entries.
-pub static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
+pub static ENTRIES: LazyLock<Vec<MenuItem>> = LazyLock::new(|| {
     let before = [
-        entry(
-            "IP traffic monitor",
-            'i',
-            Target::Screen(Screen::Traffic),
-            "Who talks to whom: TCP connections, and all other packets below them",
-            false,
-        ),
-        entry(
-            "General interface statistics",
-            'g',
-            Target::Screen(Screen::Interfaces),
-            "Packets of every interface by network protocol, and its activity",
-            false,
-        ),
-        entry(
-            "Detailed interface statistics",
-            'd',
-            Target::Screen(Screen::Detailed),
-            "Packets, octets and rates by protocol, in and out, with their peaks",
-            false,
-        ),
-        entry(
-            "Statistical breakdowns...",
-            'b',
-            Target::Breakdowns,
-            "Traffic by packet size, or by TCP and UDP port",
-            false,
-        ),
+        item("IP traffic monitor", 'i', Target::Screen(Screen::Traffic))
+            .help("Who talks to whom: TCP connections, and all other packets below them"),
+        item("General interface statistics", 'g', Target::Screen(Screen::Interfaces))
+            .help("Packets of every interface by network protocol, and its activity"),
+        item("Detailed interface statistics", 'd', Target::Screen(Screen::Detailed))
+            .help("Packets, octets and rates by protocol, in and out, with their peaks"),
+        item("Statistical breakdowns...", 'b', Target::Breakdowns)
+            .help("Traffic by packet size, or by TCP and UDP port"),
     ];
     let after = [
-        entry(
-            "Sensors",
-            'e',
-            Target::Screen(Screen::Sensors),
-            "Who reports, since when, how late, and what is missing",
-            false,
-        ),
-        entry(
-            "Filters...",
-            'f',
-            Target::Filters,
-            "Which traffic is shown: rules under a name, or tcpdump's words",
-            true,
-        ),
-        entry(
-            "Configure...",
-            'c',
-            Target::Configure,
-            "Names, colours, rates, timers; ports, logs and timeouts of sensors",
-            false,
-        ),
-        entry("About...", 'a', Target::About, "Version, licence, and where the collector is", true),
-        entry("Exit", 'x', Target::Exit, "Back to the shell", true),
+        item("Sensors", 'e', Target::Screen(Screen::Sensors))
+            .help("Who reports, since when, how late, and what is missing"),
+        item("Filters...", 'f', Target::Filters)
+            .help("Which traffic is shown: rules under a name, or tcpdump's words")
+            .apart(),
+        item("Configure...", 'c', Target::Configure)
+            .help("Names, colours, rates, timers; ports, logs and timeouts of sensors"),
+        item("About...", 'a', Target::About).help("Version, licence, and where the collector is").apart(),
+        item("Exit", 'x', Target::Exit).help("Back to the shell").apart(),
     ];
     before.into_iter().chain(counted(false)).chain(after).collect()
 });
 
 /// The statistical breakdowns.
-pub static BREAKDOWNS: LazyLock<Vec<Entry>> = LazyLock::new(|| counted(true).collect());
+pub static BREAKDOWNS: LazyLock<Vec<MenuItem>> = LazyLock::new(|| counted(true).collect());
 
 #[cfg(test)]
 mod tests {
