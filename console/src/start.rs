@@ -1,7 +1,7 @@
 //! Starting straight into a facility, with IPTraf's letters: `traf -d eth0`.
 
 use clap::{Arg, ArgMatches, Args, FromArgMatches};
-use traf_model::{Fleet, Point, Scope};
+use traf_model::{Fleet, Point, Scope, SensorState};
 
 use crate::app::Screen;
 use crate::facility;
@@ -113,11 +113,7 @@ impl StartOptions {
 
 /// The interface that a name means: `sensor/interface`, or `interface` where only one sensor has one of this name.
 pub fn interface(fleet: &Fleet, name: &str) -> Result<Point, Usage> {
-    let points = fleet.sensors.iter().flat_map(|sensor| {
-        let up = sensor.interfaces.iter().filter(|state| !state.gone);
-        up.map(|state| Point::new(&sensor.name, &state.interface.name))
-    });
-    let mut found: Vec<Point> = points.filter(|point| point.is_called(name)).collect();
+    let mut found: Vec<Point> = fleet.sensors.iter().flat_map(up).filter(|point| point.is_called(name)).collect();
     match (found.pop(), found.len()) {
         (Some(point), 0) => Ok(point),
         (None, _) => Err(Usage(format!("no interface `{name}` is watched; there are: {}", known(fleet)))),
@@ -129,15 +125,14 @@ pub fn interface(fleet: &Fleet, name: &str) -> Result<Point, Usage> {
     }
 }
 
+/// The interfaces of a sensor that are still there.
+pub fn up(sensor: &SensorState) -> impl Iterator<Item = Point> {
+    let there = sensor.interfaces.iter().filter(|state| !state.gone);
+    there.map(|state| Point::new(&sensor.name, &state.interface.name))
+}
+
 fn known(fleet: &Fleet) -> String {
-    let names: Vec<String> = fleet
-        .sensors
-        .iter()
-        .flat_map(|sensor| {
-            let up = sensor.interfaces.iter().filter(|state| !state.gone);
-            up.map(|state| format!("{}/{}", sensor.name, state.interface.name))
-        })
-        .collect();
+    let names: Vec<String> = fleet.sensors.iter().flat_map(up).map(|point| point.to_string()).collect();
     if names.is_empty() { "none; does a sensor report?".to_owned() } else { names.join(", ") }
 }
 
@@ -146,7 +141,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
     use clap::Parser;
-    use traf_model::{Interface, InterfaceState, SensorState};
+    use traf_model::{Interface, InterfaceState};
 
     use super::*;
     use crate::cli::Cli;

@@ -43,10 +43,8 @@ pub enum Dialog {
     Filter(Input),
     /// A moment is typed.
     Moment(Input),
-    /// A scope is chosen.
-    Scope(Picker),
-    /// An interface is chosen, for this screen.
-    Interface(Picker, Screen),
+    /// A scope is chosen; an interface where it is for a screen.
+    Scope(Picker, Option<Screen>),
     /// The menu of statistical breakdowns, with its bar.
     Breakdowns(usize),
     /// The next key chooses what of the flows makes a row.
@@ -141,21 +139,14 @@ impl App {
                 }
                 None
             }
-            Dialog::Scope(mut picker) => match picker.on_key(key.code) {
-                Some(scope) => {
-                    self.scope = scope;
-                    None
-                }
-                None => Some(Dialog::Scope(picker)),
-            },
-            Dialog::Interface(mut picker, screen) => match picker.on_key(key.code) {
-                Some(scope) => {
-                    self.scope = scope;
+            Dialog::Scope(mut picker, screen) => {
+                let Some(scope) = picker.on_key(key.code) else { return Some(Dialog::Scope(picker, screen)) };
+                self.scope = scope;
+                if let Some(screen) = screen {
                     self.open(screen);
-                    None
                 }
-                None => Some(Dialog::Interface(picker, screen)),
-            },
+                None
+            }
             Dialog::Details(row, line) => {
                 if let Some(line) = scrolled(line, key.code) {
                     return Some(Dialog::Details(row, line));
@@ -223,8 +214,8 @@ pub fn draw(app: &App, buffer: &mut Buffer, areas: Areas) -> Option<(u16, u16)> 
             }
             sheet.lines("What is missing · any key closes", &lines, *first);
         }
-        Dialog::Scope(picker) => picker.draw(sheet, "What to look at · enter chooses", None),
-        Dialog::Interface(picker, _) => picker.draw(sheet, "Select Interface", Some("All interfaces")),
+        Dialog::Scope(picker, None) => picker.draw(sheet, "What to look at · enter chooses", None),
+        Dialog::Scope(picker, Some(_)) => picker.draw(sheet, "Select Interface", Some("All interfaces")),
         Dialog::Details(row, first) => {
             let traffic = if condition(row).is_some() { "t shows its traffic, " } else { "" };
             let title = format!("Details · {traffic}any other key closes");

@@ -3,6 +3,7 @@
 use ratatui::crossterm::event::KeyCode;
 use traf_model::{Fleet, Point, Scope};
 
+use crate::start::up;
 use crate::widget::dialog::{Sheet, moved};
 
 /// Scopes to choose from.
@@ -20,8 +21,7 @@ impl Picker {
         let mut choices = vec![Scope::default()];
         for sensor in fleet.iter().flat_map(|fleet| &fleet.sensors) {
             choices.push(Scope(vec![Point { sensor: sensor.name.clone(), interface: None }]));
-            let interfaces = sensor.interfaces.iter().filter(|state| !state.gone);
-            choices.extend(interfaces.map(|state| Scope(vec![Point::new(&sensor.name, &state.interface.name)])));
+            choices.extend(up(sensor).map(|point| Scope(vec![point])));
         }
         if !choices.contains(now) {
             choices.push(now.clone());
@@ -32,14 +32,7 @@ impl Picker {
 
     /// One interface of those that are up, by name; all of them first where that is allowed.
     pub fn interfaces(fleet: Option<&Fleet>, all: bool, now: &Scope) -> Self {
-        let sensors = fleet.map_or(&[][..], |fleet| &fleet.sensors);
-        let mut points: Vec<Point> = sensors
-            .iter()
-            .flat_map(|sensor| {
-                let up = sensor.interfaces.iter().filter(|state| !state.gone);
-                up.map(|state| Point::new(&sensor.name, &state.interface.name))
-            })
-            .collect();
+        let mut points: Vec<Point> = fleet.iter().flat_map(|fleet| &fleet.sensors).flat_map(up).collect();
         points.sort();
         let all = all.then(Scope::default);
         let choices: Vec<Scope> = all.into_iter().chain(points.into_iter().map(|point| Scope(vec![point]))).collect();
