@@ -9,7 +9,7 @@ use traf_model::{NamedFilter, SensorState, Setting, Settings};
 
 use crate::cli::FilterCommand;
 use crate::client::Client;
-use crate::command::say;
+use crate::command::{known, say};
 use crate::failure::Usage;
 use crate::filter_option::named;
 use crate::settings::standing;
@@ -60,9 +60,8 @@ fn typed(name: &str, mut text: impl Read) -> Result<NamedFilter> {
 pub async fn set(client: &Client, name: &str, changes: &[String], mut out: impl Write) -> Result<()> {
     let find = async || -> Result<SensorState> {
         let fleet = client.fleet_now().await?;
-        let names: Vec<String> = fleet.sensors.iter().map(|sensor| sensor.name.clone()).collect();
-        let found = fleet.sensors.into_iter().find(|sensor| sensor.name == name);
-        Ok(found.ok_or_else(|| Usage(format!("no sensor is called `{name}`; there are: {}", names.join(", "))))?)
+        known(&fleet, &[name.to_owned()])?;
+        fleet.sensors.into_iter().find(|sensor| sensor.name == name).context("the sensor is gone")
     };
     let mut sensor = find().await?;
     if changes.is_empty() {

@@ -115,7 +115,8 @@ async fn scope(client: &Client, table: &TableOptions) -> Result<Scope> {
     Ok(Scope(points(&fleet, &table.sensor, &table.interface)?))
 }
 
-fn known(fleet: &Fleet, wanted: &[String]) -> Result<(), Usage> {
+/// Checks that there are sensors of these names.
+pub fn known(fleet: &Fleet, wanted: &[String]) -> Result<(), Usage> {
     match wanted.iter().find(|name| fleet.sensors.iter().all(|sensor| sensor.name != **name)) {
         None => Ok(()),
         Some(name) => {

@@ -30,11 +30,7 @@ pub enum Columns {
 impl Columns {
     /// The set after this one.
     pub const fn next(self) -> Self {
-        match self {
-            Self::Counts => Self::Macs,
-            Self::Macs => Self::Sizes,
-            Self::Sizes => Self::Counts,
-        }
+        [Self::Macs, Self::Sizes, Self::Counts][self as usize]
     }
 }
 
@@ -53,20 +49,12 @@ pub enum Others {
 impl Others {
     /// The one after this.
     pub const fn next(self) -> Self {
-        match self {
-            Self::Mixed => Self::Packets,
-            Self::Packets => Self::Flows,
-            Self::Flows => Self::Mixed,
-        }
+        [Self::Packets, Self::Flows, Self::Mixed][self as usize]
     }
 
     /// In the pane's title.
     pub const fn title(self) -> &'static str {
-        match self {
-            Self::Mixed => "UDP flows, other packets",
-            Self::Packets => "Other packets",
-            Self::Flows => "Other flows",
-        }
+        ["UDP flows, other packets", "Other packets", "Other flows"][self as usize]
     }
 }
 

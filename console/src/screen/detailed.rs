@@ -15,6 +15,7 @@ use crate::widget::layout::inside;
 use crate::widget::table::{Cell, Column, Table, pieces};
 
 /// Everything that the screen shows, added up.
+#[derive(Default)]
 struct Sum {
     units: Units,
     interfaces: u64,
@@ -31,18 +32,7 @@ struct Sum {
 
 impl Sum {
     fn of(report: &Report, nanos: i64, units: Units) -> Self {
-        let mut sum = Self {
-            units,
-            interfaces: 0,
-            classes: Classes::default(),
-            rates: Classes::default(),
-            now: Traffic::default(),
-            peak: Traffic::default(),
-            peak_total: Counters::default(),
-            average: Traffic::default(),
-            bad_checksum: 0,
-            own: Traffic::default(),
-        };
+        let mut sum = Self { units, ..Self::default() };
         for row in &report.rows {
             let Item::Interface(stats) = &row.item else { continue };
             sum.interfaces += 1;
