@@ -32,7 +32,6 @@ pub mod moment;
 pub mod names;
 pub mod number;
 pub mod output;
-pub mod record;
 pub mod runner;
 pub mod screen;
 pub mod settings;

@@ -13,6 +13,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, ensure};
 use clap::Parser;
 use nix::sys::resource::{UsageWho, getrusage};
+use traf_model::Facility;
 use traf_sensor::read::{self, Format, ReadArgs};
 
 #[derive(Parser)]
@@ -43,7 +44,13 @@ struct Args {
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     if let Some(file) = args.child {
-        return read::run(&ReadArgs { files: vec![file], format: Format::Json, tunnels: false, flows: 262_144 });
+        return read::run(&ReadArgs {
+            files: vec![file],
+            format: Format::Json,
+            table: Facility::Traffic,
+            tunnels: false,
+            flows: 262_144,
+        });
     }
     if let Some(file) = args.make {
         return traffic::write(&file, args.packets, args.flows).context("making the file");

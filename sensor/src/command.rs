@@ -3,4 +3,3 @@
 pub mod doctor;
 pub mod join;
 pub mod listing;
-pub(crate) mod table;

@@ -1,4 +1,4 @@
-//! `traf-sensor read`: capture files to one document, JSON for programs or tables for people.
+//! `traf-sensor read`: capture files to one document, JSON or CSV for programs or tables for people.
 //!
 //! A file is as good as a device: it has a meter, and its own time. What several files hold is added up.
 
@@ -11,7 +11,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
-use traf_model::{Interface, InterfaceSummary, Interval, Timestamp};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use serde::Serialize;
+use traf_model::record::writer::Writer;
+use traf_model::{Facility, Interface, InterfaceSummary, Interval, Timestamp};
 
 use crate::file::CaptureFile;
 use crate::meter::{Meter, MeterConfig};
@@ -27,6 +30,9 @@ pub struct ReadArgs {
     /// Output format
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
+    /// The table whose rows the formats `jsonl` and `csv` print
+    #[arg(long, default_value = "traffic", value_parser = table_parser())]
+    pub table: Facility,
     /// Count what tunnels carry (GRE, IP in IP, VXLAN, GENEVE) instead of the tunnels
     #[arg(long)]
     pub tunnels: bool,
@@ -43,6 +49,10 @@ pub enum Format {
     Table,
     /// One JSON document
     Json,
+    /// One JSON object for each row of `--table`
+    Jsonl,
+    /// Comma-separated values of `--table`, nested fields joined by `_`
+    Csv,
     /// Lines of a text log, in IPTraf's format and local time
     Log,
 }
@@ -65,13 +75,8 @@ pub fn run(args: &ReadArgs) -> anyhow::Result<()> {
         }
     }
     if reader.opened {
-        let document = reader.finish();
-        let out = BufWriter::new(io::stdout().lock());
-        let printed = match args.format {
-            Format::Json => json(out, &document),
-            Format::Table | Format::Log => table::print(out, &document),
-        };
-        match printed {
+        let mut out = Writer::new(BufWriter::new(io::stdout().lock()));
+        match print(&mut out, args, &reader.finish()).and_then(|()| out.flush()) {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
             printed => printed.context("writing to standard output")?,
         }
@@ -93,10 +98,28 @@ pub(crate) fn config(flows: usize, tunnels: bool) -> MeterConfig {
     }
 }
 
-fn json(mut out: impl Write, document: &Document) -> io::Result<()> {
-    serde_json::to_writer(&mut out, document)?;
-    writeln!(out)?;
-    out.flush()
+fn table_parser() -> impl TypedValueParser<Value = Facility> {
+    let tables = || Facility::all().filter(|facility| *facility != Facility::Packets);
+    PossibleValuesParser::new(tables().map(Facility::name))
+        .map(move |name| tables().find(|facility| facility.name() == name).unwrap_or_default())
+}
+
+fn print(out: &mut Writer<impl Write>, args: &ReadArgs, document: &Document) -> io::Result<()> {
+    match (args.format, args.table) {
+        (Format::Json, _) => out.json(document),
+        (Format::Table | Format::Log, _) => out.text(&table::text(document)),
+        (format, Facility::Counted(facility)) => rows(out, format, document.records(facility)),
+        (format, Facility::Interfaces) => rows(out, format, document.classes().into_iter()),
+        (format, _) => rows(out, format, document.flows()),
+    }
+}
+
+fn rows<R: Serialize>(
+    out: &mut Writer<impl Write>,
+    format: Format,
+    mut rows: impl Iterator<Item = R> + Clone,
+) -> io::Result<()> {
+    if format == Format::Csv { out.csv(rows) } else { rows.try_for_each(|row| out.json(&row)) }
 }
 
 /// Meters whole files.

@@ -1,8 +1,7 @@
 //! Tables for people: aligned columns, numbers as on the screens.
 
-use comfy_table::CellAlignment;
-use comfy_table::presets::NOTHING;
 use traf_model::names::protocol_name;
+use traf_model::record::writer::{left, right, table};
 use traf_model::{ClassGroup, Facility, Fleet, Flow, Item, Report, Row, Traffic};
 
 use crate::facility::cell::{
@@ -28,7 +27,8 @@ pub(super) fn report(report: &Report, look: &Look, grouped: bool) -> String {
         Facility::Packets => line_columns(),
         facility => view(facility).map_or_else(Vec::new, |view| (view.text)(&context)),
     };
-    let titles: Vec<(&str, Align)> = columns.iter().map(|column| (column.title, column.align)).collect();
+    let title = |column: &Col<'_>| if column.align == Align::Right { right(column.title) } else { left(column.title) };
+    let titles: Vec<_> = columns.iter().map(title).collect();
     let cells = |row| columns.iter().map(|column| (column.cell)(&row, &context).text).collect();
     table(&titles, report.rows.iter().map(cells))
 }
@@ -115,8 +115,9 @@ pub(super) fn detailed(report: &Report, look: &Look) -> String {
     let mut out = String::new();
     for row in &report.rows {
         let Item::Interface(stats) = &row.item else { continue };
-        let titles =
-            ["Class", "Packets", "Octets", "In packets", "In octets", "Out packets", "Out octets", "Rate", "In", "Out"];
+        let numbers =
+            ["Packets", "Octets", "In packets", "In octets", "Out packets", "Out octets", "Rate", "In", "Out"];
+        let titles = [&[left("Class")], &numbers.map(right)[..]].concat();
         let classes = ClassGroup::ALL.map(|group| {
             let (traffic, speed) = (stats.classes.group(group), stats.rates.group(group));
             let counts = [traffic.total(), traffic.inbound, traffic.outbound];
@@ -140,9 +141,9 @@ pub(super) fn detailed(report: &Report, look: &Look) -> String {
             out.push('\n');
         }
         out.push_str(&format!("{}\n", clean(&points(&row, &context).text)));
-        out.push_str(&table(&numbers(titles), classes.into_iter()));
-        let titles = ["Rate", "Total", "pps", "In", "pps", "Out", "pps"];
-        out.push_str(&table(&numbers(titles), speeds.into_iter()));
+        out.push_str(&table(&titles, classes));
+        let titles = [&[left("Rate")], &["Total", "pps", "In", "pps", "Out", "pps"].map(right)[..]].concat();
+        out.push_str(&table(&titles, speeds));
         let (errors, dropped) = (count(stats.ledger.bad_checksum), count(stats.ledger.dropped));
         out.push_str(&format!("IP checksum errors: {errors}   drops: {dropped}\n"));
     }
@@ -151,10 +152,8 @@ pub(super) fn detailed(report: &Report, look: &Look) -> String {
 
 /// The sensors, and which of them report.
 pub(super) fn fleet(fleet: &Fleet) -> String {
-    let numbers = ["Since", "Lag", "Drops", "Spool", "Lost", "Clock"].map(|title| (title, Align::Right));
-    let [first, last] =
-        [["Sensor", "Presence"], ["Version", "Trouble"]].map(|titles| titles.map(|title| (title, Align::Left)));
-    let titles = [&first[..], &numbers, &last].concat();
+    let numbers = ["Since", "Lag", "Drops", "Spool", "Lost", "Clock"].map(right);
+    let titles = [&["Sensor", "Presence"].map(left)[..], &numbers, &["Version", "Trouble"].map(left)].concat();
     let ago =
         |at: Option<traf_model::Timestamp>| at.map_or_else(|| "never".to_owned(), |at| span(fleet.at.since(at).max(0)));
     table(
@@ -176,23 +175,4 @@ pub(super) fn fleet(fleet: &Fleet) -> String {
             ]
         }),
     )
-}
-
-/// Titles of a name and of numbers.
-fn numbers<const N: usize>(titles: [&str; N]) -> Vec<(&str, Align)> {
-    let align = |place| if place == 0 { Align::Left } else { Align::Right };
-    titles.into_iter().enumerate().map(|(place, title)| (title, align(place))).collect()
-}
-
-/// A text table; text stands in its column as the title does.
-fn table(titles: &[(&str, Align)], rows: impl Iterator<Item = Vec<String>>) -> String {
-    let mut table = comfy_table::Table::new();
-    table.load_style(NOTHING).set_header(titles.iter().map(|(title, _)| *title));
-    table.add_rows(rows.map(|row| row.iter().map(|cell| clean(cell).into_owned()).collect::<Vec<_>>()));
-    for (column, (_, align)) in table.column_iter_mut().zip(titles) {
-        let right = *align == Align::Right;
-        let align = if right { CellAlignment::Right } else { CellAlignment::Left };
-        column.set_padding((0, 2)).set_cell_alignment(align);
-    }
-    table.trim_fmt() + "\n"
 }

@@ -22,6 +22,8 @@ mod stations;
 use std::fmt;
 use std::ops::Deref;
 
+use serde::Serialize;
+
 pub use hosts::HOSTS;
 pub use services::SERVICES;
 pub use sizes::SIZES;
@@ -138,7 +140,8 @@ pub struct Definition {
 }
 
 /// A value in JSON and CSV.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
 pub enum Field {
     /// Null in JSON, empty in CSV.
     Absent,

@@ -2,10 +2,12 @@
 
 use std::net::IpAddr;
 
+use serde::Serialize;
+
 use crate::Mac;
 
 /// A network interface as its sensor sees it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Interface {
     /// As the kernel names it; the file's name for a capture file.
     pub name: String,
@@ -20,6 +22,7 @@ pub struct Interface {
     /// Bits a second.
     pub speed: Option<u64>,
     /// pcap's name of the link type: `EN10MB`, `LINUX_SLL2`, `RAW` ...
+    #[serde(rename = "type")]
     pub link: String,
     /// Packets never leave the host.
     pub loopback: bool,
@@ -28,7 +31,7 @@ pub struct Interface {
 }
 
 /// The interface's own counters, cumulative (`/proc/net/dev`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Nic {
     /// Frames received.
     pub rx_packets: u64,
@@ -55,7 +58,7 @@ impl Nic {
 }
 
 /// Account of all frames: [`Ledger::residue`] is zero or something is wrong.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Ledger {
     /// Frames that reached the capture, with those it dropped. What a capture filter keeps out does not reach it.
     pub received: u64,
@@ -70,12 +73,15 @@ pub struct Ledger {
     /// IPv4 headers with a wrong checksum; parsed all the same.
     pub bad_checksum: u64,
     /// Octets of malformed and unsupported frames.
+    #[serde(skip)]
     pub unparsed_octets: u64,
     /// The interface's own counters, cumulative; `None` for a file.
     pub nic: Option<Nic>,
     /// Frames of the capture socket, cumulative, by the kernel's count, with those dropped; `None` for a file.
+    #[serde(skip)]
     pub kernel_received: Option<u64>,
     /// By how many nanoseconds the wall clock moved against the monotonic one.
+    #[serde(skip)]
     pub clock_step: i64,
 }
 

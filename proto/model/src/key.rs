@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use serde::Serialize;
+
 use crate::{Mac, Merge, Timestamp, Traffic};
 
 /// A key of a counted facility; [`crate::facility::Definition`] gives it its meaning.
@@ -69,7 +71,7 @@ pub struct Counts {
 }
 
 /// An address behind a station.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Learnt {
     /// IPv4 or IPv6.
     pub address: IpAddr,

@@ -56,6 +56,7 @@ pub mod size;
 pub mod snapshot;
 pub mod summary;
 pub mod tally;
+pub mod text;
 pub mod time;
 pub mod traffic;
 

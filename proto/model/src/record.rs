@@ -1,6 +1,6 @@
 //! Rows as records: the one schema of what `traf-sensor read` and `traf` print.
 //!
-//! Names and order are stable, scripts rely on them. Everything here is written without a copy; `writer` brings it into a format.
+//! Names and order are stable, scripts rely on them. [`report`] makes documents of answers, [`writer`] brings rows into a format.
 //!
 //! ```
 //! use traf_model::facility::HOSTS;
@@ -8,10 +8,13 @@
 //! use traf_model::{Counters, Traffic};
 //!
 //! let counts = Traffic::inbound(Counters::new(2, 120)).into();
-//! let row = CountedRecord { facility: HOSTS, key: HOSTS.parse("10.0.0.3"), counts: &counts };
+//! let row = CountedRecord::new(HOSTS, HOSTS.parse("10.0.0.3"), &counts);
 //! let text = serde_json::to_string(&row).unwrap();
 //! assert!(text.starts_with(r#"{"address":"10.0.0.3","packets":2,"octets":120,"in":{"packets":2"#));
 //! ```
+
+pub mod report;
+pub mod writer;
 
 use std::fmt::Display;
 use std::net::IpAddr;
@@ -22,52 +25,33 @@ use serde::ser::{SerializeMap, Serializer};
 use crate::facility::{Field, KeyKind};
 use crate::names::protocol_name;
 use crate::{
-    Class, ClassGroup, Counted, Counters, Counts, Family, Flow, Half, Key, Learnt, Mac, Timestamp, Traffic, Transport,
+    Class, Counted, Counters, Counts, Family, Flow, Half, Key, Learnt, Mac, PacketEnd, Point, Timestamp, Traffic,
+    Transport,
 };
 
-/// A value that is written as its text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Text<T>(pub T);
+/// Types that are written as their text.
+macro_rules! as_text {
+    ($($type:ty),+) => {
+        $(impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        })+
+    };
+}
 
-impl<T: Display> Serialize for Text<T> {
+as_text!(Mac, PacketEnd, Point, Protocol, Timestamp);
+
+/// Packets and octets; packets on the wire only where offload hid some.
+impl Serialize for Counters {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
-    }
-}
-
-/// Packets and octets of one direction.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
-pub struct Count {
-    /// Packets as captured.
-    pub packets: u64,
-    /// Octets on the wire.
-    pub octets: u64,
-    /// Packets on the wire; absent where offload hid none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub wire_packets: Option<u64>,
-}
-
-impl From<Counters> for Count {
-    fn from(counters: Counters) -> Self {
-        let wire_packets = (counters.coalesced > 0).then(|| counters.wire_packets());
-        Self { packets: counters.packets, octets: counters.octets, wire_packets }
-    }
-}
-
-/// Each direction, seen from a key.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Ways {
-    /// Towards the key.
-    #[serde(rename = "in")]
-    pub inbound: Count,
-    /// From the key.
-    #[serde(rename = "out")]
-    pub outbound: Count,
-}
-
-impl From<Traffic> for Ways {
-    fn from(traffic: Traffic) -> Self {
-        Self { inbound: traffic.inbound.into(), outbound: traffic.outbound.into() }
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("packets", &self.packets)?;
+        map.serialize_entry("octets", &self.octets)?;
+        if self.coalesced > 0 {
+            map.serialize_entry("wire_packets", &self.wire_packets())?;
+        }
+        map.end()
     }
 }
 
@@ -76,15 +60,30 @@ impl From<Traffic> for Ways {
 pub struct Both {
     /// The sum.
     #[serde(flatten)]
-    pub total: Count,
+    pub total: Counters,
     /// Each direction.
     #[serde(flatten)]
-    pub ways: Ways,
+    pub ways: Traffic,
 }
 
 impl From<Traffic> for Both {
+    fn from(ways: Traffic) -> Self {
+        Self { total: ways.total(), ways }
+    }
+}
+
+/// Both directions of flows.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Directions {
+    /// From the initiator.
+    pub forward: Counters,
+    /// To the initiator.
+    pub reverse: Counters,
+}
+
+impl From<Traffic> for Directions {
     fn from(traffic: Traffic) -> Self {
-        Self { total: traffic.total().into(), ways: traffic.into() }
+        Self { forward: traffic.outbound, reverse: traffic.inbound }
     }
 }
 
@@ -96,38 +95,33 @@ pub struct ClassRecord {
     /// Its traffic.
     #[serde(flatten)]
     pub traffic: Both,
-}
-
-impl ClassRecord {
-    /// A class and its traffic.
-    pub fn new(group: ClassGroup, traffic: Traffic) -> Self {
-        Self { class: group.name(), traffic: traffic.into() }
-    }
+    /// Traffic a second; absent in documents of whole files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate: Option<Both>,
 }
 
 /// A flow, or, marked `other`, the flows of a class that have no row.
 #[derive(Clone, Debug, Serialize)]
 pub struct FlowRecord {
     /// IP protocol, by name or number.
-    pub protocol: Text<Protocol>,
+    pub protocol: Protocol,
     /// Outermost VLAN identifier.
     pub vlan: Option<u16>,
     /// The initiator.
-    pub source: Option<Text<IpAddr>>,
+    pub source: Option<IpAddr>,
     /// Its port; zero where the protocol has none.
     pub source_port: Option<u16>,
     /// The responder.
-    pub destination: Option<Text<IpAddr>>,
+    pub destination: Option<IpAddr>,
     /// Its port.
     pub destination_port: Option<u16>,
-    /// From the initiator.
-    pub forward: Count,
-    /// To the initiator.
-    pub reverse: Count,
+    /// Both directions.
+    #[serde(flatten)]
+    pub traffic: Directions,
     /// Time of the first packet.
-    pub first: Option<Text<Timestamp>>,
+    pub first: Option<Timestamp>,
     /// Time of the last packet.
-    pub last: Option<Text<Timestamp>>,
+    pub last: Option<Timestamp>,
     /// State at the end of the window.
     pub state: Option<&'static str>,
     /// The beginning was seen.
@@ -182,7 +176,7 @@ pub struct FlowDetails {
 #[derive(Clone, Debug, Serialize)]
 pub struct EndRecord {
     /// Its MAC address.
-    pub mac: Option<Text<Mac>>,
+    pub mac: Option<Mac>,
     /// IPTraf's four characters.
     pub label: String,
     /// Raw window of its last TCP packet.
@@ -193,7 +187,7 @@ pub struct EndRecord {
 
 impl From<&Half> for EndRecord {
     fn from(half: &Half) -> Self {
-        Self { mac: half.mac.map(Text), label: half.label(), window: half.window, size: half.size }
+        Self { mac: half.mac, label: half.label(), window: half.window, size: half.size }
     }
 }
 
@@ -201,21 +195,20 @@ impl FlowRecord {
     /// A flow without details.
     pub fn new(flow: &Flow) -> Self {
         Self {
-            protocol: Text(Protocol::Number(flow.key.protocol)),
+            protocol: Protocol::Number(flow.key.protocol),
             vlan: flow.key.vlan,
-            source: Some(Text(flow.key.source.address)),
+            source: Some(flow.key.source.address),
             source_port: Some(flow.key.source.port),
-            destination: Some(Text(flow.key.destination.address)),
+            destination: Some(flow.key.destination.address),
             destination_port: Some(flow.key.destination.port),
-            first: Some(Text(flow.first)),
-            last: Some(Text(flow.last)),
+            traffic: flow.traffic.into(),
+            first: Some(flow.first),
+            last: Some(flow.last),
             state: Some(flow.state.name()),
             complete: flow.complete,
             other: false,
             flows: None,
             details: None,
-            forward: flow.traffic.outbound.into(),
-            reverse: flow.traffic.inbound.into(),
         }
     }
 
@@ -228,14 +221,13 @@ impl FlowRecord {
     /// The flows of a class that have no row.
     pub fn other(class: Class, traffic: Traffic, flows: u64) -> Self {
         Self {
-            protocol: Text(Protocol::Class(class)),
+            protocol: Protocol::Class(class),
             vlan: None,
             source: None,
             source_port: None,
             destination: None,
             destination_port: None,
-            forward: traffic.outbound.into(),
-            reverse: traffic.inbound.into(),
+            traffic: traffic.into(),
             first: None,
             last: None,
             state: None,
@@ -248,56 +240,48 @@ impl FlowRecord {
 }
 
 /// A row of a counted facility; without a key it is what found no place.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct CountedRecord<'a> {
-    /// The facility.
-    pub facility: Counted,
-    /// The key.
-    pub key: Option<Key>,
-    /// Its counts.
-    pub counts: &'a Counts,
+    /// Names and values of the key.
+    #[serde(flatten, serialize_with = "by_name")]
+    key: Vec<(&'static str, Field)>,
+    #[serde(flatten)]
+    traffic: Both,
+    #[serde(flatten)]
+    station: Option<StationRecord<'a>>,
+    #[serde(flatten)]
+    peers: Option<PeersRecord>,
 }
 
-impl Serialize for CountedRecord<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct LearntRecord {
-            address: Text<IpAddr>,
-            first: Text<Timestamp>,
-            last: Text<Timestamp>,
+#[derive(Clone, Debug, Serialize)]
+struct StationRecord<'a> {
+    ip: Traffic,
+    ips: Vec<IpAddr>,
+    learnt: &'a [Learnt],
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+struct PeersRecord {
+    peers: u64,
+    flows: u64,
+}
+
+impl<'a> CountedRecord<'a> {
+    /// A row of the facility.
+    pub fn new(facility: Counted, key: Option<Key>, counts: &'a Counts) -> Self {
+        let Counts { traffic, ip, flows, peers, addresses } = counts;
+        Self {
+            key: (facility.fields)(key),
+            traffic: (*traffic).into(),
+            station: (facility.key == KeyKind::Mac).then(|| {
+                let ips = addresses.iter().map(|learnt| learnt.address).collect();
+                StationRecord { ip: *ip, ips, learnt: addresses }
+            }),
+            peers: (facility.peers && *flows > 0).then_some(PeersRecord { peers: *peers, flows: *flows }),
         }
-        let Self { facility, key, counts } = self;
-        let mut map = serializer.serialize_map(None)?;
-        for (name, field) in (facility.fields)(*key) {
-            match field {
-                Field::Absent => map.serialize_entry(name, &None::<u64>)?,
-                Field::Number(number) => map.serialize_entry(name, &number)?,
-                Field::Text(text) => map.serialize_entry(name, &text)?,
-            }
-        }
-        let Both { total, ways } = counts.traffic.into();
-        map.serialize_entry("packets", &total.packets)?;
-        map.serialize_entry("octets", &total.octets)?;
-        if let Some(wire_packets) = total.wire_packets {
-            map.serialize_entry("wire_packets", &wire_packets)?;
-        }
-        map.serialize_entry("in", &ways.inbound)?;
-        map.serialize_entry("out", &ways.outbound)?;
-        if facility.key == KeyKind::Mac {
-            map.serialize_entry("ip", &Ways::from(counts.ip))?;
-            let ips: Vec<_> = counts.addresses.iter().map(|learnt| Text(learnt.address)).collect();
-            map.serialize_entry("ips", &ips)?;
-            let learnt = |&Learnt { address, first, last }: &Learnt| LearntRecord {
-                address: Text(address),
-                first: Text(first),
-                last: Text(last),
-            };
-            map.serialize_entry("learnt", &counts.addresses.iter().map(learnt).collect::<Vec<_>>())?;
-        }
-        if facility.peers && counts.flows > 0 {
-            map.serialize_entry("peers", &counts.peers)?;
-            map.serialize_entry("flows", &counts.flows)?;
-        }
-        map.end()
     }
+}
+
+fn by_name<S: Serializer>(fields: &[(&'static str, Field)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(fields.iter().map(|(name, value)| (name, value)))
 }

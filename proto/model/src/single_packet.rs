@@ -4,14 +4,17 @@
 
 use std::fmt;
 
+use serde::{Serialize, Serializer};
+
 use crate::{Endpoint, Mac, Timestamp};
 
 /// One packet.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SinglePacket {
     /// Counts the lines of its interface from 1, so that whoever looks knows what was not shown.
     pub number: u64,
     /// Time of capture.
+    #[serde(rename = "time")]
     pub at: Timestamp,
     /// Its kind.
     pub kind: PacketKind,
@@ -60,6 +63,12 @@ enumeration! {
         Rarp = "rarp",
         /// Anything that is not IP.
         NonIp = "non_ip",
+    }
+}
+
+impl Serialize for PacketKind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
     }
 }
 

@@ -1,5 +1,7 @@
 //! The live plane: a sensor's present state, a second old at most; the latest wins.
 
+use serde::Serialize;
+
 use crate::{
     Classes, Counters, Facility, Filter, Group, Interface, Ledger, Order, Row, SettingsState, Timestamp, Traffic,
 };
@@ -61,7 +63,7 @@ pub struct InterfaceSnapshot {
 }
 
 /// State of the sensor's spool.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct SpoolState {
     /// Records that wait.
     pub records: u64,

@@ -3,6 +3,8 @@
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Sub};
 
+use serde::Serialize;
+
 use crate::Merge;
 
 /// Packets and octets in one direction.
@@ -75,11 +77,13 @@ impl Sub for Counters {
 }
 
 /// Traffic of a key, each way.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct Traffic {
     /// Towards the key: received by the interface, sent to the host, station or service; of a flow, its reverse direction.
+    #[serde(rename = "in")]
     pub inbound: Counters,
     /// From the key; of a flow, its forward direction: what the initiator sent (RFC 5103).
+    #[serde(rename = "out")]
     pub outbound: Counters,
 }
 

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use anyhow::Result;
 use serde::Serialize;
+use traf_model::record::writer::{left, table};
 use traf_peer::{Credentials, channel, explain};
 use traf_proto as wire;
 
 use crate::capture::{CaptureError, CaptureHandle};
 use crate::command::listing::ListingFormat;
-use crate::command::table::table;
 use crate::config::Config;
 use crate::spool::disk;
 use crate::system::{clock, interfaces};
@@ -59,7 +59,7 @@ pub fn run(config: &Config, format: ListingFormat) -> Result<(String, bool)> {
         };
         vec![check.check.to_owned(), outcome.to_owned(), check.words.clone()]
     };
-    let text = format.print(&checks, || table(&checks.iter().map(line).collect::<Vec<_>>()))?;
+    let text = format.print(&checks, || table(&["", "", ""].map(left), checks.iter().map(line)))?;
     Ok((text, good))
 }
 

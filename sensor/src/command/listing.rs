@@ -4,9 +4,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde::Serialize;
+use traf_model::record::writer::{left, table};
 
 use crate::capture::{CaptureError, CaptureHandle};
-use crate::command::table::table;
 use crate::config::Config;
 use crate::spool::{disk, record_name};
 use crate::system::interfaces;
@@ -75,8 +75,7 @@ pub fn interfaces(config: &Config, format: ListingFormat) -> Result<String> {
     }
     format.print(&rows, || {
         let head = ["INTERFACE", "STATE", "LINK", "MAC", "MTU", "SPEED", "CAPTURE", "ADDRESSES"];
-        let mut lines = vec![head.map(str::to_owned).to_vec()];
-        lines.extend(rows.iter().map(|row| {
+        let cells = |row: &InterfaceRow| {
             vec![
                 row.name.clone(),
                 row.state.to_owned(),
@@ -87,8 +86,8 @@ pub fn interfaces(config: &Config, format: ListingFormat) -> Result<String> {
                 row.capture.clone(),
                 row.addresses.join(" "),
             ]
-        }));
-        let mut text = table(&lines);
+        };
+        let mut text = table(&head.map(left), rows.iter().map(cells));
         if rows.iter().any(|row| row.capture == "no permission") {
             text +=
                 "\nNo permission to capture: run as root, or allow the program once with `setcap cap_net_raw+ep`.\n";
@@ -147,8 +146,7 @@ pub fn spool(folder: &Path, format: ListingFormat) -> Result<String> {
         let mut text = format!("{} records, {octets} octets wait in {} ({sensor})\n", rows.len(), folder.display());
         if !rows.is_empty() {
             let head = ["FROM", "TO", "EPOCH", "START", "END", "OCTETS", "STATE"];
-            let mut lines = vec![head.map(str::to_owned).to_vec()];
-            lines.extend(rows.iter().map(|row| {
+            let cells = |row: &RecordRow| {
                 vec![
                     row.from.to_string(),
                     row.to.to_string(),
@@ -158,8 +156,8 @@ pub fn spool(folder: &Path, format: ListingFormat) -> Result<String> {
                     row.octets.to_string(),
                     row.state.clone(),
                 ]
-            }));
-            text += &table(&lines);
+            };
+            text += &table(&head.map(left), rows.iter().map(cells));
         }
         text
     })

@@ -91,6 +91,7 @@ fn write(meter: &mut Meter, name: &str, words: &mut Wording, out: &mut impl Writ
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
+    use traf_model::Facility;
 
     /// A connection that is opened, and a datagram, a second later.
     fn file() -> Vec<u8> {
@@ -119,7 +120,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("trace.pcap");
         std::fs::write(&path, file()).unwrap();
-        let args = ReadArgs { files: vec![path], format: super::super::Format::Log, tunnels: false, flows: 64 };
+        let args = ReadArgs {
+            files: vec![path],
+            format: super::super::Format::Log,
+            table: Facility::Traffic,
+            tunnels: false,
+            flows: 64,
+        };
         let mut out = Vec::new();
         run(&args, TimeZone::UTC, &mut out).unwrap();
         assert_eq!(
