@@ -7,15 +7,18 @@ mod present;
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures_util::Stream;
+use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 use traf_proto as wire;
 
-use crate::access::caller;
+use crate::access::{caller, over};
 use crate::live::Live;
 use crate::peers::Peers;
+use crate::secrets::Peer;
 use crate::shared::SharedConfig;
 use crate::store::Store;
 use crate::writer::Writer;
@@ -68,7 +71,9 @@ pub(crate) struct Turn {
     key: StreamKey,
     number: u64,
     /// Cancelled when a newer stream of the same kind has come.
-    pub(crate) over: CancellationToken,
+    over: CancellationToken,
+    /// Interval at which the sensor's right to speak is checked.
+    tick: Interval,
 }
 
 impl Streams {
@@ -80,17 +85,25 @@ impl Streams {
             number + 1
         });
         open.insert(key.clone(), (number, over.clone()));
-        Turn { streams: self.clone(), key, number, over }
+        let mut tick = interval(Duration::from_secs(1));
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Turn { streams: self.clone(), key, number, over, tick }
     }
 }
 
 impl Turn {
-    /// Waits until another stream has taken over or the collector ends, and says which.
-    async fn ended(&self, stop: &CancellationToken) -> Status {
-        tokio::select! {
-            biased;
-            () = self.over.cancelled() => Status::aborted("a newer connection of this sensor has taken over"),
-            () = stop.cancelled() => Status::unavailable("the collector is shutting down: come again soon"),
+    /// Waits until another stream has taken over, the collector ends or the sensor is shut out, and says which.
+    async fn ended(&mut self, ingest: &Ingest, peer: &Peer) -> Status {
+        loop {
+            tokio::select! {
+                biased;
+                () = self.over.cancelled() => return Status::aborted("a newer connection of this sensor has taken over"),
+                () = ingest.stop.cancelled() => {}
+                _ = self.tick.tick() => {}
+            }
+            if let Some(status) = over(&ingest.peers, peer, &ingest.stop) {
+                return status;
+            }
         }
     }
 }
@@ -108,8 +121,8 @@ impl Drop for Turn {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_newest_stream_of_a_sensor_wins() {
+    #[tokio::test]
+    async fn the_newest_stream_of_a_sensor_wins() {
         let streams = Streams::default();
         let first = streams.take("export", "a");
         let other = streams.take("live", "a");

@@ -32,16 +32,15 @@ struct State {
     sensors: HashMap<String, Present>,
     wishes: Wishes,
     connections: u64,
+    /// Tables of a sensor's newest summary that this program does not know, where there are any.
+    unknown: HashMap<String, u32>,
 }
 
-#[derive(Default)]
 struct Present {
-    name: String,
     connection: u64,
-    connected: Option<Timestamp>,
-    snapshot: Option<Arc<Snapshot>>,
-    received: Timestamp,
-    offset: i64,
+    /// False before its first snapshot.
+    heard: bool,
+    seen: Seen,
     rings: HashMap<String, Ring>,
 }
 
@@ -78,8 +77,19 @@ impl Live {
         let mut state = self.state();
         state.connections += 1;
         let connection = state.connections;
-        let present = state.sensors.entry(id.to_owned()).or_default();
-        (present.name, present.connection, present.connected) = (name.to_owned(), connection, Some(now));
+        let seen = Seen {
+            id: id.to_owned(),
+            name: String::new(),
+            presence: Presence::Away,
+            connected: None,
+            received: Timestamp::default(),
+            offset: 0,
+            snapshot: Arc::default(),
+        };
+        let new = Present { connection, heard: false, seen, rings: HashMap::new() };
+        let present = state.sensors.entry(id.to_owned()).or_insert(new);
+        present.connection = connection;
+        (present.seen.name, present.seen.connected) = (name.to_owned(), Some(now));
         drop(state);
         Connected { live: self.clone(), id: id.to_owned(), connection }
     }
@@ -87,24 +97,15 @@ impl Live {
     /// All that were heard at least once, by name.
     pub(crate) fn seen(&self, now: Timestamp) -> Vec<Seen> {
         let state = self.state();
-        let mut seen: Vec<Seen> = state
-            .sensors
-            .iter()
-            .filter_map(|(id, present)| {
-                let presence = match present.connected {
+        let heard = state.sensors.values().filter(|present| present.heard).map(|present| &present.seen);
+        let mut seen: Vec<Seen> = heard
+            .map(|seen| {
+                let presence = match seen.connected {
                     None => Presence::Away,
-                    Some(_) if now.since(present.received) > LATE => Presence::Late,
+                    Some(_) if now.since(seen.received) > LATE => Presence::Late,
                     Some(_) => Presence::Reporting,
                 };
-                Some(Seen {
-                    id: id.clone(),
-                    name: present.name.clone(),
-                    presence,
-                    connected: present.connected,
-                    received: present.received,
-                    offset: present.offset,
-                    snapshot: present.snapshot.clone()?,
-                })
+                Seen { presence, ..seen.clone() }
             })
             .collect();
         seen.sort_by(|a, b| a.name.cmp(&b.name));
@@ -124,10 +125,10 @@ impl Live {
         let mut sums: Vec<Option<u64>> = vec![None; STEPS];
         for present in self.state().sensors.values() {
             for (interface, ring) in &present.rings {
-                if scope.holds(&present.name, interface) {
+                if scope.holds(&present.seen.name, interface) {
                     for (sum, second) in sums.iter_mut().zip(from..to) {
                         if let Some(octets) = ring.octets(second) {
-                            let part = part(&present.name, interface, second, octets);
+                            let part = part(&present.seen.name, interface, second, octets);
                             *sum = Some(sum.unwrap_or(0).saturating_add(part));
                         }
                     }
@@ -161,7 +162,24 @@ impl Live {
 
     /// Forgets a sensor that was shut out.
     pub(crate) fn forget(&self, id: &str) {
-        self.state().sensors.remove(id);
+        let mut state = self.state();
+        state.sensors.remove(id);
+        state.unknown.remove(id);
+    }
+
+    /// Notes how many tables of a sensor's newest summary this program does not know.
+    pub(crate) fn note_unknown(&self, id: &str, tables: u32) {
+        let mut state = self.state();
+        if tables > 0 {
+            state.unknown.insert(id.to_owned(), tables);
+        } else {
+            state.unknown.remove(id);
+        }
+    }
+
+    /// The number noted last, where there is one.
+    pub(crate) fn unknown(&self, id: &str) -> Option<u32> {
+        self.state().unknown.get(id).copied()
     }
 }
 
@@ -180,10 +198,11 @@ impl Connected {
         else {
             return;
         };
-        present.offset = snapshot.at.since(now);
+        let seen = &mut present.seen;
+        seen.offset = snapshot.at.since(now);
         present.rings.retain(|name, _| snapshot.interfaces.iter().any(|interface| interface.interface.name == *name));
-        let before = present.snapshot.as_ref().filter(|before| before.epoch == snapshot.epoch);
-        let covered = Interval::new(present.received, now);
+        let before = Some(&seen.snapshot).filter(|before| present.heard && before.epoch == snapshot.epoch);
+        let covered = Interval::new(seen.received, now);
         for interface in &snapshot.interfaces {
             let name = &interface.interface.name;
             let earlier =
@@ -195,7 +214,7 @@ impl Connected {
                 ring.add(covered, total(interface).saturating_sub(total(earlier)));
             }
         }
-        (present.snapshot, present.received) = (Some(Arc::new(snapshot)), now);
+        (seen.snapshot, seen.received, present.heard) = (Arc::new(snapshot), now, true);
         drop(state);
         self.live.changed.send_modify(|version| *version += 1);
     }
@@ -207,8 +226,8 @@ impl Drop for Connected {
         if let Some(present) = state.sensors.get_mut(&self.id)
             && present.connection == self.connection
         {
-            present.connected = None;
-            tracing::info!(sensor = present.name, "live: disconnected");
+            present.seen.connected = None;
+            tracing::info!(sensor = present.seen.name, "live: disconnected");
         }
         drop(state);
         self.live.changed.send_modify(|version| *version += 1);

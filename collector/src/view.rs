@@ -24,7 +24,6 @@ use crate::access::caller;
 use crate::clock;
 use crate::live::Live;
 use crate::peers::Peers;
-use crate::secrets::Peer;
 use crate::shared::SharedConfig;
 use crate::store::Store;
 use crate::writer::State;
@@ -81,11 +80,6 @@ impl wire::view_server::View for View {
 }
 
 impl View {
-    /// Reason to end a stream; `None` while it may go on.
-    fn over(&self, peer: &Peer) -> Option<Status> {
-        crate::access::over(&self.peers, peer, &self.stop)
-    }
-
     /// Fills in the sensors of a report's scope: their number, those that report, those that are away, and troubles.
     fn census(&self, report: &mut Report, scope: &Scope, now: Timestamp) {
         let known = self.peers.sensors();

@@ -5,8 +5,11 @@
 mod common;
 
 use common::{Collector, Export, summary};
+use prost::Message as _;
 use tonic::Code;
 use traf_peer::Role;
+use traf_proto as wire;
+use traf_proto::view_client::ViewClient;
 
 #[tokio::test]
 async fn a_delivery_is_committed_then_acknowledged_and_a_resent_one_counts_once() {
@@ -56,6 +59,27 @@ async fn what_was_committed_but_not_acknowledged_counts_once() {
     let findings = traf_collector::verify::verify(&collector.config).await.unwrap();
     assert!(findings.iter().all(|finding| finding.wrong == 0), "{findings:#?}");
     assert_eq!(findings[0].rows, 3);
+    collector.stop().await;
+}
+
+#[tokio::test]
+async fn tables_of_a_newer_sensor_are_left_out_and_its_trouble_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let collector = Collector::start(&folder).await;
+    let (mut export, _) = Export::open(collector.joined(Role::Sensor, "web1").await, 1).await.unwrap();
+    let mut newer = wire::Summary::decode(&traf_proto::encode(&summary(1))[..]).unwrap();
+    newer.interfaces[0].counted.push(wire::CountedTable { facility: 250, ..Default::default() });
+    export.send_octets(1, 1, 1, newer.encode_to_vec()).await;
+    export.acked(1).await;
+    let mut view = ViewClient::new(collector.joined(Role::Viewer, "desk").await);
+    let words = "it sends 1 tables that this collector does not know: install a newer collector";
+    for (seq, told) in [(2, true), (3, false)] {
+        let fleet = view.fleet(wire::FleetQuery {}).await.unwrap().into_inner().message().await.unwrap().unwrap();
+        assert_eq!(fleet.sensors[0].trouble.contains(words), told, "{}", fleet.sensors[0].trouble);
+        // The newest record says how it is now.
+        export.send(1, seq, seq, &summary(seq as i64)).await;
+        export.acked(seq).await;
+    }
     collector.stop().await;
 }
 

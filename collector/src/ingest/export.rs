@@ -5,17 +5,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{Stream, stream};
+use futures_util::{Stream, StreamExt as _, TryFutureExt as _, stream};
 use tokio::sync::watch;
-use tokio::time::{Interval, MissedTickBehavior, interval};
 use tonic::{Status, Streaming};
 use tracing::{info, warn};
 use traf_model::Summary;
 use traf_proto as wire;
+use traf_proto::export_request::Message;
 
 use super::check::check;
 use super::{Ingest, Turn};
-use crate::access::over;
 use crate::clock;
 use crate::secrets::Peer;
 use crate::store::{Delivery, Hello, Mark};
@@ -32,88 +31,58 @@ pub(super) fn answers(
     peer: Arc<Peer>,
     inbound: Streaming<wire::ExportRequest>,
 ) -> impl Stream<Item = Result<wire::ExportAck, Status>> {
-    let start = Start { ingest, peer, inbound };
-    stream::unfold(Step::Start(Box::new(start)), |step| async {
-        match step {
-            Step::Start(start) => Some(match start.hello().await {
-                Ok((open, ack)) => (Ok(ack), Step::ExportSession(Box::new(open))),
-                Err(status) => (Err(status), Step::Done),
-            }),
-            Step::ExportSession(mut open) => match open.next().await {
-                Ok(Some(ack)) => Some((Ok(ack), Step::ExportSession(open))),
-                Ok(None) => None,
-                Err(status) => {
-                    info!(sensor = open.peer.name, "history: ended: {}", status.message());
-                    Some((Err(status), Step::Done))
-                }
-            },
-            Step::Done => None,
-        }
-    })
+    let answers = async {
+        let (session, mark) = hello(ingest, peer, inbound).await?;
+        let acks = stream::try_unfold(Box::new(session), |mut session| async {
+            let next = session.next().await;
+            let next = next.inspect_err(|status| {
+                info!(sensor = session.peer.name, "history: ended: {}", status.message());
+            })?;
+            Ok(next.map(|mark| (ack(mark), session)))
+        });
+        Ok(stream::once(async move { Ok(ack(mark)) }).chain(acks))
+    };
+    answers.try_flatten_stream()
 }
 
-enum Step {
-    Start(Box<Start>),
-    ExportSession(Box<ExportSession>),
-    Done,
-}
-
-struct Start {
+async fn hello(
     ingest: Ingest,
     peer: Arc<Peer>,
-    inbound: Streaming<wire::ExportRequest>,
-}
-
-impl Start {
-    async fn hello(mut self) -> Result<(ExportSession, wire::ExportAck), Status> {
-        use wire::export_request::Message;
-        let first = tokio::time::timeout(HELLO, self.inbound.message()).await;
-        let first = first.map_err(|_| Status::deadline_exceeded("no hello within ten seconds"))??;
-        let Some(Message::Hello(hello)) = first.and_then(|first| first.message) else {
-            return Err(Status::failed_precondition("the first message of a stream is a hello"));
-        };
-        let known = Hello {
-            uuid: self.peer.id.clone(),
-            name: self.peer.name.clone(),
-            site: hello.site.chars().filter(|c| !c.is_control()).take(64).collect(),
-            version: hello.version.chars().take(64).collect(),
-            epoch: hello.epoch,
-        };
-        let (sensor, mark) = match self.ingest.store.hello(&known).await {
-            Ok(Ok(known)) => known,
-            Ok(Err(epoch)) => {
-                warn!(sensor = self.peer.name, "fenced off: epoch {} after epoch {epoch}", hello.epoch);
-                return Err(Status::failed_precondition(format!(
-                    "epoch {} is over: epoch {epoch} of this sensor has been here; \
-                     two programs share one identity, or its state was restored from a backup",
-                    hello.epoch
-                )));
-            }
-            Err(error) => {
-                warn!(sensor = self.peer.name, "hello cannot be stored: {error}");
-                return Err(Status::unavailable("the collector's store cannot be written just now: try again"));
-            }
-        };
-        info!(sensor = self.peer.name, epoch = hello.epoch, mark = mark.seq, "history: connected");
-        let turn = self.ingest.streams.take("export", &self.peer.id);
-        let (progress, committed) = watch::channel(Progress { mark, failed: String::new() });
-        let mut tick = interval(Duration::from_secs(1));
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let open = ExportSession {
-            ingest: self.ingest,
-            peer: self.peer,
-            inbound: self.inbound,
-            turn,
-            tick,
-            sensor,
-            epoch: hello.epoch,
-            next: mark.seq + 1,
-            progress: Arc::new(progress),
-            committed,
-            draining: false,
-        };
-        Ok((open, ack(mark)))
-    }
+    mut inbound: Streaming<wire::ExportRequest>,
+) -> Result<(ExportSession, Mark), Status> {
+    let first = tokio::time::timeout(HELLO, inbound.message()).await;
+    let first = first.map_err(|_| Status::deadline_exceeded("no hello within ten seconds"))??;
+    let Some(Message::Hello(hello)) = first.and_then(|first| first.message) else {
+        return Err(Status::failed_precondition("the first message of a stream is a hello"));
+    };
+    let known = Hello {
+        uuid: peer.id.clone(),
+        name: peer.name.clone(),
+        site: hello.site.chars().filter(|c| !c.is_control()).take(64).collect(),
+        version: hello.version.chars().take(64).collect(),
+        epoch: hello.epoch,
+    };
+    let (sensor, mark) = match ingest.store.hello(&known).await {
+        Ok(Ok(known)) => known,
+        Ok(Err(epoch)) => {
+            warn!(sensor = peer.name, "fenced off: epoch {} after epoch {epoch}", hello.epoch);
+            return Err(Status::failed_precondition(format!(
+                "epoch {} is over: epoch {epoch} of this sensor has been here; \
+                 two programs share one identity, or its state was restored from a backup",
+                hello.epoch
+            )));
+        }
+        Err(error) => {
+            warn!(sensor = peer.name, "hello cannot be stored: {error}");
+            return Err(Status::unavailable("the collector's store cannot be written just now: try again"));
+        }
+    };
+    info!(sensor = peer.name, epoch = hello.epoch, mark = mark.seq, "history: connected");
+    let turn = ingest.streams.take("export", &peer.id);
+    let (progress, committed) = watch::channel(Progress { mark, failed: String::new() });
+    let (epoch, next, progress) = (hello.epoch, mark.seq + 1, Arc::new(progress));
+    let draining = false;
+    Ok((ExportSession { ingest, peer, inbound, turn, sensor, epoch, next, progress, committed, draining }, mark))
 }
 
 struct ExportSession {
@@ -121,7 +90,6 @@ struct ExportSession {
     peer: Arc<Peer>,
     inbound: Streaming<wire::ExportRequest>,
     turn: Turn,
-    tick: Interval,
     sensor: i64,
     epoch: u64,
     /// The sequence number that must come now; those before it are committed or queued.
@@ -133,36 +101,31 @@ struct ExportSession {
 }
 
 impl ExportSession {
-    /// The next acknowledgement; nothing when the stream is over.
-    async fn next(&mut self) -> Result<Option<wire::ExportAck>, Status> {
+    /// The next mark to acknowledge; nothing when the stream is over.
+    async fn next(&mut self) -> Result<Option<Mark>, Status> {
         loop {
             if self.draining && self.committed.borrow().mark.seq + 1 >= self.next {
                 return Ok(None);
             }
             tokio::select! {
                 biased;
-                status = self.turn.ended(&self.ingest.stop) => return Err(status),
+                status = self.turn.ended(&self.ingest, &self.peer) => return Err(status),
                 changed = self.committed.changed() => {
                     let progress = self.committed.borrow_and_update().clone();
                     if changed.is_err() || !progress.failed.is_empty() {
                         return Err(Status::failed_precondition(progress.failed));
                     }
-                    return Ok(Some(ack(progress.mark)));
+                    return Ok(Some(progress.mark));
                 }
                 message = self.inbound.message(), if !self.draining => match message? {
-                    Some(wire::ExportRequest { message: Some(wire::export_request::Message::Batch(batch)) }) => {
+                    Some(wire::ExportRequest { message: Some(Message::Batch(batch)) }) => {
                         if let Some(known) = self.batch(batch).await? {
-                            return Ok(Some(ack(known)));
+                            return Ok(Some(known));
                         }
                     }
                     Some(_) => return Err(Status::invalid_argument("after the hello come batches only")),
                     None => self.draining = true,
                 },
-                _ = self.tick.tick() => {
-                    if let Some(status) = over(&self.ingest.peers, &self.peer, &self.ingest.stop) {
-                        return Err(status);
-                    }
-                }
             }
         }
     }
@@ -199,6 +162,7 @@ impl ExportSession {
             warn!(sensor = self.peer.name, seq = to_seq, "a record cannot be used: {what}");
             Status::invalid_argument(format!("record {to_seq} cannot be used: {what}"))
         })?);
+        self.ingest.live.note_unknown(&self.peer.id, summary.unknown);
         let delivery = Delivery { sensor: self.sensor, epoch, from_seq, to_seq, summary };
         // While the store cannot write this waits; the wish to end must still be heard.
         let queued = tokio::select! {

@@ -1,18 +1,15 @@
 //! One sensor's present: a snapshot a second in, the wishes of the consoles out whenever they change.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::{Stream, stream};
 use tokio::sync::watch;
-use tokio::time::{Interval, MissedTickBehavior, interval};
 use tonic::{Status, Streaming};
 use tracing::{info, warn};
 use traf_model::{Settings, Snapshot, Wish};
 use traf_proto as wire;
 
 use super::{Ingest, Turn};
-use crate::access::over;
 use crate::clock;
 use crate::live::Connected;
 use crate::secrets::Peer;
@@ -28,24 +25,16 @@ pub(super) fn answers(
 ) -> impl Stream<Item = Result<wire::Wishes, Status>> {
     let turn = ingest.streams.take("live", &peer.id);
     let connected = ingest.live.connect(&peer.id, &peer.name, clock::now());
-    let mut tick = interval(Duration::from_secs(1));
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut changed = ingest.live.wishes_changed();
     // What is wished now goes out at once.
     changed.mark_changed();
     info!(sensor = peer.name, "live: connected");
     let shared = ingest.shared.changed();
-    let open = LiveSession { ingest, peer, inbound, turn, tick, connected, changed, shared, sent: None };
-    stream::unfold(Some(Box::new(open)), |open| async {
-        let mut open = open?;
-        match open.next().await {
-            Ok(Some(wishes)) => Some((Ok(wishes), Some(open))),
-            Ok(None) => None,
-            Err(status) => {
-                info!(sensor = open.peer.name, "live: ended: {}", status.message());
-                Some((Err(status), None))
-            }
-        }
+    let session = LiveSession { ingest, peer, inbound, turn, connected, changed, shared, sent: None };
+    stream::try_unfold(Box::new(session), |mut session| async {
+        let next = session.next().await;
+        let next = next.inspect_err(|status| info!(sensor = session.peer.name, "live: ended: {}", status.message()))?;
+        Ok(next.map(|wishes| (wishes, session)))
     })
 }
 
@@ -54,7 +43,6 @@ struct LiveSession {
     peer: Arc<Peer>,
     inbound: Streaming<wire::Snapshot>,
     turn: Turn,
-    tick: Interval,
     connected: Connected,
     changed: watch::Receiver<u64>,
     shared: watch::Receiver<u64>,
@@ -66,32 +54,19 @@ impl LiveSession {
         loop {
             tokio::select! {
                 biased;
-                status = self.turn.ended(&self.ingest.stop) => return Err(status),
-                changed = self.changed.changed() => {
-                    if changed.is_err() {
-                        return Ok(None);
-                    }
-                    if let Some(message) = self.wishes() {
-                        return Ok(Some(message));
-                    }
-                }
-                changed = self.shared.changed() => {
-                    if changed.is_err() {
-                        return Ok(None);
-                    }
-                    if let Some(message) = self.wishes() {
-                        return Ok(Some(message));
-                    }
-                }
+                status = self.turn.ended(&self.ingest, &self.peer) => return Err(status),
+                Ok(()) = self.changed.changed() => {}
+                Ok(()) = self.shared.changed() => {}
                 message = self.inbound.message() => match message? {
-                    Some(snapshot) => self.snapshot(snapshot)?,
+                    Some(snapshot) => {
+                        self.snapshot(snapshot)?;
+                        continue;
+                    }
                     None => return Ok(None),
                 },
-                _ = self.tick.tick() => {
-                    if let Some(status) = over(&self.ingest.peers, &self.peer, &self.ingest.stop) {
-                        return Err(status);
-                    }
-                }
+            }
+            if let Some(message) = self.wishes() {
+                return Ok(Some(message));
             }
         }
     }

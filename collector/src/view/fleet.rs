@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tonic::Status;
 use tracing::warn;
 use traf_model::time::SECOND;
-use traf_model::{Fleet, InterfaceState, Loss, Presence, SensorState, Timestamp};
+use traf_model::{Fleet, InterfaceSnapshot, InterfaceState, Loss, Presence, SensorState, Timestamp};
 use traf_proto as wire;
 
 use super::View;
@@ -104,38 +104,40 @@ impl View {
         if dropped > 0 {
             words.push(format!("its kernel has dropped {dropped} frames since it started"));
         }
+        if let Some(tables) = self.live.unknown(&peer.id) {
+            words
+                .push(format!("it sends {tables} tables that this collector does not know: install a newer collector"));
+        }
         words.join("; ")
     }
 }
 
 fn state(peer: &Peer, seen: Option<&Seen>, stored: Option<&StoredSensor>, losses: Vec<Loss>) -> SensorState {
     let mut state = SensorState { id: peer.id.clone(), name: peer.name.clone(), losses, ..SensorState::default() };
-    if let Some(stored) = stored {
-        state.stored = stored.stored;
-        state.site.clone_from(&stored.site);
-        (state.version, state.epoch) = (stored.version.clone(), stored.epoch);
-        state.last_seen = stored.stored;
+    if let Some(StoredSensor { site, version, epoch, stored, .. }) = stored.cloned() {
+        state = SensorState { site, version, epoch, stored, last_seen: stored, ..state };
     }
-    if let Some(seen) = seen {
-        let snapshot = &seen.snapshot;
-        (state.presence, state.connected) = (seen.presence, seen.connected);
-        (state.started, state.last_seen) = (Some(snapshot.started), Some(seen.received));
-        (state.version, state.epoch) = (snapshot.version.clone(), snapshot.epoch);
-        (state.clock_offset, state.spool) = (seen.offset, snapshot.spool);
-        state.site.clone_from(&snapshot.site);
-        state.settings.clone_from(&snapshot.settings);
-        state.interfaces = snapshot
-            .interfaces
-            .iter()
-            .map(|snapshot| InterfaceState {
-                interface: snapshot.interface.clone(),
-                ledger: snapshot.ledger,
-                rate: snapshot.rate,
-                gone: snapshot.gone,
-                flows: snapshot.flows,
-                capacity: snapshot.capacity,
-            })
-            .collect();
+    let Some(Seen { presence, connected, received, offset, snapshot, .. }) = seen else { return state };
+    let interface = |snapshot: &InterfaceSnapshot| InterfaceState {
+        interface: snapshot.interface.clone(),
+        ledger: snapshot.ledger,
+        rate: snapshot.rate,
+        gone: snapshot.gone,
+        flows: snapshot.flows,
+        capacity: snapshot.capacity,
+    };
+    SensorState {
+        presence: *presence,
+        connected: *connected,
+        started: Some(snapshot.started),
+        last_seen: Some(*received),
+        version: snapshot.version.clone(),
+        epoch: snapshot.epoch,
+        clock_offset: *offset,
+        spool: snapshot.spool,
+        site: snapshot.site.clone(),
+        settings: snapshot.settings.clone(),
+        interfaces: snapshot.interfaces.iter().map(interface).collect(),
+        ..state
     }
-    state
 }

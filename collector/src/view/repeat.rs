@@ -8,6 +8,7 @@ use futures_util::stream;
 use tonic::Status;
 
 use super::{Answers, View};
+use crate::access::over;
 use crate::secrets::Peer;
 
 /// A question that is answered again and again.
@@ -31,23 +32,22 @@ pub(super) trait Repeated: Send + 'static {
 
 /// The answers to a question, for a console.
 pub(super) fn repeat<R: Repeated>(view: View, peer: Arc<Peer>, question: R) -> Answers<R::Answer> {
-    let state = Some((view, peer, Box::new(question), true));
-    Box::pin(stream::unfold(state, |state| async {
-        let (view, peer, mut question, first) = state?;
-        loop {
-            let due = tokio::select! {
-                () = view.stop.cancelled() => false,
-                due = question.due(first) => due,
-            };
-            if let Some(status) = view.over(&peer) {
-                return Some((Err(status), None));
+    Box::pin(stream::try_unfold(
+        (view, peer, Box::new(question), true),
+        |(view, peer, mut question, first)| async move {
+            loop {
+                let due = tokio::select! {
+                    () = view.stop.cancelled() => false,
+                    due = question.due(first) => due,
+                };
+                if let Some(status) = over(&view.peers, &peer, &view.stop) {
+                    return Err(status);
+                }
+                if due {
+                    let answer = question.answer(&view).await?;
+                    return Ok(Some((answer, (view, peer, question, false))));
+                }
             }
-            if due {
-                return Some(match question.answer(&view).await {
-                    Ok(answer) => (Ok(answer), Some((view, peer, question, false))),
-                    Err(status) => (Err(status), None),
-                });
-            }
-        }
-    }))
+        },
+    ))
 }

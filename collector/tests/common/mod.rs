@@ -117,7 +117,11 @@ impl Export {
     }
 
     pub async fn send(&self, epoch: u64, from: u64, to: u64, summary: &Summary) {
-        let batch = wire::Batch { epoch, from_seq: from, to_seq: to, summary: traf_proto::encode(&summary).into() };
+        self.send_octets(epoch, from, to, traf_proto::encode(&summary)).await;
+    }
+
+    pub async fn send_octets(&self, epoch: u64, from: u64, to: u64, summary: Vec<u8>) {
+        let batch = wire::Batch { epoch, from_seq: from, to_seq: to, summary: summary.into() };
         self.out
             .send(wire::ExportRequest { message: Some(wire::export_request::Message::Batch(batch)) })
             .await
