@@ -160,13 +160,6 @@ pub struct Flow {
     pub own: bool,
 }
 
-impl Flow {
-    /// The TCP or UDP service it belongs to, by [`FlowKey::service`].
-    pub fn service(&self, ports: &Ports) -> Option<Service> {
-        self.key.service(ports)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -21,26 +21,17 @@ pub enum Key {
 impl Key {
     /// The IP address, if it is one.
     pub const fn address(self) -> Option<IpAddr> {
-        match self {
-            Self::Address(address) => Some(address),
-            _ => None,
-        }
+        if let Self::Address(address) = self { Some(address) } else { None }
     }
 
     /// The MAC address, if it is one.
     pub const fn mac(self) -> Option<Mac> {
-        match self {
-            Self::Mac(mac) => Some(mac),
-            _ => None,
-        }
+        if let Self::Mac(mac) = self { Some(mac) } else { None }
     }
 
     /// The number, if it is one.
     pub const fn number(self) -> Option<u64> {
-        match self {
-            Self::Number(number) => Some(number),
-            _ => None,
-        }
+        if let Self::Number(number) = self { Some(number) } else { None }
     }
 }
 

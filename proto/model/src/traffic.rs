@@ -46,35 +46,40 @@ impl Counters {
     }
 }
 
-impl Add for Counters {
-    type Output = Self;
-
-    fn add(mut self, other: Self) -> Self {
-        self += other;
-        self
-    }
-}
-
-impl AddAssign for Counters {
-    fn add_assign(&mut self, other: Self) {
-        self.packets = self.packets.saturating_add(other.packets);
-        self.octets = self.octets.saturating_add(other.octets);
-        self.coalesced = self.coalesced.saturating_add(other.coalesced);
-    }
-}
-
-/// The difference to an earlier value, never below zero.
-impl Sub for Counters {
-    type Output = Self;
-
-    fn sub(self, earlier: Self) -> Self {
-        Self {
-            packets: self.packets.saturating_sub(earlier.packets),
-            octets: self.octets.saturating_sub(earlier.octets),
-            coalesced: self.coalesced.saturating_sub(earlier.coalesced),
+/// Sums and differences, field by field. A difference is to an earlier value.
+macro_rules! arithmetic {
+    ($type:ident { $($field:ident),* }, $add:path, $sub:path) => {
+        impl AddAssign for $type {
+            #[inline]
+            fn add_assign(&mut self, other: Self) {
+                $(self.$field = $add(self.$field, other.$field);)*
+            }
         }
-    }
+
+        impl Add for $type {
+            type Output = Self;
+
+            #[inline]
+            fn add(mut self, other: Self) -> Self {
+                self += other;
+                self
+            }
+        }
+
+        impl Sub for $type {
+            type Output = Self;
+
+            #[inline]
+            fn sub(self, earlier: Self) -> Self {
+                Self { $($field: $sub(self.$field, earlier.$field)),* }
+            }
+        }
+    };
 }
+
+// A sum stays at the largest number, a difference at zero.
+arithmetic! { Counters { packets, octets, coalesced }, u64::saturating_add, u64::saturating_sub }
+arithmetic! { Traffic { inbound, outbound }, Add::add, Sub::sub }
 
 /// Traffic of a key, each way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
@@ -116,30 +121,6 @@ impl Traffic {
     /// Per second, of traffic over `nanos`.
     pub fn per_second(self, nanos: i64) -> Self {
         Self { inbound: self.inbound.per_second(nanos), outbound: self.outbound.per_second(nanos) }
-    }
-}
-
-impl Add for Traffic {
-    type Output = Self;
-
-    fn add(mut self, other: Self) -> Self {
-        self += other;
-        self
-    }
-}
-
-impl AddAssign for Traffic {
-    fn add_assign(&mut self, other: Self) {
-        self.inbound += other.inbound;
-        self.outbound += other.outbound;
-    }
-}
-
-impl Sub for Traffic {
-    type Output = Self;
-
-    fn sub(self, earlier: Self) -> Self {
-        Self { inbound: self.inbound - earlier.inbound, outbound: self.outbound - earlier.outbound }
     }
 }
 

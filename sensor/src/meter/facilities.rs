@@ -223,17 +223,7 @@ mod tests {
             for (from, to) in [(1, 2), (2, 1)] {
                 let (key, second_began) = PackedKey::new(4, 6, NO_VLAN, (from, source), (to, destination));
                 let ((_, a), (_, b)) = key.ends();
-                let flow = traf_model::Flow {
-                    key: key.flow(second_began),
-                    traffic: Traffic::default(),
-                    first: Default::default(),
-                    last: Default::default(),
-                    forward: Default::default(),
-                    reverse: Default::default(),
-                    state: Default::default(),
-                    complete: true,
-                    own: false,
-                };
+                let flow = key.flow(second_began);
                 let found = service(&ports, &key, (a, b), second_began);
                 assert_eq!(found.map(|(service, _)| service), flow.service(&ports));
                 let port = found.map(|(_, at_second)| if at_second { b } else { a });

@@ -78,38 +78,28 @@ impl Rules {
 
     /// All rules as one filter: it selects what the first rule that matches includes.
     pub fn compiled(&self) -> Filter {
-        let mut compiled = Compiled::Nothing;
+        // Nothing matches yet.
+        let mut compiled: Option<Filter> = None;
         for Rule { include, filter } in self.0.iter().rev() {
-            compiled = match (include, filter.expression().cloned(), compiled) {
-                (true, None, _) => Compiled::All,
-                (false, None, _) => Compiled::Nothing,
-                (true, Some(_), Compiled::All) => Compiled::All,
-                (true, Some(rule), Compiled::Nothing) => Compiled::Some(rule),
-                (true, Some(rule), Compiled::Some(rest)) => Compiled::Some(Expression::Or(rest.into(), rule.into())),
-                (false, Some(_), Compiled::Nothing) => Compiled::Nothing,
-                (false, Some(rule), Compiled::All) => Compiled::Some(Expression::Not(rule.into())),
-                (false, Some(rule), Compiled::Some(rest)) => {
-                    Compiled::Some(Expression::And(rest.into(), Expression::Not(rule.into()).into()))
+            let rest = compiled.map(|filter| filter.expression);
+            compiled = match (include, filter.expression.clone(), rest) {
+                (true, None, _) | (true, _, Some(None)) => Some(Filter::default()),
+                (true, Some(rule), None) => Some(Filter::new(rule)),
+                (true, Some(rule), Some(Some(rest))) => Some(Filter::new(Expression::Or(rest.into(), rule.into()))),
+                (false, None, _) | (false, _, None) => None,
+                (false, Some(rule), Some(None)) => Some(Filter::new(Expression::Not(rule.into()))),
+                (false, Some(rule), Some(Some(rest))) => {
+                    Some(Filter::new(Expression::And(rest.into(), Expression::Not(rule.into()).into())))
                 }
             };
         }
-        match compiled {
-            Compiled::All => Filter::default(),
-            Compiled::Some(expression) => Filter::new(expression),
-            Compiled::Nothing => nothing(),
-        }
+        compiled.unwrap_or_else(nothing)
     }
 
     /// True if a rule includes anything; otherwise nothing is ever shown.
     pub fn shows_something(&self) -> bool {
         self.compiled() != nothing()
     }
-}
-
-enum Compiled {
-    All,
-    Nothing,
-    Some(Expression),
 }
 
 /// tcpdump has no word for it.
