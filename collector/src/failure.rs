@@ -1,34 +1,22 @@
 //! Exit codes: 0 done, 1 failed, 2 usage, 69 peer unavailable, 77 no permission, 78 bad configuration.
 
-use std::io;
-
 use crate::authority::AuthorityError;
 use crate::config::ConfigError;
 use crate::folder::FolderError;
 
 /// The exit code that says what kind of failure it was.
 pub fn exit_code(error: &anyhow::Error) -> u8 {
-    for cause in error.chain() {
-        if cause.is::<ConfigError>() {
-            return 78;
-        }
-        if matches!(cause.downcast_ref(), Some(FolderError::Owner(..)))
-            || matches!(cause.downcast_ref(), Some(AuthorityError::Folder(FolderError::Owner(..))))
-        {
-            return 77;
-        }
-        let denied = cause.downcast_ref::<io::Error>().is_some_and(|error| {
-            matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
-        });
-        if denied {
-            return 77;
-        }
-    }
-    1
+    traf_peer::exit_code(error.as_ref(), |cause| match cause.downcast_ref() {
+        Some(FolderError::Owner(..)) => Some(77),
+        _ if matches!(cause.downcast_ref(), Some(AuthorityError::Folder(FolderError::Owner(..)))) => Some(77),
+        _ => cause.is::<ConfigError>().then_some(78),
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
 
     #[test]

@@ -2,8 +2,6 @@
 
 use std::io;
 
-use traf_peer::{CredentialsError, JoinError, UrlError};
-
 use crate::client::ClientError;
 use crate::config::ConfigError;
 
@@ -24,45 +22,26 @@ pub struct Refusal {
 
 /// The exit code that says what kind of failure it was; `None` when the reader of our output went away, which is none.
 pub fn exit_code(error: &anyhow::Error) -> Option<u8> {
-    for cause in error.chain() {
+    let code = traf_peer::exit_code(error.as_ref(), |cause| {
         if let Some(refusal) = cause.downcast_ref::<Refusal>() {
             return Some(refusal.code);
         }
-        if cause.is::<Usage>() || cause.is::<UrlError>() {
-            return Some(2);
+        match cause.downcast_ref() {
+            Some(ClientError::Away(_)) => Some(69),
+            Some(ClientError::Denied(_)) => Some(77),
+            Some(ClientError::Refused(_) | ClientError::NotDone(_) | ClientError::Wire(_)) => Some(1),
+            None if cause.is::<Usage>() => Some(2),
+            None if cause.is::<ConfigError>() => Some(78),
+            None => cause.downcast_ref::<io::Error>().filter(|e| e.kind() == io::ErrorKind::BrokenPipe).map(|_| 0),
         }
-        if cause.is::<ConfigError>() {
-            return Some(78);
-        }
-        match cause.downcast_ref::<CredentialsError>() {
-            Some(CredentialsError::File(_, error)) if error.kind() == io::ErrorKind::PermissionDenied => {
-                return Some(77);
-            }
-            Some(_) => return Some(78),
-            None => {}
-        }
-        match cause.downcast_ref::<ClientError>() {
-            Some(ClientError::Away(_)) => return Some(69),
-            Some(ClientError::Denied(_)) => return Some(77),
-            Some(ClientError::Refused(_) | ClientError::NotDone(_) | ClientError::Wire(_)) => return Some(1),
-            None => {}
-        }
-        match cause.downcast_ref::<JoinError>() {
-            Some(JoinError::Unreachable { .. }) => return Some(69),
-            Some(JoinError::Refused(_)) => return Some(77),
-            _ => {}
-        }
-        match cause.downcast_ref::<io::Error>().map(io::Error::kind) {
-            Some(io::ErrorKind::BrokenPipe) => return None,
-            Some(io::ErrorKind::PermissionDenied) => return Some(77),
-            _ => {}
-        }
-    }
-    Some(1)
+    });
+    (code != 0).then_some(code)
 }
 
 #[cfg(test)]
 mod tests {
+    use traf_peer::CredentialsError;
+
     use super::*;
 
     #[test]

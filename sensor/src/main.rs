@@ -1,5 +1,6 @@
 //! `traf-sensor`: captures and meters this host's traffic for a Trafalgar collector.
 
+use std::error::Error;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::str::FromStr;
@@ -9,7 +10,7 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use traf_peer::{CredentialsError, JoinError};
+use traf_peer::exit_code;
 use traf_sensor::command::listing::ListingFormat;
 use traf_sensor::command::{doctor, join, listing};
 use traf_sensor::config::{Config, ConfigError, Options, RunOptions};
@@ -59,7 +60,7 @@ fn main() -> ExitCode {
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("traf-sensor: {}", words(&error));
-            ExitCode::from(code(&error))
+            ExitCode::from(exit_code(error.as_ref(), code))
         }
     }
 }
@@ -121,29 +122,11 @@ fn words(error: &anyhow::Error) -> String {
     })
 }
 
-/// The exit code that scripts rely on.
-fn code(error: &anyhow::Error) -> u8 {
-    for cause in error.chain() {
-        if let Some(CaptureError::Permission(..)) = cause.downcast_ref() {
-            return 77;
-        }
-        if let Some(InterfaceError::Unknown { .. }) = cause.downcast_ref() {
-            return 2;
-        }
-        if let Some(JoinError::Unreachable { .. }) = cause.downcast_ref() {
-            return 69;
-        }
-        if cause.downcast_ref().map(std::io::Error::kind) == Some(std::io::ErrorKind::PermissionDenied) {
-            return 77;
-        }
-        let configuration = cause.is::<ConfigError>() || cause.is::<traf_peer::UrlError>();
-        let credentials = matches!(
-            cause.downcast_ref(),
-            Some(CredentialsError::Missing(..) | CredentialsError::Damaged(..) | CredentialsError::Url(_))
-        );
-        if configuration || credentials {
-            return 78;
-        }
+/// The exit code of an error that only a sensor has.
+fn code(cause: &(dyn Error + 'static)) -> Option<u8> {
+    match cause.downcast_ref() {
+        Some(CaptureError::Permission(..)) => Some(77),
+        _ if matches!(cause.downcast_ref(), Some(InterfaceError::Unknown { .. })) => Some(2),
+        _ => cause.is::<ConfigError>().then_some(78),
     }
-    1
 }

@@ -16,6 +16,7 @@
 
 mod backoff;
 mod credentials;
+mod exit;
 pub mod file;
 pub mod identity;
 mod join;
@@ -24,6 +25,7 @@ pub mod token;
 
 pub use backoff::Backoff;
 pub use credentials::{Credentials, CredentialsError};
+pub use exit::exit_code;
 pub use identity::{Identity, Role};
 pub use join::{JoinError, join};
 pub use tls::{CollectorUrl, UrlError, channel, explain};
