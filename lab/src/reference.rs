@@ -80,7 +80,8 @@ impl ReferenceCounts {
 #[derive(Debug)]
 pub struct CaptureFile {
     host: Host,
-    file: PathBuf,
+    /// Its path.
+    pub file: PathBuf,
 }
 
 impl CaptureFile {

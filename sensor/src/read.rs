@@ -185,3 +185,46 @@ impl Reader {
         Document { summary: self.summary(), totals: self.totals }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn json_lines_and_csv_hold_the_rows_of_the_document() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("trace.pcap");
+        std::fs::write(&path, log::tests::file()).unwrap();
+        let mut reader = Reader::new(config(64, false));
+        reader.file(&path).unwrap();
+        let document = reader.finish();
+        let printed = |format, table| {
+            let mut out = Vec::new();
+            let args = ReadArgs { files: Vec::new(), format, table, tunnels: false, flows: 64 };
+            print(&mut Writer::new(&mut out), &args, &document).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        let whole: Value = serde_json::from_str(&printed(Format::Json, Facility::Traffic)).unwrap();
+        for table in Facility::all().filter(|facility| *facility != Facility::Packets) {
+            let name = match table {
+                Facility::Traffic => "flows",
+                Facility::Interfaces => "classes",
+                counted => counted.name(),
+            };
+            let lines: Vec<Value> =
+                printed(Format::Jsonl, table).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+            assert_eq!(whole[name], Value::Array(lines.clone()), "{table:?}");
+            let csv = printed(Format::Csv, table);
+            assert_eq!(csv.lines().count(), if lines.is_empty() { 0 } else { lines.len() + 1 }, "{csv}");
+            let first = lines.first().and_then(Value::as_object).and_then(|row| row.keys().next());
+            assert!(first.is_none_or(|title| csv.starts_with(title.as_str())), "{csv}");
+        }
+        let hosts = printed(Format::Csv, Facility::Counted(traf_model::facility::HOSTS));
+        let titles = "address,packets,octets,in_packets,in_octets,out_packets,out_octets";
+        assert!(hosts.starts_with(titles) && hosts.contains("\n10.0.0.2,2,73,2,73,0,0\n"), "{hosts}");
+    }
+}

@@ -28,6 +28,7 @@
 //! * [`Traffic`] under a key ([`FlowKey`], [`Class`], or the [`Key`] of a [`Counted`] facility), [`Tally`]
 //! * what a sensor sends ([`Summary`], [`Snapshot`]), what a console asks and gets ([`Query`], [`Report`])
 //! * [`Filter`]: tcpdump's words, parsed, printed, matched
+//! * [`record`]: rows as JSON, CSV and text, for every program that prints them
 //! * [`names`] of protocols and ports
 //!
 //! Nothing here captures, sends, stores or draws.

@@ -88,13 +88,13 @@ fn write(meter: &mut Meter, name: &str, words: &mut Wording, out: &mut impl Writ
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
     use traf_model::Facility;
 
     /// A connection that is opened, and a datagram, a second later.
-    fn file() -> Vec<u8> {
+    pub(crate) fn file() -> Vec<u8> {
         let mut tcp = Vec::new();
         let header = etherparse::PacketBuilder::ethernet2([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2]);
         header.ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64).tcp(40000, 22, 1, 1024).syn().write(&mut tcp, &[]).unwrap();
