@@ -1,9 +1,10 @@
 //! Rows and tables of counted facilities.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::WireError;
-use super::field::Field;
+use super::field::{Field, fields};
 use crate as wire;
 use traf_model::facility::KeyKind;
 use traf_model::{Counted, Counts, Key, Learnt, Mac, Tally};
@@ -43,30 +44,31 @@ pub(super) fn row(facility: Counted, wire: wire::CountedRow) -> Result<(Option<K
     Ok((key, counts))
 }
 
-impl From<(&Counted, &Tally<Key, Counts>)> for wire::CountedTable {
-    fn from((facility, tally): (&Counted, &Tally<Key, Counts>)) -> Self {
-        let other = tally.other();
-        Self {
+fields! {
+    // A facility that this program does not know is left out.
+    BTreeMap<Counted, Tally<Key, Counts>> as Vec<wire::CountedTable>: |tables| {
+        let table = |(facility, tally): (&Counted, &Tally<Key, Counts>)| wire::CountedTable {
             facility: facility.to_wire(),
             rows: tally.rows().map(|(key, counts)| (Some(key), counts).into()).collect(),
-            other: (*other != Counts::default()).then(|| (None, other).into()),
+            other: (*tally.other() != Counts::default()).then(|| (None, tally.other()).into()),
+        };
+        tables.iter().map(table).collect()
+    }, |tables, _| {
+        let mut all = Self::new();
+        for wire in tables {
+            let Some(facility) = Counted::of_number(wire.facility) else { continue };
+            let (mut tally, count) = (Tally::default(), wire.rows.len());
+            for wire in wire.rows {
+                let (key, counts) = row(facility, wire)?;
+                tally.add(key.ok_or(WireError::Missing("key"))?, counts);
+            }
+            if let Some(other) = wire.other {
+                tally.add_other(row(facility, other)?.1);
+            }
+            if tally.len() != count || all.insert(facility, tally).is_some() {
+                return Err(WireError::Twice(facility.name));
+            }
         }
-    }
-}
-
-/// Reads the table of a facility; `None` for a facility that this program does not know.
-pub(super) fn table(wire: wire::CountedTable) -> Result<Option<(Counted, Tally<Key, Counts>)>, WireError> {
-    let Some(facility) = Counted::of_number(wire.facility) else { return Ok(None) };
-    let (mut tally, count) = (Tally::default(), wire.rows.len());
-    for wire in wire.rows {
-        let (key, counts) = row(facility, wire)?;
-        tally.add(key.ok_or(WireError::Missing("key"))?, counts);
-    }
-    if tally.len() != count {
-        return Err(WireError::Twice(facility.name));
-    }
-    if let Some(other) = wire.other {
-        tally.add_other(row(facility, other)?.1);
-    }
-    Ok(Some((facility, tally)))
+        Ok(all)
+    };
 }

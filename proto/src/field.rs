@@ -31,12 +31,10 @@ pub(crate) trait Part: PartialEq + TryFrom<Self::Wire, Error = WireError> {
 
 /// A message inside another one.
 impl<T: Part> Field<Option<T::Wire>> for T {
-    #[inline]
     fn to_wire(&self) -> Option<T::Wire> {
         (Self::absent().as_ref() != Some(self)).then(|| self.into())
     }
 
-    #[inline]
     fn of_wire(wire: Option<T::Wire>, name: &'static str) -> Result<Self, WireError> {
         match wire {
             Some(wire) => wire.try_into(),
@@ -50,12 +48,10 @@ impl<T: Part> Field<Option<T::Wire>> for T {
 macro_rules! parts {
     ($($absence:ident $wire:ident = $model:ty;)*) => {$(
         impl $crate::field::Field<$crate::$wire> for $model {
-            #[inline]
             fn to_wire(&self) -> $crate::$wire {
                 self.into()
             }
 
-            #[inline]
             fn of_wire(wire: $crate::$wire, _: &'static str) -> Result<Self, $crate::WireError> {
                 wire.try_into()
             }
@@ -64,7 +60,6 @@ macro_rules! parts {
         impl $crate::field::Part for $model {
             type Wire = $crate::$wire;
 
-            #[inline]
             fn absent() -> Option<Self> {
                 $crate::field::parts!($absence)
             }
@@ -75,18 +70,23 @@ macro_rules! parts {
 }
 
 /// For each message the fields that it shares with a type of the model: `message = type { fields }`. Where the type has one
-/// field and the message two: `one = (two, fields)`. A `check` is a function that a message passes before it is read.
+/// field and the message two: `one = (two, fields)`. Fields that are
+/// written `later`, one by one, are only read. A `check` is a function that a message passes before it is read.
 macro_rules! messages {
     ($(
         $absence:ident $wire:ident = $model:ty {
             $($field:ident),* $(; $($one:ident = ($first:ident, $second:ident)),+)?
-        } $(check $check:expr)?;
+        } $(later { $($later:ident),* })? $(check $check:expr)?;
     )*) => {$(
         impl From<&$model> for $crate::$wire {
             #[inline]
             fn from(model: &$model) -> Self {
                 $($(let ($first, $second) = $crate::field::Field::to_wire(&model.$one);)+)?
-                Self { $($field: $crate::field::Field::to_wire(&model.$field),)* $($($first, $second),+)? }
+                Self {
+                    $($field: $crate::field::Field::to_wire(&model.$field),)*
+                    $($($later: Default::default(),)*)?
+                    $($($first, $second),+)?
+                }
             }
         }
 
@@ -98,6 +98,7 @@ macro_rules! messages {
                 $(let wire = $check(wire)?;)?
                 Ok(Self {
                     $($field: $crate::field::Field::of_wire(wire.$field, stringify!($field))?,)*
+                    $($($later: $crate::field::Field::of_wire(wire.$later, stringify!($later))?,)*)?
                     $($($one: $crate::field::Field::of_wire((wire.$first, wire.$second), stringify!($second))?,)+)?
                 })
             }
@@ -191,12 +192,10 @@ fields! {
 const MAX_POINTS: usize = 1_000;
 
 impl<W, T: Field<W>> Field<Option<W>> for Option<T> {
-    #[inline]
     fn to_wire(&self) -> Option<W> {
         self.as_ref().map(Field::to_wire)
     }
 
-    #[inline]
     fn of_wire(wire: Option<W>, name: &'static str) -> Result<Self, WireError> {
         wire.map(|wire| T::of_wire(wire, name)).transpose()
     }

@@ -1,11 +1,8 @@
 //! The history plane.
 
-use std::collections::BTreeMap;
-
 use prost::{Message, encoding};
 
 use super::WireError;
-use super::counted::table;
 use super::field::{Field, messages};
 use crate as wire;
 use traf_model::{Counted, InterfaceSummary, Second, Summary};
@@ -17,7 +14,7 @@ use traf_model::{Counted, InterfaceSummary, Second, Summary};
 pub fn encode(summary: &Summary) -> Vec<u8> {
     let mut octets = wire::Summary::of(summary).encode_to_vec();
     for interface in &summary.interfaces {
-        let start = wire::InterfaceSummary::of(interface);
+        let start = wire::InterfaceSummary::from(interface);
         let measured = |flow| encoding::message::encoded_len(FLOWS, &wire::Flow::from(flow));
         let length = start.encoded_len() + interface.flows.iter().map(measured).sum::<usize>();
         octets.reserve(length + 2 * encoding::encoded_len_varint(length as u64));
@@ -41,7 +38,12 @@ pub fn decode(octets: &[u8]) -> Result<Summary, WireError> {
 const INTERFACES: u32 = 4;
 const FLOWS: u32 = 4;
 
-messages! { required Second = Second { at, classes }; }
+messages! {
+    required Second = Second { at, classes };
+    required InterfaceSummary = InterfaceSummary {
+        interface, ledger, seconds, other_flows, counted, own, largest_inbound, largest_outbound
+    } later { flows };
+}
 
 impl wire::Summary {
     /// Without its interfaces.
@@ -64,49 +66,6 @@ impl TryFrom<wire::Summary> for Summary {
             sealed: Field::of_wire(wire.sealed, "sealed")?,
             interfaces: wire.interfaces.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
             losses: Field::of_wire(wire.losses, "losses")?,
-        })
-    }
-}
-
-impl wire::InterfaceSummary {
-    /// Without its flows.
-    fn of(summary: &InterfaceSummary) -> Self {
-        Self {
-            interface: summary.interface.to_wire(),
-            ledger: summary.ledger.to_wire(),
-            seconds: summary.seconds.to_wire(),
-            flows: Vec::new(),
-            other_flows: summary.other_flows.to_wire(),
-            counted: summary.counted.iter().map(Into::into).collect(),
-            own: summary.own.to_wire(),
-            largest_inbound: summary.largest_inbound,
-            largest_outbound: summary.largest_outbound,
-        }
-    }
-}
-
-impl TryFrom<wire::InterfaceSummary> for InterfaceSummary {
-    type Error = WireError;
-
-    fn try_from(wire: wire::InterfaceSummary) -> Result<Self, WireError> {
-        let mut counted = BTreeMap::new();
-        for wire in wire.counted {
-            if let Some((facility, tally)) = table(wire)?
-                && counted.insert(facility, tally).is_some()
-            {
-                return Err(WireError::Twice(facility.name));
-            }
-        }
-        Ok(Self {
-            interface: Field::of_wire(wire.interface, "interface")?,
-            ledger: Field::of_wire(wire.ledger, "ledger")?,
-            seconds: Field::of_wire(wire.seconds, "seconds")?,
-            flows: Field::of_wire(wire.flows, "flows")?,
-            other_flows: Field::of_wire(wire.other_flows, "other_flows")?,
-            counted,
-            own: Field::of_wire(wire.own, "own")?,
-            largest_inbound: wire.largest_inbound,
-            largest_outbound: wire.largest_outbound,
         })
     }
 }

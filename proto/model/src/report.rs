@@ -121,37 +121,6 @@ impl Item {
         }
     }
 
-    fn seen(&self) -> (Timestamp, Timestamp) {
-        match self {
-            Self::Flow(flow) => (flow.first, flow.last),
-            Self::Packet(line) => (line.at, line.at),
-            _ => Default::default(),
-        }
-    }
-
-    /// The IP part of a station's traffic; all traffic of anything else.
-    fn ip(&self) -> Traffic {
-        match self {
-            Self::Counted(facility, _, counts) if facility.key == KeyKind::Mac => counts.ip,
-            _ => self.traffic(),
-        }
-    }
-
-    fn peers(&self) -> u64 {
-        match self {
-            Self::Counted(_, _, counts) => counts.peers,
-            _ => 0,
-        }
-    }
-
-    fn flows(&self) -> u64 {
-        match self {
-            Self::Counted(_, _, counts) => counts.flows,
-            Self::Group(.., flows) | Self::Other(.., flows) => *flows,
-            _ => 0,
-        }
-    }
-
     /// By key: kinds in the order above, then the key's own order.
     fn compare_key(&self, other: &Self) -> Ordering {
         match (self, other) {
@@ -187,25 +156,49 @@ impl Row {
     pub fn compare(&self, other: &Self, order: Order) -> Ordering {
         let (a, b) = (&self.item, &other.item);
         let by = match order.by {
-            OrderBy::Octets => a.traffic().total().octets.cmp(&b.traffic().total().octets),
-            OrderBy::Packets => a.traffic().total().packets.cmp(&b.traffic().total().packets),
-            OrderBy::Rate => self.rate.total().octets.cmp(&other.rate.total().octets),
-            OrderBy::First => a.seen().0.cmp(&b.seen().0),
-            OrderBy::Last => a.seen().1.cmp(&b.seen().1),
             OrderBy::Key => a.compare_key(b),
-            OrderBy::PacketsIn => a.traffic().inbound.packets.cmp(&b.traffic().inbound.packets),
-            OrderBy::OctetsIn => a.traffic().inbound.octets.cmp(&b.traffic().inbound.octets),
-            OrderBy::PacketsOut => a.traffic().outbound.packets.cmp(&b.traffic().outbound.packets),
-            OrderBy::OctetsOut => a.traffic().outbound.octets.cmp(&b.traffic().outbound.octets),
-            OrderBy::IpIn => a.ip().inbound.packets.cmp(&b.ip().inbound.packets),
-            OrderBy::IpOut => a.ip().outbound.packets.cmp(&b.ip().outbound.packets),
-            OrderBy::Peers => a.peers().cmp(&b.peers()),
-            OrderBy::Flows => a.flows().cmp(&b.flows()),
+            by => self.measure(by).cmp(&other.measure(by)),
         };
         let by = if order.ascending { by } else { by.reverse() };
         by.then_with(|| a.compare_key(b))
             .then_with(|| self.site.cmp(&other.site))
             .then_with(|| self.observed_by.cmp(&other.observed_by))
+    }
+
+    /// The number by which rows are sorted; the order by key has none.
+    fn measure(&self, by: OrderBy) -> i128 {
+        let (item, traffic) = (&self.item, self.item.traffic());
+        // The IP part of a station's traffic; all traffic of anything else.
+        let ip = match item {
+            Item::Counted(facility, _, counts) if facility.key == KeyKind::Mac => counts.ip,
+            _ => traffic,
+        };
+        let (first, last) = match item {
+            Item::Flow(flow) => (flow.first, flow.last),
+            Item::Packet(packet) => (packet.at, packet.at),
+            _ => Default::default(),
+        };
+        let (flows, peers) = match item {
+            Item::Counted(_, _, counts) => (counts.flows, counts.peers),
+            Item::Group(.., flows) | Item::Other(.., flows) => (*flows, 0),
+            _ => (0, 0),
+        };
+        i128::from(match by {
+            OrderBy::Key => 0,
+            OrderBy::First => return first.0.into(),
+            OrderBy::Last => return last.0.into(),
+            OrderBy::Octets => traffic.total().octets,
+            OrderBy::Packets => traffic.total().packets,
+            OrderBy::Rate => self.rate.total().octets,
+            OrderBy::PacketsIn => traffic.inbound.packets,
+            OrderBy::OctetsIn => traffic.inbound.octets,
+            OrderBy::PacketsOut => traffic.outbound.packets,
+            OrderBy::OctetsOut => traffic.outbound.octets,
+            OrderBy::IpIn => ip.inbound.packets,
+            OrderBy::IpOut => ip.outbound.packets,
+            OrderBy::Peers => peers,
+            OrderBy::Flows => flows,
+        })
     }
 }
 

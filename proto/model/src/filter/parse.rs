@@ -30,11 +30,21 @@ impl std::error::Error for FilterError {}
 /// The message, the text, and a mark under the place.
 impl fmt::Display for FilterError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (column, text) = (self.column, self.text.escape_debug().to_string());
-        // Escaping may have moved the place.
-        let mark = self.text.chars().take(column).flat_map(char::escape_debug).count();
-        write!(f, "filter, column {}: {}\n  {text}\n  {:mark$}^", column + 1, self.message, "")
+        show_place(f, format_args!("filter"), self.column, &self.message, &self.text)
     }
+}
+
+/// Writes an error, the text, and a mark under the place.
+pub(super) fn show_place(
+    f: &mut fmt::Formatter<'_>,
+    whole: fmt::Arguments<'_>,
+    column: usize,
+    message: &str,
+    text: &str,
+) -> fmt::Result {
+    // Escaping may have moved the place.
+    let mark = text.chars().take(column).flat_map(char::escape_debug).count();
+    write!(f, "{whole}, column {}: {message}\n  {}\n  {:mark$}^", column + 1, text.escape_debug(), "")
 }
 
 impl FromStr for Filter {

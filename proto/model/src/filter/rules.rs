@@ -13,7 +13,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::parse::LONGEST;
+use super::parse::{LONGEST, show_place};
 use super::{Expression, Filter, FilterError, Test};
 
 /// A filter that one console defines and all consoles of a collector may use.
@@ -140,16 +140,8 @@ impl std::error::Error for RulesError {}
 /// The message, the line, and a mark under the place.
 impl fmt::Display for RulesError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mark = self.text.chars().take(self.column).flat_map(char::escape_debug).count();
-        let text = self.text.escape_debug();
-        write!(
-            f,
-            "rules, line {}, column {}: {}\n  {text}\n  {:mark$}^",
-            self.line + 1,
-            self.column + 1,
-            self.message,
-            ""
-        )
+        let place = format_args!("rules, line {}", self.line + 1);
+        show_place(f, place, self.column, &self.message, &self.text)
     }
 }
 
@@ -194,35 +186,23 @@ fn rule(line: usize, text: &str) -> Result<Rule, RulesError> {
     let start = text.find(|c: char| !c.is_whitespace()).unwrap_or(text.len());
     let rest = &text[start..];
     let word = rest.split(char::is_whitespace).next().unwrap_or_default();
-    let before = |octets: usize| text[..octets].chars().count();
+    let wrong = |octets: usize, column, message| wrong(line, text[..octets].chars().count() + column, message, text);
     let include = match word {
         INCLUDE => true,
         EXCLUDE => false,
         _ => {
             let found = if word.is_empty() { "the end".to_owned() } else { format!("`{word}`") };
-            return Err(wrong(
-                line,
-                before(start),
-                format!("expected `{INCLUDE}` or `{EXCLUDE}`, found {found}"),
-                text,
-            ));
+            return Err(wrong(start, 0, format!("expected `{INCLUDE}` or `{EXCLUDE}`, found {found}")));
         }
     };
-    let words = &rest[word.len()..];
-    match words.trim() {
+    let (words, end) = (&rest[word.len()..], start + word.len());
+    let filter = match words.trim() {
         // A rule that was left unfinished must not match everything.
-        "" => {
-            let message = format!("expected a filter, or `{ALL}` for everything, found the end");
-            Err(wrong(line, before(start + word.len()), message, text))
-        }
-        ALL => Ok(Rule { include, filter: Filter::default() }),
-        _ => match words.parse() {
-            Ok(filter) => Ok(Rule { include, filter }),
-            Err(FilterError { column, message, .. }) => {
-                Err(wrong(line, before(start + word.len()) + column, message, text))
-            }
-        },
-    }
+        "" => return Err(wrong(end, 0, format!("expected a filter, or `{ALL}` for everything, found the end"))),
+        ALL => Filter::default(),
+        _ => words.parse().map_err(|error: FilterError| wrong(end, error.column, error.message))?,
+    };
+    Ok(Rule { include, filter })
 }
 
 #[cfg(test)]
