@@ -10,7 +10,6 @@ mod read;
 mod rules;
 mod sensor;
 mod sort;
-mod step;
 
 use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{KeyCode, KeyEvent};
@@ -30,7 +29,6 @@ use configure::Configure;
 use filters::Filters;
 pub use picker::Picker;
 pub use sensor::SensorSettings;
-use step::{Step, Target};
 
 /// The dialog that is open.
 #[derive(Clone, Debug)]
@@ -65,18 +63,6 @@ pub enum Dialog {
     Describe(Mac, Input),
 }
 
-impl<T> Step<T> {
-    fn next(self, stay: fn(T) -> Dialog, app: &App) -> Option<Dialog> {
-        Some(match self {
-            Self::Stay(state) => stay(state),
-            Self::Close => return None,
-            Self::Go(Target::Filter) => Dialog::Filter(app.filter.to_string().into()),
-            Self::Go(Target::Describe(mac)) => Dialog::Describe(mac, configure::description(mac, app)),
-            Self::Go(Target::Sensor(settings)) => Dialog::Sensor(*settings),
-        })
-    }
-}
-
 impl App {
     /// A key while a dialog is open. Returns the dialog that is open afterwards.
     pub(super) fn in_dialog(&mut self, dialog: Dialog, key: KeyEvent) -> Option<Dialog> {
@@ -92,8 +78,8 @@ impl App {
             return None;
         }
         match dialog {
-            Dialog::Filters(open) => open.on_key(key, self).next(Dialog::Filters, self),
-            Dialog::Configure(open) => open.on_key(key, self).next(Dialog::Configure, self),
+            Dialog::Filters(open) => open.on_key(key, self),
+            Dialog::Configure(open) => open.on_key(key, self),
             Dialog::Sensor(desk) => desk.on_key(key, self).map(Dialog::Sensor),
             Dialog::Help(line) => scrolled(line, key.code).map(Dialog::Help),
             Dialog::Missing(line) => scrolled(line, key.code).map(Dialog::Missing),

@@ -17,6 +17,7 @@ mod words;
 use std::net::{IpAddr, Ipv4Addr};
 
 pub use matching::Subject;
+pub use network::masked;
 pub use parse::FilterError;
 pub use rules::{NamedFilter, Rule, Rules, RulesError, check_name};
 

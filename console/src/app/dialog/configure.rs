@@ -8,8 +8,8 @@ use traf_model::{Mac, SensorState, Setting};
 use tui_input::Input;
 
 use super::super::App;
+use super::Dialog;
 use super::sensor::SensorSettings;
-use super::step::{Step, Target};
 use crate::config::{Config, Rates};
 use crate::event::Effect;
 use crate::theme::Theme;
@@ -78,7 +78,7 @@ pub static MENU: [(Item, &str, &str); 18] = [
 ];
 
 /// The dialog of the configuration.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Configure {
     /// The entry with the bar.
     pub selected: usize,
@@ -89,9 +89,10 @@ pub struct Configure {
 }
 
 /// The pane over the menu.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub enum ConfigurePane {
     /// Nothing.
+    #[default]
     Menu,
     /// A value is typed.
     Value(Input),
@@ -101,24 +102,18 @@ pub enum ConfigurePane {
     NewMac(Input),
 }
 
-impl Default for Configure {
-    fn default() -> Self {
-        Self { selected: 0, pane: ConfigurePane::Menu, wrong: String::new() }
-    }
-}
-
 impl Configure {
     /// The entry with the bar.
     pub fn item(&self) -> Item {
         MENU[self.selected.min(MENU.len() - 1)].0
     }
 
-    /// A key, and what follows.
-    pub(super) fn on_key(mut self, key: KeyEvent, app: &mut App) -> Step<Self> {
+    /// Takes a key; returns the dialog that is open afterwards.
+    pub(super) fn on_key(mut self, key: KeyEvent, app: &mut App) -> Option<Dialog> {
         self.wrong.clear();
         match std::mem::replace(&mut self.pane, ConfigurePane::Menu) {
             ConfigurePane::Menu => match key.code {
-                KeyCode::Esc | KeyCode::Char('x' | 'X' | 'q' | 'Q') => return Step::Close,
+                KeyCode::Esc | KeyCode::Char('x' | 'X' | 'q' | 'Q') => return None,
                 KeyCode::Enter | KeyCode::Char(' ') => return self.choose(app),
                 code => self.selected = turned(self.selected, MENU.len(), code).unwrap_or(self.selected),
             },
@@ -133,7 +128,7 @@ impl Configure {
             ConfigurePane::Descriptions(at) => return self.in_descriptions(at, key, app),
             ConfigurePane::NewMac(mut input) => match (typed(&mut input, key), input.value().trim().parse()) {
                 (Typed::Cancelled, _) => self.pane = ConfigurePane::Descriptions(0),
-                (Typed::Entered, Ok(mac)) => return Step::Go(Target::Describe(mac)),
+                (Typed::Entered, Ok(mac)) => return Some(Dialog::Describe(mac, description(mac, app))),
                 (state, _) => {
                     if state == Typed::Entered {
                         self.wrong = "a MAC address such as 00:0c:29:b9:94:62".to_owned();
@@ -142,10 +137,10 @@ impl Configure {
                 }
             },
         }
-        Step::Stay(self)
+        Some(Dialog::Configure(self))
     }
 
-    fn choose(mut self, app: &mut App) -> Step<Self> {
+    fn choose(mut self, app: &mut App) -> Option<Dialog> {
         let mut config = app.config.clone();
         match self.item() {
             Item::Dns => config.reverse_dns = !config.reverse_dns,
@@ -165,35 +160,36 @@ impl Configure {
                 self.wrong = "a sensor's own file decides: tunnels = true in /etc/traf/sensor.toml".to_owned();
             }
             Item::Descriptions => self.pane = ConfigurePane::Descriptions(0),
-            Item::Exit => return Step::Close,
+            Item::Exit => return None,
             Item::Update => self.pane = ConfigurePane::Value(config.update_interval.to_string().into()),
             Item::Persistence => self.pane = ConfigurePane::Value(config.persistence.to_string().into()),
             Item::Zone => self.pane = ConfigurePane::Value(config.time_zone.clone().unwrap_or_default().into()),
         }
         app.configure(config);
-        Step::Stay(self)
+        Some(Dialog::Configure(self))
     }
 
     /// The settings of the sensor that is looked at.
-    fn sensor(mut self, setting: &'static Setting, app: &App) -> Step<Self> {
+    fn sensor(mut self, setting: &'static Setting, app: &App) -> Option<Dialog> {
         let inside = app.sensor_states().iter().find(|sensor| app.scope.holds_sensor(&sensor.name));
         match inside {
-            Some(sensor) => Step::Go(Target::Sensor(Box::new(SensorSettings::new(sensor, Some(setting))))),
+            Some(sensor) => Some(Dialog::Sensor(SensorSettings::new(sensor, Some(setting)))),
             None => {
                 self.wrong = "no sensor is looked at: choose one with v".to_owned();
-                Step::Stay(self)
+                Some(Dialog::Configure(self))
             }
         }
     }
 
-    fn in_descriptions(mut self, at: usize, key: KeyEvent, app: &mut App) -> Step<Self> {
+    fn in_descriptions(mut self, at: usize, key: KeyEvent, app: &mut App) -> Option<Dialog> {
         let own: Vec<Mac> = app.names.descriptions.own().map(|(mac, _)| mac).collect();
         let last = own.len().saturating_sub(1);
         self.pane = match key.code {
             KeyCode::Esc | KeyCode::Char('x' | 'X' | 'q' | 'Q') => ConfigurePane::Menu,
             KeyCode::Char('a' | 'A' | 'i' | 'I') | KeyCode::Insert => ConfigurePane::NewMac(Input::default()),
             KeyCode::Enter | KeyCode::Char('e' | 'E') if !own.is_empty() => {
-                return Step::Go(Target::Describe(own[at.min(last)]));
+                let mac = own[at.min(last)];
+                return Some(Dialog::Describe(mac, description(mac, app)));
             }
             KeyCode::Char('d' | 'D') | KeyCode::Delete if !own.is_empty() => {
                 app.describe(own[at.min(last)], "");
@@ -201,7 +197,7 @@ impl Configure {
             }
             code => ConfigurePane::Descriptions(moved(at, own.len(), code).unwrap_or(at)),
         };
-        Step::Stay(self)
+        Some(Dialog::Configure(self))
     }
 }
 

@@ -6,8 +6,8 @@ use traf_model::filter::check_name;
 use tui_input::Input;
 
 use super::super::App;
+use super::Dialog;
 use super::rules::{self, RulesEditor};
-use super::step::{Step, Target};
 use crate::event::{Change, Effect};
 use crate::text::fit;
 use crate::widget::dialog::{Sheet, moved, turned};
@@ -84,73 +84,77 @@ pub const MENU: [(char, Item, &str, &str); 10] = [
 ];
 
 impl Filters {
-    /// A key, and what follows.
-    pub(super) fn on_key(self, key: KeyEvent, app: &mut App) -> Step<Self> {
+    /// Takes a key; returns the dialog that is open afterwards.
+    pub(super) fn on_key(self, key: KeyEvent, app: &mut App) -> Option<Dialog> {
         match self {
             Self::Menu(at) => match key.code {
-                KeyCode::Esc | KeyCode::Char('q' | 'Q') => Step::Close,
+                KeyCode::Esc | KeyCode::Char('q' | 'Q') => None,
                 KeyCode::Enter => Self::choose(at, app),
                 KeyCode::Char(letter) => match MENU.iter().position(|(hot, ..)| hot.eq_ignore_ascii_case(&letter)) {
                     Some(place) => Self::choose(place, app),
-                    None => Step::Stay(self),
+                    None => stay(self),
                 },
-                code => Step::Stay(Self::Menu(turned(at, MENU.len(), code).unwrap_or(at))),
+                code => stay(Self::Menu(turned(at, MENU.len(), code).unwrap_or(at))),
             },
             Self::Pick(verb, at) => match (key.code, app.filters.get(at).cloned()) {
-                (KeyCode::Esc | KeyCode::Char('x' | 'X' | 'q' | 'Q'), _) => Step::Stay(Self::Menu(0)),
+                (KeyCode::Esc | KeyCode::Char('x' | 'X' | 'q' | 'Q'), _) => stay(Self::Menu(0)),
                 (KeyCode::Enter, Some(filter)) => Self::picked(verb, filter, app),
-                (KeyCode::Enter, None) => Step::Close,
-                (code, _) => Step::Stay(Self::Pick(verb, moved(at, app.filters.len(), code).unwrap_or(at))),
+                (KeyCode::Enter, None) => None,
+                (code, _) => stay(Self::Pick(verb, moved(at, app.filters.len(), code).unwrap_or(at))),
             },
             Self::Name(mut input) => match typed(&mut input, key) {
-                Typed::Cancelled => Step::Stay(Self::Menu(0)),
+                Typed::Cancelled => stay(Self::Menu(0)),
                 Typed::Entered if name_error(input.value(), app).is_none() => {
                     let name = input.value().to_owned();
                     let editor = RulesEditor { changed: true, ..RulesEditor::new(name, Vec::new()) };
-                    Step::Stay(Self::Rules(Box::new(editor)))
+                    stay(Self::Rules(Box::new(editor)))
                 }
-                _ => Step::Stay(Self::Name(input)),
+                _ => stay(Self::Name(input)),
             },
             Self::Rules(mut editor) => match editor.on_key(key, app) {
-                true => Step::Stay(Self::Rules(editor)),
-                false => Step::Stay(Self::Menu(0)),
+                true => stay(Self::Rules(editor)),
+                false => stay(Self::Menu(0)),
             },
         }
     }
 
-    fn choose(at: usize, app: &mut App) -> Step<Self> {
+    fn choose(at: usize, app: &mut App) -> Option<Dialog> {
         let mut config = app.config.clone();
         match MENU[at].1 {
-            Item::Type => return Step::Go(Target::Filter),
-            Item::Define => return Step::Stay(Self::Name(Input::default())),
-            Item::Pick(verb) => return Step::Stay(Self::Pick(verb, 0)),
-            Item::Exit => return Step::Close,
+            Item::Type => return Some(Dialog::Filter(app.filter.to_string().into())),
+            Item::Define => return stay(Self::Name(Input::default())),
+            Item::Pick(verb) => return stay(Self::Pick(verb, 0)),
+            Item::Exit => return None,
             Item::Detach => {
                 app.use_filter("");
-                return Step::Close;
+                return None;
             }
             Item::Arp => config.arp = !config.arp,
             Item::Rarp => config.rarp = !config.rarp,
             Item::NonIp => config.non_ip = !config.non_ip,
         }
         app.configure(config);
-        Step::Stay(Self::Menu(at))
+        stay(Self::Menu(at))
     }
 
-    fn picked(verb: Verb, filter: NamedFilter, app: &mut App) -> Step<Self> {
+    fn picked(verb: Verb, filter: NamedFilter, app: &mut App) -> Option<Dialog> {
         match verb {
             Verb::Apply => {
                 app.use_filter(&format!("@{}", filter.name));
-                Step::Close
+                None
             }
-            Verb::Edit => Step::Stay(Self::Rules(Box::new(RulesEditor::new(filter.name, filter.rules.0)))),
+            Verb::Edit => stay(Self::Rules(Box::new(RulesEditor::new(filter.name, filter.rules.0)))),
             Verb::Delete => {
                 app.say(format!("deleting {} …", filter.name));
                 app.effects.push(Effect::Change(Change::DeleteFilter(filter.name)));
-                Step::Stay(Self::Menu(0))
+                stay(Self::Menu(0))
             }
         }
     }
+}
+
+fn stay(open: Filters) -> Option<Dialog> {
+    Some(Dialog::Filters(open))
 }
 
 /// The reason why a name is not accepted for a new filter.

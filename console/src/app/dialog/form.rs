@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use traf_model::Filter;
-use traf_model::filter::Rule;
+use traf_model::filter::{Rule, masked};
 use tui_input::Input;
 
 use crate::text::{clean, width};
@@ -214,25 +214,17 @@ fn address(text: &str, mask: &str) -> Result<Option<String>, String> {
         let wrong = || "a mask such as 255.255.255.0 goes with an IPv4 address without /".to_owned();
         let (address, mask): (Ipv4Addr, Ipv4Addr) =
             (text.parse().map_err(|_| wrong())?, mask.parse().map_err(|_| wrong())?);
-        let mask = u32::from(mask);
-        let net = Ipv4Addr::from(u32::from(address) & mask);
-        return Ok((mask > 0).then(|| format!("net {net} mask {}", Ipv4Addr::from(mask))));
+        return Ok((!mask.is_unspecified()).then(|| format!("net {} mask {mask}", address & mask)));
     }
     let Some((address, length)) = text.split_once('/') else {
         let address: IpAddr = text.parse().map_err(|_| wrong())?;
         return Ok(Some(format!("host {address}")));
     };
-    let length: u32 = length.parse().map_err(|_| wrong())?;
-    let net: IpAddr = match address.parse().map_err(|_| wrong())? {
-        IpAddr::V4(v4) if length <= 32 => {
-            Ipv4Addr::from(u32::from(v4) & u32::MAX.checked_shl(32 - length).unwrap_or(0)).into()
-        }
-        IpAddr::V6(v6) if length <= 128 => {
-            std::net::Ipv6Addr::from(u128::from(v6) & u128::MAX.checked_shl(128 - length).unwrap_or(0)).into()
-        }
-        _ => return Err(wrong()),
-    };
-    Ok((length > 0).then(|| format!("net {net}/{length}")))
+    let (address, length): (IpAddr, u8) = (address.parse().map_err(|_| wrong())?, length.parse().map_err(|_| wrong())?);
+    if length > if address.is_ipv4() { 32 } else { 128 } {
+        return Err(wrong());
+    }
+    Ok((length > 0).then(|| format!("net {}/{length}", masked(address, length))))
 }
 
 /// `port …` or `portrange …`; `None` for any.

@@ -11,7 +11,7 @@ pub(super) fn short(text: &str) -> Option<(IpAddr, u8)> {
 }
 
 /// `address` with all bits beyond `length` cleared.
-pub(super) fn masked(address: IpAddr, length: u8) -> IpAddr {
+pub fn masked(address: IpAddr, length: u8) -> IpAddr {
     match address {
         IpAddr::V4(address) => {
             let mask = u32::MAX.checked_shl(32 - u32::from(length.min(32))).unwrap_or(0);
