@@ -4,10 +4,9 @@ mod bar;
 mod counted;
 mod detailed;
 mod footer;
-mod groups;
 mod home;
-mod interfaces;
 mod sensors;
+mod tables;
 mod traffic;
 mod words;
 
@@ -36,9 +35,9 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) {
     let areas = areas((area.width, area.height), !app.notes().is_empty());
     match app.screen {
         Screen::Home => home::draw(app, buffer, areas.body),
-        Screen::Traffic if app.traffic.group != Group::Flow => groups::draw(app, buffer, areas.body),
+        Screen::Traffic if app.traffic.group != Group::Flow => tables::groups(app, buffer, areas.body),
         Screen::Traffic => traffic::draw(app, buffer, areas.body),
-        Screen::Interfaces => interfaces::draw(app, buffer, areas.body),
+        Screen::Interfaces => tables::interfaces(app, buffer, areas.body),
         Screen::Detailed => detailed::draw(app, buffer, areas.body),
         Screen::Counted(view) => counted::draw(app, view, buffer, areas.body),
         Screen::Sensors => sensors::draw(app, buffer, areas.body),

@@ -113,6 +113,11 @@ pub fn of_interface(row: &Row, cell: impl Fn(&InterfaceStats) -> Cell) -> Cell {
     if let Item::Interface(stats) = &row.item { cell(stats) } else { Cell::default() }
 }
 
+/// A count that should be zero.
+pub fn bad(number: u64) -> Cell {
+    Cell::new(count(number), if number == 0 { Role::Number } else { Role::Alarm })
+}
+
 /// Packets of a group of classes.
 pub fn class_packets(row: &Row, group: ClassGroup) -> Cell {
     of_interface(row, |stats| Cell::number(count(stats.classes.group(group).total().packets)))

@@ -14,6 +14,7 @@ use crate::number::span;
 use crate::text::{clean, fit, width};
 use crate::theme::Role;
 use crate::widget;
+use crate::widget::table::pieces;
 
 /// Scope, filter, who reports, and when: the only place that tells live from past.
 pub(super) fn head(app: &App, buffer: &mut Buffer, area: Rect) {
@@ -123,22 +124,19 @@ pub(super) fn strip(app: &App, buffer: &mut Buffer, area: Rect) {
 pub(super) fn keys(app: &App, buffer: &mut Buffer, area: Rect) {
     let theme = app.look.theme;
     let columns = usize::from(area.width);
-    buffer.set_stringn(area.x, area.y, " ".repeat(columns), columns, theme.style(Role::Desktop));
     if app.leaving {
-        let words = " press x once more to leave, any other key to stay";
-        buffer.set_stringn(area.x, area.y, words, columns, theme.style(Role::Hot));
-        return;
+        let words = (" press x once more to leave, any other key to stay".to_owned(), Role::Hot);
+        return pieces(buffer, area, &[(String::new(), Role::Desktop), words], theme);
     }
-    let mut x = area.x + 1;
+    let mut line = vec![(" ".to_owned(), Role::Desktop)];
     if app.screen == Screen::Home {
         let words = match &app.dialog {
             Some(Dialog::Breakdowns(at)) => BREAKDOWNS.get(*at).map_or("", |entry| entry.words),
             _ if app.overview.picked.is_some() => "enter: the interface in detail, or who the host talks to",
             _ => ENTRIES.get(app.menu).map_or("", |entry| entry.words),
         };
-        let room = columns.saturating_sub(18);
-        buffer.set_stringn(x, area.y, fit(words, room), room, theme.style(Role::Desktop));
-        x = area.x + columns.saturating_sub(15) as u16;
+        let words = fit(words, columns.saturating_sub(18));
+        line.push((format!("{words:room$}", room = columns.saturating_sub(16)), Role::Desktop));
     }
     // Help and the way out are always there; the others as far as there is room.
     let (last, others): (Vec<&str>, Vec<&str>) = bindings(app.key_context())
@@ -150,12 +148,9 @@ pub(super) fn keys(app: &App, buffer: &mut Buffer, area: Rect) {
         room = room.saturating_sub(width(line) + 2);
         room > 0
     });
-    for line in others.chain(last) {
-        let (key, words) = line.split_once(' ').unwrap_or((line, ""));
-        let rest = |x: u16| usize::from(area.right().saturating_sub(x));
-        let (after, _) = buffer.set_stringn(x, area.y, key, rest(x), theme.style(Role::Hot));
-        let (after, _) =
-            buffer.set_stringn(after, area.y, format!(" {words}  "), rest(after), theme.style(Role::Desktop));
-        x = after;
+    for part in others.chain(last) {
+        let (key, words) = part.split_once(' ').unwrap_or((part, ""));
+        line.extend([(key.to_owned(), Role::Hot), (format!(" {words}  "), Role::Desktop)]);
     }
+    pieces(buffer, area, &line, theme);
 }

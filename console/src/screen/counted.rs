@@ -1,20 +1,18 @@
 //! A counted facility: a table or a chart, as its row in the list of facilities says.
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::{Margin, Rect};
+use ratatui::layout::Rect;
 
 use super::footer::footer;
 use super::words::{filter_words, listed, order_words, why_empty};
 use crate::app::App;
 use crate::facility::view::{Layout, Shown, TableLayout, View};
 use crate::widget::border::{self, message};
-use crate::widget::layout::inside;
 use crate::widget::table::{Table, pieces};
 
 pub(super) fn draw(app: &App, view: &'static View, buffer: &mut Buffer, body: Rect) {
     let theme = app.look.theme;
-    border::frame(buffer, body, theme);
-    let area = inside(body).inner(Margin::new(1, 0));
+    let area = border::frame(buffer, body, theme);
     match &view.layout {
         Layout::Table(table) => draw_table(app, view, table, buffer, body, area),
         Layout::Chart(words, chart) => {

@@ -1,7 +1,7 @@
 //! Detailed interface statistics: every class of packets, in and out, and how fast; one interface, or the sum of several.
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::{Margin, Rect};
+use ratatui::layout::Rect;
 use traf_model::{ClassGroup, Classes, Counters, Item, Report, Traffic};
 
 use super::footer::{footer, nanos};
@@ -11,7 +11,6 @@ use crate::number::{Units, count, plain, plural, rate};
 use crate::theme::{Role, Theme};
 use crate::widget::bar::{bar, percent};
 use crate::widget::border::{self, message};
-use crate::widget::layout::inside;
 use crate::widget::table::{Cell, Column, Table, pieces};
 
 /// Everything that the screen shows, added up.
@@ -65,8 +64,7 @@ fn highest(a: Counters, b: Counters) -> Counters {
 
 pub(super) fn draw(app: &App, buffer: &mut Buffer, body: Rect) {
     let theme = app.look.theme;
-    border::frame(buffer, body, theme);
-    let area = inside(body).inner(Margin::new(1, 0));
+    let area = border::frame(buffer, body, theme);
     let report = app.report().filter(|report| !report.rows.is_empty());
     let Some(report) = report else {
         border::title(buffer, body, body.y, "Statistics", body.right(), theme);

@@ -10,10 +10,9 @@ use crate::app::{App, list};
 use crate::facility::OVERVIEW;
 use crate::facility::row::counted;
 use crate::number::{Units, count, plural, rate, span};
-use crate::text::{clean, wrap};
 use crate::theme::Role;
 use crate::widget::bar::{bar, percent};
-use crate::widget::border::{self, message};
+use crate::widget::border::{self, message, paragraph, wrapped};
 use crate::widget::table::{Cell, Column, Table};
 
 /// Columns of the menu, lines around it included.
@@ -72,10 +71,7 @@ fn draw_overview(app: &App, buffer: &mut Buffer, area: Rect) {
     let theme = app.look.theme;
     border::frame(buffer, area, theme);
     let room = usize::from(area.width.saturating_sub(4));
-    let lines: Vec<(String, Role)> = now_lines(app)
-        .into_iter()
-        .flat_map(|(line, role)| wrap(&clean(&line), room).into_iter().map(move |line| (line, role)))
-        .collect();
+    let lines = wrapped(now_lines(app), room);
     let inside = area.height.saturating_sub(4);
     let now = (lines.len() as u16).clamp(1, (inside / 3).max(1));
     let rows = app.busy_interfaces();
@@ -95,9 +91,7 @@ fn draw_overview(app: &App, buffer: &mut Buffer, area: Rect) {
     border::title(buffer, area, third - 1, "Now", area.right(), theme);
     let hint = if app.overview.picked.is_some() { "tab: the menu" } else { "tab: these lines" };
     border::title(buffer, area, area.bottom().saturating_sub(1), hint, area.right(), theme);
-    for ((words, role), y) in lines.iter().zip(third..area.bottom().saturating_sub(1)) {
-        buffer.set_stringn(area.x + 2, y, words, room, theme.style(*role));
-    }
+    paragraph(buffer, section(third, now), &lines, theme);
 }
 
 fn table<'a>(

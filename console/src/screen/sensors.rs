@@ -6,22 +6,19 @@ use traf_model::{Fleet, Loss, Presence, SensorState, Timestamp};
 
 use super::words::why_empty;
 use crate::app::App;
+use crate::facility::cell::bad;
 use crate::look::Look;
 use crate::moment;
 use crate::number::{count, plural, rate, short_span, size, span};
 use crate::settings::standing;
-use crate::text::{clean, wrap};
+use crate::text::clean;
 use crate::theme::Role;
-use crate::widget::border::{self, message};
+use crate::widget::border::{self, message, paragraph, wrapped};
 use crate::widget::layout::panes;
 use crate::widget::table::{Cell, Column, Table};
 
-struct Context {
-    /// The collector's clock.
-    at: Timestamp,
-}
-
-type Col<'a> = Column<&'a SensorState, Context>;
+/// A column; cells need the collector's time beside the sensor.
+type Col<'a> = Column<&'a SensorState, Timestamp>;
 
 pub(super) fn draw(app: &App, buffer: &mut Buffer, body: Rect) {
     let theme = app.look.theme;
@@ -29,9 +26,8 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, body: Rect) {
     let (upper, lower) = panes(body, 5);
     let upper = upper.inner(Margin::new(1, 0));
     let at = app.fleet.as_ref().map_or(app.now, |fleet| fleet.at);
-    let context = Context { at };
     let columns = columns();
-    let table = Table::new(&columns, &context, theme);
+    let table = Table::new(&columns, &at, theme);
     let sensors = app.sensor_states();
     let cursor = &app.sensors;
     let bar = (!sensors.is_empty()).then(|| cursor.selected - cursor.offset);
@@ -49,14 +45,9 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, body: Rect) {
         border::right(buffer, body, divider, body.x, &[("Active".to_owned(), Role::Mark)], theme);
     }
     let room = usize::from(lower.width.saturating_sub(2));
-    let lines: Vec<(String, Role)> = details(sensor, app.fleet.as_ref(), &app.look)
-        .into_iter()
-        .flat_map(|(line, role)| wrap(&clean(&line), room).into_iter().map(move |line| (line, role)))
-        .collect();
+    let lines = wrapped(details(sensor, app.fleet.as_ref(), &app.look), room);
     let first = app.details.0.min(lines.len().saturating_sub(usize::from(lower.height)));
-    for ((line, role), y) in lines.iter().skip(first).zip(lower.top()..lower.bottom()) {
-        buffer.set_stringn(lower.x + 1, y, line, room, theme.style(*role));
-    }
+    paragraph(buffer, lower.inner(Margin::new(1, 0)), &lines[first..], theme);
     let words = format!("{} lines", lines.len());
     let more = if lines.len() > usize::from(lower.height) { vec![(words, Role::Border)] } else { vec![] };
     border::right(buffer, body, body.bottom() - 1, body.x, &more, theme);
@@ -66,8 +57,8 @@ fn columns<'a>() -> [Col<'a>; 10] {
     [
         Column::name(|sensor, _| Cell::text(sensor.name.clone())),
         Column::left("Presence", 9, 0, |sensor, _| presence(sensor)),
-        Column::right("Since", 8, 0, |sensor, context| ago(sensor.connected.or(sensor.last_seen), context)),
-        Column::right("Lag", 7, 0, |sensor, context| ago(sensor.stored, context)),
+        Column::right("Since", 8, 0, |sensor, now| ago(sensor.connected.or(sensor.last_seen), *now)),
+        Column::right("Lag", 7, 0, |sensor, now| ago(sensor.stored, *now)),
         Column::right("Drops", 7, 0, |sensor, _| bad(sensor.interfaces.iter().map(|state| state.ledger.dropped).sum())),
         Column::right("Spool", 8, 0, |sensor, _| Cell::number(size(sensor.spool.octets))),
         Column::right("Records", 8, 100, |sensor, _| Cell::number(count(sensor.spool.records))),
@@ -87,12 +78,8 @@ fn presence(sensor: &SensorState) -> Cell {
     Cell::new(sensor.presence.name(), role)
 }
 
-fn ago(at: Option<Timestamp>, context: &Context) -> Cell {
-    at.map_or_else(|| Cell::new("never", Role::Dim), |at| Cell::number(short_span(context.at.since(at).max(0))))
-}
-
-fn bad(number: u64) -> Cell {
-    Cell::new(count(number), if number == 0 { Role::Number } else { Role::Alarm })
+fn ago(at: Option<Timestamp>, now: Timestamp) -> Cell {
+    at.map_or_else(|| Cell::new("never", Role::Dim), |at| Cell::number(short_span(now.since(at).max(0))))
 }
 
 /// Offset of a sensor's clock from which on it is an alarm: a tenth of a slice.

@@ -1,16 +1,18 @@
 //! Boxes with words in their lines, as IPTraf draws them.
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Margin, Rect};
 use ratatui::style::Style;
 use ratatui::widgets::{Block, Clear, Widget};
 
-use crate::text::{clean, fit, width};
+use super::layout::inside;
+use crate::text::{clean, fit, width, wrap};
 use crate::theme::{Role, Theme};
 
-/// An empty box, filled with the background.
-pub fn frame(buffer: &mut Buffer, area: Rect, theme: Theme) {
+/// Draws an empty box, filled with the background; returns the area inside, a column away from the lines.
+pub fn frame(buffer: &mut Buffer, area: Rect, theme: Theme) -> Rect {
     framed(buffer, area, theme, Role::Text, Role::Border);
+    inside(area).inner(Margin::new(1, 0))
 }
 
 /// An empty box in these roles.
@@ -57,6 +59,19 @@ pub fn right(buffer: &mut Buffer, area: Rect, y: u16, from: u16, pieces: &[(Stri
         let Some(start) = end.checked_sub(width(&words) as u16).filter(|start| *start > from) else { return };
         buffer.set_string(start, y, words, theme.style(*role));
         end = start.saturating_sub(2);
+    }
+}
+
+/// Lines that are broken to fit into so many columns, each part in the role of its line.
+pub fn wrapped(lines: Vec<(String, Role)>, columns: usize) -> Vec<(String, Role)> {
+    let parts = |(line, role): (String, Role)| wrap(&clean(&line), columns).into_iter().map(move |part| (part, role));
+    lines.into_iter().flat_map(parts).collect()
+}
+
+/// Lines below each other, as many as there is room for.
+pub fn paragraph(buffer: &mut Buffer, area: Rect, lines: &[(String, Role)], theme: Theme) {
+    for ((line, role), y) in lines.iter().zip(area.top()..area.bottom()) {
+        buffer.set_stringn(area.x, y, line, usize::from(area.width), theme.style(*role));
     }
 }
 
