@@ -42,15 +42,11 @@ pub async fn run(join: &Join, folder: &Path) -> Result<()> {
 fn read(file: &Path) -> Result<String> {
     let mut text = String::new();
     let context = || format!("reading the token file {}", file.display());
-    if file == Path::new("-") {
-        std::io::stdin().lock().take(LONGEST).read_to_string(&mut text).with_context(context)?;
-    } else {
-        std::fs::File::open(file)
-            .with_context(context)?
-            .take(LONGEST)
-            .read_to_string(&mut text)
-            .with_context(context)?;
-    }
+    let from: Box<dyn Read> = match file.to_str() {
+        Some("-") => Box::new(std::io::stdin()),
+        _ => Box::new(std::fs::File::open(file).with_context(context)?),
+    };
+    from.take(LONGEST).read_to_string(&mut text).with_context(context)?;
     Ok(text)
 }
 

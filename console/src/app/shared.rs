@@ -131,14 +131,12 @@ impl App {
     pub(super) fn visible(&self, filter: Filter) -> Filter {
         let test = Expression::Test;
         let or = |a: Expression, b: Expression| Expression::Or(a.into(), b.into());
-        let hidden = |filter: &Filter, what| both(filter, Expression::Not(Box::new(what)));
-        let Config { arp, rarp, non_ip, .. } = &self.config;
+        let Config { arp, rarp, non_ip, .. } = self.config;
         let mut filter = filter;
-        if !arp {
-            filter = hidden(&filter, test(Test::Arp));
-        }
-        if !rarp {
-            filter = hidden(&filter, test(Test::Rarp));
+        for (shown, kind) in [(arp, Test::Arp), (rarp, Test::Rarp)] {
+            if !shown {
+                filter = both(&filter, Expression::Not(Box::new(test(kind))));
+            }
         }
         if !non_ip {
             let ip = or(test(Test::Ipv4), test(Test::Ipv6));

@@ -66,16 +66,16 @@ impl TimeBar {
     pub fn step(&mut self, windows: i64, now: Timestamp) {
         let from = match self.when {
             When::Live if windows > 0 => return,
-            When::Live => newest(now).after_nanos(self.width()),
-            When::Paused(at) => newest(at).after_nanos(self.width()),
+            When::Live => after(newest(now), self.width()),
+            When::Paused(at) => after(newest(at), self.width()),
             When::Past { to, .. } => to,
         };
-        self.go(from.after_nanos(windows.saturating_mul(self.width())), now);
+        self.go(after(from, windows.saturating_mul(self.width())), now);
     }
 
     /// To the window that holds `at`.
     pub fn jump(&mut self, at: Timestamp, now: Timestamp) {
-        self.go(at.floor(self.width().min(SLICE)).after_nanos(self.width()), now);
+        self.go(after(at.floor(self.width().min(SLICE)), self.width()), now);
     }
 
     /// Pauses what runs, plays what stands.
@@ -95,7 +95,7 @@ impl TimeBar {
     /// A second went by.
     pub fn tick(&mut self, now: Timestamp) {
         if let When::Past { to, playing: true } = self.when {
-            let next = to.after_nanos(self.width());
+            let next = after(to, self.width());
             self.when = if next > newest(now) { When::Live } else { When::Past { to: next, playing: true } };
         }
     }
@@ -115,14 +115,8 @@ fn newest(now: Timestamp) -> Timestamp {
     Timestamp(now.0.saturating_sub(SETTLED)).floor(SLICE)
 }
 
-trait AfterNanos {
-    fn after_nanos(self, nanos: i64) -> Self;
-}
-
-impl AfterNanos for Timestamp {
-    fn after_nanos(self, nanos: i64) -> Self {
-        Self(self.0.saturating_add(nanos))
-    }
+fn after(at: Timestamp, nanos: i64) -> Timestamp {
+    Timestamp(at.0.saturating_add(nanos))
 }
 
 #[cfg(test)]

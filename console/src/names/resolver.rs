@@ -110,17 +110,14 @@ async fn look_up(sources: &Sources, address: IpAddr) -> Result<Known, String> {
     let patience = PATIENCE / sources.servers.len().clamp(1, 2) as u32;
     let mut why = "no name server is known: host names are missing".to_owned();
     for server in sources.servers.iter().take(2) {
-        match tokio::time::timeout(patience, ask(*server, address)).await {
+        let trouble = match tokio::time::timeout(patience, ask(*server, address)).await {
             Ok(Ok(Answer::Name(name, ttl))) => return Ok(Known::named(&name, ttl)),
             Ok(Ok(Answer::Nobody)) => return Ok(Known::NOBODY),
-            Ok(Ok(Answer::Failed(code))) => {
-                why = format!("the name server {server} fails (code {code}): host names are missing");
-            }
-            Ok(Err(error)) => {
-                why = format!("the name server {server} cannot be asked ({error}): host names are missing");
-            }
-            Err(_) => why = format!("the name server {server} does not answer: host names are missing"),
-        }
+            Ok(Ok(Answer::Failed(code))) => format!("fails (code {code})"),
+            Ok(Err(error)) => format!("cannot be asked ({error})"),
+            Err(_) => "does not answer".to_owned(),
+        };
+        why = format!("the name server {server} {trouble}: host names are missing");
     }
     Err(why)
 }
