@@ -35,7 +35,7 @@ use crate::look::Look;
 use crate::output::{Answer, Format, Writer};
 use crate::runner::{self, Files};
 use child::{Child, answer_of, program};
-use running::{Found, Running, end_left_behind};
+use running::{Found, end_left_behind};
 
 /// Time in which a program must be ready.
 const READY: Duration = Duration::from_secs(20);
@@ -78,7 +78,8 @@ pub async fn run(local: &Local, state: &Path, look: Look, files: Files) -> Resul
         return done;
     }
     if local.keep && done.is_ok() {
-        let kept = Running::keep(&folders.root, children)?;
+        let kept = running::note(&folders.root, 0, &children)?;
+        children.into_iter().for_each(Child::leave);
         say(&format!("collector and sensor go on; stop them with: kill {kept}"));
         return done;
     }
@@ -86,13 +87,13 @@ pub async fn run(local: &Local, state: &Path, look: Look, files: Files) -> Resul
     while let Some(child) = children.pop() {
         child.end().await;
     }
-    Running::forget(&folders.root);
+    running::forget(&folders.root);
     done
 }
 
 /// Both programs run, or run already, and have reported.
 async fn prepare(folders: &LocalFolders, local: &Local, children: &mut Vec<Child>) -> Result<(Client, Report, String)> {
-    let addresses = match Running::find(&folders.root) {
+    let addresses = match running::find(&folders.root) {
         Found::Busy(id) => bail!(
             "another `traf local` (process {id}) uses {}: leave that one first, or choose another folder with --data",
             folders.root.display()
@@ -153,7 +154,7 @@ impl LocalFolders {
         let data = self.options(&self.collector, &config)?;
         let loopback = ["run", "--listen", "127.0.0.1:0", "--join-listen", "127.0.0.1:0"].map(OsStr::new);
         children.push(Child::start(&collector, &[&loopback[..], &data].concat(), &self.root.join("collector.log"))?);
-        Running::own(&self.root, children)?;
+        running::note(&self.root, std::process::id(), children)?;
         let addresses = until(READY, "the collector is ready", children, || Ok(self.addresses().ok())).await?;
 
         let config = self.root.join("sensor.toml");
@@ -176,7 +177,7 @@ impl LocalFolders {
         }
         words.extend(data);
         children.push(Child::start(&sensor, &words, &self.root.join("sensor.log"))?);
-        Running::own(&self.root, children)?;
+        running::note(&self.root, std::process::id(), children)?;
         Ok(addresses)
     }
 
@@ -313,7 +314,7 @@ async fn until<T>(
 fn alive(children: &mut [Child]) -> Result<()> {
     for child in children {
         if let Some((code, words)) = child.ended()? {
-            let words = format!("{} ended (exit code {code}): {words}", child.name());
+            let words = format!("{} ended (exit code {code}): {words}", child.name);
             return Err(Refusal { code: if matches!(code, 2 | 69 | 77 | 78) { code } else { 1 }, words }.into());
         }
     }

@@ -30,9 +30,11 @@ pub(super) fn program(name: &str) -> Result<PathBuf> {
 /// A running program. Dropped (a panic, an error), it is told to end.
 #[derive(Debug)]
 pub(super) struct Child {
-    name: String,
+    /// As it was started.
+    pub(super) name: String,
     log: PathBuf,
-    process: std::process::Child,
+    /// The process.
+    pub(super) process: std::process::Child,
     /// True if dropping it ends it.
     ours: bool,
 }
@@ -40,8 +42,8 @@ pub(super) struct Child {
 impl Child {
     /// Starts a program; what it says goes into `log`.
     pub(super) fn start(program: &Path, words: &[&OsStr], log: &Path) -> Result<Self> {
-        let file = File::create(log).with_context(|| format!("writing {}", log.display()))?;
-        let errors = file.try_clone().with_context(|| format!("writing {}", log.display()))?;
+        let files = File::create(log).and_then(|file| Ok((file.try_clone()?, file)));
+        let (file, errors) = files.with_context(|| format!("writing {}", log.display()))?;
         let mut command = Command::new(program);
         command.args(words).stdin(Stdio::null()).stdout(file).stderr(errors);
         // A group of its own: ctrl-c in the terminal is for us, and we end it in order.
@@ -49,16 +51,6 @@ impl Child {
         let process = command.spawn().with_context(|| format!("starting {}", program.display()))?;
         let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
         Ok(Self { name, log: log.to_owned(), process, ours: true })
-    }
-
-    /// As it was started.
-    pub(super) fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Its process number.
-    pub(super) fn id(&self) -> u32 {
-        self.process.id()
     }
 
     /// Exit code and last words, if it is over.

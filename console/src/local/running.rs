@@ -1,7 +1,6 @@
 //! Programs that run in a folder, so that the next `traf local` opens what `--keep` left, ends what a killed one left behind, and
 //! does not disturb one that is at work.
 
-use std::fmt;
 use std::fs;
 use std::path::Path;
 
@@ -11,76 +10,48 @@ use nix::unistd::Pid;
 
 use super::child::Child;
 
-/// Process numbers, as a line in the file `running`: the owner (0 for none), then collector and sensor.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Running {
-    owner: u32,
-    programs: Vec<u32>,
-}
-
 /// Programs found in a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Found {
     /// Nothing, or what is left of something.
     Nothing(Vec<u32>),
-    /// Both programs, left running with `--keep`.
-    Kept(Running),
+    /// Both programs, left running with `--keep`: their numbers, as `kill` takes them.
+    Kept(String),
     /// Another `traf local`, of this process number.
     Busy(u32),
 }
 
+/// A line of process numbers: the owner (0 for none), then collector and sensor.
 const FILE: &str = "running";
 
-impl Running {
-    /// Looks into a folder. A number may since belong to another program: it counts only where that is one of ours.
-    pub(super) fn find(root: &Path) -> Found {
-        let text = fs::read_to_string(root.join(FILE)).unwrap_or_default();
-        let ids: Option<Vec<u32>> = text.split_whitespace().map(|id| id.parse().ok()).collect();
-        let Some((owner, programs)) = ids.as_deref().and_then(<[u32]>::split_first) else {
-            return Found::Nothing(Vec::new());
-        };
-        if *owner != 0 && *owner != std::process::id() && is(*owner, &["traf"]) {
-            return Found::Busy(*owner);
-        }
-        let alive: Vec<u32> =
-            programs.iter().copied().filter(|id| is(*id, &["traf-collector", "traf-sensor"])).collect();
-        if *owner == 0 && alive.len() == 2 {
-            return Found::Kept(Self { owner: 0, programs: alive });
-        }
-        Found::Nothing(alive)
+/// Looks into a folder. A number may since belong to another program: it counts only where that is one of ours.
+pub(super) fn find(root: &Path) -> Found {
+    let text = fs::read_to_string(root.join(FILE)).unwrap_or_default();
+    let ids: Option<Vec<u32>> = text.split_whitespace().map(|id| id.parse().ok()).collect();
+    let Some((owner, programs)) = ids.as_deref().and_then(<[u32]>::split_first) else {
+        return Found::Nothing(Vec::new());
+    };
+    if *owner != 0 && *owner != std::process::id() && is(*owner, &["traf"]) {
+        return Found::Busy(*owner);
     }
-
-    /// Notes what runs now, and that it is ours.
-    pub(super) fn own(root: &Path, children: &[Child]) -> Result<()> {
-        Self { owner: std::process::id(), programs: children.iter().map(Child::id).collect() }.note(root)
-    }
-
-    /// Leaves these running without us.
-    pub(super) fn keep(root: &Path, children: Vec<Child>) -> Result<Self> {
-        let kept = Self { owner: 0, programs: children.iter().map(Child::id).collect() };
-        kept.note(root)?;
-        children.into_iter().for_each(Child::leave);
-        Ok(kept)
-    }
-
-    fn note(&self, root: &Path) -> Result<()> {
-        let path = root.join(FILE);
-        let line = format!("{} {self}\n", self.owner);
-        fs::write(&path, line).with_context(|| format!("writing {}", path.display()))
-    }
-
-    /// Nothing runs any more.
-    pub(super) fn forget(root: &Path) {
-        let _ = fs::remove_file(root.join(FILE));
-    }
+    let alive: Vec<u32> = programs.iter().copied().filter(|id| is(*id, &["traf-collector", "traf-sensor"])).collect();
+    if *owner == 0 && alive.len() == 2 { Found::Kept(words(alive)) } else { Found::Nothing(alive) }
 }
 
-/// As `kill` takes them.
-impl fmt::Display for Running {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ids: Vec<String> = self.programs.iter().map(u32::to_string).collect();
-        f.write_str(&ids.join(" "))
-    }
+/// Notes what runs now, and whose it is; returns the numbers as `kill` takes them.
+pub(super) fn note(root: &Path, owner: u32, children: &[Child]) -> Result<String> {
+    let (path, ids) = (root.join(FILE), words(children.iter().map(|child| child.process.id())));
+    fs::write(&path, format!("{owner} {ids}\n")).with_context(|| format!("writing {}", path.display()))?;
+    Ok(ids)
+}
+
+/// Nothing runs any more.
+pub(super) fn forget(root: &Path) {
+    let _ = fs::remove_file(root.join(FILE));
+}
+
+fn words(ids: impl IntoIterator<Item = u32>) -> String {
+    ids.into_iter().map(|id| id.to_string()).collect::<Vec<_>>().join(" ")
 }
 
 /// Ends programs that nobody owns any more. True when all of them are gone.
@@ -108,9 +79,9 @@ mod tests {
         let me = std::process::id();
         for text in [format!("0 {me} {me}\n"), format!("{me} {me}\n"), "1 2 x".to_owned(), String::new()] {
             fs::write(folder.path().join(FILE), &text).unwrap();
-            assert_eq!(Running::find(folder.path()), Found::Nothing(Vec::new()), "{text:?}");
+            assert_eq!(find(folder.path()), Found::Nothing(Vec::new()), "{text:?}");
         }
-        Running::forget(folder.path());
-        assert_eq!(Running::find(folder.path()), Found::Nothing(Vec::new()));
+        forget(folder.path());
+        assert_eq!(find(folder.path()), Found::Nothing(Vec::new()));
     }
 }
