@@ -6,7 +6,6 @@
 pub mod dns;
 pub mod ethers;
 mod host_names;
-mod label;
 pub mod resolver;
 mod service_names;
 
@@ -16,7 +15,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use traf_model::{GroupKey, Item, Key, Mac, PacketEnd, Report, Timestamp};
+use traf_model::{Endpoint, GroupKey, Item, Key, Mac, PacketEnd, Report, Service, Timestamp};
 
 pub use ethers::{Descriptions, EthersError};
 pub use host_names::{HostNames, Known};
@@ -59,16 +58,49 @@ impl Names {
         self.service(6, port).or_else(|| self.service(17, port))
     }
 
-    /// Maker of a network card, from the registry of the IEEE; `local` for locally administered addresses.
-    pub fn vendor(&self, mac: Mac) -> Option<&'static str> {
-        vendor(mac)
-    }
-
     /// Description of a MAC address.
     pub fn description(&self, mac: Mac) -> Option<&str> {
         self.descriptions.get(mac)
     }
 
+    /// An end of a flow.
+    pub fn endpoint_label(&self, end: Endpoint) -> String {
+        match (self.address(end.address), self.port(end.port), end.port) {
+            (None, None, _) => end.to_string(),
+            (Some(name), None, 0) => name.to_owned(),
+            (Some(name), None, port) => format!("{name}:{port}"),
+            (Some(name), Some(service), _) => format!("{name}:{service}"),
+            (None, Some(service), _) if end.address.is_ipv6() => format!("[{}]:{service}", end.address),
+            (None, Some(service), _) => format!("{}:{service}", end.address),
+        }
+    }
+
+    /// A host.
+    pub fn host_label(&self, address: IpAddr) -> String {
+        self.address(address).map_or_else(|| address.to_string(), str::to_owned)
+    }
+
+    /// A service, as IPTraf writes it.
+    pub fn service_label(&self, service: Service) -> String {
+        let protocol = if service.protocol == 6 { "TCP" } else { "UDP" };
+        match self.service(service.protocol, service.port) {
+            Some(name) => format!("{protocol}/{name}"),
+            None => format!("{protocol}/{}", service.port),
+        }
+    }
+
+    /// The description of a MAC address by people, or the maker of the card; empty where neither is known.
+    pub fn station_label(&self, mac: Mac) -> String {
+        self.description(mac).or_else(|| vendor(mac)).unwrap_or_default().to_owned()
+    }
+
+    /// An end of a packet that belongs to no flow.
+    pub fn line_end_label(&self, end: PacketEnd) -> String {
+        match end {
+            PacketEnd::Host(end) => self.endpoint_label(end),
+            other => other.to_string(),
+        }
+    }
     /// A name of this host would be shown now.
     pub fn ask(&mut self, address: IpAddr, now: Timestamp) {
         if self.resolve {

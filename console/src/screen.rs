@@ -3,7 +3,6 @@
 mod bar;
 mod counted;
 mod detailed;
-mod footer;
 mod home;
 mod sensors;
 mod tables;

@@ -4,7 +4,6 @@ pub mod configure;
 mod details;
 pub mod filters;
 mod form;
-mod history;
 mod picker;
 mod read;
 mod rules;

@@ -118,6 +118,14 @@ pub fn bad(number: u64) -> Cell {
     Cell::new(count(number), if number == 0 { Role::Number } else { Role::Alarm })
 }
 
+/// The name of an interface, with its sensor where there are several.
+pub fn interface(row: &Row, several: bool) -> Cell {
+    of_interface(row, |stats| match row.observed_by.first() {
+        Some(point) if several => Cell::text(format!("{}/{}", point.sensor, stats.interface.name)),
+        _ => Cell::text(stats.interface.name.clone()),
+    })
+}
+
 /// Packets of a group of classes.
 pub fn class_packets(row: &Row, group: ClassGroup) -> Cell {
     of_interface(row, |stats| Cell::number(count(stats.classes.group(group).total().packets)))

@@ -3,8 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::footer::footer;
-use super::words::{filter_words, listed, order_words, why_empty};
+use super::words::{filter_words, footer, listed, order_words, why_empty};
 use crate::app::App;
 use crate::facility::view::{Layout, Shown, TableLayout, View};
 use crate::widget::border::{self, message};

@@ -4,8 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use traf_model::{ClassGroup, Classes, Counters, Item, Report, Traffic};
 
-use super::footer::{footer, nanos};
-use super::words::{filter_words, why_empty};
+use super::words::{filter_words, footer, nanos, why_empty};
 use crate::app::App;
 use crate::number::{Units, count, plain, plural, rate};
 use crate::theme::{Role, Theme};

@@ -2,12 +2,13 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use traf_model::{Item, Presence, Row};
+use traf_model::{Presence, Row};
 
 use super::words::why_empty;
 use crate::app::menu::ENTRIES;
 use crate::app::{App, list};
 use crate::facility::OVERVIEW;
+use crate::facility::cell::interface;
 use crate::facility::row::counted;
 use crate::number::{Units, count, plural, rate, span};
 use crate::theme::Role;
@@ -120,19 +121,11 @@ fn table<'a>(
 
 fn line_columns<'a>() -> [Column<&'a Row, Context>; 4] {
     [
-        Column::name(|row, context| line_name(row, context)),
+        Column::name(|row, context| interface(row, context.several)),
         Column::left("", 30, 80, |row, context| busy(row, context, 30)),
         Column::right("in", 12, 0, |row, context| Cell::number(rate(row.rate.inbound.octets, context.units))),
         Column::right("out", 12, 0, |row, context| Cell::number(rate(row.rate.outbound.octets, context.units))),
     ]
-}
-
-fn line_name(row: &Row, context: &Context) -> Cell {
-    let Item::Interface(stats) = &row.item else { return Cell::default() };
-    match row.observed_by.first() {
-        Some(point) if context.several => Cell::text(format!("{}/{}", point.sensor, stats.interface.name)),
-        _ => Cell::text(stats.interface.name.clone()),
-    }
 }
 
 fn key_columns<'a>() -> [Column<&'a Row, Context>; 5] {

@@ -6,13 +6,12 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use traf_model::{ClassGroup, GroupKey, Item, Row};
 
-use super::footer::footer;
-use super::words::{listed, order_words, why_empty};
+use super::words::{footer, listed, order_words, why_empty};
 use crate::app::App;
 use crate::app::list::List;
 use crate::facility::cell::{
-    Col, RowContext, bad, class_packets, octets_in, octets_out, of_interface, packets, packets_in, packets_out,
-    rate_in, rate_out, rate_total, seen, seen_column, share,
+    Col, RowContext, bad, class_packets, interface, octets_in, octets_out, of_interface, packets, packets_in,
+    packets_out, rate_in, rate_out, rate_total, seen, seen_column, share,
 };
 use crate::number::{count, plural, rate};
 use crate::theme::Role;
@@ -70,17 +69,10 @@ pub(super) fn groups(app: &App, buffer: &mut Buffer, body: Rect) {
     footer(app, buffer, body, &format!("{} · {}{row}", order_words(list), rate(report.rate.total().octets, units)));
 }
 
-fn interface(row: &&Row, context: &RowContext<'_>) -> Cell {
-    of_interface(row, |stats| match row.observed_by.first() {
-        Some(point) if context.several => Cell::text(format!("{}/{}", point.sensor, stats.interface.name)),
-        _ => Cell::text(stats.interface.name.clone()),
-    })
-}
-
 /// IPTraf's columns, in its order; wide terminals add directions, peaks and drops.
 fn packet_columns<'a>() -> Vec<Col<'a>> {
     vec![
-        Column::name(interface),
+        Column::name(|row, context| interface(row, context.several)),
         Column::right("Total", 10, 0, packets),
         Column::right("IPv4", 10, 0, |row, _| class_packets(row, ClassGroup::Ipv4)),
         Column::right("IPv6", 9, 0, |row, _| class_packets(row, ClassGroup::Ipv6)),
@@ -99,7 +91,7 @@ fn packet_columns<'a>() -> Vec<Col<'a>> {
 /// Each direction for itself.
 fn direction_columns<'a>() -> Vec<Col<'a>> {
     vec![
-        Column::name(interface),
+        Column::name(|row, context| interface(row, context.several)),
         Column::right("In packets", 10, 0, packets_in),
         Column::right("In octets", 10, 0, octets_in),
         Column::right("Out packets", 11, 0, packets_out),

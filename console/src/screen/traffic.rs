@@ -4,8 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use traf_model::{Counters, Half, Item};
 
-use super::footer::footer;
-use super::words::{ConnectionLine, filter_words, listed, order_words, other_line, why_empty};
+use super::words::{ConnectionLine, filter_words, footer, listed, order_words, other_line, why_empty};
 use crate::app::App;
 use crate::app::traffic::{Columns, Others, Pane, folded};
 use crate::facility::cell::{RowContext, seen, seen_column};
@@ -109,14 +108,12 @@ fn lower_title(app: &App, width: u16) -> String {
         }
     };
     let folded = folded(app.feeds.reports().filter(|report| report.facility == traf_model::Facility::Traffic));
-    let other = match folded.keys {
-        0 => String::new(),
-        keys if width < 100 => format!(" · {} folded", count(keys)),
-        keys => format!(
-            " · other: {} folded, {} bytes",
-            plural(keys, "flow", "flows"),
-            count(folded.traffic.total().octets)
-        ),
+    let other = match folded {
+        (0, _) => String::new(),
+        (flows, _) if width < 100 => format!(" · {} folded", count(flows)),
+        (flows, traffic) => {
+            format!(" · other: {} folded, {} bytes", plural(flows, "flow", "flows"), count(traffic.total().octets))
+        }
     };
     format!("{} · {number}{other}", others.title())
 }

@@ -1,15 +1,18 @@
-//! Words that several screens share: who saw a row, what a line of the lower pane says, why a table is empty.
+//! Words that several screens share: what a line of the lower pane says, why a table is empty, the lower line of a box.
 
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
 use traf_model::names::protocol_name;
-use traf_model::{Flow, Item, PacketKind, Row};
+use traf_model::{Flow, Item, PacketKind, Report, Row};
 
 use crate::app::list::List;
 use crate::app::timebar::When;
 use crate::app::{App, Link};
 use crate::facility::cell::seen_by;
 use crate::moment;
-use crate::number::{count, grouped};
+use crate::number::{count, elapsed, grouped};
 use crate::theme::Role;
+use crate::widget::border;
 
 pub use crate::app::traffic::ConnectionLine;
 
@@ -111,4 +114,27 @@ pub(super) fn why_empty(app: &App, what: &str) -> Vec<String> {
         ];
     }
     vec![format!("no {what} yet: it appears here within a second of the first packet")]
+}
+
+/// The lower line of a box: words from the left, drops and time at the right.
+pub(super) fn footer(app: &App, buffer: &mut Buffer, body: Rect, words: &str) {
+    let theme = app.look.theme;
+    let Some(report) = app.report() else { return };
+    // Where there is no room for both, the drops stay.
+    let drops = if report.dropped == 0 { Role::Border } else { Role::Alarm };
+    let pieces = [
+        (format!("Time {}", elapsed(nanos(app, report))), Role::Border),
+        (format!("Drops {}", count(report.dropped)), drops),
+    ];
+    let from = body.x + crate::text::width(words) as u16 + 3;
+    border::right(buffer, body, body.bottom() - 1, from, &pieces, theme);
+    border::title(buffer, body, body.bottom() - 1, words, body.right(), theme);
+}
+
+/// Time that the counts of a report cover.
+pub(super) fn nanos(app: &App, report: &Report) -> i64 {
+    match app.time.interval() {
+        Some(window) => window.nanos(),
+        None => report.at.since(report.interval.from),
+    }
 }
