@@ -275,14 +275,17 @@ pub struct Local {
 }
 
 fn group(text: &str) -> Result<Group, String> {
-    let group = Group::ALL.into_iter().find(|group| group.name() == text);
-    group.ok_or_else(|| format!("choose one of {}", Group::ALL.map(Group::name).join(", ")))
+    one_of(&Group::ALL, Group::name, text)
 }
 
 fn order(text: &str) -> Result<Order, String> {
-    let by = OrderBy::ALL.into_iter().find(|by| by.name() == text);
-    let by = by.ok_or_else(|| format!("choose one of {}", OrderBy::ALL.map(OrderBy::name).join(", ")))?;
+    let by = one_of(&OrderBy::ALL, OrderBy::name, text)?;
     Ok(Order { by, ascending: by == OrderBy::Key })
+}
+
+fn one_of<T: Copy>(all: &[T], name: impl Fn(T) -> &'static str, text: &str) -> Result<T, String> {
+    let names = || all.iter().map(|one| name(*one)).collect::<Vec<_>>().join(", ");
+    all.iter().find(|one| name(**one) == text).copied().ok_or_else(|| format!("choose one of {}", names()))
 }
 
 /// One slice.

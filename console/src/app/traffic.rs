@@ -79,15 +79,6 @@ impl<'a> ConnectionLine<'a> {
     }
 }
 
-/// Traffic of a report without rows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Folded {
-    /// Number of flows; one may be counted more than once.
-    pub keys: u64,
-    /// Their traffic.
-    pub traffic: Traffic,
-}
-
 /// The monitor's state.
 #[derive(Clone, Debug)]
 pub struct TrafficState {
@@ -179,16 +170,18 @@ pub fn is_group(row: &Row) -> bool {
     matches!(row.item, Item::Group(..) | Item::Other(..))
 }
 
-/// Traffic without rows in the answers for TCP and for all else.
-pub fn folded<'a>(reports: impl Iterator<Item = &'a Report>) -> Folded {
-    let folded = reports.enumerate().flat_map(|(place, report)| {
-        // Answers may both speak of what no filter can tell apart: of each only its own part counts.
-        report.rows.iter().filter_map(move |row| match row.item {
-            Item::Other(class, traffic, keys) if (class.transport == Transport::Tcp) == (place == 0) => {
-                Some(Folded { keys, traffic })
+/// Flows without rows in the answers for TCP and for all else, and their traffic; one flow may be counted more than once.
+pub fn folded<'a>(reports: impl Iterator<Item = &'a Report>) -> (u64, Traffic) {
+    let mut sum = (0, Traffic::default());
+    for (place, report) in reports.enumerate() {
+        for row in &report.rows {
+            // Answers may both speak of what no filter can tell apart: of each only its own part counts.
+            if let Item::Other(class, traffic, flows) = row.item
+                && (class.transport == Transport::Tcp) == (place == 0)
+            {
+                sum = (sum.0 + flows, sum.1 + traffic);
             }
-            _ => None,
-        })
-    });
-    folded.fold(Folded::default(), |sum, one| Folded { keys: sum.keys + one.keys, traffic: sum.traffic + one.traffic })
+        }
+    }
+    sum
 }

@@ -1,6 +1,6 @@
 //! Areas of the screen. Drawing and paging use the same functions, so that they agree.
 
-use ratatui::layout::Rect;
+use ratatui::layout::{Constraint, Layout, Rect};
 
 /// The parts that every screen has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,16 +19,9 @@ pub struct Areas {
 
 /// The parts of a terminal of this many columns and rows.
 pub fn areas((width, height): (u16, u16), notes: bool) -> Areas {
-    let line = |y: u16, lines: u16| Rect::new(0, y.min(height), width, lines.min(height.saturating_sub(y)));
-    let notes = u16::from(notes);
-    let body = height.saturating_sub(3 + notes);
-    Areas {
-        head: line(0, 1),
-        body: line(1, body),
-        notes: line(1 + body, notes),
-        strip: line(1 + body + notes, 1),
-        keys: line(2 + body + notes, 1),
-    }
+    let lines = [1, height.saturating_sub(3 + u16::from(notes)), u16::from(notes), 1, 1].map(Constraint::Length);
+    let [head, body, notes, strip, keys] = Layout::vertical(lines).areas(Rect::new(0, 0, width, height));
+    Areas { head, body, notes, strip, keys }
 }
 
 /// The upper and the lower rows inside a box that a line divides; `share` of ten for the upper.
