@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
@@ -95,23 +96,14 @@ enum SensorsCommand {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     log(cli.verbose);
-    let config = match configure(&cli) {
-        Ok(config) => config,
-        Err(error) => return failed(&error),
-    };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return failed(&anyhow::Error::new(error).context("starting")),
-    };
-    match runtime.block_on(execute(cli.command, config)) {
-        Ok(code) => code,
-        Err(error) => failed(&error),
-    }
-}
-
-fn failed(error: &anyhow::Error) -> ExitCode {
-    eprintln!("traf-collector: {error:#}");
-    ExitCode::from(traf_collector::exit_code(error))
+    let done = configure(&cli).and_then(|config| {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting")?;
+        runtime.block_on(execute(cli.command, config))
+    });
+    done.unwrap_or_else(|error| {
+        eprintln!("traf-collector: {error:#}");
+        ExitCode::from(traf_collector::exit_code(&error))
+    })
 }
 
 /// Before any thread is started: root steps down to the owner of the data folder.
@@ -129,9 +121,23 @@ fn configure(cli: &Cli) -> anyhow::Result<Config> {
 async fn execute(command: Command, config: Config) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run { .. } => run(config).await?,
-        Command::Token(command) => token(&config, command).await?,
-        Command::Sensors(command) => sensors(&config, command).await?,
-        Command::Verify => return verify(&config).await,
+        Command::Token(TokenCommand::Create { role, ttl, uses }) => {
+            let token = traf_collector::create_token(&config, role, ttl, uses).await?;
+            let program = if role == Role::Sensor { "traf-sensor" } else { "traf" };
+            eprintln!(
+                "On the machine that joins, with this line in FILE: {program} join https://THIS-HOST:7441 --token-file FILE"
+            );
+            print(&format!("{token}\n"));
+        }
+        Command::Token(TokenCommand::List) => print(&traf_collector::list_tokens(&config).await?),
+        Command::Token(TokenCommand::Revoke { id }) => traf_collector::revoke_token(&config, &id).await?,
+        Command::Sensors(SensorsCommand::List) => print(&traf_collector::list_sensors(&config).await?),
+        Command::Sensors(SensorsCommand::Revoke { name }) => traf_collector::revoke_sensor(&config, &name).await?,
+        Command::Verify => {
+            let findings = traf_collector::verify::verify(&config).await?;
+            findings.iter().for_each(|finding| print(&format!("{finding}\n")));
+            return Ok(ExitCode::from(u8::from(findings.iter().any(|finding| finding.wrong > 0))));
+        }
         Command::Doctor => {
             let (lines, well) = traf_collector::doctor(&config).await;
             print(&lines);
@@ -143,17 +149,17 @@ async fn execute(command: Command, config: Config) -> anyhow::Result<ExitCode> {
 
 async fn run(config: Config) -> anyhow::Result<()> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let shutdown = async move {
+    let mut asked = async move || {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
+    };
+    let shutdown = async move {
+        asked().await;
         // Whoever asks twice does not want to wait.
         tokio::spawn(async move {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
+            asked().await;
             std::process::exit(1);
         });
     };
@@ -164,39 +170,6 @@ async fn run(config: Config) -> anyhow::Result<()> {
         }
     });
     traf_collector::run(config, ready, shutdown).await
-}
-
-async fn token(config: &Config, command: TokenCommand) -> anyhow::Result<()> {
-    match command {
-        TokenCommand::Create { role, ttl, uses } => {
-            let token = traf_collector::create_token(config, role, ttl, uses).await?;
-            let program = if role == Role::Sensor { "traf-sensor" } else { "traf" };
-            eprintln!(
-                "On the machine that joins, with this line in FILE: {program} join https://THIS-HOST:7441 --token-file FILE"
-            );
-            print(&format!("{token}\n"));
-        }
-        TokenCommand::List => print(&traf_collector::list_tokens(config).await?),
-        TokenCommand::Revoke { id } => traf_collector::revoke_token(config, &id).await?,
-    }
-    Ok(())
-}
-
-async fn sensors(config: &Config, command: SensorsCommand) -> anyhow::Result<()> {
-    match command {
-        SensorsCommand::List => print(&traf_collector::list_sensors(config).await?),
-        SensorsCommand::Revoke { name } => traf_collector::revoke_sensor(config, &name).await?,
-    }
-    Ok(())
-}
-
-async fn verify(config: &Config) -> anyhow::Result<ExitCode> {
-    let findings = traf_collector::verify::verify(config).await?;
-    for finding in &findings {
-        print(&format!("{finding}\n"));
-    }
-    let wrong = findings.iter().any(|finding| finding.wrong > 0);
-    Ok(ExitCode::from(u8::from(wrong)))
 }
 
 /// Data goes to stdout; a reader that has gone away is no failure.
@@ -217,21 +190,8 @@ fn log(verbose: u8) {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
 }
 
-/// A number and s, m, h or d.
 fn duration(text: &str) -> Result<Duration, String> {
+    let valid = |duration: &Duration| (1..=3650 * 86_400).contains(&duration.as_secs());
     let wrong = || format!("`{text}` is not a length of time: write 90s, 15m, 1h or 7d");
-    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?);
-    let seconds: u64 = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        "d" => 86_400,
-        _ => return Err(wrong()),
-    };
-    let number: u64 = number.parse().map_err(|_| wrong())?;
-    number
-        .checked_mul(seconds)
-        .filter(|seconds| (1..=3650 * 86_400).contains(seconds))
-        .map(Duration::from_secs)
-        .ok_or_else(wrong)
+    traf_model::time::length(text).filter(valid).ok_or_else(wrong)
 }

@@ -1,6 +1,6 @@
 //! Wishes of consoles, one for all that look at the same.
 
-use traf_model::{Facility, Filter, Group, Order, Query, Scope, Wish};
+use traf_model::{Query, Scope, Wish};
 
 use crate::report::filter::specialise;
 
@@ -17,11 +17,8 @@ pub(super) struct Wishes {
 }
 
 struct SharedWish {
-    id: u64,
-    facility: Facility,
-    filter: Filter,
-    group: Group,
-    order: Order,
+    /// Without the number of rows, which is that of its users.
+    wish: Wish,
     /// Everyone who looks.
     users: Vec<User>,
 }
@@ -52,23 +49,18 @@ impl Wishes {
         self.last += 1;
         let user = User { id: self.last, scope: query.scope.clone(), wanted: query.limit, limit: 0 };
         let same = |open: &&mut SharedWish| {
-            (open.facility, &open.filter, open.group, open.order)
-                == (query.facility, &query.filter, query.group, query.order)
+            let Wish { facility, filter, group, order, .. } = &open.wish;
+            (*facility, filter, *group, *order) == (query.facility, &query.filter, query.group, query.order)
         };
         let granted = if let Some(open) = self.open.iter_mut().find(same) {
-            let granted = Granted { id: open.id, user: user.id };
+            let granted = Granted { id: open.wish.id, user: user.id };
             open.users.push(user);
             granted
         } else {
             let granted = Granted { id: user.id, user: user.id };
-            self.open.push(SharedWish {
-                id: user.id,
-                facility: query.facility,
-                filter: query.filter.clone(),
-                group: query.group,
-                order: query.order,
-                users: vec![user],
-            });
+            let Query { facility, filter, group, order, .. } = query.clone();
+            let wish = Wish { id: user.id, facility, filter, group, order, limit: 0 };
+            self.open.push(SharedWish { wish, users: vec![user] });
             granted
         };
         self.share_out();
@@ -112,9 +104,8 @@ impl Wishes {
             .filter(|open| open.users.iter().any(|user| user.scope.holds_sensor(sensor)))
             .filter_map(|open| {
                 // A sensor does not know the name that it has here.
-                let filter = specialise(&open.filter, sensor)?;
-                let (id, facility, group, order) = (open.id, open.facility, open.group, open.order);
-                Some(Wish { id, facility, filter, group, order, limit: open.limit() })
+                let filter = specialise(&open.wish.filter, sensor)?;
+                Some(Wish { filter, limit: open.limit(), ..open.wish.clone() })
             })
             .collect()
     }
@@ -130,7 +121,7 @@ impl SharedWish {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-    use traf_model::Point;
+    use traf_model::{Group, Point};
 
     use super::*;
 

@@ -3,37 +3,43 @@
 use std::net::IpAddr;
 
 use traf_model::filter::{Expression, Test};
-use traf_model::{Cast, Class, Family, Filter, Flow, FlowKey, Key, Traffic, Transport};
+use traf_model::{Cast, Class, Family, Filter, Flow, FlowKey, Traffic, Transport};
 
 /// The rest of a filter on one sensor, which does not know the name it has here; `None` when it selects nothing there.
 pub(crate) fn specialise(filter: &Filter, sensor: &str) -> Option<Filter> {
-    let Some(expression) = filter.expression() else { return Some(Filter::default()) };
-    match fold(expression, &|test| match test {
+    let decide = |test: &Test| match test {
         Test::Sensor(name) => Some(name == sensor),
         _ => None,
-    }) {
-        Folded::Always(true) => Some(Filter::default()),
-        Folded::Always(false) => None,
-        Folded::Depends(rest) => Some(Filter::new(rest)),
+    };
+    match filter.expression().map(|expression| fold(expression, &decide)) {
+        None | Some(Folded::Always(true)) => Some(Filter::default()),
+        Some(Folded::Always(false)) => None,
+        Some(Folded::Depends(rest)) => Some(Filter::new(rest)),
     }
 }
 
-/// True if a filter selects traffic of which sensor, interface and perhaps class are known; `None` if that does not decide.
-pub(crate) fn selects(filter: &Filter, sensor: &str, interface: &str, class: Option<Class>) -> Option<bool> {
-    let Some(expression) = filter.expression() else { return Some(true) };
-    match fold(expression, &|test| match test {
+/// True if a filter selects traffic of a sensor and an interface of which `decide` says what else is known; `None` if that
+/// does not decide.
+pub(crate) fn selects(
+    filter: &Filter,
+    (sensor, interface): (&str, &str),
+    decide: impl Fn(&Test) -> Option<bool>,
+) -> Option<bool> {
+    let decide = |test: &Test| match test {
         Test::Sensor(name) => Some(name == sensor),
         Test::Interface(name) => Some(name == interface),
-        test => class.and_then(|class| of_class(test, class)),
-    }) {
-        Folded::Always(selected) => Some(selected),
-        Folded::Depends(_) => None,
+        test => decide(test),
+    };
+    match filter.expression().map(|expression| fold(expression, &decide)) {
+        None => Some(true),
+        Some(Folded::Always(selected)) => Some(selected),
+        Some(Folded::Depends(_)) => None,
     }
 }
 
 /// True if anything that an interface sees may be selected.
 pub(crate) fn concerns(filter: &Filter, sensor: &str, interface: &str) -> bool {
-    selects(filter, sensor, interface, None) != Some(false)
+    selects(filter, (sensor, interface), |_| None) != Some(false)
 }
 
 /// The directions of a flow that a filter selects; `None` when neither has anything in it.
@@ -46,21 +52,6 @@ pub(crate) fn masked(filter: &Filter, mut flow: Flow, sensor: &str, interface: &
         flow.traffic.inbound = Default::default();
     }
     ((forward || reverse) && flow.traffic != Traffic::default()).then_some(flow)
-}
-
-/// True if a filter selects a key of an interface, by what it says of sensors, interfaces and MAC addresses; `None` if it says
-/// more.
-pub(crate) fn selects_key(filter: &Filter, sensor: &str, interface: &str, key: Option<Key>) -> Option<bool> {
-    let Some(expression) = filter.expression() else { return Some(true) };
-    match fold(expression, &|test| match test {
-        Test::Sensor(name) => Some(name == sensor),
-        Test::Interface(name) => Some(name == interface),
-        Test::Ether(_, other) => key.and_then(Key::mac).map(|mac| *other == mac),
-        _ => None,
-    }) {
-        Folded::Always(selected) => Some(selected),
-        Folded::Depends(_) => None,
-    }
 }
 
 /// True if observers of the same packet may disagree about a filter: each knows its own name, VLANs and MAC addresses.
@@ -95,7 +86,8 @@ pub(crate) fn class_of(key: &FlowKey) -> Class {
     Class { family, transport: Transport::of(key.protocol), cast }
 }
 
-fn of_class(test: &Test, class: Class) -> Option<bool> {
+/// True if a test selects packets of a class; `None` if it asks for more.
+pub(crate) fn of_class(test: &Test, class: Class) -> Option<bool> {
     let ip = class.family != Family::NonIp;
     let transport = |wanted: Transport| ip && class.transport == wanted;
     match test {
@@ -139,16 +131,15 @@ fn fold(expression: &Expression, decide: &dyn Fn(&Test) -> Option<bool>) -> Fold
             Always(decided) => Always(!decided),
             Depends(rest) => Depends(Expression::Not(rest.into())),
         },
-        Expression::And(a, b) => match (fold(a, decide), fold(b, decide)) {
-            (Always(false), _) | (_, Always(false)) => Always(false),
-            (Always(true), rest) | (rest, Always(true)) => rest,
-            (Depends(a), Depends(b)) => Depends(Expression::And(a.into(), b.into())),
-        },
-        Expression::Or(a, b) => match (fold(a, decide), fold(b, decide)) {
-            (Always(true), _) | (_, Always(true)) => Always(true),
-            (Always(false), rest) | (rest, Always(false)) => rest,
-            (Depends(a), Depends(b)) => Depends(Expression::Or(a.into(), b.into())),
-        },
+        Expression::And(a, b) | Expression::Or(a, b) => {
+            let or = matches!(expression, Expression::Or(..));
+            match (fold(a, decide), fold(b, decide)) {
+                (Always(one), _) | (_, Always(one)) if one == or => Always(or),
+                (Always(_), rest) | (rest, Always(_)) => rest,
+                (Depends(a), Depends(b)) if or => Depends(Expression::Or(a.into(), b.into())),
+                (Depends(a), Depends(b)) => Depends(Expression::And(a.into(), b.into())),
+            }
+        }
     }
 }
 
@@ -193,7 +184,7 @@ mod tests {
             ("vlan 7", None, None),
         ] {
             let filter: Filter = text.parse().unwrap();
-            let found = [tcp, arp].map(|class| selects(&filter, "web1", "eth0", Some(class)));
+            let found = [tcp, arp].map(|class| selects(&filter, ("web1", "eth0"), |test| of_class(test, class)));
             assert_eq!(found, [of_tcp, of_arp], "{text}");
         }
     }

@@ -5,7 +5,7 @@ use traf_model::{Answer, Facility, Item, Point, Query, Report, Timestamp, Traffi
 use crate::report::conversation::{Conversations, Elected, Rule};
 use crate::report::estimate;
 use crate::report::point::{ObservationPoint, Share, Shares};
-use crate::report::table::{Table, rest};
+use crate::report::table::{Table, Unnamed, rest};
 
 /// Seconds that the strip shows.
 const STRIP: i64 = 300;
@@ -67,7 +67,9 @@ impl Lan {
             for row in &answer.rows {
                 match row.item {
                     Item::Flow(flow) => conversations.add(point, row.rate, flow, false),
-                    Item::Other(class, traffic, keys) => others.push((point, class, traffic, keys)),
+                    Item::Other(class, traffic, flows) => {
+                        others.push(Unnamed { point, class, traffic, flows, selected: Some(true) });
+                    }
                     _ => {}
                 }
             }
@@ -75,12 +77,7 @@ impl Lan {
         let counted = conversations.finish(Rule::Fullest(&mut self.elected));
         let shares = counted.shares.clone();
         table.conversations(counted, query.facility, query.group);
-        let mut estimated = 0u64;
-        for (point, class, traffic, keys) in others {
-            let part = shares[point].of_traffic(traffic);
-            estimated = estimated.saturating_add(part.total().octets);
-            table.add_unnamed(point, query.facility, class, part, shares[point].of(keys));
-        }
+        let mut estimated = table.unnamed(query.facility, &shares, others).counted;
         for (point, answer) in answers.iter().enumerate().filter_map(|(point, answer)| Some((point, (*answer)?))) {
             let part = shares[point].of_traffic(rest(answer));
             estimated = estimated.saturating_add(part.total().octets);
@@ -93,7 +90,7 @@ impl Lan {
         if estimated > 0 {
             report.notes.push(estimate(estimated));
         }
-        table.finish(query.order, query.limit, None).fill(report);
+        table.finish(query, None, report);
     }
 }
 

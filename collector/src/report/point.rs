@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use traf_model::filter::Test;
 use traf_model::settings::PORTS;
-use traf_model::{Class, Counters, Filter, Interface, Mac, Point, Ports, Settings, Strip, Traffic};
+use traf_model::{Class, Counters, Filter, Interface, Key, Mac, Point, Ports, Row, Settings, Strip, Traffic};
 
-use super::filter::selects;
+use super::filter::{of_class, selects};
 
 /// An observation point in scope; its place in a list is its number.
 #[derive(Clone, Debug)]
@@ -38,7 +39,20 @@ impl ObservationPoint {
 
     /// True if a filter selects its traffic, of a class if one is given; `None` if sensor, interface and class do not decide.
     pub(crate) fn selected(&self, filter: &Filter, class: Option<Class>) -> Option<bool> {
-        selects(filter, &self.id.sensor, self.name(), class)
+        selects(filter, (&self.id.sensor, self.name()), |test| class.and_then(|class| of_class(test, class)))
+    }
+
+    /// True if a filter selects a key, by what it says of sensors, interfaces and MAC addresses; `None` if it says more.
+    pub(crate) fn selected_key(&self, filter: &Filter, key: Option<Key>) -> Option<bool> {
+        selects(filter, (&self.id.sensor, self.name()), |test| match test {
+            Test::Ether(_, other) => key.and_then(Key::mac).map(|mac| *other == mac),
+            _ => None,
+        })
+    }
+
+    /// A row of its own.
+    pub(crate) fn named(&self, row: &Row) -> Row {
+        Row { site: self.site.clone(), observed_by: vec![self.id.clone()], ..row.clone() }
     }
 
     /// True if the station's address is the interface's own.

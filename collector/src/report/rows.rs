@@ -16,7 +16,7 @@ const BY_CLASS: &str =
 pub(crate) fn alone(query: &Query, answers: &[Option<&Answer>], points: &[ObservationPoint], report: &mut Report) {
     let (Some(point), Some(Some(answer))) = (points.first(), answers.first()) else { return };
     let named = |row: &Row| {
-        let mut row = Row { site: point.site.clone(), observed_by: vec![point.id.clone()], ..row.clone() };
+        let mut row = point.named(row);
         if let Item::Group(GroupKey::Sensor(name), ..) = &mut row.item {
             name.clone_from(&point.id.sensor);
         }
@@ -62,7 +62,7 @@ pub(crate) fn interfaces(
         };
         table.add(point, snapshot.rate, Item::Interface(Box::new(stats)));
     }
-    table.finish(query.order, query.limit, None).fill(report);
+    table.finish(query, None, report);
     if points.len() > 1 {
         report.notes.push(EACH.to_owned());
     }
@@ -90,8 +90,7 @@ pub(crate) fn lines(query: &Query, answers: &[Option<&Answer>], points: &[Observ
     for (point, answer) in points.iter().zip(answers).filter_map(|(point, answer)| Some((point, (*answer)?))) {
         report.matched = report.matched.saturating_add(answer.matched);
         report.total += answer.total;
-        let named = |row: &Row| Row { site: point.site.clone(), observed_by: vec![point.id.clone()], ..row.clone() };
-        report.rows.extend(answer.rows.iter().map(named));
+        report.rows.extend(answer.rows.iter().map(|row| point.named(row)));
     }
     let at = |row: &Row| match &row.item {
         Item::Packet(SinglePacket { at, number, .. }) => (*at, *number),

@@ -7,16 +7,17 @@ use std::collections::{HashMap, HashSet};
 
 use traf_model::facility::Source;
 use traf_model::{
-    Answer, Class, Counted, Counts, Facility, Group, GroupKey, Item, Key, Merge as _, Order, Report, Row, Traffic,
+    Answer, Class, Counted, Counts, Facility, Group, GroupKey, Item, Key, Merge as _, Query, Report, Row, Traffic,
 };
 
 use super::conversation::{JoinedFlow, JoinedFlows, Overflow};
-use super::point::{ObservationPoint, homes};
+use super::point::{ObservationPoint, Share, homes};
 
 /// Rows of one table; what comes after them is only in the total.
 const CAPACITY: usize = 500_000;
 
 /// A table in the making.
+#[derive(Default)]
 pub(crate) struct Table<'a> {
     points: &'a [ObservationPoint],
     homes: Vec<(usize, usize)>,
@@ -53,35 +54,32 @@ struct Sum {
 /// The counts of a key at a point, and its rate.
 type Observation = (usize, Counts, Traffic);
 
+/// Flows of a class that a point has no rows for.
+pub(crate) struct Unnamed {
+    pub(crate) point: usize,
+    pub(crate) class: Class,
+    pub(crate) traffic: Traffic,
+    pub(crate) flows: u64,
+    /// True if the filter selects them; `None` if it is not known.
+    pub(crate) selected: Option<bool>,
+}
+
+/// Octets of flows without a row: those that are in the total, and those that a filter may or may not select.
+#[derive(Default)]
+pub(crate) struct Estimates {
+    pub(crate) counted: u64,
+    pub(crate) undecided: u64,
+}
+
 /// A row without the names of those who saw it.
 struct Draft {
     row: Row,
     points: Vec<usize>,
 }
 
-/// A finished table.
-#[derive(Debug, Default)]
-pub(crate) struct Finished {
-    pub(crate) rows: Vec<Row>,
-    pub(crate) matched: u64,
-    pub(crate) total: Traffic,
-    pub(crate) notes: Vec<String>,
-}
-
 impl<'a> Table<'a> {
     pub(crate) fn new(points: &'a [ObservationPoint]) -> Self {
-        Self {
-            points,
-            homes: homes(points),
-            sums: HashMap::new(),
-            observed: HashMap::new(),
-            drafts: Vec::new(),
-            others: HashMap::new(),
-            total: Traffic::default(),
-            overflow: Overflow::default(),
-            more: 0,
-            unseen: Traffic::default(),
-        }
+        Self { points, homes: homes(points), ..Self::default() }
     }
 
     /// Adds what a point says under a key, and counts it in the total.
@@ -112,7 +110,7 @@ impl<'a> Table<'a> {
     }
 
     /// Adds flows that a point has no rows for, of a class, as a facility counts them.
-    pub(crate) fn add_unnamed(&mut self, point: usize, facility: Facility, class: Class, traffic: Traffic, flows: u64) {
+    fn add_unnamed(&mut self, point: usize, facility: Facility, class: Class, traffic: Traffic, flows: u64) {
         match facility {
             Facility::Traffic => self.add(point, Traffic::default(), Item::Other(class, traffic, flows)),
             Facility::Counted(counted) if facility.is_of_flows() && (counted.covers)(class) => {
@@ -160,6 +158,24 @@ impl<'a> Table<'a> {
             }
         }
         self.overflow(counted.overflow);
+    }
+
+    /// Adds what has no row of its own: of each point the share that its flows have.
+    pub(crate) fn unnamed(&mut self, facility: Facility, shares: &[Share], others: Vec<Unnamed>) -> Estimates {
+        let mut estimates = Estimates::default();
+        for Unnamed { point, class, traffic, flows, selected } in others {
+            let share = shares.get(point).copied().unwrap_or_default();
+            let part = share.of_traffic(traffic);
+            match selected {
+                Some(false) => {}
+                None => estimates.undecided = estimates.undecided.saturating_add(part.total().octets),
+                Some(true) => {
+                    estimates.counted = estimates.counted.saturating_add(part.total().octets);
+                    self.add_unnamed(point, facility, class, part, share.of(flows));
+                }
+            }
+        }
+        estimates
     }
 
     /// Adds the flows and peers of rows whose traffic was added before.
@@ -285,8 +301,10 @@ impl<'a> Table<'a> {
         self.drafts.push(Draft { row, points });
     }
 
-    /// The first `limit` rows in an order, and then what had no place, by class. With `nanos`, rates are averages over it.
-    pub(crate) fn finish(mut self, order: Order, limit: u32, nanos: Option<i64>) -> Finished {
+    /// Fills in the first rows in a query's order, and then what had no place, by class. With `nanos`, rates are averages over
+    /// it.
+    pub(crate) fn finish(mut self, query: &Query, nanos: Option<i64>, report: &mut Report) {
+        let (order, limit) = (query.order, query.limit as usize);
         let site = |point: usize| self.points.get(point).map(|point| point.site.clone()).unwrap_or_default();
         for ((home, key), sum) in std::mem::take(&mut self.sums) {
             let (peers, flows) = (sum.peers.len() as u64 + sum.said.0, sum.flows + sum.said.1);
@@ -315,8 +333,8 @@ impl<'a> Table<'a> {
         if let Some(nanos) = nanos {
             self.drafts.iter_mut().for_each(|draft| draft.row.rate = draft.row.item.traffic().per_second(nanos));
         }
-        let matched = self.drafts.len() as u64 + self.more;
-        let (mut drafts, limit) = (self.drafts, limit as usize);
+        report.matched = self.drafts.len() as u64 + self.more;
+        let mut drafts = self.drafts;
         if limit > 0 && drafts.len() > limit {
             drafts.select_nth_unstable_by(limit - 1, |a, b| a.row.compare(&b.row, order));
         }
@@ -330,23 +348,14 @@ impl<'a> Table<'a> {
             let rate = nanos.map_or_else(Traffic::default, |nanos| traffic.per_second(nanos));
             Row::new(rate, Item::Other(class, traffic, keys))
         }));
-        let mut notes = Vec::new();
         if self.overflow.1 > 0 {
-            notes.push(format!(
+            report.notes.push(format!(
                 "too many rows: {} records with {} octets are in the total only; narrow the filter or the window",
                 self.overflow.1,
                 self.overflow.0.total().octets
             ));
         }
-        Finished { rows, matched, total: self.total + self.unseen, notes }
-    }
-}
-
-impl Finished {
-    /// Fills in the rows of a report.
-    pub(crate) fn fill(self, report: &mut Report) {
-        (report.rows, report.matched, report.total) = (self.rows, self.matched, self.total);
-        report.notes.extend(self.notes);
+        (report.rows, report.total) = (rows, self.total + self.unseen);
     }
 }
 

@@ -191,7 +191,7 @@ impl<'a> Ask<'a> {
                 report.notes.push(words.to_owned());
             }
         }
-        table.finish(query.order, query.limit, Some(nanos)).fill(report);
+        table.finish(query, Some(nanos), report);
         Ok(())
     }
 
@@ -204,9 +204,7 @@ impl<'a> Ask<'a> {
     /// True if the filter says no more than sensors, interfaces and MAC addresses.
     fn decided_by_mac(&self) -> bool {
         let zero = Some(Key::Mac(traf_model::Mac([0; 6])));
-        let selects =
-            |point: &ObservationPoint| apply::selects_key(&self.query.filter, &point.id.sensor, point.name(), zero);
-        self.points.iter().all(|point| selects(point).is_some())
+        self.points.iter().all(|point| point.selected_key(&self.query.filter, zero).is_some())
     }
 
     /// A counted facility as the sensors counted it.
@@ -217,7 +215,7 @@ impl<'a> Ask<'a> {
         self.each(facility.into(), |point, fact| {
             let Fact::Counted(key, mut counts) = fact else { return };
             let own = &self.points[point];
-            let selected = apply::selects_key(filter, &own.id.sensor, own.name(), key);
+            let selected = own.selected_key(filter, key);
             undecided |= selected.is_none();
             match key {
                 _ if selected == Some(false) => {}

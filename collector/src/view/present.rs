@@ -62,12 +62,6 @@ struct Wished {
     shares: Option<Guard>,
 }
 
-/// An interface of a connected sensor, with its last snapshot.
-struct LivePoint<'a> {
-    seen: &'a Seen,
-    snapshot: &'a InterfaceSnapshot,
-}
-
 impl Repeated for LiveQuestion {
     type Answer = wire::Report;
 
@@ -129,20 +123,17 @@ impl LiveQuestion {
 
     fn report(&mut self, now: Timestamp) -> Report {
         let seen = self.view.live.seen(now);
-        let present: Vec<&Seen> = seen
-            .iter()
-            .filter(|seen| seen.presence != Presence::Away && self.query.scope.holds_sensor(&seen.name))
-            .collect();
         let (scope, filter) = (&self.query.scope, &self.query.filter);
-        let live_points: Vec<LivePoint<'_>> = present
+        let inside = |sensor: &str, interface: &str| {
+            scope.holds(sensor, interface) && apply::concerns(filter, sensor, interface)
+        };
+        let (snapshots, points): (Vec<&InterfaceSnapshot>, Vec<ObservationPoint>) = seen
             .iter()
-            .flat_map(|seen| seen.snapshot.interfaces.iter().map(|snapshot| LivePoint { seen, snapshot }))
-            .filter(|live| {
-                let (sensor, interface) = (&live.seen.name, &live.snapshot.interface.name);
-                scope.holds(sensor, interface) && apply::concerns(filter, sensor, interface)
-            })
-            .collect();
-        let points: Vec<ObservationPoint> = live_points.iter().map(LivePoint::point).collect();
+            .filter(|seen| seen.presence != Presence::Away)
+            .flat_map(|seen| seen.snapshot.interfaces.iter().map(move |snapshot| (seen, snapshot)))
+            .filter(|(seen, snapshot)| inside(&seen.name, &snapshot.interface.name))
+            .map(|(seen, snapshot)| (snapshot, point(seen, snapshot)))
+            .unzip();
         // Once several were there it stays so: when one goes away, the others' rows are here already.
         self.wish(points.len() > 1 || self.wished.as_ref().is_some_and(|wished| wished.several));
 
@@ -152,11 +143,11 @@ impl LiveQuestion {
             interval: Interval::new(now, now),
             ..Report::default()
         };
-        for live in &live_points {
-            report.interval.from = report.interval.from.min(live.snapshot.started);
-            report.dropped = report.dropped.saturating_add(live.snapshot.ledger.dropped);
+        for snapshot in &snapshots {
+            report.interval.from = report.interval.from.min(snapshot.started);
+            report.dropped = report.dropped.saturating_add(snapshot.ledger.dropped);
         }
-        let mut waiting = self.fill(&mut report, &live_points, &points);
+        let mut waiting = self.fill(&mut report, &snapshots, &points);
         waiting.dedup();
         self.waiting = !waiting.is_empty() && self.patient();
         if self.waiting {
@@ -164,14 +155,19 @@ impl LiveQuestion {
         } else if !waiting.is_empty() && report.facility != Facility::Interfaces {
             report.notes.push(format!("{}: no answer, not in these rows", waiting.join(", ")));
         }
-        self.over_time(&mut report, &live_points, now);
+        self.over_time(&mut report, &snapshots, &points, now);
         report.gaps = silences(&seen, &self.query, now);
         self.view.census(&mut report, &self.query.scope, now);
         report
     }
 
     /// Rows, totals and what is to be said of them; gives the sensors that owe an answer.
-    fn fill(&mut self, report: &mut Report, live_points: &[LivePoint<'_>], points: &[ObservationPoint]) -> Vec<String> {
+    fn fill<'s>(
+        &mut self,
+        report: &mut Report,
+        snapshots: &[&'s InterfaceSnapshot],
+        points: &[ObservationPoint],
+    ) -> Vec<String> {
         let Some(wished) = &self.wished else { return Vec::new() };
         let mut waiting = Vec::new();
         let (rows, shares) = (wished.rows.as_ref(), wished.shares.as_ref());
@@ -191,19 +187,16 @@ impl LiveQuestion {
         }
         let query = &self.query;
         // Every point's answer, where one is due.
-        let mut answers = |id: Option<u64>, needed: bool| -> Vec<Option<&Answer>> {
-            let Some(id) = id else { return vec![None; live_points.len()] };
-            live_points
-                .iter()
-                .map(|live| {
-                    let (sensor, snapshot) = (&live.seen.name, live.snapshot);
-                    let answer = snapshot.answers.iter().find(|answer| answer.id == id);
-                    if answer.is_none() && !snapshot.gone && needed {
-                        waiting.push(sensor.clone());
-                    }
-                    answer
-                })
-                .collect()
+        let mut answers = |id: Option<u64>, needed: bool| -> Vec<Option<&'s Answer>> {
+            let Some(id) = id else { return vec![None; points.len()] };
+            let answer = |(snapshot, point): (&&'s InterfaceSnapshot, &ObservationPoint)| {
+                let answer = snapshot.answers.iter().find(|answer| answer.id == id);
+                if answer.is_none() && !snapshot.gone && needed {
+                    waiting.push(point.id.sensor.clone());
+                }
+                answer
+            };
+            snapshots.iter().zip(points).map(answer).collect()
         };
         let own = answers(id(rows), true);
         let common = answers(id(shares), false);
@@ -211,10 +204,7 @@ impl LiveQuestion {
             self.lan.hear(points, &common);
         }
         match query.facility {
-            Facility::Interfaces => {
-                let snapshots: Vec<&InterfaceSnapshot> = live_points.iter().map(|live| live.snapshot).collect();
-                interfaces(query, points, &snapshots, &own, report);
-            }
+            Facility::Interfaces => interfaces(query, points, snapshots, &own, report),
             Facility::Packets => lines(query, &own, points, report),
             facility if wished.several && facility.is_of_flows() => {
                 self.lan.flows(query, points, &own, report);
@@ -225,7 +215,7 @@ impl LiveQuestion {
                 for (point, answer) in own.iter().enumerate().filter_map(|(point, answer)| Some((point, (*answer)?))) {
                     table.answer(point, answer, facility);
                 }
-                table.finish(query.order, query.limit, None).fill(report);
+                table.finish(query, None, report);
                 if facility.counted().is_some_and(Counted::per_point) {
                     report.notes.push(EACH.to_owned());
                 }
@@ -244,12 +234,17 @@ impl LiveQuestion {
     }
 
     /// The rate of the scope and its strip, in a LAN each byte once.
-    fn over_time(&mut self, report: &mut Report, live_points: &[LivePoint<'_>], now: Timestamp) {
+    fn over_time(
+        &mut self,
+        report: &mut Report,
+        snapshots: &[&InterfaceSnapshot],
+        points: &[ObservationPoint],
+        now: Timestamp,
+    ) {
         let several = self.wished.as_ref().is_some_and(|wished| wished.several);
-        for live in live_points {
-            let (point, snapshot) = (live.point().id, live.snapshot);
+        for (snapshot, point) in snapshots.iter().zip(points) {
             let rate = snapshot.rate - snapshot.own_rate;
-            report.rate += if several { self.lan.note(&point, now).of_traffic(rate) } else { rate };
+            report.rate += if several { self.lan.note(&point.id, now).of_traffic(rate) } else { rate };
         }
         let (lan, filter) = (&self.lan, &self.query.filter);
         let (from, octets) = self.view.live.strip(&self.query.scope, now, |sensor, interface, second, octets| {
@@ -265,13 +260,10 @@ impl LiveQuestion {
     }
 }
 
-impl LivePoint<'_> {
-    fn point(&self) -> ObservationPoint {
-        let fresh = self.seen.presence == Presence::Reporting && !self.snapshot.gone;
-        let snapshot = &self.seen.snapshot;
-        ObservationPoint::new(&self.seen.name, &snapshot.site, &self.snapshot.interface, fresh)
-            .serving(&snapshot.settings.settings)
-    }
+fn point(seen: &Seen, interface: &InterfaceSnapshot) -> ObservationPoint {
+    let fresh = seen.presence == Presence::Reporting && !interface.gone;
+    let point = ObservationPoint::new(&seen.name, &seen.snapshot.site, &interface.interface, fresh);
+    point.serving(&seen.snapshot.settings.settings)
 }
 
 /// The wish for the rows.

@@ -4,14 +4,13 @@ use traf_model::{Facility, Filter, Report, Traffic};
 
 use super::{Ask, Fact, StoreError};
 use crate::report::conversation::{Conversations, Elected, JoinedFlows, Rule};
-use crate::report::table::Table;
+use crate::report::table::{Table, Unnamed};
 use crate::report::{estimate, filter, left_out};
 
 /// Recorded flows that a filter selects.
 pub(super) struct Recorded {
     pub(super) counted: JoinedFlows,
-    /// By point: class, traffic and keys of what had no row, and whether the filter selects it.
-    others: Vec<(usize, traf_model::Class, Traffic, u64, Option<bool>)>,
+    others: Vec<Unnamed>,
 }
 
 impl Ask<'_> {
@@ -27,9 +26,9 @@ impl Ask<'_> {
                         conversations.add(point, Traffic::default(), flow, marked);
                     }
                 }
-                Fact::OtherFlows(class, traffic, keys) if others => {
+                Fact::OtherFlows(class, traffic, flows) if others => {
                     let selected = own.selected(wanted, Some(class));
-                    rest.push((point, class, traffic, keys, selected));
+                    rest.push(Unnamed { point, class, traffic, flows, selected });
                 }
                 _ => {}
             }
@@ -45,24 +44,12 @@ impl Ask<'_> {
     pub(super) async fn conversations(&self, table: &mut Table<'_>, report: &mut Report) -> Result<(), StoreError> {
         let (facility, several) = (self.query.facility, self.several());
         let Recorded { counted, others } = self.counted(&self.query.filter, true).await?;
-        let shares = counted.shares.clone();
+        let shares = if several { counted.shares.clone() } else { Vec::new() };
         table.conversations(counted, facility, self.query.group);
-        let (mut estimated, mut unknown) = (0u64, 0u64);
-        for (point, class, traffic, keys, selected) in others {
-            let share = if several { shares.get(point).copied().unwrap_or_default() } else { Default::default() };
-            let (part, keys) = (share.of_traffic(traffic), share.of(keys));
-            match selected {
-                Some(false) => {}
-                None => unknown = unknown.saturating_add(part.total().octets),
-                Some(true) => {
-                    estimated = estimated.saturating_add(part.total().octets);
-                    table.add_unnamed(point, facility, class, part, keys);
-                }
-            }
-        }
-        report.notes.extend(left_out(unknown));
-        if several && estimated > 0 {
-            report.notes.push(estimate(estimated));
+        let estimates = table.unnamed(facility, &shares, others);
+        report.notes.extend(left_out(estimates.undecided));
+        if several && estimates.counted > 0 {
+            report.notes.push(estimate(estimates.counted));
         }
         Ok(())
     }
