@@ -55,8 +55,8 @@ pub(crate) fn accept(
     let (ready, connections) = mpsc::channel(WAITING);
     let gate = Gate {
         all: Arc::new(Semaphore::new(limits.connections.max(1) as usize)),
-        each: Arc::default(),
-        per_address: limits.connections_per_address.max(1),
+        each: Mutex::default(),
+        per_address: limits.connections_per_address.max(1) as usize,
     };
     let timeout = limits.handshake_timeout;
     tokio::spawn(async move {
@@ -112,42 +112,26 @@ async fn handshake(
 }
 
 /// Connections that may be open at once.
-#[derive(Clone)]
 struct Gate {
     all: Arc<Semaphore>,
-    each: Arc<Mutex<HashMap<IpAddr, u32>>>,
-    per_address: u32,
+    each: Mutex<HashMap<IpAddr, Arc<Semaphore>>>,
+    per_address: usize,
 }
 
-/// A place inside; left when dropped.
+/// A place inside, in all and of an address; left when dropped.
 struct Place {
-    gate: Gate,
-    address: IpAddr,
-    _permit: OwnedSemaphorePermit,
+    _all: OwnedSemaphorePermit,
+    _address: OwnedSemaphorePermit,
 }
 
 impl Gate {
     fn enter(&self, address: IpAddr) -> Option<Place> {
-        let permit = self.all.clone().try_acquire_owned().ok()?;
+        let all = self.all.clone().try_acquire_owned().ok()?;
         let mut each = self.each.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = each.entry(address).or_default();
-        if *count >= self.per_address {
-            return None;
-        }
-        *count += 1;
-        Some(Place { gate: self.clone(), address, _permit: permit })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut each = self.gate.each.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = each.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                each.remove(&self.address);
-            }
-        }
+        // Addresses without a connection are forgotten.
+        each.retain(|_, places| places.available_permits() < self.per_address);
+        let places = each.entry(address).or_insert_with(|| Arc::new(Semaphore::new(self.per_address)));
+        Some(Place { _all: all, _address: places.clone().try_acquire_owned().ok()? })
     }
 }
 
@@ -199,7 +183,7 @@ mod tests {
 
     #[test]
     fn nobody_takes_all_the_places() {
-        let gate = Gate { all: Arc::new(Semaphore::new(3)), each: Arc::default(), per_address: 2 };
+        let gate = Gate { all: Arc::new(Semaphore::new(3)), each: Mutex::default(), per_address: 2 };
         let [a, b] = [IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2])];
         let (first, _second) = (gate.enter(a).unwrap(), gate.enter(a).unwrap());
         assert!(gate.enter(a).is_none());

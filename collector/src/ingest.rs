@@ -16,22 +16,15 @@ use tonic::{Request, Response, Status, Streaming};
 use traf_proto as wire;
 
 use crate::access::{caller, over};
-use crate::live::Live;
-use crate::peers::Peers;
+use crate::run::Collector;
 use crate::secrets::Peer;
-use crate::shared::SharedConfig;
-use crate::store::Store;
 use crate::writer::Writer;
 
 /// The service.
 #[derive(Clone)]
 pub(crate) struct Ingest {
-    pub(crate) store: Store,
+    pub(crate) collector: Collector,
     pub(crate) writer: Writer,
-    pub(crate) live: Arc<Live>,
-    pub(crate) shared: Arc<SharedConfig>,
-    pub(crate) peers: Arc<Peers>,
-    pub(crate) stop: CancellationToken,
     pub(crate) streams: Streams,
 }
 
@@ -93,15 +86,15 @@ impl Streams {
 
 impl Turn {
     /// Waits until another stream has taken over, the collector ends or the sensor is shut out, and says which.
-    async fn ended(&mut self, ingest: &Ingest, peer: &Peer) -> Status {
+    async fn ended(&mut self, collector: &Collector, peer: &Peer) -> Status {
         loop {
             tokio::select! {
                 biased;
                 () = self.over.cancelled() => return Status::aborted("a newer connection of this sensor has taken over"),
-                () = ingest.stop.cancelled() => {}
+                () = collector.stop.cancelled() => {}
                 _ = self.tick.tick() => {}
             }
-            if let Some(status) = over(&ingest.peers, peer, &ingest.stop) {
+            if let Some(status) = over(&collector.peers, peer, &collector.stop) {
                 return status;
             }
         }

@@ -17,8 +17,8 @@ use traf_proto as wire;
 use crate::accept::Caller;
 use crate::authority::{Authority, hex, request_fingerprint};
 use crate::clock;
-use crate::peers::Peers;
-use crate::secrets::{Admission, Applicant, Secrets, SecretsError};
+use crate::run::Collector;
+use crate::secrets::{Admission, Applicant, SecretsError};
 
 /// Octets of the largest request to join.
 pub(crate) const MAX_REQUEST: usize = 16 << 10;
@@ -26,8 +26,7 @@ pub(crate) const MAX_REQUEST: usize = 16 << 10;
 /// Answers those who bring a token.
 pub(crate) struct JoinService {
     pub(crate) authority: Arc<Authority>,
-    pub(crate) secrets: Secrets,
-    pub(crate) peers: Arc<Peers>,
+    pub(crate) collector: Collector,
     pub(crate) port: u16,
     pub(crate) rate: Rate,
 }
@@ -58,19 +57,19 @@ impl JoinService {
         let key = request_fingerprint(&request.csr).map_err(|error| Status::invalid_argument(error.to_string()))?;
         let applicant = Applicant { key, name: &request.name, id: hex(&rand::random::<[u8; 16]>()) };
         let sign = |role| Ok(self.authority.admit(&request.csr, role, applicant.id.clone(), now)?.to_vec());
-        let outcome = self.secrets.admit(&token, &applicant, now, sign).await.map_err(broken)?;
+        let outcome = self.collector.secrets.admit(&token, &applicant, now, sign).await.map_err(broken)?;
         let (who, token) = (address.to_string(), Token::id_text(&token.id));
         match outcome {
             Admission::Admitted(name, certificate) => {
                 info!(%address, name, token, "joined");
-                self.secrets.note(&who, &format!("joined as {name} with token {token}")).await;
-                self.peers.reload().await.map_err(broken)?;
+                self.collector.secrets.note(&who, &format!("joined as {name} with token {token}")).await;
+                self.collector.peers.reload().await.map_err(broken)?;
                 let authority = self.authority.certificate().to_vec();
                 Ok(wire::JoinReply { certificate, authority, name, port: u32::from(self.port) })
             }
             Admission::Refused(why) => {
                 info!(%address, token, "refused to join: {why}");
-                self.secrets.note(&who, &format!("refused token {token}: {why}")).await;
+                self.collector.secrets.note(&who, &format!("refused token {token}: {why}")).await;
                 Err(Status::permission_denied(
                     "this token is not good here: wrong, used up, expired or revoked; \
                      ask for a new one (`traf-collector token create`)",

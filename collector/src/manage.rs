@@ -1,7 +1,5 @@
 //! Service for admins: named filters, and the settings of sensors. Each change stands in the audit.
 
-use std::sync::Arc;
-
 use tonic::{Request, Response, Status};
 use tracing::{info, warn};
 use traf_model::{NamedFilter, Settings};
@@ -9,22 +7,13 @@ use traf_proto as wire;
 use traf_proto::WireError;
 
 use crate::access::caller;
-
 use crate::clock;
-use crate::peers::Peers;
-use crate::secrets::{Peer, Secrets};
-use crate::shared::{ChangeError, SharedConfig};
-
-/// The service.
-#[derive(Clone)]
-pub(crate) struct Manage {
-    pub(crate) shared: Arc<SharedConfig>,
-    pub(crate) peers: Arc<Peers>,
-    pub(crate) secrets: Secrets,
-}
+use crate::run::Collector;
+use crate::secrets::Peer;
+use crate::shared::ChangeError;
 
 #[tonic::async_trait]
-impl wire::admin_server::Admin for Manage {
+impl wire::admin_server::Admin for Collector {
     async fn save_filter(&self, request: Request<wire::NamedFilter>) -> Result<Response<wire::Done>, Status> {
         let peer = caller(&request)?;
         let filter = NamedFilter::try_from(request.into_inner()).map_err(|error| wrong(&error))?;
@@ -57,7 +46,7 @@ impl wire::admin_server::Admin for Manage {
     }
 }
 
-impl Manage {
+impl Collector {
     async fn note(&self, peer: &Peer, what: &str) {
         info!(console = peer.name, "{what}");
         self.secrets.note(&peer.name, what).await;

@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use axum::middleware::from_fn_with_state;
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
@@ -27,14 +27,13 @@ use crate::folder::Folder;
 use crate::ingest::{Ingest, Streams};
 use crate::join::{JoinService, MAX_REQUEST, Rate};
 use crate::live::Live;
-use crate::manage::Manage;
 use crate::peers::Peers;
 use crate::secrets::Secrets;
 use crate::shared::SharedConfig;
 use crate::store::Store;
 use crate::tls::OwnCertificate;
-use crate::view::{QUESTIONS, View};
-use crate::writer::Writer;
+use crate::view::QUESTIONS;
+use crate::writer::{State, Writer};
 use crate::{access, clock, retention, tls};
 
 /// Octets of the largest question of a console.
@@ -51,6 +50,21 @@ pub struct Addresses {
     pub main: SocketAddr,
     /// For those who join.
     pub join: SocketAddr,
+}
+
+/// What the services of a running collector share.
+#[derive(Clone)]
+pub(crate) struct Collector {
+    pub(crate) store: Store,
+    /// State of the writer.
+    pub(crate) written: watch::Receiver<State>,
+    pub(crate) live: Arc<Live>,
+    pub(crate) shared: Arc<SharedConfig>,
+    pub(crate) peers: Arc<Peers>,
+    pub(crate) secrets: Secrets,
+    pub(crate) stop: CancellationToken,
+    /// Questions to the store that may be asked at once.
+    pub(crate) turns: Arc<Semaphore>,
 }
 
 /// Runs a collector until `shutdown`, and returns when all its tasks have ended and everything taken is stored.
@@ -78,35 +92,26 @@ pub async fn run(
     let live = Live::new();
     let shared =
         SharedConfig::load(store.clone()).await.context("reading the named filters and the settings of sensors")?;
-    let ingest = Ingest {
+    let collector = Collector {
         store: store.clone(),
-        writer: writer.clone(),
+        written: writer.state(),
         live: live.clone(),
-        shared: shared.clone(),
+        shared,
         peers: peers.clone(),
-        stop: stop.clone(),
-        streams: Streams::default(),
-    };
-    let view = View {
-        store: store.clone(),
-        writer: writer.state(),
-        live: live.clone(),
-        shared: shared.clone(),
-        peers: peers.clone(),
+        secrets: secrets.clone(),
         stop: stop.clone(),
         turns: Arc::new(Semaphore::new(QUESTIONS)),
     };
-    let manage = Manage { shared, peers: peers.clone(), secrets: secrets.clone() };
+    let ingest = Ingest { collector: collector.clone(), writer: writer.clone(), streams: Streams::default() };
     let joining = JoinService {
         authority: authority.clone(),
-        secrets: secrets.clone(),
-        peers: peers.clone(),
+        collector: collector.clone(),
         port: addresses.main.port(),
         rate: Rate::new(clock::now()),
     };
 
     let mut tasks = JoinSet::new();
-    tasks.spawn(serve(main, service_tls, &config, &stop, services(ingest, view, manage, &peers)));
+    tasks.spawn(serve(main, service_tls, &config, &stop, services(ingest, collector)));
     let joining = wire::join_server::JoinServer::new(joining).max_decoding_message_size(MAX_REQUEST);
     tasks.spawn(serve(join, join_tls, &config, &stop, Routes::new(joining)));
     tasks.spawn(ended(retention::keep(store.clone(), config.retention, stop.clone())));
@@ -150,19 +155,20 @@ async fn bind(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener>
     }
 }
 
-fn services(ingest: Ingest, view: View, manage: Manage, peers: &Arc<Peers>) -> Routes {
+fn services(ingest: Ingest, collector: Collector) -> Routes {
+    let check = from_fn_with_state(collector.peers.clone(), access::check);
     let ingest = wire::ingest_server::IngestServer::new(ingest)
         .max_decoding_message_size(MAX_MESSAGE)
         .accept_compressed(Zstd)
         .send_compressed(Zstd);
-    let view = wire::view_server::ViewServer::new(view)
+    let view = wire::view_server::ViewServer::new(collector.clone())
         .max_decoding_message_size(MAX_QUESTION)
         .max_encoding_message_size(MAX_MESSAGE)
         .accept_compressed(Zstd)
         .send_compressed(Zstd);
-    let admin = wire::admin_server::AdminServer::new(manage).max_decoding_message_size(MAX_QUESTION);
+    let admin = wire::admin_server::AdminServer::new(collector).max_decoding_message_size(MAX_QUESTION);
     let routes = Routes::new(ingest).add_service(view).add_service(admin).into_axum_router();
-    routes.layer(from_fn_with_state(peers.clone(), access::check)).into()
+    routes.layer(check).into()
 }
 
 /// Serves one listener; returns when all its connections have ended. Every connection is bounded in streams, headers, windows

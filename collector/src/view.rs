@@ -9,11 +9,8 @@ mod present;
 mod repeat;
 
 use std::pin::Pin;
-use std::sync::Arc;
 
 use futures_util::{Stream, stream};
-use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 use tracing::debug;
 use traf_model::{Query, Report, Scope, Timestamp, Window};
@@ -22,31 +19,15 @@ use traf_proto as wire;
 use self::repeat::repeat;
 use crate::access::caller;
 use crate::clock;
-use crate::live::Live;
-use crate::peers::Peers;
-use crate::shared::SharedConfig;
-use crate::store::Store;
-use crate::writer::State;
+use crate::run::Collector;
 
 /// Questions to the store at once; others wait their turn.
 pub(crate) const QUESTIONS: usize = 3;
 
-/// The service.
-#[derive(Clone)]
-pub(crate) struct View {
-    pub(crate) store: Store,
-    pub(crate) writer: tokio::sync::watch::Receiver<State>,
-    pub(crate) live: Arc<Live>,
-    pub(crate) shared: Arc<SharedConfig>,
-    pub(crate) peers: Arc<Peers>,
-    pub(crate) stop: CancellationToken,
-    pub(crate) turns: Arc<Semaphore>,
-}
-
 type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 #[tonic::async_trait]
-impl wire::view_server::View for View {
+impl wire::view_server::View for Collector {
     type WatchStream = Answers<wire::Report>;
     type FleetStream = Answers<wire::FleetState>;
     type FiltersStream = Answers<wire::NamedFilters>;
@@ -79,7 +60,7 @@ impl wire::view_server::View for View {
     }
 }
 
-impl View {
+impl Collector {
     /// Fills in the sensors of a report's scope: their number, those that report, those that are away, and troubles.
     fn census(&self, report: &mut Report, scope: &Scope, now: Timestamp) {
         let known = self.peers.sensors();
@@ -104,7 +85,7 @@ impl View {
                 report.notes.push(format!("there is no sensor `{}`", point.sensor));
             }
         }
-        let trouble = self.writer.borrow().trouble.clone();
+        let trouble = self.written.borrow().trouble.clone();
         if !trouble.is_empty() {
             report.notes.push(trouble);
         }

@@ -62,7 +62,7 @@ async fn hello(
         version: hello.version.chars().take(64).collect(),
         epoch: hello.epoch,
     };
-    let (sensor, mark) = match ingest.store.hello(&known).await {
+    let (sensor, mark) = match ingest.collector.store.hello(&known).await {
         Ok(Ok(known)) => known,
         Ok(Err(epoch)) => {
             warn!(sensor = peer.name, "fenced off: epoch {} after epoch {epoch}", hello.epoch);
@@ -109,7 +109,7 @@ impl ExportSession {
             }
             tokio::select! {
                 biased;
-                status = self.turn.ended(&self.ingest, &self.peer) => return Err(status),
+                status = self.turn.ended(&self.ingest.collector, &self.peer) => return Err(status),
                 changed = self.committed.changed() => {
                     let progress = self.committed.borrow_and_update().clone();
                     if changed.is_err() || !progress.failed.is_empty() {
@@ -162,11 +162,11 @@ impl ExportSession {
             warn!(sensor = self.peer.name, seq = to_seq, "a record cannot be used: {what}");
             Status::invalid_argument(format!("record {to_seq} cannot be used: {what}"))
         })?);
-        self.ingest.live.note_unknown(&self.peer.id, summary.unknown);
+        self.ingest.collector.live.note_unknown(&self.peer.id, summary.unknown);
         let delivery = Delivery { sensor: self.sensor, epoch, from_seq, to_seq, summary };
         // While the store cannot write this waits; the wish to end must still be heard.
         let queued = tokio::select! {
-            () = self.ingest.stop.cancelled() => false,
+            () = self.ingest.collector.stop.cancelled() => false,
             () = self.turn.over.cancelled() => return Ok(None),
             queued = self.ingest.writer.write(delivery, size, &self.progress) => queued,
         };

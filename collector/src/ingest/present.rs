@@ -24,12 +24,12 @@ pub(super) fn answers(
     inbound: Streaming<wire::Snapshot>,
 ) -> impl Stream<Item = Result<wire::Wishes, Status>> {
     let turn = ingest.streams.take("live", &peer.id);
-    let connected = ingest.live.connect(&peer.id, &peer.name, clock::now());
-    let mut changed = ingest.live.wishes_changed();
+    let connected = ingest.collector.live.connect(&peer.id, &peer.name, clock::now());
+    let mut changed = ingest.collector.live.wishes_changed();
     // What is wished now goes out at once.
     changed.mark_changed();
     info!(sensor = peer.name, "live: connected");
-    let shared = ingest.shared.changed();
+    let shared = ingest.collector.shared.changed();
     let session = LiveSession { ingest, peer, inbound, turn, connected, changed, shared, sent: None };
     stream::try_unfold(Box::new(session), |mut session| async {
         let next = session.next().await;
@@ -54,7 +54,7 @@ impl LiveSession {
         loop {
             tokio::select! {
                 biased;
-                status = self.turn.ended(&self.ingest, &self.peer) => return Err(status),
+                status = self.turn.ended(&self.ingest.collector, &self.peer) => return Err(status),
                 Ok(()) = self.changed.changed() => {}
                 Ok(()) = self.shared.changed() => {}
                 message = self.inbound.message() => match message? {
@@ -73,7 +73,10 @@ impl LiveSession {
 
     /// Wishes and settings that the sensor does not know yet; `None` if it knows all.
     fn wishes(&mut self) -> Option<wire::Wishes> {
-        let now = (self.ingest.live.wishes_for(&self.peer.name), self.ingest.shared.settings(&self.peer.id));
+        let now = (
+            self.ingest.collector.live.wishes_for(&self.peer.name),
+            self.ingest.collector.shared.settings(&self.peer.id),
+        );
         if self.sent.as_ref() == Some(&now) {
             return None;
         }

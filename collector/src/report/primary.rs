@@ -145,16 +145,20 @@ impl Primaries {
 
     /// A sensor has delivered a slice, whatever is in it. To be told before what it saw.
     pub(crate) fn delivered(&mut self, sensor: i64, slice: Interval, changes: &mut Vec<Change>) {
+        self.cover(sensor, slice);
+        if slice.from > self.newest && slice.nanos() <= MEMORY {
+            self.newest = slice.from;
+            self.sweep(MEMORY, changes);
+        }
+    }
+
+    fn cover(&mut self, sensor: i64, slice: Interval) {
         let slices = self.covered.entry(sensor).or_default();
         if slices.back() != Some(&slice) {
             slices.push_back(slice);
         }
         if slices.len() > SLICES {
             slices.pop_front();
-        }
-        if slice.from > self.newest && slice.nanos() <= MEMORY {
-            self.newest = slice.from;
-            self.sweep(MEMORY, changes);
         }
     }
 
@@ -180,10 +184,7 @@ impl Primaries {
     /// Learns again what was decided before a restart; in the order in which it was.
     pub(crate) fn recall(&mut self, observation: &Observation, primary: bool) {
         self.newest = self.newest.max(observation.slice.from);
-        let slices = self.covered.entry(observation.observer.sensor).or_default();
-        if slices.back() != Some(&observation.slice) {
-            slices.push_back(observation.slice);
-        }
+        self.cover(observation.observer.sensor, observation.slice);
         match self.flows.get_mut(&observation.key) {
             Some(election) if primary && election.elected == observation.observer => election.again(observation),
             Some(election)

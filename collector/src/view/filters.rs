@@ -6,8 +6,8 @@ use tokio::sync::watch;
 use tonic::Status;
 use traf_proto as wire;
 
-use super::View;
 use super::repeat::Repeated;
+use crate::run::Collector;
 
 /// Interval at which the console's right to listen is checked.
 const CHECK: Duration = Duration::from_secs(1);
@@ -18,7 +18,7 @@ pub(super) struct Filters {
 }
 
 impl Filters {
-    pub(super) fn new(view: &View) -> Self {
+    pub(super) fn new(view: &Collector) -> Self {
         let mut changed = view.shared.changed();
         changed.mark_changed();
         Self { changed }
@@ -32,7 +32,7 @@ impl Repeated for Filters {
         matches!(tokio::time::timeout(CHECK, self.changed.changed()).await, Ok(Ok(())))
     }
 
-    async fn answer(&mut self, view: &View) -> Result<wire::NamedFilters, Status> {
+    async fn answer(&mut self, view: &Collector) -> Result<wire::NamedFilters, Status> {
         Ok(view.shared.filters()[..].into())
     }
 }

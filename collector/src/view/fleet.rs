@@ -9,10 +9,10 @@ use traf_model::time::SECOND;
 use traf_model::{Fleet, InterfaceSnapshot, InterfaceState, Loss, Presence, SensorState, Timestamp};
 use traf_proto as wire;
 
-use super::View;
 use super::repeat::Repeated;
 use crate::clock;
 use crate::live::Seen;
+use crate::run::Collector;
 use crate::secrets::Peer;
 use crate::store::{StoreError, StoredSensor};
 
@@ -33,8 +33,8 @@ pub(super) struct FleetStates {
 impl Repeated for FleetStates {
     type Answer = wire::FleetState;
 
-    async fn answer(&mut self, view: &View) -> Result<wire::FleetState, Status> {
-        let commits = view.writer.borrow().commits;
+    async fn answer(&mut self, view: &Collector) -> Result<wire::FleetState, Status> {
+        let commits = view.written.borrow().commits;
         if self.commits != Some(commits) {
             match read(view).await {
                 Ok(sensors) => (self.commits, self.sensors) = (Some(commits), sensors),
@@ -45,7 +45,7 @@ impl Repeated for FleetStates {
     }
 }
 
-async fn read(view: &View) -> Result<HashMap<String, (StoredSensor, Vec<Loss>)>, StoreError> {
+async fn read(view: &Collector) -> Result<HashMap<String, (StoredSensor, Vec<Loss>)>, StoreError> {
     let mut sensors = HashMap::new();
     for sensor in view.store.sensors().await? {
         let losses = view.store.losses(sensor.id, LOSSES).await?;
@@ -54,7 +54,7 @@ async fn read(view: &View) -> Result<HashMap<String, (StoredSensor, Vec<Loss>)>,
     Ok(sensors)
 }
 
-impl View {
+impl Collector {
     fn fleet_now(&self, stored: &HashMap<String, (StoredSensor, Vec<Loss>)>, now: Timestamp) -> Fleet {
         let seen: HashMap<String, Seen> = self.live.seen(now).into_iter().map(|seen| (seen.id.clone(), seen)).collect();
         let shown = |peer: &Arc<Peer>| peer.revoked.is_none_or(|revoked| now.since(revoked) < REMEMBERED);
@@ -74,41 +74,28 @@ impl View {
     }
 
     fn trouble(&self, peer: &Peer, state: &SensorState) -> String {
-        let mut words = Vec::new();
-        if peer.revoked.is_some() {
-            words.push("revoked".to_owned());
-        } else if let Some(refusal) = self.peers.refusal(&peer.key) {
-            words.push(refusal);
-        }
-        if state.started.is_none() && state.stored.is_none() {
-            words.push("has joined, but was never heard of since: is `traf-sensor run` running there?".to_owned());
-        }
-        let writer = self.writer.borrow().trouble.clone();
-        if !writer.is_empty() {
-            words.push(writer);
-        }
-        if state.presence == Presence::Reporting && state.clock_offset.abs() > APART {
-            let (seconds, way) =
-                (state.clock_offset.abs() / SECOND, if state.clock_offset > 0 { "ahead" } else { "behind" });
-            words.push(format!("its clock is {seconds} s {way}"));
-        }
-        let spool = &state.spool;
-        if spool.limit > 0 && spool.octets > spool.limit / 10 * 9 {
-            words.push("its spool is nearly full".to_owned());
-        }
+        let offset = state.clock_offset;
+        let (seconds, way) = (offset.abs() / SECOND, if offset > 0 { "ahead" } else { "behind" });
+        let apart = state.presence == Presence::Reporting && offset.abs() > APART;
         let open = || state.interfaces.iter().filter(|interface| !interface.gone);
-        if state.presence != Presence::Away && open().next().is_none() {
-            words.push("it captures on no interface".to_owned());
-        }
+        let blind = state.presence != Presence::Away && open().next().is_none();
         let dropped: u64 = open().map(|interface| interface.ledger.dropped).sum();
-        if dropped > 0 {
-            words.push(format!("its kernel has dropped {dropped} frames since it started"));
-        }
-        if let Some(tables) = self.live.unknown(&peer.id) {
-            words
-                .push(format!("it sends {tables} tables that this collector does not know: install a newer collector"));
-        }
-        words.join("; ")
+        let (writer, spool) = (self.written.borrow().trouble.clone(), &state.spool);
+        let never = state.started.is_none() && state.stored.is_none();
+        let never_heard = "has joined, but was never heard of since: is `traf-sensor run` running there?";
+        let words = [
+            if peer.revoked.is_some() { Some("revoked".to_owned()) } else { self.peers.refusal(&peer.key) },
+            never.then(|| never_heard.to_owned()),
+            (!writer.is_empty()).then_some(writer),
+            apart.then(|| format!("its clock is {seconds} s {way}")),
+            (spool.limit > 0 && spool.octets > spool.limit / 10 * 9).then(|| "its spool is nearly full".to_owned()),
+            blind.then(|| "it captures on no interface".to_owned()),
+            (dropped > 0).then(|| format!("its kernel has dropped {dropped} frames since it started")),
+            self.live.unknown(&peer.id).map(|tables| {
+                format!("it sends {tables} tables that this collector does not know: install a newer collector")
+            }),
+        ];
+        words.into_iter().flatten().collect::<Vec<_>>().join("; ")
     }
 }
 

@@ -9,17 +9,17 @@ use std::time::Duration;
 use tonic::Status;
 use tracing::error;
 use traf_model::facility::{KeyKind, Source};
-use traf_model::{Counted, Facility, Interval, Item, Key, Query, Report, Timestamp, Traffic};
+use traf_model::{Counted, Facility, Interval, Item, Key, Learnt, Query, Report, Timestamp, Traffic};
 use traf_proto as wire;
 
-use super::View;
 use super::repeat::Repeated;
 use crate::clock;
 use crate::report::gaps::{self, Record, time_covered};
 use crate::report::point::{ObservationPoint, mtu};
 use crate::report::table::Table;
 use crate::report::{EACH, filter as apply};
-use crate::store::{Fact, Kept, Place, Selection, StoreError, StoredPoint, Tier};
+use crate::run::Collector;
+use crate::store::{Fact, Identity, Kept, Place, Selection, StoreError, StoredPoint, Tier};
 
 /// Note where nothing tells what several observation points saw in common.
 const SEVERAL: &str = "several observation points are added up here: what several of them saw counts for each";
@@ -38,14 +38,14 @@ pub(super) struct LastStretch {
 impl Repeated for LastStretch {
     type Answer = wire::Report;
 
-    async fn answer(&mut self, view: &View) -> Result<wire::Report, Status> {
+    async fn answer(&mut self, view: &Collector) -> Result<wire::Report, Status> {
         let now = clock::now();
         let report = view.past(&self.query, Interval::new(now.before(self.length), now), now).await?;
         Ok(wire::Report::from(&report))
     }
 }
 
-impl View {
+impl Collector {
     /// The answer for a window of the past.
     pub(super) async fn past(&self, query: &Query, interval: Interval, now: Timestamp) -> Result<Report, Status> {
         let asking = async {
@@ -85,9 +85,11 @@ impl View {
 
 /// One question to the store.
 struct Ask<'a> {
-    view: &'a View,
+    view: &'a Collector,
     query: &'a Query,
     points: Vec<ObservationPoint>,
+    /// The same as the store has them.
+    stored: Vec<StoredPoint>,
     /// The point of each observation point in scope.
     places: HashMap<Place, usize>,
     /// Every point of the sites in scope is in scope: the marks of the store say who counts.
@@ -96,30 +98,28 @@ struct Ask<'a> {
 }
 
 impl<'a> Ask<'a> {
-    fn new(view: &'a View, query: &'a Query, (interval, now): (Interval, Timestamp), all: &[StoredPoint]) -> Self {
+    fn new(view: &'a Collector, query: &'a Query, (interval, now): (Interval, Timestamp), all: &[StoredPoint]) -> Self {
         let inside = |stored: &&StoredPoint| {
             let (sensor, interface) = (&stored.sensor, &stored.interface.name);
             query.scope.holds(sensor, interface) && apply::concerns(&query.filter, sensor, interface)
         };
-        let in_scope: Vec<&StoredPoint> = all.iter().filter(inside).collect();
+        let stored: Vec<StoredPoint> = all.iter().filter(inside).cloned().collect();
         // The ports that a sensor counts as services now are taken for those of then: they are not stored.
         let seen = view.live.seen(now);
-        let points = in_scope.iter().map(|stored| {
+        let point = |stored: &StoredPoint| {
             let point = ObservationPoint::new(&stored.sensor, &stored.site, &stored.interface, true);
             match seen.iter().find(|seen| seen.name == stored.sensor) {
                 Some(seen) => point.serving(&seen.snapshot.settings.settings),
                 None => point,
             }
-        });
-        let points = points.collect();
-        let places = in_scope.iter().enumerate().map(|(point, stored)| (stored.place, point)).collect();
-        let left_out =
-            |stored: &StoredPoint| !inside(&stored) && in_scope.iter().any(|other| other.site == stored.site);
-        let mut sensors: Vec<i64> = in_scope.iter().map(|stored| stored.place.sensor).collect();
+        };
+        let points = stored.iter().map(point).collect();
+        let places = stored.iter().zip(0..).map(|(stored, point)| (stored.place, point)).collect();
+        let whole = !all.iter().any(|left| !inside(&left) && stored.iter().any(|other| other.site == left.site));
+        let mut sensors: Vec<i64> = stored.iter().map(|stored| stored.place.sensor).collect();
         sensors.sort_unstable();
         sensors.dedup();
-        let whole = !all.iter().any(left_out);
-        Self { view, query, points, places, whole, selection: Selection { interval, sensors } }
+        Self { view, query, points, stored, places, whole, selection: Selection { interval, sensors } }
     }
 
     fn several(&self) -> bool {
@@ -220,7 +220,7 @@ impl<'a> Ask<'a> {
             match key {
                 _ if selected == Some(false) => {}
                 Some(key) => {
-                    let behind = learnt.get(&(own.id.sensor.as_str(), key)).into_iter().flatten();
+                    let behind = learnt.get(&(self.stored[point].place.sensor, key)).into_iter().flatten();
                     behind.for_each(|learnt| counts.seen(*learnt));
                     table.add(point, none, Item::Counted(facility, key, counts));
                 }
@@ -244,25 +244,19 @@ impl<'a> Ask<'a> {
         Ok(())
     }
 
-    /// The addresses behind MAC addresses, by the names of their sensors, that were seen in the window.
+    /// The addresses behind MAC addresses, by the numbers of their sensors, that were seen in the window.
     async fn learnt(
         &self,
         facility: Counted,
         window: Interval,
-    ) -> Result<HashMap<(&str, Key), Vec<traf_model::Learnt>>, StoreError> {
-        let mut learnt: HashMap<(&str, Key), Vec<traf_model::Learnt>> = HashMap::new();
-        if facility.key != KeyKind::Mac {
-            return Ok(learnt);
-        }
-        let names: HashMap<i64, &str> =
-            self.places.iter().map(|(place, point)| (place.sensor, self.points[*point].id.sensor.as_str())).collect();
-        for identity in self.view.store.identities(&self.selection.sensors, window.from).await? {
-            let seen = identity.learnt;
-            if let Some(name) = names.get(&identity.sensor)
-                && seen.first < window.to
+    ) -> Result<HashMap<(i64, Key), Vec<Learnt>>, StoreError> {
+        let mut learnt: HashMap<(i64, Key), Vec<Learnt>> = HashMap::new();
+        if facility.key == KeyKind::Mac {
+            let identities = self.view.store.identities(&self.selection.sensors, window.from).await?;
+            for Identity { sensor, mac, learnt: seen } in identities.into_iter().filter(|i| i.learnt.first < window.to)
             {
-                let seen = traf_model::Learnt { last: seen.last.min(window.to), ..seen };
-                learnt.entry((name, Key::Mac(identity.mac))).or_default().push(seen);
+                let seen = Learnt { last: seen.last.min(window.to), ..seen };
+                learnt.entry((sensor, Key::Mac(mac))).or_default().push(seen);
             }
         }
         Ok(learnt)
@@ -286,12 +280,12 @@ impl<'a> Ask<'a> {
     ) -> Result<Vec<traf_model::Gap>, StoreError> {
         let known = self.view.peers.sensors();
         let mut records: BTreeMap<usize, Record> = BTreeMap::new();
-        for stored in all {
-            let (Some(point), Some(seen)) = (self.places.get(&stored.place), stored.seen) else { continue };
+        for (point, stored) in self.stored.iter().enumerate() {
+            let Some(seen) = stored.seen else { continue };
             let same = all.iter().filter(|other| other.place.sensor == stored.place.sensor);
             let sensor = same.filter_map(|other| other.seen).map(|seen| seen.to).max().unwrap_or(seen.to);
             let expected = known.iter().any(|peer| peer.name == stored.sensor && peer.revoked.is_none());
-            records.insert(*point, Record { seen, sensor, expected, ..Record::default() });
+            records.insert(point, Record { seen, sensor, expected, ..Record::default() });
         }
         for (place, slice) in self.view.store.covered(&self.selection).await? {
             if let Some(record) = self.places.get(&place).and_then(|point| records.get_mut(point)) {
@@ -299,9 +293,9 @@ impl<'a> Ask<'a> {
             }
         }
         for (sensor, interface, lost) in self.view.store.missing(&self.selection).await? {
-            for (place, point) in self.places.iter().filter(|(place, _)| place.sensor == sensor) {
-                let here = interface.as_deref().is_none_or(|name| name == self.points[*point].name());
-                if let (true, Some(record)) = (here && place.sensor == sensor, records.get_mut(point)) {
+            for (point, record) in &mut records {
+                let StoredPoint { place, interface: own, .. } = &self.stored[*point];
+                if place.sensor == sensor && interface.as_deref().is_none_or(|name| name == own.name) {
                     record.lost.push(lost);
                 }
             }

@@ -14,7 +14,6 @@ use traf_model::{
 };
 use traf_proto as wire;
 
-use super::View;
 use super::repeat::Repeated;
 use crate::clock;
 use crate::live::{NotGranted, Seen, WishGuard};
@@ -23,6 +22,7 @@ use crate::report::point::{self, ObservationPoint};
 use crate::report::rows::{alone, interfaces, lines};
 use crate::report::table::Table;
 use crate::report::{EACH, filter as apply, gaps};
+use crate::run::Collector;
 
 /// Between two reports; a little less than the second between two snapshots, so that none is missed.
 const PACE: Duration = Duration::from_millis(900);
@@ -39,7 +39,7 @@ const SHARES: u32 = 200;
 
 /// A live question, and what is remembered of it from report to report.
 pub(super) struct LiveQuestion {
-    view: View,
+    view: Collector,
     query: Query,
     wished: Option<Wished>,
     lan: Lan,
@@ -79,13 +79,13 @@ impl Repeated for LiveQuestion {
         true
     }
 
-    async fn answer(&mut self, _: &View) -> Result<wire::Report, Status> {
+    async fn answer(&mut self, _: &Collector) -> Result<wire::Report, Status> {
         Ok(wire::Report::from(&self.report(clock::now())))
     }
 }
 
 impl LiveQuestion {
-    pub(super) fn new(view: View, query: Query) -> Self {
+    pub(super) fn new(view: Collector, query: Query) -> Self {
         let mut changed = view.live.changed();
         changed.mark_unchanged();
         let lan = Lan::default();
@@ -99,26 +99,18 @@ impl LiveQuestion {
 
     /// Asks the sensors for what this scope needs now.
     fn wish(&mut self, several: bool) {
-        if let Some(wished) = self.wished.as_mut().filter(|wished| wished.several == several) {
-            // What was refused because too much was open is asked for again: somebody may have left since.
-            if let Some(refused @ Err(_)) = &mut wished.rows
-                && let Some(query) = rows_wish(&self.query, several)
-            {
-                *refused = self.view.live.wish(&query);
-            }
-            if let Some(refused @ Err(_)) = &mut wished.shares {
-                *refused = self.view.live.wish(&shares_wish(&self.query));
-            }
-            return;
-        }
-        if self.wished.is_some() {
+        if self.wished.as_ref().is_some_and(|wished| wished.several != several) {
             // Sensors came or went: they have the same time to answer what is asked now.
-            (self.opened, self.lan) = (self.last, Lan::default());
+            (self.opened, self.lan, self.wished) = (self.last, Lan::default(), None);
         }
-        let wish = |query: &Query| self.view.live.wish(query);
-        let rows = rows_wish(&self.query, several).map(|query| wish(&query));
-        let shares = several.then(|| wish(&shares_wish(&self.query)));
-        self.wished = Some(Wished { several, rows, shares });
+        // What was refused because too much was open is asked for again: somebody may have left since.
+        let wished = self.wished.get_or_insert(Wished { several, rows: None, shares: None });
+        if !matches!(wished.rows, Some(Ok(_))) {
+            wished.rows = rows_wish(&self.query, several).map(|query| self.view.live.wish(&query));
+        }
+        if several && !matches!(wished.shares, Some(Ok(_))) {
+            wished.shares = Some(self.view.live.wish(&shares_wish(&self.query)));
+        }
     }
 
     fn report(&mut self, now: Timestamp) -> Report {

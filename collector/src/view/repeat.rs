@@ -7,8 +7,9 @@ use std::time::Duration;
 use futures_util::stream;
 use tonic::Status;
 
-use super::{Answers, View};
+use super::Answers;
 use crate::access::over;
+use crate::run::Collector;
 use crate::secrets::Peer;
 
 /// A question that is answered again and again.
@@ -27,11 +28,11 @@ pub(super) trait Repeated: Send + 'static {
     }
 
     /// Makes the answer.
-    fn answer(&mut self, view: &View) -> impl Future<Output = Result<Self::Answer, Status>> + Send;
+    fn answer(&mut self, view: &Collector) -> impl Future<Output = Result<Self::Answer, Status>> + Send;
 }
 
 /// The answers to a question, for a console.
-pub(super) fn repeat<R: Repeated>(view: View, peer: Arc<Peer>, question: R) -> Answers<R::Answer> {
+pub(super) fn repeat<R: Repeated>(view: Collector, peer: Arc<Peer>, question: R) -> Answers<R::Answer> {
     Box::pin(stream::try_unfold(
         (view, peer, Box::new(question), true),
         |(view, peer, mut question, first)| async move {
