@@ -4,6 +4,7 @@
 pub mod cell;
 pub mod detail;
 mod hosts;
+mod plain;
 pub mod row;
 mod services;
 mod sizes;

@@ -6,7 +6,7 @@ mod expected;
 
 use std::ops::Range;
 
-use expected::{Expected, ObservationPoint, Table};
+use expected::{COUNTED, Expected, ObservationPoint, Table};
 use serde_json::Value;
 use traf_lab::reference::{Frame, ReferenceCounts};
 use traf_lab::wait::{Deadline, Probe, eventually};
@@ -17,9 +17,6 @@ const MTU: u64 = 1500;
 /// Seconds of a slice, which begins where they divide the time.
 const SLICE: i64 = 10;
 const SECOND: i64 = 1_000_000_000;
-/// Each facility's command.
-const FACILITIES: [&str; 5] = ["interfaces", "sizes", "services", "hosts", "stations"];
-
 /// Conversations of both families with ben, some that ben begins: offloaded bulk, datagrams, fragments, pings.
 fn conversations(lan: &Lan) {
     let [anna, ben, carl] = &lan.hosts[..] else { panic!("three hosts") };
@@ -65,6 +62,14 @@ fn everything_else(lan: &Lan) {
     }
     // Who joins a group says so, in IGMP.
     carl.run("ip", &["addr", "add", "239.77.1.1/32", "dev", "eth0", "autojoin"]).unwrap();
+    // Marked packets of both families: expedited and assured forwarding, and a code point without a name.
+    for (host, tos, to) in [
+        (anna, "184", plug.ipv4.to_string()),
+        (ben, "40", lan.interfaces[0].ipv6.to_string()),
+        (carl, "28", plug.ipv4.to_string()),
+    ] {
+        host.run("ping", &["-c", "4", "-i", "0.2", "-Q", tos, &to]).unwrap();
+    }
     // ARP has to ask again.
     anna.run("ip", &["neigh", "flush", "dev", "eth0"]).unwrap();
     anna.run("ping", &["-c", "2", "-i", "0.2", &plug.ipv4.to_string()]).unwrap();
@@ -92,7 +97,7 @@ fn words_of(host: &Host, window: &Range<i64>) -> [String; 4] {
 /// Tables of `traf` for ben's interface in all facilities, live or in a window.
 fn shown(fleet: &MonitoredLan, window: &[String]) -> Expected {
     let mut shown = Expected::default();
-    for facility in FACILITIES {
+    for (facility, key, _) in COUNTED {
         let mut words = vec![facility, "--sensor", "ben", "--interface", "eth0", "--limit", "1000"];
         words.extend(window.iter().map(String::as_str));
         let report = fleet.console.table(&words).unwrap();
@@ -108,20 +113,16 @@ fn shown(fleet: &MonitoredLan, window: &[String]) -> Expected {
                 assert_eq!(row["drops"], 0, "{row:#}");
                 table(row["classes"].as_array().unwrap(), |class| text(&class["class"]))
             }
-            ("sizes", rows) => {
-                assert_eq!(report["mtu"], MTU);
-                shown.largest = ["in", "out"].map(|way| report["largest"][way].as_u64().unwrap());
-                table(rows, |row| {
-                    format!("{}-{}", row["from"], row["to"].as_u64().map_or_else(String::new, |to| to.to_string()))
-                })
-            }
-            ("services", rows) => table(rows, |row| format!("{}/{}", text(&row["protocol"]), row["port"])),
-            ("hosts" | "stations", rows) => table(rows, |row| text(&row["address"])),
-            (_, rows) => panic!("{} rows of {facility}", rows.len()),
+            ("interfaces", rows) => panic!("{} rows of {facility}", rows.len()),
+            (_, rows) => table(rows, |row| expected::key(row, key)),
         };
         assert_eq!(total(&report), sum(facility, &table), "the total of {facility}");
         if facility == "hosts" {
             shown.peers = rows.iter().map(|row| (text(&row["address"]), row["peers"].as_u64().unwrap())).collect();
+        }
+        if facility == "sizes" {
+            assert_eq!(report["mtu"], MTU);
+            shown.largest = ["in", "out"].map(|way| report["largest"][way].as_u64().unwrap());
         }
         if facility == "stations" {
             let ip: Vec<Value> = rows.iter().map(|row| with_address(&row["ip"], &row["address"])).collect();
@@ -212,7 +213,7 @@ fn every_facility_counts_what_tshark_and_the_kernel_count_live_and_past() {
         capture_file.ethernet_endpoints().unwrap(),
         "tshark's own table of Ethernet endpoints"
     );
-    for (facility, rows) in [("interfaces", 10), ("sizes", 8), ("services", 6), ("hosts", 10), ("stations", 7)] {
+    for (facility, _, rows) in COUNTED {
         let table = &expected.tables[facility];
         assert!(table.len() >= rows, "{facility}: the lab's traffic is too plain: {table:#?}");
     }

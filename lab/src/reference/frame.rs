@@ -31,6 +31,8 @@ pub struct Frame {
     pub octets: u64,
     /// Number of VLAN tags.
     pub tags: u64,
+    /// The outermost VLAN's number.
+    pub vlan: Option<u16>,
     /// MAC address of the sender.
     pub source: String,
     /// MAC address it is sent to.
@@ -46,12 +48,14 @@ pub struct Packet {
     pub sent: Uniflow,
     /// `ip.len`, or `ipv6.plen` and the 40 of its header.
     pub octets: u64,
+    /// Differentiated services codepoint.
+    pub dscp: u8,
     /// TCP's flags; 0 where there are none.
     pub flags: u16,
 }
 
 /// The fields of each frame that tshark prints.
-pub(super) const FIELDS: [&str; 25] = [
+pub(super) const FIELDS: [&str; 27] = [
     "frame.time_epoch",
     "frame.len",
     "frame.protocols",
@@ -62,12 +66,14 @@ pub(super) const FIELDS: [&str; 25] = [
     "ip.dst",
     "ip.len",
     "ip.proto",
+    "ip.dsfield.dscp",
     "ip.id",
     "ip.frag_offset",
     "ipv6.src",
     "ipv6.dst",
     "ipv6.plen",
     "ipv6.nxt",
+    "ipv6.tclass.dscp",
     "ipv6.fraghdr.nxt",
     "ipv6.fraghdr.ident",
     "ipv6.fraghdr.offset",
@@ -97,6 +103,7 @@ impl Reader {
             at: seconds.parse::<i64>()? * 1_000_000_000 + format!("{nanos:0<9}").parse::<i64>()?,
             octets: get("frame.len").parse().context("frame.len")?,
             tags: get("frame.protocols").split(':').filter(|layer| *layer == "vlan").count() as u64,
+            vlan: vlan(get("vlan.id"))?,
             source: get("eth.src").to_owned(),
             destination: get("eth.dst").to_owned(),
             packet: self.packet(get)?,
@@ -135,20 +142,24 @@ impl Reader {
         } else {
             *self.firsts.get(&datagram).context("a fragment without its first")?
         };
-        let vlan = get("vlan.id");
         let sent = Uniflow {
             protocol: protocol.to_owned(),
             source: source.parse().context("an address")?,
             source_port: ports.0,
             destination: destination.parse().context("an address")?,
             destination_port: ports.1,
-            vlan: if vlan.is_empty() { None } else { Some(vlan.parse().context("vlan.id")?) },
+            vlan: vlan(get("vlan.id"))?,
         };
         // What an ICMP error quotes has flags too.
         let flags = if protocol == "tcp" { get("tcp.flags").trim_start_matches("0x") } else { "" };
         let flags = if flags.is_empty() { 0 } else { u16::from_str_radix(flags, 16).context("tcp.flags")? };
-        Ok(Some(Packet { sent, octets, flags }))
+        let dscp = [get("ip.dsfield.dscp"), get("ipv6.tclass.dscp")].concat().parse().unwrap_or(0);
+        Ok(Some(Packet { sent, octets, dscp, flags }))
     }
+}
+
+fn vlan(text: &str) -> Result<Option<u16>> {
+    Some(text).filter(|text| !text.is_empty()).map(|text| text.parse().context("vlan.id")).transpose()
 }
 
 #[cfg(test)]

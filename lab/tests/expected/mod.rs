@@ -5,12 +5,29 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::ops::Range;
 
+use serde_json::Value;
 use traf_lab::reference::{Frame, Packet, Uniflow};
 use traf_lab::{Count, Counters};
 
 /// Octets of Ethernet's header, and of a VLAN's tag.
 const HEADER: u64 = 14;
 const TAG: u64 = 4;
+
+/// The facilities: the command of each, the fields of its key in JSON, and the number of rows that the lab's traffic has at
+/// least.
+pub(crate) const COUNTED: [(&str, &[&str], usize); 5] = [
+    ("interfaces", &[], 10),
+    ("sizes", &["from", "to"], 8),
+    ("services", &["protocol", "port"], 6),
+    ("hosts", &["address"], 10),
+    ("stations", &["address"], 7),
+];
+
+/// The key of a row: its fields with `/` between.
+pub(crate) fn key(row: &Value, fields: &[&str]) -> String {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    fields.iter().map(|field| text(&row[*field])).collect::<Vec<_>>().join("/")
+}
 
 /// Keys, as `traf` names them, with what came in and went out.
 pub(crate) type Table = BTreeMap<String, Counters>;
@@ -88,10 +105,10 @@ impl ObservationPoint<'_> {
     fn bracket(&self, size: u64) -> String {
         let width = self.mtu / 20;
         match size.saturating_sub(1) / width {
-            _ if size > self.mtu => format!("{}-", self.mtu + 1),
-            0 => format!("0-{width}"),
-            place @ 1..19 => format!("{}-{}", place * width + 1, (place + 1) * width),
-            _ => format!("{}-{}", 19 * width + 1, self.mtu),
+            _ if size > self.mtu => format!("{}/null", self.mtu + 1),
+            0 => format!("0/{width}"),
+            place @ 1..19 => format!("{}/{}", place * width + 1, (place + 1) * width),
+            _ => format!("{}/{}", 19 * width + 1, self.mtu),
         }
     }
 }

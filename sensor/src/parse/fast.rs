@@ -45,13 +45,14 @@ fn take16(rest: &mut &[u8]) -> Option<u16> {
 #[inline(always)]
 fn ipv4(packet: &mut Packet, vlan: u16, bytes: &[u8], wire: u32) -> Option<()> {
     let header = bytes.first_chunk::<20>()?;
-    let [0x45, _, l0, l1, _, _, f0, f1, _, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] = *header else {
+    let [0x45, tos, l0, l1, _, _, f0, f1, _, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] = *header else {
         return None;
     };
     // More fragments, or an offset.
     if u16::from_be_bytes([f0, f1]) & 0x3fff != 0 {
         return None;
     }
+    packet.dscp = tos >> 2;
     let total = u32::from(u16::from_be_bytes([l0, l1]));
     packet.octets = if total < 20 { wire } else { total.min(wire) };
     packet.transport = packet.header + 20;
@@ -69,6 +70,7 @@ fn ipv6(packet: &mut Packet, vlan: u16, bytes: &[u8], wire: u32) -> Option<()> {
     if header[0] >> 4 != 6 {
         return None;
     }
+    packet.dscp = header[0] << 2 & 0x3c | header[1] >> 6;
     let payload = u32::from(u16::from_be_bytes([header[4], header[5]]));
     packet.octets = if payload == 0 { wire } else { (payload + 40).min(wire) };
     packet.transport = packet.header + 40;

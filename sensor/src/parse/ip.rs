@@ -31,6 +31,7 @@ fn ipv4<'a>(packet: &mut Packet, vlan: u16, bytes: &'a [u8], wire: u32, slice: &
     let (total, size) = (u32::from(header.total_len()), header.slice().len() as u32);
     packet.octets = if total < size { wire } else { total.min(wire) };
     packet.bad_checksum = !checksum::holds_with_options(header.slice());
+    packet.dscp = header.dcp().value();
     if header.is_fragmenting_payload() {
         packet.id = u32::from(header.identification());
         packet.fragment = if header.fragments_offset().value() == 0 { Fragment::First } else { Fragment::Later };
@@ -43,6 +44,7 @@ fn ipv4<'a>(packet: &mut Packet, vlan: u16, bytes: &'a [u8], wire: u32, slice: &
 
 fn ipv6<'a>(packet: &mut Packet, vlan: u16, bytes: &'a [u8], wire: u32, slice: &LaxIpv6Slice<'a>) -> IpPayload<'a> {
     let header = slice.header();
+    packet.dscp = header.traffic_class() >> 2;
     let payload = u32::from(header.payload_length());
     packet.octets = if payload == 0 { wire } else { (payload + 40).min(wire) };
     let (first, headers) = (slice.extensions().first_header().map_or(0, |number| number.0), slice.extensions().slice());
@@ -86,6 +88,7 @@ fn ipv4_with_cut_options<'a>(packet: &mut Packet, vlan: u16, bytes: &'a [u8], wi
     if !(0x45..=0x4f).contains(&header[0]) {
         return None;
     }
+    packet.dscp = header[1] >> 2;
     let total = u32::from(be16(header, 2)?);
     packet.octets = if total < 20 { wire } else { total.min(wire) };
     let address = |at: usize| Some(u128::from(super::be32(header, at)?));

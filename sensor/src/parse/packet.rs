@@ -155,6 +155,8 @@ pub(crate) struct Packet {
     pub(crate) stations: [u8; 12],
     /// TCP flags.
     pub(crate) flags: u8,
+    /// Differentiated services codepoint of the IP header (RFC 2474, 3).
+    pub(crate) dscp: u8,
     /// Family, transport and cast.
     pub(crate) class: Class,
     /// From the second end of the key to the first.

@@ -231,6 +231,22 @@ fn other_link_headers_lead_to_the_same_flow() {
 }
 
 #[test]
+fn both_ways_read_the_code_point_of_both_versions() {
+    for (kind, frame) in [0, 4].map(|kind| (kind, usual(kind, b"x"))) {
+        for dscp in [0u8, 1, 46, 63] {
+            let mut frame = frame.clone();
+            // With the bits of explicit congestion notification set (RFC 3168, 5), which are no part of it.
+            match frame[14] >> 4 {
+                4 => frame[15] = dscp << 2 | 3,
+                _ => (frame[14], frame[15]) = (0x60 | dscp >> 2, dscp << 6 | 0x30),
+            }
+            let slow = Parser::default().parse_slow(LinkType::Ethernet, frame.len() as u32, &frame).unwrap();
+            assert_eq!((parse(&frame).dscp, slow.dscp), (dscp, dscp), "{kind}");
+        }
+    }
+}
+
+#[test]
 fn what_is_not_ip_is_counted_as_such() {
     let class = |cast| Class { family: Family::NonIp, transport: Transport::Other, cast };
     let mut frame = usual(0, b"x");

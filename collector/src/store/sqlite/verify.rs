@@ -1,6 +1,6 @@
 //! Do totals add up? The statements behind `traf-collector verify`: each finds what does not.
 
-use traf_model::facility::{COUNTED, KeyKind};
+use traf_model::facility::COUNTED;
 use traf_model::{Class, Counted};
 
 use super::Store;
@@ -8,16 +8,12 @@ use crate::store::{Finding, StoreError};
 
 const CHECKS: &str = include_str!("verify.sql");
 
-/// The check of a counted facility: its rows and `other` are the packets of the classes that it covers. If a packet counts at
-/// both of its ends, this holds each way, and nothing is counted where the link has no MAC addresses.
+/// The check of a counted facility: its rows and `other` are the packets of the classes that it covers, each way if a packet
+/// counts at both of its ends. A sensor of before the facility has no rows of it, nor has a link without MAC addresses.
 fn check_of(facility: Counted, check: &str) -> String {
     let classes = (0..Class::COUNT).filter_map(Class::at).filter(|class| (facility.covers)(*class));
     let classes: Vec<String> = classes.map(|class| class.index().to_string()).collect();
-    let wrong = match (facility.both_ends, facility.key) {
-        (false, _) => "p <> i + o",
-        (true, KeyKind::Mac) => "i + o > 0 and (p <> i or p <> o)",
-        (true, _) => "p <> i or p <> o",
-    };
+    let wrong = if facility.both_ends { "i + o > 0 and (p <> i or p <> o)" } else { "i + o > 0 and p <> i + o" };
     let check = check.replace("{name}", facility.name).replace("{number}", &facility.number.to_string());
     check.replace("{classes}", &classes.join(", ")).replace("{wrong}", wrong)
 }

@@ -36,11 +36,14 @@ select
      where l.received <> l.parsed + l.malformed + l.unsupported + l.dropped limit 1)
 from slice_ledger;
 
---- I2 meter: parsed = the sum of the classes, and the IP packets = the sum of the flows, in every slice whose details are kept
+--- I2 meter: parsed = the sum of every facility's rows and its `other`, in every slice whose details are kept
 , wrong as (
     select
-        sensor || '/' || interface || ' at ' || time || ': classes ' || residue_classes || ', flows ' || residue_flows as what,
-        residue_classes or residue_flows as bad
+        sensor || '/' || interface || ' at ' || time || ': classes ' || residue_classes || ', flows ' || residue_flows
+            || ', sizes ' || residue_sizes || ', services ' || residue_services || ', hosts ' || residue_hosts_in || ' and '
+            || residue_hosts_out || ', stations ' || residue_stations_in || ' and ' || residue_stations_out as what,
+        residue_classes or residue_flows or residue_sizes or residue_services or residue_hosts_in or residue_hosts_out
+            or residue_stations_in or residue_stations_out as bad
     from accounting
 )
 select count(*), coalesce(sum(bad), 0), (select what from wrong where bad limit 1) from wrong;
