@@ -10,6 +10,7 @@ mod services;
 mod sizes;
 mod stations;
 pub mod view;
+mod vlans;
 
 use traf_model::filter::Expression;
 use traf_model::{Facility, GroupKey, Item, Row};
@@ -19,7 +20,7 @@ use row::{CountedRow, counted};
 use view::View;
 
 /// All counted facilities, in the order of the menus and of the command line.
-pub static ALL: [&View; 4] = [&sizes::VIEW, &services::VIEW, &stations::VIEW, &hosts::VIEW];
+pub static ALL: [&View; 5] = [&sizes::VIEW, &services::VIEW, &vlans::VIEW, &stations::VIEW, &hosts::VIEW];
 
 /// The facility beside the main menu.
 pub static OVERVIEW: &View = &hosts::VIEW;

@@ -15,12 +15,13 @@ const TAG: u64 = 4;
 
 /// The facilities: the command of each, the fields of its key in JSON, and the number of rows that the lab's traffic has at
 /// least.
-pub(crate) const COUNTED: [(&str, &[&str], usize); 5] = [
+pub(crate) const COUNTED: [(&str, &[&str], usize); 6] = [
     ("interfaces", &[], 10),
     ("sizes", &["from", "to"], 8),
     ("services", &["protocol", "port"], 6),
     ("hosts", &["address"], 10),
     ("stations", &["address"], 7),
+    ("vlans", &["vlan"], 3),
 ];
 
 /// The key of a row: its fields with `/` between.
@@ -85,6 +86,7 @@ impl ObservationPoint<'_> {
         let (sent, octets) = (self.sent(frame), frame.octets);
         classes(frame).into_iter().for_each(|class| add("interfaces", class.to_owned(), sent, octets));
         add("sizes", self.bracket(size(frame)), sent, octets);
+        add("vlans", frame.vlan.unwrap_or(0).to_string(), sent, octets);
         for (mac, out) in [(&frame.source, true), (&frame.destination, false)] {
             add("stations", mac.clone(), out, octets);
             if frame.packet.is_some() {

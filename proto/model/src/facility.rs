@@ -18,6 +18,7 @@ mod hosts;
 mod services;
 mod sizes;
 mod stations;
+mod vlans;
 
 use std::fmt;
 use std::ops::Deref;
@@ -28,11 +29,12 @@ pub use hosts::HOSTS;
 pub use services::SERVICES;
 pub use sizes::SIZES;
 pub use stations::STATIONS;
+pub use vlans::VLANS;
 
 use crate::{Class, FlowKey, Key, OrderBy, Ports, Traffic};
 
 /// All counted facilities, in the order of menus and documents.
-pub const COUNTED: [Counted; 4] = [SIZES, SERVICES, STATIONS, HOSTS];
+pub const COUNTED: [Counted; 5] = [SIZES, SERVICES, STATIONS, HOSTS, VLANS];
 
 /// A table that a console can ask for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

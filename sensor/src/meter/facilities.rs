@@ -5,15 +5,15 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
-use traf_model::facility::{HOSTS, SERVICES, SIZES, STATIONS, Source};
+use traf_model::facility::{HOSTS, SERVICES, SIZES, STATIONS, Source, VLANS};
 use traf_model::{Counted, Counters, Counts, Interface, Key, Mac, Ports, Service, Tally, Traffic};
 
-use super::counter::Counter;
+use super::counter::{Counter, Indexed};
 use super::key_rates::KeyRates;
 use super::ranked::{RankedTable, TableKey};
 use super::sizes::Sizes;
 use super::stations::Stations;
-use crate::parse::packet::{PackedKey, Packet};
+use crate::parse::packet::{NO_VLAN, PackedKey, Packet};
 
 /// An address as a key: IP version and number.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -79,6 +79,7 @@ pub(super) struct Facilities {
     sizes: Sizes,
     services: RankedTable<Service, Traffic>,
     stations: Stations,
+    vlans: Indexed,
     hosts: RankedTable<HostKey, Traffic>,
     /// Ports that are services.
     pub(super) ports: Ports,
@@ -95,6 +96,7 @@ impl Facilities {
             sizes: Sizes::new(mtu),
             services: RankedTable::new(capacity(SERVICES)),
             stations: Stations::new(capacity(STATIONS)),
+            vlans: Indexed::new(1 << 12),
             hosts: RankedTable::new(capacity(HOSTS)),
             ports: Ports::default(),
             rates: BTreeMap::new(),
@@ -102,16 +104,23 @@ impl Facilities {
         }
     }
 
-    fn counters(&self) -> [(Counted, &dyn Counter); 4] {
-        [(SIZES, &self.sizes), (SERVICES, &self.services), (STATIONS, &self.stations), (HOSTS, &self.hosts)]
+    fn counters(&self) -> [(Counted, &dyn Counter); 5] {
+        [
+            (SIZES, &self.sizes),
+            (SERVICES, &self.services),
+            (STATIONS, &self.stations),
+            (HOSTS, &self.hosts),
+            (VLANS, &self.vlans),
+        ]
     }
 
-    fn counters_mut(&mut self) -> [(Counted, &mut dyn Counter); 4] {
+    fn counters_mut(&mut self) -> [(Counted, &mut dyn Counter); 5] {
         [
             (SIZES, &mut self.sizes),
             (SERVICES, &mut self.services),
             (STATIONS, &mut self.stations),
             (HOSTS, &mut self.hosts),
+            (VLANS, &mut self.vlans),
         ]
     }
 
@@ -119,6 +128,8 @@ impl Facilities {
     #[inline(always)]
     pub(super) fn frame(&mut self, packet: &Packet, counters: Counters) {
         self.sizes.count(packet.size(), packet.sent, counters);
+        let vlan = if packet.key.vlan() == NO_VLAN { 0 } else { packet.key.vlan() };
+        self.vlans.count(usize::from(vlan), || Key::Number(u64::from(vlan)), packet.sent, counters);
         if packet.stations != [0; 12] {
             self.stations.count(packet, counters);
         }
