@@ -3,6 +3,7 @@
 
 pub mod cell;
 pub mod detail;
+mod dscp;
 mod hosts;
 mod plain;
 pub mod row;
@@ -20,7 +21,7 @@ use row::{CountedRow, counted};
 use view::View;
 
 /// All counted facilities, in the order of the menus and of the command line.
-pub static ALL: [&View; 5] = [&sizes::VIEW, &services::VIEW, &vlans::VIEW, &stations::VIEW, &hosts::VIEW];
+pub static ALL: [&View; 6] = [&sizes::VIEW, &services::VIEW, &vlans::VIEW, &dscp::VIEW, &stations::VIEW, &hosts::VIEW];
 
 /// The facility beside the main menu.
 pub static OVERVIEW: &View = &hosts::VIEW;

@@ -189,6 +189,23 @@ cross join counted v on v.slice = d.id and v.facility = 8
 left join sensor s on s.id = d.sensor
 left join interface i on i.sensor = d.sensor and i.id = v.interface;
 
+-- IP octets.
+create view dscp as
+select
+    d.ts,
+    strftime('%Y-%m-%dT%H:%M:%SZ', d.ts, 'unixepoch') as time,
+    s.name as sensor,
+    i.name as interface,
+    v.key as dscp,
+    v.in_packets,
+    v.in_octets,
+    v.out_packets,
+    v.out_octets
+from slice d
+cross join counted v on v.slice = d.id and v.facility = 9
+left join sensor s on s.id = d.sensor
+left join interface i on i.sensor = d.sensor and i.id = v.interface;
+
 create view traffic as
 select
     d.ts,

@@ -15,13 +15,14 @@ const TAG: u64 = 4;
 
 /// The facilities: the command of each, the fields of its key in JSON, and the number of rows that the lab's traffic has at
 /// least.
-pub(crate) const COUNTED: [(&str, &[&str], usize); 6] = [
+pub(crate) const COUNTED: [(&str, &[&str], usize); 7] = [
     ("interfaces", &[], 10),
     ("sizes", &["from", "to"], 8),
     ("services", &["protocol", "port"], 6),
     ("hosts", &["address"], 10),
     ("stations", &["address"], 7),
     ("vlans", &["vlan"], 3),
+    ("dscp", &["dscp"], 4),
 ];
 
 /// The key of a row: its fields with `/` between.
@@ -94,6 +95,9 @@ impl ObservationPoint<'_> {
             }
         }
         // Hosts and services: octets of IP packets, without padding and link header.
+        if let Some(Packet { octets, dscp, .. }) = &frame.packet {
+            add("dscp", dscp.to_string(), sent, *octets);
+        }
         if let Some(Packet { sent, octets, .. }) = &frame.packet {
             add("hosts", sent.source.to_string(), true, *octets);
             add("hosts", sent.destination.to_string(), false, *octets);

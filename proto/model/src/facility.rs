@@ -14,6 +14,7 @@
 //! assert!(COUNTED.contains(&HOSTS));
 //! ```
 
+mod dscp;
 mod hosts;
 mod services;
 mod sizes;
@@ -23,9 +24,9 @@ mod vlans;
 use std::fmt;
 use std::ops::Deref;
 
-use serde::Serialize;
-
+pub use dscp::DSCP;
 pub use hosts::HOSTS;
+use serde::Serialize;
 pub use services::SERVICES;
 pub use sizes::SIZES;
 pub use stations::STATIONS;
@@ -34,7 +35,7 @@ pub use vlans::VLANS;
 use crate::{Class, FlowKey, Key, OrderBy, Ports, Traffic};
 
 /// All counted facilities, in the order of menus and documents.
-pub const COUNTED: [Counted; 5] = [SIZES, SERVICES, STATIONS, HOSTS, VLANS];
+pub const COUNTED: [Counted; 6] = [SIZES, SERVICES, STATIONS, HOSTS, VLANS, DSCP];
 
 /// A table that a console can ask for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

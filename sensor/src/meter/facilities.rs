@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
-use traf_model::facility::{HOSTS, SERVICES, SIZES, STATIONS, Source, VLANS};
+use traf_model::facility::{DSCP, HOSTS, SERVICES, SIZES, STATIONS, Source, VLANS};
 use traf_model::{Counted, Counters, Counts, Interface, Key, Mac, Ports, Service, Tally, Traffic};
 
 use super::counter::{Counter, Indexed};
@@ -80,6 +80,7 @@ pub(super) struct Facilities {
     services: RankedTable<Service, Traffic>,
     stations: Stations,
     vlans: Indexed,
+    dscp: Indexed,
     hosts: RankedTable<HostKey, Traffic>,
     /// Ports that are services.
     pub(super) ports: Ports,
@@ -97,6 +98,7 @@ impl Facilities {
             services: RankedTable::new(capacity(SERVICES)),
             stations: Stations::new(capacity(STATIONS)),
             vlans: Indexed::new(1 << 12),
+            dscp: Indexed::new(1 << 6),
             hosts: RankedTable::new(capacity(HOSTS)),
             ports: Ports::default(),
             rates: BTreeMap::new(),
@@ -104,23 +106,25 @@ impl Facilities {
         }
     }
 
-    fn counters(&self) -> [(Counted, &dyn Counter); 5] {
+    fn counters(&self) -> [(Counted, &dyn Counter); 6] {
         [
             (SIZES, &self.sizes),
             (SERVICES, &self.services),
             (STATIONS, &self.stations),
             (HOSTS, &self.hosts),
             (VLANS, &self.vlans),
+            (DSCP, &self.dscp),
         ]
     }
 
-    fn counters_mut(&mut self) -> [(Counted, &mut dyn Counter); 5] {
+    fn counters_mut(&mut self) -> [(Counted, &mut dyn Counter); 6] {
         [
             (SIZES, &mut self.sizes),
             (SERVICES, &mut self.services),
             (STATIONS, &mut self.stations),
             (HOSTS, &mut self.hosts),
             (VLANS, &mut self.vlans),
+            (DSCP, &mut self.dscp),
         ]
     }
 
@@ -130,6 +134,12 @@ impl Facilities {
         self.sizes.count(packet.size(), packet.sent, counters);
         let vlan = if packet.key.vlan() == NO_VLAN { 0 } else { packet.key.vlan() };
         self.vlans.count(usize::from(vlan), || Key::Number(u64::from(vlan)), packet.sent, counters);
+        if packet.is_ip() {
+            // Packets that offload hid have no octets of their own.
+            let octets = if counters.packets > 0 { u64::from(packet.octets) } else { 0 };
+            let key = || Key::Number(u64::from(packet.dscp));
+            self.dscp.count(usize::from(packet.dscp), key, packet.sent, Counters { octets, ..counters });
+        }
         if packet.stations != [0; 12] {
             self.stations.count(packet, counters);
         }
