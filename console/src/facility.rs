@@ -6,6 +6,7 @@ pub mod detail;
 mod dscp;
 mod hosts;
 mod plain;
+mod protocols;
 pub mod row;
 mod services;
 mod sizes;
@@ -21,7 +22,8 @@ use row::{CountedRow, counted};
 use view::View;
 
 /// All counted facilities, in the order of the menus and of the command line.
-pub static ALL: [&View; 6] = [&sizes::VIEW, &services::VIEW, &vlans::VIEW, &dscp::VIEW, &stations::VIEW, &hosts::VIEW];
+pub static ALL: [&View; 7] =
+    [&sizes::VIEW, &services::VIEW, &vlans::VIEW, &dscp::VIEW, &protocols::VIEW, &stations::VIEW, &hosts::VIEW];
 
 /// The facility beside the main menu.
 pub static OVERVIEW: &View = &hosts::VIEW;

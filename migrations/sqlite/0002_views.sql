@@ -206,6 +206,26 @@ cross join counted v on v.slice = d.id and v.facility = 9
 left join sensor s on s.id = d.sensor
 left join interface i on i.sensor = d.sensor and i.id = v.interface;
 
+-- `out` is what the initiators of the flows sent. IP octets.
+create view protocols as
+select
+    d.ts,
+    strftime('%Y-%m-%dT%H:%M:%SZ', d.ts, 'unixepoch') as time,
+    s.name as sensor,
+    i.name as interface,
+    case v.key when 1 then 'icmp' when 2 then 'igmp' when 6 then 'tcp' when 17 then 'udp' when 47 then 'gre'
+        when 50 then 'esp' when 51 then 'ah' when 58 then 'icmp6' when 89 then 'ospf' when 132 then 'sctp'
+        else cast(v.key as text) end as protocol,
+    v.key as number,
+    v.in_packets,
+    v.in_octets,
+    v.out_packets,
+    v.out_octets
+from slice d
+cross join counted v on v.slice = d.id and v.facility = 10
+left join sensor s on s.id = d.sensor
+left join interface i on i.sensor = d.sensor and i.id = v.interface;
+
 create view traffic as
 select
     d.ts,

@@ -15,7 +15,7 @@ const TAG: u64 = 4;
 
 /// The facilities: the command of each, the fields of its key in JSON, and the number of rows that the lab's traffic has at
 /// least.
-pub(crate) const COUNTED: [(&str, &[&str], usize); 7] = [
+pub(crate) const COUNTED: [(&str, &[&str], usize); 8] = [
     ("interfaces", &[], 10),
     ("sizes", &["from", "to"], 8),
     ("services", &["protocol", "port"], 6),
@@ -23,6 +23,7 @@ pub(crate) const COUNTED: [(&str, &[&str], usize); 7] = [
     ("stations", &["address"], 7),
     ("vlans", &["vlan"], 3),
     ("dscp", &["dscp"], 4),
+    ("protocols", &["number"], 5),
 ];
 
 /// The key of a row: its fields with `/` between.
@@ -60,9 +61,9 @@ impl ObservationPoint<'_> {
         let mut pairs = BTreeSet::new();
         let mut began = HashMap::new();
         for frame in frames {
-            let service = frame.packet.as_ref().and_then(|packet| service(packet, &mut began));
+            let initiated = frame.packet.as_ref().is_some_and(|packet| initiated(packet, &mut began));
             if window.contains(&frame.at) {
-                self.count(frame, service, &mut expected.tables);
+                self.count(frame, initiated, &mut expected.tables);
                 let largest = &mut expected.largest[usize::from(self.sent(frame))];
                 *largest = size(frame).max(*largest);
                 if let Some(Packet { sent, .. }) = &frame.packet {
@@ -78,7 +79,7 @@ impl ObservationPoint<'_> {
         frame.source == self.mac
     }
 
-    fn count(&self, frame: &Frame, service: Option<(String, bool)>, tables: &mut BTreeMap<&'static str, Table>) {
+    fn count(&self, frame: &Frame, initiated: bool, tables: &mut BTreeMap<&'static str, Table>) {
         let mut add = |facility, key: String, out, octets| {
             let counters = tables.entry(facility).or_default().entry(key).or_default();
             *(if out { &mut counters.tx } else { &mut counters.rx }) += Count { frames: 1, octets };
@@ -101,7 +102,13 @@ impl ObservationPoint<'_> {
         if let Some(Packet { sent, octets, .. }) = &frame.packet {
             add("hosts", sent.source.to_string(), true, *octets);
             add("hosts", sent.destination.to_string(), false, *octets);
-            if let Some((name, from)) = service {
+            let number = match sent.protocol.as_str() {
+                "tcp" => "6",
+                "udp" => "17",
+                number => number,
+            };
+            add("protocols", number.to_owned(), initiated, *octets);
+            if let Some((name, from)) = service(sent, initiated) {
                 add("services", name, from, *octets);
             }
         }
@@ -153,22 +160,29 @@ type End = (IpAddr, u16);
 /// Protocol, VLAN and both ends of a conversation, the smaller first.
 type Conversation = (String, Option<u16>, End, End);
 
-/// The service that a packet counts for, and whether it comes from there: the port below 1024 where only one end has such a
-/// port, else the port of the end that did not begin. Who begins is who sends first, but an answer to a SYN that was not seen
-/// names the other.
-fn service(packet: &Packet, began: &mut HashMap<Conversation, End>) -> Option<(String, bool)> {
+/// True if the initiator of its conversation sent a packet. Who begins is who sends first, but an answer to a SYN that was not
+/// seen names the other.
+fn initiated(packet: &Packet, began: &mut HashMap<Conversation, End>) -> bool {
     let Uniflow { protocol, source, source_port, destination, destination_port, vlan } = &packet.sent;
+    let (source, destination) = ((*source, *source_port), (*destination, *destination_port));
+    let conversation = (protocol.clone(), *vlan, source.min(destination), source.max(destination));
+    let first = if protocol == "tcp" && packet.flags & 0x12 == 0x12 { destination } else { source };
+    *began.entry(conversation).or_insert(first) == source
+}
+
+/// The service that a packet counts for, and whether it comes from there: the port below 1024 where only one end has such a
+/// port, else the port of the end that did not begin.
+fn service(
+    Uniflow { protocol, source_port, destination_port, .. }: &Uniflow,
+    initiated: bool,
+) -> Option<(String, bool)> {
     if protocol != "tcp" && protocol != "udp" {
         return None;
     }
-    let (source, destination) = ((*source, *source_port), (*destination, *destination_port));
-    let conversation = (protocol.clone(), *vlan, source.min(destination), source.max(destination));
-    let first = if packet.flags & 0x12 == 0x12 { destination } else { source };
-    let initiator = *began.entry(conversation).or_insert(first);
-    let from = match (source.1 < 1024, destination.1 < 1024) {
+    let from = match (*source_port < 1024, *destination_port < 1024) {
         (true, false) => true,
         (false, true) => false,
-        _ => initiator != source,
+        _ => !initiated,
     };
-    Some((format!("{protocol}/{}", if from { source.1 } else { destination.1 }), from))
+    Some((format!("{protocol}/{}", if from { source_port } else { destination_port }), from))
 }

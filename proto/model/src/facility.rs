@@ -16,6 +16,7 @@
 
 mod dscp;
 mod hosts;
+mod protocols;
 mod services;
 mod sizes;
 mod stations;
@@ -26,6 +27,7 @@ use std::ops::Deref;
 
 pub use dscp::DSCP;
 pub use hosts::HOSTS;
+pub use protocols::PROTOCOLS;
 use serde::Serialize;
 pub use services::SERVICES;
 pub use sizes::SIZES;
@@ -35,7 +37,7 @@ pub use vlans::VLANS;
 use crate::{Class, FlowKey, Key, OrderBy, Ports, Traffic};
 
 /// All counted facilities, in the order of menus and documents.
-pub const COUNTED: [Counted; 6] = [SIZES, SERVICES, STATIONS, HOSTS, VLANS, DSCP];
+pub const COUNTED: [Counted; 7] = [SIZES, SERVICES, STATIONS, HOSTS, VLANS, DSCP, PROTOCOLS];
 
 /// A table that a console can ask for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
-use traf_model::facility::{DSCP, HOSTS, SERVICES, SIZES, STATIONS, Source, VLANS};
+use traf_model::facility::{DSCP, HOSTS, PROTOCOLS, SERVICES, SIZES, STATIONS, Source, VLANS};
 use traf_model::{Counted, Counters, Counts, Interface, Key, Mac, Ports, Service, Tally, Traffic};
 
 use super::counter::{Counter, Indexed};
@@ -81,6 +81,7 @@ pub(super) struct Facilities {
     stations: Stations,
     vlans: Indexed,
     dscp: Indexed,
+    protocols: Indexed,
     hosts: RankedTable<HostKey, Traffic>,
     /// Ports that are services.
     pub(super) ports: Ports,
@@ -99,6 +100,7 @@ impl Facilities {
             stations: Stations::new(capacity(STATIONS)),
             vlans: Indexed::new(1 << 12),
             dscp: Indexed::new(1 << 6),
+            protocols: Indexed::new(1 << 8),
             hosts: RankedTable::new(capacity(HOSTS)),
             ports: Ports::default(),
             rates: BTreeMap::new(),
@@ -106,7 +108,7 @@ impl Facilities {
         }
     }
 
-    fn counters(&self) -> [(Counted, &dyn Counter); 6] {
+    fn counters(&self) -> [(Counted, &dyn Counter); 7] {
         [
             (SIZES, &self.sizes),
             (SERVICES, &self.services),
@@ -114,10 +116,11 @@ impl Facilities {
             (HOSTS, &self.hosts),
             (VLANS, &self.vlans),
             (DSCP, &self.dscp),
+            (PROTOCOLS, &self.protocols),
         ]
     }
 
-    fn counters_mut(&mut self) -> [(Counted, &mut dyn Counter); 6] {
+    fn counters_mut(&mut self) -> [(Counted, &mut dyn Counter); 7] {
         [
             (SIZES, &mut self.sizes),
             (SERVICES, &mut self.services),
@@ -125,6 +128,7 @@ impl Facilities {
             (HOSTS, &mut self.hosts),
             (VLANS, &mut self.vlans),
             (DSCP, &mut self.dscp),
+            (PROTOCOLS, &mut self.protocols),
         ]
     }
 
@@ -157,6 +161,10 @@ impl Facilities {
         if let Some((service, at_second)) = service(&self.ports, &folded.key, (a_port, b_port), folded.second_began) {
             let (to, from) = if at_second { (there, back) } else { (back, there) };
             *self.services.row(service, packets) += Traffic { inbound: to, outbound: from };
+        }
+        let protocol = folded.key.protocol();
+        for (sent, counters) in [(!folded.second_began, there), (folded.second_began, back)] {
+            self.protocols.count(usize::from(protocol), || Key::Number(u64::from(protocol)), sent, counters);
         }
         self.stations.learn(folded);
     }
