@@ -5,7 +5,7 @@
 //! keyword before it (`port 80 or 443`). Beyond tcpdump: `sensor NAME`, `iface NAME`, `app NAME`. [`Rules`] are filters in
 //! an order, of which the first that matches decides.
 //!
-//! How it becomes SQL is the collector's business; [`Filter::bpf`] is what libpcap understands.
+//! How it becomes SQL is the collector's business.
 
 mod matching;
 mod network;
@@ -112,18 +112,6 @@ impl Filter {
     /// The tests; `None` if it selects everything.
     pub const fn expression(&self) -> Option<&Expression> {
         self.expression.as_ref()
-    }
-
-    /// In libpcap's language, where that has words for it.
-    pub fn bpf(&self) -> Option<String> {
-        fn known(expression: &Expression) -> bool {
-            match expression {
-                Expression::And(a, b) | Expression::Or(a, b) => known(a) && known(b),
-                Expression::Not(a) => known(a),
-                Expression::Test(test) => !matches!(test, Test::Sensor(_) | Test::Interface(_) | Test::App(_)),
-            }
-        }
-        self.expression.as_ref().is_none_or(known).then(|| self.to_string())
     }
 }
 

@@ -89,6 +89,9 @@ enum Kind {
     Ether,
 }
 
+const KINDS: [(&str, Kind); 4] =
+    [("host", Kind::Host), ("net", Kind::Net), ("port", Kind::Port), ("portrange", Kind::PortRange)];
+
 struct Parser<'a> {
     words: Words<'a>,
     depth: usize,
@@ -147,15 +150,9 @@ impl Parser<'_> {
                 }
                 return Ok(Test::Vlan(id));
             }
-            "sensor" | "iface" | "app" => {
-                self.words.skip();
-                let name = self.words.word("a name")?.to_owned();
-                return Ok(match word {
-                    "sensor" => Test::Sensor(name),
-                    "iface" => Test::Interface(name),
-                    _ => Test::App(name),
-                });
-            }
+            "sensor" => return self.name(Test::Sensor),
+            "iface" => return self.name(Test::Interface),
+            "app" => return self.name(Test::App),
             "proto" => {
                 self.words.skip();
                 return self.protocol().map(Test::Protocol);
@@ -175,6 +172,11 @@ impl Parser<'_> {
         };
         self.words.skip();
         Ok(test)
+    }
+
+    fn name(&mut self, test: fn(String) -> Test) -> Result<Test, Wrong> {
+        self.words.skip();
+        Ok(test(self.words.word("a name")?.to_owned()))
     }
 
     /// `ip`, `ip6`, `tcp` ...: alone, or before what they narrow.
@@ -197,11 +199,8 @@ impl Parser<'_> {
                 match (protocol, kind) {
                     (Some(_), Some("port" | "portrange")) => self.typed(protocol),
                     (None, Some("host" | "net")) => self.typed(None),
-                    _ => Err(self.words.wrong(if protocol.is_some() {
-                        "`port` or `portrange`"
-                    } else {
-                        "`host` or `net`"
-                    })),
+                    (Some(_), _) => Err(self.words.wrong("`port` or `portrange`")),
+                    _ => Err(self.words.wrong("`host` or `net`")),
                 }
             }
             _ => Ok(match (word, protocol) {
@@ -226,16 +225,7 @@ impl Parser<'_> {
     /// `[src|dst] [host|net|port|portrange] VALUE`, or a bare value.
     fn typed(&mut self, protocol: Option<u8>) -> Result<Test, Wrong> {
         let end = self.which_end()?;
-        let kind = match self.words.peek() {
-            Some("host") => Some(Kind::Host),
-            Some("net") => Some(Kind::Net),
-            Some("port") => Some(Kind::Port),
-            Some("portrange") => Some(Kind::PortRange),
-            _ => None,
-        };
-        if kind.is_some() {
-            self.words.skip();
-        }
+        let kind = KINDS.into_iter().find(|(word, _)| self.words.eat(&[word])).map(|(_, kind)| kind);
         if end.is_some() || kind.is_some() {
             self.keyword = Keyword { end: end.unwrap_or_default(), kind: kind.unwrap_or_default(), protocol };
         }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::{End, Expression, Filter, Test};
 use crate::PortRange;
+use crate::names::protocol_name;
 
 impl fmt::Display for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -54,11 +55,8 @@ impl fmt::Display for Test {
             Self::Net(end, address, length) => write!(f, "{end}net {address}/{length}"),
             Self::Mask(end, address, mask) => write!(f, "{end}net {address} mask {mask}"),
             Self::Port(end, protocol, from, to) => {
-                match protocol {
-                    Some(6) => f.write_str("tcp ")?,
-                    Some(17) => f.write_str("udp ")?,
-                    Some(_) => f.write_str("sctp ")?,
-                    None => {}
+                if let Some(number) = protocol {
+                    write!(f, "{} ", protocol_name(*number))?;
                 }
                 let range = PortRange { from: *from, to: *to };
                 write!(f, "{end}{} {range}", if from == to { "port" } else { "portrange" })
@@ -66,16 +64,9 @@ impl fmt::Display for Test {
             Self::Ether(end, mac) => write!(f, "ether {end}host {mac}"),
             Self::Vlan(None) => f.write_str("vlan"),
             Self::Vlan(Some(id)) => write!(f, "vlan {id}"),
-            Self::Protocol(number) => f.write_str(match number {
-                2 => "igmp",
-                6 => "tcp",
-                17 => "udp",
-                47 => "gre",
-                50 => "esp",
-                51 => "ah",
-                132 => "sctp",
-                number => return write!(f, "proto {number}"),
-            }),
+            // Those that tcpdump has a word for.
+            Self::Protocol(number @ (2 | 6 | 17 | 47 | 50 | 51 | 132)) => f.write_str(&protocol_name(*number)),
+            Self::Protocol(number) => write!(f, "proto {number}"),
             Self::Ipv4 => f.write_str("ip"),
             Self::Ipv6 => f.write_str("ip6"),
             Self::Icmp => f.write_str("icmp"),
