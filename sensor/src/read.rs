@@ -194,11 +194,33 @@ mod tests {
 
     use super::*;
 
+    /// A connection that is opened, and a datagram, a second later.
+    pub(super) fn file() -> Vec<u8> {
+        let mut tcp = Vec::new();
+        let header = etherparse::PacketBuilder::ethernet2([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2]);
+        header.ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64).tcp(40000, 22, 1, 1024).syn().write(&mut tcp, &[]).unwrap();
+        let mut udp = Vec::new();
+        let header = etherparse::PacketBuilder::ethernet2([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2]);
+        header.ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64).udp(5353, 53).write(&mut udp, b"hello").unwrap();
+        let mut file = Vec::new();
+        for word in [0xa1b2_c3d4u32, 0x0004_0002, 0, 0, 65_535, 1] {
+            file.extend(word.to_le_bytes());
+        }
+        for (second, frame) in [(1_795_340_406u32, tcp), (1_795_340_407, udp)] {
+            let length = frame.len() as u32;
+            for word in [second, 0, length, length] {
+                file.extend(word.to_le_bytes());
+            }
+            file.extend(frame);
+        }
+        file
+    }
+
     #[test]
     fn json_lines_and_csv_hold_the_rows_of_the_document() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("trace.pcap");
-        std::fs::write(&path, log::tests::file()).unwrap();
+        std::fs::write(&path, file()).unwrap();
         let mut reader = Reader::new(config(64, false));
         reader.file(&path).unwrap();
         let document = reader.finish();
