@@ -13,7 +13,7 @@ use crate::number::{count, grouped, plain};
 use crate::theme::{Role, Theme};
 use crate::widget::bar::bar;
 use crate::widget::border::message;
-use crate::widget::table::{Align, Cell, Column, put};
+use crate::widget::table::{Align, Cell, Column, Table, put};
 
 pub(super) static VIEW: View = View {
     facility: SIZES,
@@ -84,51 +84,48 @@ fn draw(report: &Report, buffer: &mut Buffer, area: Rect, theme: Theme) {
     }
 }
 
+/// The length of the longest bar, and its packets.
+type Scale = (u16, u64);
+
+/// A column of the charts.
+type Bars<'a> = Column<&'a (Bracket, Traffic), Scale>;
+
+fn drawn(packets: u64, (columns, top): Scale, role: Role) -> Cell {
+    Cell::new(bar(packets, top, columns), role)
+}
+
 /// Two columns of ten, the oversized below the second: what 24 lines have room for.
 fn low(rows: &[(Bracket, Traffic)], buffer: &mut Buffer, area: Rect, theme: Theme) {
+    let columns: [Bars<'_>; 4] = [
+        Column::right("Size", 11, 0, |row, _| Cell::text(range(row.0))),
+        Column::right("In", 8, 0, |row, _| Cell::number(plain(row.1.inbound.packets))),
+        Column::right("Out", 8, 0, |row, _| Cell::number(plain(row.1.outbound.packets))),
+        Column::left("", 0, 0, |row, scale| drawn(row.1.total().packets, *scale, Role::Mark)),
+    ];
     let top = rows.iter().map(|(_, traffic)| traffic.total().packets).max().unwrap_or(0);
     let half = area.width.saturating_sub(2) / 2;
-    let places = [area.x, area.x + half + 2];
-    for x in places {
-        for (title, at) in [("Size", 0), ("In", 12), ("Out", 21)] {
-            let columns = if at == 0 { 11 } else { 8 };
-            put(buffer, (x + at, area.y), columns, Align::Right, Cell::new(title, Role::Border), theme);
-        }
-    }
-    for (place, (bracket, traffic)) in rows.iter().enumerate() {
-        let column = usize::from(place >= 10);
-        let y = area.y + 1 + (place - column * 10) as u16;
-        if y >= area.bottom() {
-            continue;
-        }
-        let x = places[column];
-        put(buffer, (x, y), 11, Align::Right, Cell::text(range(*bracket)), theme);
-        put(buffer, (x + 12, y), 8, Align::Right, Cell::number(plain(traffic.inbound.packets)), theme);
-        put(buffer, (x + 21, y), 8, Align::Right, Cell::number(plain(traffic.outbound.packets)), theme);
-        let columns = half.saturating_sub(30);
-        let bar = bar(traffic.total().packets, top, columns);
-        put(buffer, (x + 30, y), columns, Align::Left, Cell::new(bar, Role::Mark), theme);
+    let (left, right) = rows.split_at(rows.len().min(10));
+    for (rows, x) in [(left, area.x), (right, area.x + half + 2)] {
+        let lines = Rect::new(x, area.y + 1, half, area.height.saturating_sub(1));
+        let scale = (half.saturating_sub(30), top);
+        Table::new(&columns, &scale, theme).draw(buffer, lines, area.y, rows.iter(), None);
     }
 }
 
 /// One below the other, with a bar for each direction.
 fn tall(rows: &[(Bracket, Traffic)], buffer: &mut Buffer, area: Rect, theme: Theme) {
+    let columns: [Bars<'_>; 5] = [
+        Column::right("Packet size", 14, 0, |row, _| Cell::text(range(row.0))),
+        Column::right("In", 10, 0, |row, _| Cell::number(count(row.1.inbound.packets))),
+        Column::left("", 0, 0, |row, scale| drawn(row.1.inbound.packets, *scale, Role::Mark)),
+        Column::right("Out", 10, 0, |row, _| Cell::number(count(row.1.outbound.packets))),
+        Column::left("", 0, 0, |row, scale| drawn(row.1.outbound.packets, *scale, Role::Number)),
+    ];
     let ways = |traffic: &Traffic| [traffic.inbound.packets, traffic.outbound.packets];
     let top = rows.iter().flat_map(|(_, traffic)| ways(traffic)).max().unwrap_or(0);
-    let columns = area.width.saturating_sub(14 + 4 + 2 * 10) / 2;
-    let (inbound, outbound) = (area.x + 15, area.x + 15 + 12 + columns);
-    for (x, title) in [(inbound, "In"), (outbound, "Out")] {
-        put(buffer, (x, area.y), 10, Align::Right, Cell::new(title, Role::Border), theme);
-    }
-    put(buffer, (area.x, area.y), 14, Align::Right, Cell::new("Packet size", Role::Border), theme);
-    for ((bracket, traffic), y) in rows.iter().zip(area.y + 1..area.bottom()) {
-        put(buffer, (area.x, y), 14, Align::Right, Cell::text(range(*bracket)), theme);
-        let ways = [(inbound, traffic.inbound.packets, Role::Mark), (outbound, traffic.outbound.packets, Role::Number)];
-        for (x, packets, role) in ways {
-            put(buffer, (x, y), 10, Align::Right, Cell::number(count(packets)), theme);
-            put(buffer, (x + 11, y), columns, Align::Left, Cell::new(bar(packets, top, columns), role), theme);
-        }
-    }
+    let lines = Rect { y: area.y + 1, height: area.height - 1, ..area };
+    let scale = (area.width.saturating_sub(14 + 4 + 2 * 10) / 2, top);
+    Table::new(&columns, &scale, theme).draw(buffer, lines, area.y, rows.iter(), None);
 }
 
 fn range(bracket: Bracket) -> String {
