@@ -60,28 +60,18 @@ pub enum Command {
     Units,
     /// Show the list of missing data.
     Missing,
-    /// A window back.
-    Earlier,
-    /// A window forward.
-    Later,
-    /// Ten windows back.
-    MuchEarlier,
-    /// Ten windows forward.
-    MuchLater,
+    /// So many windows forward in time.
+    Time(i64),
     /// Ask for a moment.
     Moment,
     /// Pause, play.
     Pause,
     /// Back to live.
     Live,
-    /// Shorter windows.
-    ZoomIn,
-    /// Longer windows.
-    ZoomOut,
-    /// Text to the left.
-    ShiftLeft,
-    /// Text to the right.
-    ShiftRight,
+    /// Longer windows, by so many steps.
+    Zoom(isize),
+    /// Text to the right, by so many steps.
+    Shift(i16),
     /// Leave at once.
     Quit,
 }

@@ -189,15 +189,12 @@ impl App {
             Command::Units => {
                 self.look.units = if self.look.units == Units::Bits { Units::Bytes } else { Units::Bits };
             }
-            Command::Earlier => self.time.step(-1, now),
-            Command::Later => self.time.step(1, now),
-            Command::MuchEarlier => self.time.step(-10, now),
-            Command::MuchLater => self.time.step(10, now),
+            Command::Time(windows) => self.time.step(windows, now),
             Command::Pause => self.time.pause(now),
-            Command::ZoomIn => self.time.zoom(-1),
-            Command::ZoomOut => self.time.zoom(1),
-            Command::ShiftLeft => self.traffic.shift = self.traffic.shift.saturating_sub(SHIFT),
-            Command::ShiftRight => self.traffic.shift = (self.traffic.shift + SHIFT).min(4 * SHIFT),
+            Command::Zoom(steps) => self.time.zoom(steps),
+            Command::Shift(steps) => {
+                self.traffic.shift = self.traffic.shift.saturating_add_signed(steps * SHIFT as i16).min(4 * SHIFT);
+            }
         }
     }
 
