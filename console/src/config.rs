@@ -2,8 +2,6 @@
 //!
 //! The file is `$XDG_CONFIG_HOME/traf/console.toml`; a key that is not known is an error with its line and column.
 
-mod file;
-
 use std::ffi::OsString;
 use std::io;
 use std::net::SocketAddr;
@@ -11,11 +9,10 @@ use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
+use traf_model::Filter;
 
 use crate::number::Units;
 use crate::theme::Theme;
-
-pub use file::{change, replace};
 
 /// Folders of the person who runs the console (XDG base directories).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,10 +44,7 @@ pub enum ConfigError {
     /// The file cannot be read.
     #[error("the configuration {0} cannot be read: {1}")]
     Read(PathBuf, #[source] io::Error),
-    /// The file does not say what it should.
-    #[error("the configuration {0} is wrong: {1}")]
-    Form(PathBuf, Box<toml::de::Error>),
-    /// A value that means nothing.
+    /// The file does not say what it should, or a value means nothing.
     #[error("the configuration {0} is wrong: {1}")]
     Value(PathBuf, String),
     /// The file cannot be written.
@@ -59,9 +53,6 @@ pub enum ConfigError {
     /// The file changed under our hands into something that cannot be read.
     #[error("the configuration {0} was left as it is: {1}")]
     Changed(PathBuf, Box<toml::de::Error>),
-    /// No such time zone.
-    #[error("the configuration {0} is wrong: time_zone: {1}; write a name such as Europe/Berlin or UTC")]
-    Zone(PathBuf, jiff::Error),
 }
 
 /// The file as written; what it leaves out is the default. The screen "Configure" changes it.
@@ -151,15 +142,16 @@ impl Config {
             Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(error) => return Err(ConfigError::Read(path, error)),
         };
-        let config: Self = toml::from_str(&text).map_err(|error| ConfigError::Form(path.clone(), Box::new(error)))?;
-        config.zone().map_err(|error| ConfigError::Zone(path.clone(), error))?;
+        let wrong = |words: String| ConfigError::Value(path.clone(), words);
+        let config: Self = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        let zone = |error| format!("time_zone: {error}; write a name such as Europe/Berlin or UTC");
+        config.zone().map_err(|error| wrong(zone(error)))?;
         if let Some(name) = config.theme.as_deref().filter(|name| Theme::named(name).is_none()) {
             let names = Theme::ALL.map(|theme| theme.name()).join(", ");
-            return Err(ConfigError::Value(path, format!("theme: there is no `{name}`; there are {names}")));
+            return Err(wrong(format!("theme: there is no `{name}`; there are {names}")));
         }
-        if let Some(text) = Some(&config.filter).filter(|text| !text.starts_with('@')) {
-            let wrong = |error: traf_model::FilterError| ConfigError::Value(path.clone(), error.to_string());
-            text.parse::<traf_model::Filter>().map_err(wrong)?;
+        if !config.filter.starts_with('@') {
+            config.filter.parse::<Filter>().map_err(|error| wrong(error.to_string()))?;
         }
         Ok(config)
     }
@@ -209,6 +201,30 @@ impl Config {
     pub fn credentials(&self, folders: &Folders) -> PathBuf {
         self.credentials.clone().unwrap_or_else(|| folders.config.join("console"))
     }
+}
+
+/// `text` with the line of `key` changed to `value`, or without that line; a new one stands at the end.
+pub fn change(text: &str, key: &str, value: Option<&str>) -> String {
+    let is = |line: &str| line.trim_start().strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with('='));
+    let new = value.map(|value| format!("{key} = {value}"));
+    let mut lines: Vec<&str> = text.lines().collect();
+    match (lines.iter().position(|line| is(line)), &new) {
+        (Some(place), Some(new)) => lines[place] = new,
+        (Some(place), None) => drop(lines.remove(place)),
+        (None, Some(new)) => lines.push(new),
+        (None, None) => {}
+    }
+    lines.into_iter().flat_map(|line| [line, "\n"]).collect()
+}
+
+/// Writes a file beside `path`, and puts it there when it is whole and on the disk.
+pub fn replace(path: &Path, text: &str) -> io::Result<()> {
+    // A link stays one: who keeps their files elsewhere means it.
+    let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    if let Some(folder) = path.parent() {
+        traf_peer::file::make_folder(folder)?;
+    }
+    traf_peer::file::replace(path, text.as_bytes())
 }
 
 #[cfg(test)]
@@ -303,5 +319,16 @@ mod tests {
             Config::read(None, &Folders { config: "/nowhere".into(), state: "/x".into() }).unwrap(),
             Config::default()
         );
+    }
+    #[test]
+    fn only_the_line_of_the_key_changes() {
+        let text = "# filter = \"x\"\nfilter_all = 1\n filter = \"tcp\" # mine\nb = 2";
+        assert_eq!(
+            change(text, "filter", Some("\"udp\"")),
+            "# filter = \"x\"\nfilter_all = 1\nfilter = \"udp\"\nb = 2\n"
+        );
+        assert_eq!(change(text, "filter", None), "# filter = \"x\"\nfilter_all = 1\nb = 2\n");
+        assert_eq!(change("", "a", Some("1")), "a = 1\n");
+        assert_eq!(change("b = 2\n", "a", None), "b = 2\n");
     }
 }
