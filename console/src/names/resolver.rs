@@ -142,8 +142,6 @@ async fn ask(server: SocketAddr, address: IpAddr) -> io::Result<Answer> {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-    use std::time::Instant;
-
     use tokio::sync::mpsc::channel;
 
     use super::*;
@@ -218,13 +216,11 @@ mod tests {
     }
 
     #[tokio::test]
-    #[allow(clippy::disallowed_methods)]
     async fn a_silent_server_costs_two_seconds_and_is_named_once() {
         let sources = Sources { servers: vec![server(|_| None).await], ..Sources::default() };
-        let begun = Instant::now();
-        let (names, troubles) = resolved(sources, 8).await;
+        // One after the other, the eight would take sixteen seconds.
+        let (names, troubles) = tokio::time::timeout(3 * PATIENCE, resolved(sources, 8)).await.unwrap();
         assert!(names.iter().all(|(_, known)| *known == Known::SILENCE));
-        assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
         assert!(matches!(&troubles[..], [words] if words.contains("does not answer")), "{troubles:?}");
     }
 
