@@ -45,14 +45,6 @@ pub struct Files {
     pub folder: PathBuf,
 }
 
-impl Files {
-    fn names(&self) -> Result<Names> {
-        let mut names = Names::new(ServiceNames::of_machine(), Descriptions::read(&self.folder)?);
-        (names.resolve, names.name_services) = (self.config.reverse_dns, self.config.service_names);
-        Ok(names)
-    }
-}
-
 /// Returns a future that is ready when a signal asks the program to end.
 pub fn end_signal() -> Result<impl Future<Output = ()>> {
     let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
@@ -69,7 +61,8 @@ pub async fn run(client: Client, look: Look, files: Files, start: &StartOptions)
     // The interface is looked up among those that report.
     let fleet = if start.names_interface() { client.fleet_now().await? } else { Fleet::default() };
     let start_screen = start.screen(&fleet)?;
-    let names = files.names()?;
+    let mut names = Names::new(ServiceNames::of_machine(), Descriptions::read(&files.folder)?);
+    (names.resolve, names.name_services) = (files.config.reverse_dns, files.config.service_names);
     let mut signalled = std::pin::pin!(end_signal()?);
     // ratatui's own hook gives the terminal back before a panic speaks; the guard does in every other case.
     let terminal = ratatui::try_init().context("opening the terminal")?;

@@ -152,7 +152,10 @@ fn foot(app: &App, buffer: &mut Buffer, body: Rect) {
 fn columns<'a>(set: Columns, several: bool, width: u16) -> Vec<Col<'a>> {
     let mut columns: Vec<Col<'a>> = vec![
         Column::left("", 1, 0, |line, _| Cell::new(if line.forward { "┌" } else { "└" }, Role::Mark)),
-        Column::name(|line, context| Cell::text(end(line, context))),
+        Column::name(|line, context| {
+            let key = line.flow.key;
+            Cell::text(context.names.endpoint_label(if line.forward { key.source } else { key.destination }))
+        }),
         Column::left("", 1, 0, |line, _| match line.flow.complete {
             true => Cell::text("="),
             false => Cell::new(">", Role::Warn),
@@ -183,11 +186,6 @@ fn columns<'a>(set: Columns, several: bool, width: u16) -> Vec<Col<'a>> {
         seen(&line.row, context)
     }));
     columns
-}
-
-fn end(line: &ConnectionLine<'_>, context: &RowContext<'_>) -> String {
-    let key = line.flow.key;
-    context.names.endpoint_label(if line.forward { key.source } else { key.destination })
 }
 
 fn counters(line: &ConnectionLine<'_>) -> Counters {

@@ -37,17 +37,6 @@ pub enum Verb {
     Delete,
 }
 
-impl Verb {
-    /// In titles.
-    pub const fn title(self) -> &'static str {
-        match self {
-            Self::Apply => "Apply filter",
-            Self::Edit => "Edit filter",
-            Self::Delete => "Delete filter",
-        }
-    }
-}
-
 /// An entry of the menu.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Item {
@@ -179,7 +168,13 @@ pub(super) fn draw(app: &App, open: &Filters, sheet: &mut Sheet<'_>) -> Option<(
                 let words = if words.is_empty() { "everything" } else { &words };
                 (filter.name.clone(), fit(words, 44).into_owned())
             });
-            sheet.choices(verb.title(), rows, *at, "none is defined yet: d in the filter menu defines one");
+            let title = MENU.iter().find(|(_, item, ..)| *item == Item::Pick(*verb)).map_or("", |(.., title, _)| title);
+            sheet.choices(
+                title.trim_end_matches('.'),
+                rows,
+                *at,
+                "none is defined yet: d in the filter menu defines one",
+            );
             let words = "Filters are shared by all consoles of this collector";
             sheet.foot(words, "↑↓ move  enter select  x close");
             None

@@ -155,12 +155,9 @@ impl Form {
             (address(text(0), text(2)).map_err(at(0))?, address(text(1), text(3)).map_err(at(1))?);
         let ports = (ports(text(4), text(5)).map_err(at(4))?, ports(text(6), text(7)).map_err(at(6))?);
         let ends = |a: &str, b: &str| {
-            join(&[
-                prefixed(a, source.as_deref()),
-                prefixed(a, ports.0.as_deref()),
-                prefixed(b, destination.as_deref()),
-                prefixed(b, ports.1.as_deref()),
-            ])
+            let parts = [(a, &source), (a, &ports.0), (b, &destination), (b, &ports.1)].into_iter();
+            let words = parts.filter_map(|(end, words)| Some(format!("{end} {}", words.as_ref()?)));
+            words.collect::<Vec<_>>().join(" and ")
         };
         let (there, back) = (ends("src", "dst"), ends("dst", "src"));
         let protocols = self.protocols().map_err(at(8))?.join(" or ");
@@ -194,14 +191,6 @@ impl Form {
         }
         Ok(words)
     }
-}
-
-fn prefixed(end: &str, words: Option<&str>) -> Option<String> {
-    words.map(|words| format!("{end} {words}"))
-}
-
-fn join(words: &[Option<String>]) -> String {
-    words.iter().flatten().cloned().collect::<Vec<_>>().join(" and ")
 }
 
 /// `host …` or `net …`; `None` for any. A bare address means that host only, and bits beyond a mask do not matter.

@@ -51,11 +51,7 @@ pub(super) const GROUPINGS: [(char, Group, &str); 5] = [
 /// Draws the orders.
 pub(super) fn draw(app: &App, sheet: &mut Sheet<'_>) {
     let Some((list, _)) = app.list() else { return };
-    let mark = |by| if list.order.by == by { " ◂" } else { "" };
-    let mut lines: Lines = orders(app.screen, app.traffic.group)
-        .iter()
-        .map(|(key, by, words)| (key.to_ascii_uppercase().to_string(), format!("{words}{}", mark(*by))))
-        .collect();
+    let mut lines = marked(orders(app.screen, app.traffic.group), list.order.by);
     let continuous =
         if list.continuous { "rows move as their numbers do" } else { "rows keep their places until the next sort" };
     lines.push(("C".to_owned(), format!("continuous: {continuous}")));
@@ -65,11 +61,16 @@ pub(super) fn draw(app: &App, sheet: &mut Sheet<'_>) {
 
 /// Draws the groupings.
 pub(super) fn draw_groups(app: &App, sheet: &mut Sheet<'_>) {
-    let mark = |group| if app.traffic.group == group { " ◂" } else { "" };
-    let mut lines: Lines = GROUPINGS
-        .iter()
-        .map(|(key, group, words)| (key.to_ascii_uppercase().to_string(), format!("{words}{}", mark(*group))))
-        .collect();
+    let mut lines = marked(&GROUPINGS, app.traffic.group);
     lines.push((String::new(), "any other key cancels".to_owned()));
     sheet.lines("A row for each", &lines, 0);
+}
+
+/// A line for each choice, with a mark at the present one.
+fn marked<T: PartialEq>(choices: &[(char, T, &str)], now: T) -> Lines {
+    let mark = |choice: &T| if *choice == now { " ◂" } else { "" };
+    let line = |(key, choice, words): &(char, T, &str)| {
+        (key.to_ascii_uppercase().to_string(), format!("{words}{}", mark(choice)))
+    };
+    choices.iter().map(line).collect()
 }
