@@ -216,7 +216,7 @@ pub(super) fn draw(editor: &RulesEditor, sheet: &mut Sheet<'_>) -> Option<(u16, 
             return Some(sheet.prompt("rule", input, wrong, words));
         }
         RulesPane::Leaving => {
-            sheet.foot("Keep what was changed?", "y keeps it for all consoles  n forgets it  esc goes on")
+            sheet.foot("Keep what was changed?", "y keeps it for all consoles  n forgets it  esc goes on");
         }
         _ => {
             let words = match editor.wrong.as_str() {
