@@ -234,12 +234,10 @@ impl InterfaceCapture {
             let asked = self.context.wishes.has_changed().unwrap_or(false);
             if asked || now >= self.second || now.0 < self.second.0 - 2 * SECOND {
                 let wishes = Arc::clone(&self.context.wishes.borrow_and_update());
-                let mut snapshot = if self.log.as_ref().is_some_and(LogHandle::wants_rates) {
-                    // What nobody wishes has no rates: from now on the log does.
-                    self.snapshot(now, &[&wishes[..], &text_log::wishes()].concat())
-                } else {
-                    self.snapshot(now, &wishes)
-                };
+                // What nobody wishes has no rates: from now on the log does.
+                let rated = self.log.as_ref().is_some_and(LogHandle::wants_rates);
+                let more = if rated { text_log::wishes() } else { Vec::new() };
+                let mut snapshot = self.snapshot(now, &[&wishes[..], &more].concat());
                 snapshot.answers.truncate(wishes.len());
                 self.controls.live.send_replace(PostedSnapshot { at: now, wishes, snapshot });
                 self.second = next_second(now);

@@ -95,12 +95,6 @@ impl CaptureFile {
     }
 }
 
-impl std::fmt::Debug for CaptureFile {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CaptureFile").finish_non_exhaustive()
-    }
-}
-
 /// Byte order of a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum ByteOrder {
@@ -112,17 +106,11 @@ enum ByteOrder {
 impl ByteOrder {
     #[inline(always)]
     fn u32(self, bytes: [u8; 4]) -> u32 {
-        match self {
-            Self::Little => u32::from_le_bytes(bytes),
-            Self::Big => u32::from_be_bytes(bytes),
-        }
+        if self == Self::Big { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
     }
 
     fn u16(self, bytes: [u8; 2]) -> u16 {
-        match self {
-            Self::Little => u16::from_le_bytes(bytes),
-            Self::Big => u16::from_be_bytes(bytes),
-        }
+        if self == Self::Big { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) }
     }
 
     /// The number at an offset; zero beyond the end.

@@ -47,7 +47,7 @@ use traf_model::{
 
 use crate::parse::link_type::LinkType;
 use crate::parse::packet::{Fragment, PackedKey, Packet};
-use crate::parse::{self, Parser, Unparsed};
+use crate::parse::{self, Parser};
 use coalesced::Offload;
 use connection_events::{ConnectionEvent, EventQueue};
 use filtered::{FilterTable, FlowFacts, SelectedFilters};
@@ -192,8 +192,7 @@ impl Meter {
                     }
                 }
             }
-            Err(Unparsed::Malformed) => self.counters.malformed(length),
-            Err(Unparsed::Unsupported) => self.counters.unsupported(length),
+            Err(reason) => self.counters.unparsed(reason, length),
         }
     }
 
@@ -296,21 +295,10 @@ impl Meter {
         self.flush();
         let now = slice.to.0.max(self.latest);
         let (flows, other) = self.flows.seal(now);
-        let counted = self.flows.facilities.seal(&self.interface);
-        let counters = self.counters.seal(slice);
-        self.filtered.seal(slice, &self.interface);
-        let [largest_inbound, largest_outbound] = counters.largest;
-        InterfaceSummary {
-            interface: self.interface.clone(),
-            ledger: counters.ledger,
-            seconds: counters.seconds,
-            flows,
-            other_flows: other.rows(),
-            counted,
-            own: counters.own,
-            largest_inbound,
-            largest_outbound,
-        }
+        let (interface, other_flows) = (self.interface.clone(), other.rows());
+        let counted = self.flows.facilities.seal(&interface);
+        self.filtered.seal(slice, &interface);
+        InterfaceSummary { interface, flows, other_flows, counted, ..self.counters.seal(slice) }
     }
 
     /// The present state, cumulative, and the answers to the wishes. Called once a second, it also keeps the rates.
@@ -370,14 +358,5 @@ impl Meter {
         {
             self.unreachable.push((self.waiting, key));
         }
-    }
-}
-
-impl std::fmt::Debug for Meter {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Meter")
-            .field("interface", &self.interface.name)
-            .field("link", &self.link)
-            .finish_non_exhaustive()
     }
 }

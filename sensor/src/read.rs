@@ -123,7 +123,6 @@ fn rows<R: Serialize>(
 }
 
 /// Meters whole files.
-#[derive(Debug)]
 pub(crate) struct Reader {
     meter: Meter,
     link: LinkType,

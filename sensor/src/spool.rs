@@ -88,7 +88,7 @@ impl Spool {
             Err(error) if error.kind() == io::ErrorKind::NotFound => PersistentState::default(),
             Err(error) => return Err(failed(error)),
         };
-        let found = folder.ranges().map_err(failed)?;
+        let found = record_ranges(path).map_err(failed)?;
         let index = Index::default();
         let mut spool =
             Self { folder, limits, index, state, boot, memory: BTreeMap::new(), trouble: None, refused_record: None };
@@ -109,7 +109,7 @@ impl Spool {
         let mut missing = Vec::new();
         for ((from, to), there) in wanted {
             self.state.next = self.state.next.max(to + 1);
-            match there.then(|| self.folder.header(from, to)) {
+            match there.then(|| disk::header(&self.folder.path, from, to)) {
                 Some(Ok((header, payload))) => {
                     self.state.epoch = self.state.epoch.max(header.epoch);
                     self.index.push(IndexEntry::new(header, payload));
@@ -128,7 +128,7 @@ impl Spool {
             }
         }
         self.state.next = self.state.next.max(1);
-        missing.into_iter().for_each(|header| drop(self.declare(LossReason::Damaged, header)));
+        missing.into_iter().for_each(|header| drop(self.declare(LossReason::Damaged, None, header)));
     }
 
     /// A moment, for what has no other time: `known`, or the last that was sealed.
@@ -266,58 +266,43 @@ impl Spool {
     }
 
     /// Puts a declared loss in the place of a record.
-    fn declare(&mut self, reason: LossReason, header: RecordHeader) -> Vec<u8> {
-        let records = header.to - header.from + 1;
-        self.replace_with_loss(Loss { reason, interval: header.slice, records, counted: None, interface: None }, header)
-    }
-
-    fn replace_with_loss(&mut self, loss: Loss, header: RecordHeader) -> Vec<u8> {
-        let records = loss.records;
-        let summary =
-            Summary { slice: header.slice, sealed: header.slice.to, losses: vec![loss], ..Summary::default() };
+    fn declare(&mut self, reason: LossReason, counted: Option<(u64, u64)>, header: RecordHeader) -> Vec<u8> {
+        let (slice, records) = (header.slice, header.to - header.from + 1);
+        let losses = vec![Loss { reason, interval: slice, records, counted, interface: None }];
+        let summary = Summary { slice, sealed: slice.to, losses, ..Summary::default() };
         let (payload, header) = (traf_proto::encode(&summary), RecordHeader { folded: true, ..header });
         self.state.lost += records;
         self.substitute(header, payload.clone());
         payload
     }
 
-    /// The payload of a record; a damaged one is declared on the way.
-    fn payload(&mut self, header: &RecordHeader) -> Option<Vec<u8>> {
-        let name = header.name();
+    /// The payload of a record, or of the loss that is declared in the place of a damaged one.
+    fn payload(&mut self, header: &RecordHeader) -> Vec<u8> {
         let file = match self.memory.get(&header.from) {
             Some(file) => Ok(file.clone()),
-            None => self.folder.read(&name),
+            None => self.folder.read(&header.name()),
         };
-        let reason = match file {
-            Ok(mut file) => match RecordHeader::decode(&file) {
-                Ok((read, _)) if (read.from, read.to) == (header.from, header.to) => {
-                    file.drain(..record::HEADER);
-                    return Some(file);
-                }
-                Ok(_) => RecordError::Name.to_string(),
-                Err(error) => error.to_string(),
-            },
-            Err(error) => error.to_string(),
-        };
+        let payload = file.map_err(|error| error.to_string()).and_then(|mut file| match RecordHeader::decode(&file) {
+            Ok((read, _)) if (read.from, read.to) == (header.from, header.to) => Ok(file.split_off(record::HEADER)),
+            Ok(_) => Err(RecordError::Name.to_string()),
+            Err(error) => Err(error.to_string()),
+        });
+        payload.unwrap_or_else(|reason| self.damaged(header, &reason))
+    }
+
+    fn damaged(&mut self, header: &RecordHeader, reason: &str) -> Vec<u8> {
         tracing::error!("record {} of the spool is damaged: {reason}; it is set aside and declared as lost", header.to);
-        self.folder.set_aside(&name);
-        let payload = self.declare(LossReason::Damaged, *header);
+        self.folder.set_aside(&header.name());
+        let payload = self.declare(LossReason::Damaged, None, *header);
         if let Err(error) = self.save() {
             self.trouble = Some(trouble(&error));
         }
-        Some(payload)
+        payload
     }
 
     fn summary(&mut self, header: &RecordHeader) -> Option<Summary> {
-        let payload = self.payload(header)?;
-        match traf_proto::decode(&payload) {
-            Ok(summary) => Some(summary),
-            Err(error) => {
-                tracing::error!("record {} of the spool is no summary: {error}", header.to);
-                self.folder.set_aside(&header.name());
-                traf_proto::decode(&self.declare(LossReason::Damaged, *header)).ok()
-            }
-        }
+        let summary = traf_proto::decode(&self.payload(header));
+        summary.or_else(|error| traf_proto::decode(&self.damaged(header, &format!("no summary: {error}")))).ok()
     }
 
     /// Everything that was counted until `now` is sealed, and the sensor ends.

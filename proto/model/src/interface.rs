@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Mac;
 
@@ -31,7 +31,8 @@ pub struct Interface {
 }
 
 /// The interface's own counters, cumulative (`/proc/net/dev`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Nic {
     /// Frames received.
     pub rx_packets: u64,

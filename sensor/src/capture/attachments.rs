@@ -41,10 +41,10 @@ struct RunningCapture {
     stop: CancellationToken,
 }
 
+/// An interface under capture that went away, with its last state.
 struct VanishedInterface {
     since: Timestamp,
-    index: u32,
-    counters: Option<NicCounters>,
+    last: InterfaceSnapshot,
 }
 
 /// Filter programs for a change of settings, compiled before anything is changed.
@@ -55,8 +55,7 @@ pub struct Attachments {
     context: CaptureContext,
     settings: Settings,
     attached: BTreeMap<String, RunningCapture>,
-    missing: BTreeMap<String, VanishedInterface>,
-    gone: Vec<InterfaceSnapshot>,
+    gone: BTreeMap<String, VanishedInterface>,
     latest: watch::Sender<LatestSnapshots>,
     count: Arc<AtomicUsize>,
     refused: BTreeMap<String, String>,
@@ -76,8 +75,7 @@ impl Attachments {
             context,
             settings,
             attached: BTreeMap::new(),
-            missing: BTreeMap::new(),
-            gone: Vec::new(),
+            gone: BTreeMap::new(),
             latest,
             count,
             refused: BTreeMap::new(),
@@ -112,7 +110,10 @@ impl Attachments {
         self.unfit.retain(|(name, index)| devices.get(name).is_some_and(|device| device.interface.index == *index));
         if std::mem::take(&mut self.changed) {
             let capturing = self.attached.values().map(|attached| attached.live.clone()).collect();
-            self.latest.send_replace(LatestSnapshots { capturing, gone: self.gone.clone() });
+            let mut gone: Vec<&VanishedInterface> = self.gone.values().collect();
+            gone.sort_by_key(|gone| std::cmp::Reverse(gone.since));
+            let gone = gone.into_iter().take(GONE).map(|gone| gone.last.clone()).collect();
+            self.latest.send_replace(LatestSnapshots { capturing, gone });
         }
         Ok(())
     }
@@ -195,17 +196,10 @@ impl Attachments {
             }
             let mut last = attached.live.borrow().snapshot.clone();
             last.gone = true;
-            let Interface { index, loopback, .. } = attached.interface;
-            let counters = last.ledger.nic.map(|nic| NicCounters::new(nic, loopback));
-            self.missing.insert(name.clone(), VanishedInterface { since: now, index, counters });
-            if self.missing.len() > INTERFACES {
-                let oldest = self.missing.iter().min_by_key(|(_, missing)| missing.since).map(|(name, _)| name.clone());
-                oldest.map(|name| self.missing.remove(&name));
-            }
-            self.gone.retain(|gone| gone.interface.name != name);
-            self.gone.push(last);
-            if self.gone.len() > GONE {
-                self.gone.remove(0);
+            self.gone.insert(name.clone(), VanishedInterface { since: now, last });
+            if self.gone.len() > INTERFACES {
+                let oldest = self.gone.iter().min_by_key(|(_, gone)| gone.since).map(|(name, _)| name.clone());
+                oldest.map(|name| self.gone.remove(&name));
             }
             self.declare(&name, Interval::new(now, now), None);
         }
@@ -271,13 +265,13 @@ impl Attachments {
         };
         tracing::info!("capturing on {name} ({})", interface.link);
         self.refused.remove(&name);
-        self.gone.retain(|gone| gone.interface.name != name);
-        if let Some(missing) = self.missing.remove(&name) {
-            let counters = interfaces::counters_of(&name);
+        if let Some(VanishedInterface { since, last }) = self.gone.remove(&name) {
+            let Interface { index, loopback, .. } = last.interface;
+            let before = last.ledger.nic.map(|nic| NicCounters { nic, loopback });
             // Another device of the same name has counted from zero.
-            let before = if missing.index == interface.index { missing.counters } else { Some(NicCounters::default()) };
-            let counted = counters.zip(before).and_then(|(now, before)| before.until(now));
-            self.declare(&name, Interval::new(missing.since, now), counted);
+            let before = if index == interface.index { before } else { Some(NicCounters::default()) };
+            let counted = interfaces::counters_of(&name).zip(before).and_then(|(now, before)| before.until(now));
+            self.declare(&name, Interval::new(since, now), counted);
         }
         self.attached.insert(name, RunningCapture { interface, thread, socket, facts, live, stop });
         self.count.store(self.attached.len(), Ordering::Relaxed);

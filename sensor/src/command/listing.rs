@@ -116,29 +116,22 @@ pub fn spool(folder: &Path, format: ListingFormat) -> Result<String> {
     let mut rows = Vec::new();
     for (from, to) in ranges {
         let octets = std::fs::metadata(folder.join(record_name(from, to))).map(|file| file.len());
-        rows.push(match (disk::header(folder, from, to), octets) {
-            (Ok((header, _)), Ok(octets)) => RecordRow {
-                from,
-                to,
-                epoch: Some(header.epoch),
-                start: Some(header.slice.from.to_string()),
-                end: Some(header.slice.to.to_string()),
-                octets,
-                state: if header.folded { "totals" } else { "whole" }.to_owned(),
-            },
+        let header = disk::header(folder, from, to).map(|(header, _)| header);
+        let octets = match octets {
+            Ok(octets) => octets,
             // Delivered while we looked.
-            (_, Err(error)) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            (Err(error), octets) => RecordRow {
-                from,
-                to,
-                epoch: None,
-                start: None,
-                end: None,
-                octets: octets.unwrap_or(0),
-                state: error.to_string(),
-            },
-            (_, Err(error)) => anyhow::bail!("reading the spool in {}: {error}", folder.display()),
-        });
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(error) if header.is_ok() => anyhow::bail!("reading the spool in {}: {error}", folder.display()),
+            Err(_) => 0,
+        };
+        let state = match &header {
+            Ok(header) => if header.folded { "totals" } else { "whole" }.to_owned(),
+            Err(error) => error.to_string(),
+        };
+        let known = header.ok();
+        let (epoch, slice) = (known.map(|header| header.epoch), known.map(|header| header.slice));
+        let (start, end) = (slice.map(|slice| slice.from.to_string()), slice.map(|slice| slice.to.to_string()));
+        rows.push(RecordRow { from, to, epoch, start, end, octets, state });
     }
     format.print(&rows, || {
         let sensor = if disk::SpoolFolder::is_locked(folder) { "a sensor runs" } else { "no sensor runs" };

@@ -81,14 +81,6 @@ pub(super) struct EventQueue {
     silence: i64,
 }
 
-/// State of a flow before a packet.
-#[derive(Clone, Copy)]
-pub(super) struct StateBefore {
-    pub(super) state: u16,
-    /// The packet began the flow.
-    pub(super) new: bool,
-}
-
 impl EventQueue {
     /// From `now` on, with MAC addresses or without.
     pub(super) fn new(mac: bool, now: i64) -> Self {
@@ -100,12 +92,12 @@ impl EventQueue {
         (std::mem::take(&mut self.waiting), std::mem::take(&mut self.lost))
     }
 
-    /// A TCP packet was counted and followed.
+    /// A TCP packet was counted and followed, which began the flow (`new`), or found it in the state `before`.
     #[cold]
-    pub(super) fn packet(&mut self, packet: &Packet, before: StateBefore, slot: &mut Slot) {
+    pub(super) fn packet(&mut self, packet: &Packet, before: u16, new: bool, slot: &mut Slot) {
         let way = usize::from(packet.reverse);
         // A FIN that belongs to no connection begins none (IPTraf); it only counts.
-        let stray = before.new && packet.flags & (flag::FIN | flag::SYN) == flag::FIN;
+        let stray = new && packet.flags & (flag::FIN | flag::SYN) == flag::FIN;
         if stray || packet.fragment == Fragment::Later {
             return;
         }
@@ -119,7 +111,7 @@ impl EventQueue {
             mac,
             what,
         };
-        let spoke = flow_state::spoke_in(before.state, way);
+        let spoke = flow_state::spoke_in(before, way);
         if let Some(mac) = mac
             && spoke
             && let Some(known) = flows::mac(slot.cold.macs[way])
@@ -131,7 +123,7 @@ impl EventQueue {
         if !spoke && packet.flags & flag::RST == 0 {
             self.push(event(ConnectionChange::First { syn: packet.flags & flag::SYN != 0 }));
         }
-        let turned = flow_state::turned(before.state, &slot.warm, way);
+        let turned = flow_state::turned(before, &slot.warm, way);
         if turned.acknowledged {
             self.push(event(ConnectionChange::Acknowledged));
         }

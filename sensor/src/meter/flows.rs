@@ -12,7 +12,7 @@ use std::time::Duration;
 use traf_model::{Counters, Flow, Half, Mac, Timestamp, Traffic};
 
 use super::coalesced::{CoalescedPackets, Estimate};
-use super::connection_events::{self, ConnectionChange, DirectionCounts, EventQueue, StateBefore};
+use super::connection_events::{self, ConnectionChange, DirectionCounts, EventQueue};
 use super::facilities::{Facilities, FlowDelta};
 use super::flow_state;
 use super::flow_table::{FlowTable, Position};
@@ -81,7 +81,7 @@ impl Flows {
             None => (self.begin(position, packet, tick), true),
         };
         let Slot { hot, warm, cold } = &mut self.table.flows[slot];
-        let before = StateBefore { state: warm.state, new };
+        let before = warm.state;
         let half_full = hot.count(usize::from(packet.reverse), packet.octets, packet.flags, packet.window);
         flow_state::follow(packet, warm, cold);
         let (packets, answered, over) = (hot.packets(), flow_state::is_answered(warm), flow_state::is_over(warm));
@@ -89,7 +89,7 @@ impl Flows {
         if let Some(events) = &mut self.events
             && packet.key.protocol() == 6
         {
-            events.packet(packet, before, &mut self.table.flows[slot]);
+            events.packet(packet, before, new, &mut self.table.flows[slot]);
         }
         if half_full {
             self.spill(slot);

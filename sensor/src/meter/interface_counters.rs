@@ -2,15 +2,18 @@
 
 use traf_model::time::SECOND;
 use traf_model::{
-    ClassGroup, Classes, Counters, Interface, InterfaceStats, Interval, Ledger, Second, Timestamp, Traffic,
+    ClassGroup, Classes, Counters, Interface, InterfaceStats, InterfaceSummary, Interval, Ledger, Second, Timestamp,
+    Traffic,
 };
 
+use crate::parse::Unparsed;
 use crate::parse::packet::Packet;
 
 /// Seconds of one slice that are kept apart; what comes later in a slice that long (a file) is added to the last.
 const SECONDS: usize = 600;
 
 /// Counts of one interface. What is cumulative remembers what it was when the last slice was sealed.
+#[derive(Default)]
 pub(super) struct InterfaceCounters {
     seconds: Vec<Second>,
     open: Classes,
@@ -29,31 +32,9 @@ pub(super) struct InterfaceCounters {
     sealed_largest: [u32; 2],
 }
 
-/// Counts of one slice for the interface as a whole.
-pub(super) struct SliceCounters {
-    pub(super) seconds: Vec<Second>,
-    pub(super) ledger: Ledger,
-    pub(super) own: Traffic,
-    pub(super) largest: [u32; 2],
-}
-
 impl InterfaceCounters {
     pub(super) fn new() -> Self {
-        Self {
-            seconds: Vec::new(),
-            open: Classes::default(),
-            from: i64::MAX,
-            until: i64::MIN,
-            total: Classes::default(),
-            peak: Traffic::default(),
-            peak_total: Counters::default(),
-            ledger: Ledger::default(),
-            sealed_ledger: Ledger::default(),
-            own: Traffic::default(),
-            sealed_own: Traffic::default(),
-            largest: [0; 2],
-            sealed_largest: [0; 2],
-        }
+        Self { from: i64::MAX, until: i64::MIN, ..Self::default() }
     }
 
     /// Counts a parsed frame. One that is late counts in the open second.
@@ -78,17 +59,11 @@ impl InterfaceCounters {
         self.open.count(packet.class, sent, counters);
     }
 
-    /// Counts a frame whose link header was cut.
-    pub(super) fn malformed(&mut self, length: u32) {
+    /// Counts a frame that did not become a packet.
+    pub(super) fn unparsed(&mut self, reason: Unparsed, length: u32) {
         self.ledger.received += 1;
-        self.ledger.malformed += 1;
-        self.ledger.unparsed_octets = self.ledger.unparsed_octets.saturating_add(u64::from(length));
-    }
-
-    /// Counts a frame of a link type that is not understood.
-    pub(super) fn unsupported(&mut self, length: u32) {
-        self.ledger.received += 1;
-        self.ledger.unsupported += 1;
+        self.ledger.malformed += u64::from(reason == Unparsed::Malformed);
+        self.ledger.unsupported += u64::from(reason == Unparsed::Unsupported);
         self.ledger.unparsed_octets = self.ledger.unparsed_octets.saturating_add(u64::from(length));
     }
 
@@ -98,8 +73,8 @@ impl InterfaceCounters {
         *(if sent { &mut self.own.outbound } else { &mut self.own.inbound }) += counters;
     }
 
-    /// Ends the slice.
-    pub(super) fn seal(&mut self, slice: Interval) -> SliceCounters {
+    /// Ends the slice: a summary with its counts, without rows.
+    pub(super) fn seal(&mut self, slice: Interval) -> InterfaceSummary {
         self.end_second();
         (self.from, self.until) = (i64::MAX, i64::MIN);
         let ledger = since(&self.ledger, &self.sealed_ledger);
@@ -108,7 +83,8 @@ impl InterfaceCounters {
         self.sealed_own = self.own;
         let seconds = within(std::mem::take(&mut self.seconds), slice);
         self.sealed_largest = self.largest_packets();
-        SliceCounters { seconds, ledger, own, largest: std::mem::take(&mut self.largest) }
+        let [largest_inbound, largest_outbound] = std::mem::take(&mut self.largest);
+        InterfaceSummary { seconds, ledger, own, largest_inbound, largest_outbound, ..InterfaceSummary::default() }
     }
 
     /// Everything since the start, and the busiest seconds, the open one too; rates are left to [`super::averages`].

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use traf_model::{ClassGroup, Loss, LossReason, Summary, Timestamp};
+use traf_model::{ClassGroup, LossReason, Summary, Timestamp};
 
 use super::Spool;
 use super::index::IndexEntry;
@@ -72,7 +72,7 @@ impl Spool {
                 numbering.seq = difference(expected, first - 1);
                 let slice = self.about(self.index.entries.front().map(|entry| entry.header.slice.from));
                 let (from, epoch) = (first - 1, self.state.epoch);
-                self.declare(LossReason::Forgotten, RecordHeader { epoch, from, to: from, slice, folded: false });
+                self.declare(LossReason::Forgotten, None, RecordHeader { epoch, from, to: from, slice, folded: false });
                 self.state.lost += missing - 1;
             } else {
                 tracing::info!("numbers go on behind what the collector has: {}", mark.seq);
@@ -98,7 +98,7 @@ impl Spool {
     #[allow(clippy::should_implement_trait, reason = "the spool is no iterator: more may follow after `None`")]
     pub fn next(&mut self) -> Option<OutgoingRecord> {
         let header = self.index.unsent()?.header;
-        let summary = self.payload(&header)?;
+        let summary = self.payload(&header);
         let header = self.index.unsent()?.header;
         self.index.sent(&header);
         let numbering = self.state.numbering.as_ref();
@@ -125,7 +125,7 @@ impl Spool {
         if wire(header.to, shift) != seq || self.refused_record == Some(header.to) {
             return false;
         }
-        let Some(payload) = self.payload(&header) else { return false };
+        let payload = self.payload(&header);
         let total = |summary: Summary| {
             let parts = summary.interfaces.iter().map(|part| part.classes().group(ClassGroup::Total).total());
             parts.fold((0, 0), |sum: (u64, u64), part| {
@@ -135,10 +135,8 @@ impl Spool {
         let counted = traf_proto::decode(&payload).ok().map(total);
         self.folder.keep_refused(&header.name(), &header.encode(payload));
         self.index.rewind();
-        let records = header.to - header.from + 1;
         // A reason that every collector knows: an older one is a likely cause of all this.
-        let loss = Loss { reason: LossReason::Damaged, interval: header.slice, records, counted, interface: None };
-        self.replace_with_loss(loss, header);
+        self.declare(LossReason::Damaged, counted, header);
         self.refused_record = Some(header.to);
         if let Err(error) = self.save() {
             tracing::warn!("the spool's state cannot be written: {error}");

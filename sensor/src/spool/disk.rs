@@ -14,7 +14,7 @@ use super::record::{HEADER, RecordError, RecordHeader, range, record_name};
 /// A folder that one sensor writes.
 #[derive(Debug)]
 pub struct SpoolFolder {
-    path: PathBuf,
+    pub(super) path: PathBuf,
     directory: File,
     _lock: Flock<File>,
 }
@@ -125,16 +125,6 @@ impl SpoolFolder {
         if !half.is_empty() {
             self.remove(half);
         }
-    }
-
-    /// The records' ranges.
-    pub(crate) fn ranges(&self) -> io::Result<Vec<(u64, u64)>> {
-        record_ranges(&self.path)
-    }
-
-    /// The header of a record and the octets of its payload; its check sum is not looked at.
-    pub(crate) fn header(&self, from: u64, to: u64) -> Result<(RecordHeader, usize), SpoolError> {
-        header(&self.path, from, to)
     }
 }
 

@@ -49,30 +49,24 @@ pub struct LastSlice {
 
 /// An interface's own counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
 pub(crate) struct NicCounters {
-    rx_packets: u64,
-    rx_octets: u64,
-    tx_packets: u64,
-    tx_octets: u64,
+    #[serde(flatten)]
+    pub nic: Nic,
     /// Every frame is in both directions, and counts once.
-    loopback: bool,
+    #[serde(default)]
+    pub loopback: bool,
 }
 
 impl NicCounters {
-    /// Of an interface.
-    pub(crate) fn new(nic: Nic, loopback: bool) -> Self {
-        let Nic { rx_packets, rx_octets, tx_packets, tx_octets, .. } = nic;
-        Self { rx_packets, rx_octets, tx_packets, tx_octets, loopback }
-    }
-
     /// Frames and octets until the interface's own counters were `later`; `None` when they went backwards.
     pub(crate) fn until(&self, later: Nic) -> Option<(u64, u64)> {
-        let Self { rx_packets, rx_octets, tx_packets, tx_octets, loopback } = *self;
-        let earlier = Nic { rx_packets, rx_octets, tx_packets, tx_octets, ..Nic::default() };
-        match loopback {
-            true => Some((later.rx_packets.checked_sub(rx_packets)?, later.rx_octets.checked_sub(rx_octets)?)),
-            false => later.since(&earlier),
+        let earlier = &self.nic;
+        match self.loopback {
+            true => Some((
+                later.rx_packets.checked_sub(earlier.rx_packets)?,
+                later.rx_octets.checked_sub(earlier.rx_octets)?,
+            )),
+            false => later.since(earlier),
         }
     }
 }
@@ -114,7 +108,8 @@ impl LastSlice {
             if let Some(nic) = part.ledger.nic
                 && (self.counters.len() < Self::INTERFACES || self.counters.contains_key(&part.interface.name))
             {
-                self.counters.insert(part.interface.name.clone(), NicCounters::new(nic, part.interface.loopback));
+                self.counters
+                    .insert(part.interface.name.clone(), NicCounters { nic, loopback: part.interface.loopback });
             }
         }
     }
@@ -147,7 +142,7 @@ mod tests {
     }
 
     fn last() -> LastSlice {
-        let counters = [("eth0".to_owned(), NicCounters::new(nic(1_000), false))].into();
+        let counters = [("eth0".to_owned(), NicCounters { nic: nic(1_000), loopback: false })].into();
         LastSlice { end: 10, boot: "b1".to_owned(), ended: false, counters }
     }
 
@@ -176,8 +171,8 @@ mod tests {
     #[test]
     fn on_the_loopback_every_frame_counts_once() {
         let both = |packets| Nic { tx_packets: packets, tx_octets: packets * 100, ..nic(packets) };
-        assert_eq!(NicCounters::new(both(5), true).until(both(8)), Some((3, 300)));
-        assert_eq!(NicCounters::new(both(5), false).until(both(8)), Some((6, 600)));
+        assert_eq!(NicCounters { nic: both(5), loopback: true }.until(both(8)), Some((3, 300)));
+        assert_eq!(NicCounters { nic: both(5), loopback: false }.until(both(8)), Some((6, 600)));
     }
 
     #[test]
