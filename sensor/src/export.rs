@@ -91,13 +91,8 @@ async fn session(
     let mut status = spool.status();
     // As much room as the window: what the window lets through never waits here.
     let (outgoing, requests) = mpsc::channel(SendWindow::RECORDS + 1);
-    let hello = Hello {
-        epoch: status.borrow().epoch,
-        version: introduction.version.clone(),
-        name: introduction.name.clone(),
-        now: clock::now().0,
-        site: introduction.site.clone(),
-    };
+    let SensorInfo { identity, version, name, site } = introduction.clone();
+    let hello = Hello { epoch: status.borrow().epoch, version, name, now: clock::now().0, site };
     let broken = || StreamEnd::Broken("the connection ended".to_owned());
     outgoing.try_send(request(Message::Hello(hello))).map_err(|_| broken())?;
     let mut acks = client(channel).export(ReceiverStream::new(requests)).await?.into_inner();
@@ -107,16 +102,13 @@ async fn session(
     if let Err(status) = &first
         && status.code() == tonic::Code::FailedPrecondition
     {
-        let identity = introduction.identity.clone();
+        let identity = identity.clone();
         spool.ask(move |spool| spool.fenced(&identity, clock::now())).await?;
     }
     let first = first?.ok_or_else(broken)?;
     let mark = CommitMark { epoch: first.epoch, seq: first.seq };
-    let identity = introduction.identity.clone();
-    spool
-        .ask(move |spool| spool.resume(&identity, mark))
-        .await?
-        .map_err(|error| StreamEnd::Broken(format!("the spool's numbering cannot be written: {error}")))?;
+    let resumed = spool.ask(move |spool| spool.resume(&identity, mark)).await?;
+    resumed.map_err(|error| StreamEnd::Broken(format!("the spool's numbering cannot be written: {error}")))?;
     last_error.well("connected");
     compare_clocks(&first);
 

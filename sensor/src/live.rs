@@ -11,7 +11,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::transport::Channel;
-use traf_model::{InterfaceSnapshot, SettingsState, Snapshot, Timestamp, Wish};
+use traf_model::{SettingsState, Snapshot, Timestamp, Wish};
 use traf_peer::explain;
 use traf_proto as wire;
 use traf_proto::WireError;
@@ -112,19 +112,11 @@ impl LiveStream {
     }
 
     fn snapshot(&self, at: Timestamp) -> wire::Snapshot {
-        let interfaces: Vec<InterfaceSnapshot> = self.latest.borrow().snapshots();
-        let spool = self.spool.borrow().clone();
-        let snapshot = Snapshot {
-            at,
-            started: self.started,
-            epoch: spool.epoch,
-            version: self.introduction.version.clone(),
-            name: self.introduction.name.clone(),
-            interfaces,
-            spool: spool.spool,
-            site: self.introduction.site.clone(),
-            settings: self.settings.borrow().clone(),
-        };
+        let SensorInfo { version, name, site, .. } = self.introduction.clone();
+        let SpoolStatus { spool, epoch, .. } = self.spool.borrow().clone();
+        let (interfaces, settings) = (self.latest.borrow().snapshots(), self.settings.borrow().clone());
+        let started = self.started;
+        let snapshot = Snapshot { at, started, epoch, version, name, interfaces, spool, site, settings };
         let mut snapshot = wire::Snapshot::from(&snapshot);
         trim(&mut snapshot, BUDGET);
         snapshot
@@ -220,7 +212,7 @@ fn trim(snapshot: &mut wire::Snapshot, budget: usize) {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use traf_model::facility::HOSTS;
-    use traf_model::{Answer, Counters, Counts, Facility, Item, Key, Row, Traffic};
+    use traf_model::{Answer, Counters, Counts, Facility, InterfaceSnapshot, Item, Key, Row, Traffic};
 
     use super::*;
 

@@ -224,14 +224,8 @@ impl Supervisor {
                     Err(error) => tracing::warn!("{error}"),
                 }
                 active.update(&mut attachments);
-                let connections = connections::established(port);
-                own.send_if_modified(|known| {
-                    let changed = **known != connections;
-                    if changed {
-                        *known = Arc::new(connections);
-                    }
-                    changed
-                });
+                let connections = Arc::new(connections::established(port));
+                own.send_if_modified(|known| std::mem::replace(known, Arc::clone(&connections)) != connections);
             }
             attachments.stop();
             active.stop();

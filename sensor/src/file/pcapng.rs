@@ -142,24 +142,15 @@ impl Pcapng {
                 let limit = if snaplen == 0 { room } else { room.min(snaplen) };
                 FramePosition { interface: 0, time: None, captured: number(0).min(limit), length: number(0), from: 4 }
             }
-            OLD_PACKET => {
-                let interface = usize::from(self.order.u16_at(body, 0));
+            _ => {
+                let old = kind == OLD_PACKET;
+                let interface = if old { usize::from(self.order.u16_at(body, 0)) } else { number(0) as usize };
                 FramePosition { interface, time: time(), captured: number(12), length: number(16), from: 20 }
             }
-            _ => FramePosition {
-                interface: number(0) as usize,
-                time: time(),
-                captured: number(12),
-                length: number(16),
-                from: 20,
-            },
         };
         if place.from + place.captured as usize > body.len() {
-            return Err(FileError::Damaged(format!(
-                "a frame of {} octets stands in a block of {}",
-                place.captured,
-                body.len()
-            )));
+            let (captured, octets) = (place.captured, body.len());
+            return Err(FileError::Damaged(format!("a frame of {captured} octets stands in a block of {octets}")));
         }
         Ok(place)
     }

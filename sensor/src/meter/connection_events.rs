@@ -5,8 +5,8 @@
 
 use traf_model::{Endpoint, Mac, Timestamp};
 
+use super::flow_state;
 use super::slot::Slot;
-use super::{flow_state, flows};
 use crate::parse::packet::{Fragment, Packet, flag};
 
 /// Events that wait at once: more than a round of the capture brings, even if each packet of it opened a connection.
@@ -114,7 +114,7 @@ impl EventQueue {
         let spoke = flow_state::spoke_in(before, way);
         if let Some(mac) = mac
             && spoke
-            && let Some(known) = flows::mac(slot.cold.macs[way])
+            && let Some(known) = slot.cold.mac(way)
             && known != mac
         {
             slot.cold.macs[way] = mac.0;

@@ -9,7 +9,7 @@ mod silent;
 
 use std::time::Duration;
 
-use traf_model::{Counters, Flow, Half, Mac, Timestamp, Traffic};
+use traf_model::{Counters, Flow, Half, Timestamp, Traffic};
 
 use super::coalesced::{CoalescedPackets, Estimate};
 use super::connection_events::{self, ConnectionChange, DirectionCounts, EventQueue};
@@ -227,7 +227,7 @@ impl Flows {
             Counters { packets, octets, coalesced: hidden[way] }
         });
         hot.empty();
-        let macs = [0, 1].map(|way| if flow_state::spoke(warm, way) { mac(cold.macs[way]) } else { None });
+        let macs = [0, 1].map(|way| if flow_state::spoke(warm, way) { cold.mac(way) } else { None });
         let second_began = flow_state::second_began(warm);
         // What came before this slice was told at its end.
         let first = if cold.first >= self.opened { cold.first } else { warm.last };
@@ -271,7 +271,7 @@ impl Flows {
             last_flags: warm.last_flags[way],
             window: hot.window(way),
             size: u32::from(warm.sizes[way]),
-            mac: mac(cold.macs[way]),
+            mac: cold.mac(way),
             word: flow_state::word(warm, way, state),
         };
         let second_began = flow_state::second_began(warm);
@@ -298,9 +298,4 @@ fn nanos(idle: Duration) -> i64 {
 fn same_but_vlan(own: &PackedKey, key: &PackedKey) -> bool {
     const VLAN: u64 = (NO_VLAN as u64) << 40;
     own.0[..4] == key.0[..4] && (own.0[4] | VLAN) == (key.0[4] | VLAN)
-}
-
-/// A MAC address; zeros are none.
-pub(super) fn mac(octets: [u8; 6]) -> Option<Mac> {
-    (octets != [0; 6]).then_some(Mac(octets))
 }

@@ -2,6 +2,7 @@
 //! by side, because the page is dearer than the line: of a table of this size the processor knows few pages at a time. With
 //! its 8 octets of [`super::table`] a flow costs 160 octets.
 
+use traf_model::Mac;
 use zerocopy::FromZeros;
 
 use crate::parse::packet::PackedKey;
@@ -116,6 +117,11 @@ pub(super) struct Cold {
 }
 
 impl Cold {
+    /// The MAC address that the packets of one way come from, if it is known.
+    pub(super) fn mac(&self, way: usize) -> Option<Mac> {
+        (self.macs[way] != [0; 6]).then_some(Mac(self.macs[way]))
+    }
+
     /// Packets and octets one way before this slice.
     pub(super) fn counted(&self, way: usize) -> (u64, u64) {
         let [packets, octets] = self.low[way].map(u64::from);

@@ -181,10 +181,6 @@ impl ActiveSettings {
             refused: self.refused.clone(),
             trouble: trouble.join("; "),
         };
-        self.channels.state.send_if_modified(|known| {
-            let changed = *known != state;
-            *known = state;
-            changed
-        });
+        self.channels.state.send_if_modified(|known| std::mem::replace(known, state.clone()) != state);
     }
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
-use traf_model::{SpoolState, Summary};
+use traf_model::SpoolState;
 
 use crate::slice::assembler::{InterfaceSlice, SliceAssembler};
 use crate::spool::Spool;
@@ -111,8 +111,7 @@ impl SpoolThread {
                         }
                     }
                     None => {
-                        let rest = self.sealer.rest(clock::now());
-                        self.seal(&rest);
+                        self.sealer.rest(clock::now()).iter().for_each(|summary| self.spool.seal(summary));
                         self.spool.finish(clock::now());
                         self.finished = true;
                     }
@@ -124,24 +123,14 @@ impl SpoolThread {
                 _ = tick.tick() => self.spool.retry(),
             }
             let ready = self.sealer.ready(clock::now(), self.interfaces.load(Ordering::Relaxed));
-            self.seal(&ready);
+            ready.iter().for_each(|summary| self.spool.seal(summary));
             self.tell();
-        }
-    }
-
-    fn seal(&mut self, summaries: &[Summary]) {
-        for summary in summaries {
-            self.spool.seal(summary);
         }
     }
 
     fn tell(&mut self) {
         let status = SpoolStatus { spool: self.spool.state(), epoch: self.spool.wire_epoch(), finished: self.finished };
-        self.status.send_if_modified(|known| {
-            let changed = *known != status;
-            *known = status;
-            changed
-        });
+        self.status.send_if_modified(|known| std::mem::replace(known, status.clone()) != status);
         let trouble = self.spool.trouble();
         if trouble != self.trouble.as_deref() {
             match trouble {
