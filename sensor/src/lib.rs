@@ -52,6 +52,6 @@ mod text_log;
 
 pub use capture::CaptureError;
 pub use parse::link_type::LinkType;
-pub use slice::assembler::InterfaceSlice;
+pub use slice::InterfaceSlice;
 pub use system::interfaces::InterfaceError;
 pub use system::machine::give_memory_back;

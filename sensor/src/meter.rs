@@ -21,17 +21,15 @@ mod flow_table;
 mod flows;
 mod fragments;
 mod interface_counters;
-mod interface_rates;
-mod key_rates;
 mod keyed_hash;
 mod live;
 mod local_addresses;
 mod other_flows;
 pub(crate) mod packet_log;
 mod ranked;
+mod rates;
 mod sizes;
 mod slot;
-mod station;
 mod stations;
 mod threshold;
 
@@ -55,9 +53,9 @@ use flow_rates::FlowRates;
 use flows::Flows;
 use fragments::Fragments;
 use interface_counters::InterfaceCounters;
-use interface_rates::InterfaceRates;
 use local_addresses::LocalAddresses;
 use packet_log::{PacketLog, PacketRecord};
+use rates::InterfaceRates;
 
 /// Packets that are hashed before the first of them is counted.
 const BATCH: usize = 32;

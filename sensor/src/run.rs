@@ -20,8 +20,7 @@ use crate::config::Config;
 use crate::export::{self, SensorInfo};
 use crate::live::LiveStream;
 use crate::settings::{ActiveSettings, Channels};
-use crate::slice::assembler::InterfaceSlice;
-use crate::slice::slicer;
+use crate::slice::{self, InterfaceSlice};
 use crate::spool::Spool;
 use crate::spool::persistent_state::LastSlice;
 use crate::spool::thread;
@@ -189,7 +188,7 @@ fn declare_unseen(
         return;
     }
     tracing::warn!("the sensor did not end as asked: what passed since its last slice is declared as not seen");
-    if parts.try_send(InterfaceSlice { slice: slicer::around(slice, started), summary: None, losses }).is_err() {
+    if parts.try_send(InterfaceSlice { slice: slice::around(slice, started), summary: None, losses }).is_err() {
         tracing::error!("what was not seen could not be declared");
     }
 }

@@ -14,7 +14,6 @@ mod dump;
 mod file_names;
 mod folder;
 mod handle;
-mod notation;
 mod wording;
 mod writer;
 

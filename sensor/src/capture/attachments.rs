@@ -22,8 +22,7 @@ use crate::capture::{
 use crate::config::Config;
 use crate::meter::MeterConfig;
 use crate::parse::link_type::LinkType;
-use crate::slice::assembler::InterfaceSlice;
-use crate::slice::slicer;
+use crate::slice::{self, InterfaceSlice};
 use crate::spool::persistent_state::NicCounters;
 use crate::system::interfaces::{self, Device};
 
@@ -288,7 +287,7 @@ impl Attachments {
     }
 
     fn declare(&self, name: &str, interval: Interval, counted: Option<(u64, u64)>) {
-        let slice = slicer::around(self.context.config.slice, interval.to);
+        let slice = slice::around(self.context.config.slice, interval.to);
         let loss =
             Loss { reason: LossReason::Vanished, interval, records: 0, counted, interface: Some(name.to_owned()) };
         if let Err(mpsc::error::TrySendError::Full(part)) =

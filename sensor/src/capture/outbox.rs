@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use traf_model::{InterfaceSummary, Interval, Loss, LossReason};
 
-use crate::slice::assembler::InterfaceSlice;
+use crate::slice::InterfaceSlice;
 
 /// Slices that found no room in the channel wait here; the oldest of too many becomes a loss with its count.
 pub(super) struct Outbox {

@@ -6,7 +6,7 @@
 use traf_model::{Counters, Counts, Key, Tally, Traffic};
 
 use super::ranked::{RankedTable, TableKey, Value};
-use super::station::StationCounters;
+use super::stations::StationCounters;
 
 /// The counts of one facility.
 pub(super) trait Counter {

@@ -9,8 +9,8 @@ use traf_model::facility::{DSCP, HOSTS, PROTOCOLS, SERVICES, SIZES, STATIONS, So
 use traf_model::{Counted, Counters, Counts, Interface, Key, Mac, Ports, Service, Tally, Traffic};
 
 use super::counter::{Counter, Indexed};
-use super::key_rates::KeyRates;
 use super::ranked::{RankedTable, TableKey};
+use super::rates::KeyRates;
 use super::sizes::Sizes;
 use super::stations::Stations;
 use crate::parse::packet::{NO_VLAN, PackedKey, Packet};

@@ -11,7 +11,7 @@ use traf_model::{Counters, Facility, Filter, Interface, InterfaceStats, Interval
 
 use super::facilities::{Facilities, FlowDelta};
 use super::interface_counters::InterfaceCounters;
-use super::interface_rates::{AverageRates, InterfaceRates};
+use super::rates::{AverageRates, InterfaceRates};
 use crate::parse::packet::Packet;
 
 /// Filters at once.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use traf_model::SpoolState;
 
-use crate::slice::assembler::{InterfaceSlice, SliceAssembler};
+use crate::slice::{InterfaceSlice, SliceAssembler};
 use crate::spool::Spool;
 use crate::system::clock;
 

@@ -5,7 +5,7 @@ use traf_model::{
 };
 
 use super::file_names::LogKind;
-use super::notation::{packets, per_second, rate};
+use super::wording::{packets, per_second, rate};
 
 /// Counts of one interface at a moment; its answers are those to [`super::wishes`].
 #[derive(Clone, Debug)]
