@@ -247,30 +247,21 @@ impl Config {
     }
 
     fn check(&self) -> Result<(), ConfigError> {
-        let wrong = |name, value: &dyn fmt::Debug, reason| {
-            Err(ConfigError::Value { name, value: format!("{value:?}"), reason })
-        };
-        let second = Duration::from_secs(1);
-        if self.slice < second || self.slice > 3600 * second || self.slice.subsec_nanos() != 0 {
-            return wrong("slice", &self.slice, "write whole seconds, from 1s to 1h");
+        let Self { slice, snaplen, buffer, meter, spool, .. } = self;
+        let seconds = slice.subsec_nanos() == 0 && (1..=3600).contains(&slice.as_secs());
+        let octets = (68..=262_144).contains(snaplen);
+        let checks: [(_, _, &dyn fmt::Debug, _); 6] = [
+            ("slice", seconds, slice, "write whole seconds, from 1s to 1h"),
+            ("snaplen", octets, snaplen, "write 68 to 262144 octets: less does not hold the headers"),
+            ("buffer", (256 << 10..=1 << 30).contains(buffer), buffer, "write 256KiB to 1GiB"),
+            ("flows", (64..=1 << 24).contains(&meter.flows), &meter.flows, "write 64 to 16777216"),
+            ("spool", spool.octets >= 1 << 20, &spool.octets, "write at least 1MiB"),
+            ("spool_files", (16..=1 << 20).contains(&spool.files), &spool.files, "write 16 to 1048576"),
+        ];
+        match checks.into_iter().find(|(_, holds, ..)| !holds) {
+            Some((name, _, value, reason)) => Err(ConfigError::Value { name, value: format!("{value:?}"), reason }),
+            None => self.text.names.check().map_err(ConfigError::LogName),
         }
-        if !(68..=262_144).contains(&self.snaplen) {
-            return wrong("snaplen", &self.snaplen, "write 68 to 262144 octets: less does not hold the headers");
-        }
-        if !(256 << 10..=1 << 30).contains(&self.buffer) {
-            return wrong("buffer", &self.buffer, "write 256KiB to 1GiB");
-        }
-        if !(64..=1 << 24).contains(&self.meter.flows) {
-            return wrong("flows", &self.meter.flows, "write 64 to 16777216");
-        }
-        self.text.names.check().map_err(ConfigError::LogName)?;
-        if self.spool.octets < 1 << 20 {
-            return wrong("spool", &self.spool.octets, "write at least 1MiB");
-        }
-        if !(16..=1 << 20).contains(&self.spool.files) {
-            return wrong("spool_files", &self.spool.files, "write 16 to 1048576");
-        }
-        Ok(())
     }
 
     /// Where records wait.

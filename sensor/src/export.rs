@@ -93,7 +93,7 @@ async fn session(
     let SensorInfo { identity, version, name, site } = introduction.clone();
     let hello = Hello { epoch: status.borrow().epoch, version, name, now: clock::now().0, site };
     let broken = || StreamEnd::Broken("the connection ended".to_owned());
-    outgoing.try_send(request(Message::Hello(hello))).map_err(|_| broken())?;
+    outgoing.try_send(ExportRequest { message: Some(Message::Hello(hello)) }).map_err(|_| broken())?;
     let mut acks = client(channel).export(ReceiverStream::new(requests)).await?.into_inner();
     let first = tokio::time::timeout(PATIENCE, acks.message())
         .await
@@ -125,7 +125,7 @@ async fn session(
             window.sent(record.to, record.summary.len());
             let batch =
                 Batch { epoch: record.epoch, from_seq: record.from, to_seq: record.to, summary: record.summary.into() };
-            if outgoing.try_send(request(Message::Batch(batch))).is_err() {
+            if outgoing.try_send(ExportRequest { message: Some(Message::Batch(batch)) }).is_err() {
                 // Why the connection ended comes with the answers.
                 break;
             }
@@ -169,10 +169,6 @@ async fn refused(
         }
         (records, _) => Ok(records),
     }
-}
-
-fn request(message: Message) -> ExportRequest {
-    ExportRequest { message: Some(message) }
 }
 
 fn compare_clocks(ack: &ExportAck) {

@@ -312,16 +312,7 @@ impl Meter {
         let stats = self.counters.stats(&self.interface);
         let rated = self.averages.rates(now, &stats.classes, stats.own);
         let stats = InterfaceStats { rates: rated.classes, ..stats };
-        let view = live::LiveView {
-            flows: &self.flows,
-            counters: &self.counters,
-            packet_log: &self.packet_log,
-            rates: &self.rates,
-            filtered: &self.filtered,
-            stats: &stats,
-            rate: rated.total,
-            now,
-        };
+        let view = live::LiveView { meter: self, stats: &stats, rate: rated.total, now };
         let answers = wishes.iter().filter_map(|wish| view.answer(wish)).collect();
         let InterfaceStats { interface, ledger, classes, rates, peak, peak_total, own } = stats;
         InterfaceSnapshot {

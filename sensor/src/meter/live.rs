@@ -7,22 +7,15 @@ mod top;
 use traf_model::{Answer, Facility, Flow, FlowKey, Group, InterfaceStats, Item, Timestamp, Traffic, Wish};
 
 use super::facilities::Facilities;
-use super::filtered::{self, FilterTable};
-use super::flow_rates::FlowRates;
-use super::flow_state;
-use super::flows::Flows;
+use super::filtered::FilterCounters;
 use super::interface_counters::InterfaceCounters;
-use super::packet_log::PacketLog;
+use super::{Meter, flow_state};
 use sums::{Parts, Sums};
 use top::Top;
 
 /// Tables and figures that answers are made from.
 pub(super) struct LiveView<'a> {
-    pub(super) flows: &'a Flows,
-    pub(super) counters: &'a InterfaceCounters,
-    pub(super) packet_log: &'a PacketLog,
-    pub(super) rates: &'a FlowRates,
-    pub(super) filtered: &'a FilterTable,
+    pub(super) meter: &'a Meter,
     /// The interface's own row.
     pub(super) stats: &'a InterfaceStats,
     /// The interface's rate.
@@ -35,7 +28,7 @@ struct CountedTables<'a> {
     counters: &'a InterfaceCounters,
     facilities: &'a Facilities,
     /// A filter's own counts, where there is one.
-    selected: Option<&'a filtered::FilterCounters>,
+    selected: Option<&'a FilterCounters>,
 }
 
 impl LiveView<'_> {
@@ -82,16 +75,17 @@ impl LiveView<'_> {
 
     fn tables(&self, wish: &Wish) -> Option<CountedTables<'_>> {
         if wish.filter.is_all() {
-            return Some(CountedTables { counters: self.counters, facilities: &self.flows.facilities, selected: None });
+            let Meter { counters, flows, .. } = self.meter;
+            return Some(CountedTables { counters, facilities: &flows.facilities, selected: None });
         }
-        let selected = self.filtered.of(&wish.filter)?;
+        let selected = self.meter.filtered.of(&wish.filter)?;
         Some(CountedTables { counters: &selected.counters, facilities: &selected.facilities, selected: Some(selected) })
     }
 
     /// Traffic that left the table, by class. It cannot be filtered.
     fn gone(&self, wish: &Wish, top: &mut Top) {
         if wish.filter.is_all() {
-            for (class, traffic, flows) in self.flows.gone.rows() {
+            for (class, traffic, flows) in self.meter.flows.gone.rows() {
                 top.push_other(Item::Other(class, traffic, flows));
             }
         }
@@ -100,7 +94,7 @@ impl LiveView<'_> {
     /// Flows added up by what they have in common; outbound is what the initiators sent.
     fn groups(&self, wish: &Wish, top: &mut Top) {
         let group = |key: &FlowKey| wish.group.of(key, "");
-        let parts = Parts::of(self.flows.table.len());
+        let parts = Parts::of(self.meter.flows.table.len());
         for part in parts.iter() {
             let mut sums = Sums::default();
             self.each_flow(
@@ -118,21 +112,21 @@ impl LiveView<'_> {
 
     /// Number of packets since the start; under a filter, of those that are still kept.
     fn packet_log(&self, wish: &Wish) -> Answer {
-        let (rows, total) = self.packet_log.rows(wish, &self.stats.interface);
-        let matched = if wish.filter.is_all() { self.packet_log.newest() } else { total.total().packets };
+        let (rows, total) = self.meter.packet_log.rows(wish, &self.stats.interface);
+        let matched = if wish.filter.is_all() { self.meter.packet_log.newest() } else { total.total().packets };
         Answer { id: wish.id, matched, total, rows, ..Answer::default() }
     }
 
     /// Every flow that the filter selects, with the directions it selects, and its rate; only of the keys that are wanted.
     fn each_flow(&self, wish: &Wish, wanted: impl Fn(&FlowKey) -> bool, mut each: impl FnMut(usize, Flow, Traffic)) {
-        let mut reader = self.rates.reader();
-        let table = &self.flows.table;
+        let mut reader = self.meter.rates.reader();
+        let table = &self.meter.flows.table;
         for slot in (0..table.sets()).flat_map(|set| table.slots(set)) {
             let second_began = flow_state::second_began(&table.flows[slot].warm);
             if !wanted(&table.flows[slot].hot.key.flow(second_began)) {
                 continue;
             }
-            let mut flow = self.flows.row(slot, self.flows.whole(slot), self.now.0);
+            let mut flow = self.meter.flows.row(slot, self.meter.flows.whole(slot), self.now.0);
             let mut rate = reader.rate(slot, flow.first);
             if second_began {
                 rate = rate.reversed();

@@ -1,13 +1,13 @@
 //! A capture file as a text log would have told it: the same meter, the same words, the file's own time.
 
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, Write};
 
 use anyhow::Context;
 use jiff::tz::TimeZone;
 use traf_model::{Interface, Timestamp};
 
 use super::{ReadArgs, config};
-use crate::file::CaptureFile;
+use crate::file::{CaptureFile, FileError};
 use crate::meter::{Meter, MeterConfig};
 use crate::parse::link_type::LinkType;
 use crate::text_log::Wording;
@@ -23,27 +23,24 @@ pub(super) fn run(args: &ReadArgs, zone: TimeZone, mut out: impl Write) -> anyho
         let config = MeterConfig { idle: MeterConfig::default().idle, ..config(args.flows, args.tunnels) };
         match print(&mut CaptureFile::open(path)?, &name, config, &mut words, &mut out) {
             // A reader that has seen enough is no error.
-            Err(Trouble::Out(error)) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
-            Err(Trouble::Out(error)) => return Err(error).context("writing to standard output"),
-            Err(Trouble::File(error)) => return Err(error).with_context(|| format!("reading {}", path.display())),
-            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
+            printed => {
+                let read = printed.context("writing to standard output")?;
+                read.with_context(|| format!("reading {}", path.display()))?;
+            }
         }
     }
     Ok(())
 }
 
-enum Trouble {
-    File(anyhow::Error),
-    Out(std::io::Error),
-}
-
+/// The inner error is the file's.
 fn print(
     file: &mut CaptureFile,
     name: &str,
     config: MeterConfig,
     words: &mut Wording,
     out: &mut impl Write,
-) -> Result<(), Trouble> {
+) -> io::Result<Result<(), FileError>> {
     // It may hold any characters, and stands in every line.
     let name: String = name.chars().map(|c| if c.is_control() { '_' } else { c }).collect();
     let interface = Interface { name: name.clone(), ..Interface::default() };
@@ -51,8 +48,7 @@ fn print(
     let mut meter = Meter::new(config, interface, link, Timestamp(0));
     meter.log(Some(false), Timestamp(i64::MIN));
     let (mut frames, mut second) = (0u64, i64::MIN);
-    let mut trouble = Ok(());
-    loop {
+    let read = loop {
         match file.next_frame() {
             Ok(Some(frame)) => {
                 if frame.link != link {
@@ -67,22 +63,19 @@ fn print(
                 meter.frame(frame.at, frame.length, frame.captured);
                 frames += 1;
                 if frames % ROUND == 0 {
-                    write(&mut meter, &name, words, out).map_err(Trouble::Out)?;
+                    write(&mut meter, &name, words, out)?;
                 }
             }
-            Ok(None) => break,
-            Err(error) => {
-                trouble = Err(Trouble::File(error.into()));
-                break;
-            }
+            Ok(None) => break Ok(()),
+            Err(error) => break Err(error),
         }
-    }
+    };
     meter.flush();
-    write(&mut meter, &name, words, out).and_then(|()| out.flush()).map_err(Trouble::Out)?;
-    trouble
+    write(&mut meter, &name, words, out).and_then(|()| out.flush())?;
+    Ok(read)
 }
 
-fn write(meter: &mut Meter, name: &str, words: &mut Wording, out: &mut impl Write) -> std::io::Result<()> {
+fn write(meter: &mut Meter, name: &str, words: &mut Wording, out: &mut impl Write) -> io::Result<()> {
     meter.flush();
     out.write_all(words.round(&meter.take_log(), name, false).as_bytes())
 }

@@ -1,18 +1,12 @@
 //! The clocks: read here, at the edge, and handed on as arguments.
 #![allow(clippy::disallowed_methods, reason = "this is the edge that reads the clock")]
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use nix::time::{ClockId, clock_gettime};
 use traf_model::Timestamp;
 
 /// The wall clock.
 pub(crate) fn now() -> Timestamp {
-    let nanos = match SystemTime::now().duration_since(UNIX_EPOCH) {
-        Ok(since) => i64::try_from(since.as_nanos()).unwrap_or(i64::MAX),
-        Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |nanos| -nanos),
-    };
-    Timestamp(nanos)
+    Timestamp(i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX))
 }
 
 /// Compares the wall clock with the one that counts since boot (asleep or awake), which nobody can set.

@@ -23,10 +23,10 @@ impl LiveView<'_> {
             });
             return top.add_total(other.traffic);
         };
-        let ports = &self.flows.facilities.ports;
+        let ports = &self.meter.flows.facilities.ports;
         let shares = |key: &FlowKey| shares(key, ports);
         let mut other = Traffic::default();
-        for part in Parts::of(2 * self.flows.table.len()).iter() {
+        for part in Parts::of(2 * self.meter.flows.table.len()).iter() {
             let mut sums = Sums::default();
             let totals = tables.facilities.totals(facility, |key, counts| {
                 if part.key(key) {
@@ -39,7 +39,7 @@ impl LiveView<'_> {
                 |key| shares(key).into_iter().flatten().any(|share| part.key(share.key)),
                 |slot, flow, rate| {
                     // What was folded already is in the totals.
-                    let (shares, slice) = (shares(&flow.key), self.flows.slice(slot));
+                    let (shares, slice) = (shares(&flow.key), self.meter.flows.slice(slot));
                     let mut before = None;
                     for share in shares.into_iter().flatten() {
                         let towards = |traffic: Traffic| if share.reversed { traffic.reversed() } else { traffic };
@@ -98,7 +98,7 @@ impl LiveView<'_> {
     /// flows in all.
     fn peers(&self, facility: Counted, wish: &Wish, keys: impl Iterator<Item = Key>, flows: u64) -> Vec<u64> {
         let places: HashMap<Key, u32> = keys.zip(0..).collect();
-        let ports = &self.flows.facilities.ports;
+        let ports = &self.meter.flows.facilities.ports;
         let ends = |key: &FlowKey| match facility.shares().map(|shares| shares(key, ports)) {
             Some([Some(one), Some(other)]) => Some((one.key, other.key)),
             _ => None,
