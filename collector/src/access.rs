@@ -2,7 +2,6 @@
 //!
 //! A layer in front of all services: it finds the caller's record by the key of its certificate, and hands it on.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -21,9 +20,9 @@ use crate::secrets::Peer;
 pub(crate) const METHODS: [(&str, &[Role]); 8] = [
     ("/traf.v1.Ingest/Export", &[Role::Sensor]),
     ("/traf.v1.Ingest/Live", &[Role::Sensor]),
-    ("/traf.v1.View/Watch", &[Role::Viewer, Role::Admin]),
-    ("/traf.v1.View/Fleet", &[Role::Viewer, Role::Admin]),
-    ("/traf.v1.View/Filters", &[Role::Viewer, Role::Admin]),
+    ("/traf.v1.View/Watch", &[Role::Admin, Role::Viewer]),
+    ("/traf.v1.View/Fleet", &[Role::Admin, Role::Viewer]),
+    ("/traf.v1.View/Filters", &[Role::Admin, Role::Viewer]),
     ("/traf.v1.Admin/SaveFilter", &[Role::Admin]),
     ("/traf.v1.Admin/DeleteFilter", &[Role::Admin]),
     ("/traf.v1.Admin/SetSettings", &[Role::Admin]),
@@ -37,8 +36,7 @@ fn denial(path: &str, role: Role, name: &str) -> Option<String> {
     if roles.contains(&role) {
         return None;
     }
-    let roles: BTreeSet<&str> = roles.iter().map(|role| role.name()).collect();
-    let roles: Vec<&str> = roles.into_iter().collect();
+    let roles: Vec<&str> = roles.iter().map(|role| role.name()).collect();
     Some(format!("`{name}` is a {role}: {path} is for the role {} only", roles.join(" or ")))
 }
 
@@ -85,6 +83,8 @@ pub(crate) fn over(peers: &Peers, peer: &Peer, stop: &CancellationToken) -> Opti
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]

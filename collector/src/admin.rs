@@ -26,7 +26,7 @@ pub async fn create_token(config: &Config, role: Role, ttl: Duration, uses: u32)
     let now = clock::now();
     let (folder, secrets) = open(config).await?;
     let authority = Authority::open(&folder, now).context("opening the authority")?;
-    let token = Token { pin: authority.pin(), id: rand::random(), secret: rand::random() };
+    let token = Token { pin: authority.pin, id: rand::random(), secret: rand::random() };
     secrets.add_token(&token, role, (now, now.after(ttl)), uses).await?;
     let what = format!("token {} made: {role}, {uses} uses, for {} s", Token::id_text(&token.id), ttl.as_secs());
     secrets.audit(now, "local", &what).await?;

@@ -31,9 +31,12 @@ const PEER: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Signs for one cluster.
 pub(crate) struct Authority {
-    cluster: String,
-    pin: [u8; 32],
-    certificate: CertificateDer<'static>,
+    /// The cluster's identifier.
+    pub(crate) cluster: String,
+    /// SHA-256 of its public key: what tokens carry.
+    pub(crate) pin: [u8; 32],
+    /// DER.
+    pub(crate) certificate: CertificateDer<'static>,
     issuer: Issuer<'static, KeyPair>,
 }
 
@@ -91,21 +94,6 @@ impl Authority {
         }
         let issuer = Issuer::from_ca_cert_der(&certificate, key).map_err(|error| bad(&error))?;
         Ok(Self { cluster: hex(&pin[..8]), pin, certificate, issuer })
-    }
-
-    /// The cluster's identifier.
-    pub(crate) fn cluster(&self) -> &str {
-        &self.cluster
-    }
-
-    /// SHA-256 of its public key: what tokens carry.
-    pub(crate) fn pin(&self) -> [u8; 32] {
-        self.pin
-    }
-
-    /// DER.
-    pub(crate) fn certificate(&self) -> &CertificateDer<'static> {
-        &self.certificate
     }
 
     /// A fresh key and certificate for the collector itself.
@@ -213,7 +201,7 @@ mod tests {
     fn the_authority_stays_the_same_over_starts() {
         let dir = tempfile::tempdir().unwrap();
         let (first, second) = (authority(&dir), authority(&dir));
-        assert_eq!((first.pin(), first.certificate()), (second.pin(), second.certificate()));
+        assert_eq!((first.pin, first.certificate), (second.pin, second.certificate));
     }
 
     #[test]

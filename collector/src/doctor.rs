@@ -43,7 +43,7 @@ pub async fn doctor(config: &Config) -> (String, bool) {
     );
     let running = folder.lock().is_err();
     say("process", Ok(if running { "a collector is running here" } else { "no collector is running here" }.to_owned()));
-    say("authority", Authority::open(&folder, now).map(|a| format!("cluster {}", a.cluster())).map_err(Into::into));
+    say("authority", Authority::open(&folder, now).map(|a| format!("cluster {}", a.cluster)).map_err(Into::into));
     say("peers", peers(&folder).await);
     say("store", store(&folder).await);
     if !running {

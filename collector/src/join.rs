@@ -64,7 +64,7 @@ impl JoinService {
                 info!(%address, name, token, "joined");
                 self.collector.secrets.note(&who, &format!("joined as {name} with token {token}")).await;
                 self.collector.peers.reload().await.map_err(broken)?;
-                let authority = self.authority.certificate().to_vec();
+                let authority = self.authority.certificate.to_vec();
                 Ok(wire::JoinReply { certificate, authority, name, port: u32::from(self.port) })
             }
             Admission::Refused(why) => {

@@ -23,8 +23,10 @@ const LATE: i64 = 3 * SECOND;
 /// The present state of all sensors.
 pub(crate) struct Live {
     state: Mutex<State>,
-    changed: watch::Sender<u64>,
-    wished: watch::Sender<u64>,
+    /// Wakes when a sensor has said something.
+    pub(crate) changed: watch::Sender<u64>,
+    /// Wakes when the wishes have changed.
+    pub(crate) wished: watch::Sender<u64>,
 }
 
 #[derive(Default)]
@@ -148,16 +150,6 @@ impl Live {
     /// Wishes to a sensor.
     pub(crate) fn wishes_for(&self, sensor: &str) -> Vec<Wish> {
         self.state().wishes.of(sensor)
-    }
-
-    /// Wakes when the wishes have changed.
-    pub(crate) fn wishes_changed(&self) -> watch::Receiver<u64> {
-        self.wished.subscribe()
-    }
-
-    /// Wakes when a sensor has said something.
-    pub(crate) fn changed(&self) -> watch::Receiver<u64> {
-        self.changed.subscribe()
     }
 
     /// Forgets a sensor that was shut out.

@@ -14,6 +14,7 @@ use crate::secrets::{Peer, Secrets, SecretsError};
 const REFUSALS: usize = 1024;
 
 /// Admitted and revoked peers.
+#[derive(Debug)]
 pub(crate) struct Peers {
     cluster: String,
     secrets: Secrets,

@@ -84,7 +84,7 @@ pub async fn run(
     let join = bind(config.join_listen, "join_listen").await?;
     let addresses = Addresses { main: main.local_addr()?, join: join.local_addr()? };
 
-    let peers = Arc::new(Peers::load(authority.cluster(), secrets.clone()).await?);
+    let peers = Arc::new(Peers::load(&authority.cluster, secrets.clone()).await?);
     let own = OwnCertificate::new(&authority)?;
     let [service_tls, join_tls] = tls::states(&authority, own.clone(), &peers).context("the collector's TLS state")?;
     let stop = CancellationToken::new();
@@ -118,7 +118,7 @@ pub async fn run(
     tasks.spawn(ended(watch_peers(peers, live, stop.clone())));
     tasks.spawn(ended(renew(own, authority.clone(), stop.clone())));
 
-    info!(cluster = authority.cluster(), data = %config.data.display(), "listening on {}, joining on {}", addresses.main, addresses.join);
+    info!(cluster = authority.cluster, data = %config.data.display(), "listening on {}, joining on {}", addresses.main, addresses.join);
     folder.write_addresses(&format!("main {}\njoin {}\n", addresses.main, addresses.join))?;
     let _ = ready.send(addresses);
 

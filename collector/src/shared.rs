@@ -17,7 +17,8 @@ pub(crate) struct SharedConfig {
     state: Mutex<State>,
     /// Held while something is changed: on the disk first, then here.
     changing: tokio::sync::Mutex<()>,
-    changed: watch::Sender<u64>,
+    /// Wakes when anything has changed.
+    pub(crate) changed: watch::Sender<u64>,
 }
 
 #[derive(Default)]
@@ -64,11 +65,6 @@ impl SharedConfig {
     /// Settings of a sensor; revision zero if nothing was ever changed.
     pub(crate) fn settings(&self, sensor: &str) -> Settings {
         self.state().settings.get(sensor).cloned().unwrap_or_default()
-    }
-
-    /// Wakes when anything has changed.
-    pub(crate) fn changed(&self) -> watch::Receiver<u64> {
-        self.changed.subscribe()
     }
 
     /// Keeps a filter, in the place of the one of its name.
@@ -190,7 +186,7 @@ mod tests {
     async fn filters_are_bounded_in_number_and_a_change_wakes_who_waits() {
         let folder = tempfile::tempdir().unwrap();
         let (shared, _) = open(&folder).await;
-        let mut changed = shared.changed();
+        let mut changed = shared.changed.subscribe();
         changed.mark_unchanged();
         for number in 0..NamedFilter::MOST {
             shared.save_filter(filter(&format!("f{number}"), "include tcp"), BY).await.unwrap();

@@ -37,7 +37,7 @@ impl OwnCertificate {
 
 fn made(authority: &Authority) -> anyhow::Result<CertifiedKey> {
     let (certificate, key) = authority.collector(clock::now())?;
-    Ok(CertifiedKey::from_der(vec![certificate, authority.certificate().clone()], key, &default_provider())?)
+    Ok(CertifiedKey::from_der(vec![certificate, authority.certificate.clone()], key, &default_provider())?)
 }
 
 impl ResolvesServerCert for OwnCertificate {
@@ -55,7 +55,7 @@ pub(crate) fn states(
 ) -> anyhow::Result<[Arc<ServerConfig>; 2]> {
     let provider = Arc::new(default_provider());
     let mut roots = RootCertStore::empty();
-    roots.add(authority.certificate().clone())?;
+    roots.add(authority.certificate.clone())?;
     let inner = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build()?;
     let verifier = Arc::new(Remembering { inner, peers: peers.clone() });
     let builder = ServerConfig::builder_with_provider(provider).with_protocol_versions(&[&rustls::version::TLS13])?;
@@ -105,12 +105,6 @@ fn words(error: &CertificateError) -> String {
 struct Remembering {
     inner: Arc<dyn ClientCertVerifier>,
     peers: Arc<Peers>,
-}
-
-impl std::fmt::Debug for Peers {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Peers")
-    }
 }
 
 impl ClientCertVerifier for Remembering {

@@ -25,11 +25,11 @@ pub(super) fn answers(
 ) -> impl Stream<Item = Result<wire::Wishes, Status>> {
     let turn = ingest.streams.take("live", &peer.id);
     let connected = ingest.collector.live.connect(&peer.id, &peer.name, clock::now());
-    let mut changed = ingest.collector.live.wishes_changed();
+    let mut changed = ingest.collector.live.wished.subscribe();
     // What is wished now goes out at once.
     changed.mark_changed();
     info!(sensor = peer.name, "live: connected");
-    let shared = ingest.collector.shared.changed();
+    let shared = ingest.collector.shared.changed.subscribe();
     let session = LiveSession { ingest, peer, inbound, turn, connected, changed, shared, sent: None };
     stream::try_unfold(Box::new(session), |mut session| async {
         let next = session.next().await;

@@ -271,8 +271,9 @@ mod tests {
 
     fn points(sites: &[&str]) -> Vec<ObservationPoint> {
         let interface = Interface { name: "eth0".to_owned(), ..Interface::default() };
-        let point =
-            |(number, site): (usize, &&str)| ObservationPoint::new(&format!("s{number}"), site, &interface, true);
+        let point = |(number, site): (usize, &&str)| {
+            ObservationPoint::new((&format!("s{number}"), site), &interface, true, None)
+        };
         sites.iter().enumerate().map(point).collect()
     }
 

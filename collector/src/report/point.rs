@@ -22,15 +22,16 @@ pub(crate) struct ObservationPoint {
 }
 
 impl ObservationPoint {
-    pub(crate) fn new(sensor: &str, site: &str, interface: &Interface, fresh: bool) -> Self {
+    /// An interface of a sensor at a site, which counts the services that its settings say.
+    pub(crate) fn new(
+        (sensor, site): (&str, &str),
+        interface: &Interface,
+        fresh: bool,
+        settings: Option<&Settings>,
+    ) -> Self {
+        let ports = settings.map(|settings| Ports::new(settings.ports(&PORTS))).unwrap_or_default();
         let id = Point::new(sensor, &interface.name);
-        Self { id, site: site.to_owned(), interface: interface.clone(), ports: Ports::default(), fresh }
-    }
-
-    /// With the services that its sensor says it counts.
-    pub(crate) fn serving(mut self, settings: &Settings) -> Self {
-        self.ports = Ports::new(settings.ports(&PORTS));
-        self
+        Self { id, site: site.to_owned(), interface: interface.clone(), ports, fresh }
     }
 
     pub(crate) fn name(&self) -> &str {

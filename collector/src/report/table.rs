@@ -46,8 +46,8 @@ struct Sum {
     rate: Traffic,
     flows: u64,
     peers: HashSet<Key>,
-    /// Peers and flows as an observation point gives them, where there are no flows to count.
-    said: (u64, u64),
+    /// Number of peers as observation points give it, where there are no flows to count.
+    peers_given: u64,
     points: Vec<usize>,
 }
 
@@ -132,10 +132,11 @@ impl<'a> Table<'a> {
                 self.observe(point, rate, (facility, key), counts);
             }
             Item::Counted(facility, key, counts) => {
-                let said = (counts.peers, counts.flows);
-                self.sum(point, rate, RowKey::Counted(facility, key), counts.traffic, said);
+                self.sum(point, rate, RowKey::Counted(facility, key), counts);
             }
-            Item::Group(key, traffic, flows) => self.sum(point, rate, RowKey::Group(key), traffic, (0, flows)),
+            Item::Group(key, traffic, flows) => {
+                self.sum(point, rate, RowKey::Group(key), Counts { flows, ..traffic.into() });
+            }
             Item::Other(class, traffic, keys) => {
                 let other = self.others.entry(class).or_default();
                 other.0 += traffic;
@@ -275,10 +276,11 @@ impl<'a> Table<'a> {
         if facility.everywhere { 0 } else { self.homes.get(point).map_or(0, |(site, _)| *site) }
     }
 
-    fn sum(&mut self, point: usize, rate: Traffic, key: RowKey, traffic: Traffic, said: (u64, u64)) {
-        if let Some(sum) = self.entry(point, key, traffic) {
-            sum.add(traffic, rate, &[point]);
-            sum.said = (sum.said.0.saturating_add(said.0), sum.said.1.saturating_add(said.1));
+    fn sum(&mut self, point: usize, rate: Traffic, key: RowKey, counts: Counts) {
+        if let Some(sum) = self.entry(point, key, counts.traffic) {
+            sum.add(counts.traffic, rate, &[point]);
+            sum.flows = sum.flows.saturating_add(counts.flows);
+            sum.peers_given = sum.peers_given.saturating_add(counts.peers);
         }
     }
 
@@ -307,7 +309,7 @@ impl<'a> Table<'a> {
         let (order, limit) = (query.order, query.limit as usize);
         let site = |point: usize| self.points.get(point).map(|point| point.site.clone()).unwrap_or_default();
         for ((home, key), sum) in std::mem::take(&mut self.sums) {
-            let (peers, flows) = (sum.peers.len() as u64 + sum.said.0, sum.flows + sum.said.1);
+            let (peers, flows) = (sum.peers.len() as u64 + sum.peers_given, sum.flows);
             let item = match key {
                 RowKey::Counted(facility, key) => {
                     let (peers, flows) = if facility.peers { (peers, flows) } else { (0, 0) };

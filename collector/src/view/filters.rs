@@ -19,7 +19,7 @@ pub(super) struct Filters {
 
 impl Filters {
     pub(super) fn new(view: &Collector) -> Self {
-        let mut changed = view.shared.changed();
+        let mut changed = view.shared.changed.subscribe();
         changed.mark_changed();
         Self { changed }
     }

@@ -107,11 +107,9 @@ impl<'a> Ask<'a> {
         // The ports that a sensor counts as services now are taken for those of then: they are not stored.
         let seen = view.live.seen(now);
         let point = |stored: &StoredPoint| {
-            let point = ObservationPoint::new(&stored.sensor, &stored.site, &stored.interface, true);
-            match seen.iter().find(|seen| seen.name == stored.sensor) {
-                Some(seen) => point.serving(&seen.snapshot.settings.settings),
-                None => point,
-            }
+            let settings = seen.iter().find(|seen| seen.name == stored.sensor);
+            let settings = settings.map(|seen| &seen.snapshot.settings.settings);
+            ObservationPoint::new((&stored.sensor, &stored.site), &stored.interface, true, settings)
         };
         let points = stored.iter().map(point).collect();
         let places = stored.iter().zip(0..).map(|(stored, point)| (stored.place, point)).collect();
@@ -179,7 +177,7 @@ impl<'a> Ask<'a> {
                         "{name} are those of the recorded flows that the filter selects: octets of IP packets"
                     ));
                 } else if !by_flows && facility.peers {
-                    table.add_peers(&self.counted(&query.filter, false).await?.counted, facility);
+                    table.add_peers(&self.counted(&query.filter, false).await?.0, facility);
                 }
                 if facility.per_point() {
                     self.each_for_itself(report);

@@ -86,7 +86,7 @@ impl Repeated for LiveQuestion {
 
 impl LiveQuestion {
     pub(super) fn new(view: Collector, query: Query) -> Self {
-        let mut changed = view.live.changed();
+        let mut changed = view.live.changed.subscribe();
         changed.mark_unchanged();
         let lan = Lan::default();
         Self { view, query, wished: None, lan, changed, opened: None, last: None, waiting: false }
@@ -254,8 +254,8 @@ impl LiveQuestion {
 
 fn point(seen: &Seen, interface: &InterfaceSnapshot) -> ObservationPoint {
     let fresh = seen.presence == Presence::Reporting && !interface.gone;
-    let point = ObservationPoint::new(&seen.name, &seen.snapshot.site, &interface.interface, fresh);
-    point.serving(&seen.snapshot.settings.settings)
+    let settings = &seen.snapshot.settings.settings;
+    ObservationPoint::new((&seen.name, &seen.snapshot.site), &interface.interface, fresh, Some(settings))
 }
 
 /// The wish for the rows.

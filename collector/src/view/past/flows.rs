@@ -7,15 +7,13 @@ use crate::report::conversation::{Conversations, Elected, JoinedFlows, Rule};
 use crate::report::table::{Table, Unnamed};
 use crate::report::{estimate, filter, left_out};
 
-/// Recorded flows that a filter selects.
-pub(super) struct Recorded {
-    pub(super) counted: JoinedFlows,
-    others: Vec<Unnamed>,
-}
-
 impl Ask<'_> {
-    /// The flows that a filter selects, each counted once.
-    pub(super) async fn counted(&self, wanted: &Filter, others: bool) -> Result<Recorded, StoreError> {
+    /// The flows that a filter selects, each counted once, and if they are wanted those without a row.
+    pub(super) async fn counted(
+        &self,
+        wanted: &Filter,
+        others: bool,
+    ) -> Result<(JoinedFlows, Vec<Unnamed>), StoreError> {
         let mut conversations = Conversations::new(&self.points);
         let mut rest = Vec::new();
         self.each(Facility::Traffic, |point, fact| {
@@ -37,13 +35,13 @@ impl Ask<'_> {
         let marked = self.several() && self.whole && !filter::depends_on_observer(wanted);
         let mut elected = Elected::default();
         let counted = conversations.finish(if marked { Rule::Marked } else { Rule::Fullest(&mut elected) });
-        Ok(Recorded { counted, others: rest })
+        Ok((counted, rest))
     }
 
     /// Rows of a facility from recorded flows.
     pub(super) async fn conversations(&self, table: &mut Table<'_>, report: &mut Report) -> Result<(), StoreError> {
         let (facility, several) = (self.query.facility, self.several());
-        let Recorded { counted, others } = self.counted(&self.query.filter, true).await?;
+        let (counted, others) = self.counted(&self.query.filter, true).await?;
         let shares = if several { counted.shares.clone() } else { Vec::new() };
         table.conversations(counted, facility, self.query.group);
         let estimates = table.unnamed(facility, &shares, others);

@@ -90,7 +90,7 @@ impl Ask<'_> {
             return Ok(Shares::Whole);
         }
         if !self.whole {
-            return Ok(Shares::Constant(self.counted(&Filter::default(), false).await?.counted.shares));
+            return Ok(Shares::Constant(self.counted(&Filter::default(), false).await?.0.shares));
         }
         let mut shares: HashMap<(usize, i64), Share> = HashMap::new();
         for (place, rows) in self.view.store.counted(selection).await? {
