@@ -15,6 +15,7 @@ pub(crate) mod connection_events;
 mod counter;
 mod facilities;
 mod filtered;
+mod flow_delta;
 mod flow_rates;
 mod flow_state;
 mod flow_table;

@@ -6,7 +6,6 @@
 use traf_model::{Counters, Counts, Key, Tally, Traffic};
 
 use super::ranked::{RankedTable, TableKey, Value};
-use super::stations::StationCounters;
 
 /// The counts of one facility.
 pub(super) trait Counter {
@@ -53,16 +52,6 @@ impl Value for Traffic {
 
     fn counts(self) -> Counts {
         self.into()
-    }
-}
-
-impl Value for StationCounters {
-    fn traffic(&self) -> Traffic {
-        self.traffic
-    }
-
-    fn counts(self) -> Counts {
-        self.into_counts()
     }
 }
 

@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 use traf_model::facility::{DSCP, HOSTS, PROTOCOLS, SERVICES, SIZES, STATIONS, Source, VLANS};
-use traf_model::{Counted, Counters, Counts, Interface, Key, Mac, Ports, Service, Tally, Traffic};
+use traf_model::{Counted, Counters, Counts, Interface, Key, Ports, Service, Tally, Traffic};
 
 use super::counter::{Counter, Indexed};
+use super::flow_delta::FlowDelta;
 use super::ranked::{RankedTable, TableKey};
 use super::rates::KeyRates;
 use super::sizes::Sizes;
@@ -44,33 +45,6 @@ impl TableKey for Service {
 
     fn key(self) -> Key {
         Service::key(self)
-    }
-}
-
-/// Counts of a flow since the slice began.
-#[derive(Clone, Copy)]
-pub(super) struct FlowDelta {
-    pub(super) key: PackedKey,
-    /// The key's second end is the initiator.
-    pub(super) second_began: bool,
-    /// From the first end to the second, and back.
-    pub(super) counters: [Counters; 2],
-    /// Source MAC of each way; `None` where that way was never seen or has none.
-    pub(super) macs: [Option<Mac>; 2],
-    /// Times of the first packet that the counts can be of, and of the last.
-    pub(super) first: i64,
-    pub(super) last: i64,
-}
-
-impl FlowDelta {
-    /// Outbound is forward: from the initiator.
-    pub(super) fn traffic(&self) -> Traffic {
-        let [first, second] = self.counters;
-        if self.second_began {
-            Traffic { outbound: second, inbound: first }
-        } else {
-            Traffic { outbound: first, inbound: second }
-        }
     }
 }
 

@@ -9,7 +9,8 @@
 
 use traf_model::{Counters, Facility, Filter, Interface, InterfaceStats, Interval, Ports, Timestamp, Wish};
 
-use super::facilities::{Facilities, FlowDelta};
+use super::facilities::Facilities;
+use super::flow_delta::FlowDelta;
 use super::interface_counters::InterfaceCounters;
 use super::rates::{AverageRates, InterfaceRates};
 use crate::parse::packet::Packet;

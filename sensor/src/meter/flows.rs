@@ -13,7 +13,8 @@ use traf_model::{Counters, Flow, Half, Timestamp, Traffic};
 
 use super::coalesced::{CoalescedPackets, Estimate};
 use super::connection_events::{self, ConnectionChange, DirectionCounts, EventQueue};
-use super::facilities::{Facilities, FlowDelta};
+use super::facilities::Facilities;
+use super::flow_delta::FlowDelta;
 use super::flow_state;
 use super::flow_table::{FlowTable, Position};
 use super::other_flows::OtherFlows;

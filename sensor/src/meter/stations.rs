@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use traf_model::{Counters, Counts, Key, Learnt, Mac, Merge, Tally, Timestamp, Traffic};
 
 use super::counter::Counter;
-use super::facilities::FlowDelta;
+use super::flow_delta::FlowDelta;
 use super::keyed_hash::KeyedHash;
-use super::ranked::{RankedTable, TableKey};
+use super::ranked::{RankedTable, TableKey, Value};
 use crate::parse::packet::Packet;
 
 /// Pairs of stations whose frames are added up before the table of stations is updated.
@@ -31,6 +31,16 @@ struct StationPair {
     stations: [u8; 12],
     all: Counters,
     ip: Counters,
+}
+
+impl Value for StationCounters {
+    fn traffic(&self) -> Traffic {
+        self.traffic
+    }
+
+    fn counts(self) -> Counts {
+        self.into_counts()
+    }
 }
 
 /// The stations of an interface.
