@@ -1,4 +1,4 @@
-//! What `traf-sensor read` costs against `tcpdump -r FILE -w /dev/null`: CPU time of either, in turn, on one file.
+//! Cost of `traf-sensor read` against `tcpdump -r FILE -w /dev/null`: CPU time of either, in turn, on one file.
 //!
 //! `cargo bench -p traf-sensor --bench read [-- --packets N --flows N --rounds N --file F]`
 //!

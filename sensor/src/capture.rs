@@ -8,7 +8,7 @@
 
 pub(crate) mod attachments;
 mod kernel_counters;
-mod outbox;
+mod slice_queue;
 pub(crate) mod snapshots;
 mod socket;
 
@@ -30,7 +30,7 @@ use crate::slice::{InterfaceSlice, Slicer};
 use crate::system::clock::{self, Steps};
 use crate::text_log::{self, LogHandle};
 use kernel_counters::KernelCounters;
-use outbox::Outbox;
+use slice_queue::SliceQueue;
 pub(crate) use socket::{CaptureSocket, FilterProgram};
 
 /// Frames of one round: between rounds the clock is read.
@@ -157,7 +157,7 @@ pub(crate) struct InterfaceCapture {
     slicer: Slicer,
     kernel: KernelCounters,
     steps: Steps,
-    outbox: Outbox,
+    queue: SliceQueue,
     second: Timestamp,
     nap: Duration,
     name: String,
@@ -181,7 +181,7 @@ impl InterfaceCapture {
             slicer: Slicer::new(context.config.slice, now),
             kernel: KernelCounters::default(),
             steps: Steps::start(),
-            outbox: Outbox::new(context.parts.clone()),
+            queue: SliceQueue::new(context.parts.clone()),
             second: next_second(now),
             nap: Duration::from_millis((handle.ring >> 20).min(NAP)),
             name: interface.name.clone(),
@@ -208,7 +208,7 @@ impl InterfaceCapture {
         if let Some(log) = self.log.take() {
             log.end(now, self.figures(now));
         }
-        self.outbox.last();
+        self.queue.last();
         ended
     }
 
@@ -228,7 +228,7 @@ impl InterfaceCapture {
             if let Some(slice) = self.slicer.tick(now) {
                 self.close(slice);
             }
-            self.outbox.send();
+            self.queue.send();
             // A clock that was put back must not stop the live view; whoever has just begun to look is not kept waiting.
             let asked = self.context.wishes.has_changed().unwrap_or(false);
             if asked || now >= self.second || now.0 < self.second.0 - 2 * SECOND {
@@ -343,7 +343,7 @@ impl InterfaceCapture {
         ledger.kernel_received = Some(self.kernel.received());
         ledger.nic = crate::system::interfaces::counters_of(&self.name);
         ledger.clock_step = self.steps.take();
-        self.outbox.put(slice, summary);
+        self.queue.put(slice, summary);
     }
 
     fn snapshot(&mut self, now: Timestamp, wishes: &[Wish]) -> InterfaceSnapshot {

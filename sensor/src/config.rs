@@ -22,7 +22,7 @@ use crate::text_log::{LogFileNames, LogKind, TextLogConfig};
 use settings::SettingFlags;
 pub use value::{LogName, Size, Span};
 
-/// Where the file is looked for when none is named.
+/// Path of the file if none is named.
 pub const FILE: &str = "/etc/traf/sensor.toml";
 
 /// Flags and environment: what is not given is asked of the file.
@@ -39,7 +39,7 @@ pub struct Options {
     pub log: Option<String>,
 }
 
-/// What `run` is told beside.
+/// Options of `run` beside.
 #[derive(Args, Clone, Debug, Default)]
 pub struct RunOptions {
     /// Capture on this interface; repeat for several [default: all that are up]
@@ -119,7 +119,7 @@ struct LogTable {
     names: BTreeMap<LogKind, String>,
 }
 
-/// What holds.
+/// Configuration in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Folder of credentials and spool.
@@ -142,7 +142,7 @@ pub struct Config {
     pub buffer: u64,
     /// Settings that a console may change: a value for each.
     pub settings: Settings,
-    /// Where text logs go, when they are on.
+    /// Folder, names and contents of the text logs, if they are on.
     pub text: TextLogConfig,
     /// The spool's bounds.
     pub spool: SpoolLimits,
@@ -150,7 +150,7 @@ pub struct Config {
     pub meter: MeterConfig,
 }
 
-/// Why a configuration cannot be used.
+/// Reason why a configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The disk said no.
@@ -167,18 +167,15 @@ pub enum ConfigError {
     Value {
         /// The key.
         name: &'static str,
-        /// What was given.
+        /// The value that was given.
         value: String,
-        /// What is possible.
+        /// Values that are possible.
         reason: &'static str,
     },
 }
 
 impl ConfigFile {
     /// Reads the file; the default one need not be there.
-    ///
-    /// # Errors
-    /// When it cannot be read, or says what is not understood.
     pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
         let (path, wanted) = path.map_or((Path::new(FILE), false), |path| (path, true));
         match std::fs::read_to_string(path) {
@@ -196,9 +193,6 @@ impl ConfigFile {
 
 impl Config {
     /// From flags and environment, the file and the defaults.
-    ///
-    /// # Errors
-    /// When the file cannot be used, or a value is out of its range.
     pub fn load(options: &Options, run: &RunOptions) -> Result<Self, ConfigError> {
         Self::merge(options, run, ConfigFile::load(options.config.as_deref())?)
     }
@@ -264,8 +258,7 @@ impl Config {
         }
     }
 
-    /// Where records wait.
-    #[must_use]
+    /// Folder of the records that wait.
     pub fn spool_folder(&self) -> PathBuf {
         self.data.join("spool")
     }

@@ -55,11 +55,6 @@ impl Parser {
         {
             return Ok(packet);
         }
-        self.parse_slow(link, length, captured)
-    }
-
-    #[inline(never)]
-    fn parse_slow(self, link: LinkType, length: u32, captured: &[u8]) -> Result<Packet, Unparsed> {
         link::parse(self, link, length, captured)
     }
 }

@@ -125,7 +125,6 @@ fn rows<R: Serialize>(
 /// Meters whole files.
 pub(crate) struct Reader {
     meter: Meter,
-    link: LinkType,
     totals: Totals,
     opened: bool,
 }
@@ -144,12 +143,7 @@ impl Reader {
     pub(crate) fn new(config: MeterConfig) -> Self {
         let interface = Interface { name: "file".to_owned(), ..Interface::default() };
         let totals = Totals { frames: 0, octets: 0, first: Timestamp(i64::MAX), last: Timestamp(i64::MIN) };
-        Self {
-            meter: Meter::new(config, interface, LinkType::default(), Timestamp(0)),
-            link: LinkType::default(),
-            totals,
-            opened: false,
-        }
+        Self { meter: Meter::new(config, interface, LinkType::default(), Timestamp(0)), totals, opened: false }
     }
 
     /// Meters a file to its end.
@@ -159,10 +153,7 @@ impl Reader {
         let mut file = CaptureFile::open(path)?;
         self.opened = true;
         while let Some(frame) = file.next_frame()? {
-            if frame.link != self.link {
-                self.link = frame.link;
-                self.meter.set_link(frame.link);
-            }
+            self.meter.set_link(frame.link);
             let totals = &mut self.totals;
             totals.frames += 1;
             totals.octets = totals.octets.saturating_add(u64::from(frame.length));

@@ -73,7 +73,7 @@ impl TextLog {
         let shared = Arc::clone(&handle.shared);
         let tasks = writer::WriterChannels { inbox, asks, interval: intervals, reopen, shared };
         let words = Wording::new(jiff::tz::TimeZone::system());
-        let writer = writer::Writer::new(folder, tasks, words, clock::now());
+        let writer = writer::LogWriter::new(folder, tasks, words, clock::now());
         let thread = std::thread::Builder::new()
             .name("log".to_owned())
             .spawn(move || writer.run())

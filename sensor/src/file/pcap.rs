@@ -2,8 +2,7 @@
 
 use traf_model::Timestamp;
 
-use super::buffer::{Buffer, LARGEST};
-use super::{ByteOrder, FileError, Frame};
+use super::{Buffer, ByteOrder, FileError, Frame, LARGEST};
 use crate::parse::link_type::LinkType;
 
 /// Microseconds, nanoseconds, and microseconds with longer frame headers.

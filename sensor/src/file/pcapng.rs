@@ -3,8 +3,7 @@
 use traf_model::Timestamp;
 use traf_model::time::SECOND;
 
-use super::buffer::{Buffer, LARGEST};
-use super::{ByteOrder, FileError, Frame};
+use super::{Buffer, ByteOrder, FileError, Frame, LARGEST};
 use crate::parse::link_type::LinkType;
 
 /// First octets of a section header, the same in either byte order.

@@ -111,7 +111,7 @@ impl EventQueue {
             mac,
             what,
         };
-        let spoke = flow_state::spoke_in(before, way);
+        let spoke = flow_state::spoke(before, way);
         if let Some(mac) = mac
             && spoke
             && let Some(known) = slot.cold.mac(way)

@@ -208,13 +208,8 @@ pub(super) fn is_complete(warm: &Warm) -> bool {
     warm.state & COMPLETE != 0
 }
 
-/// An end spoke: its MAC address is known.
-pub(super) fn spoke(warm: &Warm, way: usize) -> bool {
-    warm.state & SPOKE << way != 0
-}
-
-/// An end had spoken, by the state of that time.
-pub(super) fn spoke_in(state: u16, way: usize) -> bool {
+/// An end spoke, by the state of then or now: its MAC address is known.
+pub(super) fn spoke(state: u16, way: usize) -> bool {
     state & SPOKE << way != 0
 }
 

@@ -52,11 +52,6 @@ impl Set {
         u64::from_ne_bytes(self.states) & u64::from_ne_bytes([bit; WAYS])
     }
 
-    #[inline(always)]
-    fn first_without(&self, bit: u8) -> Option<usize> {
-        self.states.iter().position(|state| state & bit == 0)
-    }
-
     /// The way of the lowest rank among those for which `wanted` holds.
     #[inline(always)]
     fn weakest(&self, now: u32, by_class: bool, wanted: impl Fn(u8) -> bool) -> usize {
@@ -74,7 +69,7 @@ impl Set {
     /// The way that a new flow takes: a free one, else that of the victim.
     #[inline(always)]
     fn victim(&self, now: u32) -> usize {
-        if let Some(way) = self.first_without(OCCUPIED) {
+        if let Some(way) = self.states.iter().position(|state| state & OCCUPIED == 0) {
             return way;
         }
         match self.states.iter().position(|state| state & OVER != 0) {

@@ -228,7 +228,7 @@ impl Flows {
             Counters { packets, octets, coalesced: hidden[way] }
         });
         hot.empty();
-        let macs = [0, 1].map(|way| if flow_state::spoke(warm, way) { cold.mac(way) } else { None });
+        let macs = [0, 1].map(|way| if flow_state::spoke(warm.state, way) { cold.mac(way) } else { None });
         let second_began = flow_state::second_began(warm);
         // What came before this slice was told at its end.
         let first = if cold.first >= self.opened { cold.first } else { warm.last };

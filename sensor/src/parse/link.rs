@@ -26,6 +26,7 @@ pub(super) struct LinkCursor<'a> {
 }
 
 /// Parses a frame of any link type.
+#[inline(never)]
 pub(super) fn parse(parser: Parser, link: LinkType, length: u32, captured: &[u8]) -> Result<Packet, Unparsed> {
     let frame = captured.get(..captured.len().min(length as usize)).unwrap_or_default();
     let mut packet = Packet::new(length);

@@ -240,7 +240,7 @@ fn both_ways_read_the_code_point_of_both_versions() {
                 4 => frame[15] = dscp << 2 | 3,
                 _ => (frame[14], frame[15]) = (0x60 | dscp >> 2, dscp << 6 | 0x30),
             }
-            let slow = Parser::default().parse_slow(LinkType::Ethernet, frame.len() as u32, &frame).unwrap();
+            let slow = link::parse(Parser::default(), LinkType::Ethernet, frame.len() as u32, &frame).unwrap();
             assert_eq!((parse(&frame).dscp, slow.dscp), (dscp, dscp), "{kind}");
         }
     }

@@ -44,17 +44,13 @@ fn print(
     // It may hold any characters, and stands in every line.
     let name: String = name.chars().map(|c| if c.is_control() { '_' } else { c }).collect();
     let interface = Interface { name: name.clone(), ..Interface::default() };
-    let mut link = LinkType::default();
-    let mut meter = Meter::new(config, interface, link, Timestamp(0));
+    let mut meter = Meter::new(config, interface, LinkType::default(), Timestamp(0));
     meter.log(Some(false), Timestamp(i64::MIN));
     let (mut frames, mut second) = (0u64, i64::MIN);
     let read = loop {
         match file.next_frame() {
             Ok(Some(frame)) => {
-                if frame.link != link {
-                    link = frame.link;
-                    meter.set_link(link);
-                }
+                meter.set_link(frame.link);
                 if frame.at.seconds() > second {
                     second = frame.at.seconds();
                     // Connections time out by the second.

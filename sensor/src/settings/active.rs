@@ -43,9 +43,6 @@ pub struct ActiveSettings {
 impl ActiveSettings {
     /// Starts with the last change in force. A text log that the configuration asks for must work; one that a console asked
     /// for may fail, and that is reported.
-    ///
-    /// # Errors
-    /// If the text log cannot be written.
     pub fn start(config: &Config, channels: Channels) -> anyhow::Result<Self> {
         let (base, file) = (config.settings.clone(), SettingsFile::at(&config.data));
         let mut active = Self {

@@ -59,27 +59,19 @@ impl Wording {
         let mac = event.mac.map(|mac| format!(" (source MAC addr {mac})")).unwrap_or_default();
         let packet = |text: &str| format!("TCP; {interface}; {} bytes; from {from} to {to}{mac}; {text}", event.octets);
         let connection = |end: &str, way: &DirectionCounts, opposite: &DirectionCounts| {
-            format!(
-                "TCP; Connection {from} to {to} {end}, {}, {}; opposite direction {}, {}",
-                count(way),
-                average(way),
-                count(opposite),
-                average(opposite)
-            )
+            let (way, opposite) = (figures(way, ", "), figures(opposite, ", "));
+            format!("TCP; Connection {from} to {to} {end}, {way}; opposite direction {opposite}")
         };
         let text = match &event.what {
             ConnectionChange::First { syn: true } => packet("first packet (SYN)"),
             ConnectionChange::First { syn: false } => packet("first packet"),
-            ConnectionChange::Fin(way) => packet(&format!("FIN sent; {}, {}", count(way), average(way))),
+            ConnectionChange::Fin(way) => packet(&format!("FIN sent; {}", figures(way, ", "))),
             // Spelt as IPTraf spells it: scripts look for it.
             ConnectionChange::Acknowledged => packet("FIN acknowleged"),
-            ConnectionChange::Reset(way, opposite) => packet(&format!(
-                "Connection reset; {}, {}; opposite direction {}; {}",
-                count(way),
-                average(way),
-                count(opposite),
-                average(opposite)
-            )),
+            ConnectionChange::Reset(way, opposite) => {
+                let (way, opposite) = (figures(way, ", "), figures(opposite, "; "));
+                packet(&format!("Connection reset; {way}; opposite direction {opposite}"))
+            }
             ConnectionChange::TimedOut(way, opposite) => connection("timed out", way, opposite),
             ConnectionChange::PushedOut(way, opposite) => connection("left the full table", way, opposite),
             ConnectionChange::Active(way) => format!("TCP; {interface}; active; from {from} to {to}; {}", count(way)),
@@ -115,8 +107,9 @@ fn count(way: &DirectionCounts) -> String {
     format!("{} packets, {} bytes", way.packets, way.octets)
 }
 
-fn average(way: &DirectionCounts) -> String {
-    format!("avg flow rate {}", rate(per_second(way.octets, way.nanos)))
+/// Counts and average rate, with `between` between them.
+fn figures(way: &DirectionCounts, between: &str) -> String {
+    format!("{}{between}avg flow rate {}", count(way), rate(per_second(way.octets, way.nanos)))
 }
 
 /// `Sun Nov 22 09:40:06 2026`: ctime(3), in `zone`.

@@ -61,7 +61,7 @@ impl PendingReplies {
 }
 
 /// Writes the logs.
-pub(super) struct Writer {
+pub(super) struct LogWriter {
     folder: LogFolder,
     tasks: WriterChannels,
     words: Wording,
@@ -78,7 +78,7 @@ pub(super) struct Writer {
     lost: u64,
 }
 
-impl Writer {
+impl LogWriter {
     pub(super) fn new(folder: LogFolder, tasks: WriterChannels, words: Wording, now: Timestamp) -> Self {
         Self {
             folder,

@@ -35,7 +35,7 @@ impl Flows {
                 continue;
             }
             let second = usize::from(flow_state::second_began(warm));
-            for way in [second, 1 - second].into_iter().filter(|&way| flow_state::spoke(warm, way)) {
+            for way in [second, 1 - second].into_iter().filter(|&way| flow_state::spoke(warm.state, way)) {
                 if !flow_state::may_send(warm, way) {
                     continue;
                 }

@@ -17,13 +17,9 @@ impl Top {
     }
 
     pub(super) fn push(&mut self, rate: Traffic, item: Item) {
-        self.push_row(Row::new(rate, item));
-    }
-
-    pub(super) fn push_row(&mut self, row: Row) {
         self.answer.matched += 1;
-        self.answer.total.merge(row.item.traffic());
-        self.answer.rows.push(row);
+        self.answer.total.merge(item.traffic());
+        self.answer.rows.push(Row::new(rate, item));
         if self.answer.rows.len() >= 2 * self.limit + 64 {
             self.prune();
         }

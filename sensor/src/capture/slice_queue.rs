@@ -8,13 +8,13 @@ use traf_model::{InterfaceSummary, Interval, Loss, LossReason};
 use crate::slice::InterfaceSlice;
 
 /// Slices that found no room in the channel wait here; the oldest of too many becomes a loss with its count.
-pub(super) struct Outbox {
+pub(super) struct SliceQueue {
     parts: mpsc::Sender<InterfaceSlice>,
     waiting: VecDeque<InterfaceSlice>,
     lost: Vec<Loss>,
 }
 
-impl Outbox {
+impl SliceQueue {
     /// Slices that may wait: over a minute of the sealer's silence, beyond what the channel holds.
     const ROOM: usize = 8;
     /// Losses that are told one by one.
@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn when_the_sealer_is_away_for_long_every_packet_is_there_or_declared() {
         let (parts, mut received) = mpsc::channel(2);
-        let mut outbox = Outbox::new(parts);
+        let mut outbox = SliceQueue::new(parts);
         for packets in 1..=100 {
             outbox.put(Interval::new(Timestamp(packets), Timestamp(packets + 1)), summary(packets as u64));
         }
