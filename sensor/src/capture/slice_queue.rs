@@ -97,9 +97,9 @@ mod tests {
     #[test]
     fn when_the_sealer_is_away_for_long_every_packet_is_there_or_declared() {
         let (parts, mut received) = mpsc::channel(2);
-        let mut outbox = SliceQueue::new(parts);
+        let mut queue = SliceQueue::new(parts);
         for packets in 1..=100 {
-            outbox.put(Interval::new(Timestamp(packets), Timestamp(packets + 1)), summary(packets as u64));
+            queue.put(Interval::new(Timestamp(packets), Timestamp(packets + 1)), summary(packets as u64));
         }
         let (mut kept, mut lost) = (0, 0);
         for _ in 0..20 {
@@ -107,7 +107,7 @@ mod tests {
                 kept += part.summary.unwrap().classes().group(traf_model::ClassGroup::Total).total().packets;
                 lost += part.losses.iter().map(|loss| loss.counted.unwrap().0).sum::<u64>();
             }
-            outbox.send();
+            queue.send();
         }
         assert_eq!((kept + lost, lost > 0), ((1..=100).sum(), true));
     }
