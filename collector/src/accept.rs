@@ -42,7 +42,7 @@ pub(crate) struct Caller {
 pub(crate) struct Connection {
     stream: TlsStream<TcpStream>,
     caller: Caller,
-    _place: Place,
+    _place: Admittance,
 }
 
 /// Accepts on `listener` until `stop`; what comes out is bounded.
@@ -97,7 +97,7 @@ async fn handshake(
     stream: TcpStream,
     address: SocketAddr,
     tls: Arc<ServerConfig>,
-    place: Place,
+    place: Admittance,
 ) -> io::Result<Connection> {
     stream.set_nodelay(true)?;
     let stream = TlsAcceptor::from(tls).accept(stream).await?;
@@ -119,19 +119,19 @@ struct Gate {
 }
 
 /// A place inside, in all and of an address; left when dropped.
-struct Place {
+struct Admittance {
     _all: OwnedSemaphorePermit,
     _address: OwnedSemaphorePermit,
 }
 
 impl Gate {
-    fn enter(&self, address: IpAddr) -> Option<Place> {
+    fn enter(&self, address: IpAddr) -> Option<Admittance> {
         let all = self.all.clone().try_acquire_owned().ok()?;
         let mut each = self.each.lock().unwrap_or_else(PoisonError::into_inner);
         // Addresses without a connection are forgotten.
         each.retain(|_, places| places.available_permits() < self.per_address);
         let places = each.entry(address).or_insert_with(|| Arc::new(Semaphore::new(self.per_address)));
-        Some(Place { _all: all, _address: places.clone().try_acquire_owned().ok()? })
+        Some(Admittance { _all: all, _address: places.clone().try_acquire_owned().ok()? })
     }
 }
 

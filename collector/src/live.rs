@@ -42,13 +42,13 @@ struct Present {
     connection: u64,
     /// False before its first snapshot.
     heard: bool,
-    seen: Seen,
+    seen: LiveSensor,
     rings: HashMap<String, Ring>,
 }
 
 /// A sensor as it was heard last.
 #[derive(Clone, Debug)]
-pub(crate) struct Seen {
+pub(crate) struct LiveSensor {
     /// The certificate's identifier.
     pub(crate) id: String,
     /// The name given at joining.
@@ -79,7 +79,7 @@ impl Live {
         let mut state = self.state();
         state.connections += 1;
         let connection = state.connections;
-        let seen = Seen {
+        let seen = LiveSensor {
             id: id.to_owned(),
             name: String::new(),
             presence: Presence::Away,
@@ -97,17 +97,17 @@ impl Live {
     }
 
     /// All that were heard at least once, by name.
-    pub(crate) fn seen(&self, now: Timestamp) -> Vec<Seen> {
+    pub(crate) fn seen(&self, now: Timestamp) -> Vec<LiveSensor> {
         let state = self.state();
         let heard = state.sensors.values().filter(|present| present.heard).map(|present| &present.seen);
-        let mut seen: Vec<Seen> = heard
+        let mut seen: Vec<LiveSensor> = heard
             .map(|seen| {
                 let presence = match seen.connected {
                     None => Presence::Away,
                     Some(_) if now.since(seen.received) > LATE => Presence::Late,
                     Some(_) => Presence::Reporting,
                 };
-                Seen { presence, ..seen.clone() }
+                LiveSensor { presence, ..seen.clone() }
             })
             .collect();
         seen.sort_by(|a, b| a.name.cmp(&b.name));

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use traf_model::time::SECOND;
 use traf_model::{Flow, FlowKey, Half, Traffic};
 
-use super::point::{ObservationPoint, Share, homes};
+use super::point::{ObservationPoint, Share, scopes};
 use super::primary::{is_host_local, shared_key};
 
 /// Clocks of two points, and the moments at which they first see a conversation, may differ by this.
@@ -35,7 +35,7 @@ type Ends = (bool, usize, FlowKey);
 /// Conversations in the making.
 pub(crate) struct Conversations<'a> {
     points: &'a [ObservationPoint],
-    homes: Vec<(usize, usize)>,
+    scopes: Vec<(usize, usize)>,
     /// Several points see the same: ends are what counts, not who saw them or in which VLAN.
     several: bool,
     flows: HashMap<Ends, Vec<Conversation>>,
@@ -48,11 +48,11 @@ pub(crate) struct Conversations<'a> {
 pub(crate) struct Overflow(pub(crate) Traffic, pub(crate) u64);
 
 struct Conversation {
-    seen: Vec<Seen>,
+    seen: Vec<Sighting>,
 }
 
 /// One observer's record of a conversation, in its own orientation.
-struct Seen {
+struct Sighting {
     point: usize,
     flow: Flow,
     rate: Traffic,
@@ -83,12 +83,12 @@ pub(crate) struct JoinedFlows {
 impl<'a> Conversations<'a> {
     pub(crate) fn new(points: &'a [ObservationPoint]) -> Self {
         let several = points.len() > 1;
-        Self { points, homes: homes(points), several, flows: HashMap::new(), count: 0, overflow: Overflow::default() }
+        Self { points, scopes: scopes(points), several, flows: HashMap::new(), count: 0, overflow: Overflow::default() }
     }
 
     /// Adds what a point says; in the past, whether that row is marked.
     pub(crate) fn add(&mut self, point: usize, rate: Traffic, flow: Flow, marked: bool) {
-        let Some((site, host)) = self.homes.get(point).copied() else { return };
+        let Some((site, host)) = self.scopes.get(point).copied() else { return };
         let stays = is_host_local(&self.points[point].interface, &flow.key);
         let ends = (
             stays,
@@ -98,10 +98,10 @@ impl<'a> Conversations<'a> {
         let conversations = self.flows.entry(ends).or_default();
         // The newest first: a port used again belongs to its last conversation.
         if let Some(known) = conversations.iter_mut().rev().find(|known| known.holds(point, &flow)) {
-            known.join(Seen::new(point, rate, flow, marked));
+            known.join(Sighting::new(point, rate, flow, marked));
         } else if self.count < CAPACITY {
             self.count += 1;
-            conversations.push(Conversation { seen: vec![Seen::new(point, rate, flow, marked)] });
+            conversations.push(Conversation { seen: vec![Sighting::new(point, rate, flow, marked)] });
         } else {
             self.overflow.0 += if marked || !self.several { flow.traffic } else { Traffic::default() };
             self.overflow.1 += 1;
@@ -145,11 +145,11 @@ impl<'a> Conversations<'a> {
 
 impl Conversation {
     fn holds(&self, point: usize, flow: &Flow) -> bool {
-        let same = |seen: &&Seen| seen.point == point && seen.flow.key.vlan == flow.key.vlan;
+        let same = |seen: &&Sighting| seen.point == point && seen.flow.key.vlan == flow.key.vlan;
         match self.seen.iter().find(same) {
             Some(seen) => seen.flow.first == flow.first || (!flow.complete && flow.first > seen.flow.first),
             None => {
-                let overlaps = |seen: &Seen| {
+                let overlaps = |seen: &Sighting| {
                     flow.first.since(seen.flow.last) <= APART && seen.flow.first.since(flow.last) <= APART
                 };
                 self.seen.iter().any(overlaps)
@@ -157,8 +157,8 @@ impl Conversation {
         }
     }
 
-    fn join(&mut self, seen: Seen) {
-        let same = |known: &&mut Seen| known.point == seen.point && known.flow.key.vlan == seen.flow.key.vlan;
+    fn join(&mut self, seen: Sighting) {
+        let same = |known: &&mut Sighting| known.point == seen.point && known.flow.key.vlan == seen.flow.key.vlan;
         match self.seen.iter_mut().find(same) {
             Some(known) => known.add(seen),
             None => self.seen.push(seen),
@@ -168,7 +168,7 @@ impl Conversation {
     /// Counts what is marked.
     fn marked(self) -> JoinedFlow {
         let chosen = self.best(|seen| seen.marked.total().octets);
-        let orient = |seen: &Seen| seen.turned(seen.marked, &self.seen[chosen].flow);
+        let orient = |seen: &Sighting| seen.turned(seen.marked, &self.seen[chosen].flow);
         let by: Vec<(usize, Traffic)> =
             self.seen.iter().filter(|seen| !seen.marked.is_empty()).map(|seen| (seen.point, orient(seen))).collect();
         let rate = self.seen[chosen].rate;
@@ -178,8 +178,9 @@ impl Conversation {
     /// Counts the fullest, or `last` when it is nearly so. Who no longer speaks counts only when nobody else does.
     fn fullest(self, points: &[ObservationPoint], last: Option<&traf_model::Point>) -> JoinedFlow {
         let fresh = self.seen.iter().any(|seen| points[seen.point].fresh);
-        let octets = |seen: &Seen| seen.flow.traffic.total().octets;
-        let weight = |seen: &Seen| if fresh && !points[seen.point].fresh { 0 } else { octets(seen).saturating_add(1) };
+        let octets = |seen: &Sighting| seen.flow.traffic.total().octets;
+        let weight =
+            |seen: &Sighting| if fresh && !points[seen.point].fresh { 0 } else { octets(seen).saturating_add(1) };
         let mut chosen = self.best(weight);
         if let Some(last) = last
             && let Some(kept) = self.seen.iter().position(|seen| points[seen.point].id == *last)
@@ -188,13 +189,13 @@ impl Conversation {
         {
             chosen = kept;
         }
-        let Seen { point, flow, rate, .. } = &self.seen[chosen];
+        let Sighting { point, flow, rate, .. } = &self.seen[chosen];
         let (rate, by) = (*rate, vec![(*point, flow.traffic)]);
         self.once(chosen, rate, by)
     }
 
     /// The first of the greatest weight.
-    fn best(&self, weight: impl Fn(&Seen) -> u64) -> usize {
+    fn best(&self, weight: impl Fn(&Sighting) -> u64) -> usize {
         let mut order: Vec<usize> = (0..self.seen.len()).collect();
         order.sort_by_key(|place| (std::cmp::Reverse(weight(&self.seen[*place])), self.seen[*place].point));
         order.first().copied().unwrap_or(0)
@@ -216,7 +217,7 @@ impl Conversation {
     }
 }
 
-impl Seen {
+impl Sighting {
     fn new(point: usize, rate: Traffic, flow: Flow, marked: bool) -> Self {
         let marked = if marked { flow.traffic } else { Traffic::default() };
         Self { point, flow, rate, marked }

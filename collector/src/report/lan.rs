@@ -4,7 +4,7 @@ use traf_model::{Answer, Facility, Item, Point, Query, Report, Timestamp, Traffi
 
 use crate::report::conversation::{Conversations, Elected, Rule};
 use crate::report::estimate;
-use crate::report::point::{ObservationPoint, Share, Shares};
+use crate::report::point::{ObservationPoint, Share, ShareHistory};
 use crate::report::table::{Table, Unnamed, rest};
 
 /// Seconds that the strip shows.
@@ -17,7 +17,7 @@ pub(crate) struct Lan {
     elected: Elected,
     common: Elected,
     now: Vec<(Point, Share)>,
-    shares: Shares,
+    shares: ShareHistory,
 }
 
 impl Lan {

@@ -63,7 +63,7 @@ impl ObservationPoint {
 }
 
 /// For each point the first one of its site, and the first one of its sensor: where addresses mean the same.
-pub(crate) fn homes(points: &[ObservationPoint]) -> Vec<(usize, usize)> {
+pub(crate) fn scopes(points: &[ObservationPoint]) -> Vec<(usize, usize)> {
     let first = |same: &dyn Fn(&ObservationPoint) -> bool| points.iter().position(same).unwrap_or(0);
     points
         .iter()
@@ -117,9 +117,9 @@ impl Share {
 
 /// Shares of points as they were second by second.
 #[derive(Debug, Default)]
-pub(crate) struct Shares(BTreeMap<Point, BTreeMap<i64, Share>>);
+pub(crate) struct ShareHistory(BTreeMap<Point, BTreeMap<i64, Share>>);
 
-impl Shares {
+impl ShareHistory {
     /// Notes the share of a point at a second; what is older than the strip is forgotten.
     pub(crate) fn note(&mut self, point: &Point, second: i64, share: Share, oldest: i64) {
         let known = self.0.entry(point.clone()).or_default();

@@ -11,7 +11,7 @@ use traf_model::{
 };
 
 use super::conversation::{JoinedFlow, JoinedFlows, Overflow};
-use super::point::{ObservationPoint, Share, homes};
+use super::point::{ObservationPoint, Share, scopes};
 
 /// Rows of one table; what comes after them is only in the total.
 const CAPACITY: usize = 500_000;
@@ -20,7 +20,7 @@ const CAPACITY: usize = 500_000;
 #[derive(Default)]
 pub(crate) struct Table<'a> {
     points: &'a [ObservationPoint],
-    homes: Vec<(usize, usize)>,
+    scopes: Vec<(usize, usize)>,
     sums: HashMap<(usize, RowKey), Sum>,
     /// Keys of which the fullest point counts.
     observed: HashMap<(usize, Counted, Key), Vec<Observation>>,
@@ -79,7 +79,7 @@ struct Draft {
 
 impl<'a> Table<'a> {
     pub(crate) fn new(points: &'a [ObservationPoint]) -> Self {
-        Self { points, homes: homes(points), ..Self::default() }
+        Self { points, scopes: scopes(points), ..Self::default() }
     }
 
     /// Adds what a point says under a key, and counts it in the total.
@@ -273,7 +273,7 @@ impl<'a> Table<'a> {
 
     /// The first point of a point's site; the first of all if keys mean the same everywhere.
     fn site(&self, point: usize, facility: Counted) -> usize {
-        if facility.everywhere { 0 } else { self.homes.get(point).map_or(0, |(site, _)| *site) }
+        if facility.everywhere { 0 } else { self.scopes.get(point).map_or(0, |(site, _)| *site) }
     }
 
     fn sum(&mut self, point: usize, rate: Traffic, key: RowKey, counts: Counts) {
@@ -288,7 +288,7 @@ impl<'a> Table<'a> {
     fn entry(&mut self, point: usize, key: RowKey, traffic: Traffic) -> Option<&mut Sum> {
         let site = match key {
             RowKey::Counted(facility, _) => self.site(point, facility),
-            RowKey::Group(_) => self.homes.get(point).map_or(0, |(site, _)| *site),
+            RowKey::Group(_) => self.scopes.get(point).map_or(0, |(site, _)| *site),
         };
         let key = (site, key);
         if self.sums.len() >= CAPACITY && !self.sums.contains_key(&key) {

@@ -91,7 +91,7 @@ pub struct StoredSensor {
 
 /// Observation point of a fact: the store's numbers of sensor and interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place {
+pub struct PointKey {
     /// Sensor.
     pub sensor: i64,
     /// Interface of that sensor.
@@ -102,7 +102,7 @@ pub struct Place {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredPoint {
     /// The store's numbers.
-    pub place: Place,
+    pub place: PointKey,
     /// The sensor's name.
     pub sensor: String,
     /// The sensor's site.

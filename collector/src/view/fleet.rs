@@ -11,7 +11,7 @@ use traf_proto as wire;
 
 use super::repeat::Repeated;
 use crate::clock;
-use crate::live::Seen;
+use crate::live::LiveSensor;
 use crate::run::Collector;
 use crate::secrets::Peer;
 use crate::store::{StoreError, StoredSensor};
@@ -56,7 +56,8 @@ async fn read(view: &Collector) -> Result<HashMap<String, (StoredSensor, Vec<Los
 
 impl Collector {
     fn fleet_now(&self, stored: &HashMap<String, (StoredSensor, Vec<Loss>)>, now: Timestamp) -> Fleet {
-        let seen: HashMap<String, Seen> = self.live.seen(now).into_iter().map(|seen| (seen.id.clone(), seen)).collect();
+        let seen: HashMap<String, LiveSensor> =
+            self.live.seen(now).into_iter().map(|seen| (seen.id.clone(), seen)).collect();
         let shown = |peer: &Arc<Peer>| peer.revoked.is_none_or(|revoked| now.since(revoked) < REMEMBERED);
         let peers = self.peers.sensors();
         let sensors = peers
@@ -99,12 +100,12 @@ impl Collector {
     }
 }
 
-fn state(peer: &Peer, seen: Option<&Seen>, stored: Option<&StoredSensor>, losses: Vec<Loss>) -> SensorState {
+fn state(peer: &Peer, seen: Option<&LiveSensor>, stored: Option<&StoredSensor>, losses: Vec<Loss>) -> SensorState {
     let mut state = SensorState { id: peer.id.clone(), name: peer.name.clone(), losses, ..SensorState::default() };
     if let Some(StoredSensor { site, version, epoch, stored, .. }) = stored.cloned() {
         state = SensorState { site, version, epoch, stored, last_seen: stored, ..state };
     }
-    let Some(Seen { presence, connected, received, offset, snapshot, .. }) = seen else { return state };
+    let Some(LiveSensor { presence, connected, received, offset, snapshot, .. }) = seen else { return state };
     let interface = |snapshot: &InterfaceSnapshot| InterfaceState {
         interface: snapshot.interface.clone(),
         ledger: snapshot.ledger,

@@ -19,7 +19,7 @@ use crate::report::point::{ObservationPoint, mtu};
 use crate::report::table::Table;
 use crate::report::{EACH, filter as apply};
 use crate::run::Collector;
-use crate::store::{Fact, Identity, Kept, Place, Selection, StoreError, StoredPoint, Tier};
+use crate::store::{Fact, Identity, Kept, PointKey, Selection, StoreError, StoredPoint, Tier};
 
 /// Note where nothing tells what several observation points saw in common.
 const SEVERAL: &str = "several observation points are added up here: what several of them saw counts for each";
@@ -91,7 +91,7 @@ struct Ask<'a> {
     /// The same as the store has them.
     stored: Vec<StoredPoint>,
     /// The point of each observation point in scope.
-    places: HashMap<Place, usize>,
+    places: HashMap<PointKey, usize>,
     /// Every point of the sites in scope is in scope: the marks of the store say who counts.
     whole: bool,
     selection: Selection,
@@ -262,7 +262,7 @@ impl<'a> Ask<'a> {
 
     /// Every fact of a facility that was seen in scope.
     async fn each(&self, facility: Facility, mut take: impl FnMut(usize, Fact) + Send) -> Result<(), StoreError> {
-        let mut inside = |place: Place, fact: Fact| {
+        let mut inside = |place: PointKey, fact: Fact| {
             if let Some(point) = self.places.get(&place) {
                 take(*point, fact);
             }

@@ -16,7 +16,7 @@ use traf_proto as wire;
 
 use super::repeat::Repeated;
 use crate::clock;
-use crate::live::{NotGranted, Seen, WishGuard};
+use crate::live::{LiveSensor, NotGranted, WishGuard};
 use crate::report::lan::Lan;
 use crate::report::point::{self, ObservationPoint};
 use crate::report::rows::{alone, interfaces, lines};
@@ -252,7 +252,7 @@ impl LiveQuestion {
     }
 }
 
-fn point(seen: &Seen, interface: &InterfaceSnapshot) -> ObservationPoint {
+fn point(seen: &LiveSensor, interface: &InterfaceSnapshot) -> ObservationPoint {
     let fresh = seen.presence == Presence::Reporting && !interface.gone;
     let settings = &seen.snapshot.settings.settings;
     ObservationPoint::new((&seen.name, &seen.snapshot.site), &interface.interface, fresh, Some(settings))
@@ -283,7 +283,7 @@ fn shares_wish(query: &Query) -> Query {
 }
 
 /// Sensors of the scope that were heard before and are silent now.
-fn silences(seen: &[Seen], query: &Query, now: Timestamp) -> Vec<Gap> {
+fn silences(seen: &[LiveSensor], query: &Query, now: Timestamp) -> Vec<Gap> {
     let silent =
         seen.iter().filter(|seen| seen.presence != Presence::Reporting && query.scope.holds_sensor(&seen.name));
     let gaps = silent.flat_map(|seen| {

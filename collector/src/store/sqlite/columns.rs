@@ -14,7 +14,7 @@ use traf_model::{
 
 use super::dictionary::Dictionary;
 use super::{number, pack};
-use crate::store::{Mark, Place, Slice, StoreError, StoredSensor};
+use crate::store::{Mark, PointKey, Slice, StoreError, StoredSensor};
 
 /// A column of a statement.
 pub(super) struct Column {
@@ -185,7 +185,7 @@ pub(super) struct Word<T>(pub(super) T);
 
 columns!(for Counters prefix { packets: u64, octets: u64, coalesced: u64 });
 columns!(for Interval { from: Timestamp, to: Timestamp });
-columns!(for Place { sensor: i64 [in s], interface: i64 });
+columns!(for PointKey { sensor: i64 [in s], interface: i64 });
 columns!(for Slice { sensor: i64 [in s], interval: Interval [in s] });
 columns!(for Mark prefix { epoch: u64, seq: u64 });
 

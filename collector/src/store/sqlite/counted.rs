@@ -14,7 +14,7 @@ use super::columns::{Joined, columns};
 use super::dictionary::Dictionary;
 use super::pack;
 use super::table::{SliceRow, SliceTable, sums_of_window};
-use crate::store::{Fact, Place, Selection, StoreError};
+use crate::store::{Fact, PointKey, Selection, StoreError};
 
 /// Stored key of what found no place.
 const OTHER: i64 = -1;
@@ -98,20 +98,20 @@ impl Store {
         &self,
         facility: Counted,
         selection: &Selection,
-        take: &mut (dyn FnMut(Place, Fact) + Send),
+        take: &mut (dyn FnMut(PointKey, Fact) + Send),
     ) -> Result<(), StoreError> {
         let [sums, sums_without_ip] = numbers(facility).map(|number| SUMS.get(&number).map(String::as_str));
         let (Some(sums), Some(sums_without_ip)) = (sums, sums_without_ip) else { return Ok(()) };
         let macs = facility.key == KeyKind::Mac;
-        let mut without_ip: HashMap<(Place, i64), Traffic> = HashMap::new();
+        let mut without_ip: HashMap<(PointKey, i64), Traffic> = HashMap::new();
         if macs {
-            let take = &mut |(place, row): (Place, CountedRow)| {
+            let take = &mut |(place, row): (PointKey, CountedRow)| {
                 without_ip.insert((place, row.key), row.traffic);
             };
             self.each(sums_without_ip, selection, take).await?;
         }
         let mut damaged = Ok(());
-        let take = &mut |(place, row): (Place, CountedRow)| {
+        let take = &mut |(place, row): (PointKey, CountedRow)| {
             let mut counts = Counts::from(row.traffic);
             if macs {
                 counts.ip = row.traffic - without_ip.remove(&(place, row.key)).unwrap_or_default();

@@ -11,7 +11,7 @@ use super::columns::columns;
 use super::facts::FlowRow;
 use super::table::{SliceTable, read, select};
 use crate::report::primary::{Change, Late, MEMORY, Observation, Observer, Primaries, RowKey, SharedFlow};
-use crate::store::{Place, StoreError};
+use crate::store::{PointKey, StoreError};
 
 columns! {
     /// A flow row, with what decides its mark.
@@ -19,7 +19,7 @@ columns! {
         row: i64 = "f.id",
         site: String [in p],
         loopback: bool [in i],
-        place: Place,
+        place: PointKey,
         flow: FlowKey,
         octets: u64 = "f.forward_octets + f.reverse_octets",
         slice: Interval [in s],

@@ -11,10 +11,10 @@ use super::facts::{FactRow, FlowRow, LedgerRow, MinuteRow, OtherFlowsRow, Second
 use super::rows::{IdentityRow, LossRow};
 use super::table::{SliceTable, of_window, read, rows_of_window, select, sums_of_window};
 use super::{Store, pack};
-use crate::store::{Fact, Identity, Place, Rows, Selection, Slice, StoreError, Tier};
+use crate::store::{Fact, Identity, PointKey, Rows, Selection, Slice, StoreError, Tier};
 
 columns! {
-    CoveredSlice { place: Place, interval: Interval [in s] }
+    CoveredSlice { place: PointKey, interval: Interval [in s] }
 }
 
 columns!(for Rows {
@@ -52,7 +52,7 @@ static COVERED: Statement = Statement::new(|| {
 });
 static COUNTED: Statement = Statement::new(|| {
     let from = format!("slice s cross join flow f on {}", FlowRow::ON);
-    of_window::<(Place, Rows)>(&from, "group by s.ts, s.sensor, s.seq, f.interface")
+    of_window::<(PointKey, Rows)>(&from, "group by s.ts, s.sensor, s.seq, f.interface")
 });
 static MISSING: Statement = Statement::new(|| {
     select::<MissingStretch>(
@@ -78,7 +78,7 @@ impl Store {
         &self,
         facility: Facility,
         selection: &Selection,
-        take: &mut (dyn FnMut(Place, Fact) + Send),
+        take: &mut (dyn FnMut(PointKey, Fact) + Send),
     ) -> Result<(), StoreError> {
         match facility {
             Facility::Traffic => {
@@ -95,9 +95,9 @@ impl Store {
         &self,
         sql: &'static str,
         selection: &Selection,
-        take: &mut (dyn FnMut(Place, Fact) + Send),
+        take: &mut (dyn FnMut(PointKey, Fact) + Send),
     ) -> Result<(), StoreError> {
-        self.each(sql, selection, &mut |(place, row): (Place, R)| take(place, row.fact())).await
+        self.each(sql, selection, &mut |(place, row): (PointKey, R)| take(place, row.fact())).await
     }
 
     /// Classes by the second or the minute: the start of each in seconds since 1970.
@@ -105,11 +105,11 @@ impl Store {
         &self,
         tier: Tier,
         selection: &Selection,
-        take: &mut (dyn FnMut(Place, i64, Fact) + Send),
+        take: &mut (dyn FnMut(PointKey, i64, Fact) + Send),
     ) -> Result<(), StoreError> {
         if tier == Tier::Minute {
             let minute = &mut |MinuteRow { ts, sensor, interface, class, traffic }| {
-                take(Place { sensor, interface }, ts, Fact::Class(class, traffic));
+                take(PointKey { sensor, interface }, ts, Fact::Class(class, traffic));
             };
             self.each(&MINUTES, selection, minute).await
         } else {
@@ -132,13 +132,13 @@ impl Store {
     }
 
     /// Every observation point's slices, by their starts.
-    pub async fn covered(&self, selection: &Selection) -> Result<Vec<(Place, Interval)>, StoreError> {
+    pub async fn covered(&self, selection: &Selection) -> Result<Vec<(PointKey, Interval)>, StoreError> {
         let slices = self.all(&COVERED, selection).await?;
         Ok(slices.into_iter().map(|CoveredSlice { place, interval }| (place, interval)).collect())
     }
 
     /// The part of every observation point's flows that counts in its LAN, slice by slice.
-    pub async fn counted(&self, selection: &Selection) -> Result<Vec<(Place, Rows)>, StoreError> {
+    pub async fn counted(&self, selection: &Selection) -> Result<Vec<(PointKey, Rows)>, StoreError> {
         self.all(&COUNTED, selection).await
     }
 

@@ -12,7 +12,7 @@ use super::dictionary::Dictionary;
 use super::facts::{FLOW_BITS, FlowRow, LedgerRow, MinuteRow, OtherFlowsRow, SecondRow};
 use super::marks::Marks;
 use super::number;
-use super::table::{SliceRow, Table};
+use super::table::{InsertInto, SliceRow};
 use crate::store::{Delivery, StoreError};
 
 columns! {
@@ -56,20 +56,20 @@ columns! {
     }
 }
 
-static SLICE: Table<DeliveryRow> = Table::new("slice", "");
-static LOSS: Table<LossRow> = Table::new("loss", "");
-static LEDGER: Table<SliceRow<LedgerRow>> = Table::new("slice_ledger", "");
-static FLOW: Table<SliceRow<FlowRow>> = Table::new("flow", "");
-static OTHER_FLOWS: Table<SliceRow<OtherFlowsRow>> = Table::new("flow_other", "");
-static COUNTED: Table<SliceRow<CountedRow>> = Table::new("counted", "");
-static SECOND: Table<SliceRow<SecondRow>> = Table::new("second", "");
-static MINUTE: Table<MinuteRow> = Table::new(
+static SLICE: InsertInto<DeliveryRow> = InsertInto::new("slice", "");
+static LOSS: InsertInto<LossRow> = InsertInto::new("loss", "");
+static LEDGER: InsertInto<SliceRow<LedgerRow>> = InsertInto::new("slice_ledger", "");
+static FLOW: InsertInto<SliceRow<FlowRow>> = InsertInto::new("flow", "");
+static OTHER_FLOWS: InsertInto<SliceRow<OtherFlowsRow>> = InsertInto::new("flow_other", "");
+static COUNTED: InsertInto<SliceRow<CountedRow>> = InsertInto::new("counted", "");
+static SECOND: InsertInto<SliceRow<SecondRow>> = InsertInto::new("second", "");
+static MINUTE: InsertInto<MinuteRow> = InsertInto::new(
     "minute",
     "on conflict do update set in_packets = in_packets + excluded.in_packets, in_octets = in_octets + excluded.in_octets, \
      in_coalesced = in_coalesced + excluded.in_coalesced, out_packets = out_packets + excluded.out_packets, \
      out_octets = out_octets + excluded.out_octets, out_coalesced = out_coalesced + excluded.out_coalesced",
 );
-static IDENTITY: Table<IdentityRow> = Table::new(
+static IDENTITY: InsertInto<IdentityRow> = InsertInto::new(
     "identity",
     "on conflict do update set first_ns = min(first_ns, excluded.first_ns), last_ns = max(last_ns, excluded.last_ns)",
 );

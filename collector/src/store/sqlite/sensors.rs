@@ -7,7 +7,7 @@ use traf_model::{Interface, Interval, Timestamp};
 use super::columns::columns;
 use super::table::{read, select};
 use super::{Store, number};
-use crate::store::{Hello, Mark, Place, StoreError, StoredPoint, StoredSensor};
+use crate::store::{Hello, Mark, PointKey, StoreError, StoredPoint, StoredSensor};
 
 impl Store {
     /// Notes that a sensor has started, and says what it has delivered so far.
@@ -44,7 +44,7 @@ impl Store {
     pub async fn points(&self) -> Result<Vec<StoredPoint>, StoreError> {
         let rows = sqlx::query(POINTS.as_str()).fetch_all(&self.readers).await?;
         let point = |PointRow { number, id, sensor, site, interface, first, last }| StoredPoint {
-            place: Place { sensor: number, interface: id },
+            place: PointKey { sensor: number, interface: id },
             sensor,
             site,
             interface,

@@ -9,7 +9,7 @@ use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
 
 use super::columns::{Column, Field};
 use super::dictionary::Dictionary;
-use crate::store::{Place, StoreError};
+use crate::store::{PointKey, StoreError};
 
 /// Rows of one statement. Few sizes, so that each is prepared once; more rows than 200 are not faster.
 const CHUNKS: [usize; 5] = [200, 64, 16, 4, 1];
@@ -19,14 +19,14 @@ const WINDOW: &str =
     "s.ts >= ?1 and s.ts <= ?2 and s.to_ns > ?3 and s.from_ns < ?4 and s.sensor in (select value from json_each(?5))";
 
 /// A table to insert into.
-pub(super) struct Table<R> {
+pub(super) struct InsertInto<R> {
     name: &'static str,
     tail: &'static str,
     texts: [OnceLock<String>; CHUNKS.len()],
     rows: PhantomData<fn(&R)>,
 }
 
-impl<R: Field> Table<R> {
+impl<R: Field> InsertInto<R> {
     /// `tail` says what happens where a key is there already.
     pub(super) const fn new(name: &'static str, tail: &'static str) -> Self {
         Self { name, tail, texts: [const { OnceLock::new() }; CHUNKS.len()], rows: PhantomData }
@@ -126,13 +126,13 @@ pub(super) fn of_window<R: Field>(from: &str, then: &str) -> String {
 /// A statement that reads the rows of a table in a window, in the order of their slices.
 pub(super) fn rows_of_window<R: SliceTable>() -> String {
     let from = format!("slice s cross join {} f on {}", R::TABLE, R::ON);
-    of_window::<(Place, R)>(&from, &format!("order by s.ts, s.sensor, s.seq, f.{}", R::KEY))
+    of_window::<(PointKey, R)>(&from, &format!("order by s.ts, s.sensor, s.seq, f.{}", R::KEY))
 }
 
 /// A statement that adds up the rows of a table in a window under each of their keys, where `on` joins a row `f` with its
 /// slice `s`. Dictionaries are joined afterwards.
 pub(super) fn sums_of_window<R: SliceTable>(on: &str) -> String {
-    let (mut sums, mut keys, mut columns) = (Vec::new(), Vec::new(), columns::<(Place, R)>());
+    let (mut sums, mut keys, mut columns) = (Vec::new(), Vec::new(), columns::<(PointKey, R)>());
     for Column { name, table, sum, .. } in columns.iter().filter(|column| column.stored) {
         sums.push(format!("{}({table}.{name}) as {name}", sum.unwrap_or_default()));
         if sum.is_none() {
