@@ -1,6 +1,6 @@
 //! Permission to call a method: one table, and a method that is not in it is denied.
 //!
-//! A layer in front of all services: it finds the caller's record by the key of its certificate, and hands it on.
+//! A layer in front of all gRPC methods: it finds the caller's record by the key of its certificate, and hands it on.
 
 use std::sync::Arc;
 

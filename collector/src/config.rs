@@ -36,7 +36,7 @@ pub struct Config {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Retention {
-    /// Flows, hosts, services, stations, sizes of every slice.
+    /// Flows and counted facilities of every slice.
     #[serde(rename = "flows_days", deserialize_with = "days")]
     pub flows: Option<Duration>,
     /// Interfaces by the second.

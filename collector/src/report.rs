@@ -22,7 +22,7 @@ pub(crate) mod rows;
 pub(crate) mod strip;
 pub(crate) mod table;
 
-/// Note of a table of interfaces or sizes over more than one observation point.
+/// Note of a table per interface over more than one observation point.
 pub(crate) const EACH: &str = "each interface is counted for itself: what several of them saw is in each of their rows";
 
 /// Note on flows without a row that a filter may or may not select.

@@ -52,7 +52,7 @@ pub struct Addresses {
     pub join: SocketAddr,
 }
 
-/// What the services of a running collector share.
+/// Parts that the gRPC methods of a running collector share.
 #[derive(Clone)]
 pub(crate) struct Collector {
     pub(crate) store: Store,
@@ -111,7 +111,7 @@ pub async fn run(
     };
 
     let mut tasks = JoinSet::new();
-    tasks.spawn(serve(main, service_tls, &config, &stop, services(ingest, collector)));
+    tasks.spawn(serve(main, service_tls, &config, &stop, routes(ingest, collector)));
     let joining = wire::join_server::JoinServer::new(joining).max_decoding_message_size(MAX_REQUEST);
     tasks.spawn(serve(join, join_tls, &config, &stop, Routes::new(joining)));
     tasks.spawn(ended(retention::keep(store.clone(), config.retention, stop.clone())));
@@ -155,7 +155,7 @@ async fn bind(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener>
     }
 }
 
-fn services(ingest: Ingest, collector: Collector) -> Routes {
+fn routes(ingest: Ingest, collector: Collector) -> Routes {
     let check = from_fn_with_state(collector.peers.clone(), access::check);
     let ingest = wire::ingest_server::IngestServer::new(ingest)
         .max_decoding_message_size(MAX_MESSAGE)

@@ -133,17 +133,18 @@ impl Secrets {
     /// All tokens, newest first.
     pub(crate) async fn tokens(&self) -> Result<Vec<TokenRecord>, SecretsError> {
         let sql = "select id, role, created, expires, uses_left, revoked from token order by created desc";
-        let rows: Vec<(Vec<u8>, String, i64, i64, i64, Option<i64>)> = sqlx::query_as(sql).fetch_all(&self.0).await?;
-        let token = |(id, named, created, expires, uses_left, revoked): (Vec<u8>, String, _, _, _, Option<_>)| {
-            Ok(TokenRecord {
-                id: Token::id_text(&id),
-                role: role(&named)?,
-                created: Timestamp::from_seconds(created),
-                expires: Timestamp::from_seconds(expires),
-                uses_left,
-                revoked: revoked.map(Timestamp::from_seconds),
-            })
-        };
+        let rows: Vec<_> = sqlx::query_as(sql).fetch_all(&self.0).await?;
+        let token =
+            |(id, named, created, expires, uses_left, revoked): (Vec<u8>, String, i64, i64, i64, Option<i64>)| {
+                Ok(TokenRecord {
+                    id: Token::id_text(&id),
+                    role: role(&named)?,
+                    created: Timestamp::from_seconds(created),
+                    expires: Timestamp::from_seconds(expires),
+                    uses_left,
+                    revoked: revoked.map(Timestamp::from_seconds),
+                })
+            };
         rows.into_iter().map(token).collect()
     }
 
@@ -167,16 +168,20 @@ impl Secrets {
     ) -> Result<Admission, SecretsError> {
         let mut transaction = self.0.begin_with("begin immediate").await?;
         let known = "select secret, role, expires, uses_left, revoked from token where id = ?";
-        let known: Option<(Vec<u8>, String, i64, i64, Option<i64>)> =
-            sqlx::query_as(known).bind(&token.id[..]).fetch_optional(&mut *transaction).await?;
+        let known = sqlx::query_as::<_, (Vec<u8>, String, i64, i64, Option<i64>)>(known)
+            .bind(&token.id[..])
+            .fetch_optional(&mut *transaction)
+            .await?;
         // An unknown token is compared too, so that the answer takes the same time.
         let equal = same(known.as_ref().map_or(&[0; 32], |(secret, ..)| &secret[..]), &token.secret_hash());
         let Some((_, named, expires, uses_left, revoked)) = known.filter(|_| equal) else {
             return Ok(Admission::Refused("unknown token or wrong secret"));
         };
         let before = "select name, certificate, token, revoked from peer where key = ?";
-        let before: Option<(String, Vec<u8>, Vec<u8>, Option<i64>)> =
-            sqlx::query_as(before).bind(&applicant.key[..]).fetch_optional(&mut *transaction).await?;
+        let before = sqlx::query_as::<_, (String, Vec<u8>, Vec<u8>, Option<i64>)>(before)
+            .bind(&applicant.key[..])
+            .fetch_optional(&mut *transaction)
+            .await?;
         if let Some((name, certificate, by, gone)) = before {
             return Ok(match (by == token.id, gone) {
                 (true, None) => Admission::Admitted(name, certificate),

@@ -54,7 +54,7 @@ pub enum Screen {
     Interfaces,
     /// Detailed interface statistics.
     Detailed,
-    /// Packet sizes, services and other traffic that is counted under a key.
+    /// Traffic that is counted under a key.
     Counted(&'static View),
     /// The sensors, and which of them report.
     Sensors,
@@ -163,7 +163,7 @@ pub struct App {
     message: Option<(Timestamp, String)>,
     /// A facility was asked for at the start: leaving it leaves the program.
     pub started_on_facility: bool,
-    /// Of hosts, services, cards and machines.
+    /// Of addresses, ports, cards and machines.
     pub names: Names,
     /// State of the connection to the collector.
     pub link: Link,
@@ -194,7 +194,7 @@ impl App {
     /// The effects since the last event, and the watches if other ones are needed now.
     fn take_effects(&mut self) -> Vec<Effect> {
         let mut effects = std::mem::take(&mut self.effects);
-        effects.extend(self.names.hosts.questions().into_iter().map(Effect::LookUp));
+        effects.extend(self.names.addresses.questions().into_iter().map(Effect::LookUp));
         effects.extend(self.feeds.ask(self.wanted()).map(Effect::Watch));
         effects
     }
@@ -226,7 +226,7 @@ impl App {
                     feed.refused = Some(reason);
                 }
             }
-            Event::Name(address, known) => self.names.hosts.answer(address, known, self.now),
+            Event::Name(address, known) => self.names.addresses.answer(address, known, self.now),
             Event::Resolver(words) => self.names.set_trouble(words),
             Event::Filters(filters) => self.on_filters(filters),
             Event::Changed(outcome) => self.on_changed(outcome),

@@ -69,7 +69,7 @@ pub struct Config {
     pub theme: Option<String>,
     /// IANA name of the zone that times are shown and read in; the machine's where it is left out.
     pub time_zone: Option<String>,
-    /// Hosts are shown by name.
+    /// Addresses are shown by name.
     pub reverse_dns: bool,
     /// Address and port of the name server that is asked, instead of those in `/etc/resolv.conf`.
     pub name_server: Option<SocketAddr>,

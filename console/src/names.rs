@@ -1,4 +1,4 @@
-//! Names for what is otherwise a number: hosts, services, vendors of network cards, and what people call their machines.
+//! Names for what is otherwise a number: addresses, ports, vendors of network cards, and what people call their machines.
 //!
 //! All of it is a help to read, nothing is counted by it. Host names come late: [`Names::ask`] notes which are wanted,
 //! the edge ([`resolver`]) asks for them, and until an answer is there the address is shown. No name ever waits.
@@ -25,9 +25,9 @@ pub use service_names::ServiceNames;
 #[derive(Clone, Debug, Default)]
 pub struct Names {
     /// Of addresses.
-    pub hosts: HostNames,
+    pub addresses: HostNames,
     /// Of ports.
-    pub services: Arc<ServiceNames>,
+    pub ports: Arc<ServiceNames>,
     /// Of MAC addresses, by people.
     pub descriptions: Descriptions,
     /// Host names are asked for and shown.
@@ -39,18 +39,18 @@ pub struct Names {
 
 impl Names {
     /// With nothing asked yet.
-    pub fn new(services: ServiceNames, descriptions: Descriptions) -> Self {
-        Self { services: Arc::new(services), descriptions, ..Self::default() }
+    pub fn new(ports: ServiceNames, descriptions: Descriptions) -> Self {
+        Self { ports: Arc::new(ports), descriptions, ..Self::default() }
     }
 
     /// The name of a host, where host names are shown and this one is known.
     pub fn address(&self, address: IpAddr) -> Option<&str> {
-        self.resolve.then(|| self.hosts.name(address))?
+        self.resolve.then(|| self.addresses.name(address))?
     }
 
     /// The name of a port, where service names are shown and this one has one. TCP is 6, UDP is 17.
     pub fn service(&self, protocol: u8, port: u16) -> Option<&str> {
-        self.name_services.then(|| self.services.name(protocol, port))?
+        self.name_services.then(|| self.ports.name(protocol, port))?
     }
 
     /// The same where it does not matter which of the two; port 0 has none.
@@ -104,11 +104,11 @@ impl Names {
     /// A name of this host would be shown now.
     pub fn ask(&mut self, address: IpAddr, now: Timestamp) {
         if self.resolve {
-            self.hosts.ask(address, now);
+            self.addresses.ask(address, now);
         }
     }
 
-    /// Names of all hosts in an answer would be shown now.
+    /// Names of all addresses in an answer would be shown now.
     pub fn ask_of(&mut self, report: &Report, now: Timestamp) {
         if !self.resolve {
             return;
@@ -199,11 +199,11 @@ mod tests {
         let (now, host): (_, IpAddr) = (Timestamp(0), [10, 0, 0, 3].into());
         let mut names = Names::default();
         names.ask(host, now);
-        assert!(names.hosts.questions().is_empty());
+        assert!(names.addresses.questions().is_empty());
         names.resolve = true;
         names.ask(host, now);
-        assert_eq!((names.hosts.questions(), names.address(host)), (vec![host], None));
-        names.hosts.answer(host, Known::named("lionel-pc.lan", 300), now);
+        assert_eq!((names.addresses.questions(), names.address(host)), (vec![host], None));
+        names.addresses.answer(host, Known::named("lionel-pc.lan", 300), now);
         assert_eq!(names.address(host), Some("lionel-pc.lan"));
         names.resolve = false;
         assert_eq!(names.address(host), None);

@@ -481,7 +481,10 @@ fn what_contradicts_itself_is_refused_by_name() {
     assert_eq!(read(vec![table(6, &[]), table(6, &[])]), Err(WireError::Twice("hosts")));
     assert_eq!(read(vec![table(6, &[number])]), Err(WireError::Key("hosts")));
     let summary = wire::Summary {
-        interfaces: vec![interface(vec![table(6, &[host.clone()]), table(250, &[host])])],
+        interfaces: vec![interface(vec![
+            table(6, std::slice::from_ref(&host)),
+            table(250, std::slice::from_ref(&host)),
+        ])],
         ..Default::default()
     };
     let summary = Summary::try_from(summary).unwrap();

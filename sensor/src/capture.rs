@@ -132,7 +132,7 @@ pub(crate) struct CaptureContext {
 /// Settings of the capture threads.
 #[derive(Clone, Default)]
 pub struct CaptureSettings {
-    /// Services beside those below 1024.
+    /// Served ports beside those below 1024.
     pub ports: Vec<PortRange>,
     /// Silence after which a flow is over.
     pub idle: Duration,

@@ -146,7 +146,7 @@ pub struct Config {
     pub text: TextLogConfig,
     /// The spool's bounds.
     pub spool: SpoolLimits,
-    /// The meters' sizes.
+    /// Limits of the meters.
     pub meter: MeterConfig,
 }
 

@@ -172,7 +172,7 @@ impl Meter {
                 self.flows.facilities.frame(&packet, Counters::new(1, u64::from(packet.length)));
                 if packet.key.protocol() != 6 {
                     self.packet_log.packet(&packet, captured);
-                    if matches!(packet.key.protocol(), 0 | 58) && packet.stations != [0; 12] {
+                    if matches!(packet.key.protocol(), 0 | 58) && packet.macs != [0; 12] {
                         self.learn(&packet, captured);
                     }
                 }
@@ -246,7 +246,7 @@ impl Meter {
         self.flows.set_own(endpoints.iter().map(key).collect());
     }
 
-    /// Ports and ranges that count as services beside those below 1024, from now on.
+    /// Ports and ranges that count as served beside those below 1024, from now on.
     pub fn set_ports(&mut self, extra: &[PortRange]) {
         self.flush();
         self.flows.facilities.ports = Ports::new(extra);

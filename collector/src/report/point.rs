@@ -15,14 +15,14 @@ pub(crate) struct ObservationPoint {
     /// Its sensor's.
     pub(crate) site: String,
     pub(crate) interface: Interface,
-    /// Ports that its sensor counts as services.
+    /// Ports that its sensor takes for served.
     pub(crate) ports: Ports,
     /// True if its sensor is connected; always true for answers about the past.
     pub(crate) fresh: bool,
 }
 
 impl ObservationPoint {
-    /// An interface of a sensor at a site, which counts the services that its settings say.
+    /// An interface of a sensor at a site, with the served ports that its settings say.
     pub(crate) fn new(
         (sensor, site): (&str, &str),
         interface: &Interface,

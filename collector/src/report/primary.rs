@@ -46,7 +46,7 @@ impl SharedFlow {
     }
 }
 
-/// True if a flow never leaves its host: such flows of two hosts have nothing in common.
+/// True if a flow never leaves its host: such flows of two machines have nothing in common.
 pub(crate) fn is_host_local(interface: &Interface, flow: &FlowKey) -> bool {
     interface.loopback || [flow.source, flow.destination].iter().any(|end| end.address.to_canonical().is_loopback())
 }

@@ -171,7 +171,7 @@ pub struct Identity {
 /// Rows that are retired together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Tier {
-    /// Flows, hosts, services, stations, sizes.
+    /// Flows and counted facilities.
     Flow,
     /// Classes by the second.
     Second,

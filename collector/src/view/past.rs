@@ -104,7 +104,7 @@ impl<'a> Ask<'a> {
             query.scope.holds(sensor, interface) && apply::concerns(&query.filter, sensor, interface)
         };
         let stored: Vec<StoredPoint> = all.iter().filter(inside).cloned().collect();
-        // The ports that a sensor counts as services now are taken for those of then: they are not stored.
+        // The ports that a sensor serves now are taken for those of then: they are not stored.
         let seen = view.live.seen(now);
         let point = |stored: &StoredPoint| {
             let settings = seen.iter().find(|seen| seen.name == stored.sensor);

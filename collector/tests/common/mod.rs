@@ -117,7 +117,7 @@ impl Export {
     }
 
     pub async fn send(&self, epoch: u64, from: u64, to: u64, summary: &Summary) {
-        self.send_octets(epoch, from, to, traf_proto::encode(&summary)).await;
+        self.send_octets(epoch, from, to, traf_proto::encode(summary)).await;
     }
 
     pub async fn send_octets(&self, epoch: u64, from: u64, to: u64, summary: Vec<u8>) {

@@ -1,4 +1,4 @@
-//! The overview beside the main menu: interfaces and hosts, the busiest first, each of which opens its facility.
+//! The overview beside the main menu: interfaces and IP addresses, the busiest first, each of which opens its facility.
 
 use traf_model::{Filter, Group, Item, Row, Scope};
 

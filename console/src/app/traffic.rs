@@ -24,13 +24,13 @@ pub enum Columns {
     /// Source MAC of each direction.
     Macs,
     /// Size of the last packet, and its window.
-    Sizes,
+    PacketSize,
 }
 
 impl Columns {
     /// The set after this one.
     pub const fn next(self) -> Self {
-        [Self::Macs, Self::Sizes, Self::Counts][self as usize]
+        [Self::Macs, Self::PacketSize, Self::Counts][self as usize]
     }
 }
 

@@ -19,7 +19,7 @@ pub type Col<'a> = Column<&'a Row, RowContext<'a>>;
 pub struct RowContext<'a> {
     /// Units and time zone.
     pub look: &'a Look,
-    /// Names of hosts, services and stations.
+    /// Names of addresses, ports and MAC addresses.
     pub names: &'a Names,
     /// The answer that the row is of.
     pub report: Option<&'a Report>,

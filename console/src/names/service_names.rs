@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use traf_model::names::SERVICES;
+use traf_model::names::PORT_NAMES;
 
 use super::text_of;
 
@@ -51,7 +51,7 @@ impl ServiceNames {
         match self.0.get(&(protocol, port)) {
             Some(name) => Some(name),
             None if matches!(protocol, 6 | 17) => {
-                SERVICES.iter().find(|(_, number)| *number == port).map(|(name, _)| *name)
+                PORT_NAMES.iter().find(|(_, number)| *number == port).map(|(name, _)| *name)
             }
             None => None,
         }

@@ -172,7 +172,7 @@ fn columns<'a>(set: Columns, several: bool, width: u16) -> Vec<Col<'a>> {
         Columns::Macs => columns.push(Column::right("Source MAC", 17, 0, |line: &ConnectionLine<'a>, _| {
             Cell::number(half(line).mac.map_or_else(|| "N/A".to_owned(), |mac| mac.to_string()))
         })),
-        Columns::Sizes => columns.extend([
+        Columns::PacketSize => columns.extend([
             Column::right("Pkt size", 10, 0, |line: &ConnectionLine<'a>, _| {
                 Cell::number(count(u64::from(half(line).size)))
             }),

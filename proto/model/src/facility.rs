@@ -202,8 +202,11 @@ pub enum Source {
     /// Both MAC addresses of each packet. Of several observation points the fullest counts.
     FrameEnds,
     /// Each flow, under the keys that the function returns. Over several observation points each byte counts once.
-    Flows(fn(&FlowKey, &Ports) -> [Option<Share>; 2]),
+    Flows(Shares),
 }
+
+/// The keys under which the traffic of a flow counts: at most one for each end.
+pub type Shares = fn(&FlowKey, &Ports) -> [Option<Share>; 2];
 
 /// A key under which the traffic of a flow counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -231,7 +234,7 @@ impl Counted {
     }
 
     /// The function from a flow to its keys, if flows are the source.
-    pub fn shares(self) -> Option<fn(&FlowKey, &Ports) -> [Option<Share>; 2]> {
+    pub fn shares(self) -> Option<Shares> {
         match self.source {
             Source::Flows(shares) => Some(shares),
             _ => None,

@@ -135,7 +135,7 @@ mod tests {
             (end(), address()).prop_map(|(end, address)| Test::Host(end, address)),
             (end(), address(), 0u8..=128).prop_map(|(end, address, length)| {
                 let length = if address.is_ipv4() { length.min(32) } else { length };
-                Test::Net(end, network::masked(address, length), length)
+                Test::Net(end, masked(address, length), length)
             }),
             (end(), any::<(u32, u32)>())
                 .prop_filter("a prefix", |(_, (_, mask))| mask.leading_ones() + mask.trailing_zeros() < 32)

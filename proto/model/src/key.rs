@@ -51,13 +51,13 @@ impl fmt::Display for Key {
 pub struct Counts {
     /// All traffic.
     pub traffic: Traffic,
-    /// The part that carried IP; only of stations.
+    /// The part that carried IP; only of MAC addresses.
     pub ip: Traffic,
-    /// Flows; only of hosts, and only in answers.
+    /// Flows; only in answers.
     pub flows: u64,
-    /// Addresses it talks with; only of hosts, and only in answers.
+    /// Addresses it talks with; only in answers.
     pub peers: u64,
-    /// IP addresses seen behind it, at most [`Counts::ADDRESSES`], smallest first; only of stations.
+    /// IP addresses seen behind it, at most [`Counts::ADDRESSES`], smallest first; only of MAC addresses.
     pub addresses: Vec<Learnt>,
 }
 

@@ -41,11 +41,11 @@ pub fn protocol_number(name: &str) -> Option<u8> {
 
 /// Ports by name, for `port http` and `app http`; `None` for a name that is not known here.
 pub fn service_port(name: &str) -> Option<u16> {
-    SERVICES.iter().find(|(known, _)| *known == name).map(|(_, port)| *port)
+    PORT_NAMES.iter().find(|(known, _)| *known == name).map(|(_, port)| *port)
 }
 
 /// Names that people use for ports (IANA's service names).
-pub const SERVICES: [(&str, u16); 30] = [
+pub const PORT_NAMES: [(&str, u16); 30] = [
     ("ftp", 21),
     ("ssh", 22),
     ("telnet", 23),

@@ -33,9 +33,9 @@ pub struct Report {
     pub strip: Strip,
     /// Times in which a sensor of the scope was blind or silent within the window, oldest first, at most [`Report::GAPS`].
     pub gaps: Vec<Gap>,
-    /// Of packet sizes: largest packet seen in and out, in octets without the link header; zero for none.
+    /// Largest packet seen in and out, in octets without the link header; zero for none.
     pub largest: [u32; 2],
-    /// Of packet sizes: the MTU that the brackets divide; `None` when the scope has several.
+    /// The MTU that the brackets divide; `None` when the scope has several.
     pub mtu: Option<u32>,
     /// Notes, in words, on what this report cannot say.
     pub notes: Vec<String>,

@@ -55,7 +55,7 @@ pub static PROMISCUOUS: Setting = Setting {
     default: Value::Switch(true),
 };
 
-/// Services beside those below 1024.
+/// Served ports beside those below 1024.
 pub static PORTS: Setting = Setting {
     name: "ports",
     key: "ports",

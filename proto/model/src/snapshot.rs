@@ -108,7 +108,7 @@ pub struct Answer {
     pub matched: u64,
     /// Traffic of all that matched.
     pub total: Traffic,
-    /// Of packet sizes: largest packet seen in and out, in octets without the link header.
+    /// Largest packet seen in and out, in octets without the link header.
     pub largest: [u32; 2],
     /// Since when it was counted, where that is later than the interface's start: a filter that a console has just set.
     pub since: Option<Timestamp>,

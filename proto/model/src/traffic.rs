@@ -12,7 +12,7 @@ use crate::Merge;
 pub struct Counters {
     /// Packets as captured: what the kernel and tshark count.
     pub packets: u64,
-    /// Octets on the wire: of the frame for interfaces, sizes and stations, of the IP packet for flows, services and hosts.
+    /// Octets on the wire: of the frame for interfaces, of the IP packet for flows; a counted facility says which.
     pub octets: u64,
     /// Packets that offload hid: on the wire beyond the frames captured, estimated from payload and MSS.
     pub coalesced: u64,

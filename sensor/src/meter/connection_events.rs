@@ -102,7 +102,7 @@ impl EventQueue {
             return;
         }
         let key = packet.key.flow(packet.reverse);
-        let mac = Some(packet.source_mac()).filter(|_| self.mac && packet.stations != [0; 12]);
+        let mac = Some(packet.source_mac()).filter(|_| self.mac && packet.macs != [0; 12]);
         let event = |what: ConnectionChange| ConnectionEvent {
             at: Timestamp(packet.at),
             source: key.source,

@@ -23,7 +23,7 @@ impl<K: TableKey, V: Value> Counter for RankedTable<K, V> {
     fn seal(&mut self, most: usize) -> Tally<Key, Counts> {
         let mut tally = Tally::default();
         let other = self.seal_rows(most, |key, value| tally.add(key.key(), value.counts()));
-        // Addresses behind stations without a row say nothing.
+        // Addresses behind keys without a row say nothing.
         tally.add_other(Counts { addresses: Vec::new(), ..other.counts() });
         tally
     }

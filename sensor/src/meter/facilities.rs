@@ -118,7 +118,7 @@ impl Facilities {
             let key = || Key::Number(u64::from(packet.dscp));
             self.dscp.count(usize::from(packet.dscp), key, packet.sent, Counters { octets, ..counters });
         }
-        if packet.stations != [0; 12] {
+        if packet.macs != [0; 12] {
             self.stations.count(packet, counters);
         }
     }

@@ -4,8 +4,8 @@
 //! them through a filter, each packet that the filter selects is counted once more, into tables of its own. Several that look
 //! through one filter share them, and ten seconds after the last of them they are gone. Without filters nothing is done.
 //!
-//! Memory: the tables of a filter grow with what it selects, up to about 0.9 MB: 2,048 hosts of 144 octets, 1,024 services of
-//! 112, 512 stations of 250 and their addresses. With all eight filters full that is 7 MB.
+//! Memory: the tables of a filter grow with what it selects, up to about 0.9 MB: 2,048 addresses of 144 octets, 1,024 ports of
+//! 112, 512 MAC addresses of 250 with what is behind them. With all eight filters full that is 7 MB.
 
 use traf_model::{Counters, Facility, Filter, Interface, InterfaceStats, Interval, Ports, Timestamp, Wish};
 
@@ -90,7 +90,7 @@ impl FilterTable {
         };
         let way = usize::from(packet.reverse);
         folded.counters[way] = Counters { coalesced: extra, ..Counters::new(1, u64::from(packet.octets)) };
-        if packet.stations != [0; 12] {
+        if packet.macs != [0; 12] {
             folded.macs[way] = Some(packet.source_mac());
         }
         let chosen = self.counts.iter_mut().enumerate().filter(|(place, _)| selected & 1 << place != 0);
@@ -150,7 +150,7 @@ impl FilterTable {
         });
     }
 
-    /// Other ports are services from now on.
+    /// Other ports are served from now on.
     pub(super) fn set_ports(&mut self, ports: &Ports) {
         self.counts.iter_mut().for_each(|counted| counted.facilities.ports = ports.clone());
     }

@@ -85,11 +85,11 @@ pub(super) fn begins_anew(packet: &Packet, hot: &Hot, warm: &Warm, cold: &Cold, 
 pub(super) fn follow(packet: &Packet, warm: &mut Warm, cold: &mut Cold) {
     let way = usize::from(packet.reverse);
     warm.last = warm.last.max(packet.at);
-    warm.sizes[way] = u16::try_from(packet.octets).unwrap_or(u16::MAX);
+    warm.last_sizes[way] = u16::try_from(packet.octets).unwrap_or(u16::MAX);
     warm.last_flags[way] = packet.flags;
     if warm.state & SPOKE << way == 0 {
         warm.state |= SPOKE << way;
-        let [a, b, c, d, e, f, source @ ..] = packet.stations;
+        let [a, b, c, d, e, f, source @ ..] = packet.macs;
         cold.macs[way] = source;
         let other = 1 - way;
         if warm.state & SPOKE << other == 0 {
@@ -274,7 +274,7 @@ mod tests {
     /// Lines of a flow after its packets; none of them may begin another.
     fn lines(packets: &[Packet]) -> (Hot, Warm, Cold) {
         let mut hot = Hot::new(packets[0].key);
-        let mut warm = Warm { last: 0, marks: [0; 2], sizes: [0; 2], last_flags: [0; 2], state: 0 };
+        let mut warm = Warm { last: 0, marks: [0; 2], last_sizes: [0; 2], last_flags: [0; 2], state: 0 };
         let mut cold = Cold::new_zeroed();
         begin(&packets[0], &mut warm, &mut cold);
         for (place, packet) in packets.iter().enumerate() {

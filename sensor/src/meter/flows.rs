@@ -1,6 +1,6 @@
 //! Flows: every IP packet is counted in one slot of the table, and leaves it through one function.
 //!
-//! [`Flows::fold`] takes what a slot counted since the slice began and adds it to hosts and services. It is called when a
+//! [`Flows::fold`] takes what a slot counted since the slice began and adds it to the facilities. It is called when a
 //! flow leaves (pushed out, or its key begun anew), and for every flow when a slice closes; so each packet passes it
 //! once, and the facilities add up whatever the table did.
 
@@ -271,7 +271,7 @@ impl Flows {
             flags: hot.flags(way),
             last_flags: warm.last_flags[way],
             window: hot.window(way),
-            size: u32::from(warm.sizes[way]),
+            size: u32::from(warm.last_sizes[way]),
             mac: cold.mac(way),
             word: flow_state::word(warm, way, state),
         };

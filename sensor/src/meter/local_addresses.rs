@@ -28,7 +28,7 @@ impl LocalAddresses {
     #[inline(always)]
     pub(super) fn sent(&self, packet: &Packet) -> bool {
         match self.mac {
-            Some(mac) if packet.stations != [0; 12] => packet.source_mac() == mac,
+            Some(mac) if packet.macs != [0; 12] => packet.source_mac() == mac,
             _ => packet.sent || !self.addresses.is_empty() && self.has_source(packet),
         }
     }
@@ -46,7 +46,7 @@ mod tests {
     fn packet(source_mac: u8, source: u128) -> Packet {
         let mut packet = Packet::new(60);
         if source_mac != 0 {
-            packet.set_stations([2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, source_mac]);
+            packet.set_macs([2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, source_mac]);
         }
         packet.set_flow(4, 17, NO_VLAN, (source, 1), (0x0a00_0009, 2));
         packet

@@ -1,7 +1,7 @@
 //! A bounded table of keys with what they counted in this slice and in all, and `other` for what found no place.
 //!
 //! Sets of eight places; a newcomer to a full set takes the place of the key that was least busy lately, whose counts go
-//! to `other`. It begins small and doubles while half of it is taken, up to its capacity. Hosts, services and stations
+//! to `other`. It begins small and doubles while half of it is taken, up to its capacity. Facilities with many keys
 //! stand in tables of this kind.
 
 use traf_model::{Counts, Key, Merge, Traffic};

@@ -49,7 +49,7 @@ impl InterfaceRates {
     }
 }
 
-/// Seconds without a look after which nothing is kept: six marks of 2,048 stations are 0.8 MB.
+/// Seconds without a look after which nothing is kept: six marks of 2,048 keys are 0.8 MB.
 const ATTENTION: i64 = 10 * SECOND;
 
 /// The last marks, oldest first.

@@ -91,7 +91,7 @@ pub(super) struct Warm {
     /// acknowledges the FIN. (No end sends data behind its FIN, so nobody misses the segment size.)
     pub(super) marks: [u32; 2],
     /// IP octets of the last packet each way, as far as they fit.
-    pub(super) sizes: [u16; 2],
+    pub(super) last_sizes: [u16; 2],
     /// TCP flags of the last packet each way.
     pub(super) last_flags: [u8; 2],
     /// Bits of [`super::flow_state`].

@@ -62,10 +62,10 @@ impl Stations {
     /// Counts a frame, or packets that offload hid in it, for the stations at its ends.
     #[inline(always)]
     pub(super) fn count(&mut self, packet: &Packet, counters: Counters) {
-        let place = self.pair_of(&packet.stations);
-        if self.pairs[place].stations != packet.stations {
+        let place = self.pair_of(&packet.macs);
+        if self.pairs[place].stations != packet.macs {
             self.flush_pair(place);
-            self.pairs[place].stations = packet.stations;
+            self.pairs[place].stations = packet.macs;
         }
         let pair = &mut self.pairs[place];
         pair.all += counters;
@@ -123,7 +123,7 @@ impl Stations {
         let mac = packet.source_mac();
         if self.table.known(mac).is_none() {
             // Its first frames may still wait to be added up; this one is among them.
-            self.flush_pair(self.pair_of(&packet.stations));
+            self.flush_pair(self.pair_of(&packet.macs));
         }
         if let Some(station) = self.table.known(mac) {
             station.seen(address, packet.at, true);
@@ -208,7 +208,7 @@ mod tests {
         for number in 0..5000u32 {
             let mut packet = Packet::new(100);
             let [a, b, c, d] = number.to_be_bytes();
-            packet.set_stations([2, 0, 0, 0, 0, 1, 2, 0, a, b, c, d]);
+            packet.set_macs([2, 0, 0, 0, 0, 1, 2, 0, a, b, c, d]);
             stations.count(&packet, Counters::new(1, 100));
         }
         stations.flush_pairs();

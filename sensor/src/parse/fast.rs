@@ -12,7 +12,7 @@ const IPV6: u16 = 0x86dd;
 #[inline(always)]
 pub(super) fn ethernet(length: u32, captured: &[u8]) -> Option<Packet> {
     let frame = captured.get(..captured.len().min(length as usize))?;
-    let (stations, mut rest) = frame.split_first_chunk::<12>()?;
+    let (macs, mut rest) = frame.split_first_chunk::<12>()?;
     let mut kind = take16(&mut rest)?;
     let mut packet = Packet::new(length);
     let mut vlan = NO_VLAN;
@@ -25,7 +25,7 @@ pub(super) fn ethernet(length: u32, captured: &[u8]) -> Option<Packet> {
             packet.header += 4;
         }
     }
-    packet.set_stations(*stations);
+    packet.set_macs(*macs);
     let wire = length.checked_sub(u32::from(packet.header))?;
     match kind {
         IPV4 => ipv4(&mut packet, vlan, rest, wire)?,

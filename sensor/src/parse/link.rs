@@ -82,9 +82,9 @@ struct LinuxCooked {
 impl LinkCursor<'_> {
     /// `None` when the link header is cut.
     fn ethernet(&mut self, packet: &mut Packet) -> Option<Network> {
-        let stations = self.frame.first_chunk::<12>()?;
+        let macs = self.frame.first_chunk::<12>()?;
         let kind = be16(self.frame, 12)?;
-        packet.set_stations(*stations);
+        packet.set_macs(*macs);
         packet.header = 14;
         self.at = 14;
         Some(self.ether_type(kind, Some(&mut packet.header)))

@@ -152,7 +152,7 @@ pub(crate) struct Packet {
     /// Offset of the transport header in the frame, if it was captured; zero for none.
     pub(crate) transport: u16,
     /// Destination MAC, source MAC; zeros where the link has none.
-    pub(crate) stations: [u8; 12],
+    pub(crate) macs: [u8; 12],
     /// TCP flags.
     pub(crate) flags: u8,
     /// Differentiated services codepoint of the IP header (RFC 2474, 3).
@@ -186,9 +186,9 @@ impl Packet {
 
     /// Takes the MAC addresses, and the cast from the first of them.
     #[inline(always)]
-    pub(crate) fn set_stations(&mut self, stations: [u8; 12]) {
-        self.stations = stations;
-        self.class.cast = match stations {
+    pub(crate) fn set_macs(&mut self, macs: [u8; 12]) {
+        self.macs = macs;
+        self.class.cast = match macs {
             [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, ..] => Cast::Broadcast,
             [first, ..] if first & 1 == 1 => Cast::Multicast,
             _ => Cast::Unicast,
@@ -228,7 +228,7 @@ impl Packet {
 
     /// As a filter sees it.
     pub(crate) fn subject<'a>(&self, interface: &'a str) -> Subject<'a> {
-        subject(&self.key, self.reverse, self.ether_type, &self.stations, interface)
+        subject(&self.key, self.reverse, self.ether_type, &self.macs, interface)
     }
 
     /// Octets on the wire without the link header.
@@ -239,7 +239,7 @@ impl Packet {
 
     /// MAC address of the sender.
     pub(crate) fn source_mac(&self) -> Mac {
-        let [_, _, _, _, _, _, a, b, c, d, e, f] = self.stations;
+        let [_, _, _, _, _, _, a, b, c, d, e, f] = self.macs;
         Mac([a, b, c, d, e, f])
     }
 }
@@ -249,14 +249,14 @@ pub(crate) fn subject<'a>(
     key: &PackedKey,
     reverse: bool,
     ether_type: u16,
-    stations: &[u8; 12],
+    macs: &[u8; 12],
     interface: &'a str,
 ) -> Subject<'a> {
     let flow = key.flow(reverse);
     let ip = key.version() != 0;
     let arp = !ip && matches!(ether_type, ARP | RARP) && key.ends() != ((0, 0), (0, 0));
-    let macs = (*stations != [0; 12]).then(|| {
-        let [a, b, c, d, e, f, source @ ..] = *stations;
+    let macs = (*macs != [0; 12]).then(|| {
+        let [a, b, c, d, e, f, source @ ..] = *macs;
         (Mac(source), Mac([a, b, c, d, e, f]))
     });
     Subject {

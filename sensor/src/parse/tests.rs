@@ -321,7 +321,7 @@ fn a_tunnel_counts_as_itself_or_as_what_it_carries() {
         assert_eq!(closed.addresses(), (0xc000_0201, 0xc000_0202), "{name}");
         let open = opened(&frame);
         assert_eq!((open.key, open.octets, open.payload), (carried.key, carried.octets, 5), "{name}");
-        assert_eq!((open.length, open.stations), (frame.len() as u32, closed.stations), "{name}");
+        assert_eq!((open.length, open.macs), (frame.len() as u32, closed.macs), "{name}");
     }
     let (_, twice) = tunnels(&tunnels(&inner)[4].1).swap_remove(5);
     assert_eq!(opened(&twice).key, carried.key);

@@ -1,7 +1,7 @@
 //! Summaries that have no room become their totals. Pure.
 //!
-//! What names somebody goes (flows, and keys of hosts and the like: into their `other`); what adds up stays: the ledger, the
-//! classes by the minute, the sizes. So a full spool costs detail, never a packet of the sum.
+//! What names somebody goes (flows, and keys of facilities with many keys: into their `other`); what adds up stays: the ledger, the
+//! classes by the minute, the keys that are few. So a full spool costs detail, never a packet of the sum.
 
 use std::collections::BTreeMap;
 

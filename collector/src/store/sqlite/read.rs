@@ -150,7 +150,7 @@ impl Store {
         rows.fetch_all(&self.readers).await?.iter().map(|row| Ok(missing(read(row)?))).collect()
     }
 
-    /// Addresses behind stations, of some sensors, that were seen since a moment.
+    /// Addresses behind MAC addresses, of some sensors, that were seen since a moment.
     pub async fn identities(&self, sensors: &[i64], since: Timestamp) -> Result<Vec<Identity>, StoreError> {
         let rows = sqlx::query(IDENTITIES.as_str()).bind(since.0).bind(json(sensors)).fetch_all(&self.readers).await?;
         let identity = |IdentityRow { sensor, mac: Word(mac), address: Word(address), first, last }| Identity {

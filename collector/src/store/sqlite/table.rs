@@ -11,7 +11,7 @@ use super::columns::{Column, Field};
 use super::dictionary::Dictionary;
 use crate::store::{PointKey, StoreError};
 
-/// Rows of one statement. Few sizes, so that each is prepared once; more rows than 200 are not faster.
+/// Rows of one statement. Few lengths, so that each is prepared once; more rows than 200 are not faster.
 const CHUNKS: [usize; 5] = [200, 64, 16, 4, 1];
 
 /// Condition of a slice `s` that overlaps a window: bounds of its start in seconds, bounds in nanoseconds, sensors as JSON.

@@ -1,4 +1,4 @@
-//! Answers from recorded flows: conversations, and hosts, services, groups and stations folded from them, each byte once.
+//! Answers from recorded flows: conversations, and groups and counted facilities folded from them, each byte once.
 
 use traf_model::{Facility, Filter, Report, Traffic};
 

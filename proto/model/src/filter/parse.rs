@@ -7,7 +7,7 @@ use std::str::FromStr;
 use super::network::{masked, short};
 use super::words::{Words, Wrong};
 use super::{End, Expression, Filter, Test};
-use crate::names::{SERVICES, protocol_number, service_port};
+use crate::names::{PORT_NAMES, protocol_number, service_port};
 use crate::{Mac, PortRange};
 
 /// Octets of the longest filter, so that no text makes the descent deep.
@@ -290,7 +290,7 @@ impl Parser<'_> {
     fn port(&self, word: &str) -> Result<u16, Wrong> {
         word.parse().ok().or_else(|| service_port(word)).ok_or_else(|| {
             self.words
-                .last_wrong(&format!("a port from 0 to 65535 or one of {}", SERVICES.map(|(name, _)| name).join(" ")))
+                .last_wrong(&format!("a port from 0 to 65535 or one of {}", PORT_NAMES.map(|(name, _)| name).join(" ")))
         })
     }
 

@@ -14,7 +14,7 @@ pub(crate) struct PacketRecord {
     /// Time of capture.
     pub at: Timestamp,
     key: PackedKey,
-    stations: [u8; 12],
+    macs: [u8; 12],
     /// Of IP the beginning of the transport header; of ARP [`ArpSubject`]; of anything else its beginning.
     beginning: [u8; 12],
     /// Octets of `beginning` that were captured.
@@ -42,7 +42,7 @@ impl PacketRecord {
             number,
             at: Timestamp(packet.at),
             key: packet.key,
-            stations: packet.stations,
+            macs: packet.macs,
             beginning: [0; 12],
             captured: 0,
             fragment: packet.fragment,
@@ -97,13 +97,13 @@ impl PacketRecord {
 
     /// Destination and source MAC, where the link has any.
     pub(super) fn macs(&self) -> Option<(Mac, Mac)> {
-        let [a, b, c, d, e, f, source @ ..] = self.stations;
-        (self.stations != [0; 12]).then_some((Mac([a, b, c, d, e, f]), Mac(source)))
+        let [a, b, c, d, e, f, source @ ..] = self.macs;
+        (self.macs != [0; 12]).then_some((Mac([a, b, c, d, e, f]), Mac(source)))
     }
 
     /// As a filter sees it.
     pub(super) fn subject<'a>(&self, interface: &'a str) -> Subject<'a> {
-        packet::subject(&self.key, self.reverse, self.ether_type, &self.stations, interface)
+        packet::subject(&self.key, self.reverse, self.ether_type, &self.macs, interface)
     }
 
     pub(super) fn traffic(&self) -> Traffic {
