@@ -210,7 +210,7 @@ pub struct TableOptions {
     #[arg(long, value_name = "FILTER", default_value = "", hide_default_value = true)]
     pub filter: String,
     /// Order of the rows: octets, packets, rate, first, last, key, packets_in, octets_in, packets_out, octets_out, ip_in,
-    /// ip_out, peers, flows; octets when nothing is said, but sizes by size and lines by time
+    /// ip_out, peers, flows; by default the first that the facility has
     #[arg(long, value_name = "BY", value_parser = order)]
     pub order: Option<Order>,
     /// At most so many rows

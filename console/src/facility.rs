@@ -1,5 +1,6 @@
 //! Facilities that count traffic under a key. Each is one row of [`ALL`]: its columns, orders, letters and words. One list,
 //! one drawing and one command serve all of them; traffic, interfaces and single packets have screens of their own.
+//! A view's `columns` are of the screen, its `text` is of the command; `tests/snapshots` has a picture of each.
 
 pub mod cell;
 pub mod detail;

@@ -1,6 +1,7 @@
 -- The views for people, and the public interface of the store: readable times, addresses and names. Each keeps `ts`
 -- (seconds since 1970, the start of the slice), so that `where ts >= unixepoch('2026-01-01 12:00')` stays one range of the
--- key. Dictionaries hang on by left joins, so that the facts stay the outer loop.
+-- key. Dictionaries hang on by left joins, so that the facts stay the outer loop. `docs/sql.md` explains each of them. Until the
+-- first release they may change in place; then a change is a new file, listed in `collector/src/store/sqlite.rs`.
 
 create view sensors as
 select

@@ -39,6 +39,7 @@ mod tests;
 
 use std::time::Duration;
 
+use traf_model::settings::IDLE_SECONDS;
 use traf_model::{
     Counters, Endpoint, Facility, FlowKey, Interface, InterfaceSnapshot, InterfaceStats, InterfaceSummary, Interval,
     PortRange, Ports, Timestamp, Transport, Wish,
@@ -61,12 +62,12 @@ use rates::InterfaceRates;
 /// Packets that are hashed before the first of them is counted.
 const BATCH: usize = 32;
 
-/// Sizes of a meter's tables, and options.
+/// Capacities of a meter's tables, and options.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MeterConfig {
     /// Flows in the table.
     pub flows: usize,
-    /// Flows that were silent for longer are over.
+    /// Idle timeout: flows that were silent for longer are over.
     pub idle: Duration,
     /// Count what tunnels carry instead of the tunnels.
     pub tunnels: bool,
@@ -84,7 +85,7 @@ impl Default for MeterConfig {
     fn default() -> Self {
         Self {
             flows: 262_144,
-            idle: Duration::from_secs(15 * 60),
+            idle: Duration::from_secs(IDLE_SECONDS.into()),
             tunnels: false,
             history_flows: 6_000,
             parted: 4_096,

@@ -32,7 +32,7 @@ use crate::folder::touch_secret;
 /// `TRAF`: what marks a file as ours.
 const APPLICATION: i64 = 0x5452_4146;
 
-/// Grows when a migration is rewritten, which only happens before a release.
+/// Grows when a table is rewritten in place, which only happens before a release.
 const SCHEMA: i64 = 2;
 
 /// Every migration, in order.
@@ -169,6 +169,8 @@ async fn migrate(path: &Path, pool: &SqlitePool) -> Result<(), StoreError> {
     });
     let failed = |error: MigrateError| match error {
         MigrateError::VersionMissing(version) => StoreError::Newer(PathBuf::from(path), version),
+        // A view was added in place, which only happens before a release.
+        MigrateError::VersionMismatch(_) => StoreError::Older(PathBuf::from(path)),
         error => StoreError::Migrate(PathBuf::from(path), error),
     };
     Migrator::with_migrations(migrations.collect()).run(pool).await.map_err(failed)
@@ -217,15 +219,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_of_an_earlier_unreleased_version_is_refused_in_words() {
+    async fn a_file_of_an_earlier_unreleased_version_is_refused_in_words_and_left_alone() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("history.db");
-        let store = Store::open(&path).await.unwrap();
-        sqlx::query("pragma user_version = 1").execute(&store.writer).await.unwrap();
-        store.close().await;
-        for opened in [Store::open(&path).await, Store::open_read_only(&path).await] {
-            let error = opened.err().unwrap().to_string();
+        let changes = ["pragma user_version = 1", "update _sqlx_migrations set checksum = x'00' where version = 2"];
+        for (name, change) in changes.into_iter().enumerate() {
+            let path = dir.path().join(name.to_string());
+            let store = Store::open(&path).await.unwrap();
+            sqlx::query(change).execute(&store.writer).await.unwrap();
+            store.close().await;
+            let before = std::fs::read(&path).unwrap();
+            let error = Store::open(&path).await.err().unwrap().to_string();
             assert!(error.contains("was made by an earlier, unreleased version of the collector"), "{error}");
+            assert_eq!(std::fs::read(&path).unwrap(), before, "{change}");
+            if name == 0 {
+                assert!(matches!(Store::open_read_only(&path).await, Err(StoreError::Older(_))));
+            }
         }
     }
 

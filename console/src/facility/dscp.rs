@@ -11,7 +11,7 @@ pub(super) static VIEW: View = plain::view(
     MenuEntry {
         title: "By DSCP class",
         letter: 'd',
-        help: "Traffic of every class of differentiated services: what is marked as voice, video or bulk",
+        help: "Traffic of every class of the DS field: what is marked as voice, video or bulk",
         breakdown: true,
         apart: false,
     },

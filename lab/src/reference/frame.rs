@@ -48,7 +48,7 @@ pub struct Packet {
     pub sent: Uniflow,
     /// `ip.len`, or `ipv6.plen` and the 40 of its header.
     pub octets: u64,
-    /// Differentiated services codepoint.
+    /// Codepoint in the DS field.
     pub dscp: u8,
     /// TCP's flags; 0 where there are none.
     pub flags: u16,

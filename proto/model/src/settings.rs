@@ -1,7 +1,7 @@
 //! Settings of a sensor that a console may change: the table [`SETTINGS`], and the values of one sensor.
 //!
 //! The table serves the sensor's file and flags, the wire, the store, the dialog of the console and `traf sensors set`. A new
-//! setting is one row of it, and the place in the sensor that obeys it. A path is never a setting.
+//! setting is one row of it, and the places that obey it (CONTRIBUTING.md, "A new setting"). A path is never a setting.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -65,7 +65,7 @@ pub static PORTS: Setting = Setting {
     unit: "PORTS",
     title: "Additional ports",
     label: "Additional ports:",
-    help: "services beside those below 1024: 8080, 9000-9100; none for no others",
+    help: "served ports beside those below 1024: 8080, 9000-9100; none for no others",
     example: "8080,9000-9100|none",
     default: Value::Ports(Vec::new()),
 };
@@ -116,7 +116,10 @@ pub static LOG_INTERVAL: Setting = Setting {
     default: Value::Seconds(3600),
 };
 
-/// Silence after which a flow is over.
+/// Default of [`IDLE`] in seconds: IPTraf's.
+pub const IDLE_SECONDS: u32 = 15 * 60;
+
+/// Idle timeout: silence after which a flow is over.
 pub static IDLE: Setting = Setting {
     name: "idle",
     key: "idle",
@@ -128,7 +131,7 @@ pub static IDLE: Setting = Setting {
     label: "TCP timeout:",
     help: "silence after which a flow is over: 15m",
     example: "15m",
-    default: Value::Seconds(15 * 60),
+    default: Value::Seconds(IDLE_SECONDS),
 };
 
 /// Value of a setting. Its text can be parsed again.

@@ -70,7 +70,7 @@ impl TryFrom<SizeText> for Size {
     }
 }
 
-/// The name that one of the text logs gets: `services=ports-{interface}.log`.
+/// The name that one of the text logs gets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogName(pub(super) LogKind, pub(super) String);
 

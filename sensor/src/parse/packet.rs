@@ -155,7 +155,7 @@ pub(crate) struct Packet {
     pub(crate) macs: [u8; 12],
     /// TCP flags.
     pub(crate) flags: u8,
-    /// Differentiated services codepoint of the IP header (RFC 2474, 3).
+    /// Codepoint in the DS field of the IP header (RFC 2474, 3).
     pub(crate) dscp: u8,
     /// Family, transport and cast.
     pub(crate) class: Class,

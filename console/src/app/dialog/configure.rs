@@ -69,7 +69,11 @@ pub static MENU: [(Item, &str, &str); 18] = [
         "TCP closed/idle persistence...",
         "Minutes until closed and idle connections leave; 0 keeps them",
     ),
-    (Item::Sensor(&PORTS), "Additional ports...", "Belongs to a sensor: services beside those below 1024; add, delete"),
+    (
+        Item::Sensor(&PORTS),
+        "Additional ports...",
+        "Belongs to a sensor: served ports beside those below 1024; add, delete",
+    ),
     (Item::Sensor(&CAPTURE), "Capture filter...", "Belongs to a sensor: what is captured at all"),
     (Item::Descriptions, "Host descriptions...", "What you call the machines behind MAC addresses"),
     (Item::Theme, "Theme", "The next set of colours"),

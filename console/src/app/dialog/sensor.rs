@@ -216,12 +216,12 @@ fn ports(open: &SensorSettings, sheet: &mut Sheet<'_>) -> Option<(u16, u16)> {
     let at = if let SettingsPane::Ports(at) = open.pane { at } else { usize::MAX };
     let rows = open.ports().iter().map(|range| (String::new(), range.to_string()));
     let title = format!("{} of {}", open.setting().title, clean(&open.sensor));
-    sheet.choices(&title, rows, at, "none: only ports below 1024 are services; a adds one");
+    sheet.choices(&title, rows, at, "none: only ports below 1024 are served; a adds one");
     if let SettingsPane::Port(input) = &open.pane {
         let words = "a port such as 8080, or a range such as 9000-9100";
         return Some(sheet.prompt("port", input, at_start(&open.wrong), words));
     }
-    let words = "Ports and ranges that are services beside those below 1024";
+    let words = "Ports and ranges that are served beside those below 1024";
     sheet.foot(words, "↑↓ move  a add  d delete  x back");
     None
 }

@@ -1,4 +1,4 @@
-//! DSCP classes: the differentiated services codepoint of each IP packet (RFC 2474).
+//! DSCP classes: the codepoint in the DS field of each IP packet (RFC 2474).
 
 use super::{Counted, Definition, KeyKind, Octets, Source};
 use crate::{Family, Key, OrderBy};
