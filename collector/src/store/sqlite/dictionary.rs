@@ -134,13 +134,15 @@ fn unknown(word: impl Display) -> StoreError {
 }
 
 /// Learns the numbers of the words of a dictionary table that are not known yet; new words are added to the table.
-async fn number<K: Display + FromStr + Eq + Hash>(
+async fn number<K: Display + FromStr + Ord + Hash>(
     connection: &mut SqliteConnection,
     statements: [&'static str; 2],
     known: &mut HashMap<K, i64>,
-    mut words: HashSet<K>,
+    words: HashSet<K>,
 ) -> Result<(), StoreError> {
-    words.retain(|word| !known.contains_key(word));
+    // In their order, in which the index of the table takes the least room.
+    let mut words: Vec<K> = words.into_iter().filter(|word| !known.contains_key(word)).collect();
+    words.sort_unstable();
     if words.is_empty() {
         return Ok(());
     }

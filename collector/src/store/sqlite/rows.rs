@@ -1,6 +1,6 @@
 //! Rows of one transaction, by table.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use sqlx::sqlite::SqliteConnection;
@@ -96,7 +96,7 @@ pub(super) struct Rows {
     /// By start, sensor, interface and class.
     minutes: BTreeMap<(i64, i64, i64, traf_model::Class), Traffic>,
     /// By sensor, MAC and address: first and last seen.
-    identities: HashMap<(i64, Mac, IpAddr), Interval>,
+    identities: BTreeMap<(i64, Mac, IpAddr), Interval>,
     /// By sensor and interface.
     totals: BTreeMap<(i64, i64), Totals>,
 }
