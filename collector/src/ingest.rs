@@ -16,7 +16,7 @@ use tonic::{Request, Response, Status, Streaming};
 use traf_proto as wire;
 
 use crate::access::{caller, over};
-use crate::run::Collector;
+use crate::collector::Collector;
 use crate::secrets::Peer;
 use crate::writer::Writer;
 

@@ -17,7 +17,7 @@ use traf_proto as wire;
 use crate::accept::Caller;
 use crate::authority::{Authority, hex, request_fingerprint};
 use crate::clock;
-use crate::run::Collector;
+use crate::collector::Collector;
 use crate::secrets::{Admission, Applicant, SecretsError};
 
 /// Octets of the largest request to join.

@@ -40,6 +40,7 @@ mod access;
 mod admin;
 mod authority;
 mod clock;
+mod collector;
 mod config;
 mod doctor;
 mod failure;

@@ -8,7 +8,7 @@ use traf_proto::WireError;
 
 use crate::access::caller;
 use crate::clock;
-use crate::run::Collector;
+use crate::collector::Collector;
 use crate::secrets::Peer;
 use crate::shared::ChangeError;
 

@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use axum::middleware::from_fn_with_state;
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +22,7 @@ use traf_proto::MAX_MESSAGE;
 
 use crate::accept::accept;
 use crate::authority::Authority;
+use crate::collector::Collector;
 use crate::config::Config;
 use crate::folder::Folder;
 use crate::ingest::{Ingest, Streams};
@@ -33,7 +34,7 @@ use crate::shared::SharedConfig;
 use crate::store::Store;
 use crate::tls::OwnCertificate;
 use crate::view::QUESTIONS;
-use crate::writer::{State, Writer};
+use crate::writer::Writer;
 use crate::{access, clock, retention, tls};
 
 /// Octets of the largest question of a console.
@@ -50,21 +51,6 @@ pub struct Addresses {
     pub main: SocketAddr,
     /// For those who join.
     pub join: SocketAddr,
-}
-
-/// Parts that the gRPC methods of a running collector share.
-#[derive(Clone)]
-pub(crate) struct Collector {
-    pub(crate) store: Store,
-    /// State of the writer.
-    pub(crate) written: watch::Receiver<State>,
-    pub(crate) live: Arc<Live>,
-    pub(crate) shared: Arc<SharedConfig>,
-    pub(crate) peers: Arc<Peers>,
-    pub(crate) secrets: Secrets,
-    pub(crate) stop: CancellationToken,
-    /// Questions to the store that may be asked at once.
-    pub(crate) turns: Arc<Semaphore>,
 }
 
 /// Runs a collector until `shutdown`, and returns when all its tasks have ended and everything taken is stored.

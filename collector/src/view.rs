@@ -19,7 +19,7 @@ use traf_proto as wire;
 use self::repeat::repeat;
 use crate::access::caller;
 use crate::clock;
-use crate::run::Collector;
+use crate::collector::Collector;
 
 /// Questions to the store at once; others wait their turn.
 pub(crate) const QUESTIONS: usize = 3;

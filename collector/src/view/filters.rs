@@ -7,7 +7,7 @@ use tonic::Status;
 use traf_proto as wire;
 
 use super::repeat::Repeated;
-use crate::run::Collector;
+use crate::collector::Collector;
 
 /// Interval at which the console's right to listen is checked.
 const CHECK: Duration = Duration::from_secs(1);

@@ -11,8 +11,8 @@ use traf_proto as wire;
 
 use super::repeat::Repeated;
 use crate::clock;
+use crate::collector::Collector;
 use crate::live::LiveSensor;
-use crate::run::Collector;
 use crate::secrets::Peer;
 use crate::store::{StoreError, StoredSensor};
 

@@ -14,11 +14,11 @@ use traf_proto as wire;
 
 use super::repeat::Repeated;
 use crate::clock;
+use crate::collector::Collector;
 use crate::report::gaps::{self, Record, time_covered};
 use crate::report::point::{ObservationPoint, mtu};
 use crate::report::table::Table;
 use crate::report::{EACH, filter as apply};
-use crate::run::Collector;
 use crate::store::{Fact, Identity, Kept, PointKey, Selection, StoreError, StoredPoint, Tier};
 
 /// Note where nothing tells what several observation points saw in common.

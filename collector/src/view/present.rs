@@ -16,13 +16,13 @@ use traf_proto as wire;
 
 use super::repeat::Repeated;
 use crate::clock;
+use crate::collector::Collector;
 use crate::live::{LiveSensor, NotGranted, WishGuard};
 use crate::report::lan::Lan;
 use crate::report::point::{self, ObservationPoint};
 use crate::report::rows::{alone, interfaces, lines};
 use crate::report::table::Table;
 use crate::report::{EACH, filter as apply, gaps};
-use crate::run::Collector;
 
 /// Between two reports; a little less than the second between two snapshots, so that none is missed.
 const PACE: Duration = Duration::from_millis(900);

@@ -9,7 +9,7 @@ use tonic::Status;
 
 use super::Answers;
 use crate::access::over;
-use crate::run::Collector;
+use crate::collector::Collector;
 use crate::secrets::Peer;
 
 /// A question that is answered again and again.

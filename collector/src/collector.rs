@@ -1,0 +1,28 @@
+//! Parts of a running collector.
+
+use std::sync::Arc;
+
+use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::live::Live;
+use crate::peers::Peers;
+use crate::secrets::Secrets;
+use crate::shared::SharedConfig;
+use crate::store::Store;
+use crate::writer::State;
+
+/// Parts that the gRPC methods of a running collector share.
+#[derive(Clone)]
+pub(crate) struct Collector {
+    pub(crate) store: Store,
+    /// State of the writer.
+    pub(crate) written: watch::Receiver<State>,
+    pub(crate) live: Arc<Live>,
+    pub(crate) shared: Arc<SharedConfig>,
+    pub(crate) peers: Arc<Peers>,
+    pub(crate) secrets: Secrets,
+    pub(crate) stop: CancellationToken,
+    /// Questions to the store that may be asked at once.
+    pub(crate) turns: Arc<Semaphore>,
+}
