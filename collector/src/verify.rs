@@ -3,7 +3,7 @@
 //! I1 capture and I2 meter are what sensors promise of each slice, I3 deliver what both sides promise of the way between
 //! them (what still waits in a sensor's spool is the sensor's to count), I4 roll-up what the store promises of its tiers.
 //! Of the roll-ups there is one so far: interfaces by the minute. In a LAN each byte counts once: a flow that several see has
-//! one primary (see [`crate::report::primary`]).
+//! one primary (see `report::primary`).
 
 use anyhow::Context;
 
