@@ -30,8 +30,8 @@ columns! {
 /// The flows of slices that overlap a stretch of time, in the order of their slices.
 pub(super) static SEEN: LazyLock<String> = LazyLock::new(|| {
     let from = format!(
-        "slice s cross join flow f on {} join sensor p on p.id = s.sensor join interface i on i.sensor = s.sensor \
-         and i.id = f.interface",
+        "slice s cross join flow f on {} cross join sensor p on p.id = s.sensor \
+         cross join interface i on i.sensor = s.sensor and i.id = f.interface",
         FlowRow::ON
     );
     select::<MarkedRow>(
