@@ -27,7 +27,8 @@ columns! {
     }
 }
 
-/// The flows of slices that overlap a stretch of time, in the order of their slices.
+/// The flows of slices that overlap a stretch of time, in the order of their slices. `+` makes SQLite sort those of a slice and
+/// hand them over at once: one by one, each row would wake the task that takes it.
 pub(super) static SEEN: LazyLock<String> = LazyLock::new(|| {
     let from = format!(
         "slice s cross join flow f on {} cross join sensor p on p.id = s.sensor \
@@ -37,7 +38,7 @@ pub(super) static SEEN: LazyLock<String> = LazyLock::new(|| {
     select::<MarkedRow>(
         &from,
         "where s.ts >= ?1 and s.ts <= ?2 and s.to_ns > ?3 and s.from_ns < ?4 and f.prim >= ?5 \
-         order by s.ts, s.sensor, s.seq, f.id",
+         order by s.ts, s.sensor, s.seq, +f.id",
     )
 });
 
