@@ -122,7 +122,7 @@ pub struct Traffic {
 /// A table of an interface.
 #[derive(Clone, Debug, Default, Args)]
 pub struct InterfaceTable {
-    /// The interface; those of all sensors where several have one of this name, and all when nothing is said
+    /// The interface; those of all sensors where several have one of this name; by default all
     #[arg(value_name = "IF")]
     pub name: Option<String>,
     /// Rows and format
@@ -250,7 +250,7 @@ pub struct Join {
     /// File with the token that `traf-collector token create --role viewer` printed; - reads standard input
     #[arg(long, value_name = "FILE")]
     pub token_file: PathBuf,
-    /// Name to be known by; the host name when nothing is said
+    /// Name to be known by; by default the host name
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
 }
@@ -258,7 +258,7 @@ pub struct Join {
 /// Options of `traf local`.
 #[derive(Clone, Debug, Args)]
 pub struct Local {
-    /// Interface to watch; all that are up when nothing is said
+    /// Interface to watch; by default all that are up
     pub interface: Option<String>,
     /// The first screen
     #[command(flatten)]
@@ -266,7 +266,7 @@ pub struct Local {
     /// Leave collector and sensor running
     #[arg(long)]
     pub keep: bool,
-    /// Folder for everything that is kept; $XDG_STATE_HOME/traf/local when nothing is said
+    /// Folder for everything that is kept; by default $XDG_STATE_HOME/traf/local
     #[arg(long, value_name = "DIR", env = "TRAF_LOCAL_DATA")]
     pub data: Option<PathBuf>,
     /// Wait for traffic, print interfaces and traffic as tables, stop everything, and end

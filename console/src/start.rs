@@ -1,4 +1,4 @@
-//! Starting straight into a facility, with IPTraf's letters: `traf -d eth0`.
+//! Starting in a facility, with IPTraf's letters: `traf -d eth0`.
 
 use clap::{Arg, ArgMatches, Args, FromArgMatches};
 use traf_model::{Fleet, Point, Scope, SensorState};
@@ -8,17 +8,20 @@ use crate::facility;
 use crate::facility::view::{StartOption, View};
 use crate::failure::Usage;
 
+/// Title of these options in the help.
+const HEADING: &str = "Starting in a facility";
+
 /// The first screen, its interface, and the time after which the screens end.
 #[derive(Clone, Debug, Default, Args)]
 pub struct StartOptions {
     /// IP traffic monitor of an interface (or sensor/interface), or of all
-    #[arg(short = 'i', value_name = "IF|all", group = "facility", help_heading = "Starting straight")]
+    #[arg(short = 'i', value_name = "IF|all", group = "facility", help_heading = HEADING)]
     pub traffic: Option<String>,
     /// General interface statistics
-    #[arg(short = 'g', group = "facility", help_heading = "Starting straight")]
+    #[arg(short = 'g', group = "facility", help_heading = HEADING)]
     pub general: bool,
     /// Detailed statistics of an interface
-    #[arg(short = 'd', value_name = "IF", group = "facility", help_heading = "Starting straight")]
+    #[arg(short = 'd', value_name = "IF", group = "facility", help_heading = HEADING)]
     pub detailed: Option<String>,
     /// A counted facility
     #[command(flatten)]
@@ -27,7 +30,7 @@ pub struct StartOptions {
     #[arg(
         short = 't',
         value_name = "MIN",
-        help_heading = "Starting straight",
+        help_heading = HEADING,
         value_parser = clap::value_parser!(u32).range(1..=1_000_000)
     )]
     pub minutes: Option<u32>,
@@ -46,7 +49,7 @@ impl Args for CountedStart {
         start_options().fold(command, |command, (view, option)| {
             let name = if option.all { "IF|all" } else { "IF" };
             let arg = Arg::new(view.name()).short(option.letter).value_name(name).help(option.help);
-            command.arg(arg.group("facility").help_heading("Starting straight"))
+            command.arg(arg.group("facility").help_heading(HEADING))
         })
     }
 

@@ -33,7 +33,7 @@ pub struct Setting {
     pub help: &'static str,
     /// Examples of the value, in the help of `traf sensors set`.
     pub example: &'static str,
-    /// Value where nothing else is said; it decides the kind of all values.
+    /// Value by default; it decides the kind of all values.
     pub default: Value,
 }
 
