@@ -2,7 +2,7 @@
 //!
 //! The generator has one CPU and the program the other. What counts is CPU time a frame, which stays meaningful on a busy
 //! machine, and loss. The bar is 300 ns, without loss wherever tcpdump has none. The frames enter at the switch's end of the
-//! host's cable: bridge and mirror port would cost the generator more than half of its speed.
+//! machine's cable: bridge and mirror port would cost the generator more than half of its speed.
 #![allow(clippy::unwrap_used)]
 
 use std::time::Duration;
@@ -54,11 +54,11 @@ fn load(lan: &Lan, program: &Process) -> Duration {
     let before = cpu(program.pid()).unwrap();
     let lab = traf_lab::process::binary("traf-lab").unwrap();
     let (count, rate) = (FRAMES.to_string(), RATE.to_string());
-    let (port, mac) = (lan.lan.port(&lan.hosts[1]), &lan.interfaces[1].mac);
+    let (port, mac) = (lan.lan.port(&lan.machines[1]), &lan.interfaces[1].mac);
     let ends = ["traffic", "frames", "--interface", &port, "--to", mac];
     let load = ["--count", &count, "--flows", "100000", "--rate", &rate];
     let words = [&["-c", "0", &lab][..], &ends, &load].concat();
-    let sent = lan.lan.host.run("taskset", &words).unwrap();
+    let sent = lan.lan.machine.run("taskset", &words).unwrap();
     let sent: Value = serde_json::from_str(&sent).unwrap();
     let pace = sent["frames"].as_f64().unwrap() / sent["seconds"].as_f64().unwrap();
     println!("sent {FRAMES} frames at {pace:.0} a second");
@@ -75,7 +75,8 @@ fn pin(pid: u32) {
 }
 
 fn tcpdump(lan: &Lan) -> Run {
-    let mut program = lan.hosts[1].start("tcpdump", &["-i", "eth0", "-w", "/dev/null", "-B", "16384", "-n"]).unwrap();
+    let mut program =
+        lan.machines[1].start("tcpdump", &["-i", "eth0", "-w", "/dev/null", "-B", "16384", "-n"]).unwrap();
     let from = program.log().len();
     eventually("tcpdump", Deadline::seconds(10), || {
         let log = program.log();
@@ -97,7 +98,7 @@ fn sensor(lan: &Lan, collector: &Collector, console: &Console) -> Run {
     let state = lan.folder.join("sensor-ben");
     let _ = std::fs::remove_dir_all(&state);
     let known = console.interfaces().unwrap().get("ben").map_or(0, |counters| counters.rx.frames);
-    let mut sensor = Sensor::start(&lan.hosts[1], collector, &lan.folder, "eth0", &[]).unwrap();
+    let mut sensor = Sensor::start(&lan.machines[1], collector, &lan.folder, "eth0", &[]).unwrap();
     console.wait_for_sensors(1).unwrap();
     let cpu = load(lan, &sensor.process);
     let table = console.table(&["interfaces"]).unwrap();

@@ -1,11 +1,11 @@
-//! The real collector on a host of the lab.
+//! The real collector on a machine of the lab.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::host::{Host, run};
+use crate::machine::{Machine, run};
 use crate::process::{Process, binary};
 use crate::wait::{Deadline, Probe, eventually};
 
@@ -16,22 +16,23 @@ pub struct Collector {
     pub process: Process,
     /// Its data folder.
     pub data: PathBuf,
-    host: Host,
+    machine: Machine,
     address: String,
 }
 
 impl Collector {
     /// Starts it; returns when it listens.
-    pub fn start(host: &Host, address: &str, data: &Path) -> Result<Self> {
-        let process = launch(host, address, data)?;
-        let mut collector = Self { process, data: data.to_owned(), host: host.clone(), address: address.to_owned() };
+    pub fn start(machine: &Machine, address: &str, data: &Path) -> Result<Self> {
+        let process = launch(machine, address, data)?;
+        let mut collector =
+            Self { process, data: data.to_owned(), machine: machine.clone(), address: address.to_owned() };
         collector.wait_until_ready()?;
         Ok(collector)
     }
 
     /// Starts it again on the same data.
     pub fn start_again(&mut self) -> Result<()> {
-        self.process = launch(&self.host, &self.address, &self.data)?;
+        self.process = launch(&self.machine, &self.address, &self.data)?;
         self.wait_until_ready()
     }
 
@@ -52,7 +53,7 @@ impl Collector {
 
     /// Runs one of its commands on the same data.
     pub fn command(&self, words: &[&str]) -> Result<String> {
-        self.host.run(&binary("traf-collector")?, &[words, &["--data", &self.data.to_string_lossy()]].concat())
+        self.machine.run(&binary("traf-collector")?, &[words, &["--data", &self.data.to_string_lossy()]].concat())
     }
 
     /// Asks the history in SQL by `sqlite3`, past the collector. A row is a line with `|` between its columns.
@@ -69,18 +70,18 @@ impl Collector {
     }
 
     fn wait_until_ready(&mut self) -> Result<()> {
-        let (host, process, address) = (&self.host, &mut self.process, &self.address);
+        let (machine, process, address) = (&self.machine, &mut self.process, &self.address);
         eventually("the collector to listen", Deadline::seconds(30), || {
             let log = process.log();
             ensure!(process.running()?, "the collector ended: {log}");
-            let listens = host.run("ss", &["-Hltn", "sport = :7440"])?;
+            let listens = machine.run("ss", &["-Hltn", "sport = :7440"])?;
             Ok(Probe::when(!listens.is_empty(), || format!("nothing listens at {address} 7440; its log: {log}")))
         })
     }
 }
 
-fn launch(host: &Host, address: &str, data: &Path) -> Result<Process> {
+fn launch(machine: &Machine, address: &str, data: &Path) -> Result<Process> {
     let (main, join) = (format!("{address}:7440"), format!("{address}:7441"));
     let words = ["run", "--data", &data.to_string_lossy(), "--listen", &main, "--join-listen", &join];
-    host.start(&binary("traf-collector")?, &words)
+    machine.start(&binary("traf-collector")?, &words)
 }

@@ -1,4 +1,4 @@
-//! The real console on a host of the lab.
+//! The real console on a machine of the lab.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,22 +10,22 @@ use serde_json::Value;
 
 use crate::collector::Collector;
 use crate::counters::Counters;
-use crate::host::{Host, run};
+use crate::machine::{Machine, run};
 use crate::process::{Process, binary};
 use crate::wait::{Deadline, Probe, eventually};
 
 /// `traf`, joined to a collector.
 #[derive(Clone, Debug)]
 pub struct Console {
-    host: Host,
+    machine: Machine,
     config: PathBuf,
 }
 
 impl Console {
     /// Joins a collector in a role: `viewer`, `admin`.
-    pub fn join(role: &str, host: &Host, collector: &Collector, folder: &Path) -> Result<Self> {
-        let name = format!("{role}-{}", host.name);
-        let console = Self { host: host.clone(), config: folder.join(format!("console-{name}")) };
+    pub fn join(role: &str, machine: &Machine, collector: &Collector, folder: &Path) -> Result<Self> {
+        let name = format!("{role}-{}", machine.name);
+        let console = Self { machine: machine.clone(), config: folder.join(format!("console-{name}")) };
         fs::create_dir_all(&console.config).context("making a folder for the console")?;
         let token = folder.join(format!("console-token-{name}"));
         fs::write(&token, collector.token(role)?).context("writing a token")?;
@@ -44,7 +44,7 @@ impl Console {
     /// Starts it; its output goes to a log of the lab.
     pub fn start(&self, words: &[&str]) -> Result<Process> {
         let config = format!("XDG_CONFIG_HOME={}", self.config.display());
-        self.host.start("env", &[&[config.as_str(), &binary("traf")?], words].concat())
+        self.machine.start("env", &[&[config.as_str(), &binary("traf")?], words].concat())
     }
 
     /// A table, as one document of JSON.
@@ -65,7 +65,7 @@ impl Console {
             .collect()
     }
 
-    /// The line that starts it in a shell of this host.
+    /// The line that starts it in a shell of this machine.
     pub fn line(&self) -> Result<String> {
         Ok(format!("XDG_CONFIG_HOME={} {}", self.config.display(), binary("traf")?))
     }
@@ -80,9 +80,9 @@ impl Console {
         })
     }
 
-    /// `traf` in this host, with its own configuration.
+    /// `traf` in this machine, with its own configuration.
     pub fn command(&self) -> Result<Command> {
-        let mut command = self.host.command(&binary("traf")?);
+        let mut command = self.machine.command(&binary("traf")?);
         command.env("XDG_CONFIG_HOME", &self.config);
         Ok(command)
     }

@@ -1,11 +1,11 @@
-//! A LAN for demonstration: four hosts with lively traffic, a sensor on each and one at the mirror port, a collector, a
-//! console.
+//! A LAN for demonstration: four machines with lively traffic, a sensor on each and one at the mirror port, a collector,
+//! a console.
 
 use std::process::{ExitStatus, Stdio};
 
 use anyhow::{Context, Result};
 
-use crate::host::Host;
+use crate::machine::Machine;
 use crate::monitored_lan::MonitoredLan;
 use crate::process::{Process, binary};
 
@@ -17,7 +17,7 @@ pub struct Demo {
     pub lan: MonitoredLan,
 }
 
-/// Hosts and their traffic, as lines of shell. `$LAB` is this program's `traffic`.
+/// Machines and their traffic, as lines of shell. `$LAB` is this program's `traffic`.
 const TRAFFIC: [(&str, &str); 8] = [
     ("anna", "exec $LAB tcp 10.77.1.2:9000 --octets 100000000000 --rate 250000"),
     ("carl", "exec $LAB tcp [fd77:1::2]:9000 --octets 100000000000 --rate 40000"),
@@ -29,7 +29,7 @@ const TRAFFIC: [(&str, &str); 8] = [
     ("carl", "exec $LAB frames --to 02:54:01:00:00:04 --vlan 20 --count 100000000 --rate 10 --size 200"),
 ];
 
-/// Hosts and the addresses at which they answer.
+/// Machines and the addresses at which they answer.
 const SERVERS: [(&str, &[&str]); 2] =
     [("ben", &["10.77.1.2:9000", "[fd77:1::2]:9000", "10.77.1.2:53", "10.77.1.2:80"]), ("carl", &["10.77.1.3:5060"])];
 
@@ -37,8 +37,8 @@ impl Demo {
     /// Builds it; returns when every sensor reports.
     pub fn new() -> Result<Self> {
         let lan = MonitoredLan::new(&["anna", "ben", "carl", "dora"], true, &[])?;
-        let named = |name: &str| -> Result<&Host> {
-            lan.lan.hosts.iter().find(|host| host.name == name).with_context(|| format!("no host {name}"))
+        let named = |name: &str| -> Result<&Machine> {
+            lan.lan.machines.iter().find(|machine| machine.name == name).with_context(|| format!("no machine {name}"))
         };
         let mut traffic = Vec::new();
         for (name, addresses) in SERVERS {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::host::run;
+use crate::machine::run;
 use crate::namespaces::Namespaces;
 
 /// A file system in memory, of a fixed size, that only the lab's programs see.

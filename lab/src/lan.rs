@@ -1,5 +1,5 @@
-//! A small LAN: hosts behind a switch, a host at its mirror port, a collector's host, and a second network for management,
-//! so that the LAN itself can come to rest while the sensors report.
+//! A small LAN: machines behind a switch, one at its mirror port, the collector's, and a second network for management, so
+//! that the LAN itself can come to rest while the sensors report.
 //!
 //! ```text
 //!   anna   ben   carl      watch (mirror port)
@@ -19,7 +19,7 @@ use anyhow::{Context, Result};
 
 use crate::collector::Collector;
 use crate::counters::Counters;
-use crate::host::{Host, Interface};
+use crate::machine::{Interface, Machine};
 use crate::namespaces::Namespaces;
 use crate::process::Process;
 use crate::switch::Switch;
@@ -27,20 +27,20 @@ use crate::wait::{Deadline, at_rest};
 
 /// Longest silence between two unasked frames of a kernel: a repeated report of multicast membership.
 const STILL: Duration = Duration::from_millis(2500);
-/// The number of the collector's host in its addresses.
+/// The number of the collector's machine in its addresses.
 const TOWER: u8 = 250;
 
-/// Hosts, two switches, a mirror port.
+/// Machines, two switches, a mirror port.
 #[derive(Debug)]
 pub struct Lan {
-    /// The ordinary hosts, in the order they were named.
-    pub hosts: Vec<Host>,
+    /// The ordinary machines, in the order they were named.
+    pub machines: Vec<Machine>,
     /// The interface of each on the LAN, in the same order.
     pub interfaces: Vec<Interface>,
     /// The collector's machine; only on the management network.
-    pub tower: Host,
+    pub tower: Machine,
     /// The machine at the mirror port.
-    pub watch: Host,
+    pub watch: Machine,
     /// The switch of the LAN.
     pub lan: Switch,
     /// The switch of the management network.
@@ -51,7 +51,7 @@ pub struct Lan {
 }
 
 impl Lan {
-    /// Builds a LAN of these hosts that goes when it is dropped.
+    /// Builds a LAN of these machines that goes when it is dropped.
     pub fn new(names: &[&str]) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("traf-lab-").tempdir().context("making a folder for the lab")?;
         let namespaces = Arc::new(Namespaces::new()?);
@@ -64,19 +64,19 @@ impl Lan {
     pub fn build(namespaces: &Arc<Namespaces>, names: &[&str], folder: &Path) -> Result<Self> {
         let lan = Switch::new(namespaces, "lan", 1, folder)?;
         let mgmt = Switch::new(namespaces, "mgmt", 2, folder)?;
-        let (mut hosts, mut interfaces) = (Vec::new(), Vec::new());
+        let (mut machines, mut interfaces) = (Vec::new(), Vec::new());
         for (number, name) in (1..).zip(names) {
-            let host = Host::new(namespaces, name, folder)?;
-            interfaces.push(host.connect("eth0", &lan, number)?);
-            host.connect("mgmt0", &mgmt, number)?;
-            hosts.push(host);
+            let machine = Machine::new(namespaces, name, folder)?;
+            interfaces.push(machine.connect("eth0", &lan, number)?);
+            machine.connect("mgmt0", &mgmt, number)?;
+            machines.push(machine);
         }
-        let tower = Host::new(namespaces, "tower", folder)?;
+        let tower = Machine::new(namespaces, "tower", folder)?;
         tower.connect("mgmt0", &mgmt, TOWER)?;
-        let watch = Host::new(namespaces, "watch", folder)?;
+        let watch = Machine::new(namespaces, "watch", folder)?;
         watch.connect("mgmt0", &mgmt, TOWER + 1)?;
         lan.mirror(&watch, "mon0")?;
-        Ok(Self { hosts, interfaces, tower, watch, lan, mgmt, folder: folder.to_owned(), _folder: None })
+        Ok(Self { machines, interfaces, tower, watch, lan, mgmt, folder: folder.to_owned(), _folder: None })
     }
 
     /// Starts a collector on the tower; returns when it listens.
@@ -89,19 +89,19 @@ impl Lan {
         Collector::start(&self.tower, &self.mgmt.ipv4(TOWER).to_string(), data)
     }
 
-    /// Starts `traf-lab traffic serve` on a host; returns when it serves, with its IPv4 and its IPv6 end point.
-    pub fn serve(&self, host: usize, port: u16) -> Result<(Process, String, String)> {
-        let Interface { ipv4, ipv6, .. } = &self.interfaces[host];
+    /// Starts `traf-lab traffic serve` on a machine; returns when it serves, with its IPv4 and its IPv6 end point.
+    pub fn serve(&self, machine: usize, port: u16) -> Result<(Process, String, String)> {
+        let Interface { ipv4, ipv6, .. } = &self.interfaces[machine];
         let (v4, v6) = (format!("{ipv4}:{port}"), format!("[{ipv6}]:{port}"));
-        Ok((self.hosts[host].serve(&[&v4, &v6])?, v4, v6))
+        Ok((self.machines[machine].serve(&[&v4, &v6])?, v4, v6))
     }
 
-    /// Waits until nothing moves on the LAN; returns each host's counters of its interface there.
+    /// Waits until nothing moves on the LAN; returns each machine's counters of its interface there.
     pub fn rest(&self) -> Result<BTreeMap<String, Counters>> {
-        let points = self.hosts.iter().map(|host| (host, "eth0")).chain([(&self.watch, "mon0")]);
+        let points = self.machines.iter().map(|machine| (machine, "eth0")).chain([(&self.watch, "mon0")]);
         at_rest("the LAN", STILL, Deadline::seconds(60), || {
-            let counters = |(host, interface): (&Host, &str)| {
-                Ok((host.name.clone(), host.counters()?.remove(interface).unwrap_or_default()))
+            let counters = |(machine, interface): (&Machine, &str)| {
+                Ok((machine.name.clone(), machine.counters()?.remove(interface).unwrap_or_default()))
             };
             points.clone().map(counters).collect()
         })

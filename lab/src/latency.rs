@@ -18,7 +18,7 @@ pub fn of_question(lan: &MonitoredLan, number: u16) -> Result<Duration> {
 pub fn until_visible(lan: &MonitoredLan, number: u16) -> Result<Duration> {
     let port = 1024 + number;
     let mac = &lan.lan.interfaces[1].mac;
-    lan.lan.hosts[0].traffic(&["frames", "--to", mac, "--count", "1", "--first", &number.to_string()])?;
+    lan.lan.machines[0].traffic(&["frames", "--to", mac, "--count", "1", "--first", &number.to_string()])?;
     let watch = Stopwatch::start();
     eventually(&format!("a row with port {port}"), Deadline::seconds(20), || {
         let table = lan.console.table(&["traffic", "--filter", &format!("src port {port}")])?;

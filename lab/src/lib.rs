@@ -1,11 +1,11 @@
-//! A network on one machine: hosts and switches made of namespaces, a mirror port, faults, traffic with exact counts.
+//! A network on one machine: machines and switches made of namespaces, a mirror port, faults, traffic with exact counts.
 //!
 //! ```no_run
 //! use traf_lab::MonitoredLan;
 //!
 //! # fn main() -> anyhow::Result<()> {
 //! let lan = MonitoredLan::new(&["anna", "ben"], false, &[])?;
-//! lan.lan.hosts[0].run("ping", &["-c", "3", &lan.lan.interfaces[1].ipv4.to_string()])?;
+//! lan.lan.machines[0].run("ping", &["-c", "3", &lan.lan.interfaces[1].ipv4.to_string()])?;
 //! let kernel = lan.kernel()?;
 //! assert_eq!(lan.stored_like(&kernel)?, kernel);
 //! # Ok(())
@@ -22,9 +22,9 @@ pub mod console;
 pub mod counters;
 pub mod demo;
 pub mod disk;
-pub mod host;
 pub mod lan;
 pub mod latency;
+pub mod machine;
 pub mod monitored_lan;
 pub mod namespaces;
 pub mod persistent;
@@ -42,8 +42,8 @@ pub use console::Console;
 pub use counters::{Count, Counters};
 pub use demo::Demo;
 pub use disk::Disk;
-pub use host::{Host, Interface};
 pub use lan::Lan;
+pub use machine::{Interface, Machine};
 pub use monitored_lan::MonitoredLan;
 pub use namespaces::Namespaces;
 pub use process::Process;

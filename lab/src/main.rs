@@ -97,7 +97,7 @@ fn exec(host: &str, words: &[String]) -> Result<()> {
     let lab = PersistentLab::find()?;
     let names = lab.names()?;
     ensure!(names.iter().any(|name| name == host), "no host {host:?} in the lab; there are {}", names.join(" "));
-    let mut command = lab.host(host).command(&words[0]);
+    let mut command = lab.machine(host).command(&words[0]);
     let error = command.args(&words[1..]).stdin(Stdio::inherit()).exec();
     Err(error).context("starting nsenter (package util-linux)")
 }
@@ -113,7 +113,7 @@ fn check(hold: bool) -> Result<()> {
     let watch = Stopwatch::start();
     let lan = Lan::new(&["anna", "ben"])?;
     let built = watch.elapsed();
-    let [anna, _] = &lan.hosts[..] else { unreachable!("two hosts were named") };
+    let [anna, _] = &lan.machines[..] else { unreachable!("two hosts were named") };
     for address in [lan.interfaces[1].ipv4.to_string(), lan.interfaces[1].ipv6.to_string()] {
         anna.run("ping", &["-c", "1", "-W", "2", &address])?;
     }

@@ -1,4 +1,4 @@
-//! A LAN with a collector on the tower, a sensor on each host, and a console beside the collector.
+//! A LAN with a collector on the tower, a sensor on each machine, and a console beside the collector.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,7 +18,7 @@ const DELIVERY: Duration = Duration::from_secs(20);
 /// A LAN and the programs on it, until it is dropped.
 #[derive(Debug)]
 pub struct MonitoredLan {
-    /// One for each host, in their order, and one at the mirror port where wanted.
+    /// One for each machine, in their order, and one at the mirror port where wanted.
     pub sensors: Vec<Sensor>,
     /// The console, joined.
     pub console: Console,
@@ -31,16 +31,16 @@ pub struct MonitoredLan {
 }
 
 impl MonitoredLan {
-    /// Builds a LAN of these hosts with a sensor on each and, where wanted, one at the mirror port; returns when all of them
-    /// report and the LAN is at rest. `words` go to every `traf-sensor run`.
+    /// Builds a LAN of these machines with a sensor on each and, where wanted, one at the mirror port; returns when all of
+    /// them report and the LAN is at rest. `words` go to every `traf-sensor run`.
     pub fn new(names: &[&str], mirror: bool, words: &[&str]) -> Result<Self> {
         let lan = Lan::new(names)?;
         let collector = lan.start_collector()?;
         let console = Console::join("viewer", &lan.tower, &collector, &lan.folder)?;
         let before = lan.rest()?;
         let mut sensors = Vec::new();
-        for host in &lan.hosts {
-            sensors.push(Sensor::start(host, &collector, &lan.folder, "eth0", words)?);
+        for machine in &lan.machines {
+            sensors.push(Sensor::start(machine, &collector, &lan.folder, "eth0", words)?);
         }
         if mirror {
             let words = [&["--mirror", "mon0"], words].concat();
@@ -51,10 +51,10 @@ impl MonitoredLan {
         Ok(Self { sensors, console, collector, before, lan })
     }
 
-    /// The kernels' counts since the sensors opened, by host with a sensor, once the LAN is at rest.
+    /// The kernels' counts since the sensors opened, by machine with a sensor, once the LAN is at rest.
     pub fn kernel(&self) -> Result<BTreeMap<String, Counters>> {
         let mut after = self.lan.rest()?;
-        after.retain(|name, _| self.sensors.iter().any(|sensor| sensor.host.name == *name));
+        after.retain(|name, _| self.sensors.iter().any(|sensor| sensor.machine.name == *name));
         after.iter_mut().for_each(|(name, counters)| *counters = *counters - self.before[name]);
         Ok(after)
     }

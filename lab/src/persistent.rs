@@ -8,8 +8,8 @@ use anyhow::{Context, Result, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::host::{Host, run};
 use crate::lan::Lan;
+use crate::machine::{Machine, run};
 use crate::namespaces::{Namespaces, OWNER, Privilege};
 use crate::wait::{Deadline, Probe, eventually};
 
@@ -22,7 +22,7 @@ pub struct PersistentLab {
 }
 
 impl PersistentLab {
-    /// Builds a LAN of these hosts, to stay. It is an error if there is such a lab already.
+    /// Builds a LAN of these machines, to stay. It is an error if there is such a lab already.
     pub fn up(names: &[&str]) -> Result<Self> {
         ensure!(Self::find().is_err(), "a lab stands already; `traf-lab down` clears it away");
         let folder = folder();
@@ -46,12 +46,12 @@ impl PersistentLab {
         Ok(Self { namespaces: Arc::new(Namespaces::existing(holder, privilege)), folder })
     }
 
-    /// One of its hosts.
-    pub fn host(&self, name: &str) -> Host {
-        Host::existing(&self.namespaces, name, &self.folder)
+    /// One of its machines.
+    pub fn machine(&self, name: &str) -> Machine {
+        Machine::existing(&self.namespaces, name, &self.folder)
     }
 
-    /// The names of its hosts.
+    /// The names of its machines.
     pub fn names(&self) -> Result<Vec<String>> {
         let text = run(self.namespaces.command("ip").args(["netns", "list"]))?;
         Ok(text.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect())

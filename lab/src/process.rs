@@ -1,4 +1,4 @@
-//! A process of the lab: started in a host, watched, stopped, killed; and the paths of the project's programs.
+//! A process of the lab: started in a machine, watched, stopped, killed; and the paths of the project's programs.
 
 use std::fmt;
 use std::fs::{self, File};

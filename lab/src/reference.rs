@@ -13,7 +13,7 @@ use anyhow::{Context, Result, ensure};
 use nix::sys::signal::Signal;
 
 use crate::counters::{Count, Counters};
-use crate::host::{Host, run};
+use crate::machine::{Machine, run};
 use crate::process::Process;
 use crate::wait::Deadline;
 pub use frame::{Frame, Packet, Uniflow};
@@ -22,7 +22,7 @@ pub use frame::{Frame, Packet, Uniflow};
 #[derive(Debug)]
 pub struct ReferenceCapture {
     process: Process,
-    host: Host,
+    machine: Machine,
     file: PathBuf,
 }
 
@@ -37,13 +37,13 @@ pub struct ReferenceCounts {
 
 impl ReferenceCapture {
     /// Begins to write the frames that `filter` selects (libpcap's words; empty is all); returns when it listens.
-    pub fn start(host: &Host, interface: &str, folder: &Path, filter: &str) -> Result<Self> {
-        let file = folder.join(format!("{}-{interface}.pcap", host.name));
+    pub fn start(machine: &Machine, interface: &str, folder: &Path, filter: &str) -> Result<Self> {
+        let file = folder.join(format!("{}-{interface}.pcap", machine.name));
         // 128 octets hold every header; 64 MiB hold what comes while the disk is slow.
         let words = ["-q", "-i", interface, "-w", &file.to_string_lossy(), "-s", "128", "-B", "64", "-f", filter];
-        let process = host.start("dumpcap", &words)?;
+        let process = machine.start("dumpcap", &words)?;
         process.wait_for_log("File: ")?;
-        Ok(Self { process, host: host.clone(), file })
+        Ok(Self { process, machine: machine.clone(), file })
     }
 
     /// Ends dumpcap and counts by tshark.
@@ -58,7 +58,7 @@ impl ReferenceCapture {
         let log = self.process.log();
         // "received/dropped on interface 'eth0': 35/0 (pcap:0/dumpcap:0/flushed:0/ps_ifdrop:0)"
         ensure!(log.contains("/0 (pcap:0/dumpcap:0/flushed:0/"), "dumpcap lost frames: {log}");
-        Ok(CaptureFile { host: self.host, file: self.file })
+        Ok(CaptureFile { machine: self.machine, file: self.file })
     }
 }
 
@@ -79,7 +79,7 @@ impl ReferenceCounts {
 /// A capture file of dumpcap, as tshark reads it.
 #[derive(Debug)]
 pub struct CaptureFile {
-    host: Host,
+    machine: Machine,
     /// Its path.
     pub file: PathBuf,
 }
@@ -93,7 +93,7 @@ impl CaptureFile {
         let mut tcpdump = Command::new("tcpdump");
         tcpdump.args(["-n", "-Z", "root", "-r"]).arg(&self.file).arg("-w").arg(&file).arg(filter);
         run(&mut tcpdump)?;
-        Ok(Self { host: self.host.clone(), file })
+        Ok(Self { machine: self.machine.clone(), file })
     }
 
     /// Every frame.
@@ -115,7 +115,7 @@ impl CaptureFile {
 
     fn tshark(&self, words: &[&str]) -> Result<String> {
         // The user's own settings must not change what is counted.
-        let mut tshark = self.host.command("tshark");
+        let mut tshark = self.machine.command("tshark");
         tshark.args(["-n", "-r"]).arg(&self.file).args(words);
         tshark.env("WIRESHARK_CONFIG_DIR", self.file.with_extension("settings"));
         run(tshark.env_remove("XDG_CONFIG_HOME").env_remove("HOME"))

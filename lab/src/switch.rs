@@ -1,4 +1,4 @@
-//! A switch: a bridge in a namespace of its own, with a port per host and mirror ports.
+//! A switch: a bridge in a namespace of its own, with a port per machine and mirror ports.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::Path;
@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use anyhow::Result;
 
-use crate::host::Host;
+use crate::machine::Machine;
 use crate::namespaces::Namespaces;
 
-/// A bridge. Hosts behind it share the networks `10.77.<subnet>.0/24` and `fd77:<subnet>::/64`.
+/// A bridge. Machines behind it share the networks `10.77.<subnet>.0/24` and `fd77:<subnet>::/64`.
 #[derive(Clone, Debug)]
 pub struct Switch {
     /// The network namespace of the bridge.
-    pub host: Host,
+    pub machine: Machine,
     /// The third octet of its network.
     pub subnet: u8,
 }
@@ -21,36 +21,36 @@ pub struct Switch {
 impl Switch {
     /// Makes a switch without ports.
     pub fn new(namespaces: &Arc<Namespaces>, name: &str, subnet: u8, folder: &Path) -> Result<Self> {
-        let host = Host::new(namespaces, name, folder)?;
+        let machine = Machine::new(namespaces, name, folder)?;
         // No address of its own, no querier, no spanning tree: a switch that sends nothing.
-        host.sh("sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1; \
+        machine.sh("sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1; \
              ip link add bridge type bridge stp_state 0 forward_delay 0 mcast_snooping 0; \
              ip link set bridge up")?;
-        Ok(Self { host, subnet })
+        Ok(Self { machine, subnet })
     }
 
-    /// The IPv4 address of the host with this number.
+    /// The IPv4 address of the machine with this number.
     pub fn ipv4(&self, number: u8) -> Ipv4Addr {
         Ipv4Addr::new(10, 77, self.subnet, number)
     }
 
-    /// The IPv6 address of the host with this number.
+    /// The IPv6 address of the machine with this number.
     pub fn ipv6(&self, number: u8) -> Ipv6Addr {
         Ipv6Addr::new(0xfd77, self.subnet.into(), 0, 0, 0, 0, 0, number.into())
     }
 
     /// Copies each frame once, as it enters the switch, to an interface of `watcher` that has no address.
     ///
-    /// Call it after the hosts are connected.
-    pub fn mirror(&self, watcher: &Host, interface: &str) -> Result<()> {
+    /// Call it after the machines are connected.
+    pub fn mirror(&self, watcher: &Machine, interface: &str) -> Result<()> {
         let (port, name) = (format!("m-{}", watcher.name), &watcher.name);
-        self.host.run("ip", &["link", "add", &port, "type", "veth", "peer", "name", interface, "netns", name])?;
+        self.machine.run("ip", &["link", "add", &port, "type", "veth", "peer", "name", interface, "netns", name])?;
         watcher.sh(&format!(
             "sysctl -qw net.ipv6.conf.{interface}.disable_ipv6=1; \
              ethtool -K {interface} rxvlan off txvlan off; ip link set {interface} up promisc on"
         ))?;
-        self.host.sh(&format!("ethtool -K {port} rxvlan off txvlan off; ip link set {port} up"))?;
-        self.host.sh(&format!(
+        self.machine.sh(&format!("ethtool -K {port} rxvlan off txvlan off; ip link set {port} up"))?;
+        self.machine.sh(&format!(
             "for p in $(ls /sys/class/net/bridge/brif); do \
                tc qdisc add dev $p clsact; \
                tc filter add dev $p ingress protocol all u32 match u32 0 0 action mirred egress mirror dev {port}; \
@@ -59,24 +59,24 @@ impl Switch {
         Ok(())
     }
 
-    /// Cuts a host's cable: both ends lose their carrier.
-    pub fn cut(&self, host: &Host) -> Result<()> {
-        self.host.run("ip", &["link", "set", &self.port(host), "down"]).map(drop)
+    /// Cuts a machine's cable: both ends lose their carrier.
+    pub fn cut(&self, machine: &Machine) -> Result<()> {
+        self.machine.run("ip", &["link", "set", &self.port(machine), "down"]).map(drop)
     }
 
-    /// Mends a host's cable.
-    pub fn mend(&self, host: &Host) -> Result<()> {
-        self.host.run("ip", &["link", "set", &self.port(host), "up"]).map(drop)
+    /// Mends a machine's cable.
+    pub fn mend(&self, machine: &Machine) -> Result<()> {
+        self.machine.run("ip", &["link", "set", &self.port(machine), "up"]).map(drop)
     }
 
-    /// The switch's end of a host's cable.
-    pub fn port(&self, host: &Host) -> String {
-        format!("p-{}", host.name)
+    /// The switch's end of a machine's cable.
+    pub fn port(&self, machine: &Machine) -> String {
+        format!("p-{}", machine.name)
     }
 
     /// Adds a port. Kernel counters leave out the four octets of a tag that the "hardware" took off; these ports leave tags on.
     pub(crate) fn attach(&self, port: &str) -> Result<()> {
         let line = "ethtool -K $p rxvlan off txvlan off; ip link set $p master bridge; ip link set $p up";
-        self.host.sh(&format!("p={port}; {line}")).map(drop)
+        self.machine.sh(&format!("p={port}; {line}")).map(drop)
     }
 }

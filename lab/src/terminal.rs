@@ -5,14 +5,14 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::host::{Host, run};
+use crate::machine::{Machine, run};
 use crate::process::Process;
 use crate::wait::{Deadline, Probe, eventually};
 
 /// A shell in a terminal; it goes when it is dropped.
 #[derive(Debug)]
 pub struct Terminal {
-    host: Host,
+    machine: Machine,
     socket: String,
     _server: Process,
 }
@@ -27,12 +27,12 @@ pub struct TerminalModes {
 }
 
 impl Terminal {
-    /// Opens a terminal of so many columns and rows on a host, with a shell whose prompt is `$ `.
-    pub fn open(host: &Host, folder: &Path, columns: u16, rows: u16) -> Result<Self> {
-        let socket = folder.join(format!("tmux-{}-{columns}x{rows}", host.name)).to_string_lossy().into_owned();
+    /// Opens a terminal of so many columns and rows on a machine, with a shell whose prompt is `$ `.
+    pub fn open(machine: &Machine, folder: &Path, columns: u16, rows: u16) -> Result<Self> {
+        let socket = folder.join(format!("tmux-{}-{columns}x{rows}", machine.name)).to_string_lossy().into_owned();
         // -D keeps the server our child, so that it dies with us.
-        let server = host.start("tmux", &["-S", &socket, "-f", "/dev/null", "-D"])?;
-        let terminal = Self { host: host.clone(), socket, _server: server };
+        let server = machine.start("tmux", &["-S", &socket, "-f", "/dev/null", "-D"])?;
+        let terminal = Self { machine: machine.clone(), socket, _server: server };
         eventually("tmux", Deadline::seconds(10), || {
             let (x, y) = (columns.to_string(), rows.to_string());
             let shell = "env PS1='$ ' LC_ALL=C.UTF-8 bash --norc --noprofile";
@@ -92,6 +92,6 @@ impl Terminal {
 
     fn tmux(&self, words: &[&str]) -> Result<String> {
         // -N: before our server listens there is none, and no other is to be started.
-        self.host.run("tmux", &[&["-N", "-S", &self.socket][..], words].concat())
+        self.machine.run("tmux", &[&["-N", "-S", &self.socket][..], words].concat())
     }
 }

@@ -1,4 +1,4 @@
-//! The lab's own traffic: small programs with exact counts, run in a host as `traf-lab traffic …`.
+//! The lab's own traffic: small programs with exact counts, run in a machine as `traf-lab traffic …`.
 //!
 //! Where a test needs the real thing it runs ping, ssh or curl; these are for what they cannot say: so many octets, so
 //! many flows, so many frames a second.

@@ -10,13 +10,13 @@ use traf_lab::{Collector, Count, Lan, MonitoredLan, ReferenceCapture};
 
 /// TCP, UDP, ICMP, IPv4, IPv6, VLAN, an offloaded bulk, broadcast and something that is no IP.
 fn traffic_of_every_kind(lan: &Lan) {
-    let [anna, _, carl] = &lan.hosts[..] else { panic!("three hosts") };
+    let [anna, _, carl] = &lan.machines[..] else { panic!("three machines") };
     let to = &lan.interfaces[1];
     let (_serve, v4, v6) = lan.serve(1, 9000).unwrap();
     anna.traffic(&["tcp", &v4, "--octets", "30000000", "--reply", "2000000"]).unwrap();
     carl.traffic(&["tcp", &v6, "--octets", "500000", "--reply", "500000"]).unwrap();
-    for (host, to) in [(anna, &v6), (carl, &v4)] {
-        host.traffic(&["udp", to, "--datagrams", "200", "--size", "900"]).unwrap();
+    for (machine, to) in [(anna, &v6), (carl, &v4)] {
+        machine.traffic(&["udp", to, "--datagrams", "200", "--size", "900"]).unwrap();
     }
     // Larger than the MTU: fragments.
     anna.traffic(&["udp", &v4, "--datagrams", "20", "--size", "4000"]).unwrap();
@@ -84,7 +84,7 @@ fn by_name(reference_counts: &ReferenceCounts) -> BTreeMap<Uniflow, Count> {
 #[ignore = "needs namespaces"]
 fn the_kernel_the_console_and_sql_count_the_same_and_flows_are_what_tshark_counts() {
     let mut fleet = MonitoredLan::new(&["anna", "ben", "carl"], true, &[]).unwrap();
-    let reference = ReferenceCapture::start(&fleet.lan.hosts[1], "eth0", &fleet.lan.folder, "").unwrap();
+    let reference = ReferenceCapture::start(&fleet.lan.machines[1], "eth0", &fleet.lan.folder, "").unwrap();
     traffic_of_every_kind(&fleet.lan);
     let kernel = fleet.kernel().unwrap();
 

@@ -10,7 +10,7 @@ use expected::{COUNTED, Expected, ObservationPoint, Table};
 use serde_json::Value;
 use traf_lab::reference::{Frame, ReferenceCounts};
 use traf_lab::wait::{Deadline, Probe, eventually};
-use traf_lab::{Count, Counters, Host, Lan, MonitoredLan, ReferenceCapture};
+use traf_lab::{Count, Counters, Lan, Machine, MonitoredLan, ReferenceCapture};
 
 /// The MTU of the lab's interfaces.
 const MTU: u64 = 1500;
@@ -19,16 +19,16 @@ const SLICE: i64 = 10;
 const SECOND: i64 = 1_000_000_000;
 /// Conversations of both families with ben, some that ben begins: offloaded bulk, datagrams, fragments, pings.
 fn conversations(lan: &Lan) {
-    let [anna, ben, carl] = &lan.hosts[..] else { panic!("three hosts") };
+    let [anna, ben, carl] = &lan.machines[..] else { panic!("three machines") };
     let (_bens, v4, v6) = lan.serve(1, 80).unwrap();
     // A higher port than any that a client gets: only who began tells that it is the service.
     let (_annas, annas_v4, annas_v6) = lan.serve(0, 65000).unwrap();
     anna.traffic(&["tcp", &v4, "--octets", "12000000", "--reply", "1000000"]).unwrap();
     ben.traffic(&["tcp", &annas_v4, "--octets", "6000000", "--reply", "300000"]).unwrap();
     carl.traffic(&["tcp", &v6, "--octets", "500000", "--reply", "500000"]).unwrap();
-    for (host, to) in [(anna, &v6), (carl, &v4), (ben, &annas_v6)] {
-        host.traffic(&["udp", to, "--datagrams", "150", "--size", "700"]).unwrap();
-        host.traffic(&["udp", to, "--datagrams", "20", "--size", "4000"]).unwrap();
+    for (machine, to) in [(anna, &v6), (carl, &v4), (ben, &annas_v6)] {
+        machine.traffic(&["udp", to, "--datagrams", "150", "--size", "700"]).unwrap();
+        machine.traffic(&["udp", to, "--datagrams", "20", "--size", "4000"]).unwrap();
     }
     for address in [lan.interfaces[1].ipv4.to_string(), lan.interfaces[1].ipv6.to_string()] {
         anna.run("ping", &["-c", "5", "-i", "0.2", "-s", "300", &address]).unwrap();
@@ -37,7 +37,7 @@ fn conversations(lan: &Lan) {
 
 /// Refused connections, broadcast, multicast, ARP, other protocols, VLANs, padding, 3,000 flows.
 fn everything_else(lan: &Lan) {
-    let [anna, ben, carl] = &lan.hosts[..] else { panic!("three hosts") };
+    let [anna, ben, carl] = &lan.machines[..] else { panic!("three machines") };
     let plug = &lan.interfaces[1];
     let frames = ["frames", "--to", &plug.mac, "--count"];
     // On the edge of a bracket, beyond it with the tag.
@@ -63,12 +63,12 @@ fn everything_else(lan: &Lan) {
     // Who joins a group says so, in IGMP.
     carl.run("ip", &["addr", "add", "239.77.1.1/32", "dev", "eth0", "autojoin"]).unwrap();
     // Marked packets of both families: expedited and assured forwarding, and a code point without a name.
-    for (host, tos, to) in [
+    for (machine, tos, to) in [
         (anna, "184", plug.ipv4.to_string()),
         (ben, "40", lan.interfaces[0].ipv6.to_string()),
         (carl, "28", plug.ipv4.to_string()),
     ] {
-        host.run("ping", &["-c", "4", "-i", "0.2", "-Q", tos, &to]).unwrap();
+        machine.run("ping", &["-c", "4", "-i", "0.2", "-Q", tos, &to]).unwrap();
     }
     // ARP has to ask again.
     anna.run("ip", &["neigh", "flush", "dev", "eth0"]).unwrap();
@@ -76,21 +76,21 @@ fn everything_else(lan: &Lan) {
 }
 
 /// Start of the present slice, in seconds since 1970.
-fn slice(host: &Host) -> i64 {
-    let now: i64 = host.run("date", &["+%s"]).unwrap().trim().parse().unwrap();
+fn slice(machine: &Machine) -> i64 {
+    let now: i64 = machine.run("date", &["+%s"]).unwrap().trim().parse().unwrap();
     now - now % SLICE
 }
 
 /// Waits for the next slice to begin; its first second.
-fn next_slice(host: &Host) -> i64 {
-    let running = slice(host);
-    let look = || Ok(Probe::some(Some(slice(host)).filter(|now| *now > running), || running.to_string()));
+fn next_slice(machine: &Machine) -> i64 {
+    let running = slice(machine);
+    let look = || Ok(Probe::some(Some(slice(machine)).filter(|now| *now > running), || running.to_string()));
     eventually("the next slice", Deadline::seconds(30), look).unwrap()
 }
 
 /// The words for a window of the past, in seconds.
-fn words_of(host: &Host, window: &Range<i64>) -> [String; 4] {
-    let text = |at: i64| host.run("date", &["-u", "-d", &format!("@{at}"), "+%FT%TZ"]).unwrap().trim().to_owned();
+fn words_of(machine: &Machine, window: &Range<i64>) -> [String; 4] {
+    let text = |at: i64| machine.run("date", &["-u", "-d", &format!("@{at}"), "+%FT%TZ"]).unwrap().trim().to_owned();
     ["--from".into(), text(window.start), "--to".into(), text(window.end)]
 }
 
@@ -185,7 +185,7 @@ fn same(what: &str, shown: &Expected, expected: &Expected) {
 #[ignore = "needs namespaces"]
 fn every_facility_counts_what_tshark_and_the_kernel_count_live_and_past() {
     let fleet = MonitoredLan::new(&["anna", "ben", "carl"], false, &[]).unwrap();
-    let reference = ReferenceCapture::start(&fleet.lan.hosts[1], "eth0", &fleet.lan.folder, "").unwrap();
+    let reference = ReferenceCapture::start(&fleet.lan.machines[1], "eth0", &fleet.lan.folder, "").unwrap();
     let tower = &fleet.lan.tower;
     let from = slice(tower);
     conversations(&fleet.lan);

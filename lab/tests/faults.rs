@@ -14,10 +14,10 @@ fn a_collector_killed_five_times_and_a_sensor_once_cost_one_recorded_slice() {
     let mut fleet = MonitoredLan::new(&["anna", "ben"], false, &SLICE).unwrap();
     let (_serve, v4, v6) = fleet.lan.serve(1, 9000).unwrap();
     let mut traffic = [
-        fleet.lan.hosts[0]
+        fleet.lan.machines[0]
             .start_traffic(&["udp", &v4, "--datagrams", "100000000", "--size", "700", "--rate", "300"])
             .unwrap(),
-        fleet.lan.hosts[0].start_traffic(&["tcp", &v6, "--octets", "100000000000", "--rate", "300000"]).unwrap(),
+        fleet.lan.machines[0].start_traffic(&["tcp", &v6, "--octets", "100000000000", "--rate", "300000"]).unwrap(),
     ];
 
     for _ in 0..5 {
@@ -37,8 +37,8 @@ fn a_collector_killed_five_times_and_a_sensor_once_cost_one_recorded_slice() {
     fleet.next_slice("ben").unwrap();
     let before = fleet.lan.rest().unwrap();
     fleet.next_slice("ben").unwrap();
-    fleet.lan.hosts[0].traffic(&["udp", &v4, "--datagrams", "100", "--size", "400"]).unwrap();
-    let ben = fleet.sensors.iter_mut().find(|sensor| sensor.host.name == "ben").unwrap();
+    fleet.lan.machines[0].traffic(&["udp", &v4, "--datagrams", "100", "--size", "400"]).unwrap();
+    let ben = fleet.sensors.iter_mut().find(|sensor| sensor.machine.name == "ben").unwrap();
     ben.process.kill().unwrap();
     let killed = fleet.collector.number("select unixepoch('now')").unwrap();
     let missing = fleet.lan.rest().unwrap()["ben"] - before["ben"];
@@ -46,7 +46,7 @@ fn a_collector_killed_five_times_and_a_sensor_once_cost_one_recorded_slice() {
     ben.start_again().unwrap();
     fleet.console.wait_for_sensors(2).unwrap();
 
-    fleet.lan.hosts[0].traffic(&["udp", &v4, "--datagrams", "50", "--size", "400"]).unwrap();
+    fleet.lan.machines[0].traffic(&["udp", &v4, "--datagrams", "50", "--size", "400"]).unwrap();
     let mut kernel = fleet.kernel().unwrap();
     kernel.insert("ben".to_owned(), kernel["ben"] - missing);
     assert_eq!(fleet.stored_like(&kernel).unwrap(), kernel, "one slice is missing, and nothing else");
@@ -67,8 +67,8 @@ fn a_collector_killed_five_times_and_a_sensor_once_cost_one_recorded_slice() {
 fn a_cut_cable_delays_and_loses_nothing() {
     let fleet = MonitoredLan::new(&["anna", "ben"], false, &SLICE).unwrap();
     let (_serve, v4, _) = fleet.lan.serve(1, 9000).unwrap();
-    fleet.lan.mgmt.cut(&fleet.lan.hosts[0]).unwrap();
-    fleet.lan.hosts[0].traffic(&["udp", &v4, "--datagrams", "300", "--rate", "100"]).unwrap();
+    fleet.lan.mgmt.cut(&fleet.lan.machines[0]).unwrap();
+    fleet.lan.machines[0].traffic(&["udp", &v4, "--datagrams", "300", "--rate", "100"]).unwrap();
     eventually("the collector to miss the sensor", Deadline::seconds(60), || {
         let sensors = fleet.console.table(&["sensors"])?.to_string();
         Ok(Probe::when(sensors.contains("\"late\"") || sensors.contains("\"away\""), || sensors))
@@ -76,7 +76,7 @@ fn a_cut_cable_delays_and_loses_nothing() {
     .unwrap();
     let kernel = fleet.kernel().unwrap();
     assert_ne!(fleet.stored().unwrap(), kernel, "the cut was felt");
-    fleet.lan.mgmt.mend(&fleet.lan.hosts[0]).unwrap();
+    fleet.lan.mgmt.mend(&fleet.lan.machines[0]).unwrap();
     eventually("the sensor to catch up", Deadline::seconds(90), || {
         let stored = fleet.stored()?;
         Ok(Probe::when(stored == kernel, || format!("{stored:?}")))
@@ -93,7 +93,7 @@ fn a_stopped_collector_is_waited_for() {
     let (_serve, v4, _) = fleet.lan.serve(1, 9000).unwrap();
     fleet.next_slice("anna").unwrap();
     fleet.collector.process.signal(Signal::SIGSTOP).unwrap();
-    fleet.lan.hosts[0].traffic(&["udp", &v4, "--datagrams", "600", "--rate", "100"]).unwrap();
+    fleet.lan.machines[0].traffic(&["udp", &v4, "--datagrams", "600", "--rate", "100"]).unwrap();
     let kernel = fleet.kernel().unwrap();
     fleet.collector.process.signal(Signal::SIGCONT).unwrap();
     assert_eq!(fleet.stored_like(&kernel).unwrap(), kernel);
@@ -111,7 +111,7 @@ fn a_sensor_that_is_held_up_finds_what_passed_in_its_ring() {
     };
     tell(Signal::SIGSTOP);
     // Four times as many octets as a ring has.
-    fleet.lan.hosts[0].traffic(&["tcp", &v4, "--octets", "64000000"]).unwrap();
+    fleet.lan.machines[0].traffic(&["tcp", &v4, "--octets", "64000000"]).unwrap();
     tell(Signal::SIGCONT);
     let kernel = fleet.kernel().unwrap();
     assert!(kernel["ben"].rx.octets > 64_000_000, "{kernel:?}");
@@ -128,12 +128,12 @@ fn a_full_disk_at_the_collector_stops_acknowledging_and_loses_nothing() {
     let collector = lan.start_collector_on(&disk.folder.join("data")).unwrap();
     let console = Console::join("viewer", &lan.tower, &collector, &lan.folder).unwrap();
     let before = lan.rest().unwrap();
-    let _sensor = Sensor::start(&lan.hosts[0], &collector, &lan.folder, "eth0", &SLICE).unwrap();
+    let _sensor = Sensor::start(&lan.machines[0], &collector, &lan.folder, "eth0", &SLICE).unwrap();
     console.wait_for_sensors(1).unwrap();
     let (_serve, v4, _) = lan.serve(1, 9000).unwrap();
 
     disk.fill().unwrap();
-    lan.hosts[0].traffic(&["udp", &v4, "--datagrams", "600", "--rate", "100"]).unwrap();
+    lan.machines[0].traffic(&["udp", &v4, "--datagrams", "600", "--rate", "100"]).unwrap();
     let kernel = lan.rest().unwrap()["anna"] - before["anna"];
     eventually("the spool to grow", Deadline::seconds(60), || {
         let records = console.table(&["sensors"])?.to_string();

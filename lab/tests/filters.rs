@@ -57,9 +57,9 @@ impl Setup {
         let admin = Console::join("admin", &lan.tower, &collector, &lan.folder).unwrap();
         admin.save_filter("quiet", RULES).unwrap();
         lan.rest().unwrap();
-        let sensor = Sensor::start(&lan.hosts[1], &collector, &lan.folder, "eth0", &SENSOR).unwrap();
+        let sensor = Sensor::start(&lan.machines[1], &collector, &lan.folder, "eth0", &SENSOR).unwrap();
         console.wait_for_sensors(1).unwrap();
-        let reference = ReferenceCapture::start(&lan.hosts[1], "eth0", &lan.folder, "").unwrap();
+        let reference = ReferenceCapture::start(&lan.machines[1], "eth0", &lan.folder, "").unwrap();
         Self { console, collector, _sensor: sensor, reference, lan }
     }
 
@@ -92,7 +92,7 @@ impl Setup {
 
     /// Twenty thousand flows, each larger than the few that are looked for, that go on.
     fn crowd(&self) -> Process {
-        let (anna, flows, to) = (&self.lan.hosts[0], CROWD.to_string(), &self.lan.interfaces[1].mac);
+        let (anna, flows, to) = (&self.lan.machines[0], CROWD.to_string(), &self.lan.interfaces[1].mac);
         let words = ["frames", "--to", to, "--flows", &flows, "--rate", RATE];
         anna.traffic(&[&words[..], &["--count", &flows, "--size", "600"]].concat()).unwrap();
         // In a slice with these there would be no rows for the few.
@@ -113,7 +113,7 @@ impl Setup {
 
     /// The few that are looked for.
     fn quiet_traffic(&self) {
-        let [anna, _, dora] = &self.lan.hosts[..] else { panic!("three hosts") };
+        let [anna, _, dora] = &self.lan.machines[..] else { panic!("three machines") };
         let to = &self.lan.interfaces[1].mac;
         // By the numbers of their flows: from 2001:db8::3, from 2001:db8::, from port 30000 on, from 41024 on.
         let quiet: [(_, &[&str]); 7] = [
@@ -126,8 +126,8 @@ impl Setup {
             (dora, &["--first", "75000"]),
         ];
         let shape = ["frames", "--to", to, "--count", "300", "--flows", "100", "--size", "80", "--rate", "500"];
-        for (host, words) in quiet {
-            host.traffic(&[&shape, words].concat()).unwrap();
+        for (machine, words) in quiet {
+            machine.traffic(&[&shape, words].concat()).unwrap();
         }
         let (_serve, _, v6) = self.lan.serve(1, 33000).unwrap();
         anna.traffic(&["tcp", &v6, "--octets", "50000", "--reply", "300000"]).unwrap();

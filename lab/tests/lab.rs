@@ -26,7 +26,7 @@ fn a_frame_is_counted_alike_where_it_leaves_where_it_arrives_and_at_the_mirror()
         &["--count", "500", "--vlan", "7"],
         &["--count", "300", "--ipv6", "--syn"],
     ] {
-        let report = lan.hosts[0].traffic(&[&["frames", "--to", &ben.mac], words].concat()).unwrap();
+        let report = lan.machines[0].traffic(&[&["frames", "--to", &ben.mac], words].concat()).unwrap();
         let (frames, octets) = frames_of(&report);
         sent = (sent.0 + frames, sent.1 + octets);
     }
@@ -45,8 +45,8 @@ fn streams_and_datagrams_arrive_whole_over_ipv4_and_ipv6() {
     let (_serve, v4, v6) = lan.serve(1, 9000).unwrap();
     let before = lan.rest().unwrap();
     for to in [&v4, &v6] {
-        lan.hosts[0].traffic(&["tcp", to, "--octets", "5000000", "--reply", "1000000"]).unwrap();
-        lan.hosts[0].traffic(&["udp", to, "--datagrams", "50", "--size", "1000"]).unwrap();
+        lan.machines[0].traffic(&["tcp", to, "--octets", "5000000", "--reply", "1000000"]).unwrap();
+        lan.machines[0].traffic(&["udp", to, "--datagrams", "50", "--size", "1000"]).unwrap();
     }
     let after = lan.rest().unwrap();
 
@@ -61,11 +61,11 @@ fn streams_and_datagrams_arrive_whole_over_ipv4_and_ipv6() {
 fn a_cut_cable_carries_nothing_and_a_mended_one_does() {
     let lan = Lan::new(&["anna", "ben"]).unwrap();
     let to = lan.interfaces[1].ipv4.to_string();
-    let ping = || lan.hosts[0].run("ping", &["-c", "1", "-W", "1", &to]);
+    let ping = || lan.machines[0].run("ping", &["-c", "1", "-W", "1", &to]);
     ping().unwrap();
-    lan.lan.cut(&lan.hosts[1]).unwrap();
+    lan.lan.cut(&lan.machines[1]).unwrap();
     assert!(ping().is_err());
-    lan.lan.mend(&lan.hosts[1]).unwrap();
+    lan.lan.mend(&lan.machines[1]).unwrap();
     eventually("the mended cable", Deadline::seconds(10), || Ok(Probe::some(ping().ok(), || "no answer".into())))
         .unwrap();
 }
@@ -75,7 +75,7 @@ fn a_cut_cable_carries_nothing_and_a_mended_one_does() {
 fn a_full_disk_takes_nothing_until_it_is_relieved() {
     let lan = Lan::new(&["anna"]).unwrap();
     let disk = Disk::new(&lan.tower.namespaces, &lan.folder.join("disk"), 1 << 20).unwrap();
-    let write = || lan.hosts[0].sh(&format!("head -c 100 /dev/zero > {}/note", disk.folder.display()));
+    let write = || lan.machines[0].sh(&format!("head -c 100 /dev/zero > {}/note", disk.folder.display()));
     disk.fill().unwrap();
     let error = write().unwrap_err().to_string();
     assert!(error.contains("No space left"), "{error}");
@@ -139,10 +139,10 @@ fn marked(mark: &str) -> Vec<String> {
 fn the_witness_sees_what_the_kernel_counts_of_every_kind() {
     let lan = Lan::new(&["anna", "ben"]).unwrap();
     let before = lan.rest().unwrap();
-    let reference = ReferenceCapture::start(&lan.hosts[1], "eth0", &lan.folder, "").unwrap();
+    let reference = ReferenceCapture::start(&lan.machines[1], "eth0", &lan.folder, "").unwrap();
     let ben = &lan.interfaces[1];
-    lan.hosts[0].run("ping", &["-c", "3", "-i", "0.2", &ben.ipv6.to_string()]).unwrap();
-    lan.hosts[0].traffic(&["frames", "--to", &ben.mac, "--count", "40", "--vlan", "7", "--size", "200"]).unwrap();
+    lan.machines[0].run("ping", &["-c", "3", "-i", "0.2", &ben.ipv6.to_string()]).unwrap();
+    lan.machines[0].traffic(&["frames", "--to", &ben.mac, "--count", "40", "--vlan", "7", "--size", "200"]).unwrap();
     let after = lan.rest().unwrap();
     let reference_counts = reference.counts().unwrap();
 
@@ -157,7 +157,7 @@ fn the_witness_sees_what_the_kernel_counts_of_every_kind() {
 #[ignore = "needs namespaces"]
 fn a_terminal_shows_obeys_and_tells_its_manners() {
     let lan = Lan::new(&["anna"]).unwrap();
-    let terminal = Terminal::open(&lan.hosts[0], &lan.folder, 80, 24).unwrap();
+    let terminal = Terminal::open(&lan.machines[0], &lan.folder, 80, 24).unwrap();
     let before = terminal.modes().unwrap();
     terminal.line("stty size; tput smcup; tput civis; stty -echo").unwrap();
     eventually("bad manners", Deadline::seconds(5), || {

@@ -37,7 +37,7 @@ fn a_hundred_thousand_flows_behind_the_screen_cost_the_console_60_megabytes_at_m
     let lan = Lan::new(&["anna", "ben"]).unwrap();
     let collector = lan.start_collector().unwrap();
     let console = Console::join("viewer", &lan.tower, &collector, &lan.folder).unwrap();
-    let _sensor = Sensor::start(&lan.hosts[1], &collector, &lan.folder, "eth0", &SENSOR).unwrap();
+    let _sensor = Sensor::start(&lan.machines[1], &collector, &lan.folder, "eth0", &SENSOR).unwrap();
     console.wait_for_sensors(1).unwrap();
     let flows = FLOWS.to_string();
     let words = [
@@ -52,7 +52,7 @@ fn a_hundred_thousand_flows_behind_the_screen_cost_the_console_60_megabytes_at_m
         "5000",
         "--syn",
     ];
-    let _traffic = lan.hosts[0].start_traffic(&words).unwrap();
+    let _traffic = lan.machines[0].start_traffic(&words).unwrap();
     eventually("the flows", Deadline::seconds(120), || {
         let there = console.table(&["traffic", "--limit", "1"])?["matched"].as_u64().unwrap_or(0);
         Ok(Probe::when(there >= FLOWS, || format!("{there} flows")))

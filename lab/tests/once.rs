@@ -10,7 +10,7 @@ const BULK: u64 = 100_000_000;
 /// Octets of Ethernet's header, which frames have and IP packets have not.
 const HEADER: u64 = 14;
 
-/// Hosts anna and ben, and who watches a mirror port between them; no sensor yet.
+/// Machines anna and ben, and who watches a mirror port between them; no sensor yet.
 struct Setup {
     sensors: Vec<Sensor>,
     console: Console,
@@ -31,7 +31,7 @@ impl Setup {
         let (lan, collector) = (&self.lan, &self.collector);
         let sensor = match self.sensors.len() {
             2 => Sensor::start(&lan.watch, collector, &lan.folder, "mon0", &["--mirror", "mon0", "--slice", "2s"]),
-            host => Sensor::start(&lan.hosts[host], collector, &lan.folder, "eth0", &["--slice", "2s"]),
+            machine => Sensor::start(&lan.machines[machine], collector, &lan.folder, "eth0", &["--slice", "2s"]),
         };
         self.sensors.push(sensor.unwrap());
         self.console.wait_for_sensors(self.sensors.len()).unwrap();
@@ -46,7 +46,7 @@ impl Setup {
     }
 
     fn anna(&self) -> Counters {
-        self.lan.hosts[0].counters().unwrap()["eth0"]
+        self.lan.machines[0].counters().unwrap()["eth0"]
     }
 
     fn now(&self) -> String {
@@ -110,7 +110,7 @@ fn one_two_and_three_sensors_count_a_transfer_once_live_and_past() {
         let (from, before) = (setup.now(), setup.anna());
         // A debug build follows at this rate: what the kernel drops nobody can count.
         let rate = (BULK / 5).to_string();
-        setup.lan.hosts[0].traffic(&["tcp", &to, "--octets", &BULK.to_string(), "--rate", &rate]).unwrap();
+        setup.lan.machines[0].traffic(&["tcp", &to, "--octets", &BULK.to_string(), "--rate", &rate]).unwrap();
         let expected = of_ip(setup.anna(), before);
         assert!(expected > BULK);
 
@@ -144,14 +144,14 @@ fn a_sensor_that_stops_half_way_leaves_the_total_and_one_gap() {
     let (from, before) = (setup.now(), setup.anna());
     let rate = (BULK / 20).to_string();
     let mut traffic =
-        setup.lan.hosts[0].start_traffic(&["tcp", &to, "--octets", &BULK.to_string(), "--rate", &rate]).unwrap();
+        setup.lan.machines[0].start_traffic(&["tcp", &to, "--octets", &BULK.to_string(), "--rate", &rate]).unwrap();
     let half = |report: &Value| octets(report) > BULK / 2;
     assert!(half(&setup.flows(9004, &[], half)), "the transfer never came half-way");
     // The one whose rows count so far.
     let sql =
         "select sensor from flows where prim = 1 and 9004 in (source_port, destination_port) order by ts desc limit 1";
     let name = setup.collector.sql(sql).unwrap().pop().unwrap();
-    let place = setup.sensors.iter().position(|sensor| sensor.host.name == name).unwrap();
+    let place = setup.sensors.iter().position(|sensor| sensor.machine.name == name).unwrap();
     assert!(setup.sensors[place].process.terminate(Deadline::seconds(20)).unwrap().success());
     println!("stopped {name} half-way");
     assert!(traffic.wait(Deadline::seconds(60)).unwrap().success());

@@ -21,7 +21,7 @@ const MORE: [&str; 9] =
 
 /// Connections that end well, badly and never, datagrams, pings, ARP, a VLAN, both families.
 fn traffic(fleet: &MonitoredLan) {
-    let [anna, ben] = &fleet.lan.hosts[..] else { panic!("two hosts") };
+    let [anna, ben] = &fleet.lan.machines[..] else { panic!("two machines") };
     let plug = &fleet.lan.interfaces[1];
     let (_serve, v4, v6) = fleet.lan.serve(1, 80).unwrap();
     anna.traffic(&["tcp", &v4, "--octets", "2000000", "--reply", "100000"]).unwrap();

@@ -16,17 +16,18 @@ fn ten_conversations_stay_on_the_screen_through_a_million_new_flows() {
     let mut fleet = MonitoredLan::new(&["anna", "ben", "mallory"], false, &[]).unwrap();
     // Only ben's link is looked at; the sender of a scan has nothing to prove.
     for sensor in &mut fleet.sensors {
-        if sensor.host.name != "ben" {
+        if sensor.machine.name != "ben" {
             sensor.process.kill().unwrap();
         }
     }
     let (_serve, v4, _) = fleet.lan.serve(1, 9000).unwrap();
-    let reference = ReferenceCapture::start(&fleet.lan.hosts[1], "eth0", &fleet.lan.folder, "tcp port 9000").unwrap();
+    let reference =
+        ReferenceCapture::start(&fleet.lan.machines[1], "eth0", &fleet.lan.folder, "tcp port 9000").unwrap();
     let words = ["tcp", &v4, "--octets", "100000000000", "--rate", "30000"];
-    let mut people: Vec<_> = (0..10).map(|_| fleet.lan.hosts[0].start_traffic(&words).unwrap()).collect();
+    let mut people: Vec<_> = (0..10).map(|_| fleet.lan.machines[0].start_traffic(&words).unwrap()).collect();
     let mac = fleet.lan.interfaces[1].mac.clone();
     let scan = ["frames", "--to", &mac, "--count", "1000000", "--flows", "1000000", "--syn", "--rate", "40000"];
-    println!("scan: {}", fleet.lan.hosts[2].traffic(&scan).unwrap().trim());
+    println!("scan: {}", fleet.lan.machines[2].traffic(&scan).unwrap().trim());
     people.iter_mut().for_each(|person| person.kill().unwrap());
     let kernel = frames(fleet.kernel().unwrap()["ben"]);
 
@@ -61,7 +62,7 @@ fn ten_conversations_stay_on_the_screen_through_a_million_new_flows() {
     println!("ten conversations: {} octets, {missing} of them in other", expected.octets);
     assert!(missing * 1000 < expected.octets, "{missing} of {} octets are missing", expected.octets);
 
-    let ben = fleet.sensors.iter_mut().find(|sensor| sensor.host.name == "ben").unwrap();
+    let ben = fleet.sensors.iter_mut().find(|sensor| sensor.machine.name == "ben").unwrap();
     let memory = Memory::of(ben.process.pid()).unwrap().held();
     println!("memory: {memory} octets of at most {MEMORY}");
     assert!(memory <= MEMORY, "{memory} octets");

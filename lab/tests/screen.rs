@@ -16,7 +16,7 @@ fn the_first_screen_costs_200_milliseconds_of_cpu_at_most_and_leaving_or_a_panic
     let fleet = MonitoredLan::new(&["anna", "ben"], false, &[]).unwrap();
     let (_serve, v4, _) = fleet.lan.serve(1, 9000).unwrap();
     let _traffic =
-        fleet.lan.hosts[0].start_traffic(&["tcp", &v4, "--octets", "100000000000", "--rate", "200000"]).unwrap();
+        fleet.lan.machines[0].start_traffic(&["tcp", &v4, "--octets", "100000000000", "--rate", "200000"]).unwrap();
     for (columns, rows) in [(80, 24), (132, 40)] {
         let terminal = Terminal::open(&fleet.lan.tower, &fleet.lan.folder, columns, rows).unwrap();
         let before = terminal.modes().unwrap();

@@ -29,7 +29,7 @@
 //! * what a sensor sends ([`Summary`], [`Snapshot`]), what a console asks and gets ([`Query`], [`Report`])
 //! * [`Filter`]: tcpdump's words, parsed, printed, matched
 //! * [`record`]: rows as JSON, CSV and text, for every program that prints them
-//! * [`names`] of protocols and ports
+//! * [`names`] of protocol numbers and ports
 //!
 //! Nothing here captures, sends, stores or draws.
 

@@ -1,9 +1,9 @@
-//! Names of protocols and ports (IANA), as people write them.
+//! Names of protocol numbers and ports (IANA), as people write them.
 
-/// Numbers of IP protocols and their keywords, in lower case (IANA, Assigned Internet Protocol Numbers); where people write
+/// IP protocol numbers and their keywords, in lower case (IANA, Assigned Internet Protocol Numbers); where people write
 /// another name, as `ipip`, `icmp6` or `udplite`, that one.
 #[rustfmt::skip]
-const PROTOCOLS: [(u8, &str); 141] = [
+const PROTOCOL_NAMES: [(u8, &str); 141] = [
     (0, "hopopt"), (1, "icmp"), (2, "igmp"), (3, "ggp"), (4, "ipip"), (5, "st"), (6, "tcp"), (7, "cbt"), (8, "egp"),
     (9, "igp"), (10, "bbn-rcc-mon"), (11, "nvp-ii"), (12, "pup"), (13, "argus"), (14, "emcon"), (15, "xnet"),
     (16, "chaos"), (17, "udp"), (18, "mux"), (19, "dcn-meas"), (20, "hmp"), (21, "prm"), (22, "xns-idp"),
@@ -28,7 +28,7 @@ const PROTOCOLS: [(u8, &str); 141] = [
 
 /// The keyword of an IP protocol, or its number.
 pub fn protocol_name(protocol: u8) -> String {
-    match PROTOCOLS.iter().find(|(number, _)| *number == protocol) {
+    match PROTOCOL_NAMES.iter().find(|(number, _)| *number == protocol) {
         Some((_, name)) => (*name).to_owned(),
         None => protocol.to_string(),
     }
@@ -36,7 +36,7 @@ pub fn protocol_name(protocol: u8) -> String {
 
 /// The number of a keyword.
 pub fn protocol_number(name: &str) -> Option<u8> {
-    PROTOCOLS.iter().find(|(_, known)| *known == name).map(|(number, _)| *number)
+    PROTOCOL_NAMES.iter().find(|(_, known)| *known == name).map(|(number, _)| *number)
 }
 
 /// Ports by name, for `port http` and `app http`; `None` for a name that is not known here.

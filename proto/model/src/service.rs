@@ -15,7 +15,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// `None` for protocols other than TCP and UDP.
+    /// `None` if the protocol is neither TCP nor UDP.
     pub const fn new(protocol: u8, port: u16) -> Option<Self> {
         match protocol {
             6 | 17 => Some(Self { protocol, port }),

@@ -4,7 +4,7 @@ use super::{LAYERS, Parser, Unparsed, be16, be32, tunnel};
 use crate::parse::link_type::LinkType;
 use crate::parse::packet::{ARP, NO_VLAN, PackedKey, Packet, RARP};
 
-/// Ether types, and the PPP protocols of the same meaning.
+/// Ether types, and the PPP protocol numbers of the same meaning.
 const IPV4: u16 = 0x0800;
 const IPV6: u16 = 0x86dd;
 const PPP_IPV4: u16 = 0x0021;

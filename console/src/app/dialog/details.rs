@@ -144,7 +144,7 @@ fn interface_details(stats: &InterfaceStats, row: &Row, look: &Look) -> Lines {
     lines
 }
 
-/// Protocols that the views name; others are numbers there.
+/// IP protocol numbers for which the views have a name.
 const NAMED: [u8; 10] = [1, 2, 6, 17, 47, 50, 51, 58, 89, 132];
 
 /// One statement; `None` for rows that the history does not keep under a key.

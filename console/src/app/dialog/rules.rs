@@ -196,8 +196,8 @@ pub(super) fn draw(editor: &RulesEditor, sheet: &mut Sheet<'_>) -> Option<(u16, 
         let words = match Form::of(rule) {
             Some(form) => {
                 let arrow = if form.opposite { "<->" } else { "-->" };
-                let protocols = form.protocol_words();
-                format!("{:half$} {arrow} {}  {protocols}", fit(&form.end(false), half), form.end(true))
+                let marked = form.protocol_words();
+                format!("{:half$} {arrow} {}  {marked}", fit(&form.end(false), half), form.end(true))
             }
             None => rule.filter.to_string(),
         };

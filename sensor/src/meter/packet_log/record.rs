@@ -115,7 +115,7 @@ impl PacketRecord {
 fn asked(payload: &[u8]) -> Option<[u8; 12]> {
     let packet = payload.first_chunk::<28>()?;
     let [_, _, 0x08, 0x00, 6, 4, o, p, sender @ ..] = packet else { return None };
-    // Requests of both protocols (RFC 903) have odd numbers.
+    // Requests of ARP and of RARP (RFC 903) have odd numbers.
     let about = if p & 1 == 1 { sender.get(10..20) } else { sender.get(..10) }?;
     let [a, b, c, d, e, f, w, x, y, z] = *about.first_chunk::<10>()?;
     Some([*o, *p, w, x, y, z, a, b, c, d, e, f])

@@ -1,4 +1,4 @@
-//! A host: a network namespace with its interfaces, and the programs that run in it.
+//! A machine: a network namespace with its interfaces, and the programs that run in it.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -16,7 +16,7 @@ use crate::switch::Switch;
 
 /// A machine of the lab.
 #[derive(Clone, Debug)]
-pub struct Host {
+pub struct Machine {
     /// Its name, and the name of its network namespace.
     pub name: String,
     /// The namespaces of its lab.
@@ -24,7 +24,7 @@ pub struct Host {
     folder: PathBuf,
 }
 
-/// A host's interface on a switch.
+/// A machine's interface on a switch.
 #[derive(Clone, Debug)]
 pub struct Interface {
     /// Its MAC address.
@@ -35,14 +35,14 @@ pub struct Interface {
     pub ipv6: Ipv6Addr,
 }
 
-impl Host {
+impl Machine {
     /// Makes a machine with a loopback that is up, and nothing else. Logs go into `folder`.
     pub fn new(namespaces: &Arc<Namespaces>, name: &str, folder: &Path) -> Result<Self> {
         ensure!(name.len() <= 12, "{name:?} is too long for the name of a host: 12 letters at most");
-        let host = Self::existing(namespaces, name, folder);
+        let machine = Self::existing(namespaces, name, folder);
         run(namespaces.command("ip").args(["netns", "add", name]))?;
         // Quiet and quick: nothing is sent that nobody asked for, and a static address works at once.
-        host.sh(
+        machine.sh(
             "ip link set lo up; \
              for c in all default; do \
                sysctl -qw net.ipv6.conf.$c.disable_ipv6=0 net.ipv6.conf.$c.accept_dad=0 net.ipv6.conf.$c.dad_transmits=0 \
@@ -50,7 +50,7 @@ impl Host {
                  net.ipv4.conf.$c.rp_filter=0; \
              done",
         )?;
-        Ok(host)
+        Ok(machine)
     }
 
     /// A machine that was made before.
@@ -58,7 +58,7 @@ impl Host {
         Self { name: name.to_owned(), namespaces: Arc::clone(namespaces), folder: folder.to_owned() }
     }
 
-    /// A command in this host.
+    /// A command in this machine.
     pub fn command(&self, program: &str) -> Command {
         self.namespaces.command_in(&self.name, program)
     }
@@ -109,7 +109,7 @@ impl Host {
         let (ipv4, ipv6) = (switch.ipv4(number), switch.ipv6(number));
         let mac = format!("02:54:{:02x}:00:00:{number:02x}", switch.subnet);
         switch
-            .host
+            .machine
             .run("ip", &["link", "add", &port, "type", "veth", "peer", "name", interface, "netns", &self.name])?;
         self.sh(&format!(
             "ip link set {interface} address {mac}; \
