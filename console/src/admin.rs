@@ -52,7 +52,7 @@ fn typed(name: &str, mut text: impl Read) -> Result<NamedFilter> {
     check_name(name).map_err(Usage)?;
     let mut rules = String::new();
     text.by_ref().take(LONGEST).read_to_string(&mut rules).context("reading the rules from standard input")?;
-    let rules: Rules = rules.parse().map_err(|error: traf_model::RulesError| Usage(error.to_string()))?;
+    let rules: Rules = rules.parse().map_err(|error: traf_model::FilterError| Usage(error.to_string()))?;
     Ok(NamedFilter { name: name.to_owned(), rules })
 }
 

@@ -27,7 +27,6 @@ pub use summary::{decode, encode};
 pub use generated::*;
 
 use traf_model::FilterError;
-use traf_model::filter::RulesError;
 
 #[allow(missing_docs, unreachable_pub, unused_qualifications, clippy::all, clippy::pedantic)]
 mod generated {
@@ -52,18 +51,12 @@ pub enum WireError {
     /// Not 6 octets.
     #[error("a MAC address of {0} octets")]
     Mac(usize),
-    /// A filter that does not parse.
+    /// A filter or rules that do not parse.
     #[error(transparent)]
     Filter(#[from] FilterError),
-    /// Rules that do not parse.
-    #[error(transparent)]
-    Rules(#[from] RulesError),
-    /// A name that will not do.
+    /// A name or a setting that will not do.
     #[error("{0}")]
-    Name(String),
-    /// A setting that will not do.
-    #[error("{0}")]
-    Setting(String),
+    Refused(String),
     /// More of something than is allowed.
     #[error("{1} of `{0}` in one message")]
     TooMany(&'static str, usize),

@@ -28,6 +28,6 @@ impl TryFrom<wire::Settings> for Settings {
 
     fn try_from(wire: wire::Settings) -> Result<Self, WireError> {
         let texts = wire.values.into_iter().map(|setting| (setting.name, setting.value));
-        Self::read(wire.revision, texts).map_err(WireError::Setting)
+        Self::read(wire.revision, texts).map_err(WireError::Refused)
     }
 }

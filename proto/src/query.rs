@@ -28,7 +28,7 @@ messages! {
         _ => Ok(answer),
     };
     required NamedFilter = NamedFilter { name, rules } check |filter: wire::NamedFilter| {
-        check_name(&filter.name).map_err(WireError::Name).map(|()| filter)
+        check_name(&filter.name).map_err(WireError::Refused).map(|()| filter)
     };
 }
 

@@ -19,7 +19,7 @@ use std::net::{IpAddr, Ipv4Addr};
 pub use matching::Subject;
 pub use network::masked;
 pub use parse::FilterError;
-pub use rules::{NamedFilter, Rule, Rules, RulesError, check_name};
+pub use rules::{NamedFilter, Rule, Rules, check_name};
 
 use crate::Mac;
 

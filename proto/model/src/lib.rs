@@ -63,7 +63,7 @@ pub mod traffic;
 
 pub use class::{Cast, Class, ClassGroup, Classes, Family, Transport};
 pub use facility::{Counted, Facility};
-pub use filter::{Filter, FilterError, NamedFilter, Rules, RulesError};
+pub use filter::{Filter, FilterError, NamedFilter, Rules};
 pub use flow::{Endpoint, Flow, FlowKey, FlowState, Half, Word};
 pub use interface::{Interface, Ledger, Nic};
 pub use key::{Counts, Key, Learnt};

@@ -91,10 +91,9 @@ impl Test {
             Self::Net(end, net, length) => {
                 addresses(*end, &|address| address.is_ipv4() == net.is_ipv4() && masked(address, *length) == *net)
             }
-            Self::Mask(end, net, mask) => addresses(
-                *end,
-                &|address| matches!(address, IpAddr::V4(v4) if u32::from(v4) & u32::from(*mask) == u32::from(*net)),
-            ),
+            Self::Mask(end, net, mask) => {
+                addresses(*end, &|address| matches!(address, IpAddr::V4(v4) if v4 & *mask == *net))
+            }
             Self::Port(end, protocol, from, to) => {
                 has_ports() && protocol.is_none_or(|p| subject.protocol == Some(p)) && ports(*end, *from, *to)
             }

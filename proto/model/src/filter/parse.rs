@@ -7,22 +7,30 @@ use std::str::FromStr;
 use super::network::{masked, short};
 use super::words::{Words, Wrong};
 use super::{End, Expression, Filter, Test};
+use crate::PortRange;
 use crate::names::{PORT_NAMES, protocol_number, service_port};
-use crate::{Mac, PortRange};
 
 /// Octets of the longest filter, so that no text makes the descent deep.
 pub(super) const LONGEST: usize = 8_192;
 /// Brackets and `not`s inside each other.
 const DEEPEST: usize = 64;
 
-/// An error in a filter, with its place.
+/// An error in a filter, or in the filter of a rule, with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FilterError {
     text: String,
+    /// Line of the rules, from zero; `None` in a filter.
+    pub line: Option<usize>,
     /// Column, in characters, from zero.
     pub column: usize,
     /// The error, in words.
     pub message: String,
+}
+
+impl FilterError {
+    pub(super) fn new(text: &str, line: Option<usize>, column: usize, message: String) -> Self {
+        Self { text: text.chars().take(200).collect(), line, column: column.min(200), message }
+    }
 }
 
 impl std::error::Error for FilterError {}
@@ -30,21 +38,15 @@ impl std::error::Error for FilterError {}
 /// The message, the text, and a mark under the place.
 impl fmt::Display for FilterError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        show_place(f, format_args!("filter"), self.column, &self.message, &self.text)
+        match self.line {
+            Some(line) => write!(f, "rules, line {}", line + 1)?,
+            None => f.write_str("filter")?,
+        }
+        let Self { text, column, message, .. } = self;
+        // Escaping may have moved the place.
+        let mark = text.chars().take(*column).flat_map(char::escape_debug).count();
+        write!(f, ", column {}: {message}\n  {}\n  {:mark$}^", column + 1, text.escape_debug(), "")
     }
-}
-
-/// Writes an error, the text, and a mark under the place.
-pub(super) fn show_place(
-    f: &mut fmt::Formatter<'_>,
-    whole: fmt::Arguments<'_>,
-    column: usize,
-    message: &str,
-    text: &str,
-) -> fmt::Result {
-    // Escaping may have moved the place.
-    let mark = text.chars().take(column).flat_map(char::escape_debug).count();
-    write!(f, "{whole}, column {}: {message}\n  {}\n  {:mark$}^", column + 1, text.escape_debug(), "")
 }
 
 impl FromStr for Filter {
@@ -52,8 +54,7 @@ impl FromStr for Filter {
 
     fn from_str(text: &str) -> Result<Self, FilterError> {
         let fail = |column: usize, message: String| {
-            let column = text.char_indices().take_while(|(at, _)| *at < column).count();
-            FilterError { text: text.chars().take(200).collect(), column: column.min(200), message }
+            FilterError::new(text, None, text.char_indices().take_while(|(at, _)| *at < column).count(), message)
         };
         if text.len() > LONGEST {
             return Err(fail(0, format!("longer than {LONGEST} octets")));
@@ -141,12 +142,10 @@ impl Parser<'_> {
             "vlan" => {
                 self.words.skip();
                 let id = self.words.peek().and_then(|word| word.parse().ok()).filter(|id| *id < 4096);
-                if id.is_none() && self.words.peek().is_some_and(|word| word.starts_with(|c: char| c.is_ascii_digit()))
-                {
-                    return Err(self.words.wrong("a VLAN identifier from 0 to 4095"));
-                }
-                if id.is_some() {
-                    self.words.skip();
+                match self.words.peek() {
+                    _ if id.is_some() => self.words.skip(),
+                    Some(word) if numeric(word) => return Err(self.words.wrong("a VLAN identifier from 0 to 4095")),
+                    _ => {}
                 }
                 return Ok(Test::Vlan(id));
             }
@@ -165,9 +164,7 @@ impl Parser<'_> {
             "icmp6" => Test::Icmpv6,
             "ether" => return self.ether(),
             "ip" | "ip6" | "tcp" | "udp" | "sctp" => return self.qualified(word),
-            name if matches!(name, "igmp" | "gre" | "esp" | "ah" | "pim" | "vrrp" | "ospf") => {
-                Test::Protocol(protocol_number(name).ok_or_else(|| self.words.wrong(PRIMITIVE))?)
-            }
+            "igmp" | "gre" | "esp" | "ah" | "pim" | "vrrp" | "ospf" => return self.protocol().map(Test::Protocol),
             _ => return self.typed(None),
         };
         self.words.skip();
@@ -186,8 +183,7 @@ impl Parser<'_> {
         match self.words.peek() {
             Some("proto") if protocol.is_none() => {
                 self.words.skip();
-                let protocol = self.protocol()?;
-                match (word, protocol) {
+                match (word, self.protocol()?) {
                     ("ip", 1) => Ok(Test::Icmp),
                     ("ip6", 58) => Ok(Test::Icmpv6),
                     _ => Err(self.words.last_wrong("`icmp`, or `proto` without `ip` before it")),
@@ -197,17 +193,12 @@ impl Parser<'_> {
             Some("src" | "dst" | "host" | "net" | "port" | "portrange") => {
                 let kind = self.words.rest().find(|word| matches!(*word, "host" | "net" | "port" | "portrange"));
                 match (protocol, kind) {
-                    (Some(_), Some("port" | "portrange")) => self.typed(protocol),
-                    (None, Some("host" | "net")) => self.typed(None),
+                    (Some(_), Some("port" | "portrange")) | (None, Some("host" | "net")) => self.typed(protocol),
                     (Some(_), _) => Err(self.words.wrong("`port` or `portrange`")),
                     _ => Err(self.words.wrong("`host` or `net`")),
                 }
             }
-            _ => Ok(match (word, protocol) {
-                ("ip", _) => Test::Ipv4,
-                (_, Some(protocol)) => Test::Protocol(protocol),
-                _ => Test::Ipv6,
-            }),
+            _ => Ok(protocol.map_or(if word == "ip" { Test::Ipv4 } else { Test::Ipv6 }, Test::Protocol)),
         }
     }
 
@@ -216,7 +207,7 @@ impl Parser<'_> {
         if let Some("broadcast" | "multicast") = self.words.peek() {
             return self.primitive();
         }
-        let end = self.which_end()?;
+        let end = self.which_end();
         self.words.eat(&["host"]);
         self.keyword = Keyword { end: end.unwrap_or_default(), kind: Kind::Ether, protocol: None };
         self.value()
@@ -224,7 +215,7 @@ impl Parser<'_> {
 
     /// `[src|dst] [host|net|port|portrange] VALUE`, or a bare value.
     fn typed(&mut self, protocol: Option<u8>) -> Result<Test, Wrong> {
-        let end = self.which_end()?;
+        let end = self.which_end();
         let kind = KINDS.into_iter().find(|(word, _)| self.words.eat(&[word])).map(|(_, kind)| kind);
         if end.is_some() || kind.is_some() {
             self.keyword = Keyword { end: end.unwrap_or_default(), kind: kind.unwrap_or_default(), protocol };
@@ -232,55 +223,47 @@ impl Parser<'_> {
         self.value()
     }
 
-    fn which_end(&mut self) -> Result<Option<End>, Wrong> {
-        let end = match self.words.peek() {
-            Some("src") => End::Source,
-            Some("dst") => End::Destination,
-            _ => return Ok(None),
+    fn which_end(&mut self) -> Option<End> {
+        let (end, other) = match self.words.peek()? {
+            "src" => (End::Source, "dst"),
+            "dst" => (End::Destination, "src"),
+            _ => return None,
         };
         self.words.skip();
-        let second = self.words.second();
-        let (Some(join @ ("and" | "or" | "&&" | "||")), Some(second @ ("src" | "dst"))) = (self.words.peek(), second)
-        else {
-            return Ok(Some(end));
-        };
         // `src host 1.2.3.4 and dst ...` never comes here: a value stands between.
-        if (end == End::Source) == (second == "src") {
-            return Ok(Some(end));
-        }
+        let joined = match self.words.peek() {
+            Some("and" | "&&") if self.words.rest().nth(1) == Some(other) => End::Both,
+            Some("or" | "||") if self.words.rest().nth(1) == Some(other) => End::Either,
+            _ => return Some(end),
+        };
         self.words.skip();
         self.words.skip();
-        Ok(Some(if matches!(join, "and" | "&&") { End::Both } else { End::Either }))
+        Some(joined)
     }
 
     fn value(&mut self) -> Result<Test, Wrong> {
         let Keyword { end, kind, protocol } = self.keyword;
+        let word = self.words.word(match kind {
+            Kind::Ether => "a MAC address",
+            Kind::Host => PRIMITIVE,
+            Kind::Net => "a network such as 10.0.0.0/8",
+            Kind::Port => "a port",
+            Kind::PortRange => "a range of ports such as 1-1023",
+        })?;
+        let wrong = |expected| self.words.last_wrong(expected);
         match kind {
-            Kind::Ether => {
-                let word = self.words.word("a MAC address")?;
-                let mac: Mac =
-                    word.parse().map_err(|_| self.words.last_wrong("a MAC address such as 00:0c:29:b9:94:62"))?;
-                Ok(Test::Ether(end, mac))
-            }
-            Kind::Host => {
-                let word = self.words.word(PRIMITIVE)?;
-                if word.contains('/') {
-                    return self.net(word, end);
-                }
-                let address = word.parse().map_err(|_| self.words.last_wrong(&unknown(word)))?;
-                Ok(Test::Host(end, address))
-            }
-            Kind::Net => {
-                let word = self.words.word("a network such as 10.0.0.0/8")?;
-                self.net(word, end)
-            }
-            Kind::Port => {
-                let word = self.words.word("a port")?;
-                let port = self.port(word)?;
-                Ok(Test::Port(end, protocol, port, port))
-            }
+            Kind::Ether => match word.parse() {
+                Ok(mac) => Ok(Test::Ether(end, mac)),
+                Err(_) => Err(wrong("a MAC address such as 00:0c:29:b9:94:62")),
+            },
+            Kind::Host if !word.contains('/') => match word.parse() {
+                Ok(address) => Ok(Test::Host(end, address)),
+                Err(_) if !numeric(word) && !word.contains(':') => Err(wrong(PRIMITIVE)),
+                Err(_) => Err(wrong("an address (names are not looked up in filters)")),
+            },
+            Kind::Host | Kind::Net => self.net(word, end),
+            Kind::Port => self.port(word).map(|port| Test::Port(end, protocol, port, port)),
             Kind::PortRange => {
-                let word = self.words.word("a range of ports such as 1-1023")?;
                 let PortRange { from, to } = PortRange::read(word, |port| self.port(port))?;
                 Ok(Test::Port(end, protocol, from.min(to), from.max(to)))
             }
@@ -310,11 +293,8 @@ impl Parser<'_> {
         let length = match length {
             Some(length) => length.parse().map_err(|_| self.words.last_wrong(wrong))?,
             None if self.words.eat(&["mask"]) => {
-                let mask: Ipv4Addr = self
-                    .words
-                    .word("a network mask")?
-                    .parse()
-                    .map_err(|_| self.words.last_wrong("a network mask such as 255.255.0.0"))?;
+                let mask = self.words.word("a network mask")?.parse::<Ipv4Addr>();
+                let mask = mask.map_err(|_| self.words.last_wrong("a network mask such as 255.255.0.0"))?;
                 let bits = u32::from(mask);
                 if bits.leading_ones() + bits.trailing_zeros() < 32 {
                     return match address {
@@ -336,12 +316,8 @@ impl Parser<'_> {
 
 const PRIMITIVE: &str = "a test such as `host`, `net`, `port`, `tcp`, `ether`, `vlan`, `sensor`, `iface`";
 
-fn unknown(word: &str) -> String {
-    if word.starts_with(|c: char| c.is_ascii_digit()) || word.contains(':') {
-        "an address (names are not looked up in filters)".to_owned()
-    } else {
-        PRIMITIVE.to_owned()
-    }
+fn numeric(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_digit())
 }
 
 #[cfg(test)]

@@ -14,25 +14,17 @@ impl fmt::Display for Filter {
 
 impl fmt::Display for Expression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bracketed = |inner: &Self, f: &mut fmt::Formatter<'_>| match inner {
-            Self::And(..) | Self::Or(..) => write!(f, "({inner})"),
-            _ => inner.fmt(f),
+        // The left side needs no brackets: both operators bind alike, from the left.
+        let (written, last) = match self {
+            Self::And(a, b) => (write!(f, "{a} and "), b),
+            Self::Or(a, b) => (write!(f, "{a} or "), b),
+            Self::Not(a) => (f.write_str("not "), a),
+            Self::Test(test) => return test.fmt(f),
         };
-        match self {
-            // The left side needs no brackets: both operators bind alike, from the left.
-            Self::And(a, b) => {
-                write!(f, "{a} and ")?;
-                bracketed(b, f)
-            }
-            Self::Or(a, b) => {
-                write!(f, "{a} or ")?;
-                bracketed(b, f)
-            }
-            Self::Not(a) => {
-                f.write_str("not ")?;
-                bracketed(a, f)
-            }
-            Self::Test(test) => test.fmt(f),
+        written?;
+        match **last {
+            Self::And(..) | Self::Or(..) => write!(f, "({last})"),
+            _ => last.fmt(f),
         }
     }
 }

@@ -13,7 +13,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::parse::{LONGEST, show_place};
+use super::parse::LONGEST;
 use super::{Expression, Filter, FilterError, Test};
 
 /// A filter that one console defines and all consoles of a collector may use.
@@ -78,22 +78,20 @@ impl Rules {
 
     /// All rules as one filter: it selects what the first rule that matches includes.
     pub fn compiled(&self) -> Filter {
-        // Nothing matches yet.
-        let mut compiled: Option<Filter> = None;
+        let not = |rule: Expression| Expression::Not(rule.into());
+        // Without a value nothing matches, without an expression everything does.
+        let mut compiled: Option<Option<Expression>> = None;
         for Rule { include, filter } in self.0.iter().rev() {
-            let rest = compiled.map(|filter| filter.expression);
-            compiled = match (include, filter.expression.clone(), rest) {
-                (true, None, _) | (true, _, Some(None)) => Some(Filter::default()),
-                (true, Some(rule), None) => Some(Filter::new(rule)),
-                (true, Some(rule), Some(Some(rest))) => Some(Filter::new(Expression::Or(rest.into(), rule.into()))),
+            compiled = match (include, filter.expression.clone(), compiled) {
+                (true, None, _) | (true, _, Some(None)) => Some(None),
+                (true, rule, None) => Some(rule),
+                (true, Some(rule), Some(Some(rest))) => Some(Some(Expression::Or(rest.into(), rule.into()))),
                 (false, None, _) | (false, _, None) => None,
-                (false, Some(rule), Some(None)) => Some(Filter::new(Expression::Not(rule.into()))),
-                (false, Some(rule), Some(Some(rest))) => {
-                    Some(Filter::new(Expression::And(rest.into(), Expression::Not(rule.into()).into())))
-                }
+                (false, Some(rule), Some(None)) => Some(Some(not(rule))),
+                (false, Some(rule), Some(Some(rest))) => Some(Some(Expression::And(rest.into(), not(rule).into()))),
             };
         }
-        compiled.unwrap_or_else(nothing)
+        compiled.map_or_else(nothing, |expression| Filter { expression })
     }
 
     /// True if a rule includes anything; otherwise nothing is ever shown.
@@ -123,40 +121,18 @@ impl fmt::Display for Rules {
     }
 }
 
-/// An error in rules, with its place.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RulesError {
-    /// From zero.
-    pub line: usize,
-    /// In characters, from zero.
-    pub column: usize,
-    /// The error, in words.
-    pub message: String,
-    text: String,
-}
-
-impl std::error::Error for RulesError {}
-
-/// The message, the line, and a mark under the place.
-impl fmt::Display for RulesError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place = format_args!("rules, line {}", self.line + 1);
-        show_place(f, place, self.column, &self.message, &self.text)
-    }
-}
-
 impl FromStr for Rule {
-    type Err = RulesError;
+    type Err = FilterError;
 
-    fn from_str(text: &str) -> Result<Self, RulesError> {
+    fn from_str(text: &str) -> Result<Self, FilterError> {
         rule(0, text)
     }
 }
 
 impl FromStr for Rules {
-    type Err = RulesError;
+    type Err = FilterError;
 
-    fn from_str(text: &str) -> Result<Self, RulesError> {
+    fn from_str(text: &str) -> Result<Self, FilterError> {
         let mut rules = Vec::new();
         for (line, text) in text.lines().enumerate() {
             let trimmed = text.trim();
@@ -164,7 +140,7 @@ impl FromStr for Rules {
                 continue;
             }
             if rules.len() == Self::MOST {
-                return Err(wrong(line, 0, format!("more than {} rules", Self::MOST), text));
+                return Err(FilterError::new(text, Some(line), 0, format!("more than {} rules", Self::MOST)));
             }
             rules.push(rule(line, text)?);
         }
@@ -172,21 +148,19 @@ impl FromStr for Rules {
         let octets = rules.to_string().len().max(rules.compiled().to_string().len());
         if octets > Self::LONGEST {
             let message = format!("the rules together have {octets} octets, at most {} are kept", Self::LONGEST);
-            return Err(wrong(text.lines().count().saturating_sub(1), 0, message, ""));
+            return Err(FilterError::new("", Some(text.lines().count().saturating_sub(1)), 0, message));
         }
         Ok(rules)
     }
 }
 
-fn wrong(line: usize, column: usize, message: String, text: &str) -> RulesError {
-    RulesError { line, column: column.min(200), message, text: text.chars().take(200).collect() }
-}
-
-fn rule(line: usize, text: &str) -> Result<Rule, RulesError> {
+fn rule(line: usize, text: &str) -> Result<Rule, FilterError> {
     let start = text.find(|c: char| !c.is_whitespace()).unwrap_or(text.len());
     let rest = &text[start..];
     let word = rest.split(char::is_whitespace).next().unwrap_or_default();
-    let wrong = |octets: usize, column, message| wrong(line, text[..octets].chars().count() + column, message, text);
+    let wrong = |octets: usize, column, message| {
+        FilterError::new(text, Some(line), text[..octets].chars().count() + column, message)
+    };
     let include = match word {
         INCLUDE => true,
         EXCLUDE => false,
@@ -275,7 +249,9 @@ mod tests {
             ("include höst 1.2.3.4", (0, 8), "found `höst`"),
         ] {
             let error = text.parse::<Rules>().expect_err(text);
-            assert!(error.message.contains(words) && (error.line, error.column) == place, "{text}: {error}");
+            let (line, column) = place;
+            assert!(error.message.contains(words), "{text}: {error}");
+            assert_eq!((error.line, error.column), (Some(line), column), "{text}: {error}");
         }
         let error = "include tcp\nexclude port 70000".parse::<Rules>().unwrap_err().to_string();
         assert!(
@@ -288,7 +264,7 @@ mod tests {
     fn rules_are_bounded_in_number_and_size() {
         assert!("include tcp\n".repeat(Rules::MOST).parse::<Rules>().is_ok());
         let error = "include tcp\n".repeat(Rules::MOST + 1).parse::<Rules>().unwrap_err();
-        assert!(error.line == Rules::MOST && error.message.contains("more than 100 rules"), "{error}");
+        assert!(error.line == Some(Rules::MOST) && error.message.contains("more than 100 rules"), "{error}");
         let long = "include src net 2001:db8:1111:2222:3333:4444:5555:6660/124\n".repeat(90);
         assert!(long.parse::<Rules>().unwrap_err().message.contains("octets"));
     }

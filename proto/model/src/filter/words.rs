@@ -16,7 +16,7 @@ impl<'a> Words<'a> {
     }
 
     pub(super) fn peek(&self) -> Option<&'a str> {
-        self.all.get(self.next).map(|(_, word)| *word)
+        self.rest().next()
     }
 
     pub(super) fn eat(&mut self, words: &[&str]) -> bool {
@@ -48,11 +48,6 @@ impl<'a> Words<'a> {
         Wrong(at, format!("expected {expected}, found `{word}`"))
     }
 
-    /// The word after the next one.
-    pub(super) fn second(&self) -> Option<&'a str> {
-        self.all.get(self.next + 1).map(|(_, word)| *word)
-    }
-
     /// All that are left.
     pub(super) fn rest(&self) -> impl Iterator<Item = &'a str> {
         self.all.iter().skip(self.next).map(|(_, word)| *word)
@@ -65,14 +60,9 @@ impl<'a> Words<'a> {
 }
 
 fn scan(text: &str) -> Vec<(usize, &str)> {
-    let (mut tokens, mut rest, mut at) = (Vec::new(), text, 0);
+    let (mut tokens, mut rest) = (Vec::new(), text.trim_start());
     while let Some(first) = rest.chars().next() {
         let length = match first {
-            _ if first.is_whitespace() => {
-                at += first.len_utf8();
-                rest = &rest[first.len_utf8()..];
-                continue;
-            }
             '(' | ')' | '!' => 1,
             '&' if rest.starts_with("&&") => 2,
             '|' if rest.starts_with("||") => 2,
@@ -81,9 +71,8 @@ fn scan(text: &str) -> Vec<(usize, &str)> {
                 rest.find(end).unwrap_or(rest.len()).max(first.len_utf8())
             }
         };
-        tokens.push((at, &rest[..length]));
-        at += length;
-        rest = &rest[length..];
+        tokens.push((text.len() - rest.len(), &rest[..length]));
+        rest = rest[length..].trim_start();
     }
     tokens
 }
