@@ -10,25 +10,19 @@ use traf_model::facility::KeyKind;
 use traf_model::{Counted, Counts, Key, Learnt, Mac, Tally};
 use wire::counted_row::Key as WireKey;
 
-impl From<(Option<&Key>, &Counts)> for wire::CountedRow {
-    fn from((key, counts): (Option<&Key>, &Counts)) -> Self {
-        Self {
-            key: key.map(|key| match key {
-                Key::Address(host) => WireKey::Address(host.to_wire()),
-                Key::Mac(mac) => WireKey::Address(mac.to_wire()),
-                Key::Number(number) => WireKey::Number(*number),
-            }),
-            traffic: counts.traffic.to_wire(),
-            ip: counts.ip.to_wire(),
-            flows: counts.flows,
-            peers: counts.peers,
-            learnt: counts.addresses.to_wire(),
-        }
-    }
+/// The row of a key, or of traffic without one.
+pub(super) fn to_row(key: Option<&Key>, counts: &Counts) -> wire::CountedRow {
+    let key = key.map(|key| match key {
+        Key::Address(host) => WireKey::Address(host.to_wire()),
+        Key::Mac(mac) => WireKey::Address(mac.to_wire()),
+        Key::Number(number) => WireKey::Number(*number),
+    });
+    let (traffic, ip, learnt) = (counts.traffic.to_wire(), counts.ip.to_wire(), counts.addresses.to_wire());
+    wire::CountedRow { key, traffic, ip, flows: counts.flows, peers: counts.peers, learnt }
 }
 
 /// Reads the counts of a row, and its key, which must be of the facility's kind.
-pub(super) fn row(facility: Counted, wire: wire::CountedRow) -> Result<(Option<Key>, Counts), WireError> {
+pub(super) fn of_row(facility: Counted, wire: wire::CountedRow) -> Result<(Option<Key>, Counts), WireError> {
     let key = match (facility.key, wire.key) {
         (_, None) => None,
         (KeyKind::Address, Some(WireKey::Address(octets))) => Some(Key::Address(IpAddr::of_wire(octets, "address")?)),
@@ -49,8 +43,8 @@ fields! {
     BTreeMap<Counted, Tally<Key, Counts>> as Vec<wire::CountedTable>: |tables| {
         let table = |(facility, tally): (&Counted, &Tally<Key, Counts>)| wire::CountedTable {
             facility: facility.to_wire(),
-            rows: tally.rows().map(|(key, counts)| (Some(key), counts).into()).collect(),
-            other: (*tally.other() != Counts::default()).then(|| (None, tally.other()).into()),
+            rows: tally.rows().map(|(key, counts)| to_row(Some(key), counts)).collect(),
+            other: (*tally.other() != Counts::default()).then(|| to_row(None, tally.other())),
         };
         tables.iter().map(table).collect()
     }, |tables, _| {
@@ -59,11 +53,11 @@ fields! {
             let Some(facility) = Counted::of_number(wire.facility) else { continue };
             let (mut tally, count) = (Tally::default(), wire.rows.len());
             for wire in wire.rows {
-                let (key, counts) = row(facility, wire)?;
+                let (key, counts) = of_row(facility, wire)?;
                 tally.add(key.ok_or(WireError::Missing("key"))?, counts);
             }
             if let Some(other) = wire.other {
-                tally.add_other(row(facility, other)?.1);
+                tally.add_other(of_row(facility, other)?.1);
             }
             if tally.len() != count || all.insert(facility, tally).is_some() {
                 return Err(WireError::Twice(facility.name));

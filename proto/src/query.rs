@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::WireError;
-use super::field::{Field, messages, parts};
+use super::field::{Field, fields, messages};
 use crate as wire;
 use traf_model::filter::{NamedFilter, check_name};
 use traf_model::{Answer, Interval, Order, Point, Query, Timestamp, Window, Wish};
@@ -32,30 +32,22 @@ messages! {
     };
 }
 
-parts! { required Window = Window; }
-
 fn at_most(limit: u32, most: u32) -> Result<u32, WireError> {
     if limit <= most { Ok(limit) } else { Err(WireError::Range("limit", u64::from(limit))) }
 }
 
-impl From<&Window> for wire::Window {
-    fn from(window: &Window) -> Self {
+fields! {
+    Window as Option<wire::Window>: |window| {
         use wire::window::Window as Wire;
         let window = match window {
             Window::Live => Wire::Live(wire::Live {}),
             Window::Last(length) => Wire::Last(i64::try_from(length.as_nanos()).unwrap_or(i64::MAX)),
             Window::Past(Interval { from, to }) => Wire::Past(wire::Past { from: from.0, to: to.0 }),
         };
-        Self { window: Some(window) }
-    }
-}
-
-impl TryFrom<wire::Window> for Window {
-    type Error = WireError;
-
-    fn try_from(wire: wire::Window) -> Result<Self, WireError> {
+        Some(wire::Window { window: Some(window) })
+    }, |window, name| {
         use wire::window::Window as Wire;
-        match wire.window.ok_or(WireError::Missing("window"))? {
+        match window.and_then(|window| window.window).ok_or(WireError::Missing(name))? {
             Wire::Live(_) => Ok(Self::Live),
             Wire::Last(nanos) if nanos > 0 => Ok(Self::Last(Duration::from_nanos(nanos as u64))),
             Wire::Last(nanos) => Err(WireError::Range("last", nanos as u64)),
@@ -64,7 +56,7 @@ impl TryFrom<wire::Window> for Window {
             }
             Wire::Past(past) => Err(WireError::Range("to", past.to as u64)),
         }
-    }
+    };
 }
 
 impl From<&[NamedFilter]> for wire::NamedFilters {

@@ -4,14 +4,12 @@ use std::net::IpAddr;
 
 use super::WireError;
 use super::counted;
-use super::field::{Field, fields, parts};
+use super::field::{Field, fields};
 use crate as wire;
 use traf_model::{Class, Counted, GroupKey, Item, Mac, PacketEnd, Row, Traffic};
 
-parts! { required Row = Row; }
-
-impl From<&Row> for wire::Row {
-    fn from(row: &Row) -> Self {
+fields! {
+    Row as wire::Row: |row| {
         use wire::row::Item as Wire;
         let mut facility = 0;
         let item = match &row.item {
@@ -19,7 +17,7 @@ impl From<&Row> for wire::Row {
             Item::Interface(stats) => Wire::Interface((&**stats).into()),
             Item::Counted(counted, key, counts) => {
                 facility = counted.to_wire();
-                Wire::Counted((Some(key), counts).into())
+                Wire::Counted(counted::to_row(Some(key), counts))
             }
             Item::Group(key, traffic, flows) => {
                 Wire::Group(wire::GroupTraffic { key: key.to_wire(), traffic: traffic.to_wire(), flows: *flows })
@@ -28,21 +26,15 @@ impl From<&Row> for wire::Row {
             Item::Other(class, traffic, keys) => Wire::Other((*class, *traffic, *keys).to_wire()),
         };
         let (observed_by, rate, site) = (row.observed_by.to_wire(), row.rate.to_wire(), row.site.clone());
-        Self { observed_by, rate, site, facility, item: Some(item) }
-    }
-}
-
-impl TryFrom<wire::Row> for Row {
-    type Error = WireError;
-
-    fn try_from(wire: wire::Row) -> Result<Self, WireError> {
+        wire::Row { observed_by, rate, site, facility, item: Some(item) }
+    }, |row, _| {
         use wire::row::Item as Wire;
-        let item = match wire.item.ok_or(WireError::Missing("item"))? {
+        let item = match row.item.ok_or(WireError::Missing("item"))? {
             Wire::Flow(flow) => Item::Flow(flow.try_into()?),
             Wire::Interface(stats) => Item::Interface(Box::new(stats.try_into()?)),
-            Wire::Counted(row) => {
-                let facility = Counted::of_wire(wire.facility, "facility")?;
-                let (key, counts) = counted::row(facility, row)?;
+            Wire::Counted(counted) => {
+                let facility = Counted::of_wire(row.facility, "facility")?;
+                let (key, counts) = counted::of_row(facility, counted)?;
                 Item::Counted(facility, key.ok_or(WireError::Missing("key"))?, counts)
             }
             Wire::Group(group) => Item::Group(
@@ -56,12 +48,9 @@ impl TryFrom<wire::Row> for Row {
                 Item::Other(class, traffic, keys)
             }
         };
-        let observed_by = Field::of_wire(wire.observed_by, "observed_by")?;
-        Ok(Self { site: wire.site, observed_by, rate: Field::of_wire(wire.rate, "rate")?, item })
-    }
-}
-
-fields! {
+        let observed_by = Field::of_wire(row.observed_by, "observed_by")?;
+        Ok(Self { site: row.site, observed_by, rate: Field::of_wire(row.rate, "rate")?, item })
+    };
     GroupKey as Option<wire::group_traffic::Key>: |key| {
         use wire::group_traffic::Key as Wire;
         Some(match key {

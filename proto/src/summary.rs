@@ -12,7 +12,9 @@ use traf_model::{Counted, InterfaceSummary, Second, Summary};
 /// Flows, of which there are many, become messages one at a time, twice: to be measured, and to be written. A field that
 /// repeats may be appended.
 pub fn encode(summary: &Summary) -> Vec<u8> {
-    let mut octets = wire::Summary::of(summary).encode_to_vec();
+    let (from, to) = summary.slice.to_wire();
+    let (sealed, losses) = (summary.sealed.to_wire(), summary.losses.to_wire());
+    let mut octets = wire::Summary { from, to, sealed, interfaces: Vec::new(), losses }.encode_to_vec();
     for interface in &summary.interfaces {
         let start = wire::InterfaceSummary::from(interface);
         let measured = |flow| encoding::message::encoded_len(FLOWS, &wire::Flow::from(flow));
@@ -43,15 +45,6 @@ messages! {
     required InterfaceSummary = InterfaceSummary {
         interface, ledger, seconds, other_flows, counted, own, largest_inbound, largest_outbound
     } later { flows };
-}
-
-impl wire::Summary {
-    /// Without its interfaces.
-    fn of(summary: &Summary) -> Self {
-        let (from, to) = summary.slice.to_wire();
-        let (sealed, losses) = (summary.sealed.to_wire(), summary.losses.to_wire());
-        Self { from, to, sealed, interfaces: Vec::new(), losses }
-    }
 }
 
 impl TryFrom<wire::Summary> for Summary {
