@@ -28,7 +28,7 @@ use std::ops::Deref;
 pub use dscp::DSCP;
 pub use hosts::HOSTS;
 pub use protocols::PROTOCOLS;
-use serde::Serialize;
+use serde_json::Value;
 pub use services::SERVICES;
 pub use sizes::SIZES;
 pub use stations::STATIONS;
@@ -140,38 +140,8 @@ pub struct Definition {
     pub print: fn(Key) -> String,
     /// Reads a printed key.
     pub read: fn(&str) -> Option<Key>,
-    /// Names and values of a key in JSON and CSV; all values are absent for `other`.
-    pub fields: fn(Option<Key>) -> Vec<(&'static str, Field)>,
-}
-
-/// A value in JSON and CSV.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
-pub enum Field {
-    /// Null in JSON, empty in CSV.
-    Absent,
-    /// A number.
-    Number(u64),
-    /// Text.
-    Text(String),
-}
-
-impl<T: Into<Field>> From<Option<T>> for Field {
-    fn from(value: Option<T>) -> Self {
-        value.map_or(Self::Absent, Into::into)
-    }
-}
-
-impl From<u64> for Field {
-    fn from(value: u64) -> Self {
-        Self::Number(value)
-    }
-}
-
-impl From<String> for Field {
-    fn from(value: String) -> Self {
-        Self::Text(value)
-    }
+    /// Names and values of a key in JSON and CSV; all values are null for `other`.
+    pub fields: fn(Option<Key>) -> Vec<(&'static str, Value)>,
 }
 
 /// A kind of key.

@@ -28,10 +28,8 @@ const PROTOCOL_NAMES: [(u8, &str); 141] = [
 
 /// The keyword of an IP protocol, or its number.
 pub fn protocol_name(protocol: u8) -> String {
-    match PROTOCOL_NAMES.iter().find(|(number, _)| *number == protocol) {
-        Some((_, name)) => (*name).to_owned(),
-        None => protocol.to_string(),
-    }
+    let known = PROTOCOL_NAMES.iter().find(|(number, _)| *number == protocol);
+    known.map_or_else(|| protocol.to_string(), |(_, name)| (*name).to_owned())
 }
 
 /// The number of a keyword.

@@ -16,13 +16,13 @@
 pub mod report;
 pub mod writer;
 
-use std::fmt::Display;
 use std::net::IpAddr;
 
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
+use serde_json::Value;
 
-use crate::facility::{Field, KeyKind};
+use crate::facility::KeyKind;
 use crate::names::protocol_name;
 use crate::{
     Class, Counted, Counters, Counts, Family, Flow, Half, Key, Learnt, Mac, PacketEnd, Point, Timestamp, Traffic,
@@ -40,7 +40,7 @@ macro_rules! as_text {
     };
 }
 
-as_text!(Mac, PacketEnd, Point, Protocol, Timestamp);
+as_text!(Mac, PacketEnd, Point, Timestamp);
 
 /// Packets and octets; packets on the wire only where offload hid some.
 impl Serialize for Counters {
@@ -73,7 +73,7 @@ impl From<Traffic> for Both {
 }
 
 /// Both directions of flows.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Directions {
     /// From the initiator.
     pub forward: Counters,
@@ -101,10 +101,10 @@ pub struct ClassRecord {
 }
 
 /// A flow, or, marked `other`, the flows of a class that have no row.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct FlowRecord {
-    /// IP protocol, by name or number.
-    pub protocol: Protocol,
+    /// IP protocol, by name or number; with `other` the class.
+    pub protocol: String,
     /// Outermost VLAN identifier.
     pub vlan: Option<u16>,
     /// The initiator.
@@ -134,31 +134,6 @@ pub struct FlowRecord {
     /// Details of answers; absent in documents of whole files.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub details: Option<FlowDetails>,
-}
-
-/// The protocol of a row: of a flow, or of flows without a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Protocol {
-    /// IP protocol number.
-    Number(u8),
-    /// The class of flows without a row.
-    Class(Class),
-}
-
-impl Display for Protocol {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Number(number) => f.write_str(&protocol_name(*number)),
-            Self::Class(class) => f.write_str(match (class.family, class.transport) {
-                (Family::NonIp, _) => "non_ip",
-                (_, Transport::Tcp) => "tcp",
-                (_, Transport::Udp) => "udp",
-                (Family::Ipv6, Transport::Icmp) => "icmp6",
-                (_, Transport::Icmp) => "icmp",
-                (_, Transport::Other) => "other",
-            }),
-        }
-    }
 }
 
 /// Details of a flow.
@@ -195,7 +170,7 @@ impl FlowRecord {
     /// A flow without details.
     pub fn new(flow: &Flow) -> Self {
         Self {
-            protocol: Protocol::Number(flow.key.protocol),
+            protocol: protocol_name(flow.key.protocol),
             vlan: flow.key.vlan,
             source: Some(flow.key.source.address),
             source_port: Some(flow.key.source.port),
@@ -206,9 +181,7 @@ impl FlowRecord {
             last: Some(flow.last),
             state: Some(flow.state.name()),
             complete: flow.complete,
-            other: false,
-            flows: None,
-            details: None,
+            ..Self::default()
         }
     }
 
@@ -220,22 +193,16 @@ impl FlowRecord {
 
     /// The flows of a class that have no row.
     pub fn other(class: Class, traffic: Traffic, flows: u64) -> Self {
-        Self {
-            protocol: Protocol::Class(class),
-            vlan: None,
-            source: None,
-            source_port: None,
-            destination: None,
-            destination_port: None,
-            traffic: traffic.into(),
-            first: None,
-            last: None,
-            state: None,
-            complete: false,
-            other: true,
-            flows: Some(flows),
-            details: None,
-        }
+        let protocol = match (class.family, class.transport) {
+            (Family::NonIp, _) => "non_ip",
+            (_, Transport::Tcp) => "tcp",
+            (_, Transport::Udp) => "udp",
+            (Family::Ipv6, Transport::Icmp) => "icmp6",
+            (_, Transport::Icmp) => "icmp",
+            (_, Transport::Other) => "other",
+        };
+        let (protocol, traffic) = (protocol.to_owned(), traffic.into());
+        Self { protocol, traffic, other: true, flows: Some(flows), ..Self::default() }
     }
 }
 
@@ -244,7 +211,7 @@ impl FlowRecord {
 pub struct CountedRecord<'a> {
     /// Names and values of the key.
     #[serde(flatten, serialize_with = "by_name")]
-    key: Vec<(&'static str, Field)>,
+    key: Vec<(&'static str, Value)>,
     #[serde(flatten)]
     traffic: Both,
     #[serde(flatten)]
@@ -282,6 +249,6 @@ impl<'a> CountedRecord<'a> {
     }
 }
 
-fn by_name<S: Serializer>(fields: &[(&'static str, Field)], serializer: S) -> Result<S::Ok, S::Error> {
+fn by_name<S: Serializer>(fields: &[(&'static str, Value)], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(fields.iter().map(|(name, value)| (name, value)))
 }

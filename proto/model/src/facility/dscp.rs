@@ -21,9 +21,7 @@ pub const DSCP: Counted = Counted(&Definition {
         let named = NAMES.iter().find(|(_, name)| name.eq_ignore_ascii_case(text)).map(|(number, _)| *number);
         named.or_else(|| text.parse().ok().filter(|number| *number < 64)).map(Key::Number)
     },
-    fields: |key| {
-        vec![("dscp", key.and_then(Key::number).into()), ("name", key.and_then(name).map(str::to_owned).into())]
-    },
+    fields: |key| vec![("dscp", key.and_then(Key::number).into()), ("name", key.and_then(name).into())],
 });
 
 fn name(key: Key) -> Option<&'static str> {
