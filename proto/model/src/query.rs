@@ -56,11 +56,8 @@ pub struct Scope(pub Vec<Point>);
 impl Scope {
     /// True if it includes an interface of a sensor.
     pub fn holds(&self, sensor: &str, interface: &str) -> bool {
-        self.0.is_empty()
-            || self
-                .0
-                .iter()
-                .any(|point| point.sensor == sensor && point.interface.as_deref().is_none_or(|name| name == interface))
+        let held = |point: &Point| point.interface.as_deref().is_none_or(|name| name == interface);
+        self.0.is_empty() || self.0.iter().filter(|point| point.sensor == sensor).any(held)
     }
 
     /// True if it includes any interface of a sensor.

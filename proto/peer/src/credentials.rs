@@ -83,15 +83,14 @@ impl Credentials {
 
     /// Reads the folder; `program` is who should join when there is none.
     pub fn load(folder: &Path, program: &'static str) -> Result<Self, CredentialsError> {
-        let mut texts = Vec::new();
-        for file in FILES {
+        let [url, authority, certificate, key] = FILES.map(|file| {
             let path = folder.join(file);
-            texts.push(fs::read_to_string(&path).map_err(|error| match error.kind() {
+            fs::read_to_string(&path).map_err(|error| match error.kind() {
                 io::ErrorKind::NotFound => CredentialsError::Missing(folder.to_owned(), program),
                 _ => CredentialsError::File(path, error),
-            })?);
-        }
-        let [url, authority, certificate, key] = texts.try_into().unwrap_or_default();
+            })
+        });
+        let (url, authority, certificate, key) = (url?, authority?, certificate?, key?);
         Self::new(url.trim().parse()?, authority, certificate, key).map_err(|error| match error {
             CredentialsError::Identity(error) => {
                 CredentialsError::Damaged(folder.join("certificate.pem"), error.to_string())
@@ -102,15 +101,12 @@ impl Credentials {
 
     /// Writes the folder, mode 0700, its files 0600, each whole or not at all.
     pub fn save(&self, folder: &Path) -> Result<(), CredentialsError> {
-        let failed = |path: &Path| {
-            let path = path.to_owned();
-            move |error| CredentialsError::File(path, error)
-        };
-        file::make_folder(folder).map_err(failed(folder))?;
+        let failed = |path: &Path, error| CredentialsError::File(path.to_owned(), error);
+        file::make_folder(folder).map_err(|error| failed(folder, error))?;
         let texts = [&self.url.to_string(), &self.authority, &self.certificate, &self.key.0];
         for (name, text) in FILES.into_iter().zip(texts) {
             let path = folder.join(name);
-            file::replace(&path, text.as_bytes()).map_err(failed(&path))?;
+            file::replace(&path, text.as_bytes()).map_err(|error| failed(&path, error))?;
         }
         Ok(())
     }
