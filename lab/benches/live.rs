@@ -97,7 +97,7 @@ fn tcpdump(lan: &Lan) -> Run {
 fn sensor(lan: &Lan, collector: &Collector, console: &Console) -> Run {
     let state = lan.folder.join("sensor-ben");
     let _ = std::fs::remove_dir_all(&state);
-    let known = console.interfaces().unwrap().get("ben").map_or(0, |counters| counters.rx.frames);
+    let known = console.interfaces().unwrap().get("ben").map_or(0, |counters| counters.inbound.packets);
     let mut sensor = Sensor::start(&lan.machines[1], collector, &lan.folder, "eth0", &[]).unwrap();
     console.wait_for_sensors(1).unwrap();
     let cpu = load(lan, &sensor.process);

@@ -7,9 +7,10 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
+use traf_model::Traffic;
 
 use crate::collector::Collector;
-use crate::counters::Counters;
+use crate::counters;
 use crate::machine::{Machine, run};
 use crate::process::{Process, binary};
 use crate::wait::{Deadline, Probe, eventually};
@@ -54,13 +55,13 @@ impl Console {
     }
 
     /// The counters of `traf interfaces` by sensor, for labs in which a sensor has one interface.
-    pub fn interfaces(&self) -> Result<BTreeMap<String, Counters>> {
+    pub fn interfaces(&self) -> Result<BTreeMap<String, Traffic>> {
         let table = self.table(&["interfaces"])?;
         let rows = table["rows"].as_array().with_context(|| format!("no rows in {table}"))?;
         rows.iter()
             .map(|row| {
                 let name = row["sensor"].as_str().with_context(|| format!("no sensor in {row}"))?;
-                Ok((name.to_owned(), Counters::from_row(row)?))
+                Ok((name.to_owned(), counters::of_row(row)?))
             })
             .collect()
     }

@@ -1,67 +1,24 @@
-//! The kernel's own counters of an interface.
-
-use std::ops::{AddAssign, Sub};
+//! Counters of an interface, as the kernel and `traf` print them.
 
 use anyhow::{Context, Result};
 use serde_json::Value;
+use traf_model::{Counters, Traffic};
 
-/// Frames and octets of one direction.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Count {
-    /// Frames, as the kernel hands them over: an offloaded one counts once.
-    pub frames: u64,
-    /// Octets of whole frames, without the check sequence.
-    pub octets: u64,
+/// Reads one element of `ip -s -j link show`: frames as the kernel hands them over, an offloaded one counts once; octets of
+/// whole frames, without the check sequence.
+pub fn of_link(link: &Value) -> Result<Traffic> {
+    read(&link["stats64"], ["rx", "tx"], "bytes")
 }
 
-/// Frames and octets in both directions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Received.
-    pub rx: Count,
-    /// Sent.
-    pub tx: Count,
+/// Reads a row that `traf` prints as JSON: `{"in": {"packets": 0, "octets": 0}, "out": …}`.
+pub fn of_row(row: &Value) -> Result<Traffic> {
+    read(row, ["in", "out"], "octets")
 }
 
-impl Counters {
-    /// Reads one element of `ip -s -j link show`.
-    pub fn from_link(link: &Value) -> Result<Self> {
-        Self::read(&link["stats64"], ["rx", "tx"], "bytes")
-    }
-
-    /// Reads a row that `traf` prints as JSON: `{"in": {"packets": 0, "octets": 0}, "out": …}`.
-    pub fn from_row(row: &Value) -> Result<Self> {
-        Self::read(row, ["in", "out"], "octets")
-    }
-
-    fn read(value: &Value, [rx, tx]: [&str; 2], octets: &str) -> Result<Self> {
-        let number = |way: &str, name: &str| {
-            value[way][name].as_u64().with_context(|| format!("no number of {name} {way} in {value}"))
-        };
-        let count = |way| anyhow::Ok(Count { frames: number(way, "packets")?, octets: number(way, octets)? });
-        Ok(Self { rx: count(rx)?, tx: count(tx)? })
-    }
-}
-
-impl AddAssign for Count {
-    fn add_assign(&mut self, more: Self) {
-        self.frames += more.frames;
-        self.octets += more.octets;
-    }
-}
-
-impl Sub for Count {
-    type Output = Self;
-
-    fn sub(self, earlier: Self) -> Self {
-        Self { frames: self.frames - earlier.frames, octets: self.octets - earlier.octets }
-    }
-}
-
-impl Sub for Counters {
-    type Output = Self;
-
-    fn sub(self, earlier: Self) -> Self {
-        Self { rx: self.rx - earlier.rx, tx: self.tx - earlier.tx }
-    }
+fn read(value: &Value, [inbound, outbound]: [&str; 2], octets: &str) -> Result<Traffic> {
+    let number = |way: &str, name: &str| {
+        value[way][name].as_u64().with_context(|| format!("no number of {name} {way} in {value}"))
+    };
+    let counters = |way| anyhow::Ok(Counters::new(number(way, "packets")?, number(way, octets)?));
+    Ok(Traffic { inbound: counters(inbound)?, outbound: counters(outbound)? })
 }

@@ -16,9 +16,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use traf_model::Traffic;
 
 use crate::collector::Collector;
-use crate::counters::Counters;
 use crate::machine::{Interface, Machine};
 use crate::namespaces::Namespaces;
 use crate::process::Process;
@@ -97,7 +97,7 @@ impl Lan {
     }
 
     /// Waits until nothing moves on the LAN; returns each machine's counters of its interface there.
-    pub fn rest(&self) -> Result<BTreeMap<String, Counters>> {
+    pub fn rest(&self) -> Result<BTreeMap<String, Traffic>> {
         let points = self.machines.iter().map(|machine| (machine, "eth0")).chain([(&self.watch, "mon0")]);
         at_rest("the LAN", STILL, Deadline::seconds(60), || {
             let counters = |(machine, interface): (&Machine, &str)| {

@@ -39,7 +39,6 @@ pub mod wait;
 
 pub use collector::Collector;
 pub use console::Console;
-pub use counters::{Count, Counters};
 pub use demo::Demo;
 pub use disk::Disk;
 pub use lan::Lan;

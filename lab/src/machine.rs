@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
+use traf_model::Traffic;
 
-use crate::counters::Counters;
+use crate::counters;
 use crate::namespaces::Namespaces;
 use crate::process::{Process, binary};
 use crate::switch::Switch;
@@ -124,12 +125,12 @@ impl Machine {
     }
 
     /// The kernel's counters of all its interfaces, by name.
-    pub fn counters(&self) -> Result<BTreeMap<String, Counters>> {
+    pub fn counters(&self) -> Result<BTreeMap<String, Traffic>> {
         let text = self.run("ip", &["-s", "-j", "link", "show"])?;
         let links: Vec<Value> = serde_json::from_str(&text).context("reading ip -s -j link show")?;
         let named = links.iter().map(|link| {
             let name = link["ifname"].as_str().context("a link without a name")?;
-            Ok((name.to_owned(), Counters::from_link(link)?))
+            Ok((name.to_owned(), counters::of_link(link)?))
         });
         named.collect()
     }

@@ -117,7 +117,7 @@ fn check(hold: bool) -> Result<()> {
     for address in [lan.interfaces[1].ipv4.to_string(), lan.interfaces[1].ipv6.to_string()] {
         anna.run("ping", &["-c", "1", "-W", "2", &address])?;
     }
-    let mirrored = lan.watch.counters()?["mon0"].rx.frames;
+    let mirrored = lan.watch.counters()?["mon0"].inbound.packets;
     ensure!(mirrored >= 4, "the mirror port saw {mirrored} frames of two pings");
     println!(
         "a lab stands here under {}: built in {built:?}, pinged by IPv4 and IPv6, mirrored",

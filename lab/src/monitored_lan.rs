@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use traf_model::{Counters, Traffic};
 
 use crate::collector::Collector;
 use crate::console::Console;
-use crate::counters::{Count, Counters};
 use crate::lan::Lan;
 use crate::sensor::Sensor;
 use crate::wait::{Deadline, Probe, eventually};
@@ -25,7 +25,7 @@ pub struct MonitoredLan {
     /// The collector on the tower.
     pub collector: Collector,
     /// The kernels' counters when the sensors opened.
-    pub before: BTreeMap<String, Counters>,
+    pub before: BTreeMap<String, Traffic>,
     /// The LAN; named last, so that it ends last.
     pub lan: Lan,
 }
@@ -52,7 +52,7 @@ impl MonitoredLan {
     }
 
     /// The kernels' counts since the sensors opened, by machine with a sensor, once the LAN is at rest.
-    pub fn kernel(&self) -> Result<BTreeMap<String, Counters>> {
+    pub fn kernel(&self) -> Result<BTreeMap<String, Traffic>> {
         let mut after = self.lan.rest()?;
         after.retain(|name, _| self.sensors.iter().any(|sensor| sensor.machine.name == *name));
         after.iter_mut().for_each(|(name, counters)| *counters = *counters - self.before[name]);
@@ -60,19 +60,19 @@ impl MonitoredLan {
     }
 
     /// The counts of the view `interfaces` in SQL, by sensor.
-    pub fn stored(&self) -> Result<BTreeMap<String, Counters>> {
+    pub fn stored(&self) -> Result<BTreeMap<String, Traffic>> {
         let query = "select sensor, in_packets, in_octets, out_packets, out_octets from interfaces";
         let rows = self.collector.sql(query)?;
         rows.iter().map(|row| counters(row).with_context(|| format!("reading {row:?}"))).collect()
     }
 
     /// Waits until the store holds these counts; returns what it holds then, or at the deadline.
-    pub fn stored_like(&self, kernel: &BTreeMap<String, Counters>) -> Result<BTreeMap<String, Counters>> {
+    pub fn stored_like(&self, kernel: &BTreeMap<String, Traffic>) -> Result<BTreeMap<String, Traffic>> {
         wait_for_equal("the store", Deadline::after(DELIVERY), kernel, || self.stored())
     }
 
     /// Waits until `traf interfaces` shows these counts; returns what it shows then, or at the deadline.
-    pub fn shown_like(&self, kernel: &BTreeMap<String, Counters>) -> Result<BTreeMap<String, Counters>> {
+    pub fn shown_like(&self, kernel: &BTreeMap<String, Traffic>) -> Result<BTreeMap<String, Traffic>> {
         wait_for_equal("the console", Deadline::seconds(10), kernel, || self.console.interfaces())
     }
 
@@ -97,11 +97,11 @@ fn wait_for_equal<T: PartialEq>(what: &str, by: Deadline, wanted: &T, read: impl
     Ok(last)
 }
 
-fn counters(row: &str) -> Result<(String, Counters)> {
+fn counters(row: &str) -> Result<(String, Traffic)> {
     let fields: Vec<&str> = row.split('|').collect();
     let [sensor, numbers @ ..] = &fields[..] else { unreachable!("a split has a first part") };
     let numbers: Vec<u64> = numbers.iter().map(|number| number.parse()).collect::<Result<_, _>>()?;
     let [rx, rx_octets, tx, tx_octets] = numbers[..] else { anyhow::bail!("{} numbers, not 4", numbers.len()) };
-    let count = |frames, octets| Count { frames, octets };
-    Ok(((*sensor).to_owned(), Counters { rx: count(rx, rx_octets), tx: count(tx, tx_octets) }))
+    let (inbound, outbound) = (Counters::new(rx, rx_octets), Counters::new(tx, tx_octets));
+    Ok(((*sensor).to_owned(), Traffic { inbound, outbound }))
 }

@@ -11,8 +11,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use nix::sys::signal::Signal;
+use traf_model::{Counters, Traffic};
 
-use crate::counters::{Count, Counters};
 use crate::machine::{Machine, run};
 use crate::process::Process;
 use crate::wait::Deadline;
@@ -30,9 +30,9 @@ pub struct ReferenceCapture {
 #[derive(Clone, Debug, Default)]
 pub struct ReferenceCounts {
     /// All frames, with their octets.
-    pub frames: Count,
+    pub frames: Counters,
     /// IP packets and octets, by direction of a conversation.
-    pub sent: BTreeMap<Uniflow, Count>,
+    pub sent: BTreeMap<Uniflow, Counters>,
 }
 
 impl ReferenceCapture {
@@ -67,9 +67,9 @@ impl ReferenceCounts {
     pub fn of(frames: &[Frame]) -> Self {
         let mut counts = Self::default();
         for frame in frames {
-            counts.frames += Count { frames: 1, octets: frame.octets };
+            counts.frames += Counters::new(1, frame.octets);
             if let Some(Packet { sent, octets, .. }) = &frame.packet {
-                *counts.sent.entry(sent.clone()).or_default() += Count { frames: 1, octets: *octets };
+                *counts.sent.entry(sent.clone()).or_default() += Counters::new(1, *octets);
             }
         }
         counts
@@ -109,7 +109,7 @@ impl CaptureFile {
     }
 
     /// tshark's own table of Ethernet endpoints: frames to and from each MAC address.
-    pub fn ethernet_endpoints(&self) -> Result<BTreeMap<String, Counters>> {
+    pub fn ethernet_endpoints(&self) -> Result<BTreeMap<String, Traffic>> {
         self.tshark(&["-q", "-z", "endpoints,eth"])?.lines().filter_map(|line| endpoint(line).transpose()).collect()
     }
 
@@ -123,16 +123,15 @@ impl CaptureFile {
 }
 
 /// `52:6f:67:bf:db:a1  10  800  6  496  4  304`: packets and bytes of all, sent, received; other lines are titles.
-fn endpoint(line: &str) -> Result<Option<(String, Counters)>> {
+fn endpoint(line: &str) -> Result<Option<(String, Traffic)>> {
     let fields: Vec<&str> = line.split_whitespace().collect();
     let [address, _, _, tx, tx_octets, rx, rx_octets] = fields[..] else { return Ok(None) };
-    let count = |frames: &str, octets: &str| -> Result<Count> {
-        Ok(Count {
-            frames: frames.parse().with_context(|| format!("packets in {line:?}"))?,
-            octets: octets.parse().with_context(|| format!("bytes in {line:?}"))?,
-        })
+    let counters = |packets: &str, octets: &str| -> Result<Counters> {
+        let packets = packets.parse().with_context(|| format!("packets in {line:?}"))?;
+        Ok(Counters::new(packets, octets.parse().with_context(|| format!("bytes in {line:?}"))?))
     };
-    Ok(Some((address.to_owned(), Counters { rx: count(rx, rx_octets)?, tx: count(tx, tx_octets)? })))
+    let (inbound, outbound) = (counters(rx, rx_octets)?, counters(tx, tx_octets)?);
+    Ok(Some((address.to_owned(), Traffic { inbound, outbound })))
 }
 
 #[cfg(test)]
@@ -145,7 +144,7 @@ mod tests {
     fn a_line_of_endpoints_is_a_station_and_a_title_is_none() {
         let (address, counters) = endpoint("02:54:01:00:00:01   10   800   6   496   4   304   ").unwrap().unwrap();
         assert_eq!(address, "02:54:01:00:00:01");
-        assert_eq!((counters.tx.frames, counters.tx.octets, counters.rx.frames, counters.rx.octets), (6, 496, 4, 304));
+        assert_eq!((counters.outbound, counters.inbound), (Counters::new(6, 496), Counters::new(4, 304)));
         let title = "                       |  Packets  | |  Bytes  | | Tx Packets | | Tx Bytes |";
         assert!(endpoint(title).unwrap().is_none() && endpoint("Filter:<No Filter>").unwrap().is_none());
     }

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use traf_lab::reference::{ReferenceCounts, Uniflow};
 use traf_lab::wait::Deadline;
-use traf_lab::{Collector, Count, Lan, MonitoredLan, ReferenceCapture};
+use traf_lab::{Collector, Lan, MonitoredLan, ReferenceCapture};
+use traf_model::Counters;
 
 /// TCP, UDP, ICMP, IPv4, IPv6, VLAN, an offloaded bulk, broadcast and something that is no IP.
 fn traffic_of_every_kind(lan: &Lan) {
@@ -30,12 +31,12 @@ fn traffic_of_every_kind(lan: &Lan) {
 }
 
 /// Flows of one sensor in SQL, by who sent what to whom: IP packets and octets.
-fn flows_in_sql(collector: &Collector, sensor: &str) -> BTreeMap<Uniflow, Count> {
+fn flows_in_sql(collector: &Collector, sensor: &str) -> BTreeMap<Uniflow, Counters> {
     let query = format!(
         "select protocol, coalesce(vlan, ''), source, source_port, destination, destination_port, sum(forward_packets), \
          sum(forward_octets), sum(reverse_packets), sum(reverse_octets) from flows where sensor = '{sensor}' group by 1, 2, 3, 4, 5, 6"
     );
-    let mut flows: BTreeMap<Uniflow, Count> = BTreeMap::new();
+    let mut flows: BTreeMap<Uniflow, Counters> = BTreeMap::new();
     for row in collector.sql(&query).unwrap() {
         let fields: Vec<&str> = row.split('|').collect();
         let number = |at: usize| fields[at].parse::<u64>().unwrap();
@@ -57,7 +58,7 @@ fn flows_in_sql(collector: &Collector, sensor: &str) -> BTreeMap<Uniflow, Count>
         for (sent, frames, octets) in [(there, number(6), number(7)), (back, number(8), number(9))] {
             if frames > 0 {
                 let count = flows.entry(sent).or_default();
-                count.frames += frames;
+                count.packets += frames;
                 count.octets += octets;
             }
         }
@@ -66,7 +67,7 @@ fn flows_in_sql(collector: &Collector, sensor: &str) -> BTreeMap<Uniflow, Count>
 }
 
 /// The counts of tshark with the store's names of protocols.
-fn by_name(reference_counts: &ReferenceCounts) -> BTreeMap<Uniflow, Count> {
+fn by_name(reference_counts: &ReferenceCounts) -> BTreeMap<Uniflow, Counters> {
     let name = |protocol: &str| match protocol {
         "1" => "icmp".to_owned(),
         "2" => "igmp".to_owned(),
@@ -92,8 +93,7 @@ fn the_kernel_the_console_and_sql_count_the_same_and_flows_are_what_tshark_count
     assert_eq!(fleet.stored_like(&kernel).unwrap(), kernel, "SQL and the kernel");
     let reference_counts = reference.counts().unwrap();
     let ben = kernel["ben"];
-    let all = Count { frames: ben.rx.frames + ben.tx.frames, octets: ben.rx.octets + ben.tx.octets };
-    assert_eq!(reference_counts.frames, all, "tshark and the kernel");
+    assert_eq!(reference_counts.frames, ben.total(), "tshark and the kernel");
     let (tshark, ours) = (by_name(&reference_counts), flows_in_sql(&fleet.collector, "ben"));
     assert!(tshark.len() > 3000, "{} senders", tshark.len());
     for (sent, count) in &tshark {

@@ -10,7 +10,8 @@ use expected::{COUNTED, Expected, ObservationPoint, Table};
 use serde_json::Value;
 use traf_lab::reference::{Frame, ReferenceCounts};
 use traf_lab::wait::{Deadline, Probe, eventually};
-use traf_lab::{Count, Counters, Lan, Machine, MonitoredLan, ReferenceCapture};
+use traf_lab::{Lan, Machine, MonitoredLan, ReferenceCapture, counters};
+use traf_model::Traffic;
 
 /// The MTU of the lab's interfaces.
 const MTU: u64 = 1500;
@@ -141,24 +142,23 @@ fn with_address(counts: &Value, address: &Value) -> Value {
 
 /// Rows by key, without those in which nothing was counted.
 fn table(rows: &[Value], key: impl Fn(&Value) -> String) -> Table {
-    let counted = rows.iter().map(|row| (key(row), Counters::from_row(row).unwrap()));
-    counted.filter(|(_, counters)| *counters != Counters::default()).collect()
+    let counted = rows.iter().map(|row| (key(row), counters::of_row(row).unwrap()));
+    counted.filter(|(_, counters)| *counters != Traffic::default()).collect()
 }
 
 fn text(value: &Value) -> String {
     value.as_str().unwrap().to_owned()
 }
 
-fn total(report: &Value) -> Counters {
-    Counters::from_row(&report["total"]).unwrap()
+fn total(report: &Value) -> Traffic {
+    counters::of_row(&report["total"]).unwrap()
 }
 
 /// The sum of the rows; classes overlap, and one of them is the total.
-fn sum(facility: &str, table: &Table) -> Counters {
-    let mut sum = Counters::default();
+fn sum(facility: &str, table: &Table) -> Traffic {
+    let mut sum = Traffic::default();
     for (_, counters) in table.iter().filter(|(key, _)| facility != "interfaces" || *key == "total") {
-        sum.rx += counters.rx;
-        sum.tx += counters.tx;
+        sum += *counters;
     }
     sum
 }
@@ -200,8 +200,7 @@ fn every_facility_counts_what_tshark_and_the_kernel_count_live_and_past() {
     let capture_file = reference.stop().unwrap();
     let frames = capture_file.frames().unwrap();
     let ben = kernel["ben"];
-    let all = Count { frames: ben.rx.frames + ben.tx.frames, octets: ben.rx.octets + ben.tx.octets };
-    assert_eq!(ReferenceCounts::of(&frames).frames, all, "tshark and the kernel");
+    assert_eq!(ReferenceCounts::of(&frames).frames, ben.total(), "tshark and the kernel");
     let observer = ObservationPoint { mac: &fleet.lan.interfaces[1].mac, mtu: MTU };
 
     let nanos = |window: &Range<i64>| window.start * SECOND..window.end * SECOND;

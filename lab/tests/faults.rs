@@ -28,7 +28,7 @@ fn a_collector_killed_five_times_and_a_sensor_once_cost_one_recorded_slice() {
     fleet.next_slice("anna").unwrap();
     traffic.iter_mut().for_each(|traffic| traffic.kill().unwrap());
     let kernel = fleet.kernel().unwrap();
-    assert!(kernel["ben"].rx.frames > 1000, "there was traffic: {kernel:?}");
+    assert!(kernel["ben"].inbound.packets > 1000, "there was traffic: {kernel:?}");
     assert_eq!(fleet.stored_like(&kernel).unwrap(), kernel, "five dead collectors cost nothing and double nothing");
     println!("{}", fleet.collector.verify().unwrap());
     assert_eq!(losses(&fleet), Vec::<String>::new());
@@ -42,7 +42,7 @@ fn a_collector_killed_five_times_and_a_sensor_once_cost_one_recorded_slice() {
     ben.process.kill().unwrap();
     let killed = fleet.collector.number("select unixepoch('now')").unwrap();
     let missing = fleet.lan.rest().unwrap()["ben"] - before["ben"];
-    assert!(missing.rx.frames >= 100, "{missing:?}");
+    assert!(missing.inbound.packets >= 100, "{missing:?}");
     ben.start_again().unwrap();
     fleet.console.wait_for_sensors(2).unwrap();
 
@@ -114,7 +114,7 @@ fn a_sensor_that_is_held_up_finds_what_passed_in_its_ring() {
     fleet.lan.machines[0].traffic(&["tcp", &v4, "--octets", "64000000"]).unwrap();
     tell(Signal::SIGCONT);
     let kernel = fleet.kernel().unwrap();
-    assert!(kernel["ben"].rx.octets > 64_000_000, "{kernel:?}");
+    assert!(kernel["ben"].inbound.octets > 64_000_000, "{kernel:?}");
     assert_eq!(fleet.stored_like(&kernel).unwrap(), kernel);
     println!("{}", fleet.collector.verify().unwrap());
 }
@@ -145,7 +145,10 @@ fn a_full_disk_at_the_collector_stops_acknowledging_and_loses_nothing() {
 
     disk.clear().unwrap();
     let query = "select in_packets || '|' || in_octets || '|' || out_packets || '|' || out_octets from interfaces";
-    let wanted = format!("{}|{}|{}|{}", kernel.rx.frames, kernel.rx.octets, kernel.tx.frames, kernel.tx.octets);
+    let wanted = format!(
+        "{}|{}|{}|{}",
+        kernel.inbound.packets, kernel.inbound.octets, kernel.outbound.packets, kernel.outbound.octets
+    );
     eventually("the store to catch up", Deadline::seconds(90), || {
         let rows =
             lan.tower.run("sqlite3", &["-readonly", &collector.data.join("history.db").to_string_lossy(), query])?;

@@ -9,7 +9,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use traf_lab::reference::{ReferenceCounts, Uniflow};
 use traf_lab::wait::{Deadline, Probe, at_rest, eventually};
-use traf_lab::{Collector, Console, Count, Lan, Process, ReferenceCapture, Sensor};
+use traf_lab::{Collector, Console, Lan, Process, ReferenceCapture, Sensor};
+use traf_model::Counters;
 
 /// Flows that are not asked for and never rest: UDP from the ports 1024 to 21023 of 198.18.0.0.
 const CROWD: u32 = 20_000;
@@ -247,14 +248,14 @@ fn among_the_crowd(live: &Value, past: &Value, expected: &ReferenceCounts) {
 }
 
 /// IP packets, and their octets.
-fn packets(expected: &ReferenceCounts) -> Count {
-    let mut all = Count::default();
+fn packets(expected: &ReferenceCounts) -> Counters {
+    let mut all = Counters::default();
     expected.sent.values().for_each(|count| all += *count);
     all
 }
 
-fn twice(count: Count) -> Count {
-    Count { frames: 2 * count.frames, octets: 2 * count.octets }
+fn twice(count: Counters) -> Counters {
+    count + count
 }
 
 /// Asks many things at once: each is answered at the next second.
@@ -266,17 +267,17 @@ fn together<T: Sync, A: Send>(what: &[T], ask: impl Fn(&T) -> A + Sync) -> Vec<A
 }
 
 /// Packets and octets of a row or a total, both ways.
-fn both(value: &Value) -> Count {
+fn both(value: &Value) -> Counters {
     let [a, b] = if value["in"].is_null() { ["forward", "reverse"] } else { ["in", "out"] };
     let sum = |name: &str| value[a][name].as_u64().unwrap() + value[b][name].as_u64().unwrap();
-    Count { frames: sum("packets"), octets: sum("octets") }
+    Counters::new(sum("packets"), sum("octets"))
 }
 
 /// The rows of flows, by who sent what to whom.
-fn senders(report: &Value) -> BTreeMap<Uniflow, Count> {
+fn senders(report: &Value) -> BTreeMap<Uniflow, Counters> {
     let rows = report["rows"].as_array().unwrap();
     assert_eq!(Some(rows.len() as u64), report["matched"].as_u64(), "every row is there");
-    let mut senders: BTreeMap<Uniflow, Count> = BTreeMap::new();
+    let mut senders: BTreeMap<Uniflow, Counters> = BTreeMap::new();
     for row in rows {
         let end = |address: &str, port: &str| -> (IpAddr, u16) {
             (row[address].as_str().unwrap().parse().unwrap(), row[port].as_u64().unwrap().try_into().unwrap())
@@ -293,7 +294,7 @@ fn senders(report: &Value) -> BTreeMap<Uniflow, Count> {
                     destination: to.0,
                     destination_port: to.1,
                 };
-                *senders.entry(sent).or_default() += Count { frames: number("packets"), octets: number("octets") };
+                *senders.entry(sent).or_default() += Counters::new(number("packets"), number("octets"));
             }
         }
     }

@@ -3,7 +3,8 @@
 
 use serde_json::Value;
 use traf_lab::wait::{Deadline, Probe, eventually};
-use traf_lab::{Collector, Console, Counters, Lan, Sensor};
+use traf_lab::{Collector, Console, Lan, Sensor};
+use traf_model::Traffic;
 
 /// Octets that anna sends to ben.
 const BULK: u64 = 100_000_000;
@@ -45,7 +46,7 @@ impl Setup {
         names
     }
 
-    fn anna(&self) -> Counters {
+    fn anna(&self) -> Traffic {
         self.lan.machines[0].counters().unwrap()["eth0"]
     }
 
@@ -95,9 +96,9 @@ fn close(found: u64, expected: u64) -> bool {
 }
 
 /// Octets of IP packets of a transfer, by the kernel's counters.
-fn of_ip(after: Counters, before: Counters) -> u64 {
-    let (sent, got) = (after.tx - before.tx, after.rx - before.rx);
-    sent.octets + got.octets - HEADER * (sent.frames + got.frames)
+fn of_ip(after: Traffic, before: Traffic) -> u64 {
+    let all = (after - before).total();
+    all.octets - HEADER * all.packets
 }
 
 #[test]

@@ -3,7 +3,8 @@
 
 use serde_json::Value;
 use traf_lab::process::Memory;
-use traf_lab::{Count, Counters, MonitoredLan, ReferenceCapture};
+use traf_lab::{MonitoredLan, ReferenceCapture};
+use traf_model::{Counters, Traffic};
 
 /// Flows of the table, as the sensor has it by default.
 const CAPACITY: u64 = 262_144;
@@ -42,7 +43,7 @@ fn ten_conversations_stay_on_the_screen_through_a_million_new_flows() {
     let table = fleet.console.table(&["traffic", "--filter", "sensor ben", "--limit", "50"]).unwrap();
     let rows = table["rows"].as_array().unwrap();
     let reference_counts = reference.counts().unwrap();
-    let (mut seen, mut expected) = (Count::default(), Count::default());
+    let (mut seen, mut expected) = (Counters::default(), Counters::default());
     let conversations: Vec<_> = reference_counts.sent.keys().filter(|sent| sent.destination_port == 9000).collect();
     assert_eq!(conversations.len(), 10);
     for sent in conversations {
@@ -75,8 +76,8 @@ fn ten_conversations_stay_on_the_screen_through_a_million_new_flows() {
     println!("{}", fleet.collector.verify().unwrap());
 }
 
-fn frames(counters: Counters) -> u64 {
-    counters.rx.frames + counters.tx.frames
+fn frames(counters: Traffic) -> u64 {
+    counters.total().packets
 }
 
 fn drops(table: &Value) -> u64 {

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use serde_json::Value;
 use traf_lab::reference::{Frame, Packet, Uniflow};
-use traf_lab::{Count, Counters};
+use traf_model::{Counters, Traffic};
 
 /// Octets of Ethernet's header, and of a VLAN's tag.
 const HEADER: u64 = 14;
@@ -33,7 +33,7 @@ pub(crate) fn key(row: &Value, fields: &[&str]) -> String {
 }
 
 /// Keys, as `traf` names them, with what came in and went out.
-pub(crate) type Table = BTreeMap<String, Counters>;
+pub(crate) type Table = BTreeMap<String, Traffic>;
 
 /// The observation point of the frames.
 pub(crate) struct ObservationPoint<'a> {
@@ -82,7 +82,7 @@ impl ObservationPoint<'_> {
     fn count(&self, frame: &Frame, initiated: bool, tables: &mut BTreeMap<&'static str, Table>) {
         let mut add = |facility, key: String, out, octets| {
             let counters = tables.entry(facility).or_default().entry(key).or_default();
-            *(if out { &mut counters.tx } else { &mut counters.rx }) += Count { frames: 1, octets };
+            *(if out { &mut counters.outbound } else { &mut counters.inbound }) += Counters::new(1, octets);
         };
         // Interfaces, sizes and stations: octets of frames.
         let (sent, octets) = (self.sent(frame), frame.octets);
