@@ -23,16 +23,18 @@ pub struct Collector {
 impl Collector {
     /// Starts it; returns when it listens.
     pub fn start(machine: &Machine, address: &str, data: &Path) -> Result<Self> {
-        let process = launch(machine, address, data)?;
-        let mut collector =
-            Self { process, data: data.to_owned(), machine: machine.clone(), address: address.to_owned() };
+        let (main, join) = (format!("{address}:7440"), format!("{address}:7441"));
+        let words = ["run", "--data", &data.to_string_lossy(), "--listen", &main, "--join-listen", &join];
+        let process = machine.start(&binary("traf-collector")?, &words)?;
+        let (data, machine, address) = (data.to_owned(), machine.clone(), address.to_owned());
+        let mut collector = Self { process, data, machine, address };
         collector.wait_until_ready()?;
         Ok(collector)
     }
 
     /// Starts it again on the same data.
     pub fn start_again(&mut self) -> Result<()> {
-        self.process = launch(&self.machine, &self.address, &self.data)?;
+        self.process.start_again()?;
         self.wait_until_ready()
     }
 
@@ -78,10 +80,4 @@ impl Collector {
             Ok(Probe::when(!listens.is_empty(), || format!("nothing listens at {address} 7440; its log: {log}")))
         })
     }
-}
-
-fn launch(machine: &Machine, address: &str, data: &Path) -> Result<Process> {
-    let (main, join) = (format!("{address}:7440"), format!("{address}:7441"));
-    let words = ["run", "--data", &data.to_string_lossy(), "--listen", &main, "--join-listen", &join];
-    machine.start(&binary("traf-collector")?, &words)
 }

@@ -19,10 +19,10 @@ use anyhow::{Context, Result};
 use traf_model::Traffic;
 
 use crate::collector::Collector;
-use crate::machine::{Interface, Machine};
+use crate::machine::Machine;
 use crate::namespaces::Namespaces;
 use crate::process::Process;
-use crate::switch::Switch;
+use crate::switch::{Interface, Switch};
 use crate::wait::{Deadline, at_rest};
 
 /// Longest silence between two unasked frames of a kernel: a repeated report of multicast membership.
@@ -67,14 +67,14 @@ impl Lan {
         let (mut machines, mut interfaces) = (Vec::new(), Vec::new());
         for (number, name) in (1..).zip(names) {
             let machine = Machine::new(namespaces, name, folder)?;
-            interfaces.push(machine.connect("eth0", &lan, number)?);
-            machine.connect("mgmt0", &mgmt, number)?;
+            interfaces.push(lan.connect(&machine, "eth0", number)?);
+            mgmt.connect(&machine, "mgmt0", number)?;
             machines.push(machine);
         }
         let tower = Machine::new(namespaces, "tower", folder)?;
-        tower.connect("mgmt0", &mgmt, TOWER)?;
+        mgmt.connect(&tower, "mgmt0", TOWER)?;
         let watch = Machine::new(namespaces, "watch", folder)?;
-        watch.connect("mgmt0", &mgmt, TOWER + 1)?;
+        mgmt.connect(&watch, "mgmt0", TOWER + 1)?;
         lan.mirror(&watch, "mon0")?;
         Ok(Self { machines, interfaces, tower, watch, lan, mgmt, folder: folder.to_owned(), _folder: None })
     }

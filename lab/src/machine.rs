@@ -1,7 +1,6 @@
 //! A machine: a network namespace with its interfaces, and the programs that run in it.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -13,7 +12,6 @@ use traf_model::Traffic;
 use crate::counters;
 use crate::namespaces::Namespaces;
 use crate::process::{Process, binary};
-use crate::switch::Switch;
 
 /// A machine of the lab.
 #[derive(Clone, Debug)]
@@ -23,17 +21,6 @@ pub struct Machine {
     /// The namespaces of its lab.
     pub namespaces: Arc<Namespaces>,
     folder: PathBuf,
-}
-
-/// A machine's interface on a switch.
-#[derive(Clone, Debug)]
-pub struct Interface {
-    /// Its MAC address.
-    pub mac: String,
-    /// Its IPv4 address.
-    pub ipv4: Ipv4Addr,
-    /// Its IPv6 address.
-    pub ipv6: Ipv6Addr,
 }
 
 impl Machine {
@@ -102,26 +89,6 @@ impl Machine {
         let (name, mut command) = (format!("{name}@{}", self.name), self.command(program));
         command.args(arguments);
         Process::start(&name, command, self.folder.join(format!("{name}.log")))
-    }
-
-    /// Connects it to a switch by an interface of this name. `number` is the last octet of its addresses.
-    pub fn connect(&self, interface: &str, switch: &Switch, number: u8) -> Result<Interface> {
-        let port = switch.port(self);
-        let (ipv4, ipv6) = (switch.ipv4(number), switch.ipv6(number));
-        let mac = format!("02:54:{:02x}:00:00:{number:02x}", switch.subnet);
-        switch
-            .machine
-            .run("ip", &["link", "add", &port, "type", "veth", "peer", "name", interface, "netns", &self.name])?;
-        self.sh(&format!(
-            "ip link set {interface} address {mac}; \
-             ethtool -K {interface} rxvlan off txvlan off; \
-             sysctl -qw net.ipv4.neigh.{interface}.delay_first_probe_time=1 net.ipv6.neigh.{interface}.delay_first_probe_time=1; \
-             ip link set {interface} up; \
-             ip addr add {ipv4}/24 dev {interface}; \
-             ip addr add {ipv6}/64 dev {interface} nodad"
-        ))?;
-        switch.attach(&port)?;
-        Ok(Interface { mac, ipv4, ipv6 })
     }
 
     /// The kernel's counters of all its interfaces, by name.

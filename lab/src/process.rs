@@ -17,6 +17,7 @@ use crate::wait::{Deadline, Probe, eventually};
 #[derive(Debug)]
 pub struct Process {
     name: String,
+    command: Command,
     child: Child,
     log: PathBuf,
 }
@@ -28,7 +29,14 @@ impl Process {
         let out = out.with_context(|| format!("writing {}", log.display()))?;
         let err = out.try_clone().context("sharing a log")?;
         let child = command.stdout(out).stderr(err).spawn().with_context(|| format!("starting {name}"))?;
-        Ok(Self { name: name.to_owned(), child, log })
+        Ok(Self { name: name.to_owned(), command, child, log })
+    }
+
+    /// Starts it again after its end; its output goes to the same log.
+    pub fn start_again(&mut self) -> Result<()> {
+        self.kill()?;
+        self.child = self.command.spawn().with_context(|| format!("starting {}", self.name))?;
+        Ok(())
     }
 
     /// Its process identifier.

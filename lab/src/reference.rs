@@ -22,8 +22,7 @@ pub use frame::{Frame, Packet, Uniflow};
 #[derive(Debug)]
 pub struct ReferenceCapture {
     process: Process,
-    machine: Machine,
-    file: PathBuf,
+    file: CaptureFile,
 }
 
 /// The counts of tshark.
@@ -43,7 +42,7 @@ impl ReferenceCapture {
         let words = ["-q", "-i", interface, "-w", &file.to_string_lossy(), "-s", "128", "-B", "64", "-f", filter];
         let process = machine.start("dumpcap", &words)?;
         process.wait_for_log("File: ")?;
-        Ok(Self { process, machine: machine.clone(), file })
+        Ok(Self { process, file: CaptureFile { machine: machine.clone(), file } })
     }
 
     /// Ends dumpcap and counts by tshark.
@@ -58,7 +57,7 @@ impl ReferenceCapture {
         let log = self.process.log();
         // "received/dropped on interface 'eth0': 35/0 (pcap:0/dumpcap:0/flushed:0/ps_ifdrop:0)"
         ensure!(log.contains("/0 (pcap:0/dumpcap:0/flushed:0/"), "dumpcap lost frames: {log}");
-        Ok(CaptureFile { machine: self.machine, file: self.file })
+        Ok(self.file)
     }
 }
 

@@ -16,7 +16,6 @@ pub struct Sensor {
     pub machine: Machine,
     /// Its process.
     pub process: Process,
-    words: Vec<String>,
 }
 
 impl Sensor {
@@ -29,15 +28,9 @@ impl Sensor {
         more: &[&str],
     ) -> Result<Self> {
         let state = join(machine, collector, folder)?;
-        let run = ["run", "--name", &machine.name, "--data", &state.to_string_lossy(), "--interface", interface];
-        let words: Vec<String> = run.iter().chain(more).map(|word| (*word).to_owned()).collect();
-        Ok(Self { machine: machine.clone(), process: launch(machine, &words)?, words })
-    }
-
-    /// Starts it again with the same words.
-    pub fn start_again(&mut self) -> Result<()> {
-        self.process = launch(&self.machine, &self.words)?;
-        Ok(())
+        let words = ["run", "--name", &machine.name, "--data", &state.to_string_lossy(), "--interface", interface];
+        let process = machine.start(&binary("traf-sensor")?, &[&words, more].concat())?;
+        Ok(Self { machine: machine.clone(), process })
     }
 }
 
@@ -49,9 +42,4 @@ pub fn join(machine: &Machine, collector: &Collector, folder: &Path) -> Result<P
     let words = ["join", &url, "--token-file", &token, "--name", &machine.name, "--data", &data];
     machine.run(&binary("traf-sensor")?, &words)?;
     Ok(state)
-}
-
-fn launch(machine: &Machine, words: &[String]) -> Result<Process> {
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    machine.start(&binary("traf-sensor")?, &words)
 }

@@ -18,6 +18,17 @@ pub struct Switch {
     pub subnet: u8,
 }
 
+/// A machine's interface on a switch.
+#[derive(Clone, Debug)]
+pub struct Interface {
+    /// Its MAC address.
+    pub mac: String,
+    /// Its IPv4 address.
+    pub ipv4: Ipv4Addr,
+    /// Its IPv6 address.
+    pub ipv6: Ipv6Addr,
+}
+
 impl Switch {
     /// Makes a switch without ports.
     pub fn new(namespaces: &Arc<Namespaces>, name: &str, subnet: u8, folder: &Path) -> Result<Self> {
@@ -37,6 +48,26 @@ impl Switch {
     /// The IPv6 address of the machine with this number.
     pub fn ipv6(&self, number: u8) -> Ipv6Addr {
         Ipv6Addr::new(0xfd77, self.subnet.into(), 0, 0, 0, 0, 0, number.into())
+    }
+
+    /// Connects a machine by an interface of this name. `number` is the last octet of its addresses.
+    pub fn connect(&self, machine: &Machine, interface: &str, number: u8) -> Result<Interface> {
+        let (port, name) = (self.port(machine), &machine.name);
+        let (ipv4, ipv6) = (self.ipv4(number), self.ipv6(number));
+        let mac = format!("02:54:{:02x}:00:00:{number:02x}", self.subnet);
+        self.machine.run("ip", &["link", "add", &port, "type", "veth", "peer", "name", interface, "netns", name])?;
+        machine.sh(&format!(
+            "ip link set {interface} address {mac}; \
+             ethtool -K {interface} rxvlan off txvlan off; \
+             sysctl -qw net.ipv4.neigh.{interface}.delay_first_probe_time=1 net.ipv6.neigh.{interface}.delay_first_probe_time=1; \
+             ip link set {interface} up; \
+             ip addr add {ipv4}/24 dev {interface}; \
+             ip addr add {ipv6}/64 dev {interface} nodad"
+        ))?;
+        // Kernel counters leave out the four octets of a tag that the "hardware" took off; the ports leave tags on.
+        let line = "ethtool -K $p rxvlan off txvlan off; ip link set $p master bridge; ip link set $p up";
+        self.machine.sh(&format!("p={port}; {line}"))?;
+        Ok(Interface { mac, ipv4, ipv6 })
     }
 
     /// Copies each frame once, as it enters the switch, to an interface of `watcher` that has no address.
@@ -72,11 +103,5 @@ impl Switch {
     /// The switch's end of a machine's cable.
     pub fn port(&self, machine: &Machine) -> String {
         format!("p-{}", machine.name)
-    }
-
-    /// Adds a port. Kernel counters leave out the four octets of a tag that the "hardware" took off; these ports leave tags on.
-    pub(crate) fn attach(&self, port: &str) -> Result<()> {
-        let line = "ethtool -K $p rxvlan off txvlan off; ip link set $p master bridge; ip link set $p up";
-        self.machine.sh(&format!("p={port}; {line}")).map(drop)
     }
 }

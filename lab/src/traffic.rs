@@ -102,14 +102,7 @@ impl Traffic {
             Self::Serve { addresses } => bulk::serve(addresses),
             Self::Tcp(stream) => bulk::tcp(stream),
             Self::Udp { to, datagrams, size, rate } => bulk::udp(*to, *datagrams, *size, *rate),
-            Self::Frames(frames) => {
-                let sent = frames::send(frames)?;
-                println!(
-                    "{{\"frames\": {}, \"octets\": {}, \"seconds\": {:.6}}}",
-                    sent.frames, sent.octets, sent.seconds
-                );
-                Ok(())
-            }
+            Self::Frames(frames) => frames::send(frames),
         }
     }
 }

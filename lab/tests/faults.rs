@@ -43,7 +43,7 @@ fn a_collector_killed_five_times_and_a_sensor_once_cost_one_recorded_slice() {
     let killed = fleet.collector.number("select unixepoch('now')").unwrap();
     let missing = fleet.lan.rest().unwrap()["ben"] - before["ben"];
     assert!(missing.inbound.packets >= 100, "{missing:?}");
-    ben.start_again().unwrap();
+    ben.process.start_again().unwrap();
     fleet.console.wait_for_sensors(2).unwrap();
 
     fleet.lan.machines[0].traffic(&["udp", &v4, "--datagrams", "50", "--size", "400"]).unwrap();

@@ -166,7 +166,7 @@ fn a_sensor_that_stops_half_way_leaves_the_total_and_one_gap() {
     assert!(!observed_by(&live).iter().any(|point| point.starts_with(&name)), "{live:#}");
 
     // It comes back: the gap has an end.
-    setup.sensors[place].start_again().unwrap();
+    setup.sensors[place].process.start_again().unwrap();
     setup.console.wait_for_sensors(3).unwrap();
     let window = ["--from", &from];
     let all = |report: &Value| good(report) && observed_by(report) == setup.observers(3);

@@ -1,6 +1,7 @@
 //! Frames of many flows, as fast as a socket takes them: for scans, floods and loss.
 
 use anyhow::{Context, Result, ensure};
+use traf_model::Mac;
 
 use super::Frames;
 use super::bulk::pace;
@@ -10,14 +11,8 @@ use crate::wait::Stopwatch;
 /// Frames handed to the kernel at once; more brings nothing (measured).
 const BATCH: usize = 64;
 
-/// The result of a run.
-pub(super) struct SentFrames {
-    pub(super) frames: u64,
-    pub(super) octets: u64,
-    pub(super) seconds: f64,
-}
-
-pub(super) fn send(plan: &Frames) -> Result<SentFrames> {
+/// Sends the frames and prints their number, octets and time as JSON.
+pub(super) fn send(plan: &Frames) -> Result<()> {
     ensure!(plan.flows > 0, "--flows must be at least 1");
     let socket = PacketSocket::open(&plan.interface)?;
     let template = Template::new(plan)?;
@@ -33,8 +28,9 @@ pub(super) fn send(plan: &Frames) -> Result<SentFrames> {
         sent += size as u64;
         pace(sent, plan.rate, &watch);
     }
-    let octets = sent * template.frame.len() as u64;
-    Ok(SentFrames { frames: sent, octets, seconds: watch.elapsed().as_secs_f64() })
+    let (octets, seconds) = (sent * template.frame.len() as u64, watch.elapsed().as_secs_f64());
+    println!("{{\"frames\": {sent}, \"octets\": {octets}, \"seconds\": {seconds:.6}}}");
+    Ok(())
 }
 
 /// A frame that becomes one of many flows.
@@ -114,12 +110,8 @@ fn checksum(header: &[u8]) -> u16 {
 }
 
 fn mac(text: &str) -> Result<[u8; 6]> {
-    let octets: Vec<u8> = text
-        .split(':')
-        .map(|octet| u8::from_str_radix(octet, 16))
-        .collect::<Result<_, _>>()
-        .with_context(|| format!("{text:?} is no MAC address"))?;
-    octets.try_into().map_err(|_| anyhow::anyhow!("{text:?} is no MAC address"))
+    let mac: Mac = text.parse().with_context(|| format!("{text:?} is no MAC address"))?;
+    Ok(mac.0)
 }
 
 #[cfg(test)]

@@ -6,9 +6,10 @@
 
 use std::io;
 use std::mem::{size_of, zeroed};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use anyhow::{Context, Result};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 
 /// Bound to an interface; sends only.
 pub(super) struct PacketSocket(OwnedFd);
@@ -17,13 +18,9 @@ impl PacketSocket {
     /// Opens and binds. Needs CAP_NET_RAW in the network namespace.
     pub(super) fn open(interface: &str) -> Result<Self> {
         let index = nix::net::if_::if_nametoindex(interface).with_context(|| format!("no interface {interface}"))?;
-        // SAFETY: a plain system call; protocol 0 means that nothing is received.
-        let fd = unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0) };
-        if fd < 0 {
-            return Err(io::Error::last_os_error()).context("opening a packet socket (needs CAP_NET_RAW)");
-        }
-        // SAFETY: `fd` was just opened and belongs to nobody else.
-        let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+        // Without a protocol nothing is received.
+        let socket = socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, None);
+        let socket = socket.map_err(io::Error::from).context("opening a packet socket (needs CAP_NET_RAW)")?;
         // SAFETY: all zero octets are a valid `sockaddr_ll`.
         let mut address: libc::sockaddr_ll = unsafe { zeroed() };
         address.sll_family = u16::try_from(libc::AF_PACKET)?;
