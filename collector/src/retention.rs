@@ -32,10 +32,7 @@ pub(crate) async fn keep(store: Store, retention: Retention, stop: CancellationT
             tokio::time::sleep(PACE).await;
         }
     };
-    tokio::select! {
-        () = stop.cancelled() => {}
-        () = work => {}
-    }
+    stop.run_until_cancelled(work).await;
 }
 
 async fn retire(store: &Store, tier: Tier, length: Duration) {

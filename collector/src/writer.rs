@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
@@ -73,8 +73,7 @@ impl Writer {
         progress: &Arc<watch::Sender<Progress>>,
     ) -> bool {
         let octets = u32::try_from(octets.clamp(1, WAITING)).unwrap_or(u32::MAX);
-        let room: Result<_, AcquireError> = self.room.clone().acquire_many_owned(octets).await;
-        let Ok(room) = room else { return false };
+        let Ok(room) = self.room.clone().acquire_many_owned(octets).await else { return false };
         self.jobs.send(Job { delivery, progress: progress.clone(), _room: room }).await.is_ok()
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use traf_model::time::SECOND;
-use traf_model::{Counters, InterfaceSummary, Key, Summary, Traffic};
+use traf_model::{Counters, InterfaceSummary, Key, Summary, Timestamp, Traffic};
 
 /// Interfaces of one sensor.
 const INTERFACES: usize = 1_024;
@@ -53,14 +53,11 @@ fn check_interface(summary: &InterfaceSummary) -> Result<(), String> {
         return Err("a number of a key is out of range".to_owned());
     }
     once(summary.seconds.iter().map(|second| second.at.seconds())).ok_or("a second is there twice")?;
-    if summary.seconds.iter().any(|second| second.at.0 < 0 || second.at.0 > LATEST) {
+    let outside = |at: Timestamp| at.0 < 0 || at.0 > LATEST;
+    if summary.seconds.iter().any(|second| outside(second.at)) {
         return Err("a second lies outside time".to_owned());
     }
-    if summary
-        .flows
-        .iter()
-        .any(|flow| flow.first.0 < 0 || flow.first.0 > LATEST || flow.last.0 < 0 || flow.last.0 > LATEST)
-    {
+    if summary.flows.iter().any(|flow| outside(flow.first) || outside(flow.last)) {
         return Err("a flow lies outside time".to_owned());
     }
     let ledger = &summary.ledger;
@@ -95,7 +92,7 @@ fn numbers(traffic: Traffic) -> impl Iterator<Item = u64> {
 #[cfg(test)]
 mod tests {
     use traf_model::facility::SIZES;
-    use traf_model::{Interval, Ledger, Timestamp};
+    use traf_model::{Interval, Ledger};
 
     use super::*;
 

@@ -12,9 +12,9 @@ pub(crate) fn specialise(filter: &Filter, sensor: &str) -> Option<Filter> {
         _ => None,
     };
     match filter.expression().map(|expression| fold(expression, &decide)) {
-        None | Some(Folded::Always(true)) => Some(Filter::default()),
-        Some(Folded::Always(false)) => None,
-        Some(Folded::Depends(rest)) => Some(Filter::new(rest)),
+        None | Some(Ok(true)) => Some(Filter::default()),
+        Some(Ok(false)) => None,
+        Some(Err(rest)) => Some(Filter::new(rest)),
     }
 }
 
@@ -30,11 +30,7 @@ pub(crate) fn selects(
         Test::Interface(name) => Some(name == interface),
         test => decide(test),
     };
-    match filter.expression().map(|expression| fold(expression, &decide)) {
-        None => Some(true),
-        Some(Folded::Always(selected)) => Some(selected),
-        Some(Folded::Depends(_)) => None,
-    }
+    filter.expression().map_or(Some(true), |expression| fold(expression, &decide).ok())
 }
 
 /// True if anything that an interface sees may be selected.
@@ -117,27 +113,20 @@ pub(crate) fn of_class(test: &Test, class: Class) -> Option<bool> {
     }
 }
 
-enum Folded {
-    Always(bool),
-    Depends(Expression),
-}
-
-/// The rest of an expression of which some tests are decided.
-fn fold(expression: &Expression, decide: &dyn Fn(&Test) -> Option<bool>) -> Folded {
-    use Folded::{Always, Depends};
+/// The value of an expression of which some tests are decided, or else the rest of it.
+fn fold(expression: &Expression, decide: &dyn Fn(&Test) -> Option<bool>) -> Result<bool, Expression> {
     match expression {
-        Expression::Test(test) => decide(test).map_or_else(|| Depends(expression.clone()), Always),
-        Expression::Not(inner) => match fold(inner, decide) {
-            Always(decided) => Always(!decided),
-            Depends(rest) => Depends(Expression::Not(rest.into())),
-        },
+        Expression::Test(test) => decide(test).ok_or_else(|| expression.clone()),
+        Expression::Not(inner) => {
+            fold(inner, decide).map(|decided| !decided).map_err(|rest| Expression::Not(rest.into()))
+        }
         Expression::And(a, b) | Expression::Or(a, b) => {
             let or = matches!(expression, Expression::Or(..));
             match (fold(a, decide), fold(b, decide)) {
-                (Always(one), _) | (_, Always(one)) if one == or => Always(or),
-                (Always(_), rest) | (rest, Always(_)) => rest,
-                (Depends(a), Depends(b)) if or => Depends(Expression::Or(a.into(), b.into())),
-                (Depends(a), Depends(b)) => Depends(Expression::And(a.into(), b.into())),
+                (Ok(one), _) | (_, Ok(one)) if one == or => Ok(or),
+                (Ok(_), rest) | (rest, Ok(_)) => rest,
+                (Err(a), Err(b)) if or => Err(Expression::Or(a.into(), b.into())),
+                (Err(a), Err(b)) => Err(Expression::And(a.into(), b.into())),
             }
         }
     }
