@@ -1,9 +1,12 @@
 //! Parts of a running collector.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
+use futures_util::Stream;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
+use tonic::Status;
 
 use crate::live::Live;
 use crate::peers::Peers;
@@ -11,6 +14,9 @@ use crate::secrets::Secrets;
 use crate::shared::SharedConfig;
 use crate::store::Store;
 use crate::writer::State;
+
+/// The messages of a stream to a peer, until it ends or fails.
+pub(crate) type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// Parts that the gRPC methods of a running collector share.
 #[derive(Clone)]

@@ -5,18 +5,16 @@ mod export;
 mod present;
 
 use std::collections::HashMap;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::Stream;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 use traf_proto as wire;
 
 use crate::access::{caller, over};
-use crate::collector::Collector;
+use crate::collector::{Answers, Collector};
 use crate::secrets::Peer;
 use crate::writer::Writer;
 
@@ -27,8 +25,6 @@ pub(crate) struct Ingest {
     pub(crate) writer: Writer,
     pub(crate) streams: Streams,
 }
-
-type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 #[tonic::async_trait]
 impl wire::ingest_server::Ingest for Ingest {
@@ -52,7 +48,7 @@ impl wire::ingest_server::Ingest for Ingest {
 /// One stream of each kind for each sensor: the newest wins.
 #[derive(Clone, Default)]
 pub(crate) struct Streams {
-    open: Arc<Mutex<HashMap<StreamKey, (u64, CancellationToken)>>>,
+    open: Arc<Mutex<HashMap<StreamKey, CancellationToken>>>,
 }
 
 /// Kind of stream, and the sensor's identifier.
@@ -62,7 +58,6 @@ type StreamKey = (&'static str, String);
 pub(crate) struct Turn {
     streams: Streams,
     key: StreamKey,
-    number: u64,
     /// Cancelled when a newer stream of the same kind has come.
     over: CancellationToken,
     /// Interval at which the sensor's right to speak is checked.
@@ -73,14 +68,12 @@ impl Streams {
     fn take(&self, kind: &'static str, sensor: &str) -> Turn {
         let (key, over) = ((kind, sensor.to_owned()), CancellationToken::new());
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = open.get(&key).map_or(1, |(number, older)| {
+        if let Some(older) = open.insert(key.clone(), over.clone()) {
             older.cancel();
-            number + 1
-        });
-        open.insert(key.clone(), (number, over.clone()));
+        }
         let mut tick = interval(Duration::from_secs(1));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Turn { streams: self.clone(), key, number, over, tick }
+        Turn { streams: self.clone(), key, over, tick }
     }
 }
 
@@ -104,7 +97,7 @@ impl Turn {
 impl Drop for Turn {
     fn drop(&mut self) {
         let mut open = self.streams.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if open.get(&self.key).is_some_and(|(number, _)| *number == self.number) {
+        if !self.over.is_cancelled() {
             open.remove(&self.key);
         }
     }

@@ -24,9 +24,9 @@ const LATE: i64 = 3 * SECOND;
 pub(crate) struct Live {
     state: Mutex<State>,
     /// Wakes when a sensor has said something.
-    pub(crate) changed: watch::Sender<u64>,
+    pub(crate) changed: watch::Sender<()>,
     /// Wakes when the wishes have changed.
-    pub(crate) wished: watch::Sender<u64>,
+    pub(crate) wished: watch::Sender<()>,
 }
 
 #[derive(Default)]
@@ -47,7 +47,7 @@ struct Present {
 }
 
 /// A sensor as it was heard last.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct LiveSensor {
     /// The certificate's identifier.
     pub(crate) id: String,
@@ -67,7 +67,7 @@ pub(crate) struct LiveSensor {
 
 impl Live {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { state: Mutex::default(), changed: watch::Sender::new(0), wished: watch::Sender::new(0) })
+        Arc::new(Self { state: Mutex::default(), changed: watch::Sender::new(()), wished: watch::Sender::new(()) })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -79,15 +79,7 @@ impl Live {
         let mut state = self.state();
         state.connections += 1;
         let connection = state.connections;
-        let seen = LiveSensor {
-            id: id.to_owned(),
-            name: String::new(),
-            presence: Presence::Away,
-            connected: None,
-            received: Timestamp::default(),
-            offset: 0,
-            snapshot: Arc::default(),
-        };
+        let seen = LiveSensor { id: id.to_owned(), ..LiveSensor::default() };
         let new = Present { connection, heard: false, seen, rings: HashMap::new() };
         let present = state.sensors.entry(id.to_owned()).or_insert(new);
         present.connection = connection;
@@ -143,7 +135,7 @@ impl Live {
     /// Wishes what a query looks at from all sensors of its scope, until the guard is dropped.
     pub(crate) fn wish(self: &Arc<Self>, query: &Query) -> Result<WishGuard, NotGranted> {
         let granted = self.state().wishes.add(query)?;
-        self.wished.send_modify(|version| *version += 1);
+        self.wished.send_replace(());
         Ok(WishGuard { live: self.clone(), granted })
     }
 
@@ -208,7 +200,7 @@ impl Connected {
         }
         (seen.snapshot, seen.received, present.heard) = (Arc::new(snapshot), now, true);
         drop(state);
-        self.live.changed.send_modify(|version| *version += 1);
+        self.live.changed.send_replace(());
     }
 }
 
@@ -222,7 +214,7 @@ impl Drop for Connected {
             tracing::info!(sensor = present.seen.name, "live: disconnected");
         }
         drop(state);
-        self.live.changed.send_modify(|version| *version += 1);
+        self.live.changed.send_replace(());
     }
 }
 
@@ -247,7 +239,7 @@ impl WishGuard {
 impl Drop for WishGuard {
     fn drop(&mut self) {
         self.live.state().wishes.remove(&self.granted);
-        self.live.wished.send_modify(|version| *version += 1);
+        self.live.wished.send_replace(());
     }
 }
 

@@ -4,9 +4,9 @@
 //! waits hears of each.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use traf_model::{NamedFilter, Settings, Timestamp};
 
 use crate::store::{Store, StoreError};
@@ -14,15 +14,14 @@ use crate::store::{Store, StoreError};
 /// Shared configuration, in memory as it is in the store.
 pub(crate) struct SharedConfig {
     store: Store,
-    state: Mutex<State>,
-    /// Held while something is changed: on the disk first, then here.
-    changing: tokio::sync::Mutex<()>,
     /// Wakes when anything has changed.
-    pub(crate) changed: watch::Sender<u64>,
+    pub(crate) state: watch::Sender<State>,
+    /// Held while something is changed: on the disk first, then here.
+    changing: Mutex<()>,
 }
 
-#[derive(Default)]
-struct State {
+/// All that is shared.
+pub(crate) struct State {
     filters: Vec<NamedFilter>,
     settings: HashMap<String, Settings>,
 }
@@ -49,22 +48,18 @@ impl SharedConfig {
     pub(crate) async fn load(store: Store) -> Result<Arc<Self>, StoreError> {
         let filters = store.filters().await?;
         let settings = store.settings().await?;
-        let state = Mutex::new(State { filters, settings });
-        Ok(Arc::new(Self { store, state, changing: tokio::sync::Mutex::default(), changed: watch::Sender::new(0) }))
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        let state = watch::Sender::new(State { filters, settings });
+        Ok(Arc::new(Self { store, state, changing: Mutex::default() }))
     }
 
     /// All named filters, by name.
     pub(crate) fn filters(&self) -> Vec<NamedFilter> {
-        self.state().filters.clone()
+        self.state.borrow().filters.clone()
     }
 
     /// Settings of a sensor; revision zero if nothing was ever changed.
     pub(crate) fn settings(&self, sensor: &str) -> Settings {
-        self.state().settings.get(sensor).cloned().unwrap_or_default()
+        self.state.borrow().settings.get(sensor).cloned().unwrap_or_default()
     }
 
     /// Keeps a filter, in the place of the one of its name.
@@ -77,8 +72,7 @@ impl SharedConfig {
             Err(place) => filters.insert(place, filter.clone()),
         }
         self.store.save_filter(&filter, by).await?;
-        self.state().filters = filters;
-        self.tell();
+        self.state.send_modify(|state| state.filters = filters);
         Ok(())
     }
 
@@ -89,8 +83,7 @@ impl SharedConfig {
         let place = filters.iter().position(|filter| filter.name == name);
         filters.remove(place.ok_or_else(|| ChangeError::NoFilter(name.to_owned()))?);
         self.store.delete_filter(name).await?;
-        self.state().filters = filters;
-        self.tell();
+        self.state.send_modify(|state| state.filters = filters);
         Ok(())
     }
 
@@ -108,13 +101,8 @@ impl SharedConfig {
         }
         let settings = settings.at(now + 1);
         self.store.save_settings(sensor, &settings, by).await?;
-        self.state().settings.insert(sensor.to_owned(), settings);
-        self.tell();
+        self.state.send_modify(|state| drop(state.settings.insert(sensor.to_owned(), settings)));
         Ok(now + 1)
-    }
-
-    fn tell(&self) {
-        self.changed.send_modify(|version| *version += 1);
     }
 }
 
@@ -186,7 +174,7 @@ mod tests {
     async fn filters_are_bounded_in_number_and_a_change_wakes_who_waits() {
         let folder = tempfile::tempdir().unwrap();
         let (shared, _) = open(&folder).await;
-        let mut changed = shared.changed.subscribe();
+        let mut changed = shared.state.subscribe();
         changed.mark_unchanged();
         for number in 0..NamedFilter::MOST {
             shared.save_filter(filter(&format!("f{number}"), "include tcp"), BY).await.unwrap();

@@ -8,9 +8,7 @@ mod past;
 mod present;
 mod repeat;
 
-use std::pin::Pin;
-
-use futures_util::{Stream, stream};
+use futures_util::stream;
 use tonic::{Request, Response, Status};
 use tracing::debug;
 use traf_model::{Query, Report, Scope, Timestamp, Window};
@@ -19,12 +17,10 @@ use traf_proto as wire;
 use self::repeat::repeat;
 use crate::access::caller;
 use crate::clock;
-use crate::collector::Collector;
+use crate::collector::{Answers, Collector};
 
 /// Questions to the store at once; others wait their turn.
 pub(crate) const QUESTIONS: usize = 3;
-
-type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 #[tonic::async_trait]
 impl wire::view_server::View for Collector {
@@ -38,7 +34,7 @@ impl wire::view_server::View for Collector {
             .map_err(|error| Status::invalid_argument(format!("the question cannot be read: {error}")))?;
         debug!(console = peer.name, ?query, "watch");
         Ok(Response::new(match query.window {
-            Window::Live => repeat(self.clone(), peer, present::LiveQuestion::new(self.clone(), query)),
+            Window::Live => repeat(self.clone(), peer, present::LiveQuestion::new(self, query)),
             Window::Last(length) => repeat(self.clone(), peer, past::LastStretch { query, length }),
             Window::Past(interval) => {
                 let view = self.clone();

@@ -13,6 +13,7 @@ use super::{Ingest, Turn};
 use crate::clock;
 use crate::live::Connected;
 use crate::secrets::Peer;
+use crate::shared::State;
 
 /// Interfaces of one snapshot.
 const INTERFACES: usize = 1_024;
@@ -29,7 +30,7 @@ pub(super) fn answers(
     // What is wished now goes out at once.
     changed.mark_changed();
     info!(sensor = peer.name, "live: connected");
-    let shared = ingest.collector.shared.changed.subscribe();
+    let shared = ingest.collector.shared.state.subscribe();
     let session = LiveSession { ingest, peer, inbound, turn, connected, changed, shared, sent: None };
     stream::try_unfold(Box::new(session), |mut session| async {
         let next = session.next().await;
@@ -44,8 +45,8 @@ struct LiveSession {
     inbound: Streaming<wire::Snapshot>,
     turn: Turn,
     connected: Connected,
-    changed: watch::Receiver<u64>,
-    shared: watch::Receiver<u64>,
+    changed: watch::Receiver<()>,
+    shared: watch::Receiver<State>,
     sent: Option<(Vec<Wish>, Settings)>,
 }
 

@@ -8,18 +8,19 @@ use traf_proto as wire;
 
 use super::repeat::Repeated;
 use crate::collector::Collector;
+use crate::shared::State;
 
 /// Interval at which the console's right to listen is checked.
 const CHECK: Duration = Duration::from_secs(1);
 
 /// All named filters, each time.
 pub(super) struct Filters {
-    changed: watch::Receiver<u64>,
+    changed: watch::Receiver<State>,
 }
 
 impl Filters {
     pub(super) fn new(view: &Collector) -> Self {
-        let mut changed = view.shared.changed.subscribe();
+        let mut changed = view.shared.state.subscribe();
         changed.mark_changed();
         Self { changed }
     }

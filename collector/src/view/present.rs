@@ -3,6 +3,7 @@
 //! A single observation point's own answer is passed on. Where several may see the same flow they are asked for flows, each
 //! is counted once, and everything else is folded from that here.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -17,7 +18,7 @@ use traf_proto as wire;
 use super::repeat::Repeated;
 use crate::clock;
 use crate::collector::Collector;
-use crate::live::{LiveSensor, NotGranted, WishGuard};
+use crate::live::{Live, LiveSensor, NotGranted, WishGuard};
 use crate::report::lan::Lan;
 use crate::report::point::{self, ObservationPoint};
 use crate::report::rows::{alone, interfaces, lines};
@@ -39,11 +40,15 @@ const SHARES: u32 = 200;
 
 /// A live question, and what is remembered of it from report to report.
 pub(super) struct LiveQuestion {
-    view: Collector,
     query: Query,
-    wished: Option<Wished>,
+    /// Asked for a scope of several points.
+    several: bool,
+    /// The wish for the rows; interfaces are in every snapshot.
+    rows: Option<Guard>,
+    /// The wish for what points see in common.
+    shares: Option<Guard>,
     lan: Lan,
-    changed: watch::Receiver<u64>,
+    changed: watch::Receiver<()>,
     opened: Option<Instant>,
     last: Option<Instant>,
     /// Some sensor has not answered the wish yet.
@@ -51,16 +56,6 @@ pub(super) struct LiveQuestion {
 }
 
 type Guard = Result<WishGuard, NotGranted>;
-
-/// Wishes to the sensors.
-struct Wished {
-    /// For a scope of several points.
-    several: bool,
-    /// For the rows; interfaces are in every snapshot.
-    rows: Option<Guard>,
-    /// For what points see in common.
-    shares: Option<Guard>,
-}
 
 impl Repeated for LiveQuestion {
     type Answer = wire::Report;
@@ -79,17 +74,17 @@ impl Repeated for LiveQuestion {
         true
     }
 
-    async fn answer(&mut self, _: &Collector) -> Result<wire::Report, Status> {
-        Ok(wire::Report::from(&self.report(clock::now())))
+    async fn answer(&mut self, view: &Collector) -> Result<wire::Report, Status> {
+        Ok(wire::Report::from(&self.report(view, clock::now())))
     }
 }
 
 impl LiveQuestion {
-    pub(super) fn new(view: Collector, query: Query) -> Self {
+    pub(super) fn new(view: &Collector, query: Query) -> Self {
         let mut changed = view.live.changed.subscribe();
         changed.mark_unchanged();
-        let lan = Lan::default();
-        Self { view, query, wished: None, lan, changed, opened: None, last: None, waiting: false }
+        let (lan, opened, last) = Default::default();
+        Self { query, several: false, rows: None, shares: None, lan, changed, opened, last, waiting: false }
     }
 
     /// True while sensors may still owe their first answer.
@@ -98,23 +93,22 @@ impl LiveQuestion {
     }
 
     /// Asks the sensors for what this scope needs now.
-    fn wish(&mut self, several: bool) {
-        if self.wished.as_ref().is_some_and(|wished| wished.several != several) {
+    fn wish(&mut self, live: &Arc<Live>, several: bool) {
+        if self.several != several {
             // Sensors came or went: they have the same time to answer what is asked now.
-            (self.opened, self.lan, self.wished) = (self.last, Lan::default(), None);
+            (self.opened, self.lan, self.rows, self.several) = (self.last, Lan::default(), None, several);
         }
         // What was refused because too much was open is asked for again: somebody may have left since.
-        let wished = self.wished.get_or_insert(Wished { several, rows: None, shares: None });
-        if !matches!(wished.rows, Some(Ok(_))) {
-            wished.rows = rows_wish(&self.query, several).map(|query| self.view.live.wish(&query));
+        if !matches!(self.rows, Some(Ok(_))) {
+            self.rows = rows_wish(&self.query, several).map(|query| live.wish(&query));
         }
-        if several && !matches!(wished.shares, Some(Ok(_))) {
-            wished.shares = Some(self.view.live.wish(&shares_wish(&self.query)));
+        if several && !matches!(self.shares, Some(Ok(_))) {
+            self.shares = Some(live.wish(&shares_wish(&self.query)));
         }
     }
 
-    fn report(&mut self, now: Timestamp) -> Report {
-        let seen = self.view.live.seen(now);
+    fn report(&mut self, view: &Collector, now: Timestamp) -> Report {
+        let seen = view.live.seen(now);
         let (scope, filter) = (&self.query.scope, &self.query.filter);
         let inside = |sensor: &str, interface: &str| {
             scope.holds(sensor, interface) && apply::concerns(filter, sensor, interface)
@@ -127,7 +121,7 @@ impl LiveQuestion {
             .map(|(seen, snapshot)| (snapshot, point(seen, snapshot)))
             .unzip();
         // Once several were there it stays so: when one goes away, the others' rows are here already.
-        self.wish(points.len() > 1 || self.wished.as_ref().is_some_and(|wished| wished.several));
+        self.wish(&view.live, points.len() > 1 || self.several);
 
         let mut report = Report {
             facility: self.query.facility,
@@ -147,9 +141,9 @@ impl LiveQuestion {
         } else if !waiting.is_empty() && report.facility != Facility::Interfaces {
             report.notes.push(format!("{}: no answer, not in these rows", waiting.join(", ")));
         }
-        self.over_time(&mut report, &snapshots, &points, now);
+        self.over_time(&view.live, &mut report, (&snapshots, &points), now);
         report.gaps = silences(&seen, &self.query, now);
-        self.view.census(&mut report, &self.query.scope, now);
+        view.census(&mut report, &self.query.scope, now);
         report
     }
 
@@ -160,9 +154,8 @@ impl LiveQuestion {
         snapshots: &[&'s InterfaceSnapshot],
         points: &[ObservationPoint],
     ) -> Vec<String> {
-        let Some(wished) = &self.wished else { return Vec::new() };
         let mut waiting = Vec::new();
-        let (rows, shares) = (wished.rows.as_ref(), wished.shares.as_ref());
+        let (several, rows, shares) = (self.several, self.rows.as_ref(), self.shares.as_ref());
         for guard in [rows, shares].into_iter().flatten() {
             if let Err(error) = guard
                 && !report.notes.contains(&error.to_string())
@@ -172,7 +165,7 @@ impl LiveQuestion {
         }
         let id = |guard: Option<&Guard>| guard.and_then(|guard| guard.as_ref().ok()).map(WishGuard::id);
         if let Some(Ok(guard)) = rows
-            && !wished.several
+            && !several
             && guard.limit() < self.query.limit
         {
             report.notes.push(format!("only the first {} rows: many tables are open", guard.limit()));
@@ -192,16 +185,16 @@ impl LiveQuestion {
         };
         let own = answers(id(rows), true);
         let common = answers(id(shares), false);
-        if wished.several {
+        if several {
             self.lan.hear(points, &common);
         }
         match query.facility {
             Facility::Interfaces => interfaces(query, points, snapshots, &own, report),
             Facility::Packets => lines(query, &own, points, report),
-            facility if wished.several && facility.is_of_flows() => {
+            facility if several && facility.is_of_flows() => {
                 self.lan.flows(query, points, &own, report);
             }
-            _ if !wished.several => alone(query, &own, points, report),
+            _ if !several => alone(query, &own, points, report),
             facility => {
                 let mut table = Table::new(points);
                 for (point, answer) in own.iter().enumerate().filter_map(|(point, answer)| Some((point, (*answer)?))) {
@@ -228,18 +221,18 @@ impl LiveQuestion {
     /// The rate of the scope and its strip, in a LAN each byte once.
     fn over_time(
         &mut self,
+        live: &Live,
         report: &mut Report,
-        snapshots: &[&InterfaceSnapshot],
-        points: &[ObservationPoint],
+        (snapshots, points): (&[&InterfaceSnapshot], &[ObservationPoint]),
         now: Timestamp,
     ) {
-        let several = self.wished.as_ref().is_some_and(|wished| wished.several);
+        let several = self.several;
         for (snapshot, point) in snapshots.iter().zip(points) {
             let rate = snapshot.rate - snapshot.own_rate;
             report.rate += if several { self.lan.note(&point.id, now).of_traffic(rate) } else { rate };
         }
         let (lan, filter) = (&self.lan, &self.query.filter);
-        let (from, octets) = self.view.live.strip(&self.query.scope, now, |sensor, interface, second, octets| {
+        let (from, octets) = live.strip(&self.query.scope, now, |sensor, interface, second, octets| {
             if !apply::concerns(filter, sensor, interface) {
                 0
             } else if several {

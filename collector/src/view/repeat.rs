@@ -7,9 +7,8 @@ use std::time::Duration;
 use futures_util::stream;
 use tonic::Status;
 
-use super::Answers;
 use crate::access::over;
-use crate::collector::Collector;
+use crate::collector::{Answers, Collector};
 use crate::secrets::Peer;
 
 /// A question that is answered again and again.
