@@ -7,10 +7,10 @@
 use std::collections::HashMap;
 
 use traf_model::time::SECOND;
-use traf_model::{Flow, FlowKey, Half, Traffic};
+use traf_model::{Flow, Half, Traffic};
 
 use super::point::{ObservationPoint, Share, scopes};
-use super::primary::{is_host_local, shared_key};
+use super::primary::SharedFlow;
 
 /// Clocks of two points, and the moments at which they first see a conversation, may differ by this.
 const APART: i64 = 5 * SECOND;
@@ -27,10 +27,7 @@ pub(crate) enum Rule<'a> {
 
 /// The observer that counted last time, by conversation.
 #[derive(Debug, Default)]
-pub(crate) struct Elected(HashMap<Ends, traf_model::Point>);
-
-/// Ends of a conversation, and the group of points in which its addresses mean the same.
-type Ends = (bool, usize, FlowKey);
+pub(crate) struct Elected(HashMap<SharedFlow, traf_model::Point>);
 
 /// Conversations in the making.
 pub(crate) struct Conversations<'a> {
@@ -38,7 +35,7 @@ pub(crate) struct Conversations<'a> {
     scopes: Vec<(usize, usize)>,
     /// Several points see the same: ends are what counts, not who saw them or in which VLAN.
     several: bool,
-    flows: HashMap<Ends, Vec<Conversation>>,
+    flows: HashMap<SharedFlow, Vec<Conversation>>,
     count: usize,
     overflow: Overflow,
 }
@@ -89,12 +86,10 @@ impl<'a> Conversations<'a> {
     /// Adds what a point says; in the past, whether that row is marked.
     pub(crate) fn add(&mut self, point: usize, rate: Traffic, flow: Flow, marked: bool) {
         let Some((site, host)) = self.scopes.get(point).copied() else { return };
-        let stays = is_host_local(&self.points[point].interface, &flow.key);
-        let ends = (
-            stays,
-            if stays { host } else { site },
-            if self.several { shared_key(flow.key) } else { flow.key.canonical() },
-        );
+        let mut ends = SharedFlow::new(site as i64, host as i64, &self.points[point].interface, flow.key);
+        if !self.several {
+            ends.flow = flow.key.canonical();
+        }
         let conversations = self.flows.entry(ends).or_default();
         // The newest first: a port used again belongs to its last conversation.
         if let Some(known) = conversations.iter_mut().rev().find(|known| known.holds(point, &flow)) {
@@ -266,7 +261,7 @@ fn after(known: Half, mut newer: Half) -> Half {
 
 #[cfg(test)]
 mod tests {
-    use traf_model::{Counters, Endpoint, FlowState, Interface, Timestamp};
+    use traf_model::{Counters, Endpoint, FlowKey, FlowState, Interface, Timestamp};
 
     use super::*;
 

@@ -23,8 +23,8 @@ const SLICES: usize = 64;
 
 /// Scope in which addresses mean the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum AddressScope {
-    /// A site, by the store's number.
+enum AddressScope {
+    /// A site, by its number.
     Site(i64),
     /// One sensor: what never leaves its host.
     Sensor(i64),
@@ -34,26 +34,18 @@ pub(crate) enum AddressScope {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct SharedFlow {
     scope: AddressScope,
-    flow: FlowKey,
+    pub(crate) flow: FlowKey,
 }
 
 impl SharedFlow {
     /// Of a flow seen at an interface of a sensor that stands at a site.
     pub(crate) fn new(site: i64, sensor: i64, interface: &Interface, flow: FlowKey) -> Self {
-        let scope =
-            if is_host_local(interface, &flow) { AddressScope::Sensor(sensor) } else { AddressScope::Site(site) };
-        Self { scope, flow: shared_key(flow) }
+        let ends = [flow.source, flow.destination];
+        // What never leaves its host: such flows of two machines have nothing in common.
+        let local = interface.loopback || ends.iter().any(|end| end.address.to_canonical().is_loopback());
+        let scope = if local { AddressScope::Sensor(sensor) } else { AddressScope::Site(site) };
+        Self { scope, flow: FlowKey { vlan: None, ..flow.canonical() } }
     }
-}
-
-/// True if a flow never leaves its host: such flows of two machines have nothing in common.
-pub(crate) fn is_host_local(interface: &Interface, flow: &FlowKey) -> bool {
-    interface.loopback || [flow.source, flow.destination].iter().any(|end| end.address.to_canonical().is_loopback())
-}
-
-/// The part of a flow's key that is the same for all observers: without VLAN and direction.
-pub(crate) fn shared_key(flow: FlowKey) -> FlowKey {
-    FlowKey { vlan: None, ..flow.canonical() }
 }
 
 /// An observer: a router's two interfaces, and the two VLANs of a trunk, see the same flow.
