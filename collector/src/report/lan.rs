@@ -75,16 +75,15 @@ impl Lan {
             }
         }
         let counted = conversations.finish(Rule::Fullest(&mut self.elected));
-        let shares = counted.shares.clone();
-        table.conversations(counted, query.facility, query.group);
+        let shares = table.conversations(counted, query.facility, query.group);
         let mut estimated = table.unnamed(query.facility, &shares, others).counted;
         for (point, answer) in answers.iter().enumerate().filter_map(|(point, answer)| Some((point, (*answer)?))) {
             let part = shares[point].of_traffic(rest(answer));
             estimated = estimated.saturating_add(part.total().octets);
-            table.add_total(query.facility.counted().map_or(part, |facility| facility.total(part)));
+            table.total += query.facility.counted().map_or(part, |facility| facility.total(part));
             if query.facility == Facility::Traffic && query.group == traf_model::Group::Flow {
                 let here = answer.rows.iter().filter(|row| matches!(row.item, Item::Flow(_))).count() as u64;
-                table.add_matched(shares[point].of(answer.matched.saturating_sub(here)));
+                table.more = table.more.saturating_add(shares[point].of(answer.matched.saturating_sub(here)));
             }
         }
         if estimated > 0 {

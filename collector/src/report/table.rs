@@ -26,10 +26,11 @@ pub(crate) struct Table<'a> {
     observed: HashMap<(usize, Counted, Key), Vec<Observation>>,
     drafts: Vec<Draft>,
     others: HashMap<Class, (Traffic, u64)>,
-    total: Traffic,
+    /// Traffic of the rows, and of what has none.
+    pub(crate) total: Traffic,
     overflow: Overflow,
     /// Rows that matched and are not here.
-    more: u64,
+    pub(crate) more: u64,
     /// Traffic that the fullest point has no row for, where the fullest counts.
     unseen: Traffic,
 }
@@ -71,11 +72,8 @@ pub(crate) struct Estimates {
     pub(crate) undecided: u64,
 }
 
-/// A row without the names of those who saw it.
-struct Draft {
-    row: Row,
-    points: Vec<usize>,
-}
+/// A row, and the points that saw it.
+type Draft = (Row, Vec<usize>);
 
 impl<'a> Table<'a> {
     pub(crate) fn new(points: &'a [ObservationPoint]) -> Self {
@@ -91,11 +89,6 @@ impl<'a> Table<'a> {
         self.place(point, rate, item);
     }
 
-    /// Adds to the total only: what has no row.
-    pub(crate) fn add_total(&mut self, traffic: Traffic) {
-        self.total += traffic;
-    }
-
     /// Adds what a point answers live, of a facility whose keys say by themselves who counts.
     pub(crate) fn answer(&mut self, point: usize, answer: &Answer, facility: Facility) {
         answer.rows.iter().for_each(|row| self.add(point, row.rate, row.item.clone()));
@@ -109,24 +102,8 @@ impl<'a> Table<'a> {
         self.more = self.more.max(answer.matched.saturating_sub(answer.rows.len() as u64));
     }
 
-    /// Adds flows that a point has no rows for, of a class, as a facility counts them.
-    fn add_unnamed(&mut self, point: usize, facility: Facility, class: Class, traffic: Traffic, flows: u64) {
-        match facility {
-            Facility::Traffic => self.add(point, Traffic::default(), Item::Other(class, traffic, flows)),
-            Facility::Counted(counted) if facility.is_of_flows() && (counted.covers)(class) => {
-                self.total += counted.total(traffic);
-            }
-            _ => {}
-        }
-    }
-
-    /// Rows that matched, and are not here.
-    pub(crate) fn add_matched(&mut self, rows: u64) {
-        self.more = self.more.saturating_add(rows);
-    }
-
-    /// Adds rows whose total is told apart.
-    pub(crate) fn place(&mut self, point: usize, rate: Traffic, item: Item) {
+    /// Adds to the rows, and not to the total.
+    fn place(&mut self, point: usize, rate: Traffic, item: Item) {
         match item {
             Item::Counted(facility, key, counts) if fullest_counts(facility) => {
                 self.observe(point, rate, (facility, key), counts);
@@ -142,12 +119,12 @@ impl<'a> Table<'a> {
                 other.0 += traffic;
                 other.1 += keys;
             }
-            item => self.draft(Row::new(rate, item), vec![point]),
+            item => self.drafts.push((Row::new(rate, item), vec![point])),
         }
     }
 
-    /// Adds conversations, as rows of a facility.
-    pub(crate) fn conversations(&mut self, counted: JoinedFlows, facility: Facility, group: Group) {
+    /// Adds conversations, as rows of a facility; returns which part of each point counted.
+    pub(crate) fn conversations(&mut self, counted: JoinedFlows, facility: Facility, group: Group) -> Vec<Share> {
         for once in counted.rows {
             match facility {
                 Facility::Counted(facility) if fullest_counts(facility) => self.observe_ends(&once, facility),
@@ -159,6 +136,7 @@ impl<'a> Table<'a> {
             }
         }
         self.overflow(counted.overflow);
+        counted.shares
     }
 
     /// Adds what has no row of its own: of each point the share that its flows have.
@@ -167,13 +145,19 @@ impl<'a> Table<'a> {
         for Unnamed { point, class, traffic, flows, selected } in others {
             let share = shares.get(point).copied().unwrap_or_default();
             let part = share.of_traffic(traffic);
-            match selected {
-                Some(false) => {}
-                None => estimates.undecided = estimates.undecided.saturating_add(part.total().octets),
-                Some(true) => {
-                    estimates.counted = estimates.counted.saturating_add(part.total().octets);
-                    self.add_unnamed(point, facility, class, part, share.of(flows));
+            let estimate = match selected {
+                Some(false) => continue,
+                Some(true) => &mut estimates.counted,
+                None => &mut estimates.undecided,
+            };
+            *estimate = estimate.saturating_add(part.total().octets);
+            match facility {
+                _ if selected.is_none() => {}
+                Facility::Traffic => self.add(point, Traffic::default(), Item::Other(class, part, share.of(flows))),
+                Facility::Counted(counted) if facility.is_of_flows() && (counted.covers)(class) => {
+                    self.total += counted.total(part);
                 }
+                _ => {}
             }
         }
         estimates
@@ -195,7 +179,7 @@ impl<'a> Table<'a> {
         let site = self.points.get(point).map(|point| point.site.clone()).unwrap_or_default();
         if group == Group::Flow {
             let row = Row { site, ..Row::new(once.rate, Item::Flow(once.flow)) };
-            return self.draft(row, once.observed_by);
+            return self.drafts.push((row, once.observed_by));
         }
         let mut flows = 1;
         for (point, traffic) in &once.by {
@@ -299,10 +283,6 @@ impl<'a> Table<'a> {
         Some(self.sums.entry(key).or_default())
     }
 
-    fn draft(&mut self, row: Row, points: Vec<usize>) {
-        self.drafts.push(Draft { row, points });
-    }
-
     /// Fills in the first rows in a query's order, and then what had no place, by class. With `nanos`, rates are averages over
     /// it.
     pub(crate) fn finish(mut self, query: &Query, nanos: Option<i64>, report: &mut Report) {
@@ -318,7 +298,7 @@ impl<'a> Table<'a> {
                 RowKey::Group(key) => Item::Group(key, sum.traffic, flows),
             };
             let site = if means_the_same_everywhere(&item) { String::new() } else { site(home) };
-            self.drafts.push(Draft { row: Row { site, ..Row::new(sum.rate, item) }, points: sum.points });
+            self.drafts.push((Row { site, ..Row::new(sum.rate, item) }, sum.points));
         }
         for ((home, facility, key), observers) in std::mem::take(&mut self.observed) {
             let points: Vec<usize> = observers.iter().map(|(point, ..)| *point).collect();
@@ -330,18 +310,18 @@ impl<'a> Table<'a> {
             let Some((_, counts, rate)) = observers.into_iter().max_by_key(weight) else { continue };
             self.total += counts.traffic;
             let row = Row { site: site(home), ..Row::new(rate, Item::Counted(facility, key, counts)) };
-            self.drafts.push(Draft { row, points });
+            self.drafts.push((row, points));
         }
         if let Some(nanos) = nanos {
-            self.drafts.iter_mut().for_each(|draft| draft.row.rate = draft.row.item.traffic().per_second(nanos));
+            self.drafts.iter_mut().for_each(|(row, _)| row.rate = row.item.traffic().per_second(nanos));
         }
         report.matched = self.drafts.len() as u64 + self.more;
         let mut drafts = self.drafts;
         if limit > 0 && drafts.len() > limit {
-            drafts.select_nth_unstable_by(limit - 1, |a, b| a.row.compare(&b.row, order));
+            drafts.select_nth_unstable_by(limit - 1, |(a, _), (b, _)| a.compare(b, order));
         }
         drafts.truncate(limit);
-        let mut rows: Vec<Row> = drafts.into_iter().map(|draft| draft.named(self.points)).collect();
+        let mut rows: Vec<Row> = drafts.into_iter().map(|draft| named(draft, self.points)).collect();
         rows.sort_by(|a, b| a.compare(b, order));
         let mut others: Vec<(Class, (Traffic, u64))> =
             self.others.into_iter().filter(|(_, (traffic, keys))| !traffic.is_empty() || *keys > 0).collect();
@@ -387,18 +367,17 @@ impl Sum {
     }
 }
 
-impl Draft {
-    fn named(mut self, points: &[ObservationPoint]) -> Row {
-        self.points.sort_unstable();
-        self.points.dedup();
-        self.row.observed_by = self.points.iter().filter_map(|point| Some(points.get(*point)?.id.clone())).collect();
-        self.row.observed_by.sort();
-        if self.row.site.is_empty()
-            && !means_the_same_everywhere(&self.row.item)
-            && let Some(point) = self.points.first().and_then(|point| points.get(*point))
-        {
-            self.row.site.clone_from(&point.site);
-        }
-        self.row
+/// A row with the names of those who saw it.
+fn named((mut row, mut seen): Draft, points: &[ObservationPoint]) -> Row {
+    seen.sort_unstable();
+    seen.dedup();
+    row.observed_by = seen.iter().filter_map(|point| Some(points.get(*point)?.id.clone())).collect();
+    row.observed_by.sort();
+    if row.site.is_empty()
+        && !means_the_same_everywhere(&row.item)
+        && let Some(point) = seen.first().and_then(|point| points.get(*point))
+    {
+        row.site.clone_from(&point.site);
     }
+    row
 }

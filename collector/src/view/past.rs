@@ -229,9 +229,9 @@ impl<'a> Ask<'a> {
         // Of the same traffic without a row all points may have seen the same: that of the fullest counts.
         if matches!(facility.source, Source::FrameEnds) {
             let fullest = others.into_values().max_by_key(|traffic| traffic.total().octets);
-            table.add_total(fullest.filter(|_| filter.is_all()).unwrap_or_default());
+            table.total += fullest.filter(|_| filter.is_all()).unwrap_or_default();
         } else {
-            others.into_values().for_each(|traffic| table.add_total(traffic));
+            table.total += others.into_values().sum();
         }
         if undecided {
             let name = facility.name;

@@ -42,8 +42,7 @@ impl Ask<'_> {
     pub(super) async fn conversations(&self, table: &mut Table<'_>, report: &mut Report) -> Result<(), StoreError> {
         let (facility, several) = (self.query.facility, self.several());
         let (counted, others) = self.counted(&self.query.filter, true).await?;
-        let shares = if several { counted.shares.clone() } else { Vec::new() };
-        table.conversations(counted, facility, self.query.group);
+        let shares = table.conversations(counted, facility, self.query.group);
         let estimates = table.unnamed(facility, &shares, others);
         report.notes.extend(left_out(estimates.undecided));
         if several && estimates.counted > 0 {
