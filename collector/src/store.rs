@@ -10,7 +10,7 @@ mod sqlite;
 use std::path::PathBuf;
 
 pub use fact::{
-    Delivery, Fact, Finding, Hello, Identity, Kept, Mark, Outcome, PointKey, Rows, Selection, Slice, StoredPoint,
+    Delivery, Fact, Finding, Hello, Identity, Kept, Mark, Outcome, PointKey, Selection, Slice, StoredPoint,
     StoredSensor, Tier,
 };
 pub use sqlite::Store;

@@ -70,9 +70,9 @@ pub(crate) fn time_covered(slices: Vec<Interval>) -> i64 {
 }
 
 /// The gaps of a window of the past.
-pub(crate) fn past(records: &BTreeMap<Point, Record>, window: Interval, now: Timestamp) -> Vec<Gap> {
-    let all = records.iter().flat_map(|(point, record)| {
-        record.gaps(window, now).into_iter().map(|interval| Gap { interval, point: point.clone() })
+pub(crate) fn past(records: impl IntoIterator<Item = (Point, Record)>, window: Interval, now: Timestamp) -> Vec<Gap> {
+    let all = records.into_iter().flat_map(|(point, record)| {
+        record.gaps(window, now).into_iter().map(move |interval| Gap { interval, point: point.clone() })
     });
     by_sensor(all.collect())
 }
@@ -111,8 +111,7 @@ mod tests {
     }
 
     fn found(record: Record, window: Interval, now: i64) -> Vec<Interval> {
-        let records = BTreeMap::from([(Point::new("web1", "eth0"), record)]);
-        past(&records, window, at(now)).into_iter().map(|gap| gap.interval).collect()
+        past([(Point::new("web1", "eth0"), record)], window, at(now)).into_iter().map(|gap| gap.interval).collect()
     }
 
     #[test]

@@ -31,15 +31,18 @@ pub(crate) struct Found {
 pub(crate) struct Interfaces<'a> {
     points: &'a [ObservationPoint],
     filter: &'a Filter,
-    found: BTreeMap<usize, Found>,
+    pub(crate) found: BTreeMap<usize, Found>,
     /// Selected traffic by point and step.
     steps: BTreeMap<(usize, i64), Traffic>,
     decided: HashMap<(usize, Class), Option<bool>>,
+    /// Octets of flows without a row of which it is not known if the filter selects them.
+    left_out: u64,
 }
 
 impl<'a> Interfaces<'a> {
     pub(crate) fn new(points: &'a [ObservationPoint], filter: &'a Filter) -> Self {
-        Self { points, filter, found: BTreeMap::new(), steps: BTreeMap::new(), decided: HashMap::new() }
+        let (found, steps, decided) = Default::default();
+        Self { points, filter, found, steps, decided, left_out: 0 }
     }
 
     pub(crate) fn add_ledger(&mut self, point: usize, ledger: &Ledger, own: Traffic, largest: [u32; 2]) {
@@ -65,11 +68,11 @@ impl<'a> Interfaces<'a> {
         }
     }
 
-    /// The statistics of a window that covers `nanos`, from steps of `step` seconds.
-    pub(crate) fn finish(mut self, step: i64, nanos: i64) -> BTreeMap<usize, Found> {
-        for ((point, _), traffic) in self.steps {
+    /// Fills in peaks and rates of a window that covers `nanos`, from steps of `step` seconds.
+    pub(crate) fn finish(&mut self, step: i64, nanos: i64) {
+        for ((point, _), traffic) in &self.steps {
             let rate = traffic.per_second((step * SECOND).min(nanos.max(SECOND)));
-            let Some(Found { stats, .. }) = self.found.get_mut(&point) else { continue };
+            let Some(Found { stats, .. }) = self.found.get_mut(point) else { continue };
             let more = |peak: &mut Counters, rate: Counters| {
                 if rate.octets > peak.octets {
                     *peak = rate;
@@ -85,28 +88,14 @@ impl<'a> Interfaces<'a> {
             found.selected = own.selected(self.filter, None) != Some(false);
             found.stats.rates = rates(&found.stats.classes, nanos);
         }
-        self.found
-    }
-}
-
-/// Statistics whose classes do not tell what the filter selects, refined from recorded flows.
-pub(crate) struct Refined<'a> {
-    points: &'a [ObservationPoint],
-    filter: &'a Filter,
-    found: &'a mut BTreeMap<usize, Found>,
-    left_out: u64,
-}
-
-impl<'a> Refined<'a> {
-    /// `None` where classes tell all.
-    pub(crate) fn new(
-        points: &'a [ObservationPoint],
-        filter: &'a Filter,
-        found: &'a mut BTreeMap<usize, Found>,
-    ) -> Option<Self> {
-        found.values().any(|found| found.undecided).then_some(Self { points, filter, found, left_out: 0 })
     }
 
+    /// True where classes do not tell what the filter selects, and recorded flows are to be added.
+    pub(crate) fn undecided(&self) -> bool {
+        self.found.values().any(|found| found.undecided)
+    }
+
+    /// Adds a recorded flow, if its class does not tell.
     pub(crate) fn add_flow(&mut self, point: usize, flow: Flow) {
         let (own, class) = (&self.points[point], class_of(&flow.key));
         if let Some(found) = self.found.get_mut(&point)
@@ -124,8 +113,8 @@ impl<'a> Refined<'a> {
         }
     }
 
-    /// Rates of the refined statistics; returns the notes.
-    pub(crate) fn finish(self, nanos: i64) -> impl Iterator<Item = String> {
+    /// Rates of the statistics that recorded flows were added to; returns the notes.
+    pub(crate) fn refine(&mut self, nanos: i64) -> impl Iterator<Item = String> + use<> {
         for found in self.found.values_mut().filter(|found| found.undecided) {
             found.stats.rates = rates(&found.stats.classes, nanos);
             (found.stats.peak, found.stats.peak_total) = Default::default();

@@ -14,23 +14,18 @@ const STEPS: i64 = 300;
 /// Lengths of a step in seconds, of which the first that is long enough is taken.
 const STEP: [i64; 12] = [1, 2, 5, 10, 30, 60, 300, 600, 1800, 3600, 21_600, 86_400];
 
-/// The part of each point that counts.
-pub(crate) enum Shares {
-    /// All of it.
-    Whole,
-    /// The same at all times.
-    Constant(Vec<Share>),
+/// The part of each point that counts; all of it where nothing is said.
+#[derive(Default)]
+pub(crate) struct Shares {
+    /// By point, the same at all times.
+    pub(crate) constant: Vec<Share>,
     /// By point and step.
-    Steps(HashMap<(usize, i64), Share>),
+    pub(crate) steps: HashMap<(usize, i64), Share>,
 }
 
 impl Shares {
     fn at(&self, point: usize, step: i64) -> Share {
-        match self {
-            Self::Whole => Share::default(),
-            Self::Constant(shares) => shares.get(point).copied().unwrap_or_default(),
-            Self::Steps(shares) => shares.get(&(point, step)).copied().unwrap_or_default(),
-        }
+        self.steps.get(&(point, step)).or_else(|| self.constant.get(point)).copied().unwrap_or_default()
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use traf_model::{
     Class, Counts, Flow, Interface, InterfaceSummary, Interval, Key, Learnt, Ledger, Mac, Summary, Tally, Timestamp,
-    Traffic,
+    Traffic, enumeration,
 };
 
 /// Everything up to and including this is stored.
@@ -125,21 +125,8 @@ pub struct Selection {
 /// A delivered slice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slice {
-    /// The store's number of the sensor.
-    pub sensor: i64,
     /// Interval that it covers.
     pub interval: Interval,
-}
-
-/// Octets of the flow rows of one slice and observation point, in IP octets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rows {
-    /// The slice.
-    pub interval: Interval,
-    /// Octets of those that count in their LAN.
-    pub counted: u64,
-    /// Octets of all.
-    pub seen: u64,
 }
 
 /// A row of a facility.
@@ -168,31 +155,17 @@ pub struct Identity {
     pub learnt: Learnt,
 }
 
-/// Rows that are retired together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Tier {
-    /// Flows and counted facilities.
-    Flow,
-    /// Classes by the second.
-    Second,
-    /// Classes by the minute.
-    Minute,
-    /// Ledgers, slices, losses.
-    Ledger,
-}
-
-impl Tier {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Flow, Self::Second, Self::Minute, Self::Ledger];
-
-    /// As the store names it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Flow => "flow",
-            Self::Second => "second",
-            Self::Minute => "minute",
-            Self::Ledger => "ledger",
-        }
+enumeration! {
+    /// Rows that are retired together.
+    pub enum Tier {
+        /// Flows and counted facilities.
+        Flow = "flow",
+        /// Classes by the second.
+        Second = "second",
+        /// Classes by the minute.
+        Minute = "minute",
+        /// Ledgers, slices, losses.
+        Ledger = "ledger",
     }
 }
 

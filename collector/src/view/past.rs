@@ -9,7 +9,7 @@ use std::time::Duration;
 use tonic::Status;
 use tracing::error;
 use traf_model::facility::{KeyKind, Source};
-use traf_model::{Counted, Facility, Interval, Item, Key, Learnt, Query, Report, Timestamp, Traffic};
+use traf_model::{Counted, Facility, Gap, Interval, Item, Key, Learnt, Query, Report, Timestamp, Traffic};
 use traf_proto as wire;
 
 use super::repeat::Repeated;
@@ -130,8 +130,8 @@ impl<'a> Ask<'a> {
         let mut table = Table::new(&self.points);
         let known = self.selection.interval.from >= kept.flow;
         let mut interfaces = self.interfaces(tier, nanos).await?;
-        report.dropped = interfaces.values().map(|found| found.stats.ledger.dropped).sum();
-        for found in interfaces.values() {
+        report.dropped = interfaces.found.values().map(|found| found.stats.ledger.dropped).sum();
+        for found in interfaces.found.values() {
             report.largest = [0, 1].map(|way| report.largest[way].max(found.largest[way]));
         }
         report.mtu = mtu(&self.points);
@@ -148,10 +148,10 @@ impl<'a> Ask<'a> {
             }
             _ => {}
         }
-        self.over_time(report, &interfaces, kept, nanos).await?;
+        self.over_time(report, &interfaces.found, kept, nanos).await?;
         match query.facility {
             Facility::Interfaces => {
-                for (point, found) in interfaces {
+                for (point, found) in interfaces.found {
                     if found.selected {
                         let rate = found.stats.rates.group(traf_model::ClassGroup::Total);
                         table.add(point, rate, Item::Interface(Box::new(found.stats)));
@@ -270,35 +270,28 @@ impl<'a> Ask<'a> {
         self.view.store.facts(facility, &self.selection, &mut inside).await
     }
 
-    async fn gaps(
-        &self,
-        window: Interval,
-        now: Timestamp,
-        all: &[StoredPoint],
-    ) -> Result<Vec<traf_model::Gap>, StoreError> {
+    async fn gaps(&self, window: Interval, now: Timestamp, all: &[StoredPoint]) -> Result<Vec<Gap>, StoreError> {
         let known = self.view.peers.sensors();
-        let mut records: BTreeMap<usize, Record> = BTreeMap::new();
-        for (point, stored) in self.stored.iter().enumerate() {
-            let Some(seen) = stored.seen else { continue };
+        let record = |(point, stored): (&ObservationPoint, &StoredPoint)| {
+            let seen = stored.seen?;
             let same = all.iter().filter(|other| other.place.sensor == stored.place.sensor);
             let sensor = same.filter_map(|other| other.seen).map(|seen| seen.to).max().unwrap_or(seen.to);
             let expected = known.iter().any(|peer| peer.name == stored.sensor && peer.revoked.is_none());
-            records.insert(point, Record { seen, sensor, expected, ..Record::default() });
-        }
+            Some((stored.place, (point.id.clone(), Record { seen, sensor, expected, ..Record::default() })))
+        };
+        let mut records: HashMap<_, _> = self.points.iter().zip(&self.stored).filter_map(record).collect();
         for (place, slice) in self.view.store.covered(&self.selection).await? {
-            if let Some(record) = self.places.get(&place).and_then(|point| records.get_mut(point)) {
-                record.slices.push(slice);
+            if let Some((_, record)) = records.get_mut(&place) {
+                record.slices.push(slice.interval);
             }
         }
         for (sensor, interface, lost) in self.view.store.missing(&self.selection).await? {
-            for (point, record) in &mut records {
-                let StoredPoint { place, interface: own, .. } = &self.stored[*point];
-                if place.sensor == sensor && interface.as_deref().is_none_or(|name| name == own.name) {
+            for (place, (point, record)) in &mut records {
+                if place.sensor == sensor && (interface.is_none() || interface == point.interface) {
                     record.lost.push(lost);
                 }
             }
         }
-        let records = records.into_iter().map(|(point, record)| (self.points[point].id.clone(), record)).collect();
-        Ok(gaps::past(&records, window, now))
+        Ok(gaps::past(records.into_values(), window, now))
     }
 }

@@ -1,9 +1,10 @@
 //! Enumerations that know all their variants, and their names.
 
 /// Defines an enumeration. `ALL` are its variants in their order; `name`, where the variants have names, is the name of one.
+#[macro_export]
 macro_rules! enumeration {
     ($(#[$meta:meta])* pub enum $enumeration:ident { $($(#[$about:meta])* $variant:ident = $name:literal,)* }) => {
-        enumeration! { $(#[$meta])* pub enum $enumeration { $($(#[$about])* $variant,)* } }
+        $crate::enumeration! { $(#[$meta])* pub enum $enumeration { $($(#[$about])* $variant,)* } }
 
         impl $enumeration {
             /// As it stands in commands, on screens, in JSON and SQL.

@@ -9,12 +9,12 @@ use sqlx::error::BoxDynError;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Arguments, Row};
 use traf_model::{
-    Class, Counters, Endpoint, FlowKey, Interface, Interval, Ledger, LossReason, Mac, Nic, Timestamp, Traffic,
+    Class, Counters, Endpoint, FlowKey, Interface, Interval, Learnt, Ledger, LossReason, Mac, Nic, Timestamp, Traffic,
 };
 
 use super::dictionary::Dictionary;
 use super::{number, pack};
-use crate::store::{Mark, PointKey, Slice, StoreError, StoredSensor};
+use crate::store::{Identity, Mark, PointKey, Slice, StoreError, StoredSensor};
 
 /// A column of a statement.
 pub(super) struct Column {
@@ -80,13 +80,37 @@ pub(super) trait Field: Sized {
     fn read(row: &SqliteRow, at: &mut usize) -> Result<Self, sqlx::Error>;
 }
 
-/// Declares a row as a struct, or the columns of a struct that is there already (`for`; with `prefix` their names begin with
-/// the name of the part). Each field is a column of the same name, or several. `[in s]` says that another table has it,
-/// `= "expression"` how it is read where that is not the column itself.
+/// The name of a column that is a field of a part without a name of its own.
+pub(super) fn own(_: &str, field: &str) -> String {
+    field.to_owned()
+}
+
+/// The name of a column that begins with the name of its part.
+fn prefixed(part: &str, field: &str) -> String {
+    format!("{part}_{field}")
+}
+
+/// `source` and `source_port`.
+fn endpoint(part: &str, field: &str) -> String {
+    if field == "address" { part.to_owned() } else { prefixed(part, field) }
+}
+
+/// `in` and `out`.
+fn way(_: &str, field: &str) -> String {
+    field.trim_end_matches("bound").to_owned()
+}
+
+/// Declares a row as a struct, with the name of its table if it has rows by slice and observation point, or the columns of a
+/// struct that is there already (`for`; `named` by a function of the names of the part and of the field). Each field is a
+/// column of the same name, or several. `[in s]` says that another table has it, `= "expression"` how it is read where that is
+/// not the column itself.
 macro_rules! columns {
-    (for $row:ident { $($body:tt)+ }) => { columns!(@field $row, |_name, field| field.to_owned(), $($body)+); };
-    (for $row:ident prefix { $($body:tt)+ }) => {
-        columns!(@field $row, |name, field| format!("{name}_{field}"), $($body)+);
+    ($(#[$meta:meta])* $row:ident in $table:literal { $($body:tt)+ }) => {
+        columns! { $(#[$meta])* $row { $($body)+ } }
+
+        impl $crate::store::sqlite::table::SliceTable for $row {
+            const TABLE: &'static str = $table;
+        }
     };
     ($(#[$meta:meta])* $row:ident {
         $($field:ident: $type:ty $([in $table:ident])? $(= $read:literal)?),+ $(,)?
@@ -95,14 +119,15 @@ macro_rules! columns {
         pub(super) struct $row { $(pub(super) $field: $type),+ }
         columns!(for $row { $($field: $type $([in $table])? $(= $read)?),+ });
     };
-    (@field $row:ident, |$prefix:ident, $name:ident| $joined:expr,
+    (for $row:ident { $($body:tt)+ }) => { columns!(for $row named $crate::store::sqlite::columns::own, { $($body)+ }); };
+    (for $row:ident named $name:path, {
         $($field:ident: $type:ty $([in $table:ident])? $(= $read:literal)?),+ $(,)?
-    ) => {
+    }) => {
         impl $crate::store::sqlite::columns::Field for $row {
-            fn columns($prefix: &str, columns: &mut Vec<$crate::store::sqlite::columns::Column>) {
+            fn columns(part: &str, columns: &mut Vec<$crate::store::sqlite::columns::Column>) {
                 $(
-                    let ($name, _first) = (stringify!($field), columns.len());
-                    <$type>::columns(&$joined, columns);
+                    let _first = columns.len();
+                    <$type>::columns(&$name(part, stringify!($field)), columns);
                     $(columns[_first..].iter_mut().for_each(|column| column.table = stringify!($table));)?
                     $(columns[_first..].iter_mut().for_each(|column| column.expression = Some($read));)?
                 )+
@@ -168,9 +193,9 @@ scalars! {
     Option<Mac>: key, (value, _w) => value.map(|mac| mac.to_string()),
         Option<&str> => |text| text.map(pack::parse).transpose();
     Vec<IpAddr>: key, (value, _w) => pack::list(value), &str => pack::parse_list;
-    Word<IpAddr>: address, (word, words) => words.address(word.0)?, &str => |text| pack::parse(text).map(Self);
-    Word<Mac>: mac, (word, words) => words.mac(word.0)?, &str => |text| pack::parse(text).map(Self);
-    Word<Option<Mac>>: mac, (word, words) => word.0.map_or(Ok(0), |mac| words.mac(mac))?,
+    IpAddr: address, (value, words) => words.address(*value)?, &str => pack::parse;
+    Mac: mac, (value, words) => words.mac(*value)?, &str => pack::parse;
+    Station: mac, (value, words) => value.0.map_or(Ok(0), |mac| words.mac(mac))?,
         Option<&str> => |text| text.map(pack::parse).transpose().map(Self);
 }
 
@@ -179,15 +204,16 @@ fn nth<T>(number: i64, find: impl FnOnce(usize) -> Option<T>) -> Result<T, Store
     found.ok_or_else(|| StoreError::Damaged(format!("number {number}")))
 }
 
-/// A word of a dictionary: stored as its number, 0 for none, and read as itself.
+/// A MAC address of the dictionary, where there is one: stored as its number, 0 for none.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Word<T>(pub(super) T);
+pub(super) struct Station(pub(super) Option<Mac>);
 
-columns!(for Counters prefix { packets: u64, octets: u64, coalesced: u64 });
+columns!(for Traffic named way, { inbound: Counters, outbound: Counters });
+columns!(for Counters named prefixed, { packets: u64, octets: u64, coalesced: u64 });
 columns!(for Interval { from: Timestamp, to: Timestamp });
 columns!(for PointKey { sensor: i64 [in s], interface: i64 });
-columns!(for Slice { sensor: i64 [in s], interval: Interval [in s] });
-columns!(for Mark prefix { epoch: u64, seq: u64 });
+columns!(for Slice { interval: Interval [in s] });
+columns!(for Mark named prefixed, { epoch: u64, seq: u64 });
 
 columns!(for Interface {
     name: String,
@@ -201,7 +227,7 @@ columns!(for Interface {
     mirror: bool,
 });
 
-columns!(for Nic prefix {
+columns!(for Nic named prefixed, {
     rx_packets: u64,
     rx_octets: u64,
     tx_packets: u64,
@@ -237,39 +263,9 @@ columns!(for StoredSensor {
 });
 
 columns!(for FlowKey { protocol: u8, vlan: Option<u16>, source: Endpoint, destination: Endpoint });
-
-/// `source` and `source_port`.
-impl Field for Endpoint {
-    fn columns(name: &str, columns: &mut Vec<Column>) {
-        columns.extend([Column::address(name), Column::key(&format!("{name}_port"))]);
-    }
-
-    fn bind(&self, dictionary: &Dictionary, arguments: &mut SqliteArguments) -> Result<(), BoxDynError> {
-        Word(self.address).bind(dictionary, arguments)?;
-        arguments.add(self.port)
-    }
-
-    fn read(row: &SqliteRow, at: &mut usize) -> Result<Self, sqlx::Error> {
-        Ok(Self { address: Word::read(row, at)?.0, port: u16::read(row, at)? })
-    }
-}
-
-/// `in_packets`, …, `out_coalesced`; of a field that is not called `traffic` after its name.
-impl Field for Traffic {
-    fn columns(name: &str, columns: &mut Vec<Column>) {
-        let prefix = if name == "traffic" { String::new() } else { format!("{name}_") };
-        ["in", "out"].iter().for_each(|way| Counters::columns(&format!("{prefix}{way}"), columns));
-    }
-
-    fn bind(&self, dictionary: &Dictionary, arguments: &mut SqliteArguments) -> Result<(), BoxDynError> {
-        self.inbound.bind(dictionary, arguments)?;
-        self.outbound.bind(dictionary, arguments)
-    }
-
-    fn read(row: &SqliteRow, at: &mut usize) -> Result<Self, sqlx::Error> {
-        Ok(Self { inbound: Counters::read(row, at)?, outbound: Counters::read(row, at)? })
-    }
-}
+columns!(for Endpoint named endpoint, { address: IpAddr, port: u16 });
+columns!(for Identity { sensor: i64, mac: Mac, learnt: Learnt });
+columns!(for Learnt { address: IpAddr, first: Timestamp, last: Timestamp });
 
 /// Absent if all its columns are null.
 impl Field for Option<Nic> {

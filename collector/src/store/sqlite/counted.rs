@@ -13,7 +13,7 @@ use super::Store;
 use super::columns::{Joined, columns};
 use super::dictionary::Dictionary;
 use super::pack;
-use super::table::{SliceRow, SliceTable, sums_of_window};
+use super::table::{SliceRow, sums_of_window};
 use crate::store::{Fact, PointKey, Selection, StoreError};
 
 /// Stored key of what found no place.
@@ -21,11 +21,7 @@ const OTHER: i64 = -1;
 
 columns! {
     /// Traffic of a key. The word is the text of an address or a MAC.
-    CountedRow { facility: i64, key: i64, word: Joined<Option<String>> = "w.word", traffic: Traffic }
-}
-
-impl SliceTable for CountedRow {
-    const TABLE: &'static str = "counted";
+    CountedRow in "counted" { facility: i64, key: i64, word: Joined<Option<String>> = "w.word", traffic: Traffic }
 }
 
 /// The statement that adds up a facility over a window, by its stored number.

@@ -1,8 +1,8 @@
 //! The tables of facts: each row by the names of its columns, made from the model and turned into a [`Fact`].
 
-use traf_model::{Class, Counters, Flow, FlowKey, FlowState, Half, InterfaceSummary, Ledger, Mac, Timestamp, Traffic};
+use traf_model::{Class, Counters, Flow, FlowKey, FlowState, Half, InterfaceSummary, Ledger, Timestamp, Traffic};
 
-use super::columns::{Joined, Word, columns};
+use super::columns::{Joined, Station, columns};
 use super::pack;
 use super::table::SliceTable;
 use crate::store::Fact;
@@ -26,8 +26,8 @@ columns! {
         windows: i64,
         forward_size: u32,
         reverse_size: u32,
-        forward_mac: Word<Option<Mac>>,
-        reverse_mac: Word<Option<Mac>>,
+        forward_mac: Station,
+        reverse_mac: Station,
         prim: bool,
     }
 }
@@ -56,8 +56,8 @@ impl FlowRow {
             windows: i64::from(flow.forward.window) << 16 | i64::from(flow.reverse.window),
             forward_size: flow.forward.size,
             reverse_size: flow.reverse.size,
-            forward_mac: Word(flow.forward.mac),
-            reverse_mac: Word(flow.reverse.mac),
+            forward_mac: Station(flow.forward.mac),
+            reverse_mac: Station(flow.reverse.mac),
             prim,
         }
     }
@@ -66,7 +66,7 @@ impl FlowRow {
 impl FactRow for FlowRow {
     fn fact(self) -> Fact {
         let at = |micros: i64| Timestamp((self.start.0 * 1_000_000 + micros).saturating_mul(1_000));
-        let half = |window: i64, size, Word(mac)| Half { window: window as u16, size, mac, ..Half::default() };
+        let half = |window: i64, size, Station(mac)| Half { window: window as u16, size, mac, ..Half::default() };
         let mut flow = Flow {
             key: self.key,
             traffic: Traffic { inbound: self.reverse, outbound: self.forward },
@@ -85,11 +85,7 @@ impl FactRow for FlowRow {
 
 columns! {
     /// Conversations of a class that had no row in the sensor's table.
-    OtherFlowsRow { class: Class, traffic: Traffic, keys: u64 }
-}
-
-impl SliceTable for OtherFlowsRow {
-    const TABLE: &'static str = "flow_other";
+    OtherFlowsRow in "flow_other" { class: Class, traffic: Traffic, keys: u64 }
 }
 
 impl FactRow for OtherFlowsRow {
@@ -100,11 +96,7 @@ impl FactRow for OtherFlowsRow {
 
 columns! {
     /// Traffic of an observation point by the second and class.
-    SecondRow { at: i64, class: Class, traffic: Traffic }
-}
-
-impl SliceTable for SecondRow {
-    const TABLE: &'static str = "second";
+    SecondRow in "second" { at: i64, class: Class, traffic: Traffic }
 }
 
 columns! {
@@ -114,7 +106,7 @@ columns! {
 
 columns! {
     /// Ledger of an observation point: the fate of every frame, the traffic of our own stream, and the largest packets.
-    LedgerRow {
+    LedgerRow in "slice_ledger" {
         ledger: Ledger,
         own_in_packets: u64,
         own_in_octets: u64,
@@ -123,10 +115,6 @@ columns! {
         largest_in: u32,
         largest_out: u32,
     }
-}
-
-impl SliceTable for LedgerRow {
-    const TABLE: &'static str = "slice_ledger";
 }
 
 impl LedgerRow {

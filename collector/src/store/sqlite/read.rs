@@ -4,21 +4,19 @@
 use std::sync::LazyLock;
 
 use futures_util::TryStreamExt;
-use traf_model::{Facility, Interval, Learnt, Loss, Timestamp};
+use sqlx::query::Query;
+use sqlx::sqlite::{Sqlite, SqliteArguments};
+use traf_model::{Facility, Interval, Loss, Timestamp};
 
-use super::columns::{Field, Word, columns};
+use super::columns::{Field, columns};
 use super::facts::{FactRow, FlowRow, LedgerRow, MinuteRow, OtherFlowsRow, SecondRow};
-use super::rows::{IdentityRow, LossRow};
+use super::rows::LossRow;
 use super::table::{SliceTable, of_window, read, rows_of_window, select, sums_of_window};
 use super::{Store, pack};
-use crate::store::{Fact, Identity, PointKey, Rows, Selection, Slice, StoreError, Tier};
+use crate::report::point::Share;
+use crate::store::{Fact, Identity, PointKey, Selection, Slice, StoreError, Tier};
 
-columns! {
-    CoveredSlice { place: PointKey, interval: Interval [in s] }
-}
-
-columns!(for Rows {
-    interval: Interval [in s],
+columns!(for Share {
     counted: u64 = "sum((f.forward_octets + f.reverse_octets) * f.prim)",
     seen: u64 = "sum(f.forward_octets + f.reverse_octets)",
 });
@@ -48,11 +46,11 @@ static LOSSES: Statement = Statement::new(|| {
 });
 static COVERED: Statement = Statement::new(|| {
     let from = "slice s cross join slice_ledger f on f.slice = s.id";
-    of_window::<CoveredSlice>(from, "order by s.ts, s.sensor, s.seq")
+    of_window::<(PointKey, Slice)>(from, "order by s.ts, s.sensor, s.seq")
 });
 static COUNTED: Statement = Statement::new(|| {
     let from = format!("slice s cross join flow f on {}", FlowRow::ON);
-    of_window::<(PointKey, Rows)>(&from, "group by s.ts, s.sensor, s.seq, f.interface")
+    of_window::<(PointKey, (Slice, Share))>(&from, "group by s.ts, s.sensor, s.seq, f.interface")
 });
 static MISSING: Statement = Statement::new(|| {
     select::<MissingStretch>(
@@ -62,7 +60,7 @@ static MISSING: Statement = Statement::new(|| {
 });
 static IDENTITIES: Statement = Statement::new(|| {
     let then = "where f.last_ns >= ?1 and f.sensor in (select value from json_each(?2))";
-    select::<IdentityRow>("identity f", then)
+    select::<Identity>("identity f", then)
 });
 const LONGEST: &str = "select coalesce(max(longest), 0) from sensor where id in (select value from json_each(?1))";
 
@@ -120,7 +118,6 @@ impl Store {
 
     /// The newest losses of a sensor, newest first.
     pub async fn losses(&self, sensor: i64, limit: u32) -> Result<Vec<Loss>, StoreError> {
-        let rows = sqlx::query(LOSSES.as_str()).bind(sensor).bind(limit).fetch_all(&self.readers).await?;
         let loss = |LossRow { reason, interval, records, packets, octets, interface, .. }| Loss {
             reason,
             interval,
@@ -128,17 +125,16 @@ impl Store {
             counted: packets.zip(octets),
             interface,
         };
-        rows.iter().map(|row| Ok(loss(read(row)?))).collect()
+        self.rows(sqlx::query(LOSSES.as_str()).bind(sensor).bind(limit), loss).await
     }
 
     /// Every observation point's slices, by their starts.
-    pub async fn covered(&self, selection: &Selection) -> Result<Vec<(PointKey, Interval)>, StoreError> {
-        let slices = self.all(&COVERED, selection).await?;
-        Ok(slices.into_iter().map(|CoveredSlice { place, interval }| (place, interval)).collect())
+    pub async fn covered(&self, selection: &Selection) -> Result<Vec<(PointKey, Slice)>, StoreError> {
+        self.all(&COVERED, selection).await
     }
 
     /// The part of every observation point's flows that counts in its LAN, slice by slice.
-    pub async fn counted(&self, selection: &Selection) -> Result<Vec<(PointKey, Rows)>, StoreError> {
+    pub(crate) async fn counted(&self, selection: &Selection) -> Result<Vec<(PointKey, (Slice, Share))>, StoreError> {
         self.all(&COUNTED, selection).await
     }
 
@@ -147,18 +143,21 @@ impl Store {
         let Interval { from, to } = selection.interval;
         let rows = sqlx::query(MISSING.as_str()).bind(from.0).bind(to.0).bind(json(&selection.sensors));
         let missing = |MissingStretch { sensor, interface, interval }| (sensor, interface, interval);
-        rows.fetch_all(&self.readers).await?.iter().map(|row| Ok(missing(read(row)?))).collect()
+        self.rows(rows, missing).await
     }
 
     /// Addresses behind MAC addresses, of some sensors, that were seen since a moment.
     pub async fn identities(&self, sensors: &[i64], since: Timestamp) -> Result<Vec<Identity>, StoreError> {
-        let rows = sqlx::query(IDENTITIES.as_str()).bind(since.0).bind(json(sensors)).fetch_all(&self.readers).await?;
-        let identity = |IdentityRow { sensor, mac: Word(mac), address: Word(address), first, last }| Identity {
-            sensor,
-            mac,
-            learnt: Learnt { address, first, last },
-        };
-        rows.iter().map(|row| Ok(identity(read(row)?))).collect()
+        self.rows(sqlx::query(IDENTITIES.as_str()).bind(since.0).bind(json(sensors)), |identity| identity).await
+    }
+
+    /// All rows of a query, each as `make` makes it.
+    pub(super) async fn rows<R: Field, T>(
+        &self,
+        query: Query<'_, Sqlite, SqliteArguments>,
+        make: impl Fn(R) -> T,
+    ) -> Result<Vec<T>, StoreError> {
+        query.fetch_all(&self.readers).await?.iter().map(|row| Ok(make(read(row)?))).collect()
     }
 
     async fn all<R: Field + Send>(&self, sql: &'static str, selection: &Selection) -> Result<Vec<R>, StoreError> {

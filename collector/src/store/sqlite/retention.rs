@@ -12,42 +12,27 @@ const STEP: i64 = 60;
 /// Pages given back with each: 8 MiB.
 const PAGES: &str = "pragma incremental_vacuum(1024)";
 
-/// Rows of slices that leave with a tier; those of flows go by their range of keys.
-const fn tables(tier: Tier) -> &'static [&'static str] {
-    match tier {
-        Tier::Flow => &["flow_other", "counted"],
-        Tier::Second => &["second"],
-        Tier::Minute => &[],
-        Tier::Ledger => &["slice_ledger", "loss", "flow_other", "counted", "second"],
-    }
-}
-
 impl Store {
     /// From when on each tier is whole.
     pub async fn kept(&self) -> Result<Kept, StoreError> {
-        let mut kept = Kept::default();
         let tiers: Vec<(String, i64)> = sqlx::query_as("select tier, since from kept").fetch_all(&self.readers).await?;
-        for (tier, since) in tiers {
-            let since = Timestamp::from_seconds(since);
-            match tier.as_str() {
-                "flow" => kept.flow = since,
-                "second" => kept.second = since,
-                "minute" => kept.minute = since,
-                _ => kept.ledger = since,
-            }
-        }
-        Ok(kept)
+        let [flow, second, minute, ledger] = Tier::ALL.map(|tier| {
+            let since = tiers.iter().find(|(name, _)| name == tier.name()).map_or(0, |(_, since)| *since);
+            Timestamp::from_seconds(since)
+        });
+        Ok(Kept { flow, second, minute, ledger })
     }
 
     /// Retires the oldest part of a tier that lies before `before`, a small one; false when there is none left.
     pub async fn retire(&self, tier: Tier, before: Timestamp) -> Result<bool, StoreError> {
         // Whole minutes, so that no minute is half of its seconds.
         let before = before.seconds() - before.seconds().rem_euclid(60);
-        let (table, which) = match tier {
-            Tier::Flow => ("slice", "has_flows"),
-            Tier::Second => ("slice", "has_seconds"),
-            Tier::Minute => ("minute", "true"),
-            Tier::Ledger => ("slice", "true"),
+        // Rows of slices that leave too; those of flows go by their range of keys.
+        let (table, which, facts): (_, _, &[&str]) = match tier {
+            Tier::Flow => ("slice", "has_flows", &["flow_other", "counted"]),
+            Tier::Second => ("slice", "has_seconds", &["second"]),
+            Tier::Minute => ("minute", "true", &[]),
+            Tier::Ledger => ("slice", "true", &["slice_ledger", "loss", "flow_other", "counted", "second"]),
         };
         let sql = |text: String| sqlx::query(AssertSqlSafe(text));
         let oldest = AssertSqlSafe(format!("select min(ts) from {table} where {which}"));
@@ -68,8 +53,8 @@ impl Store {
                 delete.bind(first).bind(first | ((1 << FLOW_BITS) - 1)).execute(&mut *transaction).await?;
             }
         }
-        for table in tables(tier) {
-            let delete = sql(format!("delete from {table} where slice in ({leaving})"));
+        for fact in facts {
+            let delete = sql(format!("delete from {fact} where slice in ({leaving})"));
             delete.bind(until).execute(&mut *transaction).await?;
         }
         let last = match tier {

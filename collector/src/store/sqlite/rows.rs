@@ -6,14 +6,14 @@ use std::net::IpAddr;
 use sqlx::sqlite::SqliteConnection;
 use traf_model::{InterfaceSummary, Interval, Learnt, LossReason, Mac, Timestamp, Traffic};
 
-use super::columns::{Word, columns};
+use super::columns::columns;
 use super::counted::{self, CountedRow};
 use super::dictionary::Dictionary;
 use super::facts::{FLOW_BITS, FlowRow, LedgerRow, MinuteRow, OtherFlowsRow, SecondRow};
 use super::marks::Marks;
 use super::number;
 use super::table::{InsertInto, SliceRow};
-use crate::store::{Delivery, StoreError};
+use crate::store::{Delivery, Identity, StoreError};
 
 columns! {
     /// A delivery, and the slice that it stands for.
@@ -45,17 +45,6 @@ columns! {
     }
 }
 
-columns! {
-    /// An address behind a station.
-    IdentityRow {
-        sensor: i64,
-        mac: Word<Mac>,
-        address: Word<IpAddr>,
-        first: Timestamp,
-        last: Timestamp,
-    }
-}
-
 static SLICE: InsertInto<DeliveryRow> = InsertInto::new("slice", "");
 static LOSS: InsertInto<LossRow> = InsertInto::new("loss", "");
 static LEDGER: InsertInto<SliceRow<LedgerRow>> = InsertInto::new("slice_ledger", "");
@@ -69,12 +58,13 @@ static MINUTE: InsertInto<MinuteRow> = InsertInto::new(
      in_coalesced = in_coalesced + excluded.in_coalesced, out_packets = out_packets + excluded.out_packets, \
      out_octets = out_octets + excluded.out_octets, out_coalesced = out_coalesced + excluded.out_coalesced",
 );
-static IDENTITY: InsertInto<IdentityRow> = InsertInto::new(
+static IDENTITY: InsertInto<Identity> = InsertInto::new(
     "identity",
     "on conflict do update set first_ns = min(first_ns, excluded.first_ns), last_ns = max(last_ns, excluded.last_ns)",
 );
 
 /// Increments of an interface's totals in one transaction.
+#[derive(Default)]
 struct Totals {
     traffic: Traffic,
     received: u64,
@@ -175,12 +165,8 @@ impl Rows {
                 }
             }
         }
-        let totals = self.totals.entry((sensor, interface)).or_insert_with(|| Totals {
-            traffic: Traffic::default(),
-            received: 0,
-            dropped: 0,
-            slices: covered,
-        });
+        let new = || Totals { slices: covered, ..Totals::default() };
+        let totals = self.totals.entry((sensor, interface)).or_insert_with(new);
         totals.received += summary.ledger.received;
         totals.dropped += summary.ledger.dropped;
         totals.slices = totals.slices.hull(covered);
@@ -211,12 +197,10 @@ impl Rows {
         SECOND.insert(connection, words, &self.seconds).await?;
         let minute = |((ts, sensor, interface, class), traffic)| MinuteRow { ts, sensor, interface, class, traffic };
         MINUTE.insert(connection, words, &self.minutes.into_iter().map(minute).collect::<Vec<_>>()).await?;
-        let identity = |((sensor, mac, address), seen): ((i64, Mac, IpAddr), Interval)| IdentityRow {
+        let identity = |((sensor, mac, address), seen): ((i64, Mac, IpAddr), Interval)| Identity {
             sensor,
-            mac: Word(mac),
-            address: Word(address),
-            first: seen.from,
-            last: seen.to,
+            mac,
+            learnt: Learnt { address, first: seen.from, last: seen.to },
         };
         IDENTITY.insert(connection, words, &self.identities.into_iter().map(identity).collect::<Vec<_>>()).await?;
         for ((sensor, interface), Totals { traffic, received, dropped, slices }) in self.totals {

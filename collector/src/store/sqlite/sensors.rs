@@ -36,13 +36,11 @@ impl Store {
 
     /// All sensors that ever said hello.
     pub async fn sensors(&self) -> Result<Vec<StoredSensor>, StoreError> {
-        let rows = sqlx::query(SENSORS.as_str()).fetch_all(&self.readers).await?;
-        rows.iter().map(|row| Ok(read(row)?)).collect()
+        self.rows(sqlx::query(SENSORS.as_str()), |sensor| sensor).await
     }
 
     /// All observation points.
     pub async fn points(&self) -> Result<Vec<StoredPoint>, StoreError> {
-        let rows = sqlx::query(POINTS.as_str()).fetch_all(&self.readers).await?;
         let point = |PointRow { number, id, sensor, site, interface, first, last }| StoredPoint {
             place: PointKey { sensor: number, interface: id },
             sensor,
@@ -50,7 +48,7 @@ impl Store {
             interface,
             seen: first.zip(last).map(|(from, to)| Interval::new(from, to)),
         };
-        rows.iter().map(|row| Ok(point(read(row)?))).collect()
+        self.rows(sqlx::query(POINTS.as_str()), point).await
     }
 }
 

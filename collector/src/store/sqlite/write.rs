@@ -2,7 +2,8 @@
 
 use std::sync::LazyLock;
 
-use sqlx::sqlite::SqliteConnection;
+use sqlx::Transaction;
+use sqlx::sqlite::{Sqlite, SqliteConnection};
 use traf_model::Timestamp;
 
 use super::columns::columns;
@@ -15,28 +16,22 @@ impl Store {
     /// Writes deliveries in one transaction, each with its sensor's mark; what is at or below the mark is left out.
     pub async fn apply(&self, deliveries: &[Delivery], now: Timestamp) -> Result<Vec<Outcome>, StoreError> {
         let mut memory = self.memory.lock().await;
-        let mut transaction = self.writer.begin_with("begin immediate").await?;
-        let written = write(&mut transaction, &mut memory, deliveries, now).await;
-        let outcome = match written {
-            Ok(outcomes) => transaction.commit().await.map(|()| outcomes).map_err(StoreError::from),
-            Err(error) => {
-                drop(transaction);
-                Err(error)
-            }
-        };
-        if outcome.is_err() {
+        let transaction = self.writer.begin_with("begin immediate").await?;
+        let written = write(transaction, &mut memory, deliveries, now).await;
+        if written.is_err() {
             *memory = Memory::default();
         }
-        outcome
+        written
     }
 }
 
 async fn write(
-    connection: &mut SqliteConnection,
+    mut transaction: Transaction<'_, Sqlite>,
     memory: &mut Memory,
     deliveries: &[Delivery],
     now: Timestamp,
 ) -> Result<Vec<Outcome>, StoreError> {
+    let connection = &mut *transaction;
     let Memory { dictionary, marks, last_slice } = memory;
     dictionary.make_room();
     marks.recall(connection).await?;
@@ -67,6 +62,7 @@ async fn write(
     rows.insert(connection, dictionary).await?;
     marks.correct(connection).await?;
     *last_slice = Some(slice);
+    transaction.commit().await?;
     Ok(outcomes)
 }
 

@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use traf_model::{Facility, Filter, Report};
 
 use super::{Ask, Fact, Kept, SEVERAL, Selection, StoreError, Tier};
-use crate::report::interfaces::{Found, Interfaces, Refined};
-use crate::report::point::Share;
+use crate::report::interfaces::{Found, Interfaces};
 use crate::report::strip::{Shares, Steps};
 
 /// Nanoseconds of the longest window of a part of a LAN whose flows are joined for the strip alone.
@@ -14,7 +13,7 @@ const JOINED: i64 = 3600 * traf_model::time::SECOND;
 
 impl Ask<'_> {
     /// Statistics of every point of the scope, by class; of the classes those that the filter selects.
-    pub(super) async fn interfaces(&self, tier: Tier, nanos: i64) -> Result<BTreeMap<usize, Found>, StoreError> {
+    pub(super) async fn interfaces(&self, tier: Tier, nanos: i64) -> Result<Interfaces<'_>, StoreError> {
         let mut all = Interfaces::new(&self.points, &self.query.filter);
         self.each(Facility::Interfaces, |point, fact| {
             if let Fact::Ledger(ledger, own, largest) = fact {
@@ -28,24 +27,27 @@ impl Ask<'_> {
             }
         };
         self.view.store.classes(tier, &self.selection, &mut take).await?;
-        Ok(all.finish(if tier == Tier::Minute { 60 } else { 1 }, nanos))
+        all.finish(if tier == Tier::Minute { 60 } else { 1 }, nanos);
+        Ok(all)
     }
 
     /// Refines statistics by recorded flows where classes do not tell what the filter selects.
     pub(super) async fn refine(
         &self,
-        interfaces: &mut BTreeMap<usize, Found>,
+        interfaces: &mut Interfaces<'_>,
         nanos: i64,
         notes: &mut Vec<String>,
     ) -> Result<(), StoreError> {
-        let Some(mut refined) = Refined::new(&self.points, &self.query.filter, interfaces) else { return Ok(()) };
+        if !interfaces.undecided() {
+            return Ok(());
+        }
         self.each(Facility::Traffic, |point, fact| match fact {
-            Fact::Flow(flow, _) => refined.add_flow(point, flow),
-            Fact::OtherFlows(class, traffic, _) => refined.add_other(point, class, traffic),
+            Fact::Flow(flow, _) => interfaces.add_flow(point, flow),
+            Fact::OtherFlows(class, traffic, _) => interfaces.add_other(point, class, traffic),
             _ => {}
         })
         .await?;
-        notes.extend(refined.finish(nanos));
+        notes.extend(interfaces.refine(nanos));
         Ok(())
     }
 
@@ -83,23 +85,23 @@ impl Ask<'_> {
         steps: Steps,
     ) -> Result<Shares, StoreError> {
         if !self.several() {
-            return Ok(Shares::Whole);
+            return Ok(Shares::default());
         }
         if report.interval.from < kept.flow || (!self.whole && self.selection.interval.nanos() > JOINED) {
             report.notes.push(format!("of rate and strip: {SEVERAL}"));
-            return Ok(Shares::Whole);
+            return Ok(Shares::default());
         }
         if !self.whole {
-            return Ok(Shares::Constant(self.counted(&Filter::default(), false).await?.0.shares));
+            let constant = self.counted(&Filter::default(), false).await?.0.shares;
+            return Ok(Shares { constant, ..Shares::default() });
         }
-        let mut shares: HashMap<(usize, i64), Share> = HashMap::new();
-        for (place, rows) in self.view.store.counted(selection).await? {
+        let mut shares = Shares::default();
+        for (place, (slice, share)) in self.view.store.counted(selection).await? {
             let Some(point) = self.places.get(&place) else { continue };
-            for number in steps.numbers(rows.interval) {
-                let share = Share { counted: rows.counted, seen: rows.seen };
-                shares.entry((*point, number)).or_default().add(share);
+            for number in steps.numbers(slice.interval) {
+                shares.steps.entry((*point, number)).or_default().add(share);
             }
         }
-        Ok(Shares::Steps(shares))
+        Ok(shares)
     }
 }
