@@ -101,11 +101,10 @@ impl Authority {
         &self,
         now: Timestamp,
     ) -> Result<(CertificateDer<'static>, PrivateKeyDer<'static>), AuthorityError> {
-        let key = KeyPair::generate()?;
-        let identity = self.identity(Role::Collector, "main".to_owned());
-        let params = leaf(&identity, ExtendedKeyUsagePurpose::ServerAuth, now, 30 * DAY)?;
-        let certificate = params.signed_by(&key, &self.issuer)?;
-        Ok((certificate.der().clone(), PrivatePkcs8KeyDer::from(key.serialize_der()).into()))
+        let (key, id) = (KeyPair::generate()?, "main".to_owned());
+        let certificate =
+            self.sign(&key, (Role::Collector, id), ExtendedKeyUsagePurpose::ServerAuth, (now, 30 * DAY))?;
+        Ok((certificate, PrivatePkcs8KeyDer::from(key.serialize_der()).into()))
     }
 
     /// A certificate for the key in a request.
@@ -116,13 +115,28 @@ impl Authority {
         id: String,
         now: Timestamp,
     ) -> Result<CertificateDer<'static>, AuthorityError> {
-        let identity = self.identity(role, id);
-        let params = leaf(&identity, ExtendedKeyUsagePurpose::ClientAuth, now, PEER)?;
-        Ok(params.signed_by(&public_key(request)?, &self.issuer)?.der().clone())
+        self.sign(&public_key(request)?, (role, id), ExtendedKeyUsagePurpose::ClientAuth, (now, PEER))
     }
 
-    fn identity(&self, role: Role, id: String) -> Identity {
-        Identity { cluster: self.cluster.clone(), role, id }
+    /// A certificate of which only the key may come from the asker.
+    fn sign(
+        &self,
+        key: &impl PublicKeyData,
+        (role, id): (Role, String),
+        usage: ExtendedKeyUsagePurpose,
+        (now, holds): (Timestamp, Duration),
+    ) -> Result<CertificateDer<'static>, AuthorityError> {
+        let identity = Identity { cluster: self.cluster.clone(), role, id };
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::ExplicitNoCa;
+        params.distinguished_name = name(&format!("{} {}", identity.role, identity.id));
+        params.subject_alt_names = vec![SanType::URI(identity.to_string().try_into()?)];
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![usage];
+        params.use_authority_key_identifier_extension = true;
+        params.serial_number = Some(SerialNumber::from_slice(&rand::random::<[u8; 16]>()));
+        (params.not_before, params.not_after) = stretch(now, holds);
+        Ok(params.signed_by(key, &self.issuer)?.der().clone())
     }
 }
 
@@ -147,25 +161,6 @@ fn make(now: Timestamp) -> Result<(KeyPair, String), AuthorityError> {
     (params.not_before, params.not_after) = stretch(now, 20 * 365 * DAY);
     let certificate = params.self_signed(&key)?.pem();
     Ok((key, certificate))
-}
-
-/// Nothing in it comes from the asker.
-fn leaf(
-    identity: &Identity,
-    usage: ExtendedKeyUsagePurpose,
-    now: Timestamp,
-    holds: Duration,
-) -> Result<CertificateParams, AuthorityError> {
-    let mut params = CertificateParams::default();
-    params.is_ca = IsCa::ExplicitNoCa;
-    params.distinguished_name = name(&format!("{} {}", identity.role, identity.id));
-    params.subject_alt_names = vec![SanType::URI(identity.to_string().try_into()?)];
-    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.extended_key_usages = vec![usage];
-    params.use_authority_key_identifier_extension = true;
-    params.serial_number = Some(SerialNumber::from_slice(&rand::random::<[u8; 16]>()));
-    (params.not_before, params.not_after) = stretch(now, holds);
-    Ok(params)
 }
 
 fn name(common: &str) -> DistinguishedName {

@@ -1,6 +1,9 @@
 //! `traf-collector doctor`: can this collector run here, and if not, what is to be done?
 
 use std::fmt::Write;
+use std::path::Path;
+
+use anyhow::{Context, ensure};
 
 use crate::authority::Authority;
 use crate::clock;
@@ -31,16 +34,7 @@ pub async fn doctor(config: &Config) -> (String, bool) {
             return (lines, false);
         }
     };
-    let room = nix::sys::statvfs::statvfs(&config.data)
-        .map(|disk| disk.blocks_available().saturating_mul(disk.fragment_size()) >> 20);
-    say(
-        "folder",
-        match room {
-            Ok(room) if room < 256 => Err(anyhow::anyhow!("{}: only {room} MiB are free", config.data.display())),
-            Ok(room) => Ok(format!("{}, {room} MiB free", config.data.display())),
-            Err(error) => Err(error.into()),
-        },
-    );
+    say("folder", room(&config.data));
     let running = folder.lock().is_err();
     say("process", Ok(if running { "a collector is running here" } else { "no collector is running here" }.to_owned()));
     say("authority", Authority::open(&folder, now).map(|a| format!("cluster {}", a.cluster)).map_err(Into::into));
@@ -48,14 +42,18 @@ pub async fn doctor(config: &Config) -> (String, bool) {
     say("store", store(&folder).await);
     if !running {
         for (name, address) in [("port", config.listen), ("join port", config.join_listen)] {
-            let bound = std::net::TcpListener::bind(address);
-            say(
-                name,
-                bound.map(|_| format!("{address} is free")).map_err(|error| anyhow::anyhow!("{address}: {error}")),
-            );
+            let bound = std::net::TcpListener::bind(address).map(|_| format!("{address} is free"));
+            say(name, bound.with_context(|| address.to_string()));
         }
     }
     (lines, well)
+}
+
+fn room(folder: &Path) -> anyhow::Result<String> {
+    let disk = nix::sys::statvfs::statvfs(folder)?;
+    let room = disk.blocks_available().saturating_mul(disk.fragment_size()) >> 20;
+    ensure!(room >= 256, "{}: only {room} MiB are free", folder.display());
+    Ok(format!("{}, {room} MiB free", folder.display()))
 }
 
 async fn peers(folder: &Folder) -> anyhow::Result<String> {

@@ -34,7 +34,7 @@ struct State {
     sensors: HashMap<String, Present>,
     wishes: Wishes,
     connections: u64,
-    /// Tables of a sensor's newest summary that this program does not know, where there are any.
+    /// Number of tables of a sensor's newest summary that this program does not know.
     unknown: HashMap<String, u32>,
 }
 
@@ -153,17 +153,12 @@ impl Live {
 
     /// Notes how many tables of a sensor's newest summary this program does not know.
     pub(crate) fn note_unknown(&self, id: &str, tables: u32) {
-        let mut state = self.state();
-        if tables > 0 {
-            state.unknown.insert(id.to_owned(), tables);
-        } else {
-            state.unknown.remove(id);
-        }
+        self.state().unknown.insert(id.to_owned(), tables);
     }
 
-    /// The number noted last, where there is one.
+    /// The number noted last, where there are any.
     pub(crate) fn unknown(&self, id: &str) -> Option<u32> {
-        self.state().unknown.get(id).copied()
+        self.state().unknown.get(id).copied().filter(|tables| *tables > 0)
     }
 }
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use traf_collector::{Addresses, Config, Folder};
@@ -18,21 +18,15 @@ use traf_peer::Role;
 struct Cli {
     #[command(subcommand)]
     command: Command,
-    #[command(flatten)]
-    settings: Settings,
-    /// Say more (twice: everything). RUST_LOG is stronger.
-    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
-    verbose: u8,
-}
-
-#[derive(Args)]
-struct Settings {
     /// Configuration file [default: /etc/traf/collector.toml, if it is there]
     #[arg(long, global = true, value_name = "FILE", env = "TRAF_COLLECTOR_CONFIG")]
     config: Option<PathBuf>,
     /// Data folder [default: /var/lib/traf/collector]
     #[arg(long, global = true, value_name = "DIR", env = "TRAF_COLLECTOR_DATA")]
     data: Option<PathBuf>,
+    /// Say more (twice: everything). RUST_LOG is stronger.
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    verbose: u8,
 }
 
 #[derive(Subcommand)]
@@ -112,8 +106,8 @@ fn configure(cli: &Cli) -> anyhow::Result<Config> {
         Command::Run { listen, join_listen } => (*listen, *join_listen),
         _ => (None, None),
     };
-    let file = Config::read(cli.settings.config.as_deref())?;
-    let config = file.over(cli.settings.data.clone(), listen, join_listen);
+    let file = Config::read(cli.config.as_deref())?;
+    let config = file.over(cli.data.clone(), listen, join_listen);
     Folder::step_down(&config.data)?;
     Ok(config)
 }

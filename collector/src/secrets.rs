@@ -189,14 +189,13 @@ impl Secrets {
                 (false, None) => Admission::Refused("this key has joined before, with another token"),
             });
         }
-        if revoked.is_some() {
-            return Ok(Admission::Refused("the token was revoked"));
-        }
-        if expires <= now.seconds() {
-            return Ok(Admission::Refused("the token has expired"));
-        }
-        if uses_left <= 0 {
-            return Ok(Admission::Refused("the token is used up"));
+        let reasons = [
+            (revoked.is_some(), "the token was revoked"),
+            (expires <= now.seconds(), "the token has expired"),
+            (uses_left <= 0, "the token is used up"),
+        ];
+        if let Some((_, reason)) = reasons.into_iter().find(|(holds, _)| *holds) {
+            return Ok(Admission::Refused(reason));
         }
         let role = role(&named)?;
         let certificate = sign(role)?;

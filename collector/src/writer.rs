@@ -166,7 +166,7 @@ impl Task {
 
 fn tell(job: &Job, outcome: Outcome) {
     match outcome {
-        Outcome::Stored(mark) | Outcome::Known(mark) => {
+        Outcome::Stored(mark) => {
             job.progress.send_modify(|progress| progress.mark = progress.mark.max(mark));
         }
         Outcome::Gap(mark) => {

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{Stream, StreamExt as _, TryFutureExt as _, stream};
+use futures_util::{Stream, TryFutureExt as _, stream};
 use tokio::sync::watch;
 use tonic::{Status, Streaming};
 use tracing::{info, warn};
@@ -32,15 +32,14 @@ pub(super) fn answers(
     inbound: Streaming<wire::ExportRequest>,
 ) -> impl Stream<Item = Result<wire::ExportAck, Status>> {
     let answers = async {
-        let (session, mark) = hello(ingest, peer, inbound).await?;
-        let acks = stream::try_unfold(Box::new(session), |mut session| async {
+        let session = hello(ingest, peer, inbound).await?;
+        Ok(stream::try_unfold(Box::new(session), |mut session| async {
             let next = session.next().await;
             let next = next.inspect_err(|status| {
                 info!(sensor = session.peer.name, "history: ended: {}", status.message());
             })?;
             Ok(next.map(|mark| (ack(mark), session)))
-        });
-        Ok(stream::once(async move { Ok(ack(mark)) }).chain(acks))
+        }))
     };
     answers.try_flatten_stream()
 }
@@ -49,7 +48,7 @@ async fn hello(
     ingest: Ingest,
     peer: Arc<Peer>,
     mut inbound: Streaming<wire::ExportRequest>,
-) -> Result<(ExportSession, Mark), Status> {
+) -> Result<ExportSession, Status> {
     let first = tokio::time::timeout(HELLO, inbound.message()).await;
     let first = first.map_err(|_| Status::deadline_exceeded("no hello within ten seconds"))??;
     let Some(Message::Hello(hello)) = first.and_then(|first| first.message) else {
@@ -79,10 +78,12 @@ async fn hello(
     };
     info!(sensor = peer.name, epoch = hello.epoch, mark = mark.seq, "history: connected");
     let turn = ingest.streams.take("export", &peer.id);
-    let (progress, committed) = watch::channel(Progress { mark, failed: String::new() });
+    let (progress, mut committed) = watch::channel(Progress { mark, failed: String::new() });
+    // The sensor hears at once what is stored.
+    committed.mark_changed();
     let (epoch, next, progress) = (hello.epoch, mark.seq + 1, Arc::new(progress));
     let draining = false;
-    Ok((ExportSession { ingest, peer, inbound, turn, sensor, epoch, next, progress, committed, draining }, mark))
+    Ok(ExportSession { ingest, peer, inbound, turn, sensor, epoch, next, progress, committed, draining })
 }
 
 struct ExportSession {

@@ -48,21 +48,19 @@ impl Wishes {
     pub(super) fn add(&mut self, query: &Query) -> Result<Granted, NotGranted> {
         self.last += 1;
         let user = User { id: self.last, scope: query.scope.clone(), wanted: query.limit, limit: 0 };
-        let same = |open: &&mut SharedWish| {
+        let same = |open: &SharedWish| {
             let Wish { facility, filter, group, order, .. } = &open.wish;
             (*facility, filter, *group, *order) == (query.facility, &query.filter, query.group, query.order)
         };
-        let granted = if let Some(open) = self.open.iter_mut().find(same) {
-            let granted = Granted { id: open.wish.id, user: user.id };
-            open.users.push(user);
-            granted
-        } else {
-            let granted = Granted { id: user.id, user: user.id };
+        let place = self.open.iter().position(same).unwrap_or_else(|| {
             let Query { facility, filter, group, order, .. } = query.clone();
             let wish = Wish { id: user.id, facility, filter, group, order, limit: 0 };
-            self.open.push(SharedWish { wish, users: vec![user] });
-            granted
-        };
+            self.open.push(SharedWish { wish, users: Vec::new() });
+            self.open.len() - 1
+        });
+        let open = &mut self.open[place];
+        let granted = Granted { id: open.wish.id, user: user.id };
+        open.users.push(user);
         self.share_out();
         if self.open.len() > MOST || self.limit(&granted) == 0 {
             self.remove(&granted);

@@ -191,9 +191,8 @@ impl Conversation {
 
     /// The first of the greatest weight.
     fn best(&self, weight: impl Fn(&Sighting) -> u64) -> usize {
-        let mut order: Vec<usize> = (0..self.seen.len()).collect();
-        order.sort_by_key(|place| (std::cmp::Reverse(weight(&self.seen[*place])), self.seen[*place].point));
-        order.first().copied().unwrap_or(0)
+        let first = |place: &usize| (std::cmp::Reverse(weight(&self.seen[*place])), self.seen[*place].point);
+        (0..self.seen.len()).min_by_key(first).unwrap_or(0)
     }
 
     fn once(self, chosen: usize, rate: Traffic, by: Vec<(usize, Traffic)>) -> JoinedFlow {

@@ -164,13 +164,12 @@ impl Primaries {
         if self.is_late(observation.slice) {
             return None;
         }
-        if !self.flows.contains_key(&observation.key) {
-            self.make_room(changes);
-            self.flows.insert(observation.key, Election::new(observation));
-            return Some(true);
+        if let Some(election) = self.flows.get_mut(&observation.key) {
+            return Some(election.see(observation, &self.covered, changes));
         }
-        let covered = &self.covered;
-        Some(self.flows.get_mut(&observation.key).is_some_and(|election| election.see(observation, covered, changes)))
+        self.make_room(changes);
+        self.flows.insert(observation.key, Election::new(observation));
+        Some(true)
     }
 
     /// Learns again what was decided before a restart; in the order in which it was.
@@ -260,7 +259,7 @@ impl Election {
         let step = slice.nanos().max(self.last.nanos());
         if slice.from.since(self.last.from) >= SILENT * step {
             self.hand_over(slice.from, covered, changes);
-            *self = Self { any: self.any, begun: self.begun, before: self.before, ..Self::new(observation) };
+            self.elect(observation, None);
             return true;
         }
         // Only by more than two per cent, and only in the first slice: a later change would count twice what the two put
@@ -273,13 +272,7 @@ impl Election {
         {
             changes.push(Change { row, primary: false });
             let successor = Successor { observer: self.elected, rows: VecDeque::from([(slice, row, self.octets)]) };
-            *self = Self {
-                any: self.any,
-                begun: self.begun,
-                before: self.before,
-                successor: Some(successor),
-                ..Self::new(observation)
-            };
+            self.elect(observation, Some(successor));
             return true;
         }
         // From before the election, and more than one slice away: nobody else has counted it.
@@ -290,6 +283,12 @@ impl Election {
             self.note_successor(observation);
         }
         false
+    }
+
+    /// Elects another observer.
+    fn elect(&mut self, observation: &Observation, successor: Option<Successor>) {
+        let Self { any, begun, before, .. } = *self;
+        *self = Self { any, begun, before, successor, ..Self::new(observation) };
     }
 
     /// The elected observer once more.

@@ -60,10 +60,8 @@ impl Delivery {
 /// Outcome of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Stored; the sensor's mark is now this.
+    /// Stored, now or before; the sensor's mark is this.
     Stored(Mark),
-    /// Nothing to do: at or below the mark.
-    Known(Mark),
     /// Not the next one.
     Gap(Mark),
 }

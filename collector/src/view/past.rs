@@ -208,7 +208,17 @@ impl<'a> Ask<'a> {
     /// A counted facility as the sensors counted it.
     async fn keyed(&self, facility: Counted, table: &mut Table<'_>, report: &mut Report) -> Result<(), StoreError> {
         let (filter, none, mut undecided) = (&self.query.filter, Traffic::default(), false);
-        let learnt = self.learnt(facility, report.interval).await?;
+        // The addresses behind MAC addresses, by the numbers of their sensors, that were seen in the window.
+        let (window, mut learnt) = (report.interval, HashMap::<(i64, Key), Vec<Learnt>>::new());
+        if facility.key == KeyKind::Mac {
+            let identities = self.view.store.identities(&self.selection.sensors, window.from).await?;
+            for Identity { sensor, mac, learnt: seen } in identities {
+                if seen.first < window.to {
+                    let seen = Learnt { last: seen.last.min(window.to), ..seen };
+                    learnt.entry((sensor, Key::Mac(mac))).or_default().push(seen);
+                }
+            }
+        }
         let mut others: BTreeMap<usize, Traffic> = BTreeMap::new();
         self.each(facility.into(), |point, fact| {
             let Fact::Counted(key, mut counts) = fact else { return };
@@ -240,24 +250,6 @@ impl<'a> Ask<'a> {
                 .push(format!("{name} are not stored by conversation: only sensor and iface of the filter are heeded"));
         }
         Ok(())
-    }
-
-    /// The addresses behind MAC addresses, by the numbers of their sensors, that were seen in the window.
-    async fn learnt(
-        &self,
-        facility: Counted,
-        window: Interval,
-    ) -> Result<HashMap<(i64, Key), Vec<Learnt>>, StoreError> {
-        let mut learnt: HashMap<(i64, Key), Vec<Learnt>> = HashMap::new();
-        if facility.key == KeyKind::Mac {
-            let identities = self.view.store.identities(&self.selection.sensors, window.from).await?;
-            for Identity { sensor, mac, learnt: seen } in identities.into_iter().filter(|i| i.learnt.first < window.to)
-            {
-                let seen = Learnt { last: seen.last.min(window.to), ..seen };
-                learnt.entry((sensor, Key::Mac(mac))).or_default().push(seen);
-            }
-        }
-        Ok(learnt)
     }
 
     /// Every fact of a facility that was seen in scope.

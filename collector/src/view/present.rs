@@ -133,27 +133,15 @@ impl LiveQuestion {
             report.interval.from = report.interval.from.min(snapshot.started);
             report.dropped = report.dropped.saturating_add(snapshot.ledger.dropped);
         }
-        let mut waiting = self.fill(&mut report, &snapshots, &points);
-        waiting.dedup();
-        self.waiting = !waiting.is_empty() && self.patient();
-        if self.waiting {
-            report.notes.push(Report::WAITING.to_owned());
-        } else if !waiting.is_empty() && report.facility != Facility::Interfaces {
-            report.notes.push(format!("{}: no answer, not in these rows", waiting.join(", ")));
-        }
+        self.fill(&mut report, &snapshots, &points);
         self.over_time(&view.live, &mut report, (&snapshots, &points), now);
         report.gaps = silences(&seen, &self.query, now);
         view.census(&mut report, &self.query.scope, now);
         report
     }
 
-    /// Rows, totals and what is to be said of them; gives the sensors that owe an answer.
-    fn fill<'s>(
-        &mut self,
-        report: &mut Report,
-        snapshots: &[&'s InterfaceSnapshot],
-        points: &[ObservationPoint],
-    ) -> Vec<String> {
+    /// Rows, totals and what is to be said of them.
+    fn fill<'s>(&mut self, report: &mut Report, snapshots: &[&'s InterfaceSnapshot], points: &[ObservationPoint]) {
         let mut waiting = Vec::new();
         let (several, rows, shares) = (self.several, self.rows.as_ref(), self.shares.as_ref());
         for guard in [rows, shares].into_iter().flatten() {
@@ -215,7 +203,13 @@ impl LiveQuestion {
             }
         }
         report.mtu = point::mtu(points);
-        waiting
+        waiting.dedup();
+        self.waiting = !waiting.is_empty() && self.patient();
+        if self.waiting {
+            report.notes.push(Report::WAITING.to_owned());
+        } else if !waiting.is_empty() && report.facility != Facility::Interfaces {
+            report.notes.push(format!("{}: no answer, not in these rows", waiting.join(", ")));
+        }
     }
 
     /// The rate of the scope and its strip, in a LAN each byte once.

@@ -20,11 +20,9 @@ use crate::store::{Identity, Mark, PointKey, Slice, StoreError, StoredSensor};
 pub(super) struct Column {
     /// Name in its table.
     pub(super) name: String,
-    /// False for a column of another table: it is read and never stored.
-    pub(super) stored: bool,
     /// Name of its table in statements that read.
     pub(super) table: &'static str,
-    /// Expression that reads it, where that is not the column itself.
+    /// Expression that reads it, where that is not the column itself; then it is never stored.
     pub(super) expression: Option<&'static str>,
     /// Function that adds up its values where a statement groups; `None` for a column of the key.
     pub(super) sum: Option<&'static str>,
@@ -35,7 +33,7 @@ pub(super) struct Column {
 impl Column {
     /// A column of the key of its table.
     pub(super) fn key(name: &str) -> Self {
-        Self { name: name.to_owned(), stored: true, table: "f", expression: None, sum: None, dictionary: None }
+        Self { name: name.to_owned(), table: "f", expression: None, sum: None, dictionary: None }
     }
 
     fn sum(name: &str) -> Self {
@@ -103,7 +101,7 @@ fn way(_: &str, field: &str) -> String {
 /// Declares a row as a struct, with the name of its table if it has rows by slice and observation point, or the columns of a
 /// struct that is there already (`for`; `named` by a function of the names of the part and of the field). Each field is a
 /// column of the same name, or several. `[in s]` says that another table has it, `= "expression"` how it is read where that is
-/// not the column itself.
+/// not the column itself; such a column is never stored.
 macro_rules! columns {
     ($(#[$meta:meta])* $row:ident in $table:literal { $($body:tt)+ }) => {
         columns! { $(#[$meta])* $row { $($body)+ } }
@@ -138,7 +136,11 @@ macro_rules! columns {
                 dictionary: &$crate::store::sqlite::dictionary::Dictionary,
                 arguments: &mut sqlx::sqlite::SqliteArguments,
             ) -> Result<(), sqlx::error::BoxDynError> {
-                $(self.$field.bind(dictionary, arguments)?;)+
+                $(
+                    if None::<&str>$(.or(Some($read)))?.is_none() {
+                        self.$field.bind(dictionary, arguments)?;
+                    }
+                )+
                 Ok(())
             }
 
@@ -303,25 +305,5 @@ impl<A: Field, B: Field> Field for (A, B) {
 
     fn read(row: &SqliteRow, at: &mut usize) -> Result<Self, sqlx::Error> {
         Ok((A::read(row, at)?, B::read(row, at)?))
-    }
-}
-
-/// A column that another table has: it is read and never stored.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Joined<T>(pub(super) T);
-
-impl<T: Field> Field for Joined<T> {
-    fn columns(name: &str, columns: &mut Vec<Column>) {
-        let first = columns.len();
-        T::columns(name, columns);
-        columns[first..].iter_mut().for_each(|column| column.stored = false);
-    }
-
-    fn bind(&self, _: &Dictionary, _: &mut SqliteArguments) -> Result<(), BoxDynError> {
-        Ok(())
-    }
-
-    fn read(row: &SqliteRow, at: &mut usize) -> Result<Self, sqlx::Error> {
-        T::read(row, at).map(Self)
     }
 }

@@ -10,10 +10,10 @@ use traf_model::facility::{COUNTED, KeyKind};
 use traf_model::{Counted, Counts, Key, Tally, Traffic};
 
 use super::Store;
-use super::columns::{Joined, columns};
+use super::columns::columns;
 use super::dictionary::Dictionary;
 use super::pack;
-use super::table::{SliceRow, sums_of_window};
+use super::table::{SliceKey, sums_of_window};
 use crate::store::{Fact, PointKey, Selection, StoreError};
 
 /// Stored key of what found no place.
@@ -21,7 +21,7 @@ const OTHER: i64 = -1;
 
 columns! {
     /// Traffic of a key. The word is the text of an address or a MAC.
-    CountedRow in "counted" { facility: i64, key: i64, word: Joined<Option<String>> = "w.word", traffic: Traffic }
+    CountedRow in "counted" { facility: i64, key: i64, word: Option<String> = "w.word", traffic: Traffic }
 }
 
 /// The statement that adds up a facility over a window, by its stored number.
@@ -51,13 +51,13 @@ pub(super) fn rows(
     (slice, interface): (i64, i64),
     (facility, tally): (Counted, &Tally<Key, Counts>),
     dictionary: &Dictionary,
-    rows: &mut Vec<SliceRow<CountedRow>>,
+    rows: &mut Vec<(SliceKey, CountedRow)>,
 ) -> Result<(), StoreError> {
     let [number, without_ip] = numbers(facility);
     let mut add = |facility, key, traffic: Traffic| {
         if !traffic.is_empty() {
-            let row = CountedRow { facility, key, word: Joined(None), traffic };
-            rows.push(SliceRow { slice, interface, row });
+            let row = CountedRow { facility, key, word: None, traffic };
+            rows.push((SliceKey { slice, interface }, row));
         }
     };
     let keyed = tally.rows().map(|(key, counts)| (Some(*key), counts));
@@ -77,7 +77,7 @@ impl CountedRow {
             return Ok(None);
         }
         let word = || {
-            let word = self.word.0.as_deref();
+            let word = self.word.as_deref();
             word.ok_or_else(|| StoreError::Damaged(format!("a key of {} without text", facility.name)))
         };
         Ok(Some(match facility.key {

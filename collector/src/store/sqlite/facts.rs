@@ -2,21 +2,20 @@
 
 use traf_model::{Class, Counters, Flow, FlowKey, FlowState, Half, InterfaceSummary, Ledger, Timestamp, Traffic};
 
-use super::columns::{Joined, Station, columns};
+use super::columns::{Station, columns};
 use super::pack;
 use super::table::SliceTable;
 use crate::store::Fact;
 
-/// A row that says a fact.
-pub(super) trait FactRow: SliceTable {
-    /// The fact.
-    fn fact(self) -> Fact;
+columns! {
+    /// Key and observation point of a conversation that is inserted.
+    FlowNumber { id: i64, interface: i64 }
 }
 
 columns! {
     /// A conversation in one slice.
     FlowRow {
-        start: Joined<i64> = "s.ts",
+        start: i64 = "s.ts",
         key: FlowKey,
         forward: Counters,
         reverse: Counters,
@@ -46,7 +45,7 @@ impl FlowRow {
     pub(super) fn new(start: i64, flow: &Flow, prim: bool) -> Self {
         let after = |time: Timestamp| time.0.div_euclid(1_000) - start * 1_000_000;
         Self {
-            start: Joined(start),
+            start,
             key: flow.key,
             forward: flow.traffic.outbound,
             reverse: flow.traffic.inbound,
@@ -63,23 +62,23 @@ impl FlowRow {
     }
 }
 
-impl FactRow for FlowRow {
-    fn fact(self) -> Fact {
-        let at = |micros: i64| Timestamp((self.start.0 * 1_000_000 + micros).saturating_mul(1_000));
+impl From<FlowRow> for Fact {
+    fn from(row: FlowRow) -> Self {
+        let at = |micros: i64| Timestamp((row.start * 1_000_000 + micros).saturating_mul(1_000));
         let half = |window: i64, size, Station(mac)| Half { window: window as u16, size, mac, ..Half::default() };
         let mut flow = Flow {
-            key: self.key,
-            traffic: Traffic { inbound: self.reverse, outbound: self.forward },
-            first: at(self.first_us),
-            last: at(self.last_us),
-            forward: half(self.windows >> 16, self.forward_size, self.forward_mac),
-            reverse: half(self.windows, self.reverse_size, self.reverse_mac),
+            key: row.key,
+            traffic: Traffic { inbound: row.reverse, outbound: row.forward },
+            first: at(row.first_us),
+            last: at(row.last_us),
+            forward: half(row.windows >> 16, row.forward_size, row.forward_mac),
+            reverse: half(row.windows, row.reverse_size, row.reverse_mac),
             state: FlowState::Active,
             complete: false,
             own: false,
         };
-        pack::read_status(self.status, &mut flow);
-        Fact::Flow(flow, self.prim)
+        pack::read_status(row.status, &mut flow);
+        Self::Flow(flow, row.prim)
     }
 }
 
@@ -88,9 +87,9 @@ columns! {
     OtherFlowsRow in "flow_other" { class: Class, traffic: Traffic, keys: u64 }
 }
 
-impl FactRow for OtherFlowsRow {
-    fn fact(self) -> Fact {
-        Fact::OtherFlows(self.class, self.traffic, self.keys)
+impl From<OtherFlowsRow> for Fact {
+    fn from(row: OtherFlowsRow) -> Self {
+        Self::OtherFlows(row.class, row.traffic, row.keys)
     }
 }
 
@@ -132,12 +131,12 @@ impl LedgerRow {
     }
 }
 
-impl FactRow for LedgerRow {
-    fn fact(self) -> Fact {
+impl From<LedgerRow> for Fact {
+    fn from(row: LedgerRow) -> Self {
         let own = Traffic {
-            inbound: Counters::new(self.own_in_packets, self.own_in_octets),
-            outbound: Counters::new(self.own_out_packets, self.own_out_octets),
+            inbound: Counters::new(row.own_in_packets, row.own_in_octets),
+            outbound: Counters::new(row.own_out_packets, row.own_out_octets),
         };
-        Fact::Ledger(Box::new(self.ledger), own, [self.largest_in, self.largest_out])
+        Self::Ledger(Box::new(row.ledger), own, [row.largest_in, row.largest_out])
     }
 }

@@ -9,7 +9,7 @@ use sqlx::sqlite::{Sqlite, SqliteArguments};
 use traf_model::{Facility, Interval, Loss, Timestamp};
 
 use super::columns::{Field, columns};
-use super::facts::{FactRow, FlowRow, LedgerRow, MinuteRow, OtherFlowsRow, SecondRow};
+use super::facts::{FlowRow, LedgerRow, MinuteRow, OtherFlowsRow, SecondRow};
 use super::rows::LossRow;
 use super::table::{SliceTable, of_window, read, rows_of_window, select, sums_of_window};
 use super::{Store, pack};
@@ -89,13 +89,13 @@ impl Store {
         }
     }
 
-    async fn fact_rows<R: FactRow>(
+    async fn fact_rows<R: SliceTable + Into<Fact>>(
         &self,
         sql: &'static str,
         selection: &Selection,
         take: &mut (dyn FnMut(PointKey, Fact) + Send),
     ) -> Result<(), StoreError> {
-        self.each(sql, selection, &mut |(place, row): (PointKey, R)| take(place, row.fact())).await
+        self.each(sql, selection, &mut |(place, row): (PointKey, R)| take(place, row.into())).await
     }
 
     /// Classes by the second or the minute: the start of each in seconds since 1970.

@@ -9,10 +9,10 @@ use traf_model::{InterfaceSummary, Interval, Learnt, LossReason, Mac, Timestamp,
 use super::columns::columns;
 use super::counted::{self, CountedRow};
 use super::dictionary::Dictionary;
-use super::facts::{FLOW_BITS, FlowRow, LedgerRow, MinuteRow, OtherFlowsRow, SecondRow};
+use super::facts::{FLOW_BITS, FlowNumber, FlowRow, LedgerRow, MinuteRow, OtherFlowsRow, SecondRow};
 use super::marks::Marks;
 use super::number;
-use super::table::{InsertInto, SliceRow};
+use super::table::{InsertInto, SliceKey};
 use crate::store::{Delivery, Identity, StoreError};
 
 columns! {
@@ -47,11 +47,11 @@ columns! {
 
 static SLICE: InsertInto<DeliveryRow> = InsertInto::new("slice", "");
 static LOSS: InsertInto<LossRow> = InsertInto::new("loss", "");
-static LEDGER: InsertInto<SliceRow<LedgerRow>> = InsertInto::new("slice_ledger", "");
-static FLOW: InsertInto<SliceRow<FlowRow>> = InsertInto::new("flow", "");
-static OTHER_FLOWS: InsertInto<SliceRow<OtherFlowsRow>> = InsertInto::new("flow_other", "");
-static COUNTED: InsertInto<SliceRow<CountedRow>> = InsertInto::new("counted", "");
-static SECOND: InsertInto<SliceRow<SecondRow>> = InsertInto::new("second", "");
+static LEDGER: InsertInto<(SliceKey, LedgerRow)> = InsertInto::new("slice_ledger", "");
+static FLOW: InsertInto<(FlowNumber, FlowRow)> = InsertInto::new("flow", "");
+static OTHER_FLOWS: InsertInto<(SliceKey, OtherFlowsRow)> = InsertInto::new("flow_other", "");
+static COUNTED: InsertInto<(SliceKey, CountedRow)> = InsertInto::new("counted", "");
+static SECOND: InsertInto<(SliceKey, SecondRow)> = InsertInto::new("second", "");
 static MINUTE: InsertInto<MinuteRow> = InsertInto::new(
     "minute",
     "on conflict do update set in_packets = in_packets + excluded.in_packets, in_octets = in_octets + excluded.in_octets, \
@@ -78,11 +78,11 @@ struct Totals {
 pub(super) struct Rows {
     slices: Vec<DeliveryRow>,
     losses: Vec<LossRow>,
-    ledgers: Vec<SliceRow<LedgerRow>>,
-    flows: Vec<SliceRow<FlowRow>>,
-    other_flows: Vec<SliceRow<OtherFlowsRow>>,
-    counted: Vec<SliceRow<CountedRow>>,
-    seconds: Vec<SliceRow<SecondRow>>,
+    ledgers: Vec<(SliceKey, LedgerRow)>,
+    flows: Vec<(FlowNumber, FlowRow)>,
+    other_flows: Vec<(SliceKey, OtherFlowsRow)>,
+    counted: Vec<(SliceKey, CountedRow)>,
+    seconds: Vec<(SliceKey, SecondRow)>,
     /// By start, sensor, interface and class.
     minutes: BTreeMap<(i64, i64, i64, traf_model::Class), Traffic>,
     /// By sensor, MAC and address: first and last seen.
@@ -129,15 +129,15 @@ impl Rows {
             interface: loss.interface.clone(),
         }));
         marks.delivered(sensor, summary.slice);
-        let mut row = slice << FLOW_BITS;
+        let mut id = slice << FLOW_BITS;
         for of_interface in &summary.interfaces {
             let interface = dictionary.interface(sensor, &of_interface.interface.name)?;
             self.add_interface((slice, sensor, interface), summary.slice, of_interface, dictionary)?;
             let point = (site, sensor, interface, &of_interface.interface);
             for flow in &of_interface.flows {
-                let primary = marks.see(point, summary.slice, row, flow);
-                self.flows.push(SliceRow { slice: row, interface, row: FlowRow::new(ts, flow, primary) });
-                row += 1;
+                let primary = marks.see(point, summary.slice, id, flow);
+                self.flows.push((FlowNumber { id, interface }, FlowRow::new(ts, flow, primary)));
+                id += 1;
             }
         }
         Ok(lost)
@@ -150,10 +150,10 @@ impl Rows {
         summary: &InterfaceSummary,
         dictionary: &Dictionary,
     ) -> Result<(), StoreError> {
-        self.ledgers.push(SliceRow { slice, interface, row: LedgerRow::new(summary) });
+        self.ledgers.push((SliceKey { slice, interface }, LedgerRow::new(summary)));
         for (class, traffic, keys) in &summary.other_flows {
             let row = OtherFlowsRow { class: *class, traffic: *traffic, keys: *keys };
-            self.other_flows.push(SliceRow { slice, interface, row });
+            self.other_flows.push((SliceKey { slice, interface }, row));
         }
         for (facility, tally) in &summary.counted {
             counted::rows((slice, interface), (*facility, tally), dictionary, &mut self.counted)?;
@@ -173,7 +173,7 @@ impl Rows {
         for second in &summary.seconds {
             let at = second.at.seconds();
             for (class, traffic) in second.classes.rows() {
-                self.seconds.push(SliceRow { slice, interface, row: SecondRow { at, class, traffic } });
+                self.seconds.push((SliceKey { slice, interface }, SecondRow { at, class, traffic }));
                 *self.minutes.entry((at - at.rem_euclid(60), sensor, interface, class)).or_default() += traffic;
                 totals.traffic += traffic;
             }
@@ -192,7 +192,7 @@ impl Rows {
         FLOW.insert(connection, words, &self.flows).await?;
         OTHER_FLOWS.insert(connection, words, &self.other_flows).await?;
         // In the order of their keys: rows of a new slice go to the end of the table.
-        self.counted.sort_unstable_by_key(|row| (row.slice, row.row.facility, row.interface, row.row.key));
+        self.counted.sort_unstable_by_key(|(of, row)| (of.slice, row.facility, of.interface, row.key));
         COUNTED.insert(connection, words, &self.counted).await?;
         SECOND.insert(connection, words, &self.seconds).await?;
         let minute = |((ts, sensor, interface, class), traffic)| MinuteRow { ts, sensor, interface, class, traffic };

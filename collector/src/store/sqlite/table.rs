@@ -4,10 +4,9 @@ use std::marker::PhantomData;
 use std::sync::OnceLock;
 
 use sqlx::Arguments;
-use sqlx::error::BoxDynError;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
 
-use super::columns::{Column, Field};
+use super::columns::{Column, Field, columns};
 use super::dictionary::Dictionary;
 use crate::store::{PointKey, StoreError};
 
@@ -53,7 +52,7 @@ impl<R: Field> InsertInto<R> {
     }
 
     fn text(&self, rows: usize) -> String {
-        let stored = columns::<R>().into_iter().filter(|column| column.stored);
+        let stored = columns_of::<R>().into_iter().filter(|column| column.expression.is_none());
         let names: Vec<String> = stored.map(|column| column.name).collect();
         let row = format!("({})", vec!["?"; names.len()].join(","));
         let (name, names, rows) = (self.name, names.join(","), vec![row.as_str(); rows].join(","));
@@ -61,7 +60,7 @@ impl<R: Field> InsertInto<R> {
     }
 }
 
-fn columns<R: Field>() -> Vec<Column> {
+fn columns_of<R: Field>() -> Vec<Column> {
     let mut columns = Vec::new();
     R::columns("", &mut columns);
     columns
@@ -69,7 +68,7 @@ fn columns<R: Field>() -> Vec<Column> {
 
 /// A statement that reads rows of `R` from tables, with the dictionaries of its columns; then come conditions and order.
 pub(super) fn select<R: Field>(from: &str, then: &str) -> String {
-    select_columns(&columns::<R>(), from, then)
+    select_columns(&columns_of::<R>(), from, then)
 }
 
 fn select_columns(columns: &[Column], from: &str, then: &str) -> String {
@@ -83,12 +82,9 @@ pub(super) fn read<R: Field>(row: &SqliteRow) -> Result<R, sqlx::Error> {
     R::read(row, &mut 0)
 }
 
-/// A row of a table that has rows by slice and observation point, to be inserted.
-pub(super) struct SliceRow<R> {
-    /// Key of the slice; of a flow, the key of its row.
-    pub(super) slice: i64,
-    pub(super) interface: i64,
-    pub(super) row: R,
+columns! {
+    /// Slice and observation point of a row that is inserted.
+    SliceKey { slice: i64, interface: i64 }
 }
 
 /// A table that has rows by slice and observation point.
@@ -99,23 +95,6 @@ pub(super) trait SliceTable: Field {
     const KEY: &'static str = "slice";
     /// Joins a row `f` with its slice `s`.
     const ON: &'static str = "f.slice = s.id";
-}
-
-impl<R: SliceTable> Field for SliceRow<R> {
-    fn columns(name: &str, columns: &mut Vec<Column>) {
-        columns.extend([R::KEY, "interface"].map(Column::key));
-        R::columns(name, columns);
-    }
-
-    fn bind(&self, dictionary: &Dictionary, arguments: &mut SqliteArguments) -> Result<(), BoxDynError> {
-        arguments.add(self.slice)?;
-        arguments.add(self.interface)?;
-        self.row.bind(dictionary, arguments)
-    }
-
-    fn read(row: &SqliteRow, at: &mut usize) -> Result<Self, sqlx::Error> {
-        Ok(Self { slice: i64::read(row, at)?, interface: i64::read(row, at)?, row: R::read(row, at)? })
-    }
 }
 
 /// A statement that reads rows of `R` from slices `s` of a window, and what is joined with them.
@@ -132,8 +111,8 @@ pub(super) fn rows_of_window<R: SliceTable>() -> String {
 /// A statement that adds up the rows of a table in a window under each of their keys, where `on` joins a row `f` with its
 /// slice `s`. Dictionaries are joined afterwards.
 pub(super) fn sums_of_window<R: SliceTable>(on: &str) -> String {
-    let (mut sums, mut keys, mut columns) = (Vec::new(), Vec::new(), columns::<(PointKey, R)>());
-    for Column { name, table, sum, .. } in columns.iter().filter(|column| column.stored) {
+    let (mut sums, mut keys, mut columns) = (Vec::new(), Vec::new(), columns_of::<(PointKey, R)>());
+    for Column { name, table, sum, .. } in columns.iter().filter(|column| column.expression.is_none()) {
         sums.push(format!("{}({table}.{name}) as {name}", sum.unwrap_or_default()));
         if sum.is_none() {
             keys.push(format!("{table}.{name}"));

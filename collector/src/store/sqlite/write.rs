@@ -44,7 +44,7 @@ async fn write(
     for delivery in deliveries {
         let (mark, site) = mark(connection, delivery.sensor).await?;
         if delivery.to_seq <= mark.seq {
-            outcomes.push(Outcome::Known(mark));
+            outcomes.push(Outcome::Stored(mark));
         } else if delivery.from_seq != mark.seq + 1 {
             outcomes.push(Outcome::Gap(mark));
         } else {
