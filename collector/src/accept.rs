@@ -21,13 +21,15 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::server::Connected;
 use tracing::{debug, info, warn};
 use traf_peer::Identity;
-use traf_peer::identity::key_fingerprint;
+use traf_peer::identity::{IdentityError, key_fingerprint};
 
 use crate::config::Limits;
 use crate::tls;
 
 /// Connections whose handshake is done and whom nobody serves yet.
 const WAITING: usize = 64;
+/// From the first octet to the end of the TLS handshake.
+const HANDSHAKE: Duration = Duration::from_secs(3);
 
 /// The peer at the other end of a connection.
 #[derive(Clone, Debug)]
@@ -58,7 +60,6 @@ pub(crate) fn accept(
         each: Mutex::default(),
         per_address: limits.connections_per_address.max(1) as usize,
     };
-    let timeout = limits.handshake_timeout;
     tokio::spawn(async move {
         loop {
             let accepted = tokio::select! {
@@ -82,10 +83,10 @@ pub(crate) fn accept(
             };
             let (tls, ready) = (tls.clone(), ready.clone());
             tokio::spawn(async move {
-                match tokio::time::timeout(timeout, handshake(stream, address, tls, place)).await {
+                match tokio::time::timeout(HANDSHAKE, handshake(stream, address, tls, place)).await {
                     Ok(Ok(connection)) => drop(ready.send(Ok(connection)).await),
                     Ok(Err(error)) => info!(%address, "refused: {}", tls::explain(&error)),
-                    Err(_) => debug!(%address, "refused: no TLS handshake within {timeout:?}"),
+                    Err(_) => debug!(%address, "refused: no TLS handshake within {HANDSHAKE:?}"),
                 }
             });
         }
@@ -101,13 +102,9 @@ async fn handshake(
 ) -> io::Result<Connection> {
     stream.set_nodelay(true)?;
     let stream = TlsAcceptor::from(tls).accept(stream).await?;
-    let certificate = match stream.get_ref().1.peer_certificates().and_then(<[_]>::first) {
-        Some(leaf) => {
-            let identity = Identity::of_certificate(leaf).map_err(io::Error::other)?;
-            Some((identity, key_fingerprint(leaf).map_err(io::Error::other)?))
-        }
-        None => None,
-    };
+    let leaf = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+    let certificate = leaf.map(|leaf| Ok((Identity::of_certificate(leaf)?, key_fingerprint(leaf)?))).transpose();
+    let certificate = certificate.map_err(|error: IdentityError| io::Error::other(error))?;
     Ok(Connection { stream, caller: Caller { address, certificate }, _place: place })
 }
 

@@ -28,7 +28,7 @@ pub struct Config {
     pub join_listen: SocketAddr,
     /// Retention of each tier.
     pub retention: Retention,
-    /// Limits of connections and time.
+    /// Limits of connections.
     pub limits: Limits,
 }
 
@@ -58,12 +58,6 @@ pub struct Limits {
     pub connections: u32,
     /// Connections of one address, at least one.
     pub connections_per_address: u32,
-    /// From the first octet to the end of the TLS handshake.
-    #[serde(skip)]
-    pub handshake_timeout: Duration,
-    /// From the wish to end until streams are cut.
-    #[serde(skip)]
-    pub drain_timeout: Duration,
 }
 
 impl Default for Config {
@@ -86,12 +80,7 @@ impl Default for Retention {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            connections: 1024,
-            connections_per_address: 64,
-            handshake_timeout: Duration::from_secs(3),
-            drain_timeout: Duration::from_secs(5),
-        }
+        Self { connections: 1024, connections_per_address: 64 }
     }
 }
 

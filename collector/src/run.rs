@@ -44,6 +44,9 @@ const RELOAD: Duration = Duration::from_secs(1);
 /// Interval at which the collector's own certificate is renewed; it holds for thirty days.
 const RENEW: Duration = Duration::from_secs(24 * 3600);
 
+/// From the wish to end until streams are cut.
+const DRAIN: Duration = Duration::from_secs(5);
+
 /// Addresses of a running collector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Addresses {
@@ -80,7 +83,7 @@ pub async fn run(
         SharedConfig::load(store.clone()).await.context("reading the named filters and the settings of sensors")?;
     let collector = Collector {
         store: store.clone(),
-        written: writer.state(),
+        written: writer.state.clone(),
         live: live.clone(),
         shared,
         peers: peers.clone(),
@@ -119,10 +122,10 @@ pub async fn run(
     info!("shutting down: what was taken is being stored");
     folder.clear_addresses();
     stop.cancel();
-    drain(tasks, config.limits.drain_timeout).await;
+    drain(tasks).await;
     // The last handle on the queue: the writer ends when all that waits is committed.
     drop(writer);
-    if tokio::time::timeout(config.limits.drain_timeout, writing).await.is_err() {
+    if tokio::time::timeout(DRAIN, writing).await.is_err() {
         warn!("not everything could be stored in time; the sensors will send it again");
     }
     store.close().await;
@@ -188,7 +191,7 @@ async fn ended(task: impl Future<Output = ()>) -> anyhow::Result<()> {
 }
 
 /// Waits for the tasks, but not for ever: a peer that does not listen is cut off.
-async fn drain(mut tasks: JoinSet<anyhow::Result<()>>, patience: Duration) {
+async fn drain(mut tasks: JoinSet<anyhow::Result<()>>) {
     let all = async {
         while let Some(ended) = tasks.join_next().await {
             if let Ok(Err(error)) = ended {
@@ -196,7 +199,7 @@ async fn drain(mut tasks: JoinSet<anyhow::Result<()>>, patience: Duration) {
             }
         }
     };
-    if tokio::time::timeout(patience, all).await.is_err() {
+    if tokio::time::timeout(DRAIN, all).await.is_err() {
         warn!("some connections did not end in time and are cut off");
         tasks.shutdown().await;
     }

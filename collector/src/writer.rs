@@ -44,7 +44,8 @@ struct Job {
 pub(crate) struct Writer {
     jobs: mpsc::Sender<Job>,
     room: Arc<Semaphore>,
-    state: watch::Receiver<State>,
+    /// Commits and trouble, to look at or to wait for.
+    pub(crate) state: watch::Receiver<State>,
 }
 
 /// State of the task.
@@ -75,11 +76,6 @@ impl Writer {
         let octets = u32::try_from(octets.clamp(1, WAITING)).unwrap_or(u32::MAX);
         let Ok(room) = self.room.clone().acquire_many_owned(octets).await else { return false };
         self.jobs.send(Job { delivery, progress: progress.clone(), _room: room }).await.is_ok()
-    }
-
-    /// Commits and trouble, to look at or to wait for.
-    pub(crate) fn state(&self) -> watch::Receiver<State> {
-        self.state.clone()
     }
 }
 
