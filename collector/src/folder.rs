@@ -95,8 +95,8 @@ impl Folder {
         self.0.join("authority")
     }
 
-    /// Takes the folder for as long as the lock lives.
-    pub fn lock(&self) -> Result<Lock, FolderError> {
+    /// Takes the folder until the file returned is closed.
+    pub fn lock(&self) -> Result<File, FolderError> {
         let path = self.0.join("lock");
         let file = OpenOptions::new()
             .write(true)
@@ -106,7 +106,7 @@ impl Folder {
             .open(&path)
             .map_err(FolderError::at(&path))?;
         match file.try_lock() {
-            Ok(()) => Ok(Lock { _file: file }),
+            Ok(()) => Ok(file),
             Err(TryLockError::WouldBlock) => Err(FolderError::Locked(self.0.clone())),
             Err(TryLockError::Error(error)) => Err(FolderError::at(&path)(error)),
         }
@@ -121,12 +121,6 @@ impl Folder {
     pub fn clear_addresses(&self) {
         let _ = fs::remove_file(self.0.join("addresses"));
     }
-}
-
-/// The folder is taken until this is dropped.
-#[derive(Debug)]
-pub struct Lock {
-    _file: File,
 }
 
 /// Writes a file that only its owner reads: aside, synced, renamed.

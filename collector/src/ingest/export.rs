@@ -38,7 +38,7 @@ pub(super) fn answers(
             let next = next.inspect_err(|status| {
                 info!(sensor = session.peer.name, "history: ended: {}", status.message());
             })?;
-            Ok(next.map(|mark| (ack(mark), session)))
+            Ok(next.map(|mark| (wire::ExportAck { epoch: mark.epoch, seq: mark.seq, now: clock::now().0 }, session)))
         }))
     };
     answers.try_flatten_stream()
@@ -177,8 +177,4 @@ impl ExportSession {
         self.next = to_seq + 1;
         Ok(None)
     }
-}
-
-fn ack(mark: Mark) -> wire::ExportAck {
-    wire::ExportAck { epoch: mark.epoch, seq: mark.seq, now: clock::now().0 }
 }
