@@ -14,7 +14,6 @@ use traf_model::time::SECOND;
 use traf_model::{ClassGroup, Interval, Presence, Query, Scope, Snapshot, Timestamp, Wish};
 
 use self::ring::{Ring, STEPS};
-pub(crate) use self::wishes::NotGranted;
 use self::wishes::{Granted, Wishes};
 
 /// Silence after which a connected sensor is late.
@@ -38,6 +37,7 @@ struct State {
     unknown: HashMap<String, u32>,
 }
 
+#[derive(Default)]
 struct Present {
     connection: u64,
     /// False before its first snapshot.
@@ -79,11 +79,9 @@ impl Live {
         let mut state = self.state();
         state.connections += 1;
         let connection = state.connections;
-        let seen = LiveSensor { id: id.to_owned(), ..LiveSensor::default() };
-        let new = Present { connection, heard: false, seen, rings: HashMap::new() };
-        let present = state.sensors.entry(id.to_owned()).or_insert(new);
+        let present = state.sensors.entry(id.to_owned()).or_default();
         present.connection = connection;
-        (present.seen.name, present.seen.connected) = (name.to_owned(), Some(now));
+        (present.seen.id, present.seen.name, present.seen.connected) = (id.to_owned(), name.to_owned(), Some(now));
         drop(state);
         Connected { live: self.clone(), id: id.to_owned(), connection }
     }
@@ -132,11 +130,11 @@ impl Live {
         (Timestamp::from_seconds(from), sums)
     }
 
-    /// Wishes what a query looks at from all sensors of its scope, until the guard is dropped.
-    pub(crate) fn wish(self: &Arc<Self>, query: &Query) -> Result<WishGuard, NotGranted> {
+    /// Wishes what a query looks at from all sensors of its scope, until the guard is dropped; `None` if it is not granted.
+    pub(crate) fn wish(self: &Arc<Self>, query: &Query) -> Option<WishGuard> {
         let granted = self.state().wishes.add(query)?;
         self.wished.send_replace(());
-        Ok(WishGuard { live: self.clone(), granted })
+        Some(WishGuard { live: self.clone(), granted })
     }
 
     /// Wishes to a sensor.

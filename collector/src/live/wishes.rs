@@ -39,13 +39,9 @@ pub(super) struct Granted {
     user: u64,
 }
 
-/// Error of a wish that is not granted, in words for the screen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}", traf_model::Report::CROWDED)]
-pub(crate) struct NotGranted;
-
 impl Wishes {
-    pub(super) fn add(&mut self, query: &Query) -> Result<Granted, NotGranted> {
+    /// Grants a wish; `None` if too many stand, or no rows are left.
+    pub(super) fn add(&mut self, query: &Query) -> Option<Granted> {
         self.last += 1;
         let user = User { id: self.last, scope: query.scope.clone(), wanted: query.limit, limit: 0 };
         let same = |open: &SharedWish| {
@@ -64,9 +60,9 @@ impl Wishes {
         self.share_out();
         if self.open.len() > MOST || self.limit(&granted) == 0 {
             self.remove(&granted);
-            return Err(NotGranted);
+            return None;
         }
-        Ok(granted)
+        Some(granted)
     }
 
     pub(super) fn remove(&mut self, granted: &Granted) {
@@ -165,10 +161,10 @@ mod tests {
             let late = wishes.add(&query("port 4", 600)).unwrap();
             assert_eq!(wishes.limit(&late), 200);
         }
-        assert_eq!(wishes.add(&query("port 5", 600)), Err(NotGranted));
+        assert_eq!(wishes.add(&query("port 5", 600)), None);
 
         let mut wishes = Wishes::default();
-        let granted = (0..20).filter(|port| wishes.add(&query(&format!("port {port}"), 1)).is_ok()).count();
+        let granted = (0..20).filter(|port| wishes.add(&query(&format!("port {port}"), 1)).is_some()).count();
         assert_eq!(granted, MOST);
     }
 

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use traf_model::time::SECOND;
-use traf_model::{Flow, Half, Traffic};
+use traf_model::{Flow, Half, Merge as _, Traffic};
 
 use super::point::{ObservationPoint, Share, scopes};
 use super::primary::SharedFlow;
@@ -16,14 +16,6 @@ use super::primary::SharedFlow;
 const APART: i64 = 5 * SECOND;
 /// Conversations of one table; what comes after them is only in the total.
 const CAPACITY: usize = 500_000;
-
-/// Rule that says which observer counts.
-pub(crate) enum Rule<'a> {
-    /// Rows that carry the mark.
-    Marked,
-    /// The fullest, or the one of last time that is nearly so.
-    Fullest(&'a mut Elected),
-}
 
 /// The observer that counted last time, by conversation.
 #[derive(Debug, Default)]
@@ -41,8 +33,7 @@ pub(crate) struct Conversations<'a> {
 }
 
 /// Records beyond the capacity: traffic that counts, and their number.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Overflow(pub(crate) Traffic, pub(crate) u64);
+pub(crate) type Overflow = (Traffic, u64);
 
 struct Conversation {
     seen: Vec<Sighting>,
@@ -98,27 +89,27 @@ impl<'a> Conversations<'a> {
             self.count += 1;
             conversations.push(Conversation { seen: vec![Sighting::new(point, rate, flow, marked)] });
         } else {
-            self.overflow.0 += if marked || !self.several { flow.traffic } else { Traffic::default() };
-            self.overflow.1 += 1;
+            self.overflow.merge((if marked || !self.several { flow.traffic } else { Traffic::default() }, 1));
         }
     }
 
-    /// Counts each once; those of which nothing counts here are left out.
-    pub(crate) fn finish(self, mut rule: Rule<'_>) -> JoinedFlows {
+    /// Counts each once: of the observer that is the fullest, or was elected last time and is nearly so; without `elected` the
+    /// rows that carry the mark. Those of which nothing counts here are left out.
+    pub(crate) fn finish(self, elected: Option<&mut Elected>) -> JoinedFlows {
         let mut rows = Vec::with_capacity(self.count);
         let mut shares = vec![Share::default(); self.points.len()];
-        let mut elected = HashMap::new();
+        let mut newly = HashMap::new();
         for (ends, conversations) in self.flows {
             for conversation in conversations {
                 for seen in &conversation.seen {
                     shares[seen.point].seen += seen.flow.traffic.total().octets;
                 }
-                let once = match &mut rule {
-                    Rule::Marked => conversation.marked(),
-                    Rule::Fullest(last) => {
+                let once = match &elected {
+                    None => conversation.marked(),
+                    Some(last) => {
                         let once = conversation.fullest(self.points, last.0.get(&ends));
                         if let (true, [(point, _)]) = (self.several, &once.by[..]) {
-                            elected.insert(ends, self.points[*point].id.clone());
+                            newly.insert(ends, self.points[*point].id.clone());
                         }
                         once
                     }
@@ -131,8 +122,8 @@ impl<'a> Conversations<'a> {
                 }
             }
         }
-        if let Rule::Fullest(last) = rule {
-            last.0 = elected;
+        if let Some(elected) = elected {
+            elected.0 = newly;
         }
         JoinedFlows { rows, shares, overflow: self.overflow }
     }
@@ -294,13 +285,13 @@ mod tests {
     /// Octets, who counts, who saw; most octets first.
     fn count(
         points: &[ObservationPoint],
-        rule: Rule<'_>,
+        elected: Option<&mut Elected>,
         records: &[(usize, Flow, bool)],
     ) -> Vec<(u64, Vec<usize>, Vec<usize>)> {
         let mut all = Conversations::new(points);
         records.iter().for_each(|(point, flow, marked)| all.add(*point, Traffic::default(), *flow, *marked));
         let mut rows: Vec<_> = all
-            .finish(rule)
+            .finish(elected)
             .rows
             .into_iter()
             .map(|once| {
@@ -317,7 +308,7 @@ mod tests {
         let rest = Flow { complete: false, ..flow(40, 45, 7) };
         let records =
             [(0, flow(0, 5, 10), true), (0, flow(0, 15, 20), true), (0, flow(16, 18, 5), true), (0, rest, true)];
-        let rows = count(&points(&[""]), Rule::Marked, &records);
+        let rows = count(&points(&[""]), None, &records);
         assert_eq!(rows, [(30, vec![0], vec![0]), (12, vec![0], vec![0])]);
     }
 
@@ -325,7 +316,7 @@ mod tests {
     fn of_two_that_see_one_conversation_the_marked_rows_count_even_turned_around() {
         let records =
             [(0, flow(0, 5, 10), true), (1, turned(flow(1, 6, 11)), false), (1, turned(flow(1, 16, 9)), true)];
-        let rows = count(&points(&["", ""]), Rule::Marked, &records);
+        let rows = count(&points(&["", ""]), None, &records);
         assert_eq!(rows, [(19, vec![0, 1], vec![0, 1])]);
     }
 
@@ -334,7 +325,7 @@ mod tests {
         let (points, mut elected) = (points(&["", ""]), Elected::default());
         let mut who = |a: u64, b: u64| {
             let records = [(0, flow(0, 5, a), false), (1, flow(0, 5, b), false)];
-            count(&points, Rule::Fullest(&mut elected), &records)[0].clone()
+            count(&points, Some(&mut elected), &records)[0].clone()
         };
         assert_eq!(who(100, 99), (100, vec![0], vec![0, 1]));
         assert_eq!(who(200, 210), (200, vec![0], vec![0, 1]));
@@ -346,20 +337,20 @@ mod tests {
         let mut points = points(&["", ""]);
         points[0].fresh = false;
         let records = [(0, flow(0, 5, 100), false), (1, flow(0, 5, 90), false)];
-        assert_eq!(count(&points, Rule::Fullest(&mut Elected::default()), &records), [(90, vec![1], vec![0, 1])]);
+        assert_eq!(count(&points, Some(&mut Elected::default()), &records), [(90, vec![1], vec![0, 1])]);
     }
 
     #[test]
     fn sites_are_apart_and_so_is_what_never_leaves_its_host() {
         let records = [(0, flow(0, 5, 10), true), (1, flow(0, 5, 20), true)];
-        assert_eq!(count(&points(&["a", "b"]), Rule::Marked, &records).len(), 2);
+        assert_eq!(count(&points(&["a", "b"]), None, &records).len(), 2);
         let home = |octets| {
             let mut flow = flow(0, 5, octets);
             (flow.key.source.address, flow.key.destination.address) = ([127, 0, 0, 1].into(), [127, 0, 0, 1].into());
             flow
         };
         let records = [(0, home(10), true), (1, home(20), true)];
-        assert_eq!(count(&points(&["", ""]), Rule::Marked, &records).len(), 2);
+        assert_eq!(count(&points(&["", ""]), None, &records).len(), 2);
     }
 
     #[test]
@@ -370,8 +361,8 @@ mod tests {
             flow
         };
         let records = [(0, tagged(7, 10), true), (0, tagged(9, 10), false)];
-        assert_eq!(count(&points(&["", ""]), Rule::Marked, &records), [(10, vec![0], vec![0, 0])]);
-        let alone = count(&points(&[""]), Rule::Fullest(&mut Elected::default()), &records);
+        assert_eq!(count(&points(&["", ""]), None, &records), [(10, vec![0], vec![0, 0])]);
+        let alone = count(&points(&[""]), Some(&mut Elected::default()), &records);
         assert_eq!(alone.iter().map(|(octets, ..)| octets).sum::<u64>(), 20);
     }
 }

@@ -1,14 +1,16 @@
 //! One LAN, now: the flows that several points report, each counted once, and what part of each point that is.
 
-use traf_model::{Answer, Facility, Item, Point, Query, Report, Timestamp, Traffic};
+use traf_model::{Answer, Facility, Item, Point, Query, Report, Timestamp};
 
-use crate::report::conversation::{Conversations, Elected, Rule};
+use crate::report::conversation::{Conversations, Elected};
 use crate::report::estimate;
 use crate::report::point::{ObservationPoint, Share, ShareHistory};
 use crate::report::table::{Table, Unnamed, rest};
 
 /// Seconds that the strip shows.
 const STRIP: i64 = 300;
+/// Nanoseconds over which the traffic of a flow that rests is spread.
+const REST: i64 = 1_000 * traf_model::time::SECOND;
 
 /// State of a LAN question from report to report.
 #[derive(Debug, Default)]
@@ -17,7 +19,8 @@ pub(crate) struct Lan {
     elected: Elected,
     common: Elected,
     now: Vec<(Point, Share)>,
-    shares: ShareHistory,
+    /// Of each point at the seconds of the strip.
+    pub(crate) shares: ShareHistory,
 }
 
 impl Lan {
@@ -26,31 +29,25 @@ impl Lan {
         let mut conversations = Conversations::new(points);
         for (point, answer) in answers.iter().enumerate() {
             for row in answer.iter().flat_map(|answer| &answer.rows) {
-                if let Item::Flow(flow) = row.item {
-                    // By what flows do now: a long past would hide that another point counts since.
-                    let mut flow = flow;
-                    flow.traffic = weight(flow.traffic, row.rate);
+                if let Item::Flow(mut flow) = row.item {
+                    // By what flows do now: a long past would hide that another point counts since. Where one rests, a little
+                    // of what it was.
+                    flow.traffic = if row.rate.is_empty() { flow.traffic.per_second(REST) } else { row.rate };
                     conversations.add(point, row.rate, flow, false);
                 }
             }
         }
-        let counted = conversations.finish(Rule::Fullest(&mut self.common));
+        let counted = conversations.finish(Some(&mut self.common));
         self.now = points.iter().map(|point| point.id.clone()).zip(counted.shares).collect();
     }
 
     /// The share of a point now, noted for the strip.
     pub(crate) fn note(&mut self, point: &Point, now: Timestamp) -> Share {
-        let found = self.now.iter().find(|(other, _)| other == point);
-        let share = found.map(|(_, share)| *share).unwrap_or_default();
-        if found.is_some_and(|(_, share)| share.seen > 0) {
+        let share = self.now.iter().find(|(other, _)| other == point).map(|(_, share)| *share).unwrap_or_default();
+        if share.seen > 0 {
             self.shares.note(point, now.seconds() - 1, share, now.seconds() - STRIP);
         }
         share
-    }
-
-    /// The share of a point at a second of the strip.
-    pub(crate) fn share(&self, sensor: &str, interface: &str, second: i64) -> Share {
-        self.shares.at(sensor, interface, second)
     }
 
     /// Flows, and what is folded from them.
@@ -74,7 +71,7 @@ impl Lan {
                 }
             }
         }
-        let counted = conversations.finish(Rule::Fullest(&mut self.elected));
+        let counted = conversations.finish(Some(&mut self.elected));
         let shares = table.conversations(counted, query.facility, query.group);
         let mut estimated = table.unnamed(query.facility, &shares, others).counted;
         for (point, answer) in answers.iter().enumerate().filter_map(|(point, answer)| Some((point, (*answer)?))) {
@@ -91,9 +88,4 @@ impl Lan {
         }
         table.finish(query, None, report);
     }
-}
-
-/// Weight of a flow in the shares: its rate; where it rests, a little of what it was.
-fn weight(traffic: Traffic, rate: Traffic) -> Traffic {
-    if rate.is_empty() { traffic.per_second(1_000 * traf_model::time::SECOND) } else { rate }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use traf_model::filter::Test;
 use traf_model::settings::PORTS;
-use traf_model::{Class, Counters, Filter, Interface, Key, Mac, Point, Ports, Row, Settings, Strip, Traffic};
+use traf_model::{Class, Counters, Filter, Interface, Key, Point, Ports, Row, Settings, Strip, Traffic};
 
 use super::filter::{of_class, selects};
 
@@ -55,11 +55,6 @@ impl ObservationPoint {
     pub(crate) fn named(&self, row: &Row) -> Row {
         Row { site: self.site.clone(), observed_by: vec![self.id.clone()], ..row.clone() }
     }
-
-    /// True if the station's address is the interface's own.
-    pub(crate) fn owns(&self, mac: Mac) -> bool {
-        self.interface.mac == Some(mac)
-    }
 }
 
 /// For each point the first one of its site, and the first one of its sensor: where addresses mean the same.
@@ -108,11 +103,6 @@ impl Share {
         self.counted = self.counted.saturating_add(other.counted);
         self.seen = self.seen.saturating_add(other.seen);
     }
-
-    /// As a promille, to see whether it has changed.
-    fn promille(self) -> u64 {
-        self.of(1000)
-    }
 }
 
 /// Shares of points as they were second by second.
@@ -123,7 +113,8 @@ impl ShareHistory {
     /// Notes the share of a point at a second; what is older than the strip is forgotten.
     pub(crate) fn note(&mut self, point: &Point, second: i64, share: Share, oldest: i64) {
         let known = self.0.entry(point.clone()).or_default();
-        if known.values().next_back().is_none_or(|last| last.promille() != share.promille()) {
+        // It has changed if it is another as a promille.
+        if known.values().next_back().is_none_or(|last| last.of(1000) != share.of(1000)) {
             known.insert(second, share);
         }
         while known.len() > 1 && known.keys().nth(1).is_some_and(|second| *second < oldest) {

@@ -86,7 +86,21 @@ impl<'a> Table<'a> {
         if !matches!(item, Item::Counted(facility, ..) if fullest_counts(facility)) {
             self.total += item.traffic();
         }
-        self.place(point, rate, item);
+        match item {
+            Item::Counted(facility, key, counts) if fullest_counts(facility) => {
+                self.observe(point, rate, (facility, key), counts);
+            }
+            Item::Counted(facility, key, counts) => {
+                self.sum(point, rate, RowKey::Counted(facility, key), counts);
+            }
+            Item::Group(key, traffic, flows) => {
+                self.sum(point, rate, RowKey::Group(key), Counts { flows, ..traffic.into() });
+            }
+            Item::Other(class, traffic, keys) => {
+                self.others.entry(class).or_default().merge((traffic, keys));
+            }
+            item => self.drafts.push((Row::new(rate, item), vec![point])),
+        }
     }
 
     /// Adds what a point answers live, of a facility whose keys say by themselves who counts.
@@ -100,27 +114,6 @@ impl<'a> Table<'a> {
             self.total += rest;
         }
         self.more = self.more.max(answer.matched.saturating_sub(answer.rows.len() as u64));
-    }
-
-    /// Adds to the rows, and not to the total.
-    fn place(&mut self, point: usize, rate: Traffic, item: Item) {
-        match item {
-            Item::Counted(facility, key, counts) if fullest_counts(facility) => {
-                self.observe(point, rate, (facility, key), counts);
-            }
-            Item::Counted(facility, key, counts) => {
-                self.sum(point, rate, RowKey::Counted(facility, key), counts);
-            }
-            Item::Group(key, traffic, flows) => {
-                self.sum(point, rate, RowKey::Group(key), Counts { flows, ..traffic.into() });
-            }
-            Item::Other(class, traffic, keys) => {
-                let other = self.others.entry(class).or_default();
-                other.0 += traffic;
-                other.1 += keys;
-            }
-            item => self.drafts.push((Row::new(rate, item), vec![point])),
-        }
     }
 
     /// Adds conversations, as rows of a facility; returns which part of each point counted.
@@ -168,10 +161,9 @@ impl<'a> Table<'a> {
         counted.rows.iter().for_each(|once| self.shares(once, facility, false));
     }
 
-    fn overflow(&mut self, Overflow(traffic, records): Overflow) {
-        self.total += traffic;
-        self.overflow.0 += traffic;
-        self.overflow.1 += records;
+    fn overflow(&mut self, overflow: Overflow) {
+        self.total += overflow.0;
+        self.overflow.merge(overflow);
     }
 
     fn group(&mut self, once: JoinedFlow, group: Group) {
@@ -243,7 +235,7 @@ impl<'a> Table<'a> {
     fn observe(&mut self, point: usize, rate: Traffic, (facility, key): (Counted, Key), counts: Counts) {
         let key = (self.site(point, facility), facility, key);
         if self.observed.len() >= CAPACITY && !self.observed.contains_key(&key) {
-            return self.overflow(Overflow(counts.traffic, 1));
+            return self.overflow((counts.traffic, 1));
         }
         let known = self.observed.entry(key).or_default();
         match known.iter_mut().find(|(other, ..)| *other == point) {
@@ -276,8 +268,7 @@ impl<'a> Table<'a> {
         };
         let key = (site, key);
         if self.sums.len() >= CAPACITY && !self.sums.contains_key(&key) {
-            self.overflow.0 += traffic;
-            self.overflow.1 += 1;
+            self.overflow.merge((traffic, 1));
             return None;
         }
         Some(self.sums.entry(key).or_default())
@@ -304,7 +295,7 @@ impl<'a> Table<'a> {
             let points: Vec<usize> = observers.iter().map(|(point, ..)| *point).collect();
             let weight = |(point, counts, _): &Observation| {
                 let own = self.points.get(*point).filter(|point| !point.interface.loopback);
-                let owns = own.zip(key.mac()).is_some_and(|(point, mac)| point.owns(mac));
+                let owns = own.zip(key.mac()).is_some_and(|(point, mac)| point.interface.mac == Some(mac));
                 (owns, counts.traffic.total().octets, std::cmp::Reverse(*point))
             };
             let Some((_, counts, rate)) = observers.into_iter().max_by_key(weight) else { continue };

@@ -18,7 +18,7 @@ use traf_proto as wire;
 use super::repeat::Repeated;
 use crate::clock;
 use crate::collector::Collector;
-use crate::live::{Live, LiveSensor, NotGranted, WishGuard};
+use crate::live::{Live, LiveSensor, WishGuard};
 use crate::report::lan::Lan;
 use crate::report::point::{self, ObservationPoint};
 use crate::report::rows::{alone, interfaces, lines};
@@ -44,9 +44,9 @@ pub(super) struct LiveQuestion {
     /// Asked for a scope of several points.
     several: bool,
     /// The wish for the rows; interfaces are in every snapshot.
-    rows: Option<Guard>,
+    rows: Option<WishGuard>,
     /// The wish for what points see in common.
-    shares: Option<Guard>,
+    shares: Option<WishGuard>,
     lan: Lan,
     changed: watch::Receiver<()>,
     opened: Option<Instant>,
@@ -54,8 +54,6 @@ pub(super) struct LiveQuestion {
     /// Some sensor has not answered the wish yet.
     waiting: bool,
 }
-
-type Guard = Result<WishGuard, NotGranted>;
 
 impl Repeated for LiveQuestion {
     type Answer = wire::Report;
@@ -87,24 +85,23 @@ impl LiveQuestion {
         Self { query, several: false, rows: None, shares: None, lan, changed, opened, last, waiting: false }
     }
 
-    /// True while sensors may still owe their first answer.
-    fn patient(&self) -> bool {
-        self.opened.zip(self.last).is_none_or(|(opened, last)| last.duration_since(opened) < PATIENCE)
-    }
-
-    /// Asks the sensors for what this scope needs now.
-    fn wish(&mut self, live: &Arc<Live>, several: bool) {
+    /// Asks the sensors for what this scope needs now; false if not all of it is granted.
+    fn wish(&mut self, live: &Arc<Live>, several: bool) -> bool {
         if self.several != several {
             // Sensors came or went: they have the same time to answer what is asked now.
             (self.opened, self.lan, self.rows, self.several) = (self.last, Lan::default(), None, several);
         }
         // What was refused because too much was open is asked for again: somebody may have left since.
-        if !matches!(self.rows, Some(Ok(_))) {
-            self.rows = rows_wish(&self.query, several).map(|query| live.wish(&query));
+        let rows = rows_wish(&self.query, several);
+        let shares = several.then(|| shares_wish(&self.query));
+        let mut granted = true;
+        for (guard, wanted) in [(&mut self.rows, rows), (&mut self.shares, shares)] {
+            if let (None, Some(query)) = (&guard, wanted) {
+                *guard = live.wish(&query);
+                granted &= guard.is_some();
+            }
         }
-        if several && !matches!(self.shares, Some(Ok(_))) {
-            self.shares = Some(live.wish(&shares_wish(&self.query)));
-        }
+        granted
     }
 
     fn report(&mut self, view: &Collector, now: Timestamp) -> Report {
@@ -121,7 +118,7 @@ impl LiveQuestion {
             .map(|(seen, snapshot)| (snapshot, point(seen, snapshot)))
             .unzip();
         // Once several were there it stays so: when one goes away, the others' rows are here already.
-        self.wish(&view.live, points.len() > 1 || self.several);
+        let granted = self.wish(&view.live, points.len() > 1 || self.several);
 
         let mut report = Report {
             facility: self.query.facility,
@@ -132,6 +129,9 @@ impl LiveQuestion {
         for snapshot in &snapshots {
             report.interval.from = report.interval.from.min(snapshot.started);
             report.dropped = report.dropped.saturating_add(snapshot.ledger.dropped);
+        }
+        if !granted {
+            report.notes.push(Report::CROWDED.to_owned());
         }
         self.fill(&mut report, &snapshots, &points);
         self.over_time(&view.live, &mut report, (&snapshots, &points), now);
@@ -144,15 +144,7 @@ impl LiveQuestion {
     fn fill<'s>(&mut self, report: &mut Report, snapshots: &[&'s InterfaceSnapshot], points: &[ObservationPoint]) {
         let mut waiting = Vec::new();
         let (several, rows, shares) = (self.several, self.rows.as_ref(), self.shares.as_ref());
-        for guard in [rows, shares].into_iter().flatten() {
-            if let Err(error) = guard
-                && !report.notes.contains(&error.to_string())
-            {
-                report.notes.push(error.to_string());
-            }
-        }
-        let id = |guard: Option<&Guard>| guard.and_then(|guard| guard.as_ref().ok()).map(WishGuard::id);
-        if let Some(Ok(guard)) = rows
+        if let Some(guard) = rows
             && !several
             && guard.limit() < self.query.limit
         {
@@ -171,8 +163,8 @@ impl LiveQuestion {
             };
             snapshots.iter().zip(points).map(answer).collect()
         };
-        let own = answers(id(rows), true);
-        let common = answers(id(shares), false);
+        let own = answers(rows.map(WishGuard::id), true);
+        let common = answers(shares.map(WishGuard::id), false);
         if several {
             self.lan.hear(points, &common);
         }
@@ -204,7 +196,8 @@ impl LiveQuestion {
         }
         report.mtu = point::mtu(points);
         waiting.dedup();
-        self.waiting = !waiting.is_empty() && self.patient();
+        let patient = self.opened.zip(self.last).is_none_or(|(opened, last)| last.duration_since(opened) < PATIENCE);
+        self.waiting = !waiting.is_empty() && patient;
         if self.waiting {
             report.notes.push(Report::WAITING.to_owned());
         } else if !waiting.is_empty() && report.facility != Facility::Interfaces {
@@ -230,7 +223,7 @@ impl LiveQuestion {
             if !apply::concerns(filter, sensor, interface) {
                 0
             } else if several {
-                lan.share(sensor, interface, second).of(octets)
+                lan.shares.at(sensor, interface, second).of(octets)
             } else {
                 octets
             }

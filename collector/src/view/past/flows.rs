@@ -3,7 +3,7 @@
 use traf_model::{Facility, Filter, Report, Traffic};
 
 use super::{Ask, Fact, StoreError};
-use crate::report::conversation::{Conversations, Elected, JoinedFlows, Rule};
+use crate::report::conversation::{Conversations, Elected, JoinedFlows};
 use crate::report::table::{Table, Unnamed};
 use crate::report::{estimate, filter, left_out};
 
@@ -34,7 +34,7 @@ impl Ask<'_> {
         .await?;
         let marked = self.several() && self.whole && !filter::depends_on_observer(wanted);
         let mut elected = Elected::default();
-        let counted = conversations.finish(if marked { Rule::Marked } else { Rule::Fullest(&mut elected) });
+        let counted = conversations.finish((!marked).then_some(&mut elected));
         Ok((counted, rest))
     }
 
