@@ -93,8 +93,10 @@ pub(crate) struct Primaries {
     /// Slices that each sensor has delivered lately.
     covered: HashMap<i64, VecDeque<Interval>>,
     newest: Timestamp,
+    /// Room for so many flows, at least one.
     capacity: usize,
-    forgotten: u64,
+    /// Flows that were forgotten early because there were too many.
+    pub(crate) forgotten: u64,
 }
 
 #[derive(Debug)]
@@ -124,17 +126,12 @@ struct Successor {
 
 impl Default for Primaries {
     fn default() -> Self {
-        Self::with_capacity(CAPACITY)
+        let (flows, covered, newest) = (HashMap::new(), HashMap::new(), Timestamp(i64::MIN));
+        Self { flows, covered, newest, capacity: CAPACITY, forgotten: 0 }
     }
 }
 
 impl Primaries {
-    /// Room for so many flows.
-    pub(crate) fn with_capacity(capacity: usize) -> Self {
-        let newest = Timestamp(i64::MIN);
-        Self { flows: HashMap::new(), covered: HashMap::new(), newest, capacity: capacity.max(1), forgotten: 0 }
-    }
-
     /// A sensor has delivered a slice, whatever is in it. To be told before what it saw.
     pub(crate) fn delivered(&mut self, sensor: i64, slice: Interval, changes: &mut Vec<Change>) {
         self.cover(sensor, slice);
@@ -192,11 +189,6 @@ impl Primaries {
         }
     }
 
-    /// Flows that were forgotten early because there were too many.
-    pub(crate) fn forgotten(&self) -> u64 {
-        self.forgotten
-    }
-
     /// Heirs follow those who are silent; flows that nobody saw for `memory` are forgotten.
     fn sweep(&mut self, memory: i64, changes: &mut Vec<Change>) {
         let (newest, covered) = (self.newest, &self.covered);
@@ -217,8 +209,7 @@ impl Primaries {
         }
         let before = self.flows.len();
         let mut seen: Vec<Timestamp> = self.flows.values().map(|election| election.any).collect();
-        let (_, limit, _) = seen.select_nth_unstable(before / 4);
-        let limit = *limit;
+        let limit = *seen.select_nth_unstable(before / 4).1;
         let covered = &self.covered;
         let mut spare = before / 4 + 1;
         self.flows.retain(|_, election| {

@@ -63,9 +63,7 @@ impl Store {
     /// Opens the file, made and brought up to date where needed.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
         touch_secret(path)?;
-        let options = SqliteConnectOptions::new().filename(path).busy_timeout(Duration::from_secs(2));
-        let writer = options
-            .clone()
+        let writer = options(path)
             .page_size(8192)
             .auto_vacuum(SqliteAutoVacuum::Incremental)
             .journal_mode(SqliteJournalMode::Wal)
@@ -90,24 +88,14 @@ impl Store {
             .await
             .map_err(|error| foreign(path, error))?;
         migrate(path, &writer).await?;
-        Self::with(writer, options).await
+        Ok(Self { writer, readers: readers(path).await?, memory: Arc::default() })
     }
 
     /// Opens a file that is there, to look only.
     pub async fn open_read_only(path: &Path) -> Result<Self, StoreError> {
         check_ours(path).await?;
-        let options = SqliteConnectOptions::new().filename(path).busy_timeout(Duration::from_secs(2));
-        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone().read_only(true)).await?;
-        Self::with(writer, options).await
-    }
-
-    async fn with(writer: SqlitePool, options: SqliteConnectOptions) -> Result<Self, StoreError> {
-        let readers = SqlitePoolOptions::new()
-            .max_connections(4)
-            .acquire_timeout(Duration::from_secs(10))
-            .connect_with(options.read_only(true).pragma("query_only", "on").pragma("cache_size", "-8192"))
-            .await?;
-        Ok(Self { writer, readers, memory: Arc::default() })
+        let readers = readers(path).await?;
+        Ok(Self { writer: readers.clone(), readers, memory: Arc::default() })
     }
 
     /// Closes it.
@@ -117,6 +105,18 @@ impl Store {
     }
 }
 
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new().filename(path).busy_timeout(Duration::from_secs(2))
+}
+
+async fn readers(path: &Path) -> Result<SqlitePool, sqlx::Error> {
+    SqlitePoolOptions::new()
+        .max_connections(4)
+        .acquire_timeout(Duration::from_secs(10))
+        .connect_with(options(path).read_only(true).pragma("query_only", "on").pragma("cache_size", "-8192"))
+        .await
+}
+
 /// As the store keeps a count; what does not fit (it would take centuries) is the greatest number.
 fn number(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
@@ -124,13 +124,11 @@ fn number(count: u64) -> i64 {
 
 /// Looks before anything is written, so that another program's file stays as it is.
 async fn check_ours(path: &Path) -> Result<(), StoreError> {
-    let empty = std::fs::metadata(path).map(|metadata| metadata.len() == 0).unwrap_or(true);
-    if empty {
+    if std::fs::metadata(path).map_or(true, |metadata| metadata.len() == 0) {
         return Ok(());
     }
-    let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(Duration::from_secs(2));
     let look = async {
-        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options(path).read_only(true)).await?;
         let number = |sql: &'static str| sqlx::query_scalar::<_, i64>(sql).fetch_one(&pool);
         let (application, schema) = (number("pragma application_id").await?, number("pragma user_version").await?);
         let tables = number("select count(*) from sqlite_schema").await?;

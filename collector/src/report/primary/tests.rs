@@ -225,7 +225,7 @@ fn what_never_leaves_a_host_is_its_own_and_sites_are_apart() {
 
 #[test]
 fn a_full_memory_forgets_the_longest_silent_and_says_how_many() {
-    let mut primaries = Primaries::with_capacity(8);
+    let mut primaries = Primaries { capacity: 8, ..Primaries::default() };
     let mut changes = Vec::new();
     for number in 0..20u32 {
         let slice = slice(i64::from(number) / 5);
@@ -233,7 +233,7 @@ fn a_full_memory_forgets_the_longest_silent_and_says_how_many() {
         let observation = Observation { key: key(number), observer: observer(1), slice, octets: 1, row: 0 };
         assert_eq!(primaries.see(&observation, &mut changes), Some(true));
     }
-    assert!(primaries.flows.len() <= 8 && primaries.forgotten() == 20 - primaries.flows.len() as u64);
+    assert!(primaries.flows.len() <= 8 && primaries.forgotten == 20 - primaries.flows.len() as u64);
 }
 
 proptest! {

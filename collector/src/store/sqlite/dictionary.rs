@@ -8,21 +8,12 @@ use std::hash::Hash;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqliteConnection;
 use traf_model::{Interface, Key, Mac, Summary, Tally};
 
 use super::pack;
 use crate::store::StoreError;
-
-/// Statements that add the words of a JSON list to a dictionary, and that read their numbers.
-const ADDRESSES: [&str; 2] = [
-    "insert into address (ip) select value from json_each(?) where true on conflict do nothing",
-    "select id, ip from address where ip in (select value from json_each(?))",
-];
-const MACS: [&str; 2] = [
-    "insert into mac (mac) select value from json_each(?) where true on conflict do nothing",
-    "select id, mac from mac where mac in (select value from json_each(?))",
-];
 
 /// Addresses remembered: 300,000 in about 20 MB.
 const CAPACITY: usize = 300_000;
@@ -62,8 +53,8 @@ impl Dictionary {
                 addresses.extend(counts.addresses.iter().map(|learnt| learnt.address));
             }
         }
-        number(connection, ADDRESSES, &mut self.addresses, addresses).await?;
-        number(connection, MACS, &mut self.macs, macs).await?;
+        number(connection, ("address", "ip"), &mut self.addresses, addresses).await?;
+        number(connection, ("mac", "mac"), &mut self.macs, macs).await?;
         for interface in &summary.interfaces {
             self.learn_interface(connection, sensor, &interface.interface).await?;
         }
@@ -136,7 +127,7 @@ fn unknown(word: impl Display) -> StoreError {
 /// Learns the numbers of the words of a dictionary table that are not known yet; new words are added to the table.
 async fn number<K: Display + FromStr + Ord + Hash>(
     connection: &mut SqliteConnection,
-    statements: [&'static str; 2],
+    (table, word): (&str, &str),
     known: &mut HashMap<K, i64>,
     words: HashSet<K>,
 ) -> Result<(), StoreError> {
@@ -147,8 +138,10 @@ async fn number<K: Display + FromStr + Ord + Hash>(
         return Ok(());
     }
     let json = format!("[{}]", words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(","));
-    let [insert, select] = statements;
+    let list = "select value from json_each(?)";
+    let insert = AssertSqlSafe(format!("insert into {table} ({word}) {list} where true on conflict do nothing"));
     sqlx::query(insert).bind(&json).execute(&mut *connection).await?;
+    let select = AssertSqlSafe(format!("select id, {word} from {table} where {word} in ({list})"));
     let rows: Vec<(i64, String)> = sqlx::query_as(select).bind(&json).fetch_all(&mut *connection).await?;
     for (number, text) in rows {
         known.insert(pack::parse(&text)?, number);

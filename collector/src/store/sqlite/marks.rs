@@ -45,8 +45,9 @@ pub(super) static SEEN: LazyLock<String> = LazyLock::new(|| {
 /// The writer's memory of marks.
 #[derive(Debug, Default)]
 pub(super) struct Marks {
-    /// `None` until the last minute of the table is read.
-    primaries: Option<Primaries>,
+    primaries: Primaries,
+    /// True if the last minute of the table is read.
+    recalled: bool,
     sites: HashMap<String, i64>,
     late: Late,
     changes: Vec<Change>,
@@ -57,7 +58,7 @@ pub(super) struct Marks {
 impl Marks {
     /// Reads what was decided in the last minute that is stored.
     pub(super) async fn recall(&mut self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
-        if self.primaries.is_some() {
+        if self.recalled {
             return Ok(());
         }
         let mut primaries = Primaries::default();
@@ -66,13 +67,13 @@ impl Marks {
             let window = Interval::new(Timestamp(newest.0.saturating_sub(MEMORY)), Timestamp(i64::MAX));
             self.seen(connection, window, 0, |observation, primary| primaries.recall(&observation, primary)).await?;
         }
-        self.primaries = Some(primaries);
+        (self.primaries, self.recalled) = (primaries, true);
         Ok(())
     }
 
     /// True if a slice lies too far back to be decided from memory.
     pub(super) fn is_late(&self, slice: Interval) -> bool {
-        self.primaries.as_ref().is_some_and(|primaries| primaries.is_late(slice))
+        self.primaries.is_late(slice)
     }
 
     /// Reads what is decided around a late slice.
@@ -90,9 +91,7 @@ impl Marks {
 
     /// A sensor has delivered a slice.
     pub(super) fn delivered(&mut self, sensor: i64, slice: Interval) {
-        if let Some(primaries) = &mut self.primaries {
-            primaries.delivered(sensor, slice, &mut self.changes);
-        }
+        self.primaries.delivered(sensor, slice, &mut self.changes);
     }
 
     /// True if a row counts: seen at an interface (its sensor's site and number, its own number, what it is), in a slice.
@@ -106,8 +105,7 @@ impl Marks {
         let observer = Observer { sensor, interface: id, vlan: flow.key.vlan };
         let key = SharedFlow::new(self.site(site), sensor, interface, flow.key);
         let observation = Observation { key, observer, slice, octets: flow.traffic.total().octets, row };
-        let decided = self.primaries.as_mut().and_then(|primaries| primaries.see(&observation, &mut self.changes));
-        decided.unwrap_or_else(|| self.late.see(&observation))
+        self.primaries.see(&observation, &mut self.changes).unwrap_or_else(|| self.late.see(&observation))
     }
 
     /// Writes the marks that have changed since their rows were made.
@@ -116,7 +114,7 @@ impl Marks {
             let update = sqlx::query("update flow set prim = ? where id = ?").bind(primary).bind(row);
             update.execute(&mut *connection).await?;
         }
-        let forgotten = self.primaries.as_ref().map_or(0, Primaries::forgotten);
+        let forgotten = self.primaries.forgotten;
         if forgotten > self.warned {
             tracing::warn!(
                 forgotten,

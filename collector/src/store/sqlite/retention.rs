@@ -34,7 +34,6 @@ impl Store {
             Tier::Minute => ("minute", "true", &[]),
             Tier::Ledger => ("slice", "true", &["slice_ledger", "loss", "flow_other", "counted", "second"]),
         };
-        let sql = |text: String| sqlx::query(AssertSqlSafe(text));
         let oldest = AssertSqlSafe(format!("select min(ts) from {table} where {which}"));
         let oldest: Option<i64> = sqlx::query_scalar(oldest).fetch_one(&self.readers).await?;
         let oldest = oldest.unwrap_or(i64::MAX);
@@ -53,26 +52,16 @@ impl Store {
                 delete.bind(first).bind(first | ((1 << FLOW_BITS) - 1)).execute(&mut *transaction).await?;
             }
         }
-        for fact in facts {
-            let delete = sql(format!("delete from {fact} where slice in ({leaving})"));
-            delete.bind(until).execute(&mut *transaction).await?;
-        }
+        let of_slices = facts.iter().map(|fact| format!("delete from {fact} where slice in ({leaving})"));
         let last = match tier {
             Tier::Flow | Tier::Second => format!("update slice set {which} = 0 where {which} and ts < ?"),
             Tier::Minute | Tier::Ledger => format!("delete from {table} where ts < ?"),
         };
-        sql(last).bind(until).execute(&mut *transaction).await?;
-        if tier == Tier::Flow {
-            sqlx::query("delete from identity where last_ns < ? * 1000000000")
-                .bind(until)
-                .execute(&mut *transaction)
-                .await?;
+        let identities = (tier == Tier::Flow).then(|| "delete from identity where last_ns < ? * 1000000000".to_owned());
+        let kept = format!("update kept set since = max(since, ?) where tier = '{}'", tier.name());
+        for sql in of_slices.chain([last]).chain(identities).chain([kept]) {
+            sqlx::query(AssertSqlSafe(sql)).bind(until).execute(&mut *transaction).await?;
         }
-        sqlx::query("update kept set since = max(since, ?) where tier = ?")
-            .bind(until)
-            .bind(tier.name())
-            .execute(&mut *transaction)
-            .await?;
         transaction.commit().await?;
         sqlx::query(PAGES).execute(&self.writer).await?;
         Ok(until < before)

@@ -53,7 +53,8 @@ impl Store {
 }
 
 columns! {
-    KnownSensor { epoch: u64, mark: Mark }
+    /// What decides about a hello or a delivery.
+    KnownSensor { epoch: u64, mark: Mark, site: String }
 }
 
 columns! {

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use sqlx::Row;
 use traf_model::settings::SETTINGS;
 use traf_model::{NamedFilter, Settings, Timestamp};
 
@@ -15,14 +14,12 @@ type Change<'a> = (Timestamp, &'a str);
 impl Store {
     /// All named filters, by name.
     pub async fn filters(&self) -> Result<Vec<NamedFilter>, StoreError> {
-        let rows = sqlx::query("select name, rules from filter order by name").fetch_all(&self.readers).await?;
-        rows.iter()
-            .map(|row| {
-                let (name, rules): (String, String) = (row.try_get(0)?, row.try_get(1)?);
-                let rules = rules.parse().map_err(|error| StoreError::Damaged(format!("filter `{name}`: {error}")))?;
-                Ok(NamedFilter { name, rules })
-            })
-            .collect()
+        let rows = sqlx::query_as("select name, rules from filter order by name").fetch_all(&self.readers).await?;
+        let filter = |(name, rules): (String, String)| match rules.parse() {
+            Ok(rules) => Ok(NamedFilter { name, rules }),
+            Err(error) => Err(StoreError::Damaged(format!("filter `{name}`: {error}"))),
+        };
+        rows.into_iter().map(filter).collect()
     }
 
     /// Keeps a named filter, in the place of the one of its name; when and by whom.

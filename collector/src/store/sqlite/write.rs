@@ -6,8 +6,8 @@ use sqlx::Transaction;
 use sqlx::sqlite::{Sqlite, SqliteConnection};
 use traf_model::Timestamp;
 
-use super::columns::columns;
 use super::rows::Rows;
+use super::sensors::KnownSensor;
 use super::table::{read, select};
 use super::{Memory, Store, number};
 use crate::store::{Delivery, Mark, Outcome, StoreError};
@@ -42,7 +42,8 @@ async fn write(
     let mut rows = Rows::default();
     let mut outcomes = Vec::with_capacity(deliveries.len());
     for delivery in deliveries {
-        let (mark, site) = mark(connection, delivery.sensor).await?;
+        let known = sqlx::query(SENSOR.as_str()).bind(delivery.sensor).fetch_one(&mut *connection).await?;
+        let KnownSensor { mark, site, .. } = read(&known)?;
         if delivery.to_seq <= mark.seq {
             outcomes.push(Outcome::Stored(mark));
         } else if delivery.from_seq != mark.seq + 1 {
@@ -66,18 +67,7 @@ async fn write(
     Ok(outcomes)
 }
 
-columns! {
-    /// The mark of a sensor, and its site.
-    SensorMark { mark: Mark, site: String }
-}
-
-static SENSOR_MARK: LazyLock<String> = LazyLock::new(|| select::<SensorMark>("sensor f", "where f.id = ?"));
-
-async fn mark(connection: &mut SqliteConnection, sensor: i64) -> Result<(Mark, String), StoreError> {
-    let row = sqlx::query(SENSOR_MARK.as_str()).bind(sensor).fetch_one(connection).await?;
-    let SensorMark { mark, site } = read(&row)?;
-    Ok((mark, site))
-}
+static SENSOR: LazyLock<String> = LazyLock::new(|| select::<KnownSensor>("sensor f", "where f.id = ?"));
 
 async fn advance(connection: &mut SqliteConnection, delivery: &Delivery, lost: u64) -> Result<Mark, StoreError> {
     sqlx::query(
