@@ -38,9 +38,7 @@ impl wire::view_server::View for Collector {
             Window::Last(length) => repeat(self.clone(), peer, past::LastStretch { query, length }),
             Window::Past(interval) => {
                 let view = self.clone();
-                Box::pin(stream::once(async move {
-                    view.past(&query, interval, clock::now()).await.map(|report| wire::Report::from(&report))
-                }))
+                Box::pin(stream::once(async move { view.past(&query, interval, clock::now()).await }))
             }
         }))
     }

@@ -113,7 +113,7 @@ async fn stored(store: &Store, sensor: i64) -> Sums {
                 Fact::Flow(flow, _) => *sum += flow.traffic,
                 Fact::OtherFlows(_, traffic, _) => *sum += traffic,
                 Fact::Counted(_, counts) => *sum += counts.traffic,
-                Fact::Ledger(..) | Fact::Class(..) => {}
+                Fact::Ledger(..) => {}
             })
             .await
             .unwrap();
@@ -121,14 +121,7 @@ async fn stored(store: &Store, sensor: i64) -> Sums {
     for tier in [Tier::Second, Tier::Minute] {
         sums[1] = Traffic::default();
         let sum = &mut sums[1];
-        store
-            .classes(tier, &selection, &mut |_, _, fact| {
-                if let Fact::Class(_, traffic) = fact {
-                    *sum += traffic;
-                }
-            })
-            .await
-            .unwrap();
+        store.classes(tier, &selection, &mut |_, _, _, traffic| *sum += traffic).await.unwrap();
     }
     sums
 }

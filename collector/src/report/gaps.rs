@@ -27,17 +27,16 @@ pub(crate) struct Record {
 
 impl Record {
     /// Stretches in which nothing was counted, in order.
-    fn gaps(&self, window: Interval, now: Timestamp) -> Vec<Interval> {
+    fn gaps(mut self, window: Interval, now: Timestamp) -> Vec<Interval> {
         let longest = self.slices.iter().map(|slice| slice.nanos()).max().unwrap_or(SLICE);
         let silent = now.since(self.sensor) > 2 * longest + DELIVERY;
         // An interface that its sensor no longer has is not missed.
         let alive = self.sensor.since(self.seen.to) <= 2 * longest;
         let until = if self.expected && silent && alive { now } else { self.seen.to };
         let inside = Interval::new(window.from.max(self.seen.from), window.to.min(until));
-        let mut slices = self.slices.clone();
-        slices.sort_unstable();
+        self.slices.sort_unstable();
         let (mut gaps, mut covered) = (Vec::new(), inside.from);
-        for slice in slices {
+        for slice in self.slices {
             if slice.from > covered {
                 gaps.push(Interval::new(covered, slice.from.min(inside.to)));
             }

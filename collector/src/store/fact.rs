@@ -136,8 +136,6 @@ pub enum Fact {
     OtherFlows(Class, Traffic, u64),
     /// Ledger, traffic of our own stream, octets of the largest packet in and out.
     Ledger(Box<Ledger>, Traffic, [u32; 2]),
-    /// Traffic of a class.
-    Class(Class, Traffic),
     /// A key of a counted facility; `None` is `other`.
     Counted(Option<Key>, Counts),
 }

@@ -40,18 +40,18 @@ impl Repeated for LastStretch {
 
     async fn answer(&mut self, view: &Collector) -> Result<wire::Report, Status> {
         let now = clock::now();
-        let report = view.past(&self.query, Interval::new(now.before(self.length), now), now).await?;
-        Ok(wire::Report::from(&report))
+        view.past(&self.query, Interval::new(now.before(self.length), now), now).await
     }
 }
 
 impl Collector {
     /// The answer for a window of the past.
-    pub(super) async fn past(&self, query: &Query, interval: Interval, now: Timestamp) -> Result<Report, Status> {
+    pub(super) async fn past(&self, query: &Query, interval: Interval, now: Timestamp) -> Result<wire::Report, Status> {
         let asking = async {
             let _turn =
                 self.turns.acquire().await.map_err(|_| Status::unavailable("the collector is shutting down"))?;
-            self.ask(query, interval, now).await.map_err(|error| {
+            let report = self.ask(query, interval, now).await;
+            report.map(|report| wire::Report::from(&report)).map_err(|error| {
                 error!("a question to the store failed: {error}");
                 Status::unavailable("the store cannot answer just now: try again")
             })
@@ -168,16 +168,17 @@ impl<'a> Ask<'a> {
                 };
                 if by_flows {
                     self.conversations(&mut table, report).await?;
+                    if facility.key == KeyKind::Mac {
+                        let name = facility.name;
+                        report.notes.push(format!(
+                            "{name} are those of the recorded flows that the filter selects: octets of IP packets"
+                        ));
+                    }
                 } else {
                     self.keyed(facility, &mut table, report).await?;
-                }
-                if by_flows && facility.key == KeyKind::Mac {
-                    let name = facility.name;
-                    report.notes.push(format!(
-                        "{name} are those of the recorded flows that the filter selects: octets of IP packets"
-                    ));
-                } else if !by_flows && facility.peers {
-                    table.add_peers(&self.counted(&query.filter, false).await?.0, facility);
+                    if facility.peers {
+                        table.add_peers(&self.counted(&query.filter, false).await?.0, facility);
+                    }
                 }
                 if facility.per_point() {
                     self.each_for_itself(report);

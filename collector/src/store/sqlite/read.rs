@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use futures_util::TryStreamExt;
 use sqlx::query::Query;
 use sqlx::sqlite::{Sqlite, SqliteArguments};
-use traf_model::{Facility, Interval, Loss, Timestamp};
+use traf_model::{Class, Facility, Interval, Loss, Timestamp, Traffic};
 
 use super::columns::{Field, columns};
 use super::facts::{FlowRow, LedgerRow, MinuteRow, OtherFlowsRow, SecondRow};
@@ -98,20 +98,20 @@ impl Store {
         self.each(sql, selection, &mut |(place, row): (PointKey, R)| take(place, row.into())).await
     }
 
-    /// Classes by the second or the minute: the start of each in seconds since 1970.
+    /// Traffic of classes by the second or the minute: the start of each in seconds since 1970.
     pub async fn classes(
         &self,
         tier: Tier,
         selection: &Selection,
-        take: &mut (dyn FnMut(PointKey, i64, Fact) + Send),
+        take: &mut (dyn FnMut(PointKey, i64, Class, Traffic) + Send),
     ) -> Result<(), StoreError> {
         if tier == Tier::Minute {
             let minute = &mut |MinuteRow { ts, sensor, interface, class, traffic }| {
-                take(PointKey { sensor, interface }, ts, Fact::Class(class, traffic));
+                take(PointKey { sensor, interface }, ts, class, traffic);
             };
             self.each(&MINUTES, selection, minute).await
         } else {
-            let second = &mut |(place, SecondRow { at, class, traffic })| take(place, at, Fact::Class(class, traffic));
+            let second = &mut |(place, SecondRow { at, class, traffic })| take(place, at, class, traffic);
             self.each(&SECONDS, selection, second).await
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use traf_model::{Facility, Filter, Report};
+use traf_model::{Facility, Filter, Report, Traffic};
 
 use super::{Ask, Fact, Kept, SEVERAL, Selection, StoreError, Tier};
 use crate::report::interfaces::{Found, Interfaces};
@@ -21,8 +21,8 @@ impl Ask<'_> {
             }
         })
         .await?;
-        let mut take = |place, at, fact| {
-            if let (Some(point), Fact::Class(class, traffic)) = (self.places.get(&place), fact) {
+        let mut take = |place, at, class, traffic| {
+            if let Some(point) = self.places.get(&place) {
                 all.add_class(*point, at, class, traffic);
             }
         };
@@ -64,8 +64,8 @@ impl Ask<'_> {
         let shares = self.shares(report, &selection, kept, steps).await?;
         report.rate += steps.rate(interfaces, &shares, nanos);
         let mut sums: HashMap<(usize, i64), u64> = HashMap::new();
-        let mut take = |place, at: i64, fact| {
-            if let (Fact::Class(_, traffic), Some(point)) = (fact, self.places.get(&place)) {
+        let mut take = |place, at: i64, _, traffic: Traffic| {
+            if let Some(point) = self.places.get(&place) {
                 let sum = sums.entry((*point, steps.number(at))).or_default();
                 *sum = sum.saturating_add(traffic.total().octets);
             }
@@ -84,22 +84,20 @@ impl Ask<'_> {
         kept: Kept,
         steps: Steps,
     ) -> Result<Shares, StoreError> {
+        let mut shares = Shares::default();
         if !self.several() {
-            return Ok(Shares::default());
+            return Ok(shares);
         }
         if report.interval.from < kept.flow || (!self.whole && self.selection.interval.nanos() > JOINED) {
             report.notes.push(format!("of rate and strip: {SEVERAL}"));
-            return Ok(Shares::default());
-        }
-        if !self.whole {
-            let constant = self.counted(&Filter::default(), false).await?.0.shares;
-            return Ok(Shares { constant, ..Shares::default() });
-        }
-        let mut shares = Shares::default();
-        for (place, (slice, share)) in self.view.store.counted(selection).await? {
-            let Some(point) = self.places.get(&place) else { continue };
-            for number in steps.numbers(slice.interval) {
-                shares.steps.entry((*point, number)).or_default().add(share);
+        } else if !self.whole {
+            shares.constant = self.counted(&Filter::default(), false).await?.0.shares;
+        } else {
+            for (place, (slice, share)) in self.view.store.counted(selection).await? {
+                let Some(point) = self.places.get(&place) else { continue };
+                for number in steps.numbers(slice.interval) {
+                    shares.steps.entry((*point, number)).or_default().add(share);
+                }
             }
         }
         Ok(shares)
