@@ -24,10 +24,8 @@ pub(crate) async fn keep(store: Store, retention: Retention, stop: CancellationT
     ];
     let work = async {
         loop {
-            for (tier, length) in lengths {
-                if let Some(length) = length {
-                    retire(&store, tier, length).await;
-                }
+            for (tier, length) in lengths.into_iter().filter_map(|(tier, length)| Some((tier, length?))) {
+                retire(&store, tier, length).await;
             }
             tokio::time::sleep(PACE).await;
         }
