@@ -14,26 +14,19 @@ use super::ranked::{RankedTable, TableKey};
 use super::rates::KeyRates;
 use super::sizes::Sizes;
 use super::stations::Stations;
-use crate::parse::packet::{NO_VLAN, PackedKey, Packet};
+use crate::parse::packet::{NO_VLAN, Packet};
 
-/// An address as a key: IP version and number.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct HostKey(u8, u128);
-
-impl HostKey {
-    pub(super) fn address(self) -> IpAddr {
-        if self.0 == 6 { IpAddr::V6(self.1.into()) } else { IpAddr::V4((self.1 as u32).into()) }
-    }
-}
-
-impl TableKey for HostKey {
+impl TableKey for IpAddr {
     #[inline(always)]
     fn numbers(self) -> (u64, u64) {
-        (self.1 as u64 ^ u64::from(self.0) << 56, (self.1 >> 64) as u64)
+        match self {
+            Self::V4(address) => (u64::from(u32::from(address)), 4),
+            Self::V6(address) => (u128::from(address) as u64, (u128::from(address) >> 64) as u64),
+        }
     }
 
     fn key(self) -> Key {
-        Key::Address(self.address())
+        Key::Address(self)
     }
 }
 
@@ -56,7 +49,7 @@ pub(super) struct Facilities {
     vlans: Indexed,
     dscp: Indexed,
     protocols: Indexed,
-    hosts: RankedTable<HostKey, Traffic>,
+    hosts: RankedTable<IpAddr, Traffic>,
     /// Ports that are services.
     pub(super) ports: Ports,
     /// Former counts of what is counted per frame, while a console looks at it: for its rates.
@@ -84,9 +77,9 @@ impl Facilities {
 
     fn counters(&self) -> [(Counted, &dyn Counter); 7] {
         [
-            (SIZES, &self.sizes),
+            (SIZES, &self.sizes.counts),
             (SERVICES, &self.services),
-            (STATIONS, &self.stations),
+            (STATIONS, &self.stations.table),
             (HOSTS, &self.hosts),
             (VLANS, &self.vlans),
             (DSCP, &self.dscp),
@@ -96,9 +89,9 @@ impl Facilities {
 
     fn counters_mut(&mut self) -> [(Counted, &mut dyn Counter); 7] {
         [
-            (SIZES, &mut self.sizes),
+            (SIZES, &mut self.sizes.counts),
             (SERVICES, &mut self.services),
-            (STATIONS, &mut self.stations),
+            (STATIONS, &mut self.stations.table),
             (HOSTS, &mut self.hosts),
             (VLANS, &mut self.vlans),
             (DSCP, &mut self.dscp),
@@ -126,19 +119,17 @@ impl Facilities {
     /// Adds what left a flow to its keys, and notes the addresses behind its MAC addresses.
     #[inline]
     pub(super) fn fold(&mut self, folded: &FlowDelta) {
-        let [there, back] = folded.counters;
-        let packets = there.packets + back.packets;
-        let version = folded.key.version();
-        let ((a, a_port), (b, b_port)) = folded.key.ends();
-        *self.hosts.row(HostKey(version, a), packets) += Traffic { outbound: there, inbound: back };
-        *self.hosts.row(HostKey(version, b), packets) += Traffic { outbound: back, inbound: there };
-        if let Some((service, at_second)) = service(&self.ports, &folded.key, (a_port, b_port), folded.second_began) {
-            let (to, from) = if at_second { (there, back) } else { (back, there) };
-            *self.services.row(service, packets) += Traffic { inbound: to, outbound: from };
+        let FlowDelta { key, traffic, .. } = folded;
+        let packets = traffic.total().packets;
+        *self.hosts.row(key.source.address, packets) += *traffic;
+        *self.hosts.row(key.destination.address, packets) += traffic.reversed();
+        if let Some(service) = key.service(&self.ports) {
+            let at_source = self.ports.serves_source(key.source.port, key.destination.port);
+            *self.services.row(service, packets) += if at_source { *traffic } else { traffic.reversed() };
         }
-        let protocol = folded.key.protocol();
-        for (sent, counters) in [(!folded.second_began, there), (folded.second_began, back)] {
-            self.protocols.count(usize::from(protocol), || Key::Number(u64::from(protocol)), sent, counters);
+        for (sent, counters) in [(true, traffic.outbound), (false, traffic.inbound)] {
+            let protocol = || Key::Number(u64::from(key.protocol));
+            self.protocols.count(usize::from(key.protocol), protocol, sent, counters);
         }
         self.stations.learn(folded);
     }
@@ -199,38 +190,37 @@ impl Facilities {
     }
 }
 
-/// The service of a flow with these ports and whether it is at the key's second end; the rule is
-/// [`traf_model::Flow::service`]'s.
-#[inline(always)]
-pub(super) fn service(
-    ports: &Ports,
-    key: &PackedKey,
-    (a, b): (u16, u16),
-    second_began: bool,
-) -> Option<(Service, bool)> {
-    let (source, destination) = if second_began { (b, a) } else { (a, b) };
-    let at_source = ports.serves_source(source, destination);
-    let service = Service::new(key.protocol(), if at_source { source } else { destination })?;
-    Some((service, at_source == second_began))
-}
-
 #[cfg(test)]
 mod tests {
+    use traf_model::facility::COUNTED;
+    use traf_model::{Endpoint, FlowKey};
+
     use super::*;
-    use crate::parse::packet::NO_VLAN;
 
     #[test]
-    fn the_service_of_a_flow_is_the_models() {
+    fn a_flow_counts_under_the_keys_that_the_model_gives_it() {
         let ports = Ports::new(&[traf_model::PortRange { from: 6000, to: 6063 }]);
+        let counters = |number| Counters { packets: number, octets: 100 * number, coalesced: 0 };
+        let traffic = Traffic { outbound: counters(1), inbound: counters(2) };
         for (source, destination) in [(40000, 22), (22, 40000), (22, 80), (5000, 6000), (6000, 5000), (0, 0)] {
-            for (from, to) in [(1, 2), (2, 1)] {
-                let (key, second_began) = PackedKey::new(4, 6, NO_VLAN, (from, source), (to, destination));
-                let ((_, a), (_, b)) = key.ends();
-                let flow = key.flow(second_began);
-                let found = service(&ports, &key, (a, b), second_began);
-                assert_eq!(found.map(|(service, _)| service), flow.service(&ports));
-                let port = found.map(|(_, at_second)| if at_second { b } else { a });
-                assert_eq!(port, flow.service(&ports).map(|service| service.port));
+            for (from, to) in [([10, 0, 0, 1], [10, 0, 0, 2]), ([10, 0, 0, 2], [10, 0, 0, 1])] {
+                let end = |address: [u8; 4], port| Endpoint::new(address.into(), port);
+                let key =
+                    FlowKey { protocol: 6, vlan: None, source: end(from, source), destination: end(to, destination) };
+                let mut facilities = Facilities::new(None, |facility| facility.capacity, 0);
+                facilities.ports = ports.clone();
+                facilities.fold(&FlowDelta { key, traffic, macs: [None; 2], first: 0, last: 0 });
+                for facility in COUNTED {
+                    let Some(shares) = facility.shares() else { continue };
+                    let mut expected = BTreeMap::new();
+                    for share in shares(&key, &ports).into_iter().flatten() {
+                        *expected.entry(share.key).or_default() +=
+                            if share.reversed { traffic.reversed() } else { traffic };
+                    }
+                    let mut counted = BTreeMap::<Key, Traffic>::new();
+                    facilities.totals(facility, |key, counts| _ = counted.insert(key, counts.traffic));
+                    assert_eq!(counted, expected, "{facility:?} of {key:?}");
+                }
             }
         }
     }

@@ -7,7 +7,7 @@
 //! Memory: the tables of a filter grow with what it selects, up to about 0.9 MB: 2,048 addresses of 144 octets, 1,024 ports of
 //! 112, 512 MAC addresses of 250 with what is behind them. With all eight filters full that is 7 MB.
 
-use traf_model::{Counters, Facility, Filter, Interface, InterfaceStats, Interval, Ports, Timestamp, Wish};
+use traf_model::{Counters, Facility, Filter, Interface, InterfaceStats, Interval, Ports, Timestamp, Traffic, Wish};
 
 use super::facilities::Facilities;
 use super::flow_delta::FlowDelta;
@@ -80,19 +80,15 @@ impl FilterTable {
     #[cold]
     pub(super) fn packet(&mut self, selected: SelectedFilters, packet: &Packet, placed: FlowFacts) {
         let FlowFacts { second_began, own, extra } = placed;
-        let mut folded = FlowDelta {
-            key: packet.key,
-            second_began,
-            counters: [Counters::default(); 2],
-            macs: [None; 2],
-            first: packet.at,
-            last: packet.at,
+        let counters = Counters { coalesced: extra, ..Counters::new(1, u64::from(packet.octets)) };
+        let mac = (packet.macs != [0; 12]).then(|| packet.source_mac());
+        let (traffic, macs) = if packet.reverse == second_began {
+            (Traffic::outbound(counters), [mac, None])
+        } else {
+            (Traffic::inbound(counters), [None, mac])
         };
-        let way = usize::from(packet.reverse);
-        folded.counters[way] = Counters { coalesced: extra, ..Counters::new(1, u64::from(packet.octets)) };
-        if packet.macs != [0; 12] {
-            folded.macs[way] = Some(packet.source_mac());
-        }
+        let key = packet.key.flow(second_began);
+        let folded = FlowDelta { key, traffic, macs, first: packet.at, last: packet.at };
         let chosen = self.counts.iter_mut().enumerate().filter(|(place, _)| selected & 1 << place != 0);
         for (_, counted) in chosen {
             counted.facilities.fold(&folded);

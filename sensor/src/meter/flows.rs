@@ -9,7 +9,7 @@ mod silent;
 
 use std::time::Duration;
 
-use traf_model::{Counters, Flow, Half, Timestamp, Traffic};
+use traf_model::{Class, Counters, Flow, Half, Timestamp, Traffic};
 
 use super::coalesced::{CoalescedPackets, Estimate};
 use super::connection_events::{self, ConnectionChange, DirectionCounts, EventQueue};
@@ -188,9 +188,8 @@ impl Flows {
 
     /// The slot's flow leaves: it gets a row if it has sent `worth` packets and there is room.
     fn leave(&mut self, slot: usize, worth: u64) {
-        let folded = self.fold(slot);
-        let traffic = folded.traffic();
-        let class = folded.key.class(flow_state::cast(&self.table.flows[slot].warm));
+        let traffic = self.fold(slot).traffic;
+        let class = self.class(slot);
         let whole = self.whole(slot);
         if !traffic.is_empty() {
             if whole.total().packets >= worth && self.parted.len() < self.parted_capacity {
@@ -208,13 +207,12 @@ impl Flows {
     /// Empties the counters of a flow that goes on.
     #[cold]
     fn spill(&mut self, slot: usize) {
-        let traffic = self.fold(slot).traffic();
+        let traffic = self.fold(slot).traffic;
         if self.parted.len() < self.parted_capacity {
             self.parted.push(self.row(slot, traffic, i64::MIN));
             self.spilled = true;
         } else {
-            let class = self.table.flows[slot].hot.key.class(flow_state::cast(&self.table.flows[slot].warm));
-            self.other.add(class, traffic, 0);
+            self.other.add(self.class(slot), traffic, 0);
         }
     }
 
@@ -222,21 +220,29 @@ impl Flows {
     fn fold(&mut self, slot: usize) -> FlowDelta {
         let Slot { hot, warm, cold } = &mut self.table.flows[slot];
         let hidden = if warm.state & flow_state::COALESCED != 0 { self.coalesced.take(slot) } else { [0; 2] };
-        let counters = [0, 1].map(|way| {
+        let second_began = flow_state::second_began(warm);
+        let ways = [usize::from(second_began), usize::from(!second_began)];
+        let [outbound, inbound] = ways.map(|way| {
             let (packets, octets) = hot.counted(way);
             cold.add(way, packets, octets);
             Counters { packets, octets, coalesced: hidden[way] }
         });
         hot.empty();
-        let macs = [0, 1].map(|way| if flow_state::spoke(warm.state, way) { cold.mac(way) } else { None });
-        let second_began = flow_state::second_began(warm);
+        let macs = ways.map(|way| cold.mac(way).filter(|_| flow_state::spoke(warm.state, way)));
         // What came before this slice was told at its end.
         let first = if cold.first >= self.opened { cold.first } else { warm.last };
-        let folded = FlowDelta { key: hot.key, second_began, counters, macs, first, last: warm.last };
-        if counters[0].packets + counters[1].packets > 0 {
+        let traffic = Traffic { outbound, inbound };
+        let folded = FlowDelta { key: hot.key.flow(second_began), traffic, macs, first, last: warm.last };
+        if outbound.packets + inbound.packets > 0 {
             self.facilities.fold(&folded);
         }
         folded
+    }
+
+    /// The class of the slot's flow.
+    fn class(&self, slot: usize) -> Class {
+        let Slot { hot, warm, .. } = &self.table.flows[slot];
+        hot.key.class(flow_state::cast(warm))
     }
 
     /// Everything the slot's flow counted since it began; outbound is forward.

@@ -1,8 +1,8 @@
 //! Packet sizes of an interface.
 
-use traf_model::{Brackets, Counters, Counts, Key, Tally, Traffic};
+use traf_model::{Brackets, Counters};
 
-use super::counter::{Counter, Indexed};
+use super::counter::Indexed;
 
 /// Octets of an MTU that is not known.
 const MTU: u32 = 1500;
@@ -10,7 +10,7 @@ const MTU: u32 = 1500;
 /// Traffic of each size bracket of the MTU.
 pub(super) struct Sizes {
     brackets: Brackets,
-    counts: Indexed,
+    pub(super) counts: Indexed,
 }
 
 impl Sizes {
@@ -30,19 +30,5 @@ impl Sizes {
         if self.brackets != Brackets::new(mtu.unwrap_or(MTU)) {
             *self = Self::new(mtu);
         }
-    }
-}
-
-impl Counter for Sizes {
-    fn seal(&mut self, most: usize) -> Tally<Key, Counts> {
-        self.counts.seal(most)
-    }
-
-    fn totals(&self, each: &mut dyn FnMut(Key, Counts)) -> Counts {
-        self.counts.totals(each)
-    }
-
-    fn traffic(&self, sealed: bool, each: &mut dyn FnMut(Key, Traffic)) {
-        self.counts.traffic(sealed, each);
     }
 }

@@ -2,9 +2,8 @@
 
 use std::net::IpAddr;
 
-use traf_model::{Counters, Counts, Key, Learnt, Mac, Merge, Tally, Timestamp, Traffic};
+use traf_model::{Counters, Counts, Key, Learnt, Mac, Merge, Timestamp, Traffic};
 
-use super::counter::Counter;
 use super::flow_delta::FlowDelta;
 use super::keyed_hash::KeyedHash;
 use super::ranked::{RankedTable, TableKey, Value};
@@ -39,13 +38,16 @@ impl Value for StationCounters {
     }
 
     fn counts(self) -> Counts {
-        self.into_counts()
+        let mut addresses: Vec<Learnt> = self.addresses.into_iter().map(|(learnt, _)| learnt).collect();
+        addresses.sort_unstable();
+        Counts { traffic: self.traffic, ip: self.ip, addresses, ..Counts::default() }
     }
 }
 
 /// The stations of an interface.
 pub(super) struct Stations {
-    table: RankedTable<Mac, StationCounters>,
+    /// Frames that wait in pairs are not yet here; [`Stations::flush_pairs`] is to be called before it is read.
+    pub(super) table: RankedTable<Mac, StationCounters>,
     pairs: Box<[StationPair]>,
     seed: KeyedHash,
 }
@@ -106,14 +108,12 @@ impl Stations {
     /// Notes the addresses of a flow behind its MAC addresses.
     #[inline]
     pub(super) fn learn(&mut self, folded: &FlowDelta) {
-        let ((a, _), (b, _)) = folded.key.ends();
-        for (mac, number) in folded.macs.iter().zip([a, b]) {
+        for (mac, end) in folded.macs.iter().zip([folded.key.source, folded.key.destination]) {
             if let Some(station) = mac.and_then(|mac| self.table.known(mac))
-                && number != 0
+                && !end.address.is_unspecified()
             {
-                let address = folded.key.address(number);
-                station.seen(address, folded.first, false);
-                station.seen(address, folded.last, false);
+                station.seen(end.address, folded.first, false);
+                station.seen(end.address, folded.last, false);
             }
         }
     }
@@ -128,21 +128,6 @@ impl Stations {
         if let Some(station) = self.table.known(mac) {
             station.seen(address, packet.at, true);
         }
-    }
-}
-
-/// The frames that wait in pairs are not yet in the table; [`Stations::flush_pairs`] is to be called before.
-impl Counter for Stations {
-    fn seal(&mut self, most: usize) -> Tally<Key, Counts> {
-        self.table.seal(most)
-    }
-
-    fn totals(&self, each: &mut dyn FnMut(Key, Counts)) -> Counts {
-        self.table.totals(each)
-    }
-
-    fn traffic(&self, sealed: bool, each: &mut dyn FnMut(Key, Traffic)) {
-        self.table.traffic(sealed, each);
     }
 }
 
@@ -179,13 +164,6 @@ impl StationCounters {
             weakest.map(|place| self.addresses.swap_remove(place));
         }
     }
-
-    /// As the model has it.
-    pub(super) fn into_counts(self) -> Counts {
-        let mut addresses: Vec<Learnt> = self.addresses.into_iter().map(|(learnt, _)| learnt).collect();
-        addresses.sort_unstable();
-        Counts { traffic: self.traffic, ip: self.ip, addresses, ..Counts::default() }
-    }
 }
 
 impl Merge for StationCounters {
@@ -200,6 +178,7 @@ impl Merge for StationCounters {
 mod tests {
     use traf_model::Merge;
 
+    use super::super::counter::Counter;
     use super::*;
 
     #[test]
@@ -212,7 +191,7 @@ mod tests {
             stations.count(&packet, Counters::new(1, 100));
         }
         stations.flush_pairs();
-        let stations = stations.seal(4_096);
+        let stations = stations.table.seal(4_096);
         let mut sum = stations.other().clone();
         stations.rows().for_each(|(_, station)| sum.merge(station.clone()));
         let all = Counters::new(5000, 500_000);
@@ -234,7 +213,7 @@ mod tests {
             station.seen(address(number), i64::from(number), false);
         }
         station.seen(address(1), 500, false);
-        let addresses = station.clone().into_counts().addresses;
+        let addresses = station.clone().counts().addresses;
         let numbers: Vec<IpAddr> = addresses.iter().map(|learnt| learnt.address).collect();
         let expected: Vec<IpAddr> = std::iter::once(1).chain(194..=200).map(address).collect();
         assert_eq!(numbers, expected);
@@ -245,7 +224,7 @@ mod tests {
         station.merge(later);
         assert!(
             station
-                .into_counts()
+                .counts()
                 .addresses
                 .iter()
                 .all(|learnt| learnt.first == Timestamp(1000) || learnt.address == address(1))

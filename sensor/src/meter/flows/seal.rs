@@ -36,15 +36,14 @@ impl Flows {
         }
         for set in 0..self.table.sets() {
             for slot in self.table.touched(set) {
-                let folded = self.fold(slot);
-                let traffic = folded.traffic();
+                let traffic = self.fold(slot).traffic;
                 if traffic.is_empty() {
                     continue;
                 }
                 if threshold.passes(traffic.total().octets) {
                     rows.push(self.row(slot, traffic, now));
                 } else {
-                    self.other.add(folded.key.class(flow_state::cast(&self.table.flows[slot].warm)), traffic, 1);
+                    self.other.add(self.class(slot), traffic, 1);
                 }
             }
         }
