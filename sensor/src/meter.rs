@@ -32,6 +32,7 @@ mod rates;
 mod sizes;
 mod slot;
 mod stations;
+mod tables;
 mod threshold;
 
 #[cfg(test)]
@@ -41,8 +42,8 @@ use std::time::Duration;
 
 use traf_model::settings::IDLE_SECONDS;
 use traf_model::{
-    Counters, Endpoint, Facility, FlowKey, Interface, InterfaceSnapshot, InterfaceStats, InterfaceSummary, Interval,
-    PortRange, Ports, Timestamp, Transport, Wish,
+    Endpoint, Filter, FlowKey, Interface, InterfaceSnapshot, InterfaceStats, InterfaceSummary, Interval, PortRange,
+    Ports, Timestamp, Transport, Wish,
 };
 
 use crate::parse::link_type::LinkType;
@@ -50,14 +51,14 @@ use crate::parse::packet::{Fragment, PackedKey, Packet};
 use crate::parse::{self, Parser};
 use coalesced::Offload;
 use connection_events::{ConnectionEvent, EventQueue};
-use filtered::{FilterTable, FlowFacts, SelectedFilters};
+use filtered::{FilterTable, SelectedFilters};
 use flow_rates::FlowRates;
 use flows::Flows;
 use fragments::Fragments;
-use interface_counters::InterfaceCounters;
 use local_addresses::LocalAddresses;
 use packet_log::{PacketLog, PacketRecord};
-use rates::InterfaceRates;
+use rates::AverageRates;
+use tables::FlowFacts;
 
 /// Packets that are hashed before the first of them is counted.
 const BATCH: usize = 32;
@@ -122,12 +123,10 @@ pub struct Meter {
     waiting: usize,
     /// Flows that ICMP errors of this batch speak of, and which of its packets that were.
     unreachable: Vec<(usize, PackedKey)>,
-    counters: InterfaceCounters,
     packet_log: PacketLog,
     flows: Flows,
     fragments: Fragments,
     rates: FlowRates,
-    averages: InterfaceRates,
     filtered: FilterTable,
 }
 
@@ -145,12 +144,10 @@ impl Meter {
             selected: [0; BATCH],
             waiting: 0,
             unreachable: Vec::with_capacity(BATCH),
-            counters: InterfaceCounters::new(),
             packet_log: PacketLog::default(),
             flows: Flows::new(&config, interface.mtu, started.0),
             fragments: Fragments::new(),
             rates: FlowRates::default(),
-            averages: InterfaceRates::new(started),
             filtered: FilterTable::default(),
             interface,
         }
@@ -169,8 +166,7 @@ impl Meter {
             Ok(mut packet) => {
                 packet.at = at.0;
                 packet.sent = self.local.sent(&packet);
-                self.counters.frame(&packet, packet.sent);
-                self.flows.facilities.frame(&packet, Counters::new(1, u64::from(packet.length)));
+                self.flows.tables.frame(&packet);
                 if packet.key.protocol() != 6 {
                     self.packet_log.packet(&packet, captured);
                     if matches!(packet.key.protocol(), 0 | 58) && packet.macs != [0; 12] {
@@ -192,7 +188,7 @@ impl Meter {
                     }
                 }
             }
-            Err(reason) => self.counters.unparsed(reason, length),
+            Err(reason) => self.flows.tables.counters.unparsed(reason, length),
         }
     }
 
@@ -213,27 +209,21 @@ impl Meter {
             if let Some((_, key)) = unreachable.next_if(|(at, _)| *at == place) {
                 self.flows.unreachable(&key);
             }
-            let own = self.flows.is_own(slot);
-            let mut hidden = 0;
-            if own {
-                self.counters.own(packet.sent, Counters::new(1, u64::from(packet.length)));
-            }
+            let warm = &self.flows.table.flows[slot].warm;
+            let mut placed = FlowFacts {
+                second_began: flow_state::second_began(warm),
+                own: warm.state & flow_state::OWN != 0,
+                extra: 0,
+            };
             if self.offload.suspects(packet) {
-                let segment = flow_state::segment_size(packet, &self.flows.table.flows[slot].warm);
-                let extra = self.offload.extra(packet, segment);
-                hidden = extra;
-                if extra > 0 {
-                    self.flows.hidden(slot, packet, extra);
-                    self.counters.coalesced(packet, packet.sent, extra);
-                    self.flows.facilities.frame(packet, Counters { coalesced: extra, ..Counters::default() });
-                    if own {
-                        self.counters.own(packet.sent, Counters { coalesced: extra, ..Counters::default() });
-                    }
+                placed.extra = self.offload.extra(packet, flow_state::segment_size(packet, warm));
+                if placed.extra > 0 {
+                    self.flows.hidden(slot, packet, placed.extra);
                 }
             }
+            self.flows.tables.placed(packet, placed);
             if self.selected[place] != 0 {
-                let second_began = flow_state::second_began(&self.flows.table.flows[slot].warm);
-                self.filtered.packet(self.selected[place], packet, FlowFacts { second_began, own, extra: hidden });
+                self.filtered.packet(self.selected[place], packet, placed);
             }
         }
     }
@@ -250,8 +240,8 @@ impl Meter {
     /// Ports and ranges that count as served beside those below 1024, from now on.
     pub fn set_ports(&mut self, extra: &[PortRange]) {
         self.flush();
-        self.flows.facilities.ports = Ports::new(extra);
-        self.filtered.set_ports(&self.flows.facilities.ports);
+        self.flows.tables.facilities.ports = Ports::new(extra);
+        self.filtered.set_ports(&self.flows.tables.facilities.ports);
     }
 
     /// Flows that are silent for longer are over, from now on.
@@ -295,38 +285,33 @@ impl Meter {
         self.flush();
         let now = slice.to.0.max(self.latest);
         let (flows, other) = self.flows.seal(now);
-        let (interface, other_flows) = (self.interface.clone(), other.rows());
-        let counted = self.flows.facilities.seal(&interface);
-        self.filtered.seal(slice, &interface);
-        InterfaceSummary { interface, flows, other_flows, counted, ..self.counters.seal(slice) }
+        self.filtered.seal(slice, &self.interface);
+        InterfaceSummary { flows, other_flows: other.rows(), ..self.flows.tables.seal(slice, &self.interface) }
     }
 
     /// The present state, cumulative, and the answers to the wishes. Called once a second, it also keeps the rates.
     pub fn snapshot(&mut self, now: Timestamp, wishes: &[Wish]) -> InterfaceSnapshot {
         self.flush();
-        let wished = |wish: &Wish, facility| wish.facility == Facility::Counted(facility) && wish.filter.is_all();
-        let wished = |facility| wishes.iter().any(|wish| wished(wish, facility));
         let opened = self.flows.opened;
-        self.flows.facilities.look(now.0, opened, wished);
-        self.filtered.roll(now, opened, wishes, &self.interface, &self.flows.facilities.ports);
+        self.flows.tables.roll(now, opened, wishes, &Filter::default(), &self.interface);
+        self.filtered.roll(now, opened, wishes, &self.interface, &self.flows.tables.facilities.ports);
         self.flows.tell_silent(now.0);
         self.rates.roll(now.0, opened, !wishes.is_empty(), &mut self.flows.table);
-        let stats = self.counters.stats(&self.interface);
-        let rated = self.averages.rates(now, &stats.classes, stats.own);
-        let stats = InterfaceStats { rates: rated.classes, ..stats };
-        let view = live::LiveView { meter: self, stats: &stats, rate: rated.total, now };
+        let view = live::LiveView { meter: self, now };
         let answers = wishes.iter().filter_map(|wish| view.answer(wish)).collect();
+        let AverageRates { total: rate, own: own_rate, .. } = self.flows.tables.rated;
+        let stats = self.flows.tables.stats(&self.interface);
         let InterfaceStats { interface, ledger, classes, rates, peak, peak_total, own } = stats;
         InterfaceSnapshot {
             interface,
             started: self.started,
             ledger,
             classes,
-            rate: rated.total,
+            rate,
             rates,
             peak,
             peak_total,
-            own_rate: rated.own,
+            own_rate,
             own,
             answers,
             flows: self.flows.table.len() as u64,
@@ -338,7 +323,7 @@ impl Meter {
     #[cold]
     fn learn(&mut self, packet: &Packet, captured: &[u8]) {
         if let Some(address) = parse::proven(packet, captured) {
-            self.flows.facilities.prove(packet, address);
+            self.flows.tables.facilities.prove(packet, address);
         }
     }
 

@@ -7,12 +7,11 @@
 //! Memory: the tables of a filter grow with what it selects, up to about 0.9 MB: 2,048 addresses of 144 octets, 1,024 ports of
 //! 112, 512 MAC addresses of 250 with what is behind them. With all eight filters full that is 7 MB.
 
-use traf_model::{Counters, Facility, Filter, Interface, InterfaceStats, Interval, Ports, Timestamp, Traffic, Wish};
+use traf_model::{Counters, Facility, Filter, Interface, Interval, Ports, Timestamp, Traffic, Wish};
 
 use super::facilities::Facilities;
 use super::flow_delta::FlowDelta;
-use super::interface_counters::InterfaceCounters;
-use super::rates::{AverageRates, InterfaceRates};
+use super::tables::{FlowFacts, Tables};
 use crate::parse::packet::Packet;
 
 /// Filters at once.
@@ -31,30 +30,14 @@ pub(super) struct FilterTable {
 }
 
 /// Counts of the packets that one filter selected.
-pub(super) struct FilterCounters {
+struct FilterCounters {
     filter: Filter,
-    /// Nothing was counted before.
-    pub(super) since: Timestamp,
     wished: Timestamp,
-    pub(super) counters: InterfaceCounters,
-    pub(super) facilities: Facilities,
-    averages: InterfaceRates,
-    pub(super) rated: AverageRates,
+    tables: Tables,
 }
 
 /// One bit for each filter that selects a packet.
 pub(super) type SelectedFilters = u8;
-
-/// Facts of a packet that are known once it is counted in its flow.
-#[derive(Clone, Copy)]
-pub(super) struct FlowFacts {
-    /// The second end of its key began the flow.
-    pub(super) second_began: bool,
-    /// It is ours.
-    pub(super) own: bool,
-    /// Packets that offload hid in it.
-    pub(super) extra: u64,
-}
 
 impl FilterTable {
     /// Counts a frame for the filters that select it, and returns these. Fragments are judged by their own headers.
@@ -69,8 +52,7 @@ impl FilterTable {
         for (place, counted) in self.counts.iter_mut().enumerate() {
             if counted.filter.matches(&subject) {
                 selected |= 1 << place;
-                counted.counters.frame(packet, packet.sent);
-                counted.facilities.frame(packet, Counters::new(1, u64::from(packet.length)));
+                counted.tables.frame(packet);
             }
         }
         selected
@@ -79,28 +61,19 @@ impl FilterTable {
     /// Counts an IP packet for its hosts and its service.
     #[cold]
     pub(super) fn packet(&mut self, selected: SelectedFilters, packet: &Packet, placed: FlowFacts) {
-        let FlowFacts { second_began, own, extra } = placed;
-        let counters = Counters { coalesced: extra, ..Counters::new(1, u64::from(packet.octets)) };
+        let counters = Counters { coalesced: placed.extra, ..Counters::new(1, u64::from(packet.octets)) };
         let mac = (packet.macs != [0; 12]).then(|| packet.source_mac());
-        let (traffic, macs) = if packet.reverse == second_began {
+        let (traffic, macs) = if packet.reverse == placed.second_began {
             (Traffic::outbound(counters), [mac, None])
         } else {
             (Traffic::inbound(counters), [None, mac])
         };
-        let key = packet.key.flow(second_began);
+        let key = packet.key.flow(placed.second_began);
         let folded = FlowDelta { key, traffic, macs, first: packet.at, last: packet.at };
         let chosen = self.counts.iter_mut().enumerate().filter(|(place, _)| selected & 1 << place != 0);
         for (_, counted) in chosen {
-            counted.facilities.fold(&folded);
-            if own {
-                counted
-                    .counters
-                    .own(packet.sent, Counters { coalesced: extra, ..Counters::new(1, u64::from(packet.length)) });
-            }
-            if extra > 0 {
-                counted.counters.coalesced(packet, packet.sent, extra);
-                counted.facilities.frame(packet, Counters { coalesced: extra, ..Counters::default() });
-            }
+            counted.tables.facilities.fold(&folded);
+            counted.tables.placed(packet, placed);
         }
     }
 
@@ -116,13 +89,7 @@ impl FilterTable {
         }
         self.counts.retain(|counted| now.since(counted.wished) <= ATTENTION);
         for counted in &mut self.counts {
-            let stats = counted.counters.stats(interface);
-            counted.rated = counted.averages.rates(now, &stats.classes, stats.own);
-            let began = opened.max(counted.since.0);
-            let filter = &counted.filter;
-            let wished = |wish: &Wish, facility| wish.facility == Facility::Counted(facility) && wish.filter == *filter;
-            let wished = |facility| wishes.iter().any(|wish| wished(wish, facility));
-            counted.facilities.look(now.0, began, wished);
+            counted.tables.roll(now, opened, wishes, &counted.filter, interface);
         }
     }
 
@@ -135,41 +102,23 @@ impl FilterTable {
         // Nothing of it goes into the history.
         let mut facilities = Facilities::new(interface.mtu, |facility| facility.capacity / PART, 0);
         facilities.ports = ports.clone();
-        self.counts.push(FilterCounters {
-            filter: filter.clone(),
-            since: now,
-            wished: now,
-            counters: InterfaceCounters::new(),
-            facilities,
-            averages: InterfaceRates::new(now),
-            rated: AverageRates::default(),
-        });
+        let tables = Tables::new(now, facilities);
+        self.counts.push(FilterCounters { filter: filter.clone(), wished: now, tables });
     }
 
     /// Other ports are served from now on.
     pub(super) fn set_ports(&mut self, ports: &Ports) {
-        self.counts.iter_mut().for_each(|counted| counted.facilities.ports = ports.clone());
+        self.counts.iter_mut().for_each(|counted| counted.tables.facilities.ports = ports.clone());
     }
 
     /// Ends the slice: what it counted is part of the whole, and of no history.
     pub(super) fn seal(&mut self, slice: Interval, interface: &Interface) {
-        for counted in &mut self.counts {
-            drop(counted.counters.seal(slice));
-            drop(counted.facilities.seal(interface));
-        }
+        self.counts.iter_mut().for_each(|counted| drop(counted.tables.seal(slice, interface)));
     }
 
     /// Counts of a filter, if it has any.
-    pub(super) fn of(&self, filter: &Filter) -> Option<&FilterCounters> {
-        self.counts.iter().find(|counted| counted.filter == *filter)
-    }
-}
-
-impl FilterCounters {
-    /// The interface's row.
-    pub(super) fn stats(&self, whole: &InterfaceStats) -> InterfaceStats {
-        let counted = self.counters.stats(&whole.interface);
-        InterfaceStats { rates: self.rated.classes.clone(), ledger: whole.ledger, ..counted }
+    pub(super) fn of(&self, filter: &Filter) -> Option<&Tables> {
+        self.counts.iter().find(|counted| counted.filter == *filter).map(|counted| &counted.tables)
     }
 }
 

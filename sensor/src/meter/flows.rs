@@ -9,7 +9,7 @@ mod silent;
 
 use std::time::Duration;
 
-use traf_model::{Class, Counters, Flow, Half, Timestamp, Traffic};
+use traf_model::{Class, Counted, Counters, Flow, Half, Timestamp, Traffic};
 
 use super::coalesced::{CoalescedPackets, Estimate};
 use super::connection_events::{self, ConnectionChange, DirectionCounts, EventQueue};
@@ -19,6 +19,7 @@ use super::flow_state;
 use super::flow_table::{FlowTable, Position};
 use super::other_flows::OtherFlows;
 use super::slot::{Hot, Slot};
+use super::tables::Tables;
 use crate::parse::packet::{NO_VLAN, PackedKey, Packet};
 
 /// Packets that make a flow worth a row of its own when it is pushed out.
@@ -27,7 +28,8 @@ const WORTH: u64 = 4;
 /// The flows of one interface.
 pub(super) struct Flows {
     pub(super) table: FlowTable,
-    pub(super) facilities: Facilities,
+    /// Counts of all packets.
+    pub(super) tables: Tables,
     pub(super) coalesced: CoalescedPackets,
     /// Events for a text log; `None` without one.
     pub(super) events: Option<Box<EventQueue>>,
@@ -49,9 +51,10 @@ pub(super) struct Flows {
 
 impl Flows {
     pub(super) fn new(config: &super::MeterConfig, mtu: Option<u32>, started: i64) -> Self {
+        let capacity = |facility: Counted| config.keys.unwrap_or(facility.capacity);
         Self {
             table: FlowTable::new(config.flows, started),
-            facilities: Facilities::new(mtu, |facility| config.keys.unwrap_or(facility.capacity), config.history_keys),
+            tables: Tables::new(Timestamp(started), Facilities::new(mtu, capacity, config.history_keys)),
             coalesced: CoalescedPackets::default(),
             events: None,
             idle: nanos(config.idle),
@@ -96,12 +99,6 @@ impl Flows {
             self.spill(slot);
         }
         slot
-    }
-
-    /// True if the slot's flow is our own connection.
-    #[inline(always)]
-    pub(super) fn is_own(&self, slot: usize) -> bool {
-        self.table.flows[slot].warm.state & flow_state::OWN != 0
     }
 
     /// Adds packets that offload hid.
@@ -234,7 +231,7 @@ impl Flows {
         let traffic = Traffic { outbound, inbound };
         let folded = FlowDelta { key: hot.key.flow(second_began), traffic, macs, first, last: warm.last };
         if outbound.packets + inbound.packets > 0 {
-            self.facilities.fold(&folded);
+            self.tables.facilities.fold(&folded);
         }
         folded
     }

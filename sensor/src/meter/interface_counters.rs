@@ -23,7 +23,7 @@ pub(super) struct InterfaceCounters {
     total: Classes,
     peak: Traffic,
     peak_total: Counters,
-    ledger: Ledger,
+    pub(super) ledger: Ledger,
     sealed_ledger: Ledger,
     own: Traffic,
     sealed_own: Traffic,
@@ -39,7 +39,7 @@ impl InterfaceCounters {
 
     /// Counts a parsed frame. One that is late counts in the open second.
     #[inline(always)]
-    pub(super) fn frame(&mut self, packet: &Packet, sent: bool) {
+    pub(super) fn frame(&mut self, packet: &Packet) {
         if packet.at >= self.until {
             self.next_second(packet.at);
         }
@@ -47,16 +47,16 @@ impl InterfaceCounters {
         self.ledger.received += 1;
         self.ledger.parsed += 1;
         self.ledger.bad_checksum += u64::from(packet.bad_checksum);
-        self.open.count(packet.class, sent, counters);
+        self.open.count(packet.class, packet.sent, counters);
         let size = packet.size();
-        let largest = &mut self.largest[usize::from(sent)];
+        let largest = &mut self.largest[usize::from(packet.sent)];
         *largest = (*largest).max(size);
     }
 
     /// Counts packets that offload hid in a frame.
-    pub(super) fn coalesced(&mut self, packet: &Packet, sent: bool, extra: u64) {
+    pub(super) fn coalesced(&mut self, packet: &Packet, extra: u64) {
         let counters = Counters { coalesced: extra, ..Counters::default() };
-        self.open.count(packet.class, sent, counters);
+        self.open.count(packet.class, packet.sent, counters);
     }
 
     /// Counts a frame that did not become a packet.

@@ -6,9 +6,6 @@ mod top;
 
 use traf_model::{Answer, Facility, Flow, FlowKey, Group, InterfaceStats, Item, Timestamp, Traffic, Wish};
 
-use super::facilities::Facilities;
-use super::filtered::FilterCounters;
-use super::interface_counters::InterfaceCounters;
 use super::{Meter, flow_state};
 use sums::{Parts, Sums};
 use top::Top;
@@ -16,19 +13,7 @@ use top::Top;
 /// Tables and figures that answers are made from.
 pub(super) struct LiveView<'a> {
     pub(super) meter: &'a Meter,
-    /// The interface's own row.
-    pub(super) stats: &'a InterfaceStats,
-    /// The interface's rate.
-    pub(super) rate: Traffic,
     pub(super) now: Timestamp,
-}
-
-/// The tables that a wish is answered from: those of all packets, or of what its filter selects.
-struct CountedTables<'a> {
-    counters: &'a InterfaceCounters,
-    facilities: &'a Facilities,
-    /// A filter's own counts, where there is one.
-    selected: Option<&'a FilterCounters>,
 }
 
 impl LiveView<'_> {
@@ -41,27 +26,26 @@ impl LiveView<'_> {
         let mut top = Top::new(wish);
         match wish.facility {
             Facility::Packets => return Some(self.packet_log(wish)),
-            Facility::Traffic if wish.group == Group::Flow => {
-                self.each_flow(wish, |_| true, |_, flow, rate| top.push(rate, Item::Flow(flow)));
-                self.gone(wish, &mut top);
-                return Some(top.answer());
-            }
             Facility::Traffic => {
-                self.groups(wish, &mut top);
+                if wish.group == Group::Flow {
+                    self.each_flow(wish, |_| true, |_, flow, rate| top.push(rate, Item::Flow(flow)));
+                } else {
+                    self.groups(wish, &mut top);
+                }
                 self.gone(wish, &mut top);
                 return Some(top.answer());
             }
             _ => {}
         }
-        let tables = self.tables(wish)?;
+        // The tables of all packets, or of what the filter selects.
+        let all = &self.meter.flows.tables;
+        let tables = if wish.filter.is_all() { all } else { self.meter.filtered.of(&wish.filter)? };
         match wish.facility {
-            Facility::Counted(facility) => self.keys(facility, wish, &tables, &mut top),
+            Facility::Counted(facility) => self.keys(facility, wish, tables, &mut top),
             _ => {
-                let (rate, stats) = match tables.selected {
-                    None => (self.rate, self.stats.clone()),
-                    Some(selected) => (selected.rated.total, selected.stats(self.stats)),
-                };
-                top.push(rate, Item::Interface(Box::new(stats)));
+                let ledger = all.counters.ledger;
+                let stats = InterfaceStats { ledger, ..tables.stats(&self.meter.interface) };
+                top.push(tables.rated.total, Item::Interface(Box::new(stats)));
             }
         }
         let mut answer = top.answer();
@@ -69,17 +53,8 @@ impl LiveView<'_> {
         if let Facility::Counted(facility) = wish.facility {
             self.add_peers(facility, wish, &mut answer.rows);
         }
-        answer.since = tables.selected.map(|selected| selected.since);
+        answer.since = (!wish.filter.is_all()).then_some(tables.since);
         Some(answer)
-    }
-
-    fn tables(&self, wish: &Wish) -> Option<CountedTables<'_>> {
-        if wish.filter.is_all() {
-            let Meter { counters, flows, .. } = self.meter;
-            return Some(CountedTables { counters, facilities: &flows.facilities, selected: None });
-        }
-        let selected = self.meter.filtered.of(&wish.filter)?;
-        Some(CountedTables { counters: &selected.counters, facilities: &selected.facilities, selected: Some(selected) })
     }
 
     /// Traffic that left the table, by class. It cannot be filtered.
@@ -112,7 +87,7 @@ impl LiveView<'_> {
 
     /// Number of packets since the start; under a filter, of those that are still kept.
     fn packet_log(&self, wish: &Wish) -> Answer {
-        let (rows, total) = self.meter.packet_log.rows(wish, &self.stats.interface);
+        let (rows, total) = self.meter.packet_log.rows(wish, &self.meter.interface);
         let matched = if wish.filter.is_all() { self.meter.packet_log.newest() } else { total.total().packets };
         Answer { id: wish.id, matched, total, rows, ..Answer::default() }
     }
@@ -131,7 +106,7 @@ impl LiveView<'_> {
             if second_began {
                 rate = rate.reversed();
             }
-            let (forward, reverse) = wish.filter.directions(&flow, "", &self.stats.interface.name);
+            let (forward, reverse) = wish.filter.directions(&flow, "", &self.meter.interface.name);
             if !forward {
                 (flow.traffic.outbound, rate.outbound) = Default::default();
             }

@@ -11,7 +11,9 @@ mod traffic;
 use etherparse::{PacketBuilder, TcpHeader};
 use traf_model::facility::{HOSTS, SERVICES, SIZES, STATIONS};
 use traf_model::time::SECOND;
-use traf_model::{ClassGroup, Facility, Filter, Flow, FlowState, Group, Item, Key, Mac, Order, OrderBy, Traffic};
+use traf_model::{
+    ClassGroup, Counters, Facility, Filter, Flow, FlowState, Group, Item, Key, Mac, Order, OrderBy, Traffic,
+};
 
 use super::*;
 use traffic::{A, B, frame, tcp, tcp_six, udp, unreachable};

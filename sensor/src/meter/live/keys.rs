@@ -5,16 +5,17 @@ use std::hash::{BuildHasher, RandomState};
 
 use traf_model::{Counted, Counts, FlowKey, Item, Key, OrderBy, Row, Traffic, Wish};
 
+use super::LiveView;
 use super::sums::{Parts, Sum, Sums};
 use super::top::Top;
-use super::{CountedTables, LiveView};
+use crate::meter::tables::Tables;
 
 /// Pairs of a key and a peer that are told apart in one pass: 2 MB.
 const PAIRS: u64 = 131_072;
 
 impl LiveView<'_> {
     /// All keys that were counted; their flows are those in the table.
-    pub(super) fn keys(&self, facility: Counted, wish: &Wish, tables: &CountedTables<'_>, top: &mut Top) {
+    pub(super) fn keys(&self, facility: Counted, wish: &Wish, tables: &Tables, top: &mut Top) {
         let Some(shares) = facility.shares() else {
             let other = tables.facilities.totals(facility, |key, counts| {
                 if !counts.traffic.is_empty() {
@@ -23,7 +24,7 @@ impl LiveView<'_> {
             });
             return top.add_total(other.traffic);
         };
-        let ports = &self.meter.flows.facilities.ports;
+        let ports = &self.meter.flows.tables.facilities.ports;
         let shares = |key: &FlowKey| shares(key, ports);
         let mut other = Traffic::default();
         for part in Parts::of(2 * self.meter.flows.table.len()).iter() {
@@ -98,7 +99,7 @@ impl LiveView<'_> {
     /// flows in all.
     fn peers(&self, facility: Counted, wish: &Wish, keys: impl Iterator<Item = Key>, flows: u64) -> Vec<u64> {
         let places: HashMap<Key, u32> = keys.zip(0..).collect();
-        let ports = &self.meter.flows.facilities.ports;
+        let ports = &self.meter.flows.tables.facilities.ports;
         let ends = |key: &FlowKey| match facility.shares().map(|shares| shares(key, ports)) {
             Some([Some(one), Some(other)]) => Some((one.key, other.key)),
             _ => None,
