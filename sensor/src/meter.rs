@@ -49,7 +49,6 @@ use traf_model::{
 use crate::parse::link_type::LinkType;
 use crate::parse::packet::{Fragment, PackedKey, Packet};
 use crate::parse::{self, Parser};
-use coalesced::Offload;
 use connection_events::{ConnectionEvent, EventQueue};
 use filtered::{FilterTable, SelectedFilters};
 use flow_rates::FlowRates;
@@ -113,7 +112,6 @@ pub struct Meter {
     link: LinkType,
     parser: Parser,
     local: LocalAddresses,
-    offload: Offload,
     started: Timestamp,
     /// Time of the latest frame.
     latest: i64,
@@ -137,7 +135,6 @@ impl Meter {
             link,
             parser: Parser { tunnels: config.tunnels },
             local: LocalAddresses::new(&interface),
-            offload: Offload::new(&interface),
             started,
             latest: i64::MIN,
             batch: Box::new([Packet::new(0); BATCH]),
@@ -215,8 +212,9 @@ impl Meter {
                 own: warm.state & flow_state::OWN != 0,
                 extra: 0,
             };
-            if self.offload.suspects(packet) {
-                placed.extra = self.offload.extra(packet, flow_state::segment_size(packet, warm));
+            if coalesced::suspects(self.interface.mtu, packet) {
+                let segment = flow_state::segment_size(packet, warm);
+                placed.extra = coalesced::extra(self.interface.mtu, packet, segment);
                 if placed.extra > 0 {
                     self.flows.hidden(slot, packet, placed.extra);
                 }
@@ -276,7 +274,6 @@ impl Meter {
     pub(crate) fn update_interface(&mut self, interface: Interface) {
         self.flush();
         self.local = LocalAddresses::new(&interface);
-        self.offload = Offload::new(&interface);
         self.interface = interface;
     }
 
@@ -323,7 +320,7 @@ impl Meter {
     #[cold]
     fn learn(&mut self, packet: &Packet, captured: &[u8]) {
         if let Some(address) = parse::proven(packet, captured) {
-            self.flows.tables.facilities.prove(packet, address);
+            self.flows.tables.facilities.stations.prove(packet, address);
         }
     }
 

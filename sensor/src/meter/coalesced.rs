@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use traf_model::{Interface, Transport};
+use traf_model::Transport;
 
 use crate::parse::packet::Packet;
 
@@ -16,40 +16,29 @@ const FLOWS: usize = 16_384;
 /// Ethernet's MTU, for files.
 const MTU: u32 = 1500;
 
-/// Detection of frames that were several packets on the wire.
-pub(super) struct Offload {
-    mtu: Option<u32>,
+/// True if a frame is larger than one packet may be.
+#[inline(always)]
+pub(super) fn suspects(mtu: Option<u32>, packet: &Packet) -> bool {
+    packet.length > mtu.unwrap_or(MTU).saturating_add(u32::from(packet.header))
 }
 
-impl Offload {
-    pub(super) fn new(interface: &Interface) -> Self {
-        Self { mtu: interface.mtu }
-    }
-
-    /// True if a frame is larger than one packet may be.
-    #[inline(always)]
-    pub(super) fn suspects(&self, packet: &Packet) -> bool {
-        packet.length > self.mtu.unwrap_or(MTU).saturating_add(u32::from(packet.header))
-    }
-
-    /// Packets on the wire beyond the one captured. A file does not tell its MTU: there only the segment size that was
-    /// announced, or Ethernet's, tells TCP's packets apart, and nothing tells UDP's.
-    pub(super) fn extra(&self, packet: &Packet, segment: Option<u32>) -> u64 {
-        let headers = packet.octets.saturating_sub(packet.payload);
-        let by_mtu = self.mtu.unwrap_or(MTU).saturating_sub(headers);
-        let each = match (packet.class.transport, segment) {
-            (Transport::Tcp, Some(segment)) => {
-                let fixed = if packet.key.version() == 6 { 60 } else { 40 };
-                let by_segment = segment.saturating_sub(headers.saturating_sub(fixed));
-                if self.mtu.is_some() { by_segment.min(by_mtu) } else { by_segment }
-            }
-            (Transport::Tcp, None) => by_mtu,
-            (Transport::Udp, _) if self.mtu.is_some() => by_mtu,
-            _ => return 0,
-        };
-        // A segment of a few octets is nobody's segment.
-        u64::from(packet.payload.div_ceil(each.max(64)).saturating_sub(1))
-    }
+/// Packets on the wire beyond the one captured. A file does not tell its MTU: there only the segment size that was
+/// announced, or Ethernet's, tells TCP's packets apart, and nothing tells UDP's.
+pub(super) fn extra(mtu: Option<u32>, packet: &Packet, segment: Option<u32>) -> u64 {
+    let headers = packet.octets.saturating_sub(packet.payload);
+    let by_mtu = mtu.unwrap_or(MTU).saturating_sub(headers);
+    let each = match (packet.class.transport, segment) {
+        (Transport::Tcp, Some(segment)) => {
+            let fixed = if packet.key.version() == 6 { 60 } else { 40 };
+            let by_segment = segment.saturating_sub(headers.saturating_sub(fixed));
+            if mtu.is_some() { by_segment.min(by_mtu) } else { by_segment }
+        }
+        (Transport::Tcp, None) => by_mtu,
+        (Transport::Udp, _) if mtu.is_some() => by_mtu,
+        _ => return 0,
+    };
+    // A segment of a few octets is nobody's segment.
+    u64::from(packet.payload.div_ceil(each.max(64)).saturating_sub(1))
 }
 
 /// Estimates of flows, by slot.
@@ -68,17 +57,11 @@ pub(super) struct Estimate {
 impl CoalescedPackets {
     /// Adds to a flow; false when there is no room for another.
     pub(super) fn add(&mut self, slot: usize, way: usize, extra: u64) -> bool {
-        let full = self.flows.len() >= FLOWS;
-        match self.flows.get_mut(&slot) {
-            Some(estimate) => estimate.slice[way] += extra,
-            None if full => return false,
-            None => {
-                let mut estimate = Estimate::default();
-                estimate.slice[way] = extra;
-                self.flows.insert(slot, estimate);
-            }
+        let room = self.flows.len() < FLOWS || self.flows.contains_key(&slot);
+        if room {
+            self.flows.entry(slot).or_default().slice[way] += extra;
         }
-        true
+        room
     }
 
     /// Estimates of a flow.
@@ -114,27 +97,23 @@ mod tests {
         packet
     }
 
-    fn offload(mtu: Option<u32>) -> Offload {
-        Offload::new(&Interface { mtu, ..Interface::default() })
-    }
-
     #[test]
     fn a_super_packet_is_told_by_segment_size_and_mtu() {
-        let live = offload(Some(1500));
-        assert!(!live.suspects(&bulk(6, 1448, 12)));
+        let live = Some(1500);
+        assert!(!suspects(live, &bulk(6, 1448, 12)));
         let packet = bulk(6, 45 * 1448, 12);
-        assert!(live.suspects(&packet));
-        assert_eq!(live.extra(&packet, Some(1460)), 44);
-        assert_eq!(live.extra(&packet, None), 44);
-        assert_eq!(live.extra(&bulk(6, 45 * 1388, 12), Some(1400)), 44);
-        assert_eq!(live.extra(&bulk(17, 3 * 1472, 0), None), 2);
+        assert!(suspects(live, &packet));
+        assert_eq!(extra(live, &packet, Some(1460)), 44);
+        assert_eq!(extra(live, &packet, None), 44);
+        assert_eq!(extra(live, &bulk(6, 45 * 1388, 12), Some(1400)), 44);
+        assert_eq!(extra(live, &bulk(17, 3 * 1472, 0), None), 2);
     }
 
     #[test]
     fn a_jumbo_frame_in_a_file_is_one_packet() {
-        let file = offload(None);
-        assert_eq!(file.extra(&bulk(6, 8948, 12), Some(8960)), 0);
-        assert_eq!(file.extra(&bulk(17, 8000, 0), None), 0);
-        assert_eq!(file.extra(&bulk(6, 10 * 1448, 12), None), 9);
+        let file = None;
+        assert_eq!(extra(file, &bulk(6, 8948, 12), Some(8960)), 0);
+        assert_eq!(extra(file, &bulk(17, 8000, 0), None), 0);
+        assert_eq!(extra(file, &bulk(6, 10 * 1448, 12), None), 9);
     }
 }

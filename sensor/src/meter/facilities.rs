@@ -45,7 +45,7 @@ impl TableKey for Service {
 pub(super) struct Facilities {
     sizes: Sizes,
     services: RankedTable<Service, Traffic>,
-    stations: Stations,
+    pub(super) stations: Stations,
     vlans: Indexed,
     dscp: Indexed,
     protocols: Indexed,
@@ -134,20 +134,10 @@ impl Facilities {
         self.stations.learn(folded);
     }
 
-    /// A station says in this frame that an address is its own.
-    pub(super) fn prove(&mut self, packet: &Packet, address: IpAddr) {
-        self.stations.prove(packet, address);
-    }
-
-    /// Adds up what waits; to be called before the tables are read.
-    pub(super) fn flush(&mut self) {
-        self.stations.flush_pairs();
-    }
-
     /// To be called at each snapshot: keeps the former counts of what a console wishes and no flow tells; the first are those
     /// of the slice that was opened at `opened`.
     pub(super) fn look(&mut self, now: i64, opened: i64, wished: impl Fn(Counted) -> bool) {
-        self.flush();
+        self.stations.flush_pairs();
         let mut rates = std::mem::take(&mut self.rates);
         for (facility, counter) in self.counters() {
             if matches!(facility.source, Source::Flows(_)) {
@@ -182,7 +172,7 @@ impl Facilities {
 
     /// Ends the slice of all tables. Another MTU of the interface brings other size brackets from now on.
     pub(super) fn seal(&mut self, interface: &Interface) -> BTreeMap<Counted, Tally<Key, Counts>> {
-        self.flush();
+        self.stations.flush_pairs();
         let history = self.history;
         let sealed = self.counters_mut().map(|(facility, counter)| (facility, counter.seal(history)));
         self.sizes.set_mtu(interface.mtu);

@@ -5,7 +5,7 @@
 //! were on their way, counts under port 0, and stays there.
 
 use super::keyed_hash::{KeyedHash, spread};
-use crate::parse::packet::{Fragment, Packet};
+use crate::parse::packet::{Fragment, PackedKey, Packet};
 
 /// Datagrams remembered: 4,096 in sets of four.
 const SETS: usize = 1024;
@@ -17,12 +17,9 @@ const PATIENCE: i64 = 60 * traf_model::time::SECOND;
 /// A datagram on its way.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Datagram {
-    source: u128,
-    destination: u128,
+    /// Its flow without ports, and whether it goes from the second end to the first.
+    flow: (PackedKey, bool),
     id: u32,
-    vlan: u16,
-    protocol: u8,
-    version: u8,
 }
 
 #[derive(Clone, Copy)]
@@ -48,8 +45,8 @@ impl Fragments {
     pub(super) fn follow(&mut self, packet: &mut Packet) {
         let (source, destination) = packet.addresses();
         let key = &packet.key;
-        let (vlan, protocol, version) = (key.vlan(), key.protocol(), key.version());
-        let datagram = Datagram { source, destination, id: packet.id, vlan, protocol, version };
+        let flow = PackedKey::new(key.version(), key.protocol(), key.vlan(), (source, 0), (destination, 0));
+        let datagram = Datagram { flow, id: packet.id };
         let set = self.set(&datagram);
         let known = set.iter_mut().flatten().find(|entry| entry.datagram == datagram);
         match (packet.fragment, known) {
@@ -72,9 +69,7 @@ impl Fragments {
         if self.entries.is_empty() {
             self.entries = vec![None; SETS * WAYS];
         }
-        let fold = |number: u128| number as u64 ^ (number >> 64) as u64;
-        let ends = self.seed.pair(fold(datagram.source), fold(datagram.destination));
-        let hash = self.seed.pair(ends, u64::from(datagram.id) << 8 | u64::from(datagram.protocol));
+        let hash = self.seed.pair(self.seed.flow(&datagram.flow.0), u64::from(datagram.id));
         let first = spread(hash, SETS) * WAYS;
         &mut self.entries[first..first + WAYS]
     }

@@ -12,7 +12,7 @@ use crate::parse::packet::Packet;
 /// Seconds of one slice that are kept apart; what comes later in a slice that long (a file) is added to the last.
 const SECONDS: usize = 600;
 
-/// Counts of one interface. What is cumulative remembers what it was when the last slice was sealed.
+/// Counts of one interface: of this slice, and of those that are sealed.
 #[derive(Default)]
 pub(super) struct InterfaceCounters {
     seconds: Vec<Second>,
@@ -23,7 +23,7 @@ pub(super) struct InterfaceCounters {
     total: Classes,
     peak: Traffic,
     peak_total: Counters,
-    pub(super) ledger: Ledger,
+    ledger: Ledger,
     sealed_ledger: Ledger,
     own: Traffic,
     sealed_own: Traffic,
@@ -77,10 +77,9 @@ impl InterfaceCounters {
     pub(super) fn seal(&mut self, slice: Interval) -> InterfaceSummary {
         self.end_second();
         (self.from, self.until) = (i64::MAX, i64::MIN);
-        let ledger = since(&self.ledger, &self.sealed_ledger);
-        self.sealed_ledger = self.ledger;
-        let own = self.own - self.sealed_own;
-        self.sealed_own = self.own;
+        let (ledger, own) = (std::mem::take(&mut self.ledger), std::mem::take(&mut self.own));
+        self.sealed_ledger.merge(&ledger);
+        self.sealed_own += own;
         let seconds = within(std::mem::take(&mut self.seconds), slice);
         self.sealed_largest = self.largest_packets();
         let [largest_inbound, largest_outbound] = std::mem::take(&mut self.largest);
@@ -89,17 +88,18 @@ impl InterfaceCounters {
 
     /// Everything since the start, and the busiest seconds, the open one too; rates are left to [`super::averages`].
     pub(super) fn stats(&self, interface: &Interface) -> InterfaceStats {
-        let mut classes = self.total.clone();
+        let (mut classes, mut ledger) = (self.total.clone(), self.sealed_ledger);
         classes.merge(&self.open);
+        ledger.merge(&self.ledger);
         let open = self.open.group(ClassGroup::Total);
         InterfaceStats {
             interface: interface.clone(),
-            ledger: self.ledger,
+            ledger,
             classes,
             rates: Classes::default(),
             peak: busier_each(self.peak, open),
             peak_total: busier(self.peak_total, open.total()),
-            own: self.own,
+            own: self.sealed_own + self.own,
         }
     }
 
@@ -154,17 +154,4 @@ fn within(seconds: Vec<Second>, slice: Interval) -> Vec<Second> {
         }
     }
     inside
-}
-
-/// The meter's part of a ledger, since `before`.
-fn since(now: &Ledger, before: &Ledger) -> Ledger {
-    Ledger {
-        received: now.received - before.received,
-        parsed: now.parsed - before.parsed,
-        malformed: now.malformed - before.malformed,
-        unsupported: now.unsupported - before.unsupported,
-        bad_checksum: now.bad_checksum - before.bad_checksum,
-        unparsed_octets: now.unparsed_octets - before.unparsed_octets,
-        ..Ledger::default()
-    }
 }

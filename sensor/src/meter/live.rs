@@ -7,7 +7,7 @@ mod top;
 use traf_model::{Answer, Facility, Flow, FlowKey, Group, InterfaceStats, Item, Timestamp, Traffic, Wish};
 
 use super::{Meter, flow_state};
-use sums::{Parts, Sums};
+use sums::{Part, Sums};
 use top::Top;
 
 /// Tables and figures that answers are made from.
@@ -43,8 +43,8 @@ impl LiveView<'_> {
         match wish.facility {
             Facility::Counted(facility) => self.keys(facility, wish, tables, &mut top),
             _ => {
-                let ledger = all.counters.ledger;
-                let stats = InterfaceStats { ledger, ..tables.stats(&self.meter.interface) };
+                let interface = &self.meter.interface;
+                let stats = InterfaceStats { ledger: all.stats(interface).ledger, ..tables.stats(interface) };
                 top.push(tables.rated.total, Item::Interface(Box::new(stats)));
             }
         }
@@ -69,8 +69,7 @@ impl LiveView<'_> {
     /// Flows added up by what they have in common; outbound is what the initiators sent.
     fn groups(&self, wish: &Wish, top: &mut Top) {
         let group = |key: &FlowKey| wish.group.of(key, "");
-        let parts = Parts::of(self.meter.flows.table.len());
-        for part in parts.iter() {
+        for part in Part::all(self.meter.flows.table.len()) {
             let mut sums = Sums::default();
             self.each_flow(
                 wish,
@@ -81,7 +80,7 @@ impl LiveView<'_> {
                     }
                 },
             );
-            sums.rows(|group, sum| top.push(sum.rate, Item::Group(group, sum.traffic, sum.flows)));
+            sums.rows().for_each(|(group, sum)| top.push(sum.rate, Item::Group(group.clone(), sum.traffic, sum.flows)));
         }
     }
 

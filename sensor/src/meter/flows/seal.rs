@@ -22,7 +22,7 @@ const FEW: usize = 64;
 impl Flows {
     /// Ends the slice: rows of the busiest flows, and the others by class. Flows that were over long ago are forgotten.
     pub(in crate::meter) fn seal(&mut self, now: i64) -> (Vec<Flow>, OtherFlows) {
-        self.tables.facilities.flush();
+        self.tables.facilities.stations.flush_pairs();
         let parted = std::mem::take(&mut self.parted);
         let mut threshold = self.threshold(&parted);
         let mut rows = Vec::new();

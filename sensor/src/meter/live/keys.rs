@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, RandomState};
 use traf_model::{Counted, Counts, FlowKey, Item, Key, OrderBy, Row, Traffic, Wish};
 
 use super::LiveView;
-use super::sums::{Parts, Sum, Sums};
+use super::sums::{Part, Sums};
 use super::top::Top;
 use crate::meter::tables::Tables;
 
@@ -27,7 +27,7 @@ impl LiveView<'_> {
         let ports = &self.meter.flows.tables.facilities.ports;
         let shares = |key: &FlowKey| shares(key, ports);
         let mut other = Traffic::default();
-        for part in Parts::of(2 * self.meter.flows.table.len()).iter() {
+        for part in Part::all(2 * self.meter.flows.table.len()) {
             let mut sums = Sums::default();
             let totals = tables.facilities.totals(facility, |key, counts| {
                 if part.key(key) {
@@ -55,23 +55,14 @@ impl LiveView<'_> {
                     }
                 },
             );
-            let push = |top: &mut Top, key, sum: Sum, peers| {
+            let by_peers = facility.peers && wish.order.by == OrderBy::Peers;
+            let asked = sums.rows().filter(|_| by_peers).map(|(key, sum)| (*key, sum.flows));
+            let peers = self.peers(facility, wish, asked);
+            for (key, sum) in sums.rows() {
                 let flows = if facility.peers { sum.flows } else { 0 };
+                let peers = peers.get(key).copied().unwrap_or_default();
                 let counts = Counts { flows, peers, ..sum.traffic.into() };
-                top.push(sum.rate, Item::Counted(facility, key, counts));
-            };
-            if !facility.peers || wish.order.by != OrderBy::Peers {
-                sums.rows(|key, sum| push(top, key, sum, 0));
-                continue;
-            }
-            let (mut rows, mut flows) = (Vec::new(), 0);
-            sums.rows(|key, sum| {
-                flows += sum.flows;
-                rows.push((key, sum));
-            });
-            let peers = self.peers(facility, wish, rows.iter().map(|(key, _)| *key), flows);
-            for ((key, sum), peers) in rows.into_iter().zip(peers) {
-                push(top, key, sum, peers);
+                top.push(sum.rate, Item::Counted(facility, *key, counts));
             }
         }
         top.add_total(other);
@@ -79,25 +70,23 @@ impl LiveView<'_> {
 
     /// Fills in the peers of the rows that are shown.
     pub(super) fn add_peers(&self, facility: Counted, wish: &Wish, rows: &mut [Row]) {
-        if !facility.peers {
-            return;
-        }
-        let mut keys = Vec::with_capacity(rows.len());
+        let asked = rows.iter().filter(|_| facility.peers).filter_map(|row| match &row.item {
+            Item::Counted(_, key, counts) => Some((*key, counts.flows)),
+            _ => None,
+        });
+        let peers = self.peers(facility, wish, asked);
         for row in rows {
             if let Item::Counted(_, key, counts) = &mut row.item {
-                keys.push((*key, counts));
+                counts.peers = peers.get(key).copied().unwrap_or_default();
             }
-        }
-        let flows = keys.iter().map(|(_, counts)| counts.flows).sum();
-        let peers = self.peers(facility, wish, keys.iter().map(|(key, _)| *key), flows);
-        for ((_, counts), peers) in keys.into_iter().zip(peers) {
-            counts.peers = peers;
         }
     }
 
-    /// The number of keys at the other ends of the flows that a filter selects, for each of these keys, which have so many
-    /// flows in all.
-    fn peers(&self, facility: Counted, wish: &Wish, keys: impl Iterator<Item = Key>, flows: u64) -> Vec<u64> {
+    /// The number of keys at the other ends of the flows that a filter selects, for each of these keys, of which the number of
+    /// flows is known.
+    fn peers(&self, facility: Counted, wish: &Wish, keys: impl Iterator<Item = (Key, u64)>) -> HashMap<Key, u64> {
+        let mut all = 0;
+        let keys = keys.inspect(|(_, flows)| all += flows).map(|(key, _)| key);
         let places: HashMap<Key, u32> = keys.zip(0..).collect();
         let ports = &self.meter.flows.tables.facilities.ports;
         let ends = |key: &FlowKey| match facility.shares().map(|shares| shares(key, ports)) {
@@ -109,7 +98,7 @@ impl LiveView<'_> {
         };
         let mut peers = vec![0; places.len()];
         let hasher = RandomState::new();
-        let parts = flows.div_ceil(PAIRS).max(1);
+        let parts = if places.is_empty() { 0 } else { all.div_ceil(PAIRS).max(1) };
         for part in 0..parts {
             let mut pairs: Vec<(u32, u64)> = Vec::new();
             self.each_flow(wish, wanted, |_, flow, _| {
@@ -131,6 +120,6 @@ impl LiveView<'_> {
                 }
             }
         }
-        peers
+        places.into_iter().map(|(key, place)| (key, peers[place as usize])).collect()
     }
 }

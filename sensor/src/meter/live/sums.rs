@@ -12,58 +12,49 @@ use crate::meter::keyed_hash::{KeyedHash, spread};
 /// Keys of one part, about: five megabytes.
 const KEYS: usize = 32_768;
 
-/// The parts of so many keys.
-pub(super) struct Parts {
+/// Those keys that are added up in one pass; each is of exactly one part.
+pub(super) struct Part {
     seed: KeyedHash,
     parts: usize,
-}
-
-/// Those keys that are added up in one pass; each is of exactly one part.
-pub(super) struct Part<'a> {
-    of: &'a Parts,
     part: usize,
 }
 
-impl Parts {
-    pub(super) fn of(keys: usize) -> Self {
-        Self { seed: KeyedHash::random(), parts: keys.div_ceil(KEYS).max(1) }
+impl Part {
+    /// The parts of so many keys.
+    pub(super) fn all(keys: usize) -> impl Iterator<Item = Self> {
+        let (seed, parts) = (KeyedHash::random(), keys.div_ceil(KEYS).max(1));
+        (0..parts).map(move |part| Self { seed, parts, part })
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = Part<'_>> {
-        (0..self.parts).map(|part| Part { of: self, part })
-    }
-}
-
-impl Part<'_> {
     #[inline]
     pub(super) fn key(&self, key: Key) -> bool {
-        self.of.parts == 1
+        self.parts == 1
             || self.holds(match key {
                 Key::Address(address) => self.hash(address),
-                Key::Mac(Mac(mac)) => mac.iter().fold(0, |hash, octet| self.of.seed.pair(hash, u64::from(*octet))),
-                Key::Number(number) => self.of.seed.pair(number, 0),
+                Key::Mac(Mac(mac)) => mac.iter().fold(0, |hash, octet| self.seed.pair(hash, u64::from(*octet))),
+                Key::Number(number) => self.seed.pair(number, 0),
             })
     }
 
     pub(super) fn group(&self, group: &GroupKey) -> bool {
         self.holds(match group {
             GroupKey::Address(address) => self.hash(*address),
-            GroupKey::Port(protocol, port) => self.of.seed.pair(u64::from(*protocol), u64::from(*port)),
-            GroupKey::Pair(source, destination) => self.of.seed.pair(self.hash(*source), self.hash(*destination)),
+            GroupKey::Port(protocol, port) => self.seed.pair(u64::from(*protocol), u64::from(*port)),
+            GroupKey::Pair(source, destination) => self.seed.pair(self.hash(*source), self.hash(*destination)),
             GroupKey::Sensor(_) => 0,
         })
     }
 
     fn holds(&self, hash: u64) -> bool {
-        spread(hash, self.of.parts) == self.part
+        spread(hash, self.parts) == self.part
     }
 
     fn hash(&self, address: IpAddr) -> u64 {
         match address {
-            IpAddr::V4(address) => self.of.seed.pair(u64::from(u32::from(address)), 4),
+            IpAddr::V4(address) => self.seed.pair(u64::from(u32::from(address)), 4),
             IpAddr::V6(address) => {
                 let number = u128::from(address);
-                self.of.seed.pair(number as u64, (number >> 64) as u64)
+                self.seed.pair(number as u64, (number >> 64) as u64)
             }
         }
     }
@@ -103,8 +94,8 @@ impl<K: Eq + Hash> Sums<K> {
     }
 
     /// All that have traffic.
-    pub(super) fn rows(self, mut each: impl FnMut(K, Sum)) {
-        self.0.into_iter().filter(|(_, sum)| !sum.traffic.is_empty()).for_each(|(key, sum)| each(key, sum));
+    pub(super) fn rows(&self) -> impl Iterator<Item = (&K, &Sum)> {
+        self.0.iter().filter(|(_, sum)| !sum.traffic.is_empty())
     }
 }
 
@@ -114,7 +105,7 @@ mod tests {
 
     #[test]
     fn every_key_is_in_one_part() {
-        let parts = Parts::of(10 * KEYS);
+        let parts: Vec<Part> = Part::all(10 * KEYS).collect();
         let address = |number: u32| IpAddr::V4(number.into());
         for number in 0..10_000 {
             let (one, other) = (address(number), address(number.wrapping_mul(7)));
@@ -126,6 +117,6 @@ mod tests {
                 assert_eq!(held, 1, "{number}");
             }
         }
-        assert_eq!(Parts::of(0).iter().count(), 1);
+        assert_eq!(Part::all(0).count(), 1);
     }
 }
