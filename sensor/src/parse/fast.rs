@@ -2,8 +2,8 @@
 //!
 //! Speed is all that this is for; it must say exactly what [`super::link`] and [`super::ip`] say.
 
-use super::{checksum, tcp};
-use crate::parse::packet::{NO_VLAN, Packet, flag};
+use super::{be16, checksum, tcp};
+use crate::parse::packet::{NO_VLAN, Packet};
 
 const IPV4: u16 = 0x0800;
 const IPV6: u16 = 0x86dd;
@@ -93,37 +93,11 @@ fn transport(
     segment: &[u8],
     available: u32,
 ) -> Option<()> {
-    let ports = match protocol {
-        6 => {
-            let header = segment.first_chunk::<20>()?;
-            let offset = u32::from(header[12] >> 4) * 4;
-            if offset < 20 {
-                return None;
-            }
-            packet.sequence = u32::from_be_bytes([header[4], header[5], header[6], header[7]]);
-            packet.acknowledgement = u32::from_be_bytes([header[8], header[9], header[10], header[11]]);
-            packet.flags = header[13];
-            packet.window = u16::from_be_bytes([header[14], header[15]]);
-            packet.payload = available.saturating_sub(offset);
-            if packet.flags & flag::SYN != 0 {
-                packet.mss = tcp::mss(segment.get(20..segment.len().min(offset as usize)).unwrap_or_default());
-            }
-            [header[0], header[1], header[2], header[3]]
-        }
-        17 => {
-            let header = segment.first_chunk::<8>()?;
-            packet.payload = available.saturating_sub(8);
-            [header[0], header[1], header[2], header[3]]
-        }
+    match protocol {
+        6 => tcp::header(packet, segment, available)?,
+        17 if segment.len() >= 8 => packet.payload = available.saturating_sub(8),
         _ => return None,
-    };
-    let port = |high, low| u16::from_be_bytes([high, low]);
-    packet.set_flow(
-        version,
-        protocol,
-        vlan,
-        (source, port(ports[0], ports[1])),
-        (destination, port(ports[2], ports[3])),
-    );
+    }
+    packet.set_flow(version, protocol, vlan, (source, be16(segment, 0)?), (destination, be16(segment, 2)?));
     Some(())
 }

@@ -3,7 +3,7 @@
 use etherparse::{IpNumber, LaxIpSlice, LaxIpv4Slice, LaxIpv6Slice};
 
 use super::{be16, checksum, tcp};
-use crate::parse::packet::{Fragment, PackedEnd, Packet, flag};
+use crate::parse::packet::{Fragment, Packet};
 
 /// Payload of an IP packet, for tunnels.
 pub(super) struct IpPayload<'a> {
@@ -30,7 +30,7 @@ fn ipv4<'a>(packet: &mut Packet, vlan: u16, bytes: &'a [u8], wire: u32, slice: &
     let header = slice.header();
     let (total, size) = (u32::from(header.total_len()), header.slice().len() as u32);
     packet.octets = if total < size { wire } else { total.min(wire) };
-    packet.bad_checksum = !checksum::holds_with_options(header.slice());
+    packet.bad_checksum = !checksum::holds(header.slice());
     packet.dscp = header.dcp().value();
     if header.is_fragmenting_payload() {
         packet.id = u32::from(header.identification());
@@ -111,39 +111,21 @@ fn transport<'a>(
     let segment = segment.get(..segment.len().min((packet.octets as usize).saturating_sub(before))).unwrap_or_default();
     let wire = packet.octets.saturating_sub(before as u32);
     let protocol = payload.ip_number.0;
-    let mut ends: (PackedEnd, PackedEnd) = ((source, 0), (destination, 0));
+    let mut ports = (0, 0);
     // The caller adds what is before the IP header.
     packet.transport = if segment.is_empty() { 0 } else { u16::try_from(before).unwrap_or_default() };
     if packet.fragment != Fragment::Later {
         match payload.ip_number {
-            IpNumber::TCP => tcp_header(packet, segment, wire),
+            IpNumber::TCP => _ = tcp::header(packet, segment, wire),
             IpNumber::UDP if segment.len() >= 8 => packet.payload = wire.saturating_sub(8),
             _ => {}
         }
         if matches!(protocol, 6 | 17 | 132)
             && let (Some(from), Some(to)) = (be16(segment, 0), be16(segment, 2))
         {
-            (ends.0.1, ends.1.1) = (from, to);
+            ports = (from, to);
         }
     }
-    packet.set_flow(version, protocol, vlan, ends.0, ends.1);
+    packet.set_flow(version, protocol, vlan, (source, ports.0), (destination, ports.1));
     IpPayload { protocol, bytes: segment, wire }
-}
-
-/// A TCP header. Of one whose options, or more, are cut or wrong, what is there counts.
-fn tcp_header(packet: &mut Packet, segment: &[u8], wire: u32) {
-    let (Some(sequence), Some(acknowledgement)) = (super::be32(segment, 4), super::be32(segment, 8)) else { return };
-    let (Some(&[offset, flags]), Some(window)) = (segment.get(12..14), be16(segment, 14)) else { return };
-    let size = u32::from(offset >> 4) * 4;
-    if size < 20 {
-        return;
-    }
-    packet.sequence = sequence;
-    packet.acknowledgement = acknowledgement;
-    packet.flags = flags;
-    packet.window = window;
-    packet.payload = wire.saturating_sub(size);
-    if flags & flag::SYN != 0 {
-        packet.mss = tcp::mss(segment.get(20..segment.len().min(size as usize)).unwrap_or_default());
-    }
 }
