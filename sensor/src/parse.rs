@@ -24,6 +24,7 @@ use std::net::IpAddr;
 use traf_model::Mac;
 
 use crate::parse::link_type::LinkType;
+use link::LinkCursor;
 use packet::{ARP, Fragment, PackedKey, Packet};
 
 /// VLAN tags, MPLS labels, PPPoE and tunnels together: deeper is not looked.
@@ -55,7 +56,19 @@ impl Parser {
         {
             return Ok(packet);
         }
-        link::parse(self, link, length, captured)
+        self.walk(link, length, captured)
+    }
+
+    /// Parses a frame layer by layer.
+    #[inline(never)]
+    fn walk(self, link: LinkType, length: u32, captured: &[u8]) -> Result<Packet, Unparsed> {
+        let mut packet = Packet::new(length);
+        let mut walk = LinkCursor::new(captured.get(..captured.len().min(length as usize)).unwrap_or_default());
+        if walk.link(&mut packet, link)? {
+            let wire = length.saturating_sub(walk.at as u32);
+            tunnel::parse(self, &mut packet, &mut walk, wire);
+        }
+        Ok(packet)
     }
 }
 

@@ -92,7 +92,7 @@ fn witness(bytes: &[u8]) -> Option<LastError> {
 fn agree(bytes: &[u8]) {
     let length = bytes.len() as u32;
     let Some(fast) = fast::ethernet(length, bytes) else { return };
-    let slow = link::parse(Parser::default(), LinkType::Ethernet, length, bytes);
+    let slow = Parser::default().walk(LinkType::Ethernet, length, bytes);
     assert_eq!(Ok(fast), slow);
     let (source, destination) = fast.addresses();
     let ports = <[u16; 2]>::from(fast.ports());
@@ -240,7 +240,7 @@ fn both_ways_read_the_code_point_of_both_versions() {
                 4 => frame[15] = dscp << 2 | 3,
                 _ => (frame[14], frame[15]) = (0x60 | dscp >> 2, dscp << 6 | 0x30),
             }
-            let slow = link::parse(Parser::default(), LinkType::Ethernet, frame.len() as u32, &frame).unwrap();
+            let slow = Parser::default().walk(LinkType::Ethernet, frame.len() as u32, &frame).unwrap();
             assert_eq!((parse(&frame).dscp, slow.dscp), (dscp, dscp), "{kind}");
         }
     }

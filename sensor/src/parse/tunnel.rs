@@ -4,7 +4,7 @@
 //! cannot be opened (no IP inside, a fragment, cut) counts as the tunnel.
 
 use super::ip::{self, IpPayload};
-use super::link::{LinkCursor, Network};
+use super::link::LinkCursor;
 use super::{LAYERS, Parser, be16};
 use crate::parse::packet::{Fragment, Packet};
 
@@ -29,7 +29,7 @@ pub(super) fn parse(parser: Parser, packet: &mut Packet, walk: &mut LinkCursor<'
         let before = walk.frame.len() - tail(walk.frame, carried.bytes);
         wire = carried.wire;
         walk.at = before;
-        if !opens(walk, &carried, packet.ports().1) {
+        if opens(walk, &carried, packet.ports().1).is_none() {
             return;
         }
         wire = wire.saturating_sub((walk.at - before) as u32);
@@ -44,20 +44,19 @@ fn tail(frame: &[u8], part: &[u8]) -> usize {
     frame.len() - (part.as_ptr() as usize - frame.as_ptr() as usize)
 }
 
-/// Moves the walk to the IP packet inside; false when there is none.
-fn opens(walk: &mut LinkCursor<'_>, carried: &IpPayload<'_>, port: u16) -> bool {
-    let network = match carried.protocol {
-        4 | 41 => Some(walk.by_version()),
+/// Moves the walk to the IP packet inside; `None` when there is none.
+fn opens(walk: &mut LinkCursor<'_>, carried: &IpPayload<'_>, port: u16) -> Option<()> {
+    match carried.protocol {
+        4 | 41 => walk.by_version(),
         47 => gre(walk, carried.bytes),
         17 if port == 4789 => vxlan(walk, carried.bytes),
         17 if port == 6081 => geneve(walk, carried.bytes),
         _ => None,
-    };
-    network == Some(Network::Ip)
+    }
 }
 
 /// Version 0: checksum, key and sequence number are each there when their bit says so.
-fn gre(walk: &mut LinkCursor<'_>, bytes: &[u8]) -> Option<Network> {
+fn gre(walk: &mut LinkCursor<'_>, bytes: &[u8]) -> Option<()> {
     let (flags, kind) = (be16(bytes, 0)?, be16(bytes, 2)?);
     // Routing (RFC 1701) and other versions (PPTP) stay closed.
     if flags & 0x4007 != 0 {
@@ -69,7 +68,7 @@ fn gre(walk: &mut LinkCursor<'_>, bytes: &[u8]) -> Option<Network> {
 }
 
 /// Eight octets behind the UDP header, then Ethernet.
-fn vxlan(walk: &mut LinkCursor<'_>, bytes: &[u8]) -> Option<Network> {
+fn vxlan(walk: &mut LinkCursor<'_>, bytes: &[u8]) -> Option<()> {
     // The flag that says that the network identifier is valid.
     if bytes.get(8)? & 0x08 == 0 {
         return None;
@@ -79,7 +78,7 @@ fn vxlan(walk: &mut LinkCursor<'_>, bytes: &[u8]) -> Option<Network> {
 }
 
 /// Eight octets and options behind the UDP header.
-fn geneve(walk: &mut LinkCursor<'_>, bytes: &[u8]) -> Option<Network> {
+fn geneve(walk: &mut LinkCursor<'_>, bytes: &[u8]) -> Option<()> {
     let first = *bytes.get(8)?;
     if first >> 6 != 0 {
         return None;
@@ -89,14 +88,14 @@ fn geneve(walk: &mut LinkCursor<'_>, bytes: &[u8]) -> Option<Network> {
     ether_type(walk, kind)
 }
 
-fn ethernet(walk: &mut LinkCursor<'_>) -> Option<Network> {
+fn ethernet(walk: &mut LinkCursor<'_>) -> Option<()> {
     let kind = be16(walk.frame, walk.at + 12)?;
     walk.at += 14;
     walk.layers += 1;
-    Some(walk.ether_type(kind, None))
+    walk.ether_type(kind, None)
 }
 
 /// An ether type, or Ethernet inside (0x6558).
-fn ether_type(walk: &mut LinkCursor<'_>, kind: u16) -> Option<Network> {
-    if kind == 0x6558 { ethernet(walk) } else { Some(walk.ether_type(kind, None)) }
+fn ether_type(walk: &mut LinkCursor<'_>, kind: u16) -> Option<()> {
+    if kind == 0x6558 { ethernet(walk) } else { walk.ether_type(kind, None) }
 }
