@@ -91,23 +91,17 @@ enum ByteOrder {
 }
 
 impl ByteOrder {
+    /// The number at an offset; zero beyond the end.
     #[inline(always)]
-    fn u32(self, bytes: [u8; 4]) -> u32 {
-        if self == Self::Big { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
-    }
-
-    fn u16(self, bytes: [u8; 2]) -> u16 {
-        if self == Self::Big { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) }
+    fn u32(self, bytes: &[u8], at: usize) -> u32 {
+        let chunk = bytes.get(at..).and_then(|rest| rest.first_chunk()).copied().unwrap_or_default();
+        if self == Self::Big { u32::from_be_bytes(chunk) } else { u32::from_le_bytes(chunk) }
     }
 
     /// The number at an offset; zero beyond the end.
-    fn u32_at(self, bytes: &[u8], at: usize) -> u32 {
-        bytes.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |chunk| self.u32(*chunk))
-    }
-
-    /// The number at an offset; zero beyond the end.
-    fn u16_at(self, bytes: &[u8], at: usize) -> u16 {
-        bytes.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |chunk| self.u16(*chunk))
+    fn u16(self, bytes: &[u8], at: usize) -> u16 {
+        let chunk = bytes.get(at..).and_then(|rest| rest.first_chunk()).copied().unwrap_or_default();
+        if self == Self::Big { u16::from_be_bytes(chunk) } else { u16::from_le_bytes(chunk) }
     }
 }
 

@@ -43,15 +43,15 @@ impl Pcap {
             return Err(FileError::Cut("its header"));
         }
         let header = buffer.take(24);
-        let (major, minor) = (order.u16_at(header, 4), order.u16_at(header, 6));
+        let (major, minor) = (order.u16(header, 4), order.u16(header, 6));
         let lengths = match (major, minor) {
             (2, 0..=2) => Lengths::Exchanged,
             (2, 3) => Lengths::ExchangedIfLarger,
             _ => Lengths::InOrder,
         };
-        let magic = order.u32(magic);
+        let magic = order.u32(&magic, 0);
         // The high bits tell whether frames end with a check sequence.
-        let link = LinkType::from_dlt((order.u32_at(header, 20) & 0x03ff_ffff) as i32);
+        let link = LinkType::from_dlt((order.u32(header, 20) & 0x03ff_ffff) as i32);
         let unit = if magic == NANO { 1 } else { 1000 };
         Ok(Self { order, unit, header: if magic == PATCHED { 24 } else { 16 }, link, lengths })
     }
@@ -62,9 +62,7 @@ impl Pcap {
         let Some(header) = buffer.need(self.header)?.and_then(|bytes| bytes.first_chunk::<16>()) else {
             return if buffer.rest() == 0 { Ok(None) } else { Err(FileError::Cut("a frame's header")) };
         };
-        let ([a, b, c, d], []) = header.as_chunks::<4>() else { return Ok(None) };
-        let (seconds, fraction) = (self.order.u32(*a), self.order.u32(*b));
-        let (mut captured, mut length) = (self.order.u32(*c), self.order.u32(*d));
+        let [seconds, fraction, mut captured, mut length] = [0, 4, 8, 12].map(|at| self.order.u32(header, at));
         if self.lengths != Lengths::InOrder && (self.lengths == Lengths::Exchanged || captured > length) {
             (captured, length) = (length, captured);
         }

@@ -57,7 +57,7 @@ impl Pcapng {
             let Some(block) = buffer.need(total)? else { return Err(FileError::Cut("a block")) };
             let block = block.get(..total).unwrap_or_default();
             let body = block.get(8..total - 4).unwrap_or_default();
-            match self.order.u32_at(block, 0) {
+            match self.order.u32(block, 0) {
                 SECTION => self.interfaces.clear(),
                 INTERFACE => self.interface(body)?,
                 kind @ (PACKET | OLD_PACKET | SIMPLE_PACKET) => break (self.place(kind, body)?, total),
@@ -89,7 +89,7 @@ impl Pcapng {
                 _ => return Err(FileError::Damaged("a section header has no byte order".to_owned())),
             };
         }
-        let total = self.order.u32_at(head, 4);
+        let total = self.order.u32(head, 4);
         if total < 12 || total as usize > LARGEST {
             return Err(FileError::Damaged(format!("a block claims {total} octets")));
         }
@@ -106,20 +106,20 @@ impl Pcapng {
         }
         let order = self.order;
         let mut interface = SectionInterface {
-            link: LinkType::from_dlt(i32::from(order.u16_at(body, 0))),
-            snaplen: order.u32_at(body, 4),
+            link: LinkType::from_dlt(i32::from(order.u16(body, 0))),
+            snaplen: order.u32(body, 4),
             resolution: 6,
             offset: 0,
         };
         let mut options = body.get(8..).unwrap_or_default();
         while options.len() >= 4 {
-            let (code, length) = (order.u16_at(options, 0), usize::from(order.u16_at(options, 2)));
+            let (code, length) = (order.u16(options, 0), usize::from(order.u16(options, 2)));
             let value = options.get(4..4 + length).unwrap_or_default();
             match (code, value) {
                 (0, _) => break,
                 (9, [resolution, ..]) => interface.resolution = *resolution,
                 (14, value) if value.len() == 8 => {
-                    let (first, second) = (order.u32_at(value, 0), order.u32_at(value, 4));
+                    let (first, second) = (order.u32(value, 0), order.u32(value, 4));
                     let (high, low) = if order == ByteOrder::Big { (first, second) } else { (second, first) };
                     interface.offset = (u64::from(high) << 32 | u64::from(low)) as i64;
                 }
@@ -132,7 +132,7 @@ impl Pcapng {
     }
 
     fn place(&self, kind: u32, body: &[u8]) -> Result<FramePosition, FileError> {
-        let number = |at: usize| self.order.u32_at(body, at);
+        let number = |at: usize| self.order.u32(body, at);
         let time = || Some(u64::from(number(4)) << 32 | u64::from(number(8)));
         let place = match kind {
             SIMPLE_PACKET => {
@@ -143,7 +143,7 @@ impl Pcapng {
             }
             _ => {
                 let old = kind == OLD_PACKET;
-                let interface = if old { usize::from(self.order.u16_at(body, 0)) } else { number(0) as usize };
+                let interface = if old { usize::from(self.order.u16(body, 0)) } else { number(0) as usize };
                 FramePosition { interface, time: time(), captured: number(12), length: number(16), from: 20 }
             }
         };
