@@ -169,10 +169,9 @@ impl LeftOut {
         if self.0.len() >= WISHES {
             self.0.clear();
         }
-        let news = !self.0.contains(&reason);
+        let news = self.0.insert(reason.clone());
         if news {
             tracing::warn!("a wish of the collector is left out: {reason}");
-            self.0.insert(reason);
         }
         news
     }
@@ -184,24 +183,20 @@ fn trim(snapshot: &mut wire::Snapshot, budget: usize) {
     if snapshot.encoded_len() <= budget {
         return;
     }
-    let mut answers: Vec<&mut wire::Answer> =
-        snapshot.interfaces.iter_mut().flat_map(|interface| &mut interface.answers).collect();
-    let rows: Vec<Vec<wire::Row>> = answers.iter_mut().map(|answer| std::mem::take(&mut answer.rows)).collect();
-    let mut queues: Vec<_> = rows.into_iter().map(Vec::into_iter).collect();
-    drop(answers);
+    let answers = snapshot.interfaces.iter_mut().flat_map(|interface| &mut interface.answers);
+    let queues: Vec<_> = answers.map(|answer| std::mem::take(&mut answer.rows).into_iter()).collect();
     let mut left = budget.saturating_sub(snapshot.encoded_len());
-    let mut answers: Vec<&mut wire::Answer> =
-        snapshot.interfaces.iter_mut().flat_map(|interface| &mut interface.answers).collect();
-    let mut open: Vec<usize> = (0..answers.len()).collect();
+    let answers = snapshot.interfaces.iter_mut().flat_map(|interface| &mut interface.answers);
+    let mut open: Vec<_> = answers.zip(queues).collect();
     while !open.is_empty() {
-        open.retain(|place| {
-            let Some(row) = queues[*place].next() else { return false };
+        open.retain_mut(|(answer, rows)| {
+            let Some(row) = rows.next() else { return false };
             // Tag and length, of the row and of what it lies in.
             let octets = row.encoded_len() + 9;
             let fits = octets <= left;
             if fits {
                 left -= octets;
-                answers[*place].rows.push(row);
+                answer.rows.push(row);
             }
             fits
         });

@@ -52,58 +52,45 @@ impl SliceAssembler {
 
     /// The summaries that are complete, of so many `interfaces`, or have waited enough.
     pub(crate) fn ready(&mut self, now: Timestamp, interfaces: usize) -> Vec<Summary> {
-        let crowded = self.open.len().saturating_sub(Self::ROOM);
-        let ready: Vec<Interval> = self
-            .open
-            .iter()
-            .enumerate()
-            .filter(|(place, (slice, open))| {
-                let complete = interfaces > 0 && open.interfaces.len() >= interfaces;
-                // After a step of the clock a slice may lie in the future for long.
-                let skewed = slice.from.since(now) > 2 * slice.nanos();
-                *place < crowded || complete || skewed || now >= slice.to.after(Self::PATIENCE)
-            })
-            .map(|(_, (slice, _))| *slice)
-            .collect();
-        ready.into_iter().flat_map(|slice| self.seal(slice, now)).collect()
+        let mut crowded = self.open.len().saturating_sub(Self::ROOM);
+        let ready = self.open.extract_if(.., |slice, open| {
+            let complete = interfaces > 0 && open.interfaces.len() >= interfaces;
+            // After a step of the clock a slice may lie in the future for long.
+            let skewed = slice.from.since(now) > 2 * slice.nanos();
+            let oldest = crowded > 0;
+            crowded = crowded.saturating_sub(1);
+            oldest || complete || skewed || now >= slice.to.after(Self::PATIENCE)
+        });
+        ready.flat_map(|(slice, open)| open.seal(slice, now)).collect()
     }
 
     /// Everything, complete or not: the sensor ends.
     pub(crate) fn rest(&mut self, now: Timestamp) -> Vec<Summary> {
-        let all: Vec<Interval> = self.open.keys().copied().collect();
-        all.into_iter().flat_map(|slice| self.seal(slice, now)).collect()
+        std::mem::take(&mut self.open).into_iter().flat_map(|(slice, open)| open.seal(slice, now)).collect()
     }
+}
 
+impl OpenSlice {
     /// One summary, or several: an interface that reported twice (it went and came back) has one place in each, and no
     /// summary grows larger than a message may be.
-    fn seal(&mut self, slice: Interval, now: Timestamp) -> Vec<Summary> {
-        let Some(OpenSlice { mut interfaces, mut losses }) = self.open.remove(&slice) else { return Vec::new() };
-        interfaces.sort_by(|a, b| a.interface.name.cmp(&b.interface.name));
-        let mut summaries = Vec::new();
-        loop {
-            let (mut here, mut next, mut rows) = (Vec::<InterfaceSummary>::new(), Vec::new(), 0);
-            for part in interfaces {
-                let twice = here.last().is_some_and(|last| last.interface.name == part.interface.name);
-                let more = part.flows.len() + part.counted.values().map(Tally::len).sum::<usize>();
-                if twice || (!here.is_empty() && rows + more > Self::ROWS) {
-                    next.push(part);
-                } else {
-                    rows += more;
-                    here.push(part);
-                }
+    fn seal(mut self, slice: Interval, now: Timestamp) -> Vec<Summary> {
+        self.interfaces.sort_by(|a, b| a.interface.name.cmp(&b.interface.name));
+        let rows = |part: &InterfaceSummary| part.flows.len() + part.counted.values().map(Tally::len).sum::<usize>();
+        let empty = Summary { slice, sealed: now, ..Summary::default() };
+        let mut summaries = vec![Summary { losses: self.losses, ..empty.clone() }];
+        for part in self.interfaces {
+            let fits = |summary: &&mut Summary| {
+                summary.interfaces.last().is_none_or(|last| {
+                    let more = summary.interfaces.iter().map(rows).sum::<usize>() + rows(&part);
+                    last.interface.name != part.interface.name && more <= SliceAssembler::ROWS
+                })
+            };
+            match summaries.iter_mut().find(fits) {
+                Some(summary) => summary.interfaces.push(part),
+                None => summaries.push(Summary { interfaces: vec![part], ..empty.clone() }),
             }
-            summaries.push(Summary {
-                slice,
-                sealed: now,
-                interfaces: here,
-                losses: std::mem::take(&mut losses),
-                unknown: 0,
-            });
-            if next.is_empty() {
-                return summaries;
-            }
-            interfaces = next;
         }
+        summaries
     }
 }
 
