@@ -29,13 +29,6 @@ pub(crate) struct ConnectionEvent {
     pub what: ConnectionChange,
 }
 
-impl ConnectionEvent {
-    /// The same, of the opposite direction.
-    pub(super) fn reversed(self) -> Self {
-        Self { source: self.destination, destination: self.source, ..self }
-    }
-}
-
 /// Kind of event, with its figures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ConnectionChange {
@@ -158,15 +151,14 @@ impl EventQueue {
     }
 }
 
-/// An event of a connection that no packet speaks of; the source is its initiator.
+/// An event of one direction of a connection that no packet speaks of.
 pub(super) fn connection(
     at: i64,
+    way: usize,
     what: impl Fn(DirectionCounts, DirectionCounts) -> ConnectionChange,
     slot: &Slot,
 ) -> ConnectionEvent {
-    let second = flow_state::second_began(&slot.warm);
-    let way = usize::from(second);
-    let key = slot.hot.key.flow(second);
+    let key = slot.hot.key.flow(way == 1);
     ConnectionEvent {
         at: Timestamp(at),
         source: key.source,

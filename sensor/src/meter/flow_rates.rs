@@ -125,8 +125,7 @@ fn sample(mut flows: Vec<Growth>, before: i64, now: i64, table: &mut FlowTable) 
     let back = now.saturating_sub(before).saturating_add(2 * traf_model::time::SECOND) >> 20;
     let (tick, back) = (table.tick(now), u32::try_from(back).unwrap_or(u32::MAX >> 1));
     for set in 0..table.sets() {
-        let (recent, protected) = table.recent(set, tick, back);
-        for slot in if flows.len() < FLOWS / 2 { recent } else { protected } {
+        for slot in table.recent(set, tick, back, flows.len() >= FLOWS / 2) {
             if flows.len() >= FLOWS {
                 return flows;
             }

@@ -208,29 +208,36 @@ impl FlowTable {
     }
 
     /// The slots of a set's flows.
-    pub(super) fn slots(&self, set: usize) -> Slots {
-        self.select(set, |line, way| line.states[way] & OCCUPIED != 0)
+    pub(super) fn slots(&self, set: usize) -> impl Iterator<Item = usize> + use<> {
+        slots(set, self.ways(set, |line, way| line.states[way] & OCCUPIED != 0))
     }
 
     /// The slots of a set's flows that were seen in this slice.
-    pub(super) fn touched(&self, set: usize) -> Slots {
-        self.select(set, |line, way| line.touched[way] != 0)
+    pub(super) fn touched(&self, set: usize) -> impl Iterator<Item = usize> + use<> {
+        slots(set, self.ways(set, |line, way| line.touched[way] != 0))
     }
 
-    /// The slots of a set's flows that were last seen at most `ticks` before `now`, and the protected among them.
-    pub(super) fn recent(&self, set: usize, now: u32, ticks: u32) -> (Slots, Slots) {
+    /// The slots of a set's flows that were last seen at most `ticks` before `now`: all, or the protected among them.
+    pub(super) fn recent(
+        &self,
+        set: usize,
+        now: u32,
+        ticks: u32,
+        protected: bool,
+    ) -> impl Iterator<Item = usize> + use<> {
+        let wanted = if protected { OCCUPIED | PROTECTED } else { OCCUPIED };
         let recent = |line: &Set, way: usize| {
-            line.states[way] & OCCUPIED != 0 && now.wrapping_sub(line.last[way]) as i32 <= ticks as i32
+            line.states[way] & wanted == wanted && now.wrapping_sub(line.last[way]) as i32 <= ticks as i32
         };
-        let protected = |line: &Set, way: usize| recent(line, way) && line.states[way] & PROTECTED != 0;
-        (self.select(set, recent), self.select(set, protected))
+        slots(set, self.ways(set, recent))
     }
 
     /// The slots of a set's flows that were last seen more than `ticks` before `now`.
-    pub(super) fn silent(&self, set: usize, now: u32, ticks: u32) -> Slots {
-        self.select(set, |line, way| {
+    pub(super) fn silent(&self, set: usize, now: u32, ticks: u32) -> impl Iterator<Item = usize> + use<> {
+        let silent = |line: &Set, way: usize| {
             line.states[way] & OCCUPIED != 0 && now.wrapping_sub(line.last[way]) as i32 > ticks as i32
-        })
+        };
+        slots(set, self.ways(set, silent))
     }
 
     /// Begins a slice: nobody is touched, and everybody's class is one less.
@@ -246,33 +253,22 @@ impl FlowTable {
         (&mut self.sets[slot / WAYS], slot % WAYS)
     }
 
+    /// One bit for each way of a set that is wanted.
     #[inline(always)]
-    fn select(&self, set: usize, wanted: impl Fn(&Set, usize) -> bool) -> Slots {
+    fn ways(&self, set: usize, wanted: impl Fn(&Set, usize) -> bool) -> u32 {
         let line = &self.sets[set];
-        let ways = (0..WAYS).fold(0, |mask, way| mask | u32::from(wanted(line, way)) << way);
-        Slots { first: set * WAYS, ways }
+        (0..WAYS).fold(0, |mask, way| mask | u32::from(wanted(line, way)) << way)
     }
 }
 
-/// Slots of one set.
-#[derive(Clone, Copy)]
-pub(super) struct Slots {
-    first: usize,
-    ways: u32,
-}
-
-impl Iterator for Slots {
-    type Item = usize;
-
-    #[inline(always)]
-    fn next(&mut self) -> Option<usize> {
-        if self.ways == 0 {
-            return None;
-        }
-        let way = self.ways.trailing_zeros() as usize;
-        self.ways &= self.ways - 1;
-        Some(self.first + way)
-    }
+/// The slots of these ways of a set.
+#[inline(always)]
+fn slots(set: usize, mut ways: u32) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let way = (ways != 0).then(|| ways.trailing_zeros() as usize)?;
+        ways &= ways - 1;
+        Some(set * WAYS + way)
+    })
 }
 
 #[cfg(test)]

@@ -144,7 +144,8 @@ impl Flows {
             && slot.hot.key.protocol() == 6
             && !flow_state::is_over(&slot.warm)
         {
-            events.push(connection_events::connection(at, what, slot));
+            let initiator = usize::from(flow_state::second_began(&slot.warm));
+            events.push(connection_events::connection(at, initiator, what, slot));
         }
     }
 

@@ -72,23 +72,15 @@ impl<K: TableKey, V: Value> RankedTable<K, V> {
         if self.len * 2 >= self.rows.len() && self.rows.len() < self.capacity {
             self.grow();
         }
-        let place = match self.find(key) {
-            Ok(place) => place,
-            Err(place) => {
-                self.retire(place);
-                self.len += 1;
-                self.rows[place] = Some(RankedRow { key, heat: 0, slice: V::default(), total: V::default() });
-                place
-            }
-        };
-        match &mut self.rows[place] {
-            Some(row) => {
-                row.heat = row.heat.saturating_add(u32::try_from(packets).unwrap_or(u32::MAX));
-                &mut row.slice
-            }
-            // Not reached: the place was just taken.
-            None => &mut self.other_slice,
-        }
+        let place = self.find(key).unwrap_or_else(|place| {
+            self.retire(place);
+            self.len += 1;
+            place
+        });
+        let new = || RankedRow { key, heat: 0, slice: V::default(), total: V::default() };
+        let row = self.rows[place].get_or_insert_with(new);
+        row.heat = row.heat.saturating_add(u32::try_from(packets).unwrap_or(u32::MAX));
+        &mut row.slice
     }
 
     /// The row of a key that is there.

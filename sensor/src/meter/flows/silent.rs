@@ -43,9 +43,7 @@ impl Flows {
                     more += 1;
                     continue;
                 }
-                let what = |initiator, other| ConnectionChange::Active(if way == second { initiator } else { other });
-                let event = connection_events::connection(now, what, slot);
-                open.push(if way == second { event } else { event.reversed() });
+                open.push(connection_events::connection(now, way, |counts, _| ConnectionChange::Active(counts), slot));
             }
         }
         (open, more)
