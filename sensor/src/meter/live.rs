@@ -4,10 +4,12 @@ mod keys;
 mod sums;
 mod top;
 
-use traf_model::{Answer, Facility, Flow, FlowKey, Group, InterfaceStats, Item, Timestamp, Traffic, Wish};
+use std::collections::HashMap;
+
+use traf_model::{Answer, Facility, Flow, FlowKey, Group, GroupKey, InterfaceStats, Item, Timestamp, Traffic, Wish};
 
 use super::{Meter, flow_state};
-use sums::{Part, Sums};
+use sums::{Part, Sum};
 use top::Top;
 
 /// Tables and figures that answers are made from.
@@ -70,24 +72,26 @@ impl LiveView<'_> {
     fn groups(&self, wish: &Wish, top: &mut Top) {
         let group = |key: &FlowKey| wish.group.of(key, "");
         for part in Part::all(self.meter.flows.table.len()) {
-            let mut sums = Sums::default();
+            let mut sums = HashMap::<GroupKey, Sum>::new();
             self.each_flow(
                 wish,
                 |key| group(key).is_some_and(|group| part.group(&group)),
                 |_, flow, rate| {
                     if let Some(group) = group(&flow.key) {
-                        sums.add(group, flow.traffic, rate, 1);
+                        sums.entry(group).or_default().add(flow.traffic, rate, 1);
                     }
                 },
             );
-            sums.rows().for_each(|(group, sum)| top.push(sum.rate, Item::Group(group.clone(), sum.traffic, sum.flows)));
+            for (group, sum) in sums {
+                top.push(sum.rate, Item::Group(group, sum.traffic, sum.flows));
+            }
         }
     }
 
     /// Number of packets since the start; under a filter, of those that are still kept.
     fn packet_log(&self, wish: &Wish) -> Answer {
         let (rows, total) = self.meter.packet_log.rows(wish, &self.meter.interface);
-        let matched = if wish.filter.is_all() { self.meter.packet_log.newest() } else { total.total().packets };
+        let matched = if wish.filter.is_all() { self.meter.packet_log.newest } else { total.total().packets };
         Answer { id: wish.id, matched, total, rows, ..Answer::default() }
     }
 

@@ -26,7 +26,8 @@ const WAITING: usize = 4_096;
 /// The rings of one interface.
 #[derive(Default)]
 pub(super) struct PacketLog {
-    newest: u64,
+    /// Number of records since the start.
+    pub(super) newest: u64,
     datagrams: Ring,
     others: Ring,
     /// Records that a log has not taken yet; `None` without a log.
@@ -52,10 +53,10 @@ impl PacketLog {
 
     /// Keeps the records for a log, or stops to.
     pub(super) fn keep(&mut self, keep: bool) {
-        match (keep, &self.waiting) {
-            (true, None) => self.waiting = Some(Vec::new()),
-            (false, Some(_)) => (self.waiting, self.lost) = (None, 0),
-            _ => {}
+        if keep {
+            self.waiting.get_or_insert_default();
+        } else {
+            (self.waiting, self.lost) = (None, 0);
         }
     }
 
@@ -65,14 +66,9 @@ impl PacketLog {
         (records, std::mem::take(&mut self.lost))
     }
 
-    /// Number of records since the start.
-    pub(super) fn newest(&self) -> u64 {
-        self.newest
-    }
-
     /// The rows of a wish in its order, and the traffic of all that match.
     pub(super) fn rows(&self, wish: &Wish, interface: &Interface) -> (Vec<Row>, Traffic) {
-        let mut records: Vec<&PacketRecord> = self.datagrams.iter().chain(self.others.iter()).collect();
+        let mut records: Vec<&PacketRecord> = self.datagrams.records.iter().chain(&self.others.records).collect();
         records.retain(|record| wish.filter.matches(&record.subject(&interface.name)));
         let row = |record: &PacketRecord| Row::new(Traffic::default(), Item::Packet(describe(record)));
         let total = records.iter().map(|record| record.traffic()).sum();
@@ -108,10 +104,6 @@ impl Ring {
             None => self.records.push(record),
         }
         self.next = (self.next + 1) % RING;
-    }
-
-    fn iter(&self) -> impl Iterator<Item = &PacketRecord> {
-        self.records.iter()
     }
 }
 

@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, RandomState};
 use traf_model::{Counted, Counts, FlowKey, Item, Key, OrderBy, Row, Traffic, Wish};
 
 use super::LiveView;
-use super::sums::{Part, Sums};
+use super::sums::{Part, Sum};
 use super::top::Top;
 use crate::meter::tables::Tables;
 
@@ -28,10 +28,10 @@ impl LiveView<'_> {
         let shares = |key: &FlowKey| shares(key, ports);
         let mut other = Traffic::default();
         for part in Part::all(2 * self.meter.flows.table.len()) {
-            let mut sums = Sums::default();
+            let mut sums = HashMap::<Key, Sum>::new();
             let totals = tables.facilities.totals(facility, |key, counts| {
                 if part.key(key) {
-                    sums.add(key, counts.traffic, Traffic::default(), 0);
+                    sums.entry(key).or_default().add(counts.traffic, Traffic::default(), 0);
                 }
             });
             other = totals.traffic;
@@ -47,18 +47,20 @@ impl LiveView<'_> {
                         // A flow from a key to itself is one flow.
                         let flows = u64::from(before != Some(share.key));
                         if !wish.filter.is_all() {
-                            sums.add_to_known(share.key, towards(rate), flows);
+                            let known = sums.get_mut(&share.key);
+                            known.into_iter().for_each(|sum| sum.add(Traffic::default(), towards(rate), flows));
                         } else if part.key(share.key) {
-                            sums.add(share.key, towards(slice), towards(rate), flows);
+                            sums.entry(share.key).or_default().add(towards(slice), towards(rate), flows);
                         }
                         before = Some(share.key);
                     }
                 },
             );
+            sums.retain(|_, sum| !sum.traffic.is_empty());
             let by_peers = facility.peers && wish.order.by == OrderBy::Peers;
-            let asked = sums.rows().filter(|_| by_peers).map(|(key, sum)| (*key, sum.flows));
+            let asked = sums.iter().filter(|_| by_peers).map(|(key, sum)| (*key, sum.flows));
             let peers = self.peers(facility, wish, asked);
-            for (key, sum) in sums.rows() {
+            for (key, sum) in &sums {
                 let flows = if facility.peers { sum.flows } else { 0 };
                 let peers = peers.get(key).copied().unwrap_or_default();
                 let counts = Counts { flows, peers, ..sum.traffic.into() };

@@ -1,8 +1,6 @@
 //! Adding up by key what many flows have in common: a part of the keys at a time, so that a scan of a million addresses costs
 //! time, not memory.
 
-use std::collections::HashMap;
-use std::hash::Hash;
 use std::net::IpAddr;
 
 use traf_model::{GroupKey, Key, Mac, Traffic};
@@ -68,34 +66,11 @@ pub(super) struct Sum {
     pub(super) flows: u64,
 }
 
-/// Sums by key.
-pub(super) struct Sums<K>(HashMap<K, Sum>);
-
-impl<K> Default for Sums<K> {
-    fn default() -> Self {
-        Self(HashMap::new())
-    }
-}
-
-impl<K: Eq + Hash> Sums<K> {
-    pub(super) fn add(&mut self, key: K, traffic: Traffic, rate: Traffic, flows: u64) {
-        let sum = self.0.entry(key).or_default();
-        sum.traffic += traffic;
-        sum.rate += rate;
-        sum.flows += flows;
-    }
-
-    /// Adds to a key that is there.
-    pub(super) fn add_to_known(&mut self, key: K, rate: Traffic, flows: u64) {
-        if let Some(sum) = self.0.get_mut(&key) {
-            sum.rate += rate;
-            sum.flows += flows;
-        }
-    }
-
-    /// All that have traffic.
-    pub(super) fn rows(&self) -> impl Iterator<Item = (&K, &Sum)> {
-        self.0.iter().filter(|(_, sum)| !sum.traffic.is_empty())
+impl Sum {
+    pub(super) fn add(&mut self, traffic: Traffic, rate: Traffic, flows: u64) {
+        self.traffic += traffic;
+        self.rate += rate;
+        self.flows += flows;
     }
 }
 

@@ -1,6 +1,7 @@
 //! From a record to IPTraf's words.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::net::Ipv4Addr;
 use std::sync::LazyLock;
 
@@ -50,19 +51,8 @@ fn ip(protocol: u8, record: &PacketRecord) -> (PacketKind, String, String) {
     };
     let bytes = record.beginning();
     let later = record.fragment == Fragment::Later;
-    let label = match kind {
-        PacketKind::Udp => "UDP".to_owned(),
-        PacketKind::Icmp => "ICMP".to_owned(),
-        PacketKind::Icmpv6 => "ICMPv6".to_owned(),
-        PacketKind::Igmp => "IGMP".to_owned(),
-        PacketKind::Igp => "IGP".to_owned(),
-        PacketKind::Igrp => "IGRP".to_owned(),
-        PacketKind::Gre => "GRE".to_owned(),
-        PacketKind::Ipv6Tunnel => "IPv6 tun".to_owned(),
-        PacketKind::Ospf => match bytes {
-            [version, ..] if !later => format!("OSPFv{version}"),
-            _ => "OSPF".to_owned(),
-        },
+    let label = match (kind, bytes) {
+        (PacketKind::Ospf, [version, ..]) if !later => format!("OSPFv{version}"),
         _ => name("protocol", protocol).map_or_else(|| format!("IP protocol {protocol}"), str::to_owned),
     };
     let detail = match (kind, bytes) {
@@ -91,27 +81,21 @@ fn known(table: &str, kind: u8) -> &'static str {
 
 /// Kind and label of anything else.
 fn not_ip(record: &PacketRecord) -> (PacketKind, String) {
-    match (record.ether_type(), record.asked()) {
-        (ARP, Some(asked)) => {
-            let address = Ipv4Addr::from(asked.address);
-            let label = match asked.operation {
-                1 => format!("ARP request for {address}"),
-                2 => format!("ARP reply from {address}"),
-                other => format!("ARP operation {other}"),
-            };
-            (PacketKind::Arp, label)
-        }
-        (ARP, None) => (PacketKind::Arp, "ARP".to_owned()),
-        (RARP, Some(asked)) => {
-            let label = match asked.operation {
-                3 => format!("RARP request for {}", asked.mac),
-                4 => format!("RARP reply from {}", asked.mac),
-                other => format!("RARP operation {other}"),
-            };
-            (PacketKind::Rarp, label)
-        }
-        (RARP, None) => (PacketKind::Rarp, "RARP".to_owned()),
-        (kind, _) => (PacketKind::NonIp, format!("Non-IP ({})", ether_type(kind, record.beginning()))),
+    let asked = record.asked();
+    match record.ether_type {
+        ARP => (PacketKind::Arp, resolution("ARP", 1, asked.map(|asked| (asked.operation, asked.address)))),
+        RARP => (PacketKind::Rarp, resolution("RARP", 3, asked.map(|asked| (asked.operation, asked.mac)))),
+        kind => (PacketKind::NonIp, format!("Non-IP ({})", ether_type(kind, record.beginning()))),
+    }
+}
+
+/// Label of an address resolution: its operation, of which a reply has the number after its `request`, and what it is about.
+fn resolution(protocol: &str, request: u16, asked: Option<(u16, impl Display)>) -> String {
+    match asked {
+        Some((operation, about)) if operation == request => format!("{protocol} request for {about}"),
+        Some((operation, about)) if operation == request + 1 => format!("{protocol} reply from {about}"),
+        Some((operation, _)) => format!("{protocol} operation {operation}"),
+        None => protocol.to_owned(),
     }
 }
 

@@ -1,5 +1,7 @@
 //! One packet in 96 octets, enough to say everything that IPTraf says of it.
 
+use std::net::Ipv4Addr;
+
 use traf_model::filter::Subject;
 use traf_model::{Counters, Endpoint, Mac, Timestamp, Traffic};
 
@@ -22,7 +24,8 @@ pub(crate) struct PacketRecord {
     pub(super) fragment: Fragment,
     pub(super) authenticated: bool,
     reverse: bool,
-    ether_type: u16,
+    /// Ether type of what is not IP, or the length of an IEEE 802.3 frame.
+    pub(super) ether_type: u16,
     /// Octets of the IP packet, or of the frame without its link header.
     pub(super) octets: u32,
 }
@@ -30,7 +33,7 @@ pub(crate) struct PacketRecord {
 /// Subject of an ARP or RARP packet: operation, and the address and the MAC that it is about.
 pub(super) struct ArpSubject {
     pub(super) operation: u16,
-    pub(super) address: [u8; 4],
+    pub(super) address: Ipv4Addr,
     pub(super) mac: Mac,
 }
 
@@ -80,7 +83,7 @@ impl PacketRecord {
     /// Of ARP and RARP over Ethernet for IPv4.
     pub(super) fn asked(&self) -> Option<ArpSubject> {
         let [o, p, w, x, y, z, mac @ ..] = self.beginning;
-        let asked = ArpSubject { operation: u16::from_be_bytes([o, p]), address: [w, x, y, z], mac: Mac(mac) };
+        let asked = ArpSubject { operation: u16::from_be_bytes([o, p]), address: [w, x, y, z].into(), mac: Mac(mac) };
         (self.captured == 12).then_some(asked)
     }
 
@@ -88,11 +91,6 @@ impl PacketRecord {
     pub(super) fn ip(&self) -> Option<(u8, Endpoint, Endpoint)> {
         let flow = (self.key.version() != 0).then(|| self.key.flow(self.reverse))?;
         Some((flow.protocol, flow.source, flow.destination))
-    }
-
-    /// Ether type of what is not IP, or the length of an IEEE 802.3 frame.
-    pub(super) fn ether_type(&self) -> u16 {
-        self.ether_type
     }
 
     /// Destination and source MAC, where the link has any.
