@@ -23,10 +23,10 @@ pub(super) fn parse(parser: Parser, packet: &mut Packet, walk: &mut LinkCursor<'
         inner.bad_checksum |= packet.bad_checksum;
         *packet = inner;
         walk.layers += 1;
-        if !parser.tunnels || walk.layers >= LAYERS || packet.fragment != Fragment::Whole {
+        if !parser.tunnels || walk.layers >= LAYERS || packet.fragment != Fragment::Whole || packet.transport == 0 {
             return;
         }
-        let before = walk.frame.len() - tail(walk.frame, carried.bytes);
+        let before = usize::from(packet.transport);
         wire = carried.wire;
         walk.at = before;
         if opens(walk, &carried, packet.ports().1).is_none() {
@@ -34,14 +34,6 @@ pub(super) fn parse(parser: Parser, packet: &mut Packet, walk: &mut LinkCursor<'
         }
         wire = wire.saturating_sub((walk.at - before) as u32);
     }
-}
-
-/// Octets of `frame` from where `part` of it begins.
-fn tail(frame: &[u8], part: &[u8]) -> usize {
-    if part.is_empty() {
-        return 0;
-    }
-    frame.len() - (part.as_ptr() as usize - frame.as_ptr() as usize)
 }
 
 /// Moves the walk to the IP packet inside; `None` when there is none.
