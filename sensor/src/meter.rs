@@ -311,8 +311,8 @@ impl Meter {
             own_rate,
             own,
             answers,
-            flows: self.flows.table.len() as u64,
-            capacity: self.flows.table.capacity() as u64,
+            flows: self.flows.table.occupied as u64,
+            capacity: self.flows.table.flows.len() as u64,
             gone: false,
         }
     }

@@ -14,7 +14,7 @@ use anyhow::Context;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde::Serialize;
 use traf_model::record::writer::Writer;
-use traf_model::{Facility, Interface, InterfaceSummary, Interval, Timestamp};
+use traf_model::{Facility, Interface, Interval, Timestamp};
 
 use crate::file::CaptureFile;
 use crate::meter::{Meter, MeterConfig};
@@ -164,15 +164,11 @@ impl Reader {
         Ok(())
     }
 
-    /// Everything that was metered, as the history would get it.
-    pub(crate) fn summary(&mut self) -> InterfaceSummary {
-        let Totals { first, last, .. } = self.totals;
-        self.meter.close(Interval::new(first.min(last), Timestamp(last.0.saturating_add(1))))
-    }
-
     /// The document of everything.
     pub(crate) fn finish(mut self) -> Document {
-        Document { summary: self.summary(), totals: self.totals }
+        let Totals { first, last, .. } = self.totals;
+        let summary = self.meter.close(Interval::new(first.min(last), Timestamp(last.0.saturating_add(1))));
+        Document { summary, totals: self.totals }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The counted facilities of an interface: each in a table of its own type, counted per frame or folded from flows.
 //!
-//! A new facility is a field here, a line where it is counted, and a line in [`Facilities::counters`] and its twin.
+//! A new facility is a field here, a line where it is counted, and a line in [`Facilities::counters`] and [`Facilities::seal`].
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -87,18 +87,6 @@ impl Facilities {
         ]
     }
 
-    fn counters_mut(&mut self) -> [(Counted, &mut dyn Counter); 7] {
-        [
-            (SIZES, &mut self.sizes.counts),
-            (SERVICES, &mut self.services),
-            (STATIONS, &mut self.stations.table),
-            (HOSTS, &mut self.hosts),
-            (VLANS, &mut self.vlans),
-            (DSCP, &mut self.dscp),
-            (PROTOCOLS, &mut self.protocols),
-        ]
-    }
-
     /// Counts a frame, or packets that offload hid in it.
     #[inline(always)]
     pub(super) fn frame(&mut self, packet: &Packet, counters: Counters) {
@@ -173,8 +161,15 @@ impl Facilities {
     /// Ends the slice of all tables. Another MTU of the interface brings other size brackets from now on.
     pub(super) fn seal(&mut self, interface: &Interface) -> BTreeMap<Counted, Tally<Key, Counts>> {
         self.stations.flush_pairs();
-        let history = self.history;
-        let sealed = self.counters_mut().map(|(facility, counter)| (facility, counter.seal(history)));
+        let sealed = [
+            (SIZES, self.sizes.counts.seal(self.history)),
+            (SERVICES, self.services.seal(self.history)),
+            (STATIONS, self.stations.table.seal(self.history)),
+            (HOSTS, self.hosts.seal(self.history)),
+            (VLANS, self.vlans.seal(self.history)),
+            (DSCP, self.dscp.seal(self.history)),
+            (PROTOCOLS, self.protocols.seal(self.history)),
+        ];
         self.sizes.set_mtu(interface.mtu);
         sealed.into_iter().filter(|(_, tally)| *tally != Tally::default()).collect()
     }

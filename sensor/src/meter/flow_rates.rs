@@ -70,15 +70,11 @@ impl FlowRates {
         self.sampled = Some(now);
     }
 
-    /// Nanoseconds that the samples cover.
-    pub(super) fn nanos(&self) -> i64 {
-        self.samples.front().map_or(0, |first| self.sampled.unwrap_or(first.to).saturating_sub(first.from))
-    }
-
     /// A reader that is asked for slots in rising order.
     pub(super) fn reader(&self) -> RateReader<'_> {
+        let samples = self.samples.front().zip(self.samples.back());
         RateReader {
-            nanos: self.nanos(),
+            nanos: samples.map_or(0, |(first, last)| last.to.saturating_sub(first.from)),
             rests: self.samples.iter().map(|sample| (sample.to, &sample.flows[..])).collect(),
         }
     }

@@ -89,11 +89,12 @@ pub(super) struct Position {
 /// The places, and what is kept of each flow.
 pub(super) struct FlowTable {
     sets: Pages<Set>,
-    /// By slot.
+    /// By slot: as many as there is room for.
     pub(super) flows: Pages<Slot>,
     seed: KeyedHash,
     started: i64,
-    occupied: usize,
+    /// Flows that are here.
+    pub(super) occupied: usize,
 }
 
 impl FlowTable {
@@ -101,16 +102,6 @@ impl FlowTable {
     pub(super) fn new(capacity: usize, started: i64) -> Self {
         let sets = capacity.div_ceil(WAYS).max(1);
         Self { sets: Pages::new(sets), flows: Pages::new(sets * WAYS), seed: KeyedHash::random(), started, occupied: 0 }
-    }
-
-    /// Flows that there is room for.
-    pub(super) fn capacity(&self) -> usize {
-        self.flows.len()
-    }
-
-    /// Flows that are here.
-    pub(super) fn len(&self) -> usize {
-        self.occupied
     }
 
     /// The time in ticks of about a millisecond, which wrap around after fifty days: good enough to tell old from new.
@@ -305,7 +296,7 @@ mod tests {
         }
         assert!((0..6).all(|number| holds(&table, number)));
         assert!(holds(&table, 198) && holds(&table, 199) && !holds(&table, 197));
-        assert_eq!(table.len(), 8);
+        assert_eq!(table.occupied, 8);
     }
 
     #[test]

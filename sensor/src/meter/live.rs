@@ -27,7 +27,7 @@ impl LiveView<'_> {
     pub(super) fn answer(&self, wish: &Wish) -> Option<Answer> {
         let mut top = Top::new(wish);
         match wish.facility {
-            Facility::Packets => return Some(self.packet_log(wish)),
+            Facility::Packets => return Some(self.meter.packet_log.answer(wish, &self.meter.interface)),
             Facility::Traffic => {
                 if wish.group == Group::Flow {
                     self.each_flow(wish, |_| true, |_, flow, rate| top.push(rate, Item::Flow(flow)));
@@ -71,7 +71,7 @@ impl LiveView<'_> {
     /// Flows added up by what they have in common; outbound is what the initiators sent.
     fn groups(&self, wish: &Wish, top: &mut Top) {
         let group = |key: &FlowKey| wish.group.of(key, "");
-        for part in Part::all(self.meter.flows.table.len()) {
+        for part in Part::all(self.meter.flows.table.occupied) {
             let mut sums = HashMap::<GroupKey, Sum>::new();
             self.each_flow(
                 wish,
@@ -86,13 +86,6 @@ impl LiveView<'_> {
                 top.push(sum.rate, Item::Group(group, sum.traffic, sum.flows));
             }
         }
-    }
-
-    /// Number of packets since the start; under a filter, of those that are still kept.
-    fn packet_log(&self, wish: &Wish) -> Answer {
-        let (rows, total) = self.meter.packet_log.rows(wish, &self.meter.interface);
-        let matched = if wish.filter.is_all() { self.meter.packet_log.newest } else { total.total().packets };
-        Answer { id: wish.id, matched, total, rows, ..Answer::default() }
     }
 
     /// Every flow that the filter selects, with the directions it selects, and its rate; only of the keys that are wanted.

@@ -10,7 +10,9 @@ mod record;
 #[cfg(test)]
 mod tests;
 
-use traf_model::{Interface, Item, OrderBy, PacketKind, Row, Traffic, Wish};
+use std::collections::VecDeque;
+
+use traf_model::{Answer, Interface, Item, OrderBy, PacketKind, Row, Traffic, Wish};
 
 pub(crate) use description::describe;
 pub(crate) use record::PacketRecord;
@@ -26,10 +28,9 @@ const WAITING: usize = 4_096;
 /// The rings of one interface.
 #[derive(Default)]
 pub(super) struct PacketLog {
-    /// Number of records since the start.
-    pub(super) newest: u64,
-    datagrams: Ring,
-    others: Ring,
+    newest: u64,
+    datagrams: VecDeque<PacketRecord>,
+    others: VecDeque<PacketRecord>,
     /// Records that a log has not taken yet; `None` without a log.
     waiting: Option<Vec<PacketRecord>>,
     lost: u64,
@@ -48,7 +49,11 @@ impl PacketLog {
                 self.lost += 1;
             }
         }
-        if packet.key.protocol() == 17 { &mut self.datagrams } else { &mut self.others }.push(record);
+        let ring = if packet.key.protocol() == 17 { &mut self.datagrams } else { &mut self.others };
+        if ring.len() >= RING {
+            ring.pop_front();
+        }
+        ring.push_back(record);
     }
 
     /// Keeps the records for a log, or stops to.
@@ -66,44 +71,29 @@ impl PacketLog {
         (records, std::mem::take(&mut self.lost))
     }
 
-    /// The rows of a wish in its order, and the traffic of all that match.
-    pub(super) fn rows(&self, wish: &Wish, interface: &Interface) -> (Vec<Row>, Traffic) {
-        let mut records: Vec<&PacketRecord> = self.datagrams.records.iter().chain(&self.others.records).collect();
+    /// The answer to a wish, with the number of packets since the start; under a filter, of those that are still kept.
+    pub(super) fn answer(&self, wish: &Wish, interface: &Interface) -> Answer {
+        let mut records: Vec<&PacketRecord> = self.datagrams.iter().chain(&self.others).collect();
         records.retain(|record| wish.filter.matches(&record.subject(&interface.name)));
-        let row = |record: &PacketRecord| Row::new(Traffic::default(), Item::Packet(describe(record)));
-        let total = records.iter().map(|record| record.traffic()).sum();
+        let total: Traffic = records.iter().map(|record| record.traffic()).sum();
+        let matched = if wish.filter.is_all() { self.newest } else { total.total().packets };
         let limit = wish.limit.min(Wish::LIMIT) as usize;
         // By time means by number here: several packets may carry one time.
-        if matches!(wish.order.by, OrderBy::First | OrderBy::Last) {
+        let by_number = matches!(wish.order.by, OrderBy::First | OrderBy::Last);
+        if by_number {
             records.sort_unstable_by_key(|record| record.number);
             if !wish.order.ascending {
                 records.reverse();
             }
             records.truncate(limit);
-            return (records.into_iter().map(row).collect(), total);
         }
+        let row = |record| Row::new(Traffic::default(), Item::Packet(describe(record)));
         let mut rows: Vec<Row> = records.into_iter().map(row).collect();
-        rows.sort_by(|a, b| a.compare(b, wish.order));
-        rows.truncate(limit);
-        (rows, total)
-    }
-}
-
-/// The last [`RING`] records.
-#[derive(Default)]
-struct Ring {
-    records: Vec<PacketRecord>,
-    next: usize,
-}
-
-impl Ring {
-    #[inline]
-    fn push(&mut self, record: PacketRecord) {
-        match self.records.get_mut(self.next) {
-            Some(oldest) => *oldest = record,
-            None => self.records.push(record),
+        if !by_number {
+            rows.sort_by(|a, b| a.compare(b, wish.order));
+            rows.truncate(limit);
         }
-        self.next = (self.next + 1) % RING;
+        Answer { id: wish.id, matched, total, rows, ..Answer::default() }
     }
 }
 

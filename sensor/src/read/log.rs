@@ -66,7 +66,6 @@ fn print(
             Err(error) => break Err(error),
         }
     };
-    meter.flush();
     write(&mut meter, &name, words, out).and_then(|()| out.flush())?;
     Ok(read)
 }

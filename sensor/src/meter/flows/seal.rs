@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
-use traf_model::Flow;
 use traf_model::time::SECOND;
+use traf_model::{Flow, Traffic};
 
 use super::Flows;
 use crate::meter::flow_state;
@@ -68,7 +68,7 @@ impl Flows {
 
     /// Frees the slots of flows that ended, or fell silent, long enough ago.
     fn expire(&mut self, now: i64) {
-        let (tick, shown) = (self.table.tick(now), shown(self.table.len(), self.table.capacity()));
+        let (tick, shown) = (self.table.tick(now), shown(self.table.occupied, self.table.flows.len()));
         for set in 0..self.table.sets() {
             for slot in self.table.silent(set, tick, (shown >> 20) as u32) {
                 let warm = &self.table.flows[slot].warm;
@@ -91,18 +91,12 @@ fn shown(taken: usize, capacity: usize) -> i64 {
 
 /// One row for each flow: its counts added up, the rest from the latest.
 fn merged(rows: Vec<Flow>) -> Vec<Flow> {
-    let mut places: HashMap<_, usize> = HashMap::new();
-    let mut sums: Vec<Flow> = Vec::with_capacity(rows.len());
+    let mut sums: HashMap<_, Flow> = HashMap::with_capacity(rows.len());
     for row in rows {
-        match places.get(&(row.key, row.first)) {
-            Some(&place) => sums[place] = Flow { traffic: sums[place].traffic + row.traffic, ..row },
-            None => {
-                places.insert((row.key, row.first), sums.len());
-                sums.push(row);
-            }
-        }
+        let sum = sums.entry((row.key, row.first)).or_insert(Flow { traffic: Traffic::default(), ..row });
+        *sum = Flow { traffic: sum.traffic + row.traffic, ..row };
     }
-    sums
+    sums.into_values().collect()
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ impl LiveView<'_> {
         let ports = &self.meter.flows.tables.facilities.ports;
         let shares = |key: &FlowKey| shares(key, ports);
         let mut other = Traffic::default();
-        for part in Part::all(2 * self.meter.flows.table.len()) {
+        for part in Part::all(2 * self.meter.flows.table.occupied) {
             let mut sums = HashMap::<Key, Sum>::new();
             let totals = tables.facilities.totals(facility, |key, counts| {
                 if part.key(key) {
