@@ -42,8 +42,8 @@ use std::time::Duration;
 
 use traf_model::settings::IDLE_SECONDS;
 use traf_model::{
-    Endpoint, Filter, FlowKey, Interface, InterfaceSnapshot, InterfaceStats, InterfaceSummary, Interval, PortRange,
-    Ports, Timestamp, Transport, Wish,
+    Endpoint, FlowKey, Interface, InterfaceSnapshot, InterfaceStats, InterfaceSummary, Interval, PortRange, Ports,
+    Timestamp, Transport, Wish,
 };
 
 use crate::parse::link_type::LinkType;
@@ -290,7 +290,7 @@ impl Meter {
     pub fn snapshot(&mut self, now: Timestamp, wishes: &[Wish]) -> InterfaceSnapshot {
         self.flush();
         let opened = self.flows.opened;
-        self.flows.tables.roll(now, opened, wishes, &Filter::default(), &self.interface);
+        self.flows.tables.roll(now, opened, wishes, &self.interface);
         self.filtered.roll(now, opened, wishes, &self.interface, &self.flows.tables.facilities.ports);
         self.flows.tell_silent(now.0);
         self.rates.roll(now.0, opened, !wishes.is_empty(), &mut self.flows.table);

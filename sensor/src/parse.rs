@@ -76,12 +76,17 @@ impl Parser {
 /// goes from the key's second end to the first. Not of the code that only asks for smaller packets.
 pub(crate) fn unreachable(packet: &Packet, captured: &[u8]) -> Option<(PackedKey, bool)> {
     let segment = captured.get(usize::from(packet.transport)..)?;
-    match (packet.key.protocol(), segment) {
-        _ if packet.transport == 0 || packet.fragment == Fragment::Later => None,
-        (1, [3, code, ..]) if *code != 4 => quoted(segment, packet.key.vlan()),
-        (58, [1, ..]) => quoted(segment, packet.key.vlan()),
-        _ => None,
+    let speaks = match (packet.key.protocol(), segment) {
+        (1, [3, code, ..]) => *code != 4,
+        (58, [1, ..]) => true,
+        _ => false,
+    };
+    if !speaks || packet.transport == 0 || packet.fragment == Fragment::Later {
+        return None;
     }
+    // The packet that it speaks of stands behind the eight octets of the ICMP header.
+    let mut quoted = Packet::new(0);
+    ip::parse(&mut quoted, packet.key.vlan(), segment.get(8..)?, u32::MAX).map(|_| (quoted.key, quoted.reverse))
 }
 
 /// The address that the sender of a frame says is its own: in ARP (RFC 826, 5227) or in IPv6's neighbour discovery
@@ -103,12 +108,6 @@ pub(crate) fn proven(packet: &Packet, captured: &[u8]) -> Option<IpAddr> {
         }
     };
     (!address.is_unspecified() && !address.is_multicast()).then_some(address)
-}
-
-/// The flow of the packet that stands behind the eight octets of an ICMP header.
-fn quoted(segment: &[u8], vlan: u16) -> Option<(PackedKey, bool)> {
-    let mut packet = Packet::new(0);
-    ip::parse(&mut packet, vlan, segment.get(8..)?, u32::MAX).map(|_| (packet.key, packet.reverse))
 }
 
 /// A big-endian number of two octets.

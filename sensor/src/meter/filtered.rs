@@ -31,7 +31,6 @@ pub(super) struct FilterTable {
 
 /// Counts of the packets that one filter selected.
 struct FilterCounters {
-    filter: Filter,
     wished: Timestamp,
     tables: Tables,
 }
@@ -50,7 +49,7 @@ impl FilterTable {
         let subject = packet.subject(interface);
         let mut selected = 0;
         for (place, counted) in self.counts.iter_mut().enumerate() {
-            if counted.filter.matches(&subject) {
+            if counted.tables.filter.matches(&subject) {
                 selected |= 1 << place;
                 counted.tables.frame(packet);
             }
@@ -81,16 +80,14 @@ impl FilterTable {
     /// there is no room is not counted. The slice was opened at `opened`.
     pub(super) fn roll(&mut self, now: Timestamp, opened: i64, wishes: &[Wish], interface: &Interface, ports: &Ports) {
         for wish in wishes.iter().filter(|wish| counts(wish)) {
-            if let Some(counted) = self.counts.iter_mut().find(|counted| counted.filter == wish.filter) {
+            if let Some(counted) = self.counts.iter_mut().find(|counted| counted.tables.filter == wish.filter) {
                 counted.wished = now;
             } else {
                 self.begin(now, &wish.filter, interface, ports);
             }
         }
         self.counts.retain(|counted| now.since(counted.wished) <= ATTENTION);
-        for counted in &mut self.counts {
-            counted.tables.roll(now, opened, wishes, &counted.filter, interface);
-        }
+        self.counts.iter_mut().for_each(|counted| counted.tables.roll(now, opened, wishes, interface));
     }
 
     fn begin(&mut self, now: Timestamp, filter: &Filter, interface: &Interface, ports: &Ports) {
@@ -102,8 +99,7 @@ impl FilterTable {
         // Nothing of it goes into the history.
         let mut facilities = Facilities::new(interface.mtu, |facility| facility.capacity / PART, 0);
         facilities.ports = ports.clone();
-        let tables = Tables::new(now, facilities);
-        self.counts.push(FilterCounters { filter: filter.clone(), wished: now, tables });
+        self.counts.push(FilterCounters { wished: now, tables: Tables::new(filter.clone(), now, facilities) });
     }
 
     /// Other ports are served from now on.
@@ -118,7 +114,7 @@ impl FilterTable {
 
     /// Counts of a filter, if it has any.
     pub(super) fn of(&self, filter: &Filter) -> Option<&Tables> {
-        self.counts.iter().find(|counted| counted.filter == *filter).map(|counted| &counted.tables)
+        self.counts.iter().map(|counted| &counted.tables).find(|tables| tables.filter == *filter)
     }
 }
 

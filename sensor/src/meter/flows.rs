@@ -9,7 +9,7 @@ mod silent;
 
 use std::time::Duration;
 
-use traf_model::{Class, Counted, Counters, Flow, Half, Timestamp, Traffic};
+use traf_model::{Class, Counted, Counters, Filter, Flow, Half, Timestamp, Traffic};
 
 use super::coalesced::{CoalescedPackets, Estimate};
 use super::connection_events::{self, ConnectionChange, DirectionCounts, EventQueue};
@@ -52,9 +52,10 @@ pub(super) struct Flows {
 impl Flows {
     pub(super) fn new(config: &super::MeterConfig, mtu: Option<u32>, started: i64) -> Self {
         let capacity = |facility: Counted| config.keys.unwrap_or(facility.capacity);
+        let facilities = Facilities::new(mtu, capacity, config.history_keys);
         Self {
             table: FlowTable::new(config.flows, started),
-            tables: Tables::new(Timestamp(started), Facilities::new(mtu, capacity, config.history_keys)),
+            tables: Tables::new(Filter::default(), Timestamp(started), facilities),
             coalesced: CoalescedPackets::default(),
             events: None,
             idle: nanos(config.idle),

@@ -20,6 +20,8 @@ pub(super) struct FlowFacts {
 
 /// Counts of a set of packets. What flows tell is folded into the facilities by whoever follows the flows.
 pub(super) struct Tables {
+    /// The filter that selects the packets.
+    pub(super) filter: Filter,
     /// Nothing was counted before.
     pub(super) since: Timestamp,
     pub(super) counters: InterfaceCounters,
@@ -30,9 +32,9 @@ pub(super) struct Tables {
 }
 
 impl Tables {
-    pub(super) fn new(since: Timestamp, facilities: Facilities) -> Self {
+    pub(super) fn new(filter: Filter, since: Timestamp, facilities: Facilities) -> Self {
         let (counters, averages) = (InterfaceCounters::new(), InterfaceRates::new(since));
-        Self { since, counters, facilities, averages, rated: AverageRates::default() }
+        Self { filter, since, counters, facilities, averages, rated: AverageRates::default() }
     }
 
     /// Counts a parsed frame.
@@ -55,17 +57,9 @@ impl Tables {
         }
     }
 
-    /// To be called at each snapshot, with the filter that selects these packets: keeps what rates are made from. The slice was
-    /// opened at `opened`.
-    pub(super) fn roll(
-        &mut self,
-        now: Timestamp,
-        opened: i64,
-        wishes: &[Wish],
-        filter: &Filter,
-        interface: &Interface,
-    ) {
-        let wished = |wish: &Wish, facility| wish.facility == Facility::Counted(facility) && wish.filter == *filter;
+    /// To be called at each snapshot: keeps what rates are made from. The slice was opened at `opened`.
+    pub(super) fn roll(&mut self, now: Timestamp, opened: i64, wishes: &[Wish], interface: &Interface) {
+        let wished = |wish: &Wish, facility| wish.facility == Facility::Counted(facility) && wish.filter == self.filter;
         let wished = |facility| wishes.iter().any(|wish| wished(wish, facility));
         self.facilities.look(now.0, opened.max(self.since.0), wished);
         let stats = self.counters.stats(interface);
