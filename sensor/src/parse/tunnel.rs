@@ -13,8 +13,8 @@ pub(super) fn parse(parser: Parser, packet: &mut Packet, walk: &mut LinkCursor<'
     loop {
         let Some(bytes) = walk.frame.get(walk.at..) else { return };
         let mut inner = *packet;
-        (inner.fragment, inner.payload, inner.flags, inner.mss, inner.authenticated) =
-            (Fragment::Whole, 0, 0, 0, false);
+        (inner.fragment, inner.payload, inner.flags, inner.mss, inner.transport, inner.authenticated) =
+            (Fragment::Whole, 0, 0, 0, 0, false);
         let Some(carried) = ip::parse(&mut inner, walk.vlan, bytes, wire) else { return };
         if inner.transport != 0 {
             inner.transport = u16::try_from(walk.at + usize::from(inner.transport)).unwrap_or_default();
