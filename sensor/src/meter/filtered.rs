@@ -87,7 +87,9 @@ impl FilterTable {
             }
         }
         self.counts.retain(|counted| now.since(counted.wished) <= ATTENTION);
-        self.counts.iter_mut().for_each(|counted| counted.tables.roll(now, opened, wishes, interface));
+        for tables in self.counts.iter_mut().map(|counted| &mut counted.tables) {
+            tables.roll(now, opened.max(tables.since.0), wishes, interface);
+        }
     }
 
     fn begin(&mut self, now: Timestamp, filter: &Filter, interface: &Interface, ports: &Ports) {

@@ -57,11 +57,11 @@ impl Tables {
         }
     }
 
-    /// To be called at each snapshot: keeps what rates are made from. The slice was opened at `opened`.
-    pub(super) fn roll(&mut self, now: Timestamp, opened: i64, wishes: &[Wish], interface: &Interface) {
+    /// To be called at each snapshot: keeps what rates are made from. What this slice counted came after `began`.
+    pub(super) fn roll(&mut self, now: Timestamp, began: i64, wishes: &[Wish], interface: &Interface) {
         let wished = |wish: &Wish, facility| wish.facility == Facility::Counted(facility) && wish.filter == self.filter;
         let wished = |facility| wishes.iter().any(|wish| wished(wish, facility));
-        self.facilities.look(now.0, opened.max(self.since.0), wished);
+        self.facilities.look(now.0, began, wished);
         let stats = self.counters.stats(interface);
         self.rated = self.averages.rates(now, &stats.classes, stats.own);
     }
