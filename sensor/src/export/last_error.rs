@@ -9,7 +9,6 @@ use traf_peer::Backoff;
 pub(crate) struct LastError {
     what: &'static str,
     last: Option<String>,
-    well: bool,
     /// Time since which the connection works; `None` while it does not.
     since: Option<Instant>,
     backoff: Backoff,
@@ -18,7 +17,7 @@ pub(crate) struct LastError {
 impl LastError {
     /// About `what`.
     pub(crate) fn about(what: &'static str) -> Self {
-        Self { what, last: None, well: false, since: None, backoff: Backoff::default() }
+        Self { what, last: None, since: None, backoff: Backoff::default() }
     }
 
     /// The connection broke, for this reason: waits until it is time for another attempt, or until `stop`.
@@ -32,7 +31,6 @@ impl LastError {
 
     /// Something went wrong; gives whether it was news.
     fn trouble(&mut self, words: String) -> bool {
-        self.well = false;
         let news = self.last.as_ref() != Some(&words);
         if news {
             tracing::warn!("{}: {words}; trying again", self.what);
@@ -43,8 +41,7 @@ impl LastError {
 
     /// It works; gives whether that was news.
     pub(crate) fn well(&mut self, words: &str) -> bool {
-        self.since = Some(Instant::now());
-        let news = !std::mem::replace(&mut self.well, true);
+        let news = self.since.replace(Instant::now()).is_none();
         if news {
             tracing::info!("{}: {words}", self.what);
         }
