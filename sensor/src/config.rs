@@ -6,8 +6,8 @@
 pub mod settings;
 mod value;
 
-use std::collections::BTreeMap;
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -20,12 +20,11 @@ use crate::meter::MeterConfig;
 use crate::spool::index::SpoolLimits;
 use crate::text_log::{LogFileNames, LogKind, TextLogConfig};
 use settings::SettingFlags;
-pub use value::{LogName, Size, Span};
 
 /// Path of the file if none is named.
 pub const FILE: &str = "/etc/traf/sensor.toml";
 
-/// Flags and environment: what is not given is asked of the file.
+/// Flags and environment that all commands take: what is not given is asked of the file.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Options {
     /// Configuration file [default: /etc/traf/sensor.toml, when it is there]
@@ -39,8 +38,9 @@ pub struct Options {
     pub log: Option<String>,
 }
 
-/// Options of `run` beside.
-#[derive(Args, Clone, Debug, Default)]
+/// Options of `run`: flags and environment, or the keys of the file. Unknown keys are errors.
+#[derive(Args, Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct RunOptions {
     /// Capture on this interface; repeat for several [default: all that are up]
     #[arg(short, long = "interface", env = "TRAF_SENSOR_INTERFACES", value_name = "IF", value_delimiter = ',')]
@@ -49,8 +49,9 @@ pub struct RunOptions {
     #[arg(long = "mirror", env = "TRAF_SENSOR_MIRRORS", value_name = "IF", value_delimiter = ',')]
     pub mirrors: Vec<String>,
     /// Length of a slice of the history, as in 10s [default: 10s]
-    #[arg(long, env = "TRAF_SENSOR_SLICE", value_name = "TIME")]
-    pub slice: Option<Span>,
+    #[arg(long, env = "TRAF_SENSOR_SLICE", value_name = "TIME", value_parser = value::time)]
+    #[serde(deserialize_with = "value::time_of_file")]
+    pub slice: Option<Duration>,
     /// Count what tunnels carry instead of the tunnels
     #[arg(long, env = "TRAF_SENSOR_TUNNELS")]
     pub tunnels: bool,
@@ -61,62 +62,49 @@ pub struct RunOptions {
     #[arg(long, env = "TRAF_SENSOR_SNAPLEN", value_name = "OCTETS")]
     pub snaplen: Option<u32>,
     /// The kernel's buffer for an interface, as in 16MiB [default: 16MiB]
-    #[arg(long, env = "TRAF_SENSOR_BUFFER", value_name = "SIZE")]
-    pub buffer: Option<Size>,
+    #[arg(long, env = "TRAF_SENSOR_BUFFER", value_name = "SIZE", value_parser = value::size)]
+    #[serde(deserialize_with = "value::size_of_file")]
+    pub buffer: Option<u64>,
     /// Octets that may wait for the collector, as in 256MiB [default: 256MiB]
-    #[arg(long, env = "TRAF_SENSOR_SPOOL", value_name = "SIZE")]
-    pub spool: Option<Size>,
+    #[arg(long, env = "TRAF_SENSOR_SPOOL", value_name = "SIZE", value_parser = value::size)]
+    #[serde(deserialize_with = "value::size_of_file")]
+    pub spool: Option<u64>,
     /// Settings that a console may change
     #[command(flatten)]
+    #[serde(skip)]
     pub settings: SettingFlags,
-    /// Folder of the text logs; asks for them [default: log in the data folder]
-    #[arg(long, env = "TRAF_SENSOR_LOG_FOLDER", value_name = "DIR")]
-    pub log_folder: Option<PathBuf>,
-    /// Write MAC addresses into the text log of IP traffic
-    #[arg(long, env = "TRAF_SENSOR_LOG_MAC")]
-    pub log_mac: bool,
-    /// Another name for a text log, as in services=ports-{interface}.log; asks for them; repeat for several
-    #[arg(long = "log-name", env = "TRAF_SENSOR_LOG_NAMES", value_name = "LOG=FILE", value_delimiter = ',')]
-    pub log_names: Vec<LogName>,
+    /// Text logs
+    #[command(flatten)]
+    pub log: LogOptions,
     /// Name for people [default: the host name]
     #[arg(long, env = "TRAF_SENSOR_NAME", value_name = "NAME")]
     pub name: Option<String>,
     /// The network it stands in, where several use the same addresses [default: none]
     #[arg(long, env = "TRAF_SENSOR_SITE", value_name = "NAME")]
     pub site: Option<String>,
-}
-
-/// The file. Unknown keys are errors.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ConfigFile {
-    #[serde(skip)]
-    settings: Settings,
+    #[arg(skip)]
     data: Option<PathBuf>,
-    #[serde(default)]
-    log: LogTable,
-    name: Option<String>,
-    site: Option<String>,
-    interfaces: Option<Vec<String>>,
-    mirrors: Option<Vec<String>>,
-    slice: Option<Span>,
-    tunnels: Option<bool>,
-    flows: Option<usize>,
-    snaplen: Option<u32>,
-    buffer: Option<Size>,
-    spool: Option<Size>,
+    #[arg(skip)]
     spool_files: Option<usize>,
 }
 
-/// Keys of `[log]`. `log = "debug"` is short for its `level`.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LogTable {
+/// Options of the text logs: flags and environment, or the keys of `[log]`. `log = "debug"` is short for its `level`.
+#[derive(Args, Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogOptions {
+    #[arg(skip)]
     level: Option<String>,
-    folder: Option<PathBuf>,
-    mac: Option<bool>,
-    #[serde(default)]
-    names: BTreeMap<LogKind, String>,
+    /// Folder of the text logs; asks for them [default: log in the data folder]
+    #[arg(long = "log-folder", env = "TRAF_SENSOR_LOG_FOLDER", value_name = "DIR")]
+    pub folder: Option<PathBuf>,
+    /// Write MAC addresses into the text log of IP traffic
+    #[arg(long = "log-mac", env = "TRAF_SENSOR_LOG_MAC")]
+    pub mac: bool,
+    /// Another name for a text log, as in services=ports-{interface}.log; asks for them; repeat for several
+    #[arg(long = "log-name", env = "TRAF_SENSOR_LOG_NAMES", value_name = "LOG=FILE", value_delimiter = ',')]
+    #[arg(value_parser = value::log_name)]
+    #[serde(deserialize_with = "value::log_names")]
+    pub(crate) names: Vec<(LogKind, String)>,
 }
 
 /// Configuration in force.
@@ -174,65 +162,57 @@ pub enum ConfigError {
     },
 }
 
-impl ConfigFile {
-    /// Reads the file; the default one need not be there.
-    pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
-        let (path, wanted) = path.map_or((Path::new(FILE), false), |path| (path, true));
-        match std::fs::read_to_string(path) {
-            Ok(text) => Self::parse(&text).map_err(|reason| ConfigError::Toml(path.to_owned(), reason)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !wanted => Ok(Self::default()),
-            Err(error) => Err(ConfigError::File(path.to_owned(), error)),
-        }
-    }
-
+impl RunOptions {
+    /// Reads the text of a file.
     fn parse(text: &str) -> Result<Self, String> {
         let (settings, file): (_, Self) = settings::read(text)?;
-        Ok(Self { settings, ..file })
+        Ok(Self { settings: SettingFlags(settings), ..file })
     }
 }
 
 impl Config {
-    /// From flags and environment, the file and the defaults.
-    pub fn load(options: &Options, run: &RunOptions) -> Result<Self, ConfigError> {
-        Self::merge(options, run, ConfigFile::load(options.config.as_deref())?)
+    /// From flags and environment, the file and the defaults. The default file need not be there.
+    pub fn load(options: Options, run: RunOptions) -> Result<Self, ConfigError> {
+        let path = options.config.as_deref().unwrap_or(Path::new(FILE));
+        let file = match std::fs::read_to_string(path) {
+            Ok(text) => RunOptions::parse(&text).map_err(|reason| ConfigError::Toml(path.to_owned(), reason))?,
+            Err(error) if error.kind() == ErrorKind::NotFound && options.config.is_none() => RunOptions::default(),
+            Err(error) => return Err(ConfigError::File(path.to_owned(), error)),
+        };
+        Self::merge(options, run, file)
     }
 
-    fn merge(options: &Options, run: &RunOptions, file: ConfigFile) -> Result<Self, ConfigError> {
-        let given = |flags: &Vec<String>, file: Option<Vec<String>>| match flags.is_empty() {
-            true => file.unwrap_or_default(),
-            false => flags.clone(),
-        };
-        let meter = MeterConfig::default();
-        let limits = SpoolLimits::default();
-        let data = options.data.clone().or(file.data).unwrap_or_else(|| PathBuf::from("/var/lib/traf/sensor"));
-        let named = run.log_names.iter().map(|LogName(kind, name)| (*kind, name.clone()));
-        let mut settings = run.settings.0.or(&file.settings).or(&Settings::defaults());
-        if run.log_folder.is_some() || !run.log_names.is_empty() {
+    fn merge(options: Options, run: RunOptions, file: RunOptions) -> Result<Self, ConfigError> {
+        let given = |flags: Vec<String>, file| if flags.is_empty() { file } else { flags };
+        let (meter, limits) = (MeterConfig::default(), SpoolLimits::default());
+        let data = options.data.or(file.data).unwrap_or_else(|| PathBuf::from("/var/lib/traf/sensor"));
+        let mut settings = run.settings.0.or(&file.settings.0).or(&Settings::defaults());
+        if run.log.folder.is_some() || !run.log.names.is_empty() {
             settings.put(&LOG, Some(Value::Switch(true)));
         }
         let config = Self {
-            log: options.log.clone().or(file.log.level).unwrap_or_else(|| "info".to_owned()),
-            name: run.name.clone().or(file.name),
-            site: run.site.clone().or(file.site),
-            interfaces: given(&run.interfaces, file.interfaces),
-            mirrors: given(&run.mirrors, file.mirrors),
-            slice: run.slice.or(file.slice).map_or(Duration::from_secs(10), |span| span.0),
+            log: options.log.or(file.log.level).unwrap_or_else(|| "info".to_owned()),
+            name: run.name.or(file.name),
+            site: run.site.or(file.site),
+            interfaces: given(run.interfaces, file.interfaces),
+            mirrors: given(run.mirrors, file.mirrors),
+            slice: run.slice.or(file.slice).unwrap_or(Duration::from_secs(10)),
             snaplen: run.snaplen.or(file.snaplen).unwrap_or(256),
-            buffer: run.buffer.or(file.buffer).map_or(16 << 20, |size| size.0),
+            buffer: run.buffer.or(file.buffer).unwrap_or(16 << 20),
             text: TextLogConfig {
-                folder: run.log_folder.clone().or(file.log.folder).unwrap_or_else(|| data.join("log")),
-                mac: run.log_mac || file.log.mac.unwrap_or(false),
-                names: LogFileNames::new(file.log.names.into_iter().chain(named)),
+                folder: run.log.folder.or(file.log.folder).unwrap_or_else(|| data.join("log")),
+                mac: run.log.mac || file.log.mac,
+                names: LogFileNames::new(file.log.names.into_iter().chain(run.log.names)),
             },
             settings,
             data,
             spool: SpoolLimits {
-                octets: run.spool.or(file.spool).map_or(limits.octets, |size| size.0),
+                octets: run.spool.or(file.spool).unwrap_or(limits.octets),
                 files: file.spool_files.unwrap_or(limits.files),
             },
             meter: MeterConfig {
                 flows: run.flows.or(file.flows).unwrap_or(meter.flows),
-                tunnels: run.tunnels || file.tunnels.unwrap_or(meter.tunnels),
+                tunnels: run.tunnels || file.tunnels,
                 ..meter
             },
         };
@@ -272,12 +252,12 @@ mod tests {
     use traf_model::settings::{IDLE, LOG_INTERVAL, PORTS, PROMISCUOUS};
 
     fn merge(run: &RunOptions, text: &str) -> Result<Config, ConfigError> {
-        Config::merge(&Options::default(), run, ConfigFile::parse(text).unwrap())
+        Config::merge(Options::default(), run.clone(), RunOptions::parse(text).unwrap())
     }
 
     #[test]
     fn a_flag_is_stronger_than_the_file_and_the_file_than_the_default() {
-        let run = RunOptions { slice: Some(Span(Duration::from_secs(1))), ..RunOptions::default() };
+        let run = RunOptions { slice: Some(Duration::from_secs(1)), ..RunOptions::default() };
         let config = merge(&run, "slice = \"30s\"\nbuffer = \"2MiB\"\ninterfaces = [\"eth0\"]\nidle = \"1m\"").unwrap();
         assert_eq!(config.slice, Duration::from_secs(1));
         assert_eq!((config.buffer, config.snaplen), (2 << 20, 256));
@@ -288,10 +268,10 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_an_error_with_its_place() {
-        let error = ConfigFile::parse("slice = \"10s\"\nslcie = \"5s\"\n").unwrap_err();
+        let error = RunOptions::parse("slice = \"10s\"\nslcie = \"5s\"\n").unwrap_err();
         assert!(error.contains("line 2, column 1") && error.contains("slcie"), "{error}");
         for text in ["slice = \"soon\"\n", "idle  = \"soon\"\n", "slice = \"1s\"\n[log]\ninterval = \"soon\"\n"] {
-            let error = ConfigFile::parse(text).unwrap_err();
+            let error = RunOptions::parse(text).unwrap_err();
             let place = if text.contains("[log]") { "line 3, column 12" } else { "line 1, column 9" };
             assert!(error.contains(place) && error.contains("`soon` is no length of time"), "{error}");
         }
@@ -322,9 +302,10 @@ mod tests {
         assert_eq!(config.settings.time(&LOG_INTERVAL), Duration::from_secs(300));
         assert_eq!(config.text.folder, Path::new("/d/log"));
         assert_eq!(config.text.names.path(LogKind::General, "", Path::new("")), Path::new("all.log"));
-        let error = ConfigFile::parse("[log]\nfoldr = \"x\"\n").unwrap_err();
+        let error = RunOptions::parse("[log]\nfoldr = \"x\"\n").unwrap_err();
         assert!(error.contains("line 2") && error.contains("foldr"), "{error}");
-        let run = RunOptions { log_names: vec!["services=s.log".parse().unwrap()], ..RunOptions::default() };
+        let log = LogOptions { names: vec![(LogKind::Services, "s.log".to_owned())], ..LogOptions::default() };
+        let run = RunOptions { log, ..RunOptions::default() };
         let error = merge(&run, "").unwrap_err().to_string();
         assert!(error.contains("{interface}"), "{error}");
     }

@@ -70,8 +70,8 @@ fn work(Arguments { options, command }: Arguments) -> Result<bool> {
         start_log(options.log.as_deref().unwrap_or("info"))?;
         return read::run(&args).map(|()| true);
     }
-    let none = RunOptions::default();
-    let config = Config::load(&options, if let Command::Run(run) = &command { run } else { &none })?;
+    let run = if let Command::Run(run) = &command { run.as_ref().clone() } else { RunOptions::default() };
+    let config = Config::load(options, run)?;
     start_log(&config.log)?;
     match command {
         Command::Run(_) => {
