@@ -28,7 +28,7 @@ use crate::meter::{Meter, MeterConfig};
 use crate::parse::link_type::LinkType;
 use crate::slice::{InterfaceSlice, Slicer};
 use crate::system::clock::{self, Steps};
-use crate::text_log::{self, LogHandle};
+use crate::text_log::{self, Dump, LogHandle};
 use kernel_counters::KernelCounters;
 use slice_queue::SliceQueue;
 pub(crate) use socket::{CaptureSocket, FilterProgram};
@@ -206,7 +206,7 @@ impl InterfaceCapture {
         self.controls.live.send_replace(PostedSnapshot { at: now, wishes: Arc::default(), snapshot });
         self.write_events();
         if let Some(log) = self.log.take() {
-            log.end(now, self.figures(now));
+            log.end(self.figures(now));
         }
         self.queue.last();
         ended
@@ -308,25 +308,25 @@ impl InterfaceCapture {
         let Some(mut log) = self.log.take() else { return };
         let (dump, open) = log.asked();
         if open {
-            log.open(&self.name, self.meter.open_connections(now, LogHandle::OPEN));
+            log.records(&self.name, self.meter.open_connections(now, LogHandle::OPEN), true);
         }
         if dump {
-            log.dump(now, self.figures(now));
+            log.dump(self.figures(now));
         }
         self.log = Some(log);
     }
 
-    /// Snapshot for a dump of the text log. The wishes of consoles are asked too, so that their filters are not forgotten.
-    fn figures(&mut self, now: Timestamp) -> InterfaceSnapshot {
+    /// Figures for a dump of the text log. The wishes of consoles are asked too, so that their filters are not forgotten.
+    fn figures(&mut self, now: Timestamp) -> Dump {
         let wishes = Arc::clone(&self.context.wishes.borrow());
         let mut snapshot = self.snapshot(now, &[&wishes[..], &text_log::wishes()].concat());
         snapshot.answers.drain(..wishes.len());
-        snapshot
+        Dump { at: now, snapshot }
     }
 
     fn write_events(&mut self) {
         if let Some(log) = &self.log {
-            log.round(&self.name, self.meter.take_log());
+            log.records(&self.name, self.meter.take_log(), false);
         }
     }
 

@@ -19,9 +19,7 @@ mod writer;
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
-use std::sync::mpsc::sync_channel;
-use std::sync::{Arc, PoisonError};
+use std::sync::PoisonError;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -29,14 +27,12 @@ use tokio::sync::watch;
 use traf_model::facility::{SERVICES, SIZES, STATIONS};
 use traf_model::{Filter, Group, Order, OrderBy, Wish};
 
-use crate::system::clock;
+pub(crate) use dump::Dump;
 pub(crate) use file_names::{LogFileNames, LogKind};
 pub(crate) use folder::LogError;
 pub(crate) use handle::LogHandle;
 pub(crate) use wording::Wording;
 
-/// Largest number of messages in the queue: rounds of the captures, not events, of which [`handle::SharedState`] has its own bound.
-const MESSAGES: usize = 256;
 /// Time for which a stop waits for a disk that does not answer.
 const PATIENCE: Duration = Duration::from_secs(6);
 
@@ -53,8 +49,10 @@ pub struct TextLogConfig {
 
 /// A running log.
 pub(crate) struct TextLog {
-    handle: LogHandle,
-    interval: watch::Sender<Duration>,
+    /// Handle for the capture threads.
+    pub(crate) handle: LogHandle,
+    /// Time between two dumps, from the last one on. The writer ends when this is gone.
+    pub(crate) interval: watch::Sender<Duration>,
     thread: JoinHandle<()>,
 }
 
@@ -65,30 +63,13 @@ impl TextLog {
         interval: Duration,
         reopen: watch::Receiver<u64>,
     ) -> Result<Self, LogError> {
-        let folder = folder::LogFolder::open(config)?;
-        let (messages, inbox) = sync_channel(MESSAGES);
-        let (asks, asked) = watch::channel(handle::Requests::default());
         let (interval, intervals) = watch::channel(interval);
-        let handle = LogHandle::new(messages, asked, config.mac);
-        let shared = Arc::clone(&handle.shared);
-        let tasks = writer::WriterChannels { inbox, asks, interval: intervals, reopen, shared };
-        let words = Wording::new(jiff::tz::TimeZone::system());
-        let writer = writer::LogWriter::new(folder, tasks, words, clock::now());
+        let (writer, handle) = writer::LogWriter::open(config, intervals, reopen)?;
         let thread = std::thread::Builder::new()
             .name("log".to_owned())
             .spawn(move || writer.run())
             .map_err(|error| LogError::Thread(error.to_string()))?;
         Ok(Self { handle, interval, thread })
-    }
-
-    /// Handle for a capture thread.
-    pub(crate) fn handle(&self) -> LogHandle {
-        self.handle.clone()
-    }
-
-    /// Another time between two dumps, from the last one on.
-    pub(crate) fn set_interval(&self, interval: Duration) {
-        self.interval.send_if_modified(|known| std::mem::replace(known, interval) != interval);
     }
 
     /// Errors of the files in words; empty if there are none.
@@ -100,7 +81,7 @@ impl TextLog {
     ///
     /// Fails if the disk does not answer; the thread is then left behind.
     pub(crate) fn stop(self) -> io::Result<()> {
-        self.handle.shared.stop.store(true, Ordering::Relaxed);
+        drop(self.interval);
         let step = Duration::from_millis(20);
         for _ in 0..PATIENCE.as_millis() / step.as_millis() {
             if self.thread.is_finished() {

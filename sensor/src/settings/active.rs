@@ -136,7 +136,7 @@ impl ActiveSettings {
             self.close_log();
         }
         if let Some(log) = &self.log {
-            log.set_interval(settings.time(&LOG_INTERVAL));
+            log.interval.send_replace(settings.time(&LOG_INTERVAL));
         }
         self.log = opened.or(self.log.take());
         self.settings = settings;
@@ -163,7 +163,7 @@ impl ActiveSettings {
         self.channels.capture.send_replace(Arc::new(CaptureSettings {
             ports: self.settings.ports(&PORTS).to_vec(),
             idle: self.settings.time(&IDLE),
-            log: self.log.as_ref().map(TextLog::handle),
+            log: self.log.as_ref().map(|log| log.handle.clone()),
         }));
     }
 

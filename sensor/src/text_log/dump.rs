@@ -1,17 +1,15 @@
 //! The dumps of statistics, from interfaces' snapshots: cumulative since each interface was opened.
 
-use traf_model::{
-    Answer, Bracket, ClassGroup, Counters, InterfaceSnapshot, Item, Key, Row, Service, Timestamp, Traffic,
-};
+use traf_model::{Answer, ClassGroup, Counters, Counts, InterfaceSnapshot, Item, Key, Service, Timestamp, Traffic};
 
 use super::file_names::LogKind;
 use super::wording::{packets, per_second, rate};
 
 /// Counts of one interface at a moment; its answers are those to [`super::wishes`].
 #[derive(Clone, Debug)]
-pub(super) struct Dump {
-    pub(super) at: Timestamp,
-    pub(super) snapshot: InterfaceSnapshot,
+pub(crate) struct Dump {
+    pub(crate) at: Timestamp,
+    pub(crate) snapshot: InterfaceSnapshot,
 }
 
 impl Dump {
@@ -41,6 +39,14 @@ impl Dump {
 
     fn answer(&self, place: usize) -> Option<&Answer> {
         self.snapshot.answers.get(place)
+    }
+
+    /// Keys of an answer, with their counts and rates.
+    fn rows(&self, place: usize) -> impl Iterator<Item = (Key, &Counts, Traffic)> {
+        self.answer(place).into_iter().flat_map(|answer| &answer.rows).filter_map(|row| match &row.item {
+            Item::Counted(_, key, counts) => Some((*key, counts, row.rate)),
+            _ => None,
+        })
     }
 
     fn detailed(&self, time: &str) -> String {
@@ -81,14 +87,14 @@ impl Dump {
             let part = |(counters, way)| format!("{} {way}, {}", count(counters), rate(self.average(counters).octets));
             text += &format!("{name}: {}\n\n", ways.map(part).join("; "));
         };
-        if let Some(answer) = self.answer(1) {
-            let mut rows: Vec<(Service, Traffic)> = answer.rows.iter().filter_map(service).collect();
-            rows.sort_by_key(|(service, _)| *service);
-            rows.iter().for_each(|(service, traffic)| line(name(*service), *traffic));
-            let rest = answer.total - rows.iter().map(|(_, traffic)| *traffic).sum();
-            if !rest.is_empty() {
-                line("other services".to_owned(), rest);
-            }
+        let service = |(key, counts, _): (_, &Counts, _)| Some((Service::of_key(key)?, counts.traffic));
+        let mut rows: Vec<(Service, Traffic)> = self.rows(1).filter_map(service).collect();
+        rows.sort_by_key(|(service, _)| *service);
+        rows.iter().for_each(|(service, traffic)| line(name(*service), *traffic));
+        let all = self.answer(1).map(|answer| answer.total).unwrap_or_default();
+        let rest = all - rows.iter().map(|(_, traffic)| *traffic).sum();
+        if !rest.is_empty() {
+            line("other services".to_owned(), rest);
         }
         text
     }
@@ -98,17 +104,9 @@ impl Dump {
         let mtu = interface.mtu.map_or_else(|| "unknown".to_owned(), |mtu| mtu.to_string());
         let mut text = format!("*** Packet Size Distribution, generated {time}\n\n");
         text += &format!("Interface: {}   MTU: {mtu}\n\nPacket Size (bytes)\tIn\t\tOut\n", interface.name);
-        let answer = self.answer(0);
-        let rows = answer.map(|answer| &answer.rows[..]).unwrap_or_default();
-        let counted = |bracket: Bracket| {
-            let hit = rows.iter().find_map(|row| match &row.item {
-                Item::Counted(_, key, counts) if *key == bracket.key() => Some(counts.traffic),
-                _ => None,
-            });
-            hit.unwrap_or_default()
-        };
         for bracket in traf_model::Brackets::new(interface.mtu.unwrap_or(1500)).all() {
-            let traffic = counted(bracket);
+            let counted = self.rows(0).find(|(key, ..)| *key == bracket.key());
+            let traffic = counted.map(|(_, counts, _)| counts.traffic).unwrap_or_default();
             // A packet has an octet at least: IPTraf's first bracket begins with 1.
             let name = match bracket.to {
                 Some(to) => format!("{} to {to}:", bracket.from.max(1)),
@@ -116,21 +114,14 @@ impl Dump {
             };
             text += &format!("{name}\t\t{:8}\t{:8}\n", traffic.inbound.packets, traffic.outbound.packets);
         }
-        let [inbound, outbound] = answer.map_or([0; 2], |answer| answer.largest);
+        let [inbound, outbound] = self.answer(0).map_or([0; 2], |answer| answer.largest);
         text + &format!("Largest packet:\t\t{inbound:8}\t{outbound:8}\n")
     }
 
     fn stations(&self, time: &str) -> String {
         let mut text = format!("\n*** LAN traffic log, generated {time}\n\n");
-        let rows = self.answer(2).map(|answer| &answer.rows[..]).unwrap_or_default();
-        let mut stations: Vec<_> = rows
-            .iter()
-            .filter_map(|row| match &row.item {
-                Item::Counted(_, Key::Mac(mac), station) => Some((mac, station, row.rate)),
-                _ => None,
-            })
-            .collect();
-        stations.sort_by_key(|(mac, ..)| **mac);
+        let mut stations: Vec<_> = self.rows(2).collect();
+        stations.sort_by_key(|(mac, ..)| *mac);
         let pair = |traffic: Traffic| {
             format!("{} incoming, {} outgoing", rate(traffic.inbound.octets), rate(traffic.outbound.octets))
         };
@@ -183,19 +174,8 @@ fn count(counters: Counters) -> String {
     format!("{} packets, {} bytes", counters.packets, counters.octets)
 }
 
-fn service(row: &Row) -> Option<(Service, Traffic)> {
-    match &row.item {
-        Item::Counted(_, key, counts) => Some((Service::of_key(*key)?, counts.traffic)),
-        _ => None,
-    }
-}
-
 fn name(service: Service) -> String {
-    match service.protocol {
-        6 => format!("TCP/{}", service.port),
-        17 => format!("UDP/{}", service.port),
-        other => format!("{}/{}", traf_model::names::protocol_name(other), service.port),
-    }
+    format!("{}/{}", if service.protocol == 6 { "TCP" } else { "UDP" }, service.port)
 }
 
 #[cfg(test)]
@@ -203,7 +183,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use traf_model::facility::{SERVICES, SIZES, STATIONS};
     use traf_model::time::SECOND;
-    use traf_model::{Brackets, Cast, Class, Classes, Counts, Family, Interface, Mac, Transport};
+    use traf_model::{Brackets, Cast, Class, Classes, Family, Interface, Mac, Row, Transport};
 
     use super::*;
 

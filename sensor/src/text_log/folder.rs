@@ -1,13 +1,10 @@
 //! The files of the logs: one writer for each, kept through a disk that is full.
 
 use std::collections::BTreeMap;
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Seek, Write};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-
-use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
 
 use super::TextLogConfig;
 use super::file_names::LogKind;
@@ -33,9 +30,9 @@ pub(crate) enum LogError {
 
 /// The folder, as long as nobody else writes there, and the files that are open.
 pub(super) struct LogFolder {
-    config: TextLogConfig,
+    pub(super) config: TextLogConfig,
     files: BTreeMap<(LogKind, String), LogFile>,
-    _lock: Flock<File>,
+    _lock: File,
 }
 
 impl LogFolder {
@@ -46,17 +43,14 @@ impl LogFolder {
         DirBuilder::new().recursive(true).mode(0o750).create(folder).map_err(failed)?;
         let path = folder.join("lock");
         let mut options = OpenOptions::new();
-        let file =
+        let mut lock =
             options.read(true).write(true).create(true).truncate(false).mode(0o644).open(path).map_err(failed)?;
-        let mut lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(mut file, errno)| {
-            let mut pid = String::new();
-            match errno {
-                Errno::EWOULDBLOCK => {
-                    let _ = file.read_to_string(&mut pid);
-                    LogError::Locked { folder: folder.clone(), pid: pid.trim().to_owned() }
-                }
-                errno => failed(errno.into()),
+        lock.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => {
+                let pid = io::read_to_string(&lock).unwrap_or_default();
+                LogError::Locked { folder: folder.clone(), pid: pid.trim().to_owned() }
             }
+            TryLockError::Error(error) => failed(error),
         })?;
         // On a full disk the lock holds without its number.
         let _ = lock.rewind().and_then(|()| lock.set_len(0)).and_then(|()| writeln!(lock, "{}", std::process::id()));
@@ -66,16 +60,11 @@ impl LogFolder {
     /// Adds whole lines to a log; `lost` makes a line of how many could not be written before.
     pub(super) fn append(&mut self, kind: LogKind, interface: &str, text: &str, lost: impl FnOnce(u64) -> String) {
         let config = &self.config;
-        let file = self
-            .files
-            .entry((kind, interface.to_owned()))
-            .or_insert_with(|| LogFile::new(config.names.path(kind, interface, &config.folder)));
+        let file = self.files.entry((kind, interface.to_owned())).or_insert_with(|| LogFile {
+            path: config.names.path(kind, interface, &config.folder),
+            ..LogFile::default()
+        });
         file.append(text, lost);
-    }
-
-    /// Events carry MAC addresses.
-    pub(super) fn mac(&self) -> bool {
-        self.config.mac
     }
 
     /// Closes a log, if it is open.
@@ -95,17 +84,17 @@ impl LogFolder {
         self.files.iter().filter(|(_, file)| file.file.is_some()).map(|(key, _)| key.clone()).collect()
     }
 
-    /// Errors of the files in words; empty if there are none.
-    pub(super) fn trouble(&self) -> String {
-        let words: Vec<String> = self.files.values().filter_map(LogFile::words).collect();
-        words.join("; ")
+    /// Errors of the files in words.
+    pub(super) fn trouble(&self) -> impl Iterator<Item = String> {
+        self.files.values().filter_map(LogFile::words)
     }
 }
 
 /// One log.
+#[derive(Default)]
 struct LogFile {
     path: PathBuf,
-    file: Option<Flock<File>>,
+    file: Option<File>,
     /// The last write ended within a line.
     torn: bool,
     /// Lines that could not be written since the last one that could.
@@ -116,10 +105,6 @@ struct LogFile {
 }
 
 impl LogFile {
-    fn new(path: PathBuf) -> Self {
-        Self { path, file: None, torn: false, lost: 0, lost_ever: 0, trouble: None }
-    }
-
     fn append(&mut self, text: &str, lost: impl FnOnce(u64) -> String) {
         let mut whole = String::new();
         if self.torn {
@@ -186,15 +171,16 @@ impl LogFile {
     }
 }
 
-fn open(path: &Path) -> io::Result<Flock<File>> {
+fn open(path: &Path) -> io::Result<File> {
     if let Some(folder) = path.parent() {
         DirBuilder::new().recursive(true).mode(0o750).create(folder)?;
     }
     let file = OpenOptions::new().append(true).create(true).mode(0o640).open(path)?;
-    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
-        Errno::EWOULDBLOCK => io::Error::other("another process writes it"),
-        errno => errno.into(),
-    })
+    file.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => io::Error::other("another process writes it"),
+        TryLockError::Error(error) => error,
+    })?;
+    Ok(file)
 }
 
 #[cfg(test)]
@@ -229,19 +215,20 @@ mod tests {
         a.append(LogKind::Traffic, "", "a\n", |_| String::new());
         b.append(LogKind::Traffic, "", "b\n", |_| String::new());
         assert_eq!(std::fs::read_to_string(&shared).unwrap(), "a\n");
-        assert!(b.trouble().contains("another process writes it; 1 lines lost"), "{}", b.trouble());
+        let trouble: String = b.trouble().collect();
+        assert!(trouble.contains("another process writes it; 1 lines lost"), "{trouble}");
     }
 
     #[test]
     fn what_a_full_disk_has_lost_is_counted_and_told_when_there_is_room_again() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.log");
-        let mut file = LogFile::new(path.clone());
+        let mut file = LogFile { path: path.clone(), ..LogFile::default() };
         let lost = |lines: u64| format!("{lines} lost\n");
         file.append("one\n", lost);
         // /dev/full takes nothing, as a full disk does.
         let full = OpenOptions::new().append(true).open("/dev/full").unwrap();
-        file.file = Some(Flock::lock(full, FlockArg::LockSharedNonblock).unwrap());
+        file.file = Some(full);
         file.append("two\nthree\n", lost);
         file.append("four\n", lost);
         assert!(file.words().unwrap().contains("3 lines lost"), "{:?}", file.words());
@@ -256,7 +243,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.log");
         std::fs::write(&path, "begi").unwrap();
-        let mut file = LogFile { torn: true, ..LogFile::new(path.clone()) };
+        let mut file = LogFile { torn: true, path: path.clone(), ..LogFile::default() };
         file.append("next\n", |_| String::new());
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "begi\nnext\n");
     }

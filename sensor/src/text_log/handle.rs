@@ -1,15 +1,13 @@
 //! A capture thread's end of the log: it hands records over and never waits.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::watch;
-use traf_model::{InterfaceSnapshot, Timestamp};
-
+use super::dump::Dump;
 use crate::meter::LogRecords;
-use crate::meter::connection_events::ConnectionEvent;
+use tokio::sync::watch;
 
 /// Records that may be on their way to the writer: 10 MiB.
 const RECORDS: usize = 65_536;
@@ -18,14 +16,12 @@ const RECORDS: usize = 65_536;
 pub(super) enum LogMessage {
     /// An interface is written about from now on.
     Began(String),
-    /// Records of an interface.
-    Round(String, LogRecords),
-    /// The open connections that were asked for, of this interface.
-    Open(String, Vec<ConnectionEvent>),
+    /// Records of an interface. With `true` they are its open connections, which were asked for.
+    Records(String, LogRecords, bool),
     /// Its figures, which were asked for.
-    Dump(Timestamp, Box<InterfaceSnapshot>),
+    Dump(Box<Dump>),
     /// Its capture has ended with these figures.
-    Ended(Timestamp, Box<InterfaceSnapshot>),
+    Ended(Box<Dump>),
 }
 
 /// Requests to the captures; each count grows with each request.
@@ -43,25 +39,11 @@ pub(super) struct Requests {
 #[derive(Debug, Default)]
 pub(super) struct SharedState {
     /// Records on their way to the writer.
-    waiting: AtomicUsize,
-    /// Records that were lost before.
-    lost: AtomicU64,
-    /// The writer is to end.
-    pub(super) stop: AtomicBool,
+    pub(super) waiting: AtomicUsize,
+    /// Records that were lost, and of which the log does not tell yet.
+    pub(super) lost: AtomicU64,
     /// Errors of the files in words; empty if there are none.
     pub(super) trouble: Mutex<String>,
-}
-
-impl SharedState {
-    /// The writer has taken so many records.
-    pub(super) fn taken(&self, records: usize) {
-        self.waiting.fetch_sub(records, Ordering::Relaxed);
-    }
-
-    /// Takes the number of lost records since the last call.
-    pub(super) fn take_lost(&self) -> u64 {
-        self.lost.swap(0, Ordering::Relaxed)
-    }
 }
 
 /// A capture thread's end of the queue.
@@ -92,12 +74,18 @@ impl LogHandle {
         let _ = self.messages.try_send(LogMessage::Began(interface.to_owned()));
     }
 
-    /// Hands over the records of one round of the capture.
-    pub(crate) fn round(&self, interface: &str, records: LogRecords) {
-        self.shared.lost.fetch_add(records.lost, Ordering::Relaxed);
-        let count = records.events.len() + records.packets.len();
-        if count > 0 {
-            self.hand_over(count, LogMessage::Round(interface.to_owned(), records));
+    /// Hands over the records of one round of the capture, or the `open` connections that were asked for. They are lost if
+    /// there is no room; one load is always taken, however large.
+    pub(crate) fn records(&self, interface: &str, records: LogRecords, open: bool) {
+        let (shared, count) = (&self.shared, records.events.len() + records.packets.len());
+        shared.lost.fetch_add(records.lost, Ordering::Relaxed);
+        if count == 0 && !open {
+            return;
+        }
+        let full = shared.waiting.fetch_add(count, Ordering::Relaxed) >= RECORDS;
+        if full || self.messages.try_send(LogMessage::Records(interface.to_owned(), records, open)).is_err() {
+            shared.waiting.fetch_sub(count, Ordering::Relaxed);
+            shared.lost.fetch_add(count as u64, Ordering::Relaxed);
         }
     }
 
@@ -119,37 +107,21 @@ impl LogHandle {
     /// Largest number of open connections that one interface lists.
     pub(crate) const OPEN: usize = RECORDS;
 
-    /// The open connections of an interface.
-    pub(crate) fn open(&self, interface: &str, open: LogRecords) {
-        self.shared.lost.fetch_add(open.lost, Ordering::Relaxed);
-        self.hand_over(open.events.len(), LogMessage::Open(interface.to_owned(), open.events));
-    }
-
     /// The figures of an interface.
-    pub(crate) fn dump(&self, at: Timestamp, snapshot: InterfaceSnapshot) {
-        let _ = self.messages.try_send(LogMessage::Dump(at, Box::new(snapshot)));
+    pub(crate) fn dump(&self, dump: Dump) {
+        let _ = self.messages.try_send(LogMessage::Dump(Box::new(dump)));
     }
 
     /// The last figures of an interface. The capture thread ends: only now may it wait, and for a disk that does not answer
     /// only two seconds.
-    pub(crate) fn end(&self, at: Timestamp, snapshot: InterfaceSnapshot) {
-        let mut message = LogMessage::Ended(at, Box::new(snapshot));
+    pub(crate) fn end(&self, dump: Dump) {
+        let mut message = LogMessage::Ended(Box::new(dump));
         for _ in 0..100 {
             match self.messages.try_send(message) {
                 Err(TrySendError::Full(again)) => message = again,
                 Ok(()) | Err(TrySendError::Disconnected(_)) => return,
             }
             std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    /// Hands records over. They are lost if there is no room; one load is always taken, however large.
-    fn hand_over(&self, records: usize, message: LogMessage) {
-        let shared = &self.shared;
-        let full = shared.waiting.fetch_add(records, Ordering::Relaxed) >= RECORDS;
-        if full || self.messages.try_send(message).is_err() {
-            shared.waiting.fetch_sub(records, Ordering::Relaxed);
-            shared.lost.fetch_add(records as u64, Ordering::Relaxed);
         }
     }
 }
@@ -159,10 +131,10 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use std::sync::mpsc::sync_channel;
 
-    use traf_model::Endpoint;
+    use traf_model::{Endpoint, Timestamp};
 
     use super::*;
-    use crate::meter::connection_events::ConnectionChange;
+    use crate::meter::connection_events::{ConnectionChange, ConnectionEvent};
 
     fn happened(count: usize) -> LogRecords {
         let end = Endpoint::new([10, 0, 0, 1].into(), 1);
@@ -177,15 +149,15 @@ mod tests {
         let (_asks, asked) = watch::channel(Requests::default());
         let handle = LogHandle::new(messages, asked, false);
         for _ in 0..10 {
-            handle.round("eth0", happened(3));
+            handle.records("eth0", happened(3), false);
         }
         let load = &handle.shared;
-        assert_eq!((load.take_lost(), load.take_lost()), (18, 0));
+        assert_eq!(load.lost.swap(0, Ordering::Relaxed), 18);
         assert_eq!(inbox.try_iter().count(), 4);
-        load.taken(12);
-        handle.round("eth0", happened(RECORDS));
-        handle.round("eth0", LogRecords { lost: 5, ..happened(1) });
-        assert_eq!(load.take_lost(), 6);
+        assert_eq!(load.waiting.swap(0, Ordering::Relaxed), 12);
+        handle.records("eth0", happened(RECORDS), false);
+        handle.records("eth0", LogRecords { lost: 5, ..happened(1) }, false);
+        assert_eq!(load.lost.load(Ordering::Relaxed), 6);
     }
 
     #[test]

@@ -37,7 +37,7 @@ impl Wording {
         format!("{}; {text}\n", self.time(at))
     }
 
-    /// Lines of one round of a capture: events and other packets, in the order of their times.
+    /// Lines for records of a capture: events and other packets, in the order of their times.
     pub(crate) fn round(&mut self, records: &LogRecords, interface: &str, mac: bool) -> String {
         let mut text = String::new();
         let mut events = records.events.iter().peekable();

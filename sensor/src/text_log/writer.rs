@@ -2,21 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use tokio::sync::watch;
-use traf_model::{InterfaceSnapshot, Timestamp};
+use traf_model::Timestamp;
 
 use super::dump::{Dump, general};
 use super::file_names::LogKind;
 use super::folder::LogFolder;
 use super::handle::{LogMessage, Requests, SharedState};
-use super::wording::Wording;
-use crate::meter::LogRecords;
+use super::{LogError, LogHandle, TextLogConfig, Wording};
 use crate::system::clock;
 
+/// Largest number of messages in the queue: rounds of the captures, not events, of which [`SharedState`] has its own bound.
+const MESSAGES: usize = 256;
 /// Interval between two looks at the clock when no message comes.
 const LOOK: Duration = Duration::from_millis(100);
 /// Time to wait for the captures' answers: they look up ten times a second.
@@ -25,15 +27,6 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const AHEAD: Duration = Duration::from_secs(6);
 /// Interfaces that are gone, and still stand in the general statistics.
 const GONE: usize = 64;
-
-/// Channels of the writer.
-pub(super) struct WriterChannels {
-    pub(super) inbox: Receiver<LogMessage>,
-    pub(super) asks: watch::Sender<Requests>,
-    pub(super) interval: watch::Receiver<Duration>,
-    pub(super) reopen: watch::Receiver<u64>,
-    pub(super) shared: Arc<SharedState>,
-}
 
 /// A question that captures have not all answered.
 #[derive(Default)]
@@ -49,21 +42,20 @@ impl PendingReplies {
 
     /// All have answered, or have had their time. True once.
     fn over(&mut self, now: Timestamp) -> bool {
-        let over = self.until.is_some_and(|until| {
-            // A clock that was put back must not keep it.
-            self.missing.is_empty() || now >= until || now < until.before(2 * PATIENCE)
-        });
-        if over {
-            self.until = None;
-        }
-        over
+        let Self { until, missing } = self;
+        // A clock that was put back must not keep it.
+        until.take_if(|until| missing.is_empty() || now >= *until || now < until.before(2 * PATIENCE)).is_some()
     }
 }
 
 /// Writes the logs.
 pub(super) struct LogWriter {
     folder: LogFolder,
-    tasks: WriterChannels,
+    inbox: Receiver<LogMessage>,
+    asks: watch::Sender<Requests>,
+    interval: watch::Receiver<Duration>,
+    reopen: watch::Receiver<u64>,
+    shared: Arc<SharedState>,
     words: Wording,
     /// Interfaces under capture.
     live: BTreeSet<String>,
@@ -79,20 +71,34 @@ pub(super) struct LogWriter {
 }
 
 impl LogWriter {
-    pub(super) fn new(folder: LogFolder, tasks: WriterChannels, words: Wording, now: Timestamp) -> Self {
-        Self {
+    /// Opens the folder; gives the writer's other end too, for the capture threads.
+    pub(super) fn open(
+        config: &TextLogConfig,
+        interval: watch::Receiver<Duration>,
+        reopen: watch::Receiver<u64>,
+    ) -> Result<(Self, LogHandle), LogError> {
+        let folder = LogFolder::open(config)?;
+        let (messages, inbox) = sync_channel(MESSAGES);
+        let (asks, asked) = watch::channel(Requests::default());
+        let handle = LogHandle::new(messages, asked, config.mac);
+        let writer = Self {
             folder,
-            tasks,
-            words,
+            inbox,
+            asks,
+            interval,
+            reopen,
+            shared: Arc::clone(&handle.shared),
+            words: Wording::new(TimeZone::system()),
             live: BTreeSet::new(),
             gone: BTreeMap::new(),
             dumps: BTreeMap::new(),
             dumping: PendingReplies::default(),
             listing: PendingReplies::default(),
-            since: now,
+            since: clock::now(),
             stopping: false,
             lost: 0,
-        }
+        };
+        Ok((writer, handle))
     }
 
     /// Writes until it is told to stop, or nobody is left to write.
@@ -101,11 +107,11 @@ impl LogWriter {
         self.banner(LogKind::Traffic, "", "started", now);
         self.banner(LogKind::General, "", "started", now);
         loop {
-            match self.tasks.inbox.recv_timeout(LOOK) {
+            match self.inbox.recv_timeout(LOOK) {
                 Ok(message) => {
                     self.take(message);
                     // What came together is worked off together.
-                    while let Ok(message) = self.tasks.inbox.try_recv() {
+                    while let Ok(message) = self.inbox.try_recv() {
                         self.take(message);
                     }
                 }
@@ -127,12 +133,12 @@ impl LogWriter {
     /// Does what is due; true when it is the end.
     fn turn(&mut self, now: Timestamp) -> bool {
         self.tell_lost(now);
-        if self.tasks.reopen.has_changed().unwrap_or(false) {
-            self.tasks.reopen.mark_unchanged();
+        if self.reopen.has_changed().unwrap_or(false) {
+            self.reopen.mark_unchanged();
             for (kind, interface) in self.folder.open_logs() {
                 self.say(kind, &interface, "***** USR1 signal received, preparing to reopen log file *****", now);
             }
-            self.tasks.asks.send_modify(|asked| asked.open += 1);
+            self.asks.send_modify(|asked| asked.open += 1);
             self.listing.begin(now, &self.live);
         }
         if self.listing.over(now) {
@@ -148,7 +154,7 @@ impl LogWriter {
                 return true;
             }
         }
-        let stop = self.stopping || self.tasks.shared.stop.load(Ordering::Relaxed);
+        let stop = self.stopping || self.interval.has_changed().is_err();
         if stop && !std::mem::replace(&mut self.stopping, true) {
             self.ask(now);
         } else if !stop {
@@ -159,7 +165,7 @@ impl LogWriter {
 
     /// Asks for figures when they are due, and for rates a little before.
     fn keep_time(&mut self, now: Timestamp) {
-        let interval = *self.tasks.interval.borrow_and_update();
+        let interval = *self.interval.borrow_and_update();
         if now < self.since {
             self.since = now;
         }
@@ -167,12 +173,12 @@ impl LogWriter {
             self.since = now;
             self.ask(now);
         } else if now >= self.since.after(interval.saturating_sub(AHEAD)) {
-            self.tasks.asks.send_if_modified(|asked| !std::mem::replace(&mut asked.rates, true));
+            self.asks.send_if_modified(|asked| !std::mem::replace(&mut asked.rates, true));
         }
     }
 
     fn ask(&mut self, now: Timestamp) {
-        self.tasks.asks.send_modify(|asked| (asked.dump, asked.rates) = (asked.dump + 1, false));
+        self.asks.send_modify(|asked| (asked.dump, asked.rates) = (asked.dump + 1, false));
         self.dumps.clear();
         self.dumping.begin(now, &self.live);
     }
@@ -187,31 +193,26 @@ impl LogWriter {
                 self.gone.remove(&interface);
                 self.live.insert(interface);
             }
-            LogMessage::Round(interface, round) => self.write_round(&interface, &round),
-            LogMessage::Open(interface, events) => {
-                self.tasks.shared.taken(events.len());
-                let text: String = events.iter().map(|event| self.words.event(event, &interface)).collect();
+            LogMessage::Records(interface, records, open) => {
+                self.shared.waiting.fetch_sub(records.events.len() + records.packets.len(), Ordering::Relaxed);
+                let text = self.words.round(&records, &interface, self.folder.config.mac);
                 self.append(LogKind::Traffic, "", &text, clock::now());
-                self.listing.missing.remove(&interface);
+                if open {
+                    self.listing.missing.remove(&interface);
+                }
             }
-            LogMessage::Dump(at, snapshot) => {
-                self.dumping.missing.remove(&snapshot.interface.name);
-                self.dumps.insert(snapshot.interface.name.clone(), Dump { at, snapshot: *snapshot });
+            LogMessage::Dump(dump) => {
+                let name = dump.snapshot.interface.name.clone();
+                self.dumping.missing.remove(&name);
+                self.dumps.insert(name, *dump);
             }
-            LogMessage::Ended(at, snapshot) => self.end(at, *snapshot),
+            LogMessage::Ended(dump) => self.end(*dump),
         }
     }
 
-    fn write_round(&mut self, interface: &str, records: &LogRecords) {
-        self.tasks.shared.taken(records.events.len() + records.packets.len());
-        let text = self.words.round(records, interface, self.folder.mac());
-        self.append(LogKind::Traffic, "", &text, clock::now());
-    }
-
     /// The last word on an interface.
-    fn end(&mut self, at: Timestamp, snapshot: InterfaceSnapshot) {
-        let name = snapshot.interface.name.clone();
-        let dump = Dump { at, snapshot };
+    fn end(&mut self, dump: Dump) {
+        let name = dump.snapshot.interface.name.clone();
         self.live.remove(&name);
         self.dumping.missing.remove(&name);
         self.listing.missing.remove(&name);
@@ -265,7 +266,7 @@ impl LogWriter {
 
     /// Writes a line about records that the captures could not hand over, at their place.
     fn tell_lost(&mut self, now: Timestamp) {
-        let lost = self.tasks.shared.take_lost();
+        let lost = self.shared.lost.swap(0, Ordering::Relaxed);
         if lost > 0 {
             self.lost += lost;
             let text = format!("***** {lost} events came faster than they could be written and are lost *****");
@@ -274,14 +275,8 @@ impl LogWriter {
     }
 
     fn tell(&self) {
-        let mut words = self.folder.trouble();
-        if self.lost > 0 {
-            let more = format!("{} events came faster than they could be logged", self.lost);
-            words = if words.is_empty() { more } else { format!("{words}; {more}") };
-        }
-        let mut trouble = self.tasks.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        if *trouble != words {
-            *trouble = words;
-        }
+        let lost = (self.lost > 0).then(|| format!("{} events came faster than they could be logged", self.lost));
+        let words = self.folder.trouble().chain(lost).collect::<Vec<_>>().join("; ");
+        *self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner) = words;
     }
 }
