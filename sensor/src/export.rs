@@ -16,7 +16,7 @@ use tonic::transport::Channel;
 use traf_peer::explain;
 use traf_proto::export_request::Message;
 use traf_proto::ingest_client::IngestClient;
-use traf_proto::{Batch, ExportAck, ExportRequest, Hello, MAX_MESSAGE};
+use traf_proto::{ExportAck, ExportRequest, Hello, MAX_MESSAGE};
 
 use crate::export::last_error::LastError;
 use crate::spool::thread::{SpoolClosed, SpoolHandle};
@@ -36,10 +36,10 @@ pub struct SensorInfo {
     pub site: String,
 }
 
-/// Reason for the end of a stream.
+/// Reason for the end of a stream before everything is delivered.
 enum StreamEnd {
-    /// Everything is delivered and nothing will follow, or the sensor ends.
-    Done,
+    /// The sensor ends.
+    Closed,
     /// Try again.
     Broken(String),
 }
@@ -52,7 +52,7 @@ impl From<Status> for StreamEnd {
 
 impl From<SpoolClosed> for StreamEnd {
     fn from(_: SpoolClosed) -> Self {
-        Self::Done
+        Self::Closed
     }
 }
 
@@ -115,16 +115,14 @@ async fn session(
     loop {
         // Read before asking: what is sealed in between wakes us.
         let finished = status.borrow_and_update().finished;
-        while window.has_room() && (*careful == 0 || window.is_empty()) {
-            let Some(record) = spool.ask(Spool::next).await? else {
-                if finished && window.is_empty() {
-                    return Err(StreamEnd::Done);
+        while window.has_room() && (*careful == 0 || window.0.is_empty()) {
+            let Some(batch) = spool.ask(Spool::next).await? else {
+                if finished && window.0.is_empty() {
+                    return Ok(());
                 }
                 break;
             };
-            window.sent(record.to, record.summary.len());
-            let batch =
-                Batch { epoch: record.epoch, from_seq: record.from, to_seq: record.to, summary: record.summary.into() };
+            window.0.push_back((batch.to_seq, batch.summary.len()));
             if outgoing.try_send(ExportRequest { message: Some(Message::Batch(batch)) }).is_err() {
                 // Why the connection ended comes with the answers.
                 break;
@@ -143,7 +141,7 @@ async fn session(
                 spool.send(move |spool| spool.acknowledge(ack.seq)).await?;
                 last_error.forget();
             }
-            changed = status.changed() => changed.map_err(|_| StreamEnd::Done)?,
+            changed = status.changed() => changed.map_err(|_| StreamEnd::Closed)?,
         }
     }
 }
@@ -156,8 +154,8 @@ async fn refused(
     spool: &SpoolHandle,
     careful: usize,
 ) -> Result<usize, SpoolClosed> {
-    match (window.records(), window.last()) {
-        (1, Some(seq)) => {
+    match (window.0.len(), window.0.back()) {
+        (1, Some(&(seq, _))) => {
             if spool.ask(move |spool| spool.refused(seq)).await? {
                 tracing::error!(
                     "the collector cannot use record {seq}: {}; it is set aside in the spool's folder `refused`, and declared \
@@ -180,12 +178,9 @@ fn compare_clocks(ack: &ExportAck) {
     }
 }
 
-/// Records sent and not yet committed, bounded so that memory stays small and a slow collector is not flooded.
+/// Records sent and not yet committed, each with its last number and its octets; bounded so that memory stays small and a slow collector is not flooded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct SendWindow {
-    sent: VecDeque<(u64, usize)>,
-    octets: usize,
-}
+pub(crate) struct SendWindow(VecDeque<(u64, usize)>);
 
 impl SendWindow {
     /// Records on their way at most.
@@ -195,35 +190,12 @@ impl SendWindow {
 
     /// True if another record may be sent. A single record may be of any size.
     pub(crate) fn has_room(&self) -> bool {
-        self.sent.len() < Self::RECORDS && self.octets < Self::OCTETS
-    }
-
-    /// A record up to `seq` was sent.
-    pub(crate) fn sent(&mut self, seq: u64, octets: usize) {
-        self.sent.push_back((seq, octets));
-        self.octets += octets;
+        self.0.len() < Self::RECORDS && self.0.iter().map(|(_, octets)| octets).sum::<usize>() < Self::OCTETS
     }
 
     /// Everything up to `seq` is committed.
     pub(crate) fn acknowledged(&mut self, seq: u64) {
-        while let Some((_, octets)) = self.sent.pop_front_if(|(sent, _)| *sent <= seq) {
-            self.octets -= octets;
-        }
-    }
-
-    /// Nothing is on its way.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.sent.is_empty()
-    }
-
-    /// Number of records that are sent and not committed.
-    pub(crate) fn records(&self) -> usize {
-        self.sent.len()
-    }
-
-    /// The last number that was sent.
-    pub(crate) fn last(&self) -> Option<u64> {
-        self.sent.back().map(|(seq, _)| *seq)
+        while self.0.pop_front_if(|(sent, _)| *sent <= seq).is_some() {}
     }
 }
 
@@ -234,11 +206,11 @@ mod tests {
     #[test]
     fn a_window_is_bounded_in_records_and_in_octets() {
         let mut window = SendWindow::default();
-        (1..=32).for_each(|seq| window.sent(seq, 10));
+        (1..=32).for_each(|seq| window.0.push_back((seq, 10)));
         assert!(!window.has_room());
         window.acknowledged(1);
         assert!(window.has_room());
-        window.sent(33, SendWindow::OCTETS);
+        window.0.push_back((33, SendWindow::OCTETS));
         assert!(!window.has_room());
         window.acknowledged(33);
         assert_eq!(window, SendWindow::default());

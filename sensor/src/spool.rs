@@ -59,8 +59,9 @@ pub struct Spool {
     index: Index,
     state: PersistentState,
     boot: String,
-    /// Records that the disk did not take, by first sequence number.
-    memory: BTreeMap<u64, Vec<u8>>,
+    /// Records that the disk did not take, by first sequence number: headers and files.
+    memory: BTreeMap<u64, (RecordHeader, Vec<u8>)>,
+    /// Error of the disk, if it takes nothing.
     trouble: Option<String>,
     /// The last record that stands for one that the collector could not use.
     refused_record: Option<u64>,
@@ -100,19 +101,16 @@ impl Spool {
     }
 
     fn recover(&mut self, found: Vec<(u64, u64)>) {
-        let Recovery { keep, covered, strange, gaps } = Recovery::of(found);
+        let Recovery { ranges, covered, strange } = Recovery::of(found);
         self.folder.remove(covered.iter().map(|(from, to)| record_name(*from, *to)));
         strange.iter().for_each(|(from, to)| self.folder.set_aside(&record_name(*from, *to)));
-        let mut wanted: Vec<((u64, u64), bool)> = keep.into_iter().map(|range| (range, true)).collect();
-        wanted.extend(gaps.into_iter().map(|range| (range, false)));
-        wanted.sort_unstable();
         let mut missing = Vec::new();
-        for ((from, to), there) in wanted {
+        for ((from, to), there) in ranges {
             self.state.next = self.state.next.max(to + 1);
-            match there.then(|| disk::header(&self.folder.path, from, to)) {
-                Some(Ok((header, payload))) => {
-                    self.state.epoch = self.state.epoch.max(header.epoch);
-                    self.index.push(IndexEntry::new(header, payload));
+            match there.then(|| disk::entry(&self.folder.path, from, to)) {
+                Some(Ok(entry)) => {
+                    self.state.epoch = self.state.epoch.max(entry.header.epoch);
+                    self.index.push(entry);
                 }
                 bad => {
                     if let Some(Err(error)) = bad {
@@ -123,7 +121,7 @@ impl Spool {
                     let header =
                         RecordHeader { epoch: self.state.epoch, from, to, slice: self.about(known), folded: false };
                     missing.push(header);
-                    self.index.push(IndexEntry::new(header, 0));
+                    self.index.push(IndexEntry::new(header, record::HEADER as u64));
                 }
             }
         }
@@ -159,11 +157,6 @@ impl Spool {
         }
     }
 
-    /// Error of the disk, if it takes nothing.
-    pub(crate) fn trouble(&self) -> Option<&str> {
-        self.trouble.as_deref()
-    }
-
     /// Seals: gives the summary the next sequence number and makes it durable, or keeps it in memory until the disk takes
     /// it.
     pub(crate) fn seal(&mut self, summary: &Summary) {
@@ -173,11 +166,11 @@ impl Spool {
         self.state.next += 1;
         self.state.last.get_or_insert_default().seal(summary, &self.boot);
 
-        let entry = IndexEntry::new(header, payload.len());
+        let file = header.encode(payload);
+        let entry = IndexEntry::new(header, file.len() as u64);
         self.retry();
         self.make_room(entry.octets);
         self.index.push(entry);
-        let file = header.encode(payload);
         // Never past one that waits in memory: what is on the disk has no gaps.
         let written =
             self.memory.is_empty().then(|| self.folder.write(&header.name(), &file).and_then(|()| self.save()));
@@ -187,7 +180,7 @@ impl Spool {
                 if let Some(Err(error)) = refused {
                     self.trouble = Some(trouble(&error));
                 }
-                self.memory.insert(from, file);
+                self.memory.insert(from, (header, file));
                 self.bound_memory();
             }
         }
@@ -195,14 +188,13 @@ impl Spool {
 
     /// Tries the disk again for what waits in memory.
     pub(crate) fn retry(&mut self) {
-        while let Some((from, file)) = self.memory.first_key_value() {
-            let Ok((header, _)) = RecordHeader::decode(file) else { break };
+        while let Some(waiting) = self.memory.first_entry() {
+            let (header, file) = waiting.get();
             if let Err(error) = self.folder.write(&header.name(), file) {
                 self.trouble = Some(trouble(&error));
                 return;
             }
-            let from = *from;
-            self.memory.remove(&from);
+            waiting.remove();
             if self.memory.is_empty() && self.save().is_ok() {
                 self.trouble = None;
             }
@@ -211,20 +203,18 @@ impl Spool {
 
     /// In memory too the oldest become totals when there is no room.
     fn bound_memory(&mut self) {
-        while self.memory.values().map(Vec::len).sum::<usize>() > MEMORY {
+        while self.memory.values().map(|(_, file)| file.len()).sum::<usize>() > MEMORY {
             let unsent = self.index.unsent().map_or(u64::MAX, |unsent| unsent.header.from);
-            let headers = self.memory.range(unsent..).filter_map(|(_, file)| Some(RecordHeader::decode(file).ok()?.0));
-            let Some(header) = headers.into_iter().find(|header| !header.folded) else { return };
+            let mut waiting = self.memory.range(unsent..).map(|(_, (header, file))| (*header, file.len()));
+            let Some((header, before)) = waiting.find(|(header, _)| !header.folded) else { return };
             let Some(folded) = self.summary(&header).map(|summary| fold::fold(vec![summary], 1)) else { return };
             let header = RecordHeader { folded: true, ..header };
-            let (payload, before) = (traf_proto::encode(&folded), self.memory.get(&header.from).map_or(0, Vec::len));
-            let entry = IndexEntry::new(header, payload.len());
-            let file = header.encode(payload);
+            let file = header.encode(traf_proto::encode(&folded));
             if file.len() >= before {
                 return;
             }
-            self.memory.insert(header.from, file);
-            self.index.replace(entry);
+            self.index.replace(IndexEntry::new(header, file.len() as u64));
+            self.memory.insert(header.from, (header, file));
             self.state.lost += 1;
         }
     }
@@ -250,17 +240,16 @@ impl Spool {
     /// Writes a record in the place of those that it covers. Written first, removed afterwards; only where no block is free
     /// for the new one do the old ones, which are to be replaced anyway, give theirs before.
     fn substitute(&mut self, header: RecordHeader, payload: Vec<u8>) {
-        let entry = IndexEntry::new(header, payload.len());
         let file = header.encode(payload);
         let written = self.folder.write(&header.name(), &file);
-        let covered = self.index.replace(entry);
+        let covered = self.index.replace(IndexEntry::new(header, file.len() as u64));
         for old in &covered {
             self.memory.remove(&old.header.from);
         }
         let fresh = header.name();
         self.folder.remove(covered.iter().map(|old| old.header.name()).filter(|name| *name != fresh));
         if written.is_err() {
-            self.memory.insert(header.from, file);
+            self.memory.insert(header.from, (header, file));
             self.retry();
         }
     }
@@ -279,7 +268,7 @@ impl Spool {
     /// The payload of a record, or of the loss that is declared in the place of a damaged one.
     fn payload(&mut self, header: &RecordHeader) -> Vec<u8> {
         let file = match self.memory.get(&header.from) {
-            Some(file) => Ok(file.clone()),
+            Some((_, file)) => Ok(file.clone()),
             None => self.folder.read(&header.name()),
         };
         let payload = file.map_err(|error| error.to_string()).and_then(|mut file| match RecordHeader::decode(&file) {

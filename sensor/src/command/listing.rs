@@ -8,6 +8,7 @@ use traf_model::record::writer::{left, table};
 
 use crate::capture::{CaptureError, CaptureHandle};
 use crate::config::Config;
+use crate::spool::index::IndexEntry;
 use crate::spool::{disk, record_name};
 use crate::system::interfaces;
 
@@ -115,21 +116,17 @@ pub fn spool(folder: &Path, format: ListingFormat) -> Result<String> {
     };
     let mut rows = Vec::new();
     for (from, to) in ranges {
-        let octets = std::fs::metadata(folder.join(record_name(from, to))).map(|file| file.len());
-        let header = disk::header(folder, from, to).map(|(header, _)| header);
-        let octets = match octets {
-            Ok(octets) => octets,
+        let octets = match std::fs::metadata(folder.join(record_name(from, to))) {
             // Delivered while we looked.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(error) if header.is_ok() => anyhow::bail!("reading the spool in {}: {error}", folder.display()),
-            Err(_) => 0,
+            // Its header says what is wrong.
+            file => file.map_or(0, |file| file.len()),
         };
-        let state = match &header {
-            Ok(header) => if header.folded { "totals" } else { "whole" }.to_owned(),
-            Err(error) => error.to_string(),
+        let (header, state) = match disk::entry(folder, from, to) {
+            Ok(IndexEntry { header, .. }) => (Some(header), if header.folded { "totals" } else { "whole" }.to_owned()),
+            Err(error) => (None, error.to_string()),
         };
-        let known = header.ok();
-        let (epoch, slice) = (known.map(|header| header.epoch), known.map(|header| header.slice));
+        let (epoch, slice) = (header.map(|header| header.epoch), header.map(|header| header.slice));
         let (start, end) = (slice.map(|slice| slice.from.to_string()), slice.map(|slice| slice.to.to_string()));
         rows.push(RecordRow { from, to, epoch, start, end, octets, state });
     }

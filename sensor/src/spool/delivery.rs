@@ -3,6 +3,7 @@
 use std::io;
 
 use traf_model::{ClassGroup, LossReason, Summary, Timestamp};
+use traf_proto::Batch;
 
 use super::Spool;
 use super::index::IndexEntry;
@@ -16,19 +17,6 @@ pub(crate) struct CommitMark {
     pub epoch: u64,
     /// Of the last record.
     pub seq: u64,
-}
-
-/// A record on its way, in the collector's numbers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OutgoingRecord {
-    /// In which it was sealed.
-    pub epoch: u64,
-    /// First sequence number.
-    pub from: u64,
-    /// Last sequence number.
-    pub to: u64,
-    /// An encoded summary.
-    pub summary: Vec<u8>,
 }
 
 impl Spool {
@@ -54,7 +42,7 @@ impl Spool {
 
     /// The collector said where it stands, and who it takes us for: what it has goes, the rest follows its mark.
     pub(crate) fn resume(&mut self, identity: &str, mark: CommitMark) -> io::Result<()> {
-        self.index.rewind();
+        self.index.sent = 0;
         let mut numbering = self.numbering(identity);
         let known = std::mem::replace(&mut numbering.met, true);
         if known {
@@ -80,10 +68,8 @@ impl Spool {
             }
         }
         // What we seal must be later than the mark, unless the mark is our own.
-        let earliest = match known {
-            true => self.state.epoch,
-            false => self.index.entries.front().map_or(self.state.epoch, |entry| entry.header.epoch),
-        };
+        let oldest = self.index.entries.front().filter(|_| !known);
+        let earliest = oldest.map_or(self.state.epoch, |entry| entry.header.epoch);
         if !known || mark.epoch > self.state.epoch + numbering.epoch {
             numbering.epoch = numbering.epoch.max((mark.epoch + 1).saturating_sub(earliest));
         }
@@ -94,17 +80,17 @@ impl Spool {
         self.save()
     }
 
-    /// The next record to send; from now on it may be committed at any moment.
+    /// The next record to send, in the collector's numbers; from now on it may be committed at any moment.
     #[allow(clippy::should_implement_trait, reason = "the spool is no iterator: more may follow after `None`")]
-    pub fn next(&mut self) -> Option<OutgoingRecord> {
+    pub fn next(&mut self) -> Option<Batch> {
         let header = self.index.unsent()?.header;
         let summary = self.payload(&header);
         let header = self.index.unsent()?.header;
-        self.index.sent(&header);
+        self.index.sent = header.to;
         let numbering = self.state.numbering.as_ref();
         let (seq, epoch) = numbering.map_or((0, 0), |numbering| (numbering.seq, numbering.epoch));
-        let (from, to) = (wire(header.from, seq), wire(header.to, seq));
-        Some(OutgoingRecord { epoch: header.epoch + epoch, from, to, summary })
+        let (from_seq, to_seq) = (wire(header.from, seq), wire(header.to, seq));
+        Some(Batch { epoch: header.epoch + epoch, from_seq, to_seq, summary: summary.into() })
     }
 
     /// The collector has committed everything up to `seq`, in its numbers.
@@ -134,7 +120,7 @@ impl Spool {
         };
         let counted = traf_proto::decode(&payload).ok().map(total);
         self.folder.keep_refused(&header.name(), &header.encode(payload));
-        self.index.rewind();
+        self.index.sent = 0;
         // A reason that every collector knows: an older one is a likely cause of all this.
         self.declare(LossReason::Damaged, counted, header);
         self.refused_record = Some(header.to);

@@ -1,14 +1,14 @@
 //! The spool's folder: files that are there whole or not at all.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::{Flock, FlockArg};
 use traf_peer::file;
 
 use super::SpoolError;
+use super::index::IndexEntry;
 use super::record::{HEADER, RecordError, RecordHeader, range, record_name};
 
 /// A folder that one sensor writes.
@@ -16,7 +16,7 @@ use super::record::{HEADER, RecordError, RecordHeader, range, record_name};
 pub struct SpoolFolder {
     pub(super) path: PathBuf,
     directory: File,
-    _lock: Flock<File>,
+    _lock: File,
 }
 
 /// Octets of damaged records that are kept for whoever looks into it.
@@ -29,16 +29,16 @@ impl SpoolFolder {
     pub(crate) fn open(path: &Path) -> Result<Self, SpoolError> {
         let failed = |error| SpoolError::SpoolFolder(path.to_owned(), error);
         file::make_folder(path).map_err(failed)?;
-        let file = OpenOptions::new()
+        let lock = OpenOptions::new()
             .write(true)
             .create(true)
             .truncate(false)
             .mode(0o600)
             .open(path.join("lock"))
             .map_err(failed)?;
-        let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| match errno {
-            nix::errno::Errno::EWOULDBLOCK => SpoolError::Locked(path.to_owned()),
-            errno => failed(errno.into()),
+        lock.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => SpoolError::Locked(path.to_owned()),
+            TryLockError::Error(error) => failed(error),
         })?;
         Ok(Self { path: path.to_owned(), directory: File::open(path).map_err(failed)?, _lock: lock })
     }
@@ -46,7 +46,7 @@ impl SpoolFolder {
     /// True if a sensor has the folder at `path` open.
     pub fn is_locked(path: &Path) -> bool {
         let Ok(file) = File::open(path.join("lock")) else { return false };
-        matches!(Flock::lock(file, FlockArg::LockSharedNonblock), Err((_, nix::errno::Errno::EWOULDBLOCK)))
+        matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
     }
 
     /// Writes a file: aside, to the disk, into place, and the name to the disk. On an error nothing is there.
@@ -62,11 +62,10 @@ impl SpoolFolder {
     /// Removes files, in order; needs no free space.
     pub(crate) fn remove(&self, names: impl IntoIterator<Item = String>) {
         for name in names {
-            match fs::remove_file(self.path.join(&name)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    tracing::warn!("removing {name} from the spool: {error}");
-                }
-                _ => {}
+            if let Err(error) = fs::remove_file(self.path.join(&name))
+                && error.kind() != io::ErrorKind::NotFound
+            {
+                tracing::warn!("removing {name} from the spool: {error}");
             }
         }
         if let Err(error) = self.directory.sync_all() {
@@ -136,8 +135,8 @@ pub fn record_ranges(path: &Path) -> io::Result<Vec<(u64, u64)>> {
     Ok(ranges)
 }
 
-/// The header of a record in a folder, which may be in use, and the octets of its payload.
-pub(crate) fn header(path: &Path, from: u64, to: u64) -> Result<(RecordHeader, usize), SpoolError> {
+/// A record in a folder, which may be in use, by its header.
+pub(crate) fn entry(path: &Path, from: u64, to: u64) -> Result<IndexEntry, SpoolError> {
     let path = path.join(record_name(from, to));
     let failed = |error| SpoolError::SpoolFolder(path.clone(), error);
     let file = File::open(&path).map_err(failed)?;
@@ -147,5 +146,5 @@ pub(crate) fn header(path: &Path, from: u64, to: u64) -> Result<(RecordHeader, u
     let header = RecordHeader::peek(&start, length)
         .and_then(|header| if (header.from, header.to) == (from, to) { Ok(header) } else { Err(RecordError::Name) });
     let header = header.map_err(|error| SpoolError::Record(path.clone(), error))?;
-    Ok((header, usize::try_from(length).unwrap_or(usize::MAX).saturating_sub(HEADER)))
+    Ok(IndexEntry::new(header, length))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::record::{HEADER, RecordHeader};
+use super::record::RecordHeader;
 
 /// Room for records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,9 +32,9 @@ impl IndexEntry {
     /// Blocks of a disk.
     const BLOCK: u64 = 4096;
 
-    /// A record with `payload` octets.
-    pub(crate) fn new(header: RecordHeader, payload: usize) -> Self {
-        Self { header, octets: ((HEADER + payload) as u64).next_multiple_of(Self::BLOCK) }
+    /// A record whose file has so many octets.
+    pub(crate) fn new(header: RecordHeader, file: u64) -> Self {
+        Self { header, octets: file.next_multiple_of(Self::BLOCK) }
     }
 }
 
@@ -44,7 +44,9 @@ pub(crate) struct Index {
     pub(super) entries: VecDeque<IndexEntry>,
     /// Octets on disk.
     pub(super) octets: u64,
-    sent: u64,
+    /// Number of the last record that was handed out since the collector said what it has: up to here all may be committed
+    /// at any moment.
+    pub(super) sent: u64,
 }
 
 impl Index {
@@ -59,20 +61,10 @@ impl Index {
         self.entries.push_back(entry);
     }
 
-    /// The first record that was not handed out since [`Index::rewind`].
+    /// The first record behind those that were handed out.
     pub(crate) fn unsent(&self) -> Option<&IndexEntry> {
         let place = self.entries.partition_point(|entry| entry.header.to <= self.sent);
         self.entries.get(place)
-    }
-
-    /// The record was handed out: from now on it may be committed at any moment.
-    pub(crate) fn sent(&mut self, header: &RecordHeader) {
-        self.sent = self.sent.max(header.to);
-    }
-
-    /// The collector said what it has: nothing else is in doubt.
-    pub(crate) fn rewind(&mut self) {
-        self.sent = 0;
     }
 
     /// Takes out the oldest when `done` says so.
@@ -118,14 +110,12 @@ impl Index {
 /// Records found in the folder, by what is to be done with them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Recovery {
-    /// In order, not overlapping.
-    pub keep: Vec<(u64, u64)>,
+    /// In order, without gaps. Of those with `false` no record was found.
+    pub ranges: Vec<((u64, u64), bool)>,
     /// Inside the range of another: the rest of a fold that was cut short.
     pub covered: Vec<(u64, u64)>,
     /// Overlap another without lying inside: not ours.
     pub strange: Vec<(u64, u64)>,
-    /// Numbers between two records that no record has.
-    pub gaps: Vec<(u64, u64)>,
 }
 
 impl Recovery {
@@ -134,14 +124,13 @@ impl Recovery {
         found.sort_unstable_by_key(|(from, to)| (*from, std::cmp::Reverse(*to)));
         let mut recovery = Self::default();
         for range in found {
-            match recovery.keep.last() {
-                Some((_, to)) if range.1 <= *to => recovery.covered.push(range),
-                Some((_, to)) if range.0 <= *to => recovery.strange.push(range),
-                Some((_, to)) if range.0 > to + 1 => {
-                    recovery.gaps.push((to + 1, range.0 - 1));
-                    recovery.keep.push(range);
+            match recovery.ranges.last() {
+                Some(((_, to), _)) if range.1 <= *to => recovery.covered.push(range),
+                Some(((_, to), _)) if range.0 <= *to => recovery.strange.push(range),
+                last => {
+                    let gap = last.map(|((_, to), _)| (to + 1, range.0 - 1)).filter(|(from, to)| from <= to);
+                    recovery.ranges.extend(gap.map(|gap| (gap, false)).into_iter().chain([(range, true)]));
                 }
-                _ => recovery.keep.push(range),
             }
         }
         recovery
@@ -163,7 +152,7 @@ mod tests {
 
     fn index(records: &[(u64, u64, bool)]) -> Index {
         let mut index = Index::default();
-        records.iter().for_each(|(from, to, folded)| index.push(IndexEntry::new(header(*from, *to, *folded), 5_000)));
+        records.iter().for_each(|(from, to, folded)| index.push(IndexEntry::new(header(*from, *to, *folded), 5_056)));
         index
     }
 
@@ -193,11 +182,11 @@ mod tests {
     fn what_may_be_committed_is_never_folded() {
         let mut index = index(&[(1, 1, false), (2, 2, false), (3, 3, false)]);
         let first = *index.unsent().unwrap();
-        index.sent(&first.header);
+        index.sent = first.header.to;
         assert_eq!(index.to_fold(), Some(vec![header(2, 2, false)]));
-        index.sent(&header(3, 3, false));
+        index.sent = 3;
         assert_eq!((index.to_fold(), index.unsent()), (None, None));
-        index.rewind();
+        index.sent = 0;
         assert_eq!(index.unsent(), Some(&first));
     }
 
@@ -217,13 +206,15 @@ mod tests {
         ) {
             let found: Vec<(u64, u64)> = found.into_iter().map(|(from, more)| (from, from + more)).collect();
             let recovery = Recovery::of(found.clone());
-            let holds = |ranges: &[(u64, u64)], number| ranges.iter().filter(|(a, b)| (*a..=*b).contains(&number)).count();
-            let ends = recovery.keep.first().zip(recovery.keep.last()).map(|(a, b)| a.0..=b.1);
+            let kept: Vec<_> = recovery.ranges.iter().filter(|(_, there)| *there).collect();
+            prop_assert!(kept.iter().all(|(range, _)| found.contains(range)));
+            let holds = |number, ((from, to), _): &&((u64, u64), bool)| (*from..=*to).contains(&number);
+            let ends = recovery.ranges.first().zip(recovery.ranges.last()).map(|(a, b)| a.0.0..=b.0.1);
             for number in 1..60 {
                 let expected = usize::from(ends.as_ref().is_some_and(|ends| ends.contains(&number)));
-                prop_assert_eq!(holds(&recovery.keep, number) + holds(&recovery.gaps, number), expected);
+                prop_assert_eq!(recovery.ranges.iter().filter(|range| holds(number, range)).count(), expected);
             }
-            prop_assert_eq!(recovery.keep.len() + recovery.covered.len() + recovery.strange.len(), found.len());
+            prop_assert_eq!(kept.len() + recovery.covered.len() + recovery.strange.len(), found.len());
         }
     }
 }

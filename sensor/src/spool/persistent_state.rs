@@ -60,14 +60,8 @@ pub(crate) struct NicCounters {
 impl NicCounters {
     /// Frames and octets until the interface's own counters were `later`; `None` when they went backwards.
     pub(crate) fn until(&self, later: Nic) -> Option<(u64, u64)> {
-        let earlier = &self.nic;
-        match self.loopback {
-            true => Some((
-                later.rx_packets.checked_sub(earlier.rx_packets)?,
-                later.rx_octets.checked_sub(earlier.rx_octets)?,
-            )),
-            false => later.since(earlier),
-        }
+        let counted = |nic| if self.loopback { Nic { tx_packets: 0, tx_octets: 0, ..nic } } else { nic };
+        counted(later).since(&counted(self.nic))
     }
 }
 

@@ -10,6 +10,7 @@
 //! All numbers are little-endian. The name repeats the range, so that a listing is the index and a file that was swapped or
 //! renamed is noticed.
 
+use prost::bytes::Buf;
 use traf_model::{Interval, Timestamp};
 
 /// Octets before the payload.
@@ -74,27 +75,18 @@ impl RecordHeader {
 
     /// The header alone, of a file of `length` octets that begins with `start`; its check sum is not looked at.
     pub(crate) fn peek(start: &[u8], length: u64) -> Result<Self, RecordError> {
-        let start: &[u8; HEADER] = start.first_chunk().ok_or(RecordError::Cut)?;
-        if start[..4] != MAGIC {
-            return Err(RecordError::Magic);
-        }
-        match u16::from_le_bytes(part(start, 4)) {
+        let mut rest = start.get(..HEADER).ok_or(RecordError::Cut)?.strip_prefix(&MAGIC).ok_or(RecordError::Magic)?;
+        match rest.get_u16_le() {
             VERSION => {}
             version => return Err(RecordError::Version(version)),
         }
-        let payload = u64::from(u32::from_le_bytes(part(start, 48)));
-        if length != HEADER as u64 + payload {
+        let folded = rest.get_u16_le() & FOLDED != 0;
+        let [epoch, from, to] = std::array::from_fn(|_| rest.get_u64_le());
+        let slice = Interval::new(Timestamp(rest.get_i64_le()), Timestamp(rest.get_i64_le()));
+        if length != HEADER as u64 + u64::from(rest.get_u32_le()) {
             return Err(RecordError::Cut);
         }
-        let number = |at| u64::from_le_bytes(part(start, at));
-        let time = |at| Timestamp(i64::from_le_bytes(part(start, at)));
-        Ok(Self {
-            epoch: number(8),
-            from: number(16),
-            to: number(24),
-            slice: Interval::new(time(32), time(40)),
-            folded: u16::from_le_bytes(part(start, 6)) & FOLDED != 0,
-        })
+        Ok(Self { epoch, from, to, slice, folded })
     }
 
     /// Header and payload of a whole file, checked.
@@ -102,8 +94,7 @@ impl RecordHeader {
         let header = Self::peek(file, file.len() as u64)?;
         let (start, payload) = file.split_at_checked(HEADER).ok_or(RecordError::Cut)?;
         let sum = crc32c::crc32c_append(crc32c::crc32c(&start[..52]), payload);
-        let start: &[u8; HEADER] = start.first_chunk().ok_or(RecordError::Cut)?;
-        if sum == u32::from_le_bytes(part(start, 52)) { Ok((header, payload)) } else { Err(RecordError::CheckSum) }
+        if sum == (&start[52..]).get_u32_le() { Ok((header, payload)) } else { Err(RecordError::CheckSum) }
     }
 
     /// The name of its file.
@@ -123,10 +114,6 @@ pub(crate) fn range(name: &str) -> Option<(u64, u64)> {
     let hex = |text: &str| if text.len() == 16 { u64::from_str_radix(text, 16).ok() } else { None };
     let (from, to) = (hex(from)?, hex(to)?);
     (0 < from && from <= to).then_some((from, to))
-}
-
-fn part<const N: usize>(header: &[u8; HEADER], at: usize) -> [u8; N] {
-    std::array::from_fn(|index| header[at + index])
 }
 
 #[cfg(test)]

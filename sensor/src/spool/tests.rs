@@ -5,8 +5,8 @@ use std::fs;
 use proptest::prelude::*;
 use traf_model::facility::HOSTS;
 use traf_model::{Classes, Counters, Interface, InterfaceSummary, Key, Ledger, Nic, Second, Traffic};
+use traf_proto::Batch;
 
-use super::delivery::OutgoingRecord;
 use super::*;
 
 mod full;
@@ -44,20 +44,20 @@ fn open(path: &Path, limits: SpoolLimits) -> Spool {
 }
 
 /// Everything that would be sent, in order.
-fn all(spool: &mut Spool) -> Vec<OutgoingRecord> {
+fn all(spool: &mut Spool) -> Vec<Batch> {
     std::iter::from_fn(|| spool.next()).collect()
 }
 
-fn ranges(records: &[OutgoingRecord]) -> Vec<(u64, u64)> {
-    records.iter().map(|record| (record.from, record.to)).collect()
+fn ranges(records: &[Batch]) -> Vec<(u64, u64)> {
+    records.iter().map(|record| (record.from_seq, record.to_seq)).collect()
 }
 
-fn packets(records: &[OutgoingRecord]) -> u64 {
+fn packets(records: &[Batch]) -> u64 {
     let summaries = records.iter().map(|record| traf_proto::decode(&record.summary).unwrap());
     summaries.flat_map(|summary| summary.interfaces).map(|part| part.ledger.received).sum()
 }
 
-fn losses(records: &[OutgoingRecord]) -> Vec<Loss> {
+fn losses(records: &[Batch]) -> Vec<Loss> {
     records.iter().flat_map(|record| traf_proto::decode(&record.summary).unwrap().losses).collect()
 }
 
@@ -329,7 +329,7 @@ proptest! {
         let limits = SpoolLimits { octets: 12 * 4096, files: 100 };
         let mut spool = open(folder.path(), limits);
         spool.resume(US, CommitMark::default()).unwrap();
-        let (mut mark, mut received, mut sealed, mut gone) = (CommitMark::default(), Vec::<OutgoingRecord>::new(), 0, 0);
+        let (mut mark, mut received, mut sealed, mut gone) = (CommitMark::default(), Vec::<Batch>::new(), 0, 0);
         let mut number = 0;
         let mut steps = steps;
         steps.extend([Step::Reconnect]);
@@ -342,8 +342,8 @@ proptest! {
                     sealed += number;
                 }
                 Step::Send => if let Some(record) = spool.next() {
-                    prop_assert_eq!(record.from, mark.seq + 1, "gapless and in order");
-                    mark = CommitMark { epoch: record.epoch, seq: record.to };
+                    prop_assert_eq!(record.from_seq, mark.seq + 1, "gapless and in order");
+                    mark = CommitMark { epoch: record.epoch, seq: record.to_seq };
                     received.push(record);
                 },
                 Step::Acknowledge => spool.acknowledge(mark.seq),

@@ -131,13 +131,12 @@ impl SpoolThread {
     fn tell(&mut self) {
         let status = SpoolStatus { spool: self.spool.state(), epoch: self.spool.wire_epoch(), finished: self.finished };
         self.status.send_if_modified(|known| std::mem::replace(known, status.clone()) != status);
-        let trouble = self.spool.trouble();
-        if trouble != self.trouble.as_deref() {
-            match trouble {
+        if self.trouble != self.spool.trouble {
+            match &self.spool.trouble {
                 Some(words) => tracing::error!("{words}; slices wait in memory, and the disk is tried every second"),
                 None => tracing::info!("the spool's disk takes records again"),
             }
-            self.trouble = trouble.map(str::to_owned);
+            self.trouble.clone_from(&self.spool.trouble);
         }
     }
 }

@@ -32,14 +32,14 @@ fn on_a_full_disk_records_wait_in_memory_and_go_to_the_disk_when_there_is_room()
     assert_eq!(full.kind(), io::ErrorKind::StorageFull);
 
     (1..4).for_each(|number| spool.seal(&summary(number, 10_000)));
-    assert!(spool.trouble().unwrap().contains("No space left"), "{:?}", spool.trouble());
-    assert_eq!(spool.next().map(|record| record.to), Some(1));
-    assert_eq!(spool.next().map(|record| record.to), Some(2), "what waits in memory is sent too");
+    assert!(spool.trouble.as_ref().unwrap().contains("No space left"), "{:?}", spool.trouble);
+    assert_eq!(spool.next().map(|record| record.to_seq), Some(1));
+    assert_eq!(spool.next().map(|record| record.to_seq), Some(2), "what waits in memory is sent too");
     spool.acknowledge(2);
 
     fs::remove_file(&filler).unwrap();
     spool.retry();
-    assert_eq!(spool.trouble(), None);
+    assert_eq!(spool.trouble, None);
     drop(spool);
     let mut spool = open(&path, LIMITS);
     let records = all(&mut spool);
@@ -57,7 +57,7 @@ fn a_record_sent_from_memory_and_committed_before_a_kill_does_not_swallow_its_su
     let filler = disk.0.path().join("filler");
     fs::write(&filler, vec![0; 1 << 20]).unwrap_err();
     spool.seal(&summary(0, 10_000));
-    assert_eq!(spool.next().map(|record| record.to), Some(1));
+    assert_eq!(spool.next().map(|record| record.to_seq), Some(1));
     drop(spool); // killed; the collector has committed it
     fs::remove_file(&filler).unwrap();
 
