@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use traf_peer::Role;
 use traf_peer::token::Token;
-use traf_peer::{CollectorUrl, join};
+use traf_peer::{CollectorUrl, file, join};
 
 use crate::run::{VERSION, hostname};
 
@@ -58,12 +58,8 @@ fn read_token(file: &Path) -> Result<String> {
 }
 
 fn writable(data: &Path) -> Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
     let probe = data.join(".write");
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(data)
+    file::make_folder(data)
         .and_then(|()| std::fs::write(&probe, []))
         .and_then(|()| std::fs::remove_file(&probe))
         .with_context(|| format!("{} cannot be written; choose another folder with --data", data.display()))

@@ -3,7 +3,6 @@
 //! The channel hides its sockets; but every one of ours that leads to the collector's port is such a connection, and there
 //! are few descriptors to ask.
 
-use std::net::{IpAddr, SocketAddr};
 use std::os::fd::RawFd;
 
 use nix::sys::socket::{SockaddrStorage, getpeername, getsockname};
@@ -25,13 +24,8 @@ pub(crate) fn established(port: u16) -> Vec<(Endpoint, Endpoint)> {
 }
 
 fn endpoint(address: &SockaddrStorage) -> Option<Endpoint> {
-    let address: SocketAddr = match (address.as_sockaddr_in(), address.as_sockaddr_in6()) {
-        (Some(v4), _) => SocketAddr::from((v4.ip(), v4.port())),
-        (None, Some(v6)) => SocketAddr::from((v6.ip(), v6.port())),
-        (None, None) => return None,
-    };
-    let canonical: IpAddr = address.ip().to_canonical();
-    Some(Endpoint::new(canonical, address.port()))
+    let v4 = address.as_sockaddr_in().map(|v4| Endpoint::new(v4.ip().into(), v4.port()));
+    v4.or_else(|| address.as_sockaddr_in6().map(|v6| Endpoint::new(v6.ip().to_canonical(), v6.port())))
 }
 
 #[cfg(test)]
