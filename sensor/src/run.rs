@@ -71,7 +71,8 @@ pub fn run(config: Config) -> Result<()> {
     let (state, settings) = watch::channel(SettingsState::default());
     let (capture, to_capture) = watch::channel(Arc::default());
     let (reopen, reopened) = watch::channel(0);
-    let active = ActiveSettings::start(&config, Channels { wanted: to_wish, state, capture, reopen: reopened })?;
+    let active =
+        ActiveSettings::start(Arc::clone(&config), Channels { wanted: to_wish, state, capture, reopen: reopened })?;
     let started = clock::now();
     declare_unseen(last, started, &boot, config.slice, &parts);
 

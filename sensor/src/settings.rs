@@ -12,4 +12,3 @@ mod active;
 mod file;
 
 pub use active::{ActiveSettings, Channels};
-pub use file::SettingsFile;

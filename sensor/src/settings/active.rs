@@ -8,11 +8,11 @@ use traf_model::settings::{IDLE, LOG, LOG_INTERVAL, PORTS, Value};
 use traf_model::{Settings, SettingsState};
 use traf_proto as wire;
 
-use super::SettingsFile;
+use super::file;
 use crate::capture::CaptureSettings;
 use crate::capture::attachments::Attachments;
 use crate::config::Config;
-use crate::text_log::{TextLog, TextLogConfig};
+use crate::text_log::TextLog;
 
 /// Channels to the other threads.
 pub struct Channels {
@@ -29,10 +29,9 @@ pub struct Channels {
 /// Settings in force, and the means to change them.
 pub struct ActiveSettings {
     /// As flags, environment and file say.
-    base: Settings,
-    settings: Settings,
-    text: TextLogConfig,
-    file: SettingsFile,
+    config: Arc<Config>,
+    /// A value for every setting.
+    pub(crate) settings: Settings,
     channels: Channels,
     log: Option<TextLog>,
     /// The last change that was looked at, and why it does not hold.
@@ -43,30 +42,21 @@ pub struct ActiveSettings {
 impl ActiveSettings {
     /// Starts with the last change in force. A text log that the configuration asks for must work; one that a console asked
     /// for may fail, and that is reported.
-    pub fn start(config: &Config, channels: Channels) -> anyhow::Result<Self> {
-        let (base, file) = (config.settings.clone(), SettingsFile::at(&config.data));
-        let mut active = Self {
-            settings: base.clone(),
-            base,
-            text: config.text.clone(),
-            file,
-            channels,
-            log: None,
-            last: None,
-            refused: String::new(),
-        };
-        match active.file.load() {
+    pub fn start(config: Arc<Config>, channels: Channels) -> anyhow::Result<Self> {
+        let settings = config.settings.clone();
+        let mut active = Self { config, settings, channels, log: None, last: None, refused: String::new() };
+        match file::load(&active.config.data) {
             Ok(None) => {}
             Ok(Some(last)) => {
                 tracing::info!("settings of revision {} are in force: they were made from a console", last.revision);
-                (active.settings, active.last) = (last.or(&active.base), Some(last));
+                (active.settings, active.last) = (last.or(&active.config.settings), Some(last));
             }
             Err(words) => tracing::warn!("{words}: settings that were made from a console are not in force"),
         }
         if active.settings.on(&LOG) {
             match active.open_log(&active.settings) {
                 Ok(log) => active.log = Some(log),
-                Err(words) if active.base.on(&LOG) => {
+                Err(words) if active.config.settings.on(&LOG) => {
                     return Err(anyhow::anyhow!(words)).context("starting the text logs");
                 }
                 Err(words) => {
@@ -94,10 +84,8 @@ impl ActiveSettings {
             let read = Settings::try_from(wanted);
             let change = read.clone().unwrap_or(Settings::default().at(revision));
             if self.last.as_ref() != Some(&change) {
-                let applied = match read {
-                    Ok(wanted) => self.apply(&wanted, attachments),
-                    Err(error) => Err(format!("the sensor does not understand it: {error}")),
-                };
+                let read = read.map_err(|error| format!("the sensor does not understand it: {error}"));
+                let applied = read.and_then(|wanted| self.apply(&wanted, attachments));
                 match &applied {
                     Ok(()) => tracing::info!("settings of revision {revision} are in force"),
                     Err(words) => tracing::warn!("settings of revision {revision} are refused: {words}"),
@@ -118,13 +106,10 @@ impl ActiveSettings {
         if i64::try_from(wanted.revision).is_err() {
             return Err(format!("revision {} is beyond what can be kept", wanted.revision));
         }
-        let settings = wanted.or(&self.base);
+        let settings = wanted.or(&self.config.settings);
         let plan = attachments.plan(&settings).map_err(|error| error.to_string())?;
-        let opened = match settings.on(&LOG) && self.log.is_none() {
-            true => Some(self.open_log(&settings)?),
-            false => None,
-        };
-        if let Err(error) = self.file.save(wanted) {
+        let opened = (settings.on(&LOG) && self.log.is_none()).then(|| self.open_log(&settings)).transpose()?;
+        if let Err(error) = file::save(&self.config.data, wanted) {
             if let Some(log) = opened {
                 // Nobody has written yet.
                 let _ = log.stop();
@@ -145,9 +130,10 @@ impl ActiveSettings {
     }
 
     fn open_log(&self, settings: &Settings) -> Result<TextLog, String> {
-        let log = TextLog::start(&self.text, settings.time(&LOG_INTERVAL), self.channels.reopen.clone())
+        let text = &self.config.text;
+        let log = TextLog::start(text, settings.time(&LOG_INTERVAL), self.channels.reopen.clone())
             .map_err(|error| error.to_string())?;
-        tracing::info!("text logs are written to {}", self.text.folder.display());
+        tracing::info!("text logs are written to {}", text.folder.display());
         Ok(log)
     }
 
