@@ -54,4 +54,3 @@ pub use capture::CaptureError;
 pub use parse::link_type::LinkType;
 pub use slice::InterfaceSlice;
 pub use system::interfaces::InterfaceError;
-pub use system::machine::give_memory_back;

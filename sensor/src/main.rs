@@ -14,7 +14,7 @@ use traf_peer::exit_code;
 use traf_sensor::command::listing::ListingFormat;
 use traf_sensor::command::{doctor, join, listing};
 use traf_sensor::config::{Config, ConfigError, Options, RunOptions};
-use traf_sensor::{CaptureError, InterfaceError, give_memory_back, read, run};
+use traf_sensor::{CaptureError, InterfaceError, read, run};
 
 /// Captures and meters this host's traffic for a Trafalgar collector.
 ///
@@ -74,10 +74,7 @@ fn work(Arguments { options, command }: Arguments) -> Result<bool> {
     let config = Config::load(options, run)?;
     start_log(&config.log)?;
     match command {
-        Command::Run(_) => {
-            give_memory_back();
-            run::run(config)?;
-        }
+        Command::Run(_) => run::run(config)?,
         Command::Join(args) => print(&format!("{}\n", join::run(&args, &config.data)?))?,
         Command::Interfaces(ListingArgs { format }) => print(&listing::interfaces(&config, format)?)?,
         Command::Spool(ListingArgs { format }) => print(&listing::spool(&config.spool_folder(), format)?)?,

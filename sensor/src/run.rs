@@ -38,6 +38,7 @@ const IDLE: u32 = 60;
 
 /// Captures until it is asked to end.
 pub fn run(config: Config) -> Result<()> {
+    machine::give_memory_back();
     let credentials = Credentials::load(&config.data, "traf-sensor")?;
     if let Err(error) = credentials.check(clock::now().seconds()) {
         // The clock may still be put right, and until then everything is kept.

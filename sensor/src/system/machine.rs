@@ -106,7 +106,7 @@ impl<T> Drop for Pages<T> {
 /// From here on large pieces of memory go back to the system when they are freed, and threads share one heap: a slice
 /// under a scan is large for a moment, and that moment must not stay resident (mallopt(3)).
 #[cfg(target_env = "gnu")]
-pub fn give_memory_back() {
+pub(crate) fn give_memory_back() {
     const LARGE: i32 = 64 << 10;
     for (parameter, value) in
         [(libc::M_ARENA_MAX, 1), (libc::M_MMAP_THRESHOLD, LARGE), (libc::M_TRIM_THRESHOLD, 2 * LARGE)]
@@ -118,7 +118,7 @@ pub fn give_memory_back() {
 
 /// Another C library has no such settings.
 #[cfg(not(target_env = "gnu"))]
-pub fn give_memory_back() {}
+pub(crate) fn give_memory_back() {}
 
 /// Gives back the pages of program text that nothing has needed lately: what a start and a handshake took is half of the
 /// program. The kernel maps again what is used again (madvise(2), `MADV_DONTNEED`).
