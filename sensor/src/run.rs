@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
-use traf_model::{Endpoint, SettingsState, Timestamp};
+use traf_model::{Endpoint, Interval, Loss, SettingsState};
 use traf_peer::{Credentials, channel};
 
 use crate::capture::CaptureContext;
@@ -22,7 +22,6 @@ use crate::live::LiveStream;
 use crate::settings::{ActiveSettings, Channels};
 use crate::slice::{self, InterfaceSlice};
 use crate::spool::Spool;
-use crate::spool::persistent_state::LastSlice;
 use crate::spool::thread;
 use crate::system::{clock, connections, interfaces, machine};
 
@@ -75,7 +74,8 @@ pub fn run(config: Config) -> Result<()> {
     let active =
         ActiveSettings::start(Arc::clone(&config), Channels { wanted: to_wish, state, capture, reopen: reopened })?;
     let started = clock::now();
-    declare_unseen(last, started, &boot, config.slice, &parts);
+    let unseen = last.map(|last| last.unseen(started, &boot, &interfaces::counters())).unwrap_or_default();
+    declare_unseen(unseen, slice::around(config.slice, started), &parts);
 
     let context =
         CaptureContext { config: Arc::clone(&config), parts, wishes: wished, own: owned, settings: to_capture };
@@ -176,21 +176,13 @@ fn hurry() {
     std::process::exit(1);
 }
 
-/// Declares the time between the last sealed slice of the previous start and this one, unless that ended as asked.
-fn declare_unseen(
-    last: Option<LastSlice>,
-    started: Timestamp,
-    boot: &str,
-    slice: Duration,
-    parts: &mpsc::Sender<InterfaceSlice>,
-) {
-    let counters = interfaces::counters();
-    let losses = last.map(|last| last.unseen(started, boot, |name| counters.get(name).copied())).unwrap_or_default();
+/// Declares what was not seen between the last sealed slice of the previous start and this one.
+fn declare_unseen(losses: Vec<Loss>, slice: Interval, parts: &mpsc::Sender<InterfaceSlice>) {
     if losses.is_empty() {
         return;
     }
     tracing::warn!("the sensor did not end as asked: what passed since its last slice is declared as not seen");
-    if parts.try_send(InterfaceSlice { slice: slice::around(slice, started), summary: None, losses }).is_err() {
+    if parts.try_send(InterfaceSlice { slice, summary: None, losses }).is_err() {
         tracing::error!("what was not seen could not be declared");
     }
 }

@@ -109,7 +109,7 @@ impl LastSlice {
     }
 
     /// Losses from there to `start`: one for each interface, counted where the counters are of the same boot.
-    pub(crate) fn unseen(&self, start: Timestamp, boot: &str, counters: impl Fn(&str) -> Option<Nic>) -> Vec<Loss> {
+    pub(crate) fn unseen(&self, start: Timestamp, boot: &str, counters: &BTreeMap<String, Nic>) -> Vec<Loss> {
         let end = Timestamp(self.end);
         if self.ended || start <= end {
             return Vec::new();
@@ -119,7 +119,7 @@ impl LastSlice {
             reason: LossReason::Ended,
             interval: Interval::new(end, start),
             records: 0,
-            counted: counters(name).filter(|_| same_boot).and_then(|now| earlier.until(now)),
+            counted: counters.get(name).filter(|_| same_boot).and_then(|now| earlier.until(*now)),
             interface: Some(name.clone()),
         };
         self.counters.iter().map(|(name, earlier)| loss(name, earlier)).collect()
@@ -133,6 +133,10 @@ mod tests {
 
     fn nic(packets: u64) -> Nic {
         Nic { rx_packets: packets, rx_octets: packets * 100, ..Nic::default() }
+    }
+
+    fn eth0(nic: Nic) -> BTreeMap<String, Nic> {
+        [("eth0".to_owned(), nic)].into()
     }
 
     fn last() -> LastSlice {
@@ -156,7 +160,7 @@ mod tests {
 
     #[test]
     fn what_the_interface_counted_meanwhile_was_not_seen() {
-        let losses = last().unseen(Timestamp(30), "b1", |_| Some(nic(1_040)));
+        let losses = last().unseen(Timestamp(30), "b1", &eth0(nic(1_040)));
         assert_eq!(losses.len(), 1);
         assert_eq!(losses[0].counted, Some((40, 4_000)));
         assert_eq!(losses[0].interval, Interval::new(Timestamp(10), Timestamp(30)));
@@ -171,14 +175,14 @@ mod tests {
 
     #[test]
     fn after_a_boot_or_with_another_device_the_count_is_unknown_but_the_time_is_declared() {
-        assert_eq!(last().unseen(Timestamp(30), "b2", |_| Some(nic(1_040)))[0].counted, None);
-        assert_eq!(last().unseen(Timestamp(30), "b1", |_| Some(nic(3)))[0].counted, None);
-        assert_eq!(last().unseen(Timestamp(30), "b1", |_| None)[0].counted, None);
+        assert_eq!(last().unseen(Timestamp(30), "b2", &eth0(nic(1_040)))[0].counted, None);
+        assert_eq!(last().unseen(Timestamp(30), "b1", &eth0(nic(3)))[0].counted, None);
+        assert_eq!(last().unseen(Timestamp(30), "b1", &BTreeMap::new())[0].counted, None);
     }
 
     #[test]
     fn a_sensor_that_ended_as_asked_missed_nothing_that_it_should_have_seen() {
         let last = LastSlice { ended: true, ..last() };
-        assert_eq!(last.unseen(Timestamp(30), "b1", |_| Some(nic(1_040))), []);
+        assert_eq!(last.unseen(Timestamp(30), "b1", &eth0(nic(1_040))), []);
     }
 }
