@@ -238,6 +238,16 @@ impl Config {
         }
     }
 
+    /// Interfaces that are named, as such or as mirror ports.
+    pub(crate) fn chosen(&self) -> impl Iterator<Item = &String> {
+        self.interfaces.iter().chain(&self.mirrors)
+    }
+
+    /// True if an interface of this name is to be captured.
+    pub(crate) fn wants(&self, name: &String) -> bool {
+        self.interfaces.is_empty() || self.chosen().any(|chosen| chosen == name)
+    }
+
     /// Folder of the records that wait.
     pub fn spool_folder(&self) -> PathBuf {
         self.data.join("spool")

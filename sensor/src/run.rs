@@ -44,8 +44,7 @@ pub fn run(config: Config) -> Result<()> {
         tracing::warn!("{error}");
     }
     let devices = interfaces::list()?;
-    let chosen: Vec<String> = config.interfaces.iter().chain(&config.mirrors).cloned().collect();
-    interfaces::check(&chosen, &devices)?;
+    interfaces::check(config.chosen(), &devices)?;
 
     let config = Arc::new(config);
     let boot = clock::boot_id();

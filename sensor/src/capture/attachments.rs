@@ -90,7 +90,7 @@ impl Attachments {
     pub(crate) fn turn(&mut self, devices: &BTreeMap<String, Device>, now: Timestamp) -> Result<(), CaptureError> {
         self.detach(devices, now);
         for (name, device) in devices {
-            if !self.wanted(name) || !device.up {
+            if !self.context.config.wants(name) || !device.up {
                 continue;
             }
             let mut facts = device.interface.clone();
@@ -166,12 +166,6 @@ impl Attachments {
                 tracing::error!("the capture on {name} ended by a fault in this program");
             }
         }
-    }
-
-    fn wanted(&self, name: &str) -> bool {
-        let config = &self.context.config;
-        let chosen = config.interfaces.iter().chain(&config.mirrors).any(|chosen| chosen == name);
-        chosen || config.interfaces.is_empty()
     }
 
     /// Notices the captures that ended, and ends those whose device is another one now.

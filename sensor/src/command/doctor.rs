@@ -80,11 +80,9 @@ fn permission(config: &Config) -> Verdict {
 
 fn chosen(config: &Config) -> Verdict {
     let devices = interfaces::list()?;
-    let chosen: Vec<String> = config.interfaces.iter().chain(&config.mirrors).cloned().collect();
-    interfaces::check(&chosen, &devices)?;
-    let wanted = |name: &String| config.interfaces.is_empty() || chosen.contains(name);
-    let (up, down): (Vec<_>, Vec<_>) =
-        devices.iter().filter(|(name, _)| wanted(name)).partition(|(_, device)| device.up);
+    interfaces::check(config.chosen(), &devices)?;
+    let wanted = devices.iter().filter(|(name, _)| config.wants(name));
+    let (up, down): (Vec<_>, Vec<_>) = wanted.partition(|(_, device)| device.up);
     let names = |all: &[(&String, &interfaces::Device)]| {
         all.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ")
     };

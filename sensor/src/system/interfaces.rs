@@ -82,14 +82,13 @@ pub(crate) fn facts(interface: &mut Interface) {
 }
 
 /// The names that were chosen and do not exist are refused, with the list of those that do.
-pub(crate) fn check(names: &[String], devices: &BTreeMap<String, Device>) -> Result<(), InterfaceError> {
-    match names.iter().find(|name| !devices.contains_key(*name)) {
-        None => Ok(()),
-        Some(name) => Err(InterfaceError::Unknown {
-            name: name.clone(),
-            known: devices.keys().map(String::as_str).collect::<Vec<_>>().join(", "),
-        }),
-    }
+pub(crate) fn check<'a>(
+    mut names: impl Iterator<Item = &'a String>,
+    devices: &BTreeMap<String, Device>,
+) -> Result<(), InterfaceError> {
+    let Some(name) = names.find(|name| !devices.contains_key(*name)) else { return Ok(()) };
+    let known = devices.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+    Err(InterfaceError::Unknown { name: name.clone(), known })
 }
 
 /// The interface's own counters, from one line each of `/proc/net/dev`.
@@ -137,8 +136,8 @@ mod tests {
     #[test]
     fn an_unknown_interface_is_refused_with_those_that_exist() {
         let devices = [("eth0", 1), ("lo", 2)].map(|(name, _)| (name.to_owned(), Device::default())).into();
-        assert!(check(&["lo".to_owned()], &devices).is_ok());
-        let error = check(&["lo".to_owned(), "eht0".to_owned()], &devices).unwrap_err().to_string();
+        assert!(check(["lo".to_owned()].iter(), &devices).is_ok());
+        let error = check(["lo".to_owned(), "eht0".to_owned()].iter(), &devices).unwrap_err().to_string();
         assert_eq!(error, "there is no interface `eht0`; there are: eth0, lo");
     }
 
