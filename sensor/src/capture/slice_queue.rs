@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::sync::mpsc;
 use traf_model::{InterfaceSummary, Interval, Loss, LossReason};
 
 use crate::slice::InterfaceSlice;
@@ -10,7 +10,7 @@ use crate::slice::InterfaceSlice;
 /// Slices that found no room in the channel wait here; the oldest of too many becomes a loss with its count.
 pub(super) struct SliceQueue {
     parts: mpsc::Sender<InterfaceSlice>,
-    waiting: VecDeque<InterfaceSlice>,
+    waiting: VecDeque<(Interval, Box<InterfaceSummary>)>,
     lost: Vec<Loss>,
 }
 
@@ -32,51 +32,46 @@ impl SliceQueue {
         {
             self.lose(oldest);
         }
-        self.waiting.push_back(InterfaceSlice { slice, summary: Some(Box::new(summary)), losses: Vec::new() });
+        self.waiting.push_back((slice, Box::new(summary)));
         self.send();
     }
 
     /// Sends what there is room for.
     pub(super) fn send(&mut self) {
-        while let Some(mut part) = self.waiting.pop_front() {
-            let told = part.losses.len();
-            part.losses.append(&mut self.lost);
-            if let Err(TrySendError::Full(mut part) | TrySendError::Closed(mut part)) = self.parts.try_send(part) {
-                self.lost = part.losses.split_off(told);
-                self.waiting.push_front(part);
-                return;
-            }
+        let Self { parts, waiting, lost } = self;
+        while !waiting.is_empty()
+            && let Ok(room) = parts.try_reserve()
+            && let Some((slice, summary)) = waiting.pop_front()
+        {
+            room.send(InterfaceSlice { slice, summary: Some(summary), losses: std::mem::take(lost) });
         }
     }
 
     /// The thread ends: only now may it wait.
     pub(super) fn last(&mut self) {
-        while let Some(mut part) = self.waiting.pop_front() {
-            part.losses.append(&mut self.lost);
-            if self.parts.blocking_send(part).is_err() {
-                return;
-            }
+        for (slice, summary) in self.waiting.drain(..) {
+            let losses = std::mem::take(&mut self.lost);
+            // An error means that the sealer has ended.
+            let _ = self.parts.blocking_send(InterfaceSlice { slice, summary: Some(summary), losses });
         }
     }
 
-    fn lose(&mut self, part: InterfaceSlice) {
-        self.lost.extend(part.losses);
-        let Some(summary) = part.summary else { return };
+    fn lose(&mut self, (interval, summary): (Interval, Box<InterfaceSummary>)) {
         let total = summary.classes().group(traf_model::ClassGroup::Total).total();
-        let loss = Loss {
-            reason: LossReason::SpoolFull,
-            interval: part.slice,
-            records: 0,
-            counted: Some((total.packets, total.octets)),
-            interface: Some(summary.interface.name.clone()),
-        };
+        let counted = (total.packets, total.octets);
         let crowded = self.lost.len() >= Self::LOSSES;
         match self.lost.last_mut() {
             Some(last) if crowded => {
-                last.interval = last.interval.hull(loss.interval);
-                last.counted = last.counted.zip(loss.counted).map(|(a, b)| (a.0 + b.0, a.1 + b.1));
+                last.interval = last.interval.hull(interval);
+                last.counted = last.counted.map(|(packets, octets)| (packets + counted.0, octets + counted.1));
             }
-            _ => self.lost.push(loss),
+            _ => self.lost.push(Loss {
+                reason: LossReason::SpoolFull,
+                interval,
+                records: 0,
+                counted: Some(counted),
+                interface: Some(summary.interface.name),
+            }),
         }
     }
 }
