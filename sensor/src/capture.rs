@@ -340,7 +340,7 @@ impl InterfaceCapture {
         let dropped = self.kernel.ask(&mut self.handle);
         let ledger = &mut summary.ledger;
         (ledger.received, ledger.dropped) = (frames + dropped, dropped);
-        ledger.kernel_received = Some(self.kernel.received());
+        ledger.kernel_received = Some(self.kernel.received);
         ledger.nic = crate::system::interfaces::counters_of(&self.name);
         ledger.clock_step = self.steps.take();
         self.queue.put(slice, summary);
@@ -351,7 +351,7 @@ impl InterfaceCapture {
         self.kernel.look(&mut self.handle);
         let ledger = &mut snapshot.ledger;
         (ledger.received, ledger.dropped) = self.kernel.totals();
-        ledger.kernel_received = Some(self.kernel.received());
+        ledger.kernel_received = Some(self.kernel.received);
         ledger.nic = crate::system::interfaces::counters_of(&self.name);
         snapshot
     }

@@ -9,7 +9,8 @@ pub(super) struct KernelCounters {
     frames: u64,
     /// Delivered in closed slices.
     delivered: u64,
-    received: u64,
+    /// By the kernel's count, with those dropped.
+    pub(super) received: u64,
     dropped: u64,
     /// Of `dropped`, what a slice has declared.
     declared: u64,
@@ -52,11 +53,6 @@ impl KernelCounters {
         self.last = (stat.received, stat.dropped);
     }
 
-    /// By the kernel's count, with those dropped.
-    pub(super) fn received(&self) -> u64 {
-        self.received
-    }
-
     /// Since the start: delivered and dropped together, and dropped.
     pub(super) fn totals(&self) -> (u64, u64) {
         (self.delivered + self.frames + self.dropped, self.dropped)
@@ -73,7 +69,7 @@ mod tests {
         let stat = |received, dropped| Stat { received, dropped, if_dropped: 0 };
         kernel.count(stat(u32::MAX - 1, 5));
         kernel.count(stat(3, 7));
-        assert_eq!(kernel.received(), u64::from(u32::MAX) + 4);
+        assert_eq!(kernel.received, u64::from(u32::MAX) + 4);
         (0..4).for_each(|_| kernel.frame());
         assert_eq!(kernel.take(), 4);
         kernel.frame();
