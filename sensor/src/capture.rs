@@ -19,9 +19,9 @@ use std::time::Duration;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use pcap::{Active, Capture, Precision};
 use tokio::sync::{mpsc, watch};
-use tokio_util::sync::CancellationToken;
 use traf_model::{Endpoint, Interface, InterfaceSnapshot, InterfaceSummary, Interval, PortRange, Timestamp, Wish};
 
+use crate::capture::attachments::INTERFACES;
 use crate::capture::snapshots::PostedSnapshot;
 use crate::config::Config;
 use crate::meter::{Meter, MeterConfig};
@@ -61,6 +61,15 @@ pub enum CaptureError {
     /// The capture filter, in libpcap's words.
     #[error("the capture filter on {0}: {1}")]
     Filter(String, String),
+    /// Whoever wants such an interface captured names it.
+    #[error("{0} is left out: link type {1} is not understood")]
+    LinkType(String, String),
+    /// Others are captured.
+    #[error("{0} is not captured: {INTERFACES} interfaces are, and more are not")]
+    TooMany(String),
+    /// The system's words.
+    #[error("no thread for the capture on {0}: {1}")]
+    Thread(String, String),
     /// libpcap's words.
     #[error("capturing on {0}: {1}")]
     Other(String, String),
@@ -142,12 +151,10 @@ pub struct CaptureSettings {
 
 /// The thread's own side of what it is told and tells.
 pub(crate) struct CaptureControls {
-    /// Facts of the interface, when they change.
+    /// Facts of the interface, when they change. The thread ends when nobody can send them any more.
     pub facts: watch::Receiver<Interface>,
     /// The present state, once a second.
     pub live: watch::Sender<PostedSnapshot>,
-    /// Ends the thread.
-    pub stop: CancellationToken,
 }
 
 /// One interface under capture.
@@ -203,7 +210,7 @@ impl InterfaceCapture {
         let gone = ended.is_err();
         let now = clock::now();
         let snapshot = InterfaceSnapshot { gone, ..self.snapshot(now, &[]) };
-        self.controls.live.send_replace(PostedSnapshot { at: now, wishes: Arc::default(), snapshot });
+        self.controls.live.send_replace(PostedSnapshot::new(now, snapshot));
         self.write_events();
         if let Some(log) = self.log.take() {
             log.end(self.figures(now));
@@ -214,7 +221,7 @@ impl InterfaceCapture {
 
     fn work(&mut self) -> Result<(), CaptureError> {
         let (mut frames, mut more) = (0, false);
-        while !self.controls.stop.is_cancelled() {
+        while self.controls.facts.has_changed().is_ok() {
             if !more {
                 self.sleep(frames >= BUSY);
                 frames = 0;

@@ -2,9 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
-use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
-use std::thread::JoinHandle;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -16,6 +14,7 @@ use traf_peer::{Credentials, channel};
 
 use crate::capture::CaptureContext;
 use crate::capture::attachments::Attachments;
+use crate::capture::snapshots::LatestSnapshots;
 use crate::config::Config;
 use crate::export::{self, SensorInfo};
 use crate::live::LiveStream;
@@ -60,10 +59,11 @@ pub fn run(config: Config) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
     let channel = runtime.block_on(async { channel(&credentials.url, &credentials) })?;
 
-    let count = Arc::new(AtomicUsize::new(0));
+    let (newest, latest) = watch::channel(LatestSnapshots::default());
+    let capturing = latest.clone();
     let (parts, inbox) = mpsc::channel(thread::PARTS);
-    let (spool_handle, spool_thread) =
-        thread::start(spool, inbox, Arc::clone(&count)).context("starting the spool's thread")?;
+    let (spool_handle, spool_thread) = thread::start(spool, inbox, move || capturing.borrow().capturing.len())
+        .context("starting the spool's thread")?;
     let (wishes, wished) = watch::channel(Arc::default());
     let (own, owned) = watch::channel(Arc::default());
     let (wanted, to_wish) = watch::channel(None);
@@ -78,19 +78,28 @@ pub fn run(config: Config) -> Result<()> {
 
     let context =
         CaptureContext { config: Arc::clone(&config), parts, wishes: wished, own: owned, settings: to_capture };
-    let (mut attachments, latest) = Attachments::new(context, active.settings().clone(), count);
+    let mut attachments = Attachments::new(context, active.settings.clone(), newest);
     attachments.turn(&devices, started)?;
     if attachments.is_empty() {
         tracing::warn!("no interface is up; waiting for one");
     }
-    let supervisor =
-        Supervisor::start(attachments, active, own, credentials.url.port).context("starting the supervisor")?;
+    let (port, (stop_supervisor, stopped)) = (credentials.url.port, sync_channel(0));
+    let supervisor = std::thread::Builder::new()
+        .name("supervisor".to_owned())
+        .spawn(move || supervise(attachments, active, &own, port, &stopped))
+        .context("starting the supervisor")?;
+    let seal = move || {
+        drop(stop_supervisor);
+        if supervisor.join().is_err() {
+            tracing::error!("the supervisor ended by a fault in this program");
+        }
+    };
     let (information, spool) = (introduction.clone(), spool_handle.status());
     let live = LiveStream { introduction: information, started, latest, spool, wishes, wanted, settings };
     let stop = CancellationToken::new();
     let live = runtime.spawn(live.run(channel.clone(), stop.clone()));
     let export = runtime.spawn(export::run(channel, introduction, spool_handle, stop.clone()));
-    runtime.block_on(serve(live, export, supervisor, reopen, stop))?;
+    runtime.block_on(serve(live, export, seal, reopen, stop))?;
     // Whatever still waits for a reply is dropped with the runtime.
     runtime.shutdown_timeout(Duration::from_millis(200));
     if spool_thread.join().is_err() {
@@ -104,10 +113,8 @@ pub fn run(config: Config) -> Result<()> {
 struct PidFile(PathBuf);
 
 impl PidFile {
-    const NAME: &str = "sensor.pid";
-
     fn write(data: &Path) -> Result<Self> {
-        let path = data.join(Self::NAME);
+        let path = data.join("sensor.pid");
         std::fs::write(&path, format!("{}\n", std::process::id()))
             .with_context(|| format!("writing {}", path.display()))?;
         Ok(Self(path))
@@ -124,7 +131,7 @@ impl Drop for PidFile {
 async fn serve(
     live: tokio::task::JoinHandle<()>,
     mut export: tokio::task::JoinHandle<()>,
-    supervisor: Supervisor,
+    seal: impl FnOnce() + Send + 'static,
     reopen: watch::Sender<u64>,
     stop: CancellationToken,
 ) -> Result<()> {
@@ -146,8 +153,7 @@ async fn serve(
     tracing::info!("ending: sealing what is counted and delivering it, for {} s at most", FINAL_DELIVERY.as_secs());
     let final_delivery = async {
         let deadline = tokio::time::Instant::now() + FINAL_DELIVERY;
-        let sealed = tokio::task::spawn_blocking(move || supervisor.stop()).await;
-        if let Err(error) = sealed {
+        if let Err(error) = tokio::task::spawn_blocking(seal).await {
             tracing::error!("the captures could not be ended: {error}");
         }
         tokio::time::timeout_at(deadline, &mut export).await.is_ok()
@@ -186,52 +192,34 @@ fn declare_unseen(losses: Vec<Loss>, slice: Interval, parts: &mpsc::Sender<Inter
     }
 }
 
-/// The thread that looks after the interfaces and our own connections.
-struct Supervisor {
-    stop: SyncSender<()>,
-    thread: JoinHandle<()>,
-}
-
-impl Supervisor {
-    fn start(
-        mut attachments: Attachments,
-        mut active: ActiveSettings,
-        own: watch::Sender<Arc<Vec<(Endpoint, Endpoint)>>>,
-        port: u16,
-    ) -> std::io::Result<Self> {
-        let (stop, stopped) = sync_channel::<()>(1);
-        let work = move || {
-            let mut looks = 0u32;
-            while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(LOOK) {
-                looks = looks.wrapping_add(1);
-                if looks % IDLE == SETTLED {
-                    machine::forget_idle_text();
-                }
-                match interfaces::list() {
-                    Ok(devices) => {
-                        if let Err(error) = attachments.turn(&devices, clock::now()) {
-                            tracing::debug!("{error}");
-                        }
-                    }
-                    Err(error) => tracing::warn!("{error}"),
-                }
-                active.update(&mut attachments);
-                let connections = Arc::new(connections::established(port));
-                own.send_if_modified(|known| std::mem::replace(known, Arc::clone(&connections)) != connections);
-            }
-            attachments.stop();
-            active.stop();
-        };
-        let thread = std::thread::Builder::new().name("supervisor".to_owned()).spawn(work)?;
-        Ok(Self { stop, thread })
-    }
-
-    fn stop(self) {
-        let _ = self.stop.try_send(());
-        if self.thread.join().is_err() {
-            tracing::error!("the supervisor ended by a fault in this program");
+/// Looks after the interfaces and our own connections until `stopped` is closed.
+fn supervise(
+    mut attachments: Attachments,
+    mut active: ActiveSettings,
+    own: &watch::Sender<Arc<Vec<(Endpoint, Endpoint)>>>,
+    port: u16,
+    stopped: &Receiver<()>,
+) {
+    let mut looks = 0u32;
+    while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(LOOK) {
+        looks = looks.wrapping_add(1);
+        if looks % IDLE == SETTLED {
+            machine::forget_idle_text();
         }
+        match interfaces::list() {
+            Ok(devices) => {
+                if let Err(error) = attachments.turn(&devices, clock::now()) {
+                    tracing::debug!("{error}");
+                }
+            }
+            Err(error) => tracing::warn!("{error}"),
+        }
+        active.update(&mut attachments);
+        let connections = Arc::new(connections::established(port));
+        own.send_if_modified(|known| std::mem::replace(known, Arc::clone(&connections)) != connections);
     }
+    attachments.stop();
+    active.stop();
 }
 
 /// This machine's name.

@@ -4,7 +4,6 @@
 mod support;
 
 use std::path::Path;
-use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 
 use support::{Authority, Book, Collector, until};
@@ -30,7 +29,7 @@ impl Sensor {
     fn start(data: &Path, credentials: &Credentials, number: u64) -> Self {
         let (spool, _) = Spool::open(&data.join("spool"), SpoolLimits::default(), "boot".to_owned()).unwrap();
         let (parts, inbox) = mpsc::channel(spool::PARTS);
-        let (spool, _) = spool::start(spool, inbox, Arc::new(AtomicUsize::new(1))).unwrap();
+        let (spool, _) = spool::start(spool, inbox, || 1).unwrap();
         let introduction = SensorInfo {
             identity: credentials.identity.to_string(),
             version: "0".to_owned(),

@@ -6,12 +6,9 @@
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
 use tokio::sync::{mpsc, watch};
-use tokio_util::sync::CancellationToken;
 use traf_model::settings::{CAPTURE, IDLE, PROMISCUOUS};
 use traf_model::{Interface, InterfaceSnapshot, Interval, Loss, LossReason, Settings, Timestamp};
 
@@ -35,53 +32,40 @@ struct RunningCapture {
     interface: Interface,
     thread: JoinHandle<Result<(), CaptureError>>,
     socket: CaptureSocket,
+    /// The thread ends when this is gone.
     facts: watch::Sender<Interface>,
     live: watch::Receiver<PostedSnapshot>,
-    stop: CancellationToken,
 }
 
-/// An interface under capture that went away, with its last state.
-struct VanishedInterface {
-    since: Timestamp,
-    last: InterfaceSnapshot,
-}
-
-/// Filter programs for a change of settings, compiled before anything is changed.
-pub(crate) struct FilterPlan(Option<BTreeMap<String, FilterProgram>>);
+/// Filter programs for a change of settings, by interface, compiled before anything is changed; none if the filter stays.
+pub(crate) struct FilterPlan(BTreeMap<String, FilterProgram>);
 
 /// All captures of the sensor.
 pub struct Attachments {
     context: CaptureContext,
     settings: Settings,
     attached: BTreeMap<String, RunningCapture>,
-    gone: BTreeMap<String, VanishedInterface>,
+    /// Interfaces that went away, with their last state and since when.
+    gone: BTreeMap<String, PostedSnapshot>,
     latest: watch::Sender<LatestSnapshots>,
-    count: Arc<AtomicUsize>,
     refused: BTreeMap<String, String>,
     unfit: BTreeSet<(String, u32)>,
     changed: bool,
 }
 
 impl Attachments {
-    /// Nothing is attached yet; what is will follow `settings`. `count` follows how many are.
-    pub(crate) fn new(
-        context: CaptureContext,
-        settings: Settings,
-        count: Arc<AtomicUsize>,
-    ) -> (Self, watch::Receiver<LatestSnapshots>) {
-        let (latest, watching) = watch::channel(LatestSnapshots::default());
-        let attachments = Self {
+    /// Nothing is attached yet; what is will follow `settings`.
+    pub(crate) fn new(context: CaptureContext, settings: Settings, latest: watch::Sender<LatestSnapshots>) -> Self {
+        Self {
             context,
             settings,
             attached: BTreeMap::new(),
             gone: BTreeMap::new(),
             latest,
-            count,
             refused: BTreeMap::new(),
             unfit: BTreeSet::new(),
             changed: false,
-        };
-        (attachments, watching)
+        }
     }
 
     /// Looks at the interfaces as they are `now`.
@@ -109,9 +93,9 @@ impl Attachments {
         self.unfit.retain(|(name, index)| devices.get(name).is_some_and(|device| device.interface.index == *index));
         if std::mem::take(&mut self.changed) {
             let capturing = self.attached.values().map(|attached| attached.live.clone()).collect();
-            let mut gone: Vec<&VanishedInterface> = self.gone.values().collect();
-            gone.sort_by_key(|gone| std::cmp::Reverse(gone.since));
-            let gone = gone.into_iter().take(GONE).map(|gone| gone.last.clone()).collect();
+            let mut gone: Vec<&PostedSnapshot> = self.gone.values().collect();
+            gone.sort_by_key(|gone| std::cmp::Reverse(gone.at));
+            let gone = gone.into_iter().take(GONE).map(|gone| gone.snapshot.clone()).collect();
             self.latest.send_replace(LatestSnapshots { capturing, gone });
         }
         Ok(())
@@ -120,7 +104,7 @@ impl Attachments {
     /// Compiles the capture filter of these settings for all captures. Nothing is changed yet.
     pub(crate) fn plan(&self, settings: &Settings) -> Result<FilterPlan, CaptureError> {
         if settings.text(&CAPTURE) == self.settings.text(&CAPTURE) {
-            return Ok(FilterPlan(None));
+            return Ok(FilterPlan(BTreeMap::new()));
         }
         let snaplen = self.context.config.snaplen;
         let mut programs = BTreeMap::new();
@@ -135,14 +119,13 @@ impl Attachments {
         if programs.is_empty() {
             FilterProgram::check(settings.text(&CAPTURE))?;
         }
-        Ok(FilterPlan(Some(programs)))
+        Ok(FilterPlan(programs))
     }
 
     /// Makes all captures, and those to come, follow the settings that were planned.
     pub(crate) fn follow(&mut self, FilterPlan(programs): FilterPlan, settings: &Settings) {
         for (name, attached) in &mut self.attached {
-            let filter = programs.as_ref().and_then(|programs| programs.get(name));
-            if let Some(Err(error)) = filter.map(|program| attached.socket.set_filter(program)) {
+            if let Some(Err(error)) = programs.get(name).map(|program| attached.socket.set_filter(program)) {
                 tracing::error!("the capture filter on {name} stays as it was: {error}");
             }
             set_promiscuous(name, &mut attached.socket, settings.on(&PROMISCUOUS));
@@ -159,10 +142,10 @@ impl Attachments {
     }
 
     /// Ends every capture; their last slices are sealed.
-    pub(crate) fn stop(mut self) {
-        self.attached.values().for_each(|attached| attached.stop.cancel());
-        for (name, attached) in std::mem::take(&mut self.attached) {
-            if attached.thread.join().is_err() {
+    pub(crate) fn stop(self) {
+        let threads: Vec<_> = self.attached.into_iter().map(|(name, attached)| (name, attached.thread)).collect();
+        for (name, thread) in threads {
+            if thread.join().is_err() {
                 tracing::error!("the capture on {name} ended by a fault in this program");
             }
         }
@@ -170,114 +153,101 @@ impl Attachments {
 
     /// Notices the captures that ended, and ends those whose device is another one now.
     fn detach(&mut self, devices: &BTreeMap<String, Device>, now: Timestamp) {
-        for (name, attached) in &self.attached {
+        let over = |name: &String, attached: &mut RunningCapture| {
             let same = devices.get(name).is_some_and(|device| device.interface.index == attached.interface.index);
-            if !same {
-                attached.stop.cancel();
-            }
-        }
-        let over = |attached: &RunningCapture| attached.thread.is_finished() || attached.stop.is_cancelled();
-        let ended: Vec<String> =
-            self.attached.iter().filter(|(_, attached)| over(attached)).map(|(name, _)| name.clone()).collect();
-        for name in ended {
-            let Some(attached) = self.attached.remove(&name) else { continue };
+            !same || attached.thread.is_finished()
+        };
+        // All of them are told to end before the first is waited for.
+        let ended = self.attached.extract_if(.., over).map(|(name, ended)| (name, ended.thread, ended.live));
+        for (name, thread, live) in ended.collect::<Vec<_>>() {
             self.changed = true;
-            match attached.thread.join() {
+            match thread.join() {
                 Ok(Ok(())) => tracing::warn!("{name} is gone"),
                 Ok(Err(error)) => tracing::warn!("{error}"),
                 Err(_) => tracing::error!("the capture on {name} ended by a fault in this program; it is opened again"),
             }
-            let mut last = attached.live.borrow().snapshot.clone();
-            last.gone = true;
-            self.gone.insert(name.clone(), VanishedInterface { since: now, last });
+            let last = InterfaceSnapshot { gone: true, ..live.borrow().snapshot.clone() };
+            self.gone.insert(name.clone(), PostedSnapshot::new(now, last));
             if self.gone.len() > INTERFACES {
-                let oldest = self.gone.iter().min_by_key(|(_, gone)| gone.since).map(|(name, _)| name.clone());
+                let oldest = self.gone.iter().min_by_key(|(_, gone)| gone.at).map(|(name, _)| name.clone());
                 oldest.map(|name| self.gone.remove(&name));
             }
             self.declare(&name, Interval::new(now, now), None);
         }
-        self.count.store(self.attached.len(), Ordering::Relaxed);
     }
 
-    fn attach(&mut self, mut interface: Interface, now: Timestamp) -> Result<(), CaptureError> {
-        let name = interface.name.clone();
-        if self.unfit.contains(&(name.clone(), interface.index)) {
+    /// Captures on an interface too, if that is possible; a refusal is logged once.
+    fn attach(&mut self, interface: Interface, now: Timestamp) -> Result<(), CaptureError> {
+        let (name, index) = (interface.name.clone(), interface.index);
+        if self.unfit.contains(&(name.clone(), index)) {
             return Ok(());
         }
-        if self.attached.len() >= INTERFACES {
-            self.refuse(&name, format!("{name} is not captured: {INTERFACES} interfaces are, and more are not"));
-            return Ok(());
-        }
-        let (buffer, flows) = share(self.context.config.buffer, self.context.config.meter.flows, self.attached.len());
-        let snaplen = self.context.config.snaplen;
-        let opened = CaptureHandle::open(&name, snaplen, buffer).and_then(|handle| {
-            let other = |error: std::io::Error| CaptureError::Other(name.clone(), error.to_string());
-            let mut socket = CaptureSocket::of(&handle, interface.index).map_err(other)?;
-            let program = FilterProgram::compile(&name, self.settings.text(&CAPTURE), snaplen)?;
-            socket.set_filter(&program).map_err(other)?;
-            set_promiscuous(&name, &mut socket, self.settings.on(&PROMISCUOUS));
-            Ok((handle, socket))
-        });
-        let (handle, socket) = match opened {
-            Ok(opened) => opened,
+        let capture = match self.start(interface, now) {
+            Ok(capture) => capture,
             Err(error @ CaptureError::Permission(..)) if self.attached.is_empty() => return Err(error),
             // Between the listing and here it went away: the next turn tells.
             Err(CaptureError::Down(_) | CaptureError::Gone(_)) => return Ok(()),
+            Err(error @ CaptureError::LinkType(..)) => {
+                tracing::info!("{error}");
+                self.unfit.insert((name, index));
+                return Ok(());
+            }
             Err(error) => {
                 if let CaptureError::Filter(..) = error {
                     // Until there is another filter, or another device.
-                    self.unfit.insert((name.clone(), interface.index));
+                    self.unfit.insert((name.clone(), index));
                 }
-                self.refuse(&name, error.to_string());
+                let words = error.to_string();
+                if self.refused.get(&name) != Some(&words) {
+                    tracing::warn!("{words}");
+                    self.refused.insert(name, words);
+                }
                 return Ok(());
             }
         };
-        let chosen = !self.context.config.interfaces.is_empty();
-        if let LinkType::Unsupported(_) = handle.link
-            && !chosen
-        {
-            tracing::info!("{name} is left out: link type {} is not understood", handle.link.name());
-            self.unfit.insert((name, interface.index));
-            return Ok(());
-        }
-        fill(&self.context.config, &mut interface);
-        interface.link = handle.link.name();
-        let (facts, news) = watch::channel(interface.clone());
-        let (state, live) = watch::channel(PostedSnapshot::fresh(interface.clone(), now));
-        let stop = CancellationToken::new();
-        let controls = CaptureControls { facts: news, live: state, stop: stop.clone() };
-        let meter = MeterConfig { flows, idle: self.settings.time(&IDLE), ..self.context.config.meter.clone() };
-        let capture = InterfaceCapture::new(handle, interface.clone(), meter, self.context.clone(), controls);
-        let spawned = std::thread::Builder::new().name(format!("capture-{name}")).spawn(move || capture.run());
-        let thread = match spawned {
-            Ok(thread) => thread,
-            Err(error) => {
-                self.refuse(&name, format!("no thread for the capture on {name}: {error}"));
-                return Ok(());
-            }
-        };
-        tracing::info!("capturing on {name} ({})", interface.link);
+        tracing::info!("capturing on {name} ({})", capture.interface.link);
         self.refused.remove(&name);
-        if let Some(VanishedInterface { since, last }) = self.gone.remove(&name) {
-            let Interface { index, loopback, .. } = last.interface;
-            let before = last.ledger.nic.map(|nic| NicCounters { nic, loopback });
+        if let Some(PostedSnapshot { at: since, snapshot: last, .. }) = self.gone.remove(&name) {
+            let before = last.ledger.nic.map(|nic| NicCounters { nic, loopback: last.interface.loopback });
             // Another device of the same name has counted from zero.
-            let before = if index == interface.index { before } else { Some(NicCounters::default()) };
+            let before = if index == last.interface.index { before } else { Some(NicCounters::default()) };
             let counted = interfaces::counters_of(&name).zip(before).and_then(|(now, before)| before.until(now));
             self.declare(&name, Interval::new(since, now), counted);
         }
-        self.attached.insert(name, RunningCapture { interface, thread, socket, facts, live, stop });
-        self.count.store(self.attached.len(), Ordering::Relaxed);
+        self.attached.insert(name, capture);
         self.changed = true;
         Ok(())
     }
 
-    /// Says a refusal once.
-    fn refuse(&mut self, name: &str, words: String) {
-        if self.refused.get(name) != Some(&words) {
-            tracing::warn!("{words}");
-            self.refused.insert(name.to_owned(), words);
+    /// Opens an interface and starts its thread.
+    fn start(&self, mut interface: Interface, now: Timestamp) -> Result<RunningCapture, CaptureError> {
+        let (name, config) = (interface.name.clone(), &self.context.config);
+        if self.attached.len() >= INTERFACES {
+            return Err(CaptureError::TooMany(name));
         }
+        let (buffer, flows) = share(config.buffer, config.meter.flows, self.attached.len());
+        let other = |error: std::io::Error| CaptureError::Other(name.clone(), error.to_string());
+        let handle = CaptureHandle::open(&name, config.snaplen, buffer)?;
+        let mut socket = CaptureSocket::of(&handle, interface.index).map_err(other)?;
+        let program = FilterProgram::compile(&name, self.settings.text(&CAPTURE), config.snaplen)?;
+        socket.set_filter(&program).map_err(other)?;
+        set_promiscuous(&name, &mut socket, self.settings.on(&PROMISCUOUS));
+        interface.link = handle.link.name();
+        if let LinkType::Unsupported(_) = handle.link
+            && config.interfaces.is_empty()
+        {
+            return Err(CaptureError::LinkType(name, interface.link));
+        }
+        fill(config, &mut interface);
+        let (facts, news) = watch::channel(interface.clone());
+        let fresh = InterfaceSnapshot { interface: interface.clone(), started: now, ..InterfaceSnapshot::default() };
+        let (state, live) = watch::channel(PostedSnapshot::new(now, fresh));
+        let controls = CaptureControls { facts: news, live: state };
+        let meter = MeterConfig { flows, idle: self.settings.time(&IDLE), ..config.meter.clone() };
+        let capture = InterfaceCapture::new(handle, interface.clone(), meter, self.context.clone(), controls);
+        let spawned = std::thread::Builder::new().name(format!("capture-{name}")).spawn(move || capture.run());
+        let thread = spawned.map_err(|error| CaptureError::Thread(name, error.to_string()))?;
+        Ok(RunningCapture { interface, thread, socket, facts, live })
     }
 
     fn declare(&self, name: &str, interval: Interval, counted: Option<(u64, u64)>) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::watch;
-use traf_model::{Interface, InterfaceSnapshot, Timestamp, Wish};
+use traf_model::{InterfaceSnapshot, Timestamp, Wish};
 
 /// An interface's state, and what it answers.
 #[derive(Clone, Debug)]
@@ -17,10 +17,9 @@ pub(crate) struct PostedSnapshot {
 }
 
 impl PostedSnapshot {
-    /// Of an interface that has just been opened, and answers nothing yet.
-    pub(crate) fn fresh(interface: Interface, started: Timestamp) -> Self {
-        let snapshot = InterfaceSnapshot { interface, started, ..InterfaceSnapshot::default() };
-        Self { at: started, wishes: Arc::default(), snapshot }
+    /// Of an interface that has just been opened or closed, and answers nothing.
+    pub(crate) fn new(at: Timestamp, snapshot: InterfaceSnapshot) -> Self {
+        Self { at, wishes: Arc::default(), snapshot }
     }
 }
 
@@ -44,9 +43,8 @@ impl LatestSnapshots {
 
     /// All that are open, and those that vanished, by name.
     pub(crate) fn snapshots(&self) -> Vec<InterfaceSnapshot> {
-        let mut all: Vec<InterfaceSnapshot> =
-            self.capturing.iter().map(|capture| capture.borrow().snapshot.clone()).collect();
-        all.extend(self.gone.iter().cloned());
+        let capturing = self.capturing.iter().map(|capture| capture.borrow().snapshot.clone());
+        let mut all: Vec<InterfaceSnapshot> = capturing.chain(self.gone.iter().cloned()).collect();
         all.sort_unstable_by(|a, b| a.interface.name.cmp(&b.interface.name));
         all
     }

@@ -70,11 +70,6 @@ impl ActiveSettings {
         Ok(active)
     }
 
-    /// Returns the value of every setting.
-    pub fn settings(&self) -> &Settings {
-        &self.settings
-    }
-
     /// Applies a change, if there is a new one, and reports what is in force.
     pub fn update(&mut self, attachments: &mut Attachments) {
         let wanted = self.channels.wanted.borrow_and_update().clone();

@@ -3,8 +3,6 @@
 //! The disk may be slow; here nobody else waits for it. Parts and requests come through bounded channels.
 
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -70,33 +68,36 @@ impl SpoolHandle {
 pub(crate) struct SpoolThread {
     spool: Spool,
     sealer: SliceAssembler,
-    interfaces: Arc<AtomicUsize>,
     status: watch::Sender<SpoolStatus>,
     finished: bool,
     trouble: Option<String>,
 }
 
-/// Starts the thread. `interfaces` is the number under capture now. The thread ends when all senders of slices and all handles
+/// Starts the thread. `interfaces` tells how many are under capture now. The thread ends when all senders of slices and all handles
 /// are gone.
 pub fn start(
     spool: Spool,
     parts: mpsc::Receiver<InterfaceSlice>,
-    interfaces: Arc<AtomicUsize>,
+    interfaces: impl Fn() -> usize + Send + 'static,
 ) -> io::Result<(SpoolHandle, std::thread::JoinHandle<()>)> {
     let (requests, inbox) = mpsc::channel(8);
     let (status, watching) = watch::channel(SpoolStatus::default());
-    let mut owner =
-        SpoolThread { spool, sealer: SliceAssembler::default(), interfaces, status, finished: false, trouble: None };
+    let mut owner = SpoolThread { spool, sealer: SliceAssembler::default(), status, finished: false, trouble: None };
     owner.tell();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let thread = std::thread::Builder::new()
         .name("spool".to_owned())
-        .spawn(move || runtime.block_on(owner.work(parts, inbox)))?;
+        .spawn(move || runtime.block_on(owner.work(parts, inbox, interfaces)))?;
     Ok((SpoolHandle { requests, status: watching }, thread))
 }
 
 impl SpoolThread {
-    async fn work(mut self, mut parts: mpsc::Receiver<InterfaceSlice>, mut requests: mpsc::Receiver<SpoolRequest>) {
+    async fn work(
+        mut self,
+        mut parts: mpsc::Receiver<InterfaceSlice>,
+        mut requests: mpsc::Receiver<SpoolRequest>,
+        interfaces: impl Fn() -> usize,
+    ) {
         let mut tick = tokio::time::interval(Duration::from_millis(250));
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut asked = true;
@@ -122,7 +123,7 @@ impl SpoolThread {
                 },
                 _ = tick.tick() => self.spool.retry(),
             }
-            let ready = self.sealer.ready(clock::now(), self.interfaces.load(Ordering::Relaxed));
+            let ready = self.sealer.ready(clock::now(), interfaces());
             ready.iter().for_each(|summary| self.spool.seal(summary));
             self.tell();
         }
