@@ -10,10 +10,11 @@
 use std::alloc::{Layout, handle_alloc_error};
 use std::ffi::c_int;
 use std::io;
+use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::os::fd::{AsRawFd, BorrowedFd};
-use std::ptr::NonNull;
 
+use memmap2::MmapMut;
 use zerocopy::FromZeros;
 
 /// Asks for the lines that hold the first `octets` of the element; an index beyond the end asks for nothing.
@@ -53,12 +54,10 @@ fn hint(_line: *const i8) {}
 /// A fixed number of zeroed elements on pages of their own (mmap(2)): each page takes memory only when it is touched, where the
 /// allocator would write zeros into all of them for the sake of an alignment beyond its own.
 pub(crate) struct Pages<T> {
-    start: NonNull<T>,
+    map: MmapMut,
     length: usize,
+    elements: PhantomData<T>,
 }
-
-// SAFETY: it owns its elements as a box does, and nothing else points to them.
-unsafe impl<T: Send> Send for Pages<T> {}
 
 impl<T: FromZeros + Copy> Pages<T> {
     /// Of `length` elements, aligned to a page at most. Where there is no memory left for them, as
@@ -66,13 +65,8 @@ impl<T: FromZeros + Copy> Pages<T> {
     pub(crate) fn new(length: usize) -> Self {
         let Ok(layout) = Layout::array::<T>(length.max(1)) else { handle_alloc_error(Layout::new::<T>()) };
         const { assert!(align_of::<T>() <= 4096 && size_of::<T>() > 0) };
-        let (rights, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-        // SAFETY: a new mapping of our own touches nothing that exists.
-        let start = unsafe { libc::mmap(std::ptr::null_mut(), layout.size(), rights, flags, -1, 0) };
-        match NonNull::new(start.cast::<T>()) {
-            Some(start) if start.as_ptr().cast() != libc::MAP_FAILED => Self { start, length },
-            _ => handle_alloc_error(layout),
-        }
+        let Ok(map) = MmapMut::map_anon(layout.size()) else { handle_alloc_error(layout) };
+        Self { map, length, elements: PhantomData }
     }
 }
 
@@ -83,7 +77,7 @@ impl<T> Deref for Pages<T> {
     fn deref(&self) -> &[T] {
         // SAFETY: that many elements are mapped while `self` lives, aligned to pages, and zeros are valid elements; whoever
         // borrows them borrows `self`.
-        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.length) }
+        unsafe { std::slice::from_raw_parts(self.map.as_ptr().cast(), self.length) }
     }
 }
 
@@ -91,15 +85,7 @@ impl<T> DerefMut for Pages<T> {
     #[inline(always)]
     fn deref_mut(&mut self) -> &mut [T] {
         // SAFETY: as above, and `self` is borrowed for this alone.
-        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.length) }
-    }
-}
-
-impl<T> Drop for Pages<T> {
-    fn drop(&mut self) {
-        let size = size_of::<T>() * self.length.max(1);
-        // SAFETY: it is the mapping of `new`, whole, which nobody borrows any more; its elements need no drop, being `Copy`.
-        unsafe { libc::munmap(self.start.as_ptr().cast(), size) };
+        unsafe { std::slice::from_raw_parts_mut(self.map.as_mut_ptr().cast(), self.length) }
     }
 }
 
@@ -147,23 +133,14 @@ pub(crate) type Instruction = libc::sock_filter;
 
 /// The instructions of the filter that is attached to a socket; empty where there is none.
 pub(crate) fn filter_of(socket: BorrowedFd<'_>) -> io::Result<Vec<Instruction>> {
-    // The kernel counts instructions here, not octets, and first tells how many there are.
-    let mut count: libc::socklen_t = 0;
-    get_filter(socket, &mut [], &mut count)?;
-    let mut filter = vec![libc::sock_filter { code: 0, jt: 0, jf: 0, k: 0 }; count as usize];
-    if count > 0 {
-        get_filter(socket, &mut filter, &mut count)?;
-    }
-    filter.truncate(count as usize);
-    Ok(filter)
-}
-
-fn get_filter(socket: BorrowedFd<'_>, room: &mut [Instruction], count: &mut libc::socklen_t) -> io::Result<()> {
-    *count = room.len() as libc::socklen_t;
-    let place = room.as_mut_ptr().cast();
+    // Room for the longest filter. The kernel counts instructions here, not octets.
+    let mut filter = vec![Instruction { code: 0, jt: 0, jf: 0, k: 0 }; libc::BPF_MAXINSNS as usize];
+    let (place, mut count) = (filter.as_mut_ptr().cast(), libc::BPF_MAXINSNS as libc::socklen_t);
+    let option = (libc::SOL_SOCKET, libc::SO_GET_FILTER);
     // SAFETY: the kernel writes at most `count` instructions, for which there is room, and how many there are to `count`.
-    let result = unsafe { libc::getsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_GET_FILTER, place, count) };
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    let result = unsafe { libc::getsockopt(socket.as_raw_fd(), option.0, option.1, place, &raw mut count) };
+    filter.truncate(count as usize);
+    if result == 0 { Ok(filter) } else { Err(io::Error::last_os_error()) }
 }
 
 /// From now on the socket receives what the filter lets through.
