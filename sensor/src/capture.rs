@@ -106,18 +106,17 @@ pub(crate) struct CaptureHandle {
 impl CaptureHandle {
     /// Opens an interface that is up, without making it promiscuous: [`CaptureSocket`] does.
     pub(crate) fn open(name: &str, snaplen: u32, buffer: u64) -> Result<Self, CaptureError> {
-        let failed = |error: pcap::Error| CaptureError::of(name, &error);
-        let open = |precision| {
+        let open = || {
             Capture::from_device(name)?
                 .promisc(false)
                 .snaplen(i32::try_from(snaplen).unwrap_or(i32::MAX))
                 .buffer_size(i32::try_from(buffer).unwrap_or(i32::MAX))
                 .timeout(SLEEP as i32)
-                .precision(precision)
+                .precision(Precision::Nano)
                 .open()?
                 .setnonblock()
         };
-        let capture = open(Precision::Nano).map_err(failed)?;
+        let capture = open().map_err(|error| CaptureError::of(name, &error))?;
         let link = LinkType::from_dlt(capture.get_datalink().0);
         Ok(Self { capture, link, ring: buffer })
     }

@@ -55,8 +55,7 @@ pub fn interfaces(config: &Config, format: ListingFormat) -> Result<String> {
     for (name, device) in interfaces::list()? {
         let mut interface = device.interface;
         interfaces::facts(&mut interface);
-        let opened = CaptureHandle::open(&name, config.snaplen, 256 << 10);
-        let (link, capture) = match opened {
+        let (link, capture) = match CaptureHandle::open(&name, config.snaplen, 256 << 10) {
             Ok(handle) => (Some(handle.link.name()), "allowed".to_owned()),
             Err(CaptureError::Permission(..)) => (None, "no permission".to_owned()),
             Err(CaptureError::Down(_)) => (None, "down".to_owned()),

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use traf_model::{ClassGroup, LossReason, Summary, Timestamp};
+use traf_model::{ClassGroup, LossReason, Summary, Timestamp, Traffic};
 use traf_proto::Batch;
 
 use super::Spool;
@@ -113,10 +113,9 @@ impl Spool {
         }
         let payload = self.payload(&header);
         let total = |summary: Summary| {
-            let parts = summary.interfaces.iter().map(|part| part.classes().group(ClassGroup::Total).total());
-            parts.fold((0, 0), |sum: (u64, u64), part| {
-                (sum.0.saturating_add(part.packets), sum.1.saturating_add(part.octets))
-            })
+            let parts = summary.interfaces.iter().map(|part| part.classes().group(ClassGroup::Total));
+            let total = parts.sum::<Traffic>().total();
+            (total.packets, total.octets)
         };
         let counted = traf_proto::decode(&payload).ok().map(total);
         self.folder.keep_refused(&header.name(), &header.encode(payload));
