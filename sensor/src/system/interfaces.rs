@@ -71,10 +71,7 @@ pub(crate) fn facts(interface: &mut Interface) {
     let same_index = number(system("ifindex")) == Some(u64::from(interface.index));
     let same_mac = interface.mac.is_none_or(|mac| read(system("address")) == Some(mac.to_string()));
     let ours = same_index && same_mac;
-    let mtu = match ours {
-        true => number(system("mtu")),
-        false => number(format!("/proc/sys/net/ipv6/conf/{}/mtu", interface.name)),
-    };
+    let mtu = number(if ours { system("mtu") } else { format!("/proc/sys/net/ipv6/conf/{}/mtu", interface.name) });
     // In Mbit/s; negative where the device does not know.
     let speed = if ours { number(system("speed")) } else { None };
     interface.mtu = mtu.and_then(|mtu| u32::try_from(mtu).ok());
