@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
-use traf_model::{Endpoint, Interval, Loss, SettingsState};
+use traf_model::{Endpoint, SettingsState};
 use traf_peer::{Credentials, channel};
 
 use crate::capture::CaptureContext;
@@ -74,7 +74,13 @@ pub fn run(config: Config) -> Result<()> {
         ActiveSettings::start(Arc::clone(&config), Channels { wanted: to_wish, state, capture, reopen: reopened })?;
     let started = clock::now();
     let unseen = last.map(|last| last.unseen(started, &boot, &interfaces::counters())).unwrap_or_default();
-    declare_unseen(unseen, slice::around(config.slice, started), &parts);
+    if !unseen.is_empty() {
+        tracing::warn!("the sensor did not end as asked: what passed since its last slice is declared as not seen");
+        let slice = slice::around(config.slice, started);
+        if parts.try_send(InterfaceSlice { slice, summary: None, losses: unseen }).is_err() {
+            tracing::error!("what was not seen could not be declared");
+        }
+    }
 
     let context =
         CaptureContext { config: Arc::clone(&config), parts, wishes: wished, own: owned, settings: to_capture };
@@ -179,17 +185,6 @@ async fn serve(
 fn hurry() {
     tracing::warn!("asked again: ending at once");
     std::process::exit(1);
-}
-
-/// Declares what was not seen between the last sealed slice of the previous start and this one.
-fn declare_unseen(losses: Vec<Loss>, slice: Interval, parts: &mpsc::Sender<InterfaceSlice>) {
-    if losses.is_empty() {
-        return;
-    }
-    tracing::warn!("the sensor did not end as asked: what passed since its last slice is declared as not seen");
-    if parts.try_send(InterfaceSlice { slice, summary: None, losses }).is_err() {
-        tracing::error!("what was not seen could not be declared");
-    }
 }
 
 /// Looks after the interfaces and our own connections until `stopped` is closed.
