@@ -29,10 +29,9 @@ pub(crate) const INTERFACES: usize = 64;
 const GONE: usize = 32;
 
 struct RunningCapture {
-    interface: Interface,
     thread: JoinHandle<Result<(), CaptureError>>,
     socket: CaptureSocket,
-    /// The thread ends when this is gone.
+    /// What the thread knows of the interface. It ends when this is gone.
     facts: watch::Sender<Interface>,
     live: watch::Receiver<PostedSnapshot>,
 }
@@ -78,14 +77,11 @@ impl Attachments {
                 continue;
             }
             let mut facts = device.interface.clone();
-            match self.attached.get_mut(name) {
+            match self.attached.get(name) {
                 Some(attached) => {
                     fill(&self.context.config, &mut facts);
-                    facts.link.clone_from(&attached.interface.link);
-                    if facts != attached.interface {
-                        attached.interface = facts.clone();
-                        attached.facts.send_replace(facts);
-                    }
+                    facts.link.clone_from(&attached.facts.borrow().link);
+                    attached.facts.send_if_modified(|known| std::mem::replace(known, facts.clone()) != facts);
                 }
                 None => self.attach(facts, now)?,
             }
@@ -154,7 +150,7 @@ impl Attachments {
     /// Notices the captures that ended, and ends those whose device is another one now.
     fn detach(&mut self, devices: &BTreeMap<String, Device>, now: Timestamp) {
         let over = |name: &String, attached: &mut RunningCapture| {
-            let same = devices.get(name).is_some_and(|device| device.interface.index == attached.interface.index);
+            let same = devices.get(name).is_some_and(|device| device.interface.index == attached.facts.borrow().index);
             !same || attached.thread.is_finished()
         };
         // All of them are told to end before the first is waited for.
@@ -205,7 +201,7 @@ impl Attachments {
                 return Ok(());
             }
         };
-        tracing::info!("capturing on {name} ({})", capture.interface.link);
+        tracing::info!("capturing on {name} ({})", capture.facts.borrow().link);
         self.refused.remove(&name);
         if let Some(PostedSnapshot { at: since, snapshot: last, .. }) = self.gone.remove(&name) {
             let before = last.ledger.nic.map(|nic| NicCounters { nic, loopback: last.interface.loopback });
@@ -244,10 +240,10 @@ impl Attachments {
         let (state, live) = watch::channel(PostedSnapshot::new(now, fresh));
         let controls = CaptureControls { facts: news, live: state };
         let meter = MeterConfig { flows, idle: self.settings.time(&IDLE), ..config.meter.clone() };
-        let capture = InterfaceCapture::new(handle, interface.clone(), meter, self.context.clone(), controls);
+        let capture = InterfaceCapture::new(handle, interface, meter, self.context.clone(), controls);
         let spawned = std::thread::Builder::new().name(format!("capture-{name}")).spawn(move || capture.run());
         let thread = spawned.map_err(|error| CaptureError::Thread(name, error.to_string()))?;
-        Ok(RunningCapture { interface, thread, socket, facts, live })
+        Ok(RunningCapture { thread, socket, facts, live })
     }
 
     fn declare(&self, name: &str, interval: Interval, counted: Option<(u64, u64)>) {
