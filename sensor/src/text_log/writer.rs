@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -101,22 +101,18 @@ impl LogWriter {
         Ok((writer, handle))
     }
 
-    /// Writes until it is told to stop, or nobody is left to write.
+    /// Writes until the channel of the interval is closed: the log was stopped, or is gone.
     pub(super) fn run(mut self) {
         let now = clock::now();
         self.banner(LogKind::Traffic, "", "started", now);
         self.banner(LogKind::General, "", "started", now);
         loop {
-            match self.inbox.recv_timeout(LOOK) {
-                Ok(message) => {
+            if let Ok(message) = self.inbox.recv_timeout(LOOK) {
+                self.take(message);
+                // What came together is worked off together.
+                while let Ok(message) = self.inbox.try_recv() {
                     self.take(message);
-                    // What came together is worked off together.
-                    while let Ok(message) = self.inbox.try_recv() {
-                        self.take(message);
-                    }
                 }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => self.stopping = true,
             }
             if self.turn(clock::now()) {
                 break;
