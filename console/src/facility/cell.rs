@@ -5,7 +5,7 @@ use traf_model::{ClassGroup, Counters, InterfaceStats, Item, Point, Report, Row}
 use super::row::{CountedRow, counted};
 use crate::look::Look;
 use crate::names::Names;
-use crate::number::{count, grouped, plain, rate};
+use crate::number::{count, grouped, plain, rate, short_rate};
 use crate::text::{fit, width};
 use crate::theme::Role;
 use crate::widget::bar::{bar, percent};
@@ -33,6 +33,11 @@ impl RowContext<'_> {
     /// A rate, in the units of the reader.
     pub fn rate(&self, counters: Counters) -> String {
         rate(counters.octets, self.look.units)
+    }
+
+    /// A rate in at most six characters.
+    pub fn short_rate(&self, counters: Counters) -> String {
+        short_rate(counters.octets, self.look.units)
     }
 }
 
@@ -118,6 +123,14 @@ pub fn bad(number: u64) -> Cell {
     Cell::new(count(number), if number == 0 { Role::Number } else { Role::Alarm })
 }
 
+/// The share of a row's rate in a whole; empty while nothing flows.
+pub fn share_of_rate(row: &Row, whole: u64) -> Cell {
+    match row.rate.total().octets {
+        0 => Cell::default(),
+        octets => share(octets, whole),
+    }
+}
+
 /// The name of an interface, with its sensor where there are several.
 pub fn interface(row: &Row, several: bool) -> Cell {
     of_interface(row, |stats| match row.observed_by.first() {
@@ -129,6 +142,26 @@ pub fn interface(row: &Row, several: bool) -> Cell {
 /// Packets of a group of classes.
 pub fn class_packets(row: &Row, group: ClassGroup) -> Cell {
     of_interface(row, |stats| Cell::number(count(stats.classes.group(group).total().packets)))
+}
+
+/// Titles of the counts towards and from a key.
+pub const IN_AND_OUT: [&str; 4] = ["Packets in", "Octets in", "Packets out", "Octets out"];
+
+/// Columns of a table on standard output: the key, the counts towards and from it, `more`, the rate and the observers.
+pub fn text_columns<'a>(
+    key: &'static str,
+    [packets_to, octets_to, packets_from, octets_from]: [&'static str; 4],
+    more: impl IntoIterator<Item = Col<'a>>,
+) -> Vec<Col<'a>> {
+    let counts = [
+        Column::left(key, 0, 0, key_text),
+        Column::right(packets_to, 0, 0, packets_in),
+        Column::right(octets_to, 0, 0, octets_in),
+        Column::right(packets_from, 0, 0, packets_out),
+        Column::right(octets_from, 0, 0, octets_out),
+    ];
+    let rest = [Column::right("Rate", 0, 0, rate_total), Column::left("Seen by", 0, 0, points)];
+    counts.into_iter().chain(more).chain(rest).collect()
 }
 
 /// All observation points of a row.

@@ -3,12 +3,20 @@
 use traf_model::{Counters, Row};
 
 use super::cell::RowContext;
+use super::row::CountedRow;
 use crate::number::grouped;
 use crate::widget::dialog::Lines;
 
 /// A line.
 pub fn pair(name: &str, words: impl Into<String>) -> (String, String) {
     (name.to_owned(), words.into())
+}
+
+/// The key of a row, and its name where that says more.
+pub fn key(title: &str, counted: &CountedRow<'_>, name: String) -> Lines {
+    let text = counted.text();
+    let named = !name.eq_ignore_ascii_case(&text);
+    [pair(title, text)].into_iter().chain(named.then(|| pair("name", name))).collect()
 }
 
 /// Traffic towards and from a key.

@@ -5,33 +5,18 @@ use traf_model::filter::{End, Expression, Test};
 use traf_model::{Item, Key, OrderBy, Row};
 
 use super::cell::{
-    Col, RowContext, key_text, octets_in, octets_out, of_counted, packets_in, packets_out, points, rate_total, seen,
-    seen_column, share,
+    Col, IN_AND_OUT, RowContext, octets_in, octets_out, of_counted, packets_in, packets_out, rate_total, seen,
+    seen_column, share_of_rate, text_columns,
 };
-use super::detail::{both_ways, pair};
+use super::detail::{both_ways, key, pair};
+use super::plain;
 use super::row::CountedRow;
 use super::view::{Layout, MenuEntry, TableLayout, View};
-use crate::key::KeyContext;
 use crate::number::{count, grouped, plural};
 use crate::theme::Role;
-use crate::widget::dialog::Lines;
 use crate::widget::table::{Cell, Column};
 
 pub(super) static VIEW: View = View {
-    facility: HOSTS,
-    title: "Hosts",
-    noun: "host",
-    help: "Hosts",
-    menu: MenuEntry {
-        title: "Hosts",
-        letter: 'o',
-        help: "Traffic of every IP address: who uses the line, with how many peers",
-        breakdown: false,
-        apart: true,
-    },
-    start: None,
-    keys: KeyContext::TABLE,
-    one_interface: false,
     order: OrderBy::Rate,
     orders: &[
         ('p', OrderBy::Packets, "packet count"),
@@ -45,38 +30,38 @@ pub(super) static VIEW: View = View {
     ],
     layout: Layout::Table(TableLayout {
         columns,
-        headline: None,
-        summary: None,
-        title: |shown| format!("Hosts · {}", shown.entries),
         footer: |shown| {
             let line = shown.context.report.map(|report| report.rate.total()).unwrap_or_default();
             format!("{} · share of {}", shown.order, shown.context.rate(line))
         },
+        ..plain::TABLE
     }),
-    hideable: |_| false,
     text: |_| {
-        vec![
-            Column::left("Host", 0, 0, key_text),
-            Column::right("Packets in", 0, 0, packets_in),
-            Column::right("Octets in", 0, 0, octets_in),
-            Column::right("Packets out", 0, 0, packets_out),
-            Column::right("Octets out", 0, 0, octets_out),
-            Column::right("Peers", 0, 0, peers),
-            Column::right("Flows", 0, 0, flows),
-            Column::right("Rate", 0, 0, rate_total),
-            Column::left("Seen by", 0, 0, points),
-        ]
+        let more = [Column::right("Peers", 0, 0, peers), Column::right("Flows", 0, 0, flows)];
+        text_columns("Host", IN_AND_OUT, more)
     },
-    details,
+    details: |row, host, context| {
+        let peers = format!("{} in {}", grouped(host.counts.peers), plural(host.counts.flows, "flow", "flows"));
+        let ways = both_ways(["in", "out"], row, context);
+        [key("address", host, name(host, context)), ways, vec![pair("peers", peers)]].concat()
+    },
     condition: |key| match key {
         Key::Address(address) => Some(Expression::Test(Test::Host(End::Either, *address))),
         _ => None,
     },
     history: |key| Some(format!("address = '{key}'")),
+    ..plain::view(
+        HOSTS,
+        ["Hosts", "host"],
+        MenuEntry {
+            apart: true,
+            ..MenuEntry::main("Hosts", 'o', "Traffic of every IP address: who uses the line, with how many peers")
+        },
+    )
 };
 
 fn columns<'a>(context: &RowContext<'a>, width: u16, _: bool) -> Vec<Col<'a>> {
-    let mut columns: Vec<Col<'a>> = vec![
+    vec![
         Column::name(address),
         Column::right("Pkts in", 10, 100, packets_in),
         Column::right("Octets in", 10, 0, octets_in),
@@ -86,11 +71,8 @@ fn columns<'a>(context: &RowContext<'a>, width: u16, _: bool) -> Vec<Col<'a>> {
         Column::right("Peers", 5, 0, peers),
         Column::right("Flows", 6, 0, flows),
         Column::left("Share", 10, 0, share_of_line),
-    ];
-    if width >= 120 {
-        columns.push(seen_column(context.several, width, seen));
-    }
-    columns
+        Column { least: 120, ..seen_column(context.several, width, seen) },
+    ]
 }
 
 fn address(row: &&Row, context: &RowContext<'_>) -> Cell {
@@ -117,23 +99,5 @@ fn flows(row: &&Row, _: &RowContext<'_>) -> Cell {
 
 /// The share of the line's rate. Each packet is of two hosts, so shares add up to more than a whole.
 fn share_of_line(row: &&Row, context: &RowContext<'_>) -> Cell {
-    let line = context.report.map_or(0, |report| report.rate.total().octets);
-    match row.rate.total().octets {
-        0 => Cell::default(),
-        speed => share(speed, line),
-    }
-}
-
-fn details(row: &Row, host: &CountedRow<'_>, context: &RowContext<'_>) -> Lines {
-    let mut lines = vec![pair("address", host.text())];
-    let known = name(host, context);
-    if known != host.text() {
-        lines.push(pair("name", known));
-    }
-    lines.extend(both_ways(["in", "out"], row, context));
-    lines.push(pair(
-        "peers",
-        format!("{} in {}", grouped(host.counts.peers), plural(host.counts.flows, "flow", "flows")),
-    ));
-    lines
+    share_of_rate(row, context.report.map_or(0, |report| report.rate.total().octets))
 }

@@ -4,34 +4,19 @@ use traf_model::facility::SERVICES;
 use traf_model::{GroupKey, Item, OrderBy, Row, Service};
 
 use super::cell::{
-    Col, RowContext, key_text, octets, octets_in, octets_out, of_counted, packets, packets_in, packets_out, points,
-    rate_in, rate_out, rate_total, seen, seen_column,
+    Col, RowContext, octets, octets_in, octets_out, of_counted, packets, packets_in, packets_out, rate_in, rate_out,
+    rate_total, seen, seen_column, text_columns,
 };
-use super::detail::{both_ways, pair};
+use super::detail::{both_ways, key};
+use super::plain;
 use super::row::CountedRow;
 use super::view::{Layout, MenuEntry, StartOption, TableLayout, View};
 use crate::condition::of_group;
-use crate::key::KeyContext;
 use crate::theme::Role;
-use crate::widget::dialog::Lines;
 use crate::widget::table::{Cell, Column};
 
 pub(super) static VIEW: View = View {
-    facility: SERVICES,
-    title: "TCP and UDP services",
-    noun: "TCP or UDP service",
-    help: "TCP and UDP services",
-    menu: MenuEntry {
-        title: "By TCP/UDP port",
-        letter: 'p',
-        help: "Traffic of every TCP and UDP service, to and from it",
-        breakdown: true,
-        apart: false,
-    },
     start: Some(StartOption { letter: 's', all: false, help: "TCP and UDP services of an interface" }),
-    keys: KeyContext::TABLE,
-    one_interface: false,
-    order: OrderBy::Octets,
     // IPTraf's seven, and the rate.
     orders: &[
         ('r', OrderBy::Key, "port number"),
@@ -45,7 +30,6 @@ pub(super) static VIEW: View = View {
     ],
     layout: Layout::Table(TableLayout {
         columns,
-        headline: None,
         summary: Some(|speed, context| {
             let value = |counters, words| {
                 [(context.rate(counters), Role::SummaryValue), (format!(" {words}  "), Role::Summary)]
@@ -55,27 +39,12 @@ pub(super) static VIEW: View = View {
         }),
         title: |_| "Proto/Port".to_owned(),
         footer: |shown| format!("{} entries · {}", shown.entries, shown.order),
+        ..plain::TABLE
     }),
-    hideable: |_| false,
-    text: |_| {
-        vec![
-            Column::left("Service", 0, 0, key_text),
-            Column::right("Packets to", 0, 0, packets_in),
-            Column::right("Octets to", 0, 0, octets_in),
-            Column::right("Packets from", 0, 0, packets_out),
-            Column::right("Octets from", 0, 0, octets_out),
-            Column::right("Rate", 0, 0, rate_total),
-            Column::left("Seen by", 0, 0, points),
-        ]
-    },
+    text: |_| text_columns("Service", ["Packets to", "Octets to", "Packets from", "Octets from"], []),
     details: |row, service, context| {
-        let mut lines: Lines = vec![pair("service", service.text())];
-        let known = name(service, context);
-        if !known.eq_ignore_ascii_case(&service.text()) {
-            lines.push(pair("name", known));
-        }
-        lines.extend(both_ways(["to it", "from it"], row, context));
-        lines
+        let ways = both_ways(["to it", "from it"], row, context);
+        [key("service", service, name(service, context)), ways].concat()
     },
     condition: |key| {
         let service = Service::of_key(*key)?;
@@ -86,10 +55,15 @@ pub(super) static VIEW: View = View {
         let protocol = if service.protocol == 6 { "tcp" } else { "udp" };
         Some(format!("protocol = '{protocol}' and port = {}", service.port))
     },
+    ..plain::view(
+        SERVICES,
+        ["TCP and UDP services", "TCP or UDP service"],
+        MenuEntry::breakdown("By TCP/UDP port", 'p', "Traffic of every TCP and UDP service, to and from it"),
+    )
 };
 
 fn columns<'a>(context: &RowContext<'a>, width: u16, _: bool) -> Vec<Col<'a>> {
-    let mut columns: Vec<Col<'a>> = vec![
+    vec![
         Column::name(service),
         Column::right("Pkts", 10, 0, packets),
         Column::right("Octets", 10, 0, octets),
@@ -100,11 +74,8 @@ fn columns<'a>(context: &RowContext<'a>, width: u16, _: bool) -> Vec<Col<'a>> {
         Column::right("Rate", 13, 100, rate_total),
         Column::right("To", 13, 150, rate_in),
         Column::right("From", 13, 150, rate_out),
-    ];
-    if width >= 120 {
-        columns.push(seen_column(context.several, width, seen));
-    }
-    columns
+        Column { least: 120, ..seen_column(context.several, width, seen) },
+    ]
 }
 
 /// TCP and UDP have colours of their own.

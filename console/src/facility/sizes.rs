@@ -6,6 +6,7 @@ use traf_model::facility::SIZES;
 use traf_model::{Bracket, OrderBy, Report, Row, Traffic};
 
 use super::cell::{key_text, octets_in, octets_out, packets_in, packets_out, points};
+use super::plain;
 use super::row::counted;
 use super::view::{Layout, MenuEntry, StartOption, View};
 use crate::key::KeyContext;
@@ -16,17 +17,6 @@ use crate::widget::border::message;
 use crate::widget::table::{Align, Cell, Column, Table, put};
 
 pub(super) static VIEW: View = View {
-    facility: SIZES,
-    title: "Packet sizes",
-    noun: "packet",
-    help: "Packet sizes",
-    menu: MenuEntry {
-        title: "By packet size",
-        letter: 's',
-        help: "How many packets of which size an interface carries",
-        breakdown: true,
-        apart: false,
-    },
     start: Some(StartOption { letter: 'z', all: false, help: "Packet sizes of an interface" }),
     keys: KeyContext::CHART,
     // The brackets of interfaces with different MTUs differ.
@@ -41,7 +31,6 @@ pub(super) static VIEW: View = View {
         },
         draw,
     ),
-    hideable: |_| false,
     text: |_| {
         vec![
             Column::left("Size", 0, 0, key_text),
@@ -52,9 +41,11 @@ pub(super) static VIEW: View = View {
             Column::left("Seen by", 0, 0, points),
         ]
     },
-    details: |_, _, _| Vec::new(),
-    condition: |_| None,
-    history: |_| None,
+    ..plain::view(
+        SIZES,
+        ["Packet sizes", "packet"],
+        MenuEntry::breakdown("By packet size", 's', "How many packets of which size an interface carries"),
+    )
 };
 
 /// Brackets and what is larger than the largest.

@@ -2,38 +2,27 @@
 
 use traf_model::facility::STATIONS;
 use traf_model::filter::{End, Expression, Test};
-use traf_model::{Counts, Item, Key, OrderBy, Row, Timestamp};
+use traf_model::{Counters, Counts, Item, Key, OrderBy, Row, Timestamp, Traffic};
 
 use super::cell::{
     Col, RowContext, key_text, octets_in, octets_out, of_counted, packets_in, packets_out, plain_octets_in,
     plain_octets_out, plain_packets_in, plain_packets_out, points, rate_total, seen_by,
 };
 use super::detail::{both_ways, pair};
+use super::plain;
 use super::row::{CountedRow, counted};
 use super::view::{Layout, MenuEntry, StartOption, TableLayout, View};
 use crate::key::KeyContext;
 use crate::moment;
-use crate::number::{count, grouped, plain, rate_unit, short_rate};
+use crate::number::{count, grouped, plain, rate_unit};
 use crate::theme::Role;
 use crate::widget::dialog::Lines;
 use crate::widget::table::{Cell, Column};
 
 pub(super) static VIEW: View = View {
-    facility: STATIONS,
-    title: "LAN station monitor",
-    noun: "LAN station",
     help: "LAN stations",
-    menu: MenuEntry {
-        title: "LAN station monitor",
-        letter: 'l',
-        help: "Traffic of every MAC address, and the IP addresses behind it",
-        breakdown: false,
-        apart: false,
-    },
     start: Some(StartOption { letter: 'l', all: true, help: "LAN station monitor of an interface, or of all" }),
     keys: KeyContext::TABLE.and(KeyContext::MACS),
-    one_interface: false,
-    order: OrderBy::Octets,
     // IPTraf's six, the rate and the address.
     orders: &[
         ('p', OrderBy::PacketsIn, "total packets in"),
@@ -48,13 +37,13 @@ pub(super) static VIEW: View = View {
     layout: Layout::Table(TableLayout {
         columns,
         headline: Some(headline),
-        summary: None,
         title: |shown| if shown.headlines { "" } else { "Station" }.to_owned(),
         footer: |shown| {
             let hidden = shown.hidden.map(|hidden| format!(", {hidden} groups hidden")).unwrap_or_default();
             let rates = rate_unit(shown.context.look.units);
             format!("{} entries{hidden} · {} · rates in {rates}", shown.entries, shown.order)
         },
+        ..plain::TABLE
     }),
     hideable: |key| matches!(key, Key::Mac(mac) if mac.is_group()),
     text: |_| {
@@ -67,14 +56,10 @@ pub(super) static VIEW: View = View {
                 })
             }),
             Column::right("Packets in", 0, 0, packets_in),
-            Column::right("IP in", 0, 0, |row, _| {
-                of_counted(row, |station| Cell::number(count(station.counts.ip.inbound.packets)))
-            }),
+            Column::right("IP in", 0, 0, |row, _| ip_packets(row, |ip| ip.inbound, count)),
             Column::right("Octets in", 0, 0, octets_in),
             Column::right("Packets out", 0, 0, packets_out),
-            Column::right("IP out", 0, 0, |row, _| {
-                of_counted(row, |station| Cell::number(count(station.counts.ip.outbound.packets)))
-            }),
+            Column::right("IP out", 0, 0, |row, _| ip_packets(row, |ip| ip.outbound, count)),
             Column::right("Octets out", 0, 0, octets_out),
             Column::right("Rate", 0, 0, rate_total),
             Column::left("Seen by", 0, 0, points),
@@ -86,11 +71,16 @@ pub(super) static VIEW: View = View {
         _ => None,
     },
     history: |key| Some(format!("mac = '{key}'")),
+    ..plain::view(
+        STATIONS,
+        ["LAN station monitor", "LAN station"],
+        MenuEntry::main("LAN station monitor", 'l', "Traffic of every MAC address, and the IP addresses behind it"),
+    )
 };
 
 /// IPTraf's eight columns; where a station takes one line, its name before them.
 fn columns<'a>(_: &RowContext<'a>, _: u16, headlines: bool) -> Vec<Col<'a>> {
-    let before: Vec<Col<'a>> = match headlines {
+    let mut columns: Vec<Col<'a>> = match headlines {
         true => vec![Column::left("", 1, 0, |_, _| Cell::new("└", Role::Mark))],
         false => vec![
             Column::left("", 17, 0, |row, _| Cell::text(address(row))),
@@ -102,16 +92,15 @@ fn columns<'a>(_: &RowContext<'a>, _: u16, headlines: bool) -> Vec<Col<'a>> {
             }),
         ],
     };
-    let mut columns = before;
     columns.extend([
         Column::right("PktsIn", 8, 0, plain_packets_in),
-        Column::right("IP In", 8, 0, ip_in),
+        Column::right("IP In", 8, 0, |row, _| ip_packets(row, |ip| ip.inbound, plain)),
         Column::right("OctsIn", 8, 0, plain_octets_in),
-        Column::right("InRate", 8, 0, short_rate_in),
+        Column::right("InRate", 8, 0, |row, context| Cell::number(context.short_rate(row.rate.inbound))),
         Column::right("PktsOut", 8, 0, plain_packets_out),
-        Column::right("IP Out", 8, 0, ip_out),
+        Column::right("IP Out", 8, 0, |row, _| ip_packets(row, |ip| ip.outbound, plain)),
         Column::right("OctsOut", 8, 0, plain_octets_out),
-        Column::right("OutRate", 8, 0, short_rate_out),
+        Column::right("OutRate", 8, 0, |row, context| Cell::number(context.short_rate(row.rate.outbound))),
     ]);
     if !headlines {
         columns.push(Column::left("Seen by", 12, 0, |row, context| {
@@ -121,20 +110,8 @@ fn columns<'a>(_: &RowContext<'a>, _: u16, headlines: bool) -> Vec<Col<'a>> {
     columns
 }
 
-fn ip_in(row: &&Row, _: &RowContext<'_>) -> Cell {
-    of_counted(row, |station| Cell::number(plain(station.counts.ip.inbound.packets)))
-}
-
-fn ip_out(row: &&Row, _: &RowContext<'_>) -> Cell {
-    of_counted(row, |station| Cell::number(plain(station.counts.ip.outbound.packets)))
-}
-
-fn short_rate_in(row: &&Row, context: &RowContext<'_>) -> Cell {
-    Cell::number(short_rate(row.rate.inbound.octets, context.look.units))
-}
-
-fn short_rate_out(row: &&Row, context: &RowContext<'_>) -> Cell {
-    Cell::number(short_rate(row.rate.outbound.octets, context.look.units))
+fn ip_packets(row: &Row, way: fn(Traffic) -> Counters, print: fn(u64) -> String) -> Cell {
+    of_counted(row, |station| Cell::number(print(way(station.counts.ip).packets)))
 }
 
 fn headline(row: &&Row, context: &RowContext<'_>) -> Cell {

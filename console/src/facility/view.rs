@@ -68,6 +68,18 @@ pub struct MenuEntry {
     pub apart: bool,
 }
 
+impl MenuEntry {
+    /// An entry of the main menu.
+    pub(super) const fn main(title: &'static str, letter: char, help: &'static str) -> Self {
+        Self { title, letter, help, breakdown: false, apart: false }
+    }
+
+    /// An entry of the statistical breakdowns.
+    pub(super) const fn breakdown(title: &'static str, letter: char, help: &'static str) -> Self {
+        Self { breakdown: true, ..Self::main(title, letter, help) }
+    }
+}
+
 /// An option such as `-s IF`.
 pub struct StartOption {
     /// The letter.

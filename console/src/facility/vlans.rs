@@ -6,19 +6,15 @@ use traf_model::filter::{Expression, Test};
 use super::plain;
 use super::view::{MenuEntry, View};
 
-pub(super) static VIEW: View = plain::view(
-    VLANS,
-    ["VLANs", "VLAN"],
-    MenuEntry {
-        title: "By VLAN",
-        letter: 'v',
-        help: "Traffic of every VLAN that an interface sees, and of untagged frames",
-        breakdown: true,
-        apart: false,
-    },
-    |key| match key.number()? {
+pub(super) static VIEW: View = View {
+    condition: |key| match key.number()? {
         0 => Some(Expression::Not(Expression::Test(Test::Vlan(None)).into())),
         vlan => Some(Expression::Test(Test::Vlan(Some(vlan as u16)))),
     },
-    |key| Some(format!("vlan = {}", key.number()?)),
-);
+    history: |key| Some(format!("vlan = {}", key.number()?)),
+    ..plain::view(
+        VLANS,
+        ["VLANs", "VLAN"],
+        MenuEntry::breakdown("By VLAN", 'v', "Traffic of every VLAN that an interface sees, and of untagged frames"),
+    )
+};
