@@ -5,7 +5,7 @@ use traf_model::{ClassGroup, Counters, InterfaceStats, Item, Point, Report, Row}
 use super::row::{CountedRow, counted};
 use crate::look::Look;
 use crate::names::Names;
-use crate::number::{count, grouped, plain, rate, short_rate};
+use crate::number::{count, grouped, rate, short_rate};
 use crate::text::{fit, width};
 use crate::theme::Role;
 use crate::widget::bar::{bar, percent};
@@ -46,32 +46,24 @@ pub fn share(part: u64, whole: u64) -> Cell {
     Cell::new(format!("{:>3}% {}", percent(part, whole), bar(part, whole, 5)), Role::Mark)
 }
 
-macro_rules! count_cells {
-    ($($(#[$doc:meta])* $name:ident: $way:ident.$unit:ident, $print:ident);+ $(;)?) => {
-        $($(#[$doc])*
-        pub fn $name(row: &&Row, _: &RowContext<'_>) -> Cell {
-            Cell::number($print(row.item.traffic().$way.$unit))
-        })+
-    };
+/// Packets towards the key.
+pub fn packets_in(row: &&Row, _: &RowContext<'_>) -> Cell {
+    Cell::number(count(row.item.traffic().inbound.packets))
 }
 
-count_cells! {
-    /// Packets towards the key.
-    packets_in: inbound.packets, count;
-    /// Octets towards the key.
-    octets_in: inbound.octets, count;
-    /// Packets from the key.
-    packets_out: outbound.packets, count;
-    /// Octets from the key.
-    octets_out: outbound.octets, count;
-    /// Packets towards the key, in at most eight characters.
-    plain_packets_in: inbound.packets, plain;
-    /// Octets towards the key, in at most eight characters.
-    plain_octets_in: inbound.octets, plain;
-    /// Packets from the key, in at most eight characters.
-    plain_packets_out: outbound.packets, plain;
-    /// Octets from the key, in at most eight characters.
-    plain_octets_out: outbound.octets, plain;
+/// Octets towards the key.
+pub fn octets_in(row: &&Row, _: &RowContext<'_>) -> Cell {
+    Cell::number(count(row.item.traffic().inbound.octets))
+}
+
+/// Packets from the key.
+pub fn packets_out(row: &&Row, _: &RowContext<'_>) -> Cell {
+    Cell::number(count(row.item.traffic().outbound.packets))
+}
+
+/// Octets from the key.
+pub fn octets_out(row: &&Row, _: &RowContext<'_>) -> Cell {
+    Cell::number(count(row.item.traffic().outbound.octets))
 }
 
 /// Packets in both directions.

@@ -5,8 +5,7 @@ use traf_model::filter::{End, Expression, Test};
 use traf_model::{Counters, Counts, Item, Key, OrderBy, Row, Timestamp, Traffic};
 
 use super::cell::{
-    Col, RowContext, key_text, octets_in, octets_out, of_counted, packets_in, packets_out, plain_octets_in,
-    plain_octets_out, plain_packets_in, plain_packets_out, points, rate_total, seen_by,
+    Col, RowContext, key_text, octets_in, octets_out, of_counted, packets_in, packets_out, points, rate_total, seen_by,
 };
 use super::detail::{both_ways, pair};
 use super::plain;
@@ -92,16 +91,17 @@ fn columns<'a>(_: &RowContext<'a>, _: u16, headlines: bool) -> Vec<Col<'a>> {
             }),
         ],
     };
-    columns.extend([
-        Column::right("PktsIn", 8, 0, plain_packets_in),
+    let counts: [Col<'a>; 8] = [
+        Column::right("PktsIn", 8, 0, |row, _| Cell::number(plain(row.item.traffic().inbound.packets))),
         Column::right("IP In", 8, 0, |row, _| ip_packets(row, |ip| ip.inbound, plain)),
-        Column::right("OctsIn", 8, 0, plain_octets_in),
+        Column::right("OctsIn", 8, 0, |row, _| Cell::number(plain(row.item.traffic().inbound.octets))),
         Column::right("InRate", 8, 0, |row, context| Cell::number(context.short_rate(row.rate.inbound))),
-        Column::right("PktsOut", 8, 0, plain_packets_out),
+        Column::right("PktsOut", 8, 0, |row, _| Cell::number(plain(row.item.traffic().outbound.packets))),
         Column::right("IP Out", 8, 0, |row, _| ip_packets(row, |ip| ip.outbound, plain)),
-        Column::right("OctsOut", 8, 0, plain_octets_out),
+        Column::right("OctsOut", 8, 0, |row, _| Cell::number(plain(row.item.traffic().outbound.octets))),
         Column::right("OutRate", 8, 0, |row, context| Cell::number(context.short_rate(row.rate.outbound))),
-    ]);
+    ];
+    columns.extend(counts);
     if !headlines {
         columns.push(Column::left("Seen by", 12, 0, |row, context| {
             Cell::text(seen_by(&row.observed_by, context.several))
