@@ -227,7 +227,7 @@ impl App {
                 }
             }
             Event::Name(address, known) => self.names.addresses.answer(address, known, self.now),
-            Event::Resolver(words) => self.names.set_trouble(words),
+            Event::Resolver(words) => self.names.trouble = words,
             Event::Filters(filters) => self.on_filters(filters),
             Event::Changed(outcome) => self.on_changed(outcome),
             Event::Away(reason) => {

@@ -34,7 +34,8 @@ pub struct Names {
     pub resolve: bool,
     /// Service names are shown.
     pub name_services: bool,
-    trouble: String,
+    /// Reason why names are missing; empty when they are not.
+    pub trouble: String,
 }
 
 impl Names {
@@ -58,11 +59,6 @@ impl Names {
         self.service(6, port).or_else(|| self.service(17, port))
     }
 
-    /// Description of a MAC address.
-    pub fn description(&self, mac: Mac) -> Option<&str> {
-        self.descriptions.get(mac)
-    }
-
     /// An end of a flow.
     pub fn endpoint_label(&self, end: Endpoint) -> String {
         match (self.address(end.address), self.port(end.port), end.port) {
@@ -83,15 +79,13 @@ impl Names {
     /// A service, as IPTraf writes it.
     pub fn service_label(&self, service: Service) -> String {
         let protocol = if service.protocol == 6 { "TCP" } else { "UDP" };
-        match self.service(service.protocol, service.port) {
-            Some(name) => format!("{protocol}/{name}"),
-            None => format!("{protocol}/{}", service.port),
-        }
+        let name = self.service(service.protocol, service.port);
+        format!("{protocol}/{}", name.map_or_else(|| service.port.to_string(), str::to_owned))
     }
 
-    /// The description of a MAC address by people, or the maker of the card; empty where neither is known.
-    pub fn station_label(&self, mac: Mac) -> String {
-        self.description(mac).or_else(|| vendor(mac)).unwrap_or_default().to_owned()
+    /// The description of a MAC address by people, or the maker of the card.
+    pub fn station_label(&self, mac: Mac) -> Option<&str> {
+        self.descriptions.get(mac).or_else(|| vendor(mac))
     }
 
     /// An end of a packet that belongs to no flow.
@@ -101,6 +95,7 @@ impl Names {
             other => other.to_string(),
         }
     }
+
     /// A name of this host would be shown now.
     pub fn ask(&mut self, address: IpAddr, now: Timestamp) {
         if self.resolve {
@@ -110,32 +105,19 @@ impl Names {
 
     /// Names of all addresses in an answer would be shown now.
     pub fn ask_of(&mut self, report: &Report, now: Timestamp) {
-        if !self.resolve {
-            return;
-        }
+        let host = |end| if let PacketEnd::Host(end) = end { Some(end.address) } else { None };
         for row in &report.rows {
-            match &row.item {
-                Item::Flow(flow) => {
-                    [flow.key.source, flow.key.destination].into_iter().for_each(|end| self.ask(end.address, now));
+            let [first, second] = match &row.item {
+                Item::Flow(flow) => [flow.key.source, flow.key.destination].map(|end| Some(end.address)),
+                Item::Counted(_, Key::Address(address), _) | Item::Group(GroupKey::Address(address), ..) => {
+                    [Some(*address), None]
                 }
-                Item::Counted(_, Key::Address(address), _) => self.ask(*address, now),
-                Item::Group(GroupKey::Address(address), ..) => self.ask(*address, now),
-                Item::Group(GroupKey::Pair(a, b), ..) => {
-                    [*a, *b].into_iter().for_each(|address| self.ask(address, now));
-                }
-                Item::Packet(line) => [line.source, line.destination].into_iter().for_each(|end| {
-                    if let PacketEnd::Host(end) = end {
-                        self.ask(end.address, now);
-                    }
-                }),
-                _ => {}
-            }
+                Item::Group(GroupKey::Pair(source, destination), ..) => [source, destination].map(|end| Some(*end)),
+                Item::Packet(line) => [line.source, line.destination].map(host),
+                _ => [None, None],
+            };
+            first.into_iter().chain(second).for_each(|address| self.ask(address, now));
         }
-    }
-
-    /// Sets the reason why names are missing; empty when they are not.
-    pub fn set_trouble(&mut self, words: String) {
-        self.trouble = words;
     }
 
     /// For the line of notes.
@@ -166,12 +148,7 @@ pub fn vendor(mac: Mac) -> Option<&'static str> {
 
 #[cfg(feature = "vendors")]
 fn registered(mac: Mac) -> Option<&'static str> {
-    use std::fmt::Write;
-    let mut digits = String::with_capacity(12);
-    for octet in mac.0 {
-        let _ = write!(digits, "{octet:02X}");
-    }
-    oui_data::lookup(&digits).map(|record| record.organization())
+    oui_data::lookup(&mac.to_string()).map(|record| record.organization())
 }
 
 #[cfg(not(feature = "vendors"))]

@@ -85,8 +85,8 @@ fn columns<'a>(_: &RowContext<'a>, _: u16, headlines: bool) -> Vec<Col<'a>> {
             Column::left("", 17, 0, |row, _| Cell::text(address(row))),
             Column::left("", 0, 0, |row, context| {
                 of_counted(row, |station| {
-                    let known = [name(station, context), newest_address(station, context)];
-                    Cell::text(known.into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join("  "))
+                    let known = [name(station, context).map(str::to_owned), newest_address(station, context)];
+                    Cell::text(known.into_iter().flatten().collect::<Vec<_>>().join("  "))
                 })
             }),
         ],
@@ -116,14 +116,8 @@ fn ip_packets(row: &Row, way: fn(Traffic) -> Counters, print: fn(u64) -> String)
 
 fn headline(row: &&Row, context: &RowContext<'_>) -> Cell {
     let Some(station) = counted(&row.item) else { return Cell::new(address(row), Role::Warn) };
-    let name = match name(&station, context) {
-        name if name.is_empty() => name,
-        name => format!(" ({name})"),
-    };
-    let addresses = match newest_address(&station, context) {
-        addresses if addresses.is_empty() => addresses,
-        addresses => format!("  {addresses}"),
-    };
+    let name = name(&station, context).map(|name| format!(" ({name})")).unwrap_or_default();
+    let addresses = newest_address(&station, context).map(|newest| format!("  {newest}")).unwrap_or_default();
     let seen = seen_by(&row.observed_by, context.several);
     Cell::text(format!("Ethernet HW addr: {}{name} on {seen}{addresses}", station.text()))
 }
@@ -135,30 +129,24 @@ fn address(row: &Row) -> String {
     }
 }
 
-fn name(station: &CountedRow<'_>, context: &RowContext<'_>) -> String {
-    match station.key {
-        Key::Mac(mac) => context.names.station_label(mac),
-        _ => String::new(),
-    }
+fn name<'a>(station: &CountedRow<'_>, context: &RowContext<'a>) -> Option<&'a str> {
+    if let Key::Mac(mac) = station.key { context.names.station_label(mac) } else { None }
 }
 
 /// The address that was seen last, and how many more there are.
-fn newest_address(station: &CountedRow<'_>, context: &RowContext<'_>) -> String {
-    let Some(newest) = station.counts.addresses.iter().max_by_key(|learnt| learnt.last) else { return String::new() };
+fn newest_address(station: &CountedRow<'_>, context: &RowContext<'_>) -> Option<String> {
+    let newest = station.counts.addresses.iter().max_by_key(|learnt| learnt.last)?;
     let more = match station.counts.addresses.len() {
         1 => String::new(),
         several => format!(" +{}", several - 1),
     };
-    format!("{}{more}", context.names.host_label(newest.address))
+    Some(format!("{}{more}", context.names.host_label(newest.address)))
 }
 
 fn details(row: &Row, station: &CountedRow<'_>, context: &RowContext<'_>) -> Lines {
     let full = |at: Timestamp| moment::show_full(at, &context.look.zone);
     let mut lines = vec![pair("address", station.text())];
-    let known = name(station, context);
-    if !known.is_empty() {
-        lines.push(pair("is", known));
-    }
+    lines.extend(name(station, context).map(|known| pair("is", known)));
     lines.extend(both_ways(["in", "out"], row, context));
     let (inbound, outbound) = (station.counts.ip.inbound.packets, station.counts.ip.outbound.packets);
     lines.push(pair("of these IP", format!("{} packets in, {} out", grouped(inbound), grouped(outbound))));

@@ -8,16 +8,7 @@ use std::net::IpAddr;
 use simple_dns::rdata::RData;
 use simple_dns::{CLASS, Name, Packet, PacketFlag, Question, RCODE, TYPE};
 
-/// Answer of a name server.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// The first name, and for how many seconds it holds.
-    Name(String, u32),
-    /// There is none.
-    Nobody,
-    /// It cannot say: its response code (RFC 1035, 4.1.1).
-    Failed(u8),
-}
+use super::host_names::Known;
 
 /// The name that stands for an address: `3.0.0.10.in-addr.arpa`.
 pub fn reverse(address: IpAddr) -> String {
@@ -37,8 +28,9 @@ pub fn question(id: u16, address: IpAddr) -> Vec<u8> {
     packet.build_bytes_vec().unwrap_or_default()
 }
 
-/// Reads the answer to [`question`]; `None` when the message is not that.
-pub fn answer(message: &[u8], id: u16, address: IpAddr) -> Option<Answer> {
+/// Reads the answer to [`question`], or the code of a name server that cannot say (RFC 1035, 4.1.1); `None` when the message
+/// is neither.
+pub fn answer(message: &[u8], id: u16, address: IpAddr) -> Option<Result<Known, u8>> {
     let packet = Packet::parse(message).ok()?;
     let (asked, is_answer) = (reverse(address), packet.has_flags(PacketFlag::RESPONSE));
     let same =
@@ -48,20 +40,20 @@ pub fn answer(message: &[u8], id: u16, address: IpAddr) -> Option<Answer> {
     }
     match packet.rcode() {
         RCODE::NoError => {}
-        RCODE::NameError => return Some(Answer::Nobody),
-        code => return Some(Answer::Failed(code as u8)),
+        RCODE::NameError => return Some(Ok(Known::NOBODY)),
+        code => return Some(Err(code as u8)),
     }
     let mut ttl = u32::MAX;
     for record in packet.answers.iter().filter(|record| record.class == CLASS::IN) {
         match &record.rdata {
             RData::PTR(name) if name.0.get_labels().is_empty() => return None,
-            RData::PTR(name) => return Some(Answer::Name(name.0.to_string(), ttl.min(record.ttl))),
+            RData::PTR(name) => return Some(Ok(Known::named(&name.0.to_string(), ttl.min(record.ttl)))),
             // Nets smaller than /24 are handed on by an alias (RFC 2317).
             RData::CNAME(_) => ttl = ttl.min(record.ttl),
             _ => {}
         }
     }
-    Some(Answer::Nobody)
+    Some(Ok(Known::NOBODY))
 }
 
 #[cfg(test)]
@@ -111,13 +103,13 @@ mod tests {
         let ptr = record(PTR, 300, &name("lionel-pc.lan"));
         let alias = record(CNAME, 60, &name("3.sub.10.in-addr.arpa"));
         for (message, expected) in [
-            (reply(0, std::slice::from_ref(&ptr)), Some(Answer::Name("lionel-pc.lan".to_owned(), 300))),
-            (reply(0, &[alias, ptr.clone()]), Some(Answer::Name("lionel-pc.lan".to_owned(), 60))),
-            (reply(0, &[record(16, 1, b"\x04text")]), Some(Answer::Nobody)),
-            (reply(0, &[]), Some(Answer::Nobody)),
-            (reply(3, &[]), Some(Answer::Nobody)),
-            (reply(2, &[]), Some(Answer::Failed(2))),
-            (reply(0, &[record(PTR, 1, &[0xc0, 12])]), Some(Answer::Name("3.0.0.10.in-addr.arpa".to_owned(), 1))),
+            (reply(0, std::slice::from_ref(&ptr)), Some(Ok(Known::named("lionel-pc.lan", 300)))),
+            (reply(0, &[alias, ptr.clone()]), Some(Ok(Known::named("lionel-pc.lan", 60)))),
+            (reply(0, &[record(16, 1, b"\x04text")]), Some(Ok(Known::NOBODY))),
+            (reply(0, &[]), Some(Ok(Known::NOBODY))),
+            (reply(3, &[]), Some(Ok(Known::NOBODY))),
+            (reply(2, &[]), Some(Err(2))),
+            (reply(0, &[record(PTR, 1, &[0xc0, 12])]), Some(Ok(Known::named("3.0.0.10.in-addr.arpa", 1)))),
             (reply(0, &[record(PTR, 1, &[5, b'a'])]), None),
         ] {
             assert_eq!(answer(&message, 7, HOST), expected);

@@ -2,7 +2,6 @@
 //! merged with `/etc/ethers`. One's own come first; the machine's file is never written.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -58,16 +57,16 @@ impl Descriptions {
 
     /// From the text of both files.
     pub fn parse(own: &str, machine: &str) -> Self {
-        let (mut descriptions, mut other) = (Self::default(), Vec::new());
+        let machine = machine.lines().take(MOST).filter_map(entry).collect();
+        let mut descriptions = Self { machine, ..Self::default() };
         for line in own.lines().take(MOST) {
             match entry(line) {
                 Some((mac, words)) => drop(descriptions.own.insert(mac, words)),
-                None if !line.trim().is_empty() => other.push(line.to_owned()),
-                None => {}
+                None if line.trim().is_empty() => {}
+                None => descriptions.other.push(line.to_owned()),
             }
         }
-        descriptions.machine = machine.lines().take(MOST).filter_map(entry).collect();
-        Self { other, ..descriptions }
+        descriptions
     }
 
     /// The description of a MAC address: one's own before the machine's.
@@ -100,11 +99,8 @@ impl Descriptions {
 
     /// As one's own file says it.
     pub fn text(&self) -> String {
-        let mut text: String = self.other.iter().map(|line| format!("{line}\n")).collect();
-        for (mac, words) in &self.own {
-            let _ = writeln!(text, "{mac} {words}");
-        }
-        text
+        let own = self.own.iter().map(|(mac, words)| format!("{mac} {words}"));
+        self.other.iter().cloned().chain(own).map(|line| line + "\n").collect()
     }
 
     /// Keeps one's own in `folder`: the old file stays until the new one is whole.

@@ -47,7 +47,7 @@ pub struct HostNames {
     waiting: Vec<IpAddr>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Lookup {
     /// Shown until there is a newer one.
     name: Option<String>,
@@ -66,12 +66,10 @@ impl HostNames {
         if self.waiting.len() >= WAITING || self.known.get(&address).is_some_and(|entry| entry.until > now.0) {
             return;
         }
-        if let Some(entry) = self.known.get_mut(&address) {
-            entry.until = until;
-        } else {
+        if !self.known.contains_key(&address) {
             self.make_room();
-            self.known.insert(address, Lookup { name: None, until });
         }
+        self.known.entry(address).or_default().until = until;
         self.waiting.push(address);
     }
 
@@ -94,11 +92,6 @@ impl HostNames {
         let seconds = known.ttl.clamp(BELIEVED.0, BELIEVED.1);
         entry.until = now.0.saturating_add(i64::from(seconds) * SECOND);
         entry.name = known.name.map(|name| clean(&name).chars().take(LONGEST).collect());
-    }
-
-    /// Forgets everything: names are asked anew.
-    pub fn forget(&mut self) {
-        *self = Self::default();
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::net::UdpSocket;
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::task::JoinSet;
 
-use super::dns::{self, Answer};
+use super::dns;
 use super::host_names::Known;
 use super::text_of;
 use crate::event::Event;
@@ -111,9 +111,8 @@ async fn look_up(sources: &Sources, address: IpAddr) -> Result<Known, String> {
     let mut why = "no name server is known: host names are missing".to_owned();
     for server in sources.servers.iter().take(2) {
         let trouble = match tokio::time::timeout(patience, ask(*server, address)).await {
-            Ok(Ok(Answer::Name(name, ttl))) => return Ok(Known::named(&name, ttl)),
-            Ok(Ok(Answer::Nobody)) => return Ok(Known::NOBODY),
-            Ok(Ok(Answer::Failed(code))) => format!("fails (code {code})"),
+            Ok(Ok(Ok(known))) => return Ok(known),
+            Ok(Ok(Err(code))) => format!("fails (code {code})"),
             Ok(Err(error)) => format!("cannot be asked ({error})"),
             Err(_) => "does not answer".to_owned(),
         };
@@ -122,7 +121,7 @@ async fn look_up(sources: &Sources, address: IpAddr) -> Result<Known, String> {
     Err(why)
 }
 
-async fn ask(server: SocketAddr, address: IpAddr) -> io::Result<Answer> {
+async fn ask(server: SocketAddr, address: IpAddr) -> io::Result<Result<Known, u8>> {
     // A socket for each question: its port is as random as its number, which is what keeps forgers out (RFC 5452).
     let any: IpAddr = if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
     let socket = UdpSocket::bind((any, 0)).await?;

@@ -48,13 +48,8 @@ impl ServiceNames {
 
     /// The name of a port.
     pub fn name(&self, protocol: u8, port: u16) -> Option<&str> {
-        match self.0.get(&(protocol, port)) {
-            Some(name) => Some(name),
-            None if matches!(protocol, 6 | 17) => {
-                PORT_NAMES.iter().find(|(_, number)| *number == port).map(|(name, _)| *name)
-            }
-            None => None,
-        }
+        let ours = || PORT_NAMES.iter().find(|(_, number)| *number == port && matches!(protocol, 6 | 17));
+        self.0.get(&(protocol, port)).map(String::as_str).or_else(|| ours().map(|(name, _)| *name))
     }
 }
 

@@ -207,7 +207,7 @@ impl Configure {
 
 /// The description of a MAC address, to be changed.
 pub fn description(mac: Mac, app: &App) -> Input {
-    let now = if app.names.descriptions.is_own(mac) { app.names.description(mac) } else { None };
+    let now = if app.names.descriptions.is_own(mac) { app.names.descriptions.get(mac) } else { None };
     now.unwrap_or_default().to_owned().into()
 }
 
