@@ -62,7 +62,7 @@ pub struct Config {
     /// Folder of the credentials, where it is not `console` beside this file.
     pub credentials: Option<PathBuf>,
     /// In what rates are shown: `bits` or `bytes`.
-    pub rates: Rates,
+    pub rates: Units,
     /// Colours on the screens; `NO_COLOR` in the environment switches them off as well.
     pub colour: Option<bool>,
     /// Name of the theme; IPTraf's where it is left out.
@@ -95,7 +95,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             credentials: None,
-            rates: Rates::Bits,
+            rates: Units::Bits,
             colour: None,
             theme: None,
             time_zone: None,
@@ -109,26 +109,6 @@ impl Default for Config {
             update_interval: 0,
             persistence: 0,
             filter: String::new(),
-        }
-    }
-}
-
-/// In what rates are shown.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-pub enum Rates {
-    /// kbit/s.
-    #[default]
-    Bits,
-    /// kB/s.
-    Bytes,
-}
-
-impl From<Rates> for Units {
-    fn from(rates: Rates) -> Self {
-        match rates {
-            Rates::Bits => Self::Bits,
-            Rates::Bytes => Self::Bytes,
         }
     }
 }
@@ -267,7 +247,7 @@ mod tests {
         first.keep(&Config::default(), &path).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "reverse_dns = true\n");
         std::fs::write(&path, "# mine\n\nreverse_dns = true # names\n  rates=\"bytes\"\n").unwrap();
-        let before = Config { rates: Rates::Bytes, ..first };
+        let before = Config { rates: Units::Bytes, ..first };
         let filter = "host 10.0.0.3 or sensor \"x\"".to_owned();
         let after = Config { reverse_dns: false, persistence: 5, filter, ..before.clone() };
         after.keep(&before, &path).unwrap();
@@ -290,7 +270,7 @@ mod tests {
     fn every_key_that_is_written_can_be_read() {
         let all = Config {
             credentials: Some("/c".into()),
-            rates: Rates::Bytes,
+            rates: Units::Bytes,
             colour: Some(false),
             theme: Some("modern".to_owned()),
             time_zone: Some("UTC".to_owned()),
@@ -314,7 +294,7 @@ mod tests {
     fn what_the_file_leaves_out_is_the_default() {
         assert_eq!(read("").unwrap(), Config::default());
         let config = read("rates = \"bytes\"\ncolour = false\ntime_zone = \"UTC\"\n").unwrap();
-        assert_eq!((config.rates, config.colour, config.zone().unwrap()), (Rates::Bytes, Some(false), TimeZone::UTC));
+        assert_eq!((config.rates, config.colour, config.zone().unwrap()), (Units::Bytes, Some(false), TimeZone::UTC));
         assert_eq!(
             Config::read(None, &Folders { config: "/nowhere".into(), state: "/x".into() }).unwrap(),
             Config::default()

@@ -48,7 +48,7 @@ fn start(cli: Cli) -> Result<()> {
     let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let look = Look {
         zone: config.zone().context("finding the time zone")?,
-        units: config.rates.into(),
+        units: config.rates,
         theme: if config.colour.unwrap_or(!no_colour) { config.theme() } else { Theme::Mono },
         ..Look::default()
     };

@@ -1,7 +1,10 @@
 //! Numbers as IPTraf writes them: counts exact up to eight digits, then k, M, G, T; rates in bits (or octets) a second.
 
+use serde::{Deserialize, Serialize};
+
 /// In what rates are shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Units {
     /// kbit/s, Mbit/s: thousands.
     #[default]
@@ -33,14 +36,7 @@ fn scaled(count: u64) -> (u64, &'static str) {
 /// With a comma after every third digit.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
+    digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect::<Vec<_>>().join(",")
 }
 
 /// Octets a second as a rate: `18.2 Mbit/s`.

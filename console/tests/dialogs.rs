@@ -5,9 +5,10 @@
 mod driver;
 
 use driver::{Console, LARGE, SMALL, sample};
-use traf_console::config::{Config, Rates};
+use traf_console::config::Config;
 use traf_console::event::{Change, Effect, Event};
 use traf_console::names::{Descriptions, Known};
+use traf_console::number::Units;
 use traf_model::facility::HOSTS;
 use traf_model::settings::PORTS;
 use traf_model::{Facility, NamedFilter, Settings, SettingsState};
@@ -182,7 +183,7 @@ fn every_toggle_of_iptraf_is_changed_at_once() {
         .collect();
     let last = configs.last().unwrap();
     assert_eq!(configs.len(), 4);
-    assert!(last.reverse_dns && last.service_names && last.rates == Rates::Bytes && last.mac_addresses, "{last:?}");
+    assert!(last.reverse_dns && last.service_names && last.rates == Units::Bytes && last.mac_addresses, "{last:?}");
     assert!(console.app.names.resolve && console.app.names.name_services && console.app.look.macs);
     let console = console.keys("<down><down><down><down><down>5<enter>");
     assert_eq!(

@@ -46,7 +46,7 @@ impl App {
     }
 
     fn take(&mut self, config: &Config) {
-        self.look.units = config.rates.into();
+        self.look.units = config.rates;
         (self.look.macs, self.look.persistence) = (config.mac_addresses, config.persistence);
         let colours = config.colour.unwrap_or(self.look.theme != Theme::Mono);
         self.look.theme = if colours { config.theme() } else { Theme::Mono };

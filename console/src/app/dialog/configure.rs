@@ -10,8 +10,9 @@ use tui_input::Input;
 use super::super::App;
 use super::Dialog;
 use super::sensor::SensorSettings;
-use crate::config::{Config, Rates};
+use crate::config::Config;
 use crate::event::Effect;
+use crate::number::Units;
 use crate::theme::Theme;
 use crate::widget::dialog::{Sheet, at_start, moved, turned};
 use crate::widget::input::{Typed, typed};
@@ -151,7 +152,7 @@ impl Configure {
             Item::ServiceNames => config.service_names = !config.service_names,
             Item::Colour => config.colour = Some(app.look.theme == Theme::Mono),
             Item::Activity => {
-                config.rates = if config.rates == Rates::Bits { Rates::Bytes } else { Rates::Bits };
+                config.rates = if config.rates == Units::Bits { Units::Bytes } else { Units::Bits };
             }
             Item::Macs => config.mac_addresses = !config.mac_addresses,
             Item::Theme => {
@@ -263,7 +264,7 @@ fn value(item: Item, app: &App) -> (&'static str, String) {
         Item::ServiceNames => ("Service names:", on(config.service_names)),
         Item::Colour => ("Color:", on(app.look.theme != Theme::Mono)),
         Item::Activity => {
-            ("Activity mode:", if config.rates == Rates::Bits { "kbits/s" } else { "kbytes/s" }.to_owned())
+            ("Activity mode:", if config.rates == Units::Bits { "kbits/s" } else { "kbytes/s" }.to_owned())
         }
         Item::Macs => ("MAC addresses:", on(config.mac_addresses)),
         Item::Tunnels => ("v6-in-v4 as IPv6:", "sensor".to_owned()),
