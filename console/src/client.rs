@@ -111,11 +111,6 @@ impl Client {
         Ok(self.admin.clone().set_settings(message).await.map_err(not_done)?.into_inner().revision)
     }
 
-    /// The first answer to a query.
-    pub async fn report(&self, query: &Query) -> Result<Report, ClientError> {
-        first(self.watch(query).await?).await
-    }
-
     /// The sensors now.
     pub async fn fleet_now(&self) -> Result<Fleet, ClientError> {
         first(self.fleet().await?).await
@@ -134,6 +129,11 @@ async fn first<T>(answers: impl Stream<Item = Result<T, ClientError>>) -> Result
     answers.next().await.unwrap_or_else(|| Err(ClientError::Away("it ended the stream without an answer".to_owned())))
 }
 
+/// The error of a stream that ends too early.
+pub(crate) fn ended() -> ClientError {
+    ClientError::Away("it ended the stream".to_owned())
+}
+
 /// Longest wait between two attempts.
 const LONGEST_WAIT: Duration = Duration::from_secs(4);
 
@@ -145,11 +145,7 @@ pub async fn keep_watch(client: Client, watch: Watch, events: Sender<Event>) {
         ClientError::Away(reason) => Some(Event::Away(reason)),
         error => Some(Event::Refused(id, error.to_string())),
     };
-    let ask = || {
-        let (client, query) = (client.clone(), query.clone());
-        async move { client.watch(&query).await }
-    };
-    keep(events, once, ask, |report| Event::Report(id, Box::new(report)), refused).await;
+    keep(events, once, || client.watch(&query), |report| Event::Report(id, Box::new(report)), refused).await;
 }
 
 /// Keeps the list of sensors coming until nobody listens any more.
@@ -158,21 +154,13 @@ pub async fn keep_fleet(client: Client, events: Sender<Event>) {
         ClientError::Away(reason) => Some(Event::Away(reason)),
         error => Some(Event::Away(error.to_string())),
     };
-    let ask = || {
-        let client = client.clone();
-        async move { client.fleet().await }
-    };
-    keep(events, false, ask, |fleet| Event::Fleet(Box::new(fleet)), away).await;
+    keep(events, false, || client.fleet(), |fleet| Event::Fleet(Box::new(fleet)), away).await;
 }
 
 /// Keeps the named filters coming until nobody listens any more. That the collector is away, or why it refuses, the list of
 /// sensors says.
 pub async fn keep_filters(client: Client, events: Sender<Event>) {
-    let ask = || {
-        let client = client.clone();
-        async move { client.filters().await }
-    };
-    keep(events, false, ask, Event::Filters, |_| None).await;
+    keep(events, false, || client.filters(), Event::Filters, |_| None).await;
 }
 
 /// Asks, hands on each answer (or the first only), and asks again after an error.
@@ -185,7 +173,7 @@ async fn keep<T, S: Stream<Item = Result<T, ClientError>>, A: Future<Output = Re
 ) {
     let mut backoff = Backoff::up_to(LONGEST_WAIT);
     loop {
-        let ended = async {
+        let asked = async {
             let mut answers = std::pin::pin!(ask().await?);
             while let Some(next) = answers.next().await {
                 backoff.reset();
@@ -193,9 +181,9 @@ async fn keep<T, S: Stream<Item = Result<T, ClientError>>, A: Future<Output = Re
                     return Ok(());
                 }
             }
-            Err(ClientError::Away("it ended the stream".to_owned()))
+            Err(ended())
         };
-        let Err(error) = ended.await else { return };
+        let Err(error) = asked.await else { return };
         if let Some(event) = failed(error)
             && events.send(event).await.is_err()
         {

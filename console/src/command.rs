@@ -3,11 +3,11 @@
 use std::io::{self, Write};
 
 use anyhow::{Context, Result};
-use futures_util::StreamExt;
+use futures_util::TryStreamExt;
 use traf_model::{Facility, Fleet, Group, Point, Query, Report, Scope};
 
 use crate::cli::{SensorsOptions, TableOptions};
-use crate::client::{Client, ClientError};
+use crate::client::{Client, ClientError, ended};
 use crate::clock;
 use crate::failure::Usage;
 use crate::look::Look;
@@ -46,21 +46,17 @@ pub async fn table(
     let query = Query {
         facility,
         window: table.window(clock::now(), &look.zone)?,
-        scope: Scope::default(),
         filter: crate::filter_option::filter(client, &table.filter).await?,
         group: subject.group,
         order: table.order(facility),
         limit: table.limit,
+        scope: scope(client, table).await?,
     };
-    let query = Query { scope: scope(client, table).await?, ..query };
     let mut writer = Writer::new(out, table.format, look);
     let mut reports = std::pin::pin!(client.watch(&query).await?);
     let mut patience = PATIENCE;
     loop {
-        let Some(report) = reports.next().await else {
-            return Err(ClientError::Away("it ended the stream".to_owned()).into());
-        };
-        let report = report?;
+        let report = reports.try_next().await?.ok_or_else(ended)?;
         // The first answer may come before every sensor knew the question.
         let unfinished = report.notes.iter().any(|note| note == Report::WAITING);
         if unfinished && patience > 0 {
@@ -92,10 +88,7 @@ pub async fn sensors(client: &Client, sensors: &SensorsOptions, look: &Look, out
     let mut writer = Writer::new(out, sensors.format, look);
     let mut states = std::pin::pin!(client.fleet().await?);
     loop {
-        let Some(fleet) = states.next().await else {
-            return Err(ClientError::Away("it ended the stream".to_owned()).into());
-        };
-        let mut fleet = fleet?;
+        let mut fleet = states.try_next().await?.ok_or_else(ended)?;
         known(&fleet, &sensors.sensor)?;
         fleet.sensors.retain(|sensor| sensors.sensor.is_empty() || sensors.sensor.contains(&sensor.name));
         writer.write(Answer::Fleet(&fleet)).context("writing the table")?;

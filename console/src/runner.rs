@@ -1,14 +1,14 @@
 //! The edge between the application and the world: terminal, signals, clock, collector.
 
 use std::collections::HashMap;
-use std::future::poll_fn;
+use std::fmt::Display;
 use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::task::Poll;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use futures_util::future::select_all;
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event;
 use tokio::signal::unix::{SignalKind, signal};
@@ -50,10 +50,9 @@ pub fn end_signal() -> Result<impl Future<Output = ()>> {
     let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
     let ends = kinds.into_iter().map(signal).collect::<io::Result<Vec<_>>>();
     let mut ends = ends.context("listening for signals")?;
-    Ok(poll_fn(move |context| match ends.iter_mut().any(|end| end.poll_recv(context).is_ready()) {
-        true => Poll::Ready(()),
-        false => Poll::Pending,
-    }))
+    Ok(async move {
+        select_all(ends.iter_mut().map(|end| Box::pin(end.recv()))).await;
+    })
 }
 
 /// Shows the screens until someone leaves them, their time is over, or a signal ends us.
@@ -61,8 +60,7 @@ pub async fn run(client: Client, look: Look, files: Files, start: &StartOptions)
     // The interface is looked up among those that report.
     let fleet = if start.names_interface() { client.fleet_now().await? } else { Fleet::default() };
     let start_screen = start.screen(&fleet)?;
-    let mut names = Names::new(ServiceNames::of_machine(), Descriptions::read(&files.folder)?);
-    (names.resolve, names.name_services) = (files.config.reverse_dns, files.config.service_names);
+    let names = Names::new(ServiceNames::of_machine(), Descriptions::read(&files.folder)?);
     let mut signalled = std::pin::pin!(end_signal()?);
     // ratatui's own hook gives the terminal back before a panic speaks; the guard does in every other case.
     let terminal = ratatui::try_init().context("opening the terminal")?;
@@ -152,33 +150,28 @@ impl Screens {
     /// Carries out effects. True: leave.
     fn carry_out(&mut self, effects: Vec<Effect>) -> Result<bool> {
         for effect in effects {
-            let kept = match effect {
+            match effect {
                 Effect::Quit => return Ok(true),
-                Effect::Redraw => {
-                    self.terminal.clear().context("clearing the terminal")?;
-                    Ok(())
-                }
-                Effect::Watch(watches) => {
-                    self.feeds.watch(watches);
-                    Ok(())
-                }
-                Effect::LookUp(address) => {
-                    // Without room it is asked again with the next report.
-                    let _ = self.feeds.names.try_send(address);
-                    Ok(())
-                }
-                Effect::Config(change) => change.1.keep(&change.0, &self.files.path).map_err(|error| error.to_string()),
-                Effect::Descriptions(names) => names.write(&self.files.folder).map_err(|error| error.to_string()),
+                Effect::Redraw => self.terminal.clear().context("clearing the terminal")?,
+                Effect::Watch(watches) => self.feeds.watch(watches),
+                // Without room it is asked again with the next report.
+                Effect::LookUp(address) => drop(self.feeds.names.try_send(address)),
+                Effect::Config(change) => self.tell(change.1.keep(&change.0, &self.files.path)),
+                Effect::Descriptions(names) => self.tell(names.write(&self.files.folder)),
                 Effect::Change(change) => {
-                    let full = "too many changes wait for the collector: try again";
-                    self.feeds.changes.try_send(change).map_err(|_| full.to_owned())
+                    let full = |_| "too many changes wait for the collector: try again";
+                    self.tell(self.feeds.changes.try_send(change).map_err(full));
                 }
-            };
-            if let Err(words) = kept {
-                self.app.say(words);
             }
         }
         Ok(false)
+    }
+
+    /// Says why something was not kept.
+    fn tell(&mut self, kept: Result<(), impl Display>) {
+        if let Err(why) = kept {
+            self.app.say(why.to_string());
+        }
     }
 
     /// Draws, unless the person at the screens wants to see a new frame only now and then; a key is answered at once.
@@ -237,17 +230,12 @@ impl Drop for Guard {
 /// Keys and resizes, from a thread of their own: reading a terminal blocks.
 fn read_keys(events: Sender<Event>) {
     std::thread::spawn(move || {
-        loop {
+        while !events.is_closed() {
             // The pause bounds how long the thread outlives the screens.
-            match event::poll(Duration::from_millis(200)) {
-                Ok(false) if events.is_closed() => return,
-                Ok(false) => continue,
-                Ok(true) => {}
-                Err(_) => return,
-            }
-            let event = match event::read() {
-                Ok(event::Event::Key(key)) => Event::Key(key),
-                Ok(event::Event::Resize(width, height)) => Event::Resize(width, height),
+            let ready = event::poll(Duration::from_millis(200));
+            let event = match ready.and_then(|ready| ready.then(event::read).transpose()) {
+                Ok(Some(event::Event::Key(key))) => Event::Key(key),
+                Ok(Some(event::Event::Resize(width, height))) => Event::Resize(width, height),
                 Ok(_) => continue,
                 Err(_) => return,
             };
