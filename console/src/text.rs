@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use ratatui::text::Span;
 pub use traf_model::text::{clean, clean_lines, is_unsafe};
+use unicode_truncate::UnicodeTruncateStr;
 
 /// Columns that `text` takes on a terminal.
 pub fn width(text: &str) -> usize {
@@ -12,27 +13,22 @@ pub fn width(text: &str) -> usize {
 
 /// The beginning of `text` that fits into `columns`, with `…` where something is missing.
 pub fn fit(text: &str, columns: usize) -> Cow<'_, str> {
-    if width(text) <= columns {
-        return Cow::Borrowed(text);
-    }
-    let mut out = head(text, columns.saturating_sub(1));
-    if columns > 0 {
-        out.push('…');
-    }
-    Cow::Owned(out)
+    shortened(text, columns, |_| 0)
 }
 
 /// Both ends of `text`, `…` for what is missing between: an address keeps its port.
 pub fn fit_middle(text: &str, columns: usize) -> Cow<'_, str> {
+    shortened(text, columns, |room| room.div_ceil(2))
+}
+
+/// `text` in `columns`; `tail` says how many of those beside the `…` are of its end.
+fn shortened(text: &str, columns: usize, tail: fn(usize) -> usize) -> Cow<'_, str> {
     if width(text) <= columns {
         return Cow::Borrowed(text);
     }
     let Some(room) = columns.checked_sub(1) else { return Cow::Borrowed("") };
-    let tail: String = text.chars().rev().take(room.div_ceil(2)).collect::<Vec<_>>().into_iter().rev().collect();
-    let mut out = head(text, room.saturating_sub(width(&tail)));
-    out.push('…');
-    out.push_str(&tail);
-    Cow::Owned(out)
+    let (tail, taken) = text.unicode_truncate_start(tail(room));
+    Cow::Owned(format!("{}…{tail}", text.unicode_truncate(room - taken).0))
 }
 
 /// `text` in lines of at most `columns`, broken between words, the later lines set in.
@@ -49,18 +45,6 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     }
     lines.push(line);
     lines.into_iter().map(|line| fit(&line, columns).into_owned()).collect()
-}
-
-fn head(text: &str, columns: usize) -> String {
-    let (mut out, mut used) = (String::new(), 0);
-    for c in text.chars() {
-        used += width(c.encode_utf8(&mut [0; 4]));
-        if used > columns {
-            break;
-        }
-        out.push(c);
-    }
-    out
 }
 
 #[cfg(test)]
@@ -80,6 +64,7 @@ mod tests {
         assert_eq!(fit("10.0.0.3", 5), "10.0…");
         assert_eq!(fit("漢字漢字", 5), "漢字…");
         assert_eq!(fit_middle("[2001:db8::1234:5678]:443", 15), "[2001:d…78]:443");
+        assert_eq!(fit_middle("漢字漢字", 6), "漢…字");
         assert_eq!((fit("abc", 0), fit_middle("abc", 0)), ("".into(), "".into()));
     }
 }
