@@ -1,11 +1,11 @@
 //! Starting in a facility, with IPTraf's letters: `traf -d eth0`.
 
-use clap::{Arg, ArgMatches, Args, FromArgMatches};
+use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches};
 use traf_model::{Fleet, Point, Scope, SensorState};
 
 use crate::app::Screen;
 use crate::facility;
-use crate::facility::view::{StartOption, View};
+use crate::facility::view::StartOption;
 use crate::failure::Usage;
 
 /// Title of these options in the help.
@@ -14,18 +14,9 @@ const HEADING: &str = "Starting in a facility";
 /// The first screen, its interface, and the time after which the screens end.
 #[derive(Clone, Debug, Default, Args)]
 pub struct StartOptions {
-    /// IP traffic monitor of an interface (or sensor/interface), or of all
-    #[arg(short = 'i', value_name = "IF|all", group = "facility", help_heading = HEADING)]
-    pub traffic: Option<String>,
-    /// General interface statistics
-    #[arg(short = 'g', group = "facility", help_heading = HEADING)]
-    pub general: bool,
-    /// Detailed statistics of an interface
-    #[arg(short = 'd', value_name = "IF", group = "facility", help_heading = HEADING)]
-    pub detailed: Option<String>,
-    /// A counted facility
+    /// The first screen
     #[command(flatten)]
-    pub counted: CountedStart,
+    pub first: FirstScreen,
     /// End the screens after so many minutes
     #[arg(
         short = 't',
@@ -36,19 +27,31 @@ pub struct StartOptions {
     pub minutes: Option<u32>,
 }
 
-/// Options that start with a counted facility: which one, of which interface, and whether it takes all.
+/// The screen that was asked for, its interface, and whether it takes all.
 #[derive(Clone, Debug, Default)]
-pub struct CountedStart(Option<(&'static View, String, bool)>);
+pub struct FirstScreen(Option<(Screen, String, bool)>);
 
-fn start_options() -> impl Iterator<Item = (&'static View, &'static StartOption)> {
-    facility::ALL.into_iter().filter_map(|view| Some((view, view.start.as_ref()?)))
+/// The screens that have an option.
+fn options() -> impl Iterator<Item = (Screen, StartOption)> {
+    let option = |letter, all, help| StartOption { letter, all, help };
+    let traffic = option('i', true, "IP traffic monitor of an interface (or sensor/interface), or of all");
+    let own = [
+        (Screen::Traffic, traffic),
+        (Screen::Interfaces, option('g', true, "General interface statistics")),
+        (Screen::Detailed, option('d', false, "Detailed statistics of an interface")),
+    ];
+    let counted = facility::ALL.into_iter().filter_map(|view| Some((Screen::Counted(view), view.start?)));
+    own.into_iter().chain(counted)
 }
 
-impl Args for CountedStart {
+impl Args for FirstScreen {
     fn augment_args(command: clap::Command) -> clap::Command {
-        start_options().fold(command, |command, (view, option)| {
-            let name = if option.all { "IF|all" } else { "IF" };
-            let arg = Arg::new(view.name()).short(option.letter).value_name(name).help(option.help);
+        options().fold(command, |command, (screen, option)| {
+            let arg = Arg::new(screen.title()).short(option.letter).help(option.help);
+            let arg = match (screen, option.all) {
+                (Screen::Interfaces, _) => arg.action(ArgAction::Set).num_args(0).default_missing_value(ALL),
+                (_, all) => arg.value_name(if all { "IF|all" } else { "IF" }),
+            };
             command.arg(arg.group("facility").help_heading(HEADING))
         })
     }
@@ -58,12 +61,10 @@ impl Args for CountedStart {
     }
 }
 
-impl FromArgMatches for CountedStart {
+impl FromArgMatches for FirstScreen {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let given = |(view, option): (&'static View, &StartOption)| {
-            Some((view, matches.get_one::<String>(view.name())?.clone(), option.all))
-        };
-        Ok(Self(start_options().find_map(given)))
+        let given = |screen: Screen| matches.get_one::<String>(screen.title()).cloned();
+        Ok(Self(options().find_map(|(screen, option)| Some((screen, given(screen)?, option.all)))))
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
@@ -78,51 +79,36 @@ const ALL: &str = "all";
 impl StartOptions {
     /// Nothing was asked for: the screens begin as they always do.
     pub const fn is_none(&self) -> bool {
-        self.facility().is_none() && self.minutes.is_none()
-    }
-
-    /// The screen that was asked for, and the interface; none of that name for all.
-    const fn facility(&self) -> Option<(Screen, Option<&String>, bool)> {
-        match self {
-            Self { traffic: Some(name), .. } => Some((Screen::Traffic, Some(name), true)),
-            Self { general: true, .. } => Some((Screen::Interfaces, None, true)),
-            Self { detailed: Some(name), .. } => Some((Screen::Detailed, Some(name), false)),
-            Self { counted: CountedStart(Some((view, name, all))), .. } => {
-                Some((Screen::Counted(view), Some(name), *all))
-            }
-            _ => None,
-        }
+        self.first.0.is_none() && self.minutes.is_none()
     }
 
     /// True if the interface must be looked up among those that are watched.
     pub fn names_interface(&self) -> bool {
-        self.facility().is_some_and(|(_, name, all)| name.is_some_and(|name| !(all && name == ALL)))
+        self.first.0.as_ref().is_some_and(|(_, name, all)| !(*all && name == ALL))
     }
 
     /// The screen and what it looks at; `None` when no facility was asked for.
     pub fn screen(&self, fleet: &Fleet) -> Result<Option<(Screen, Scope)>, Usage> {
-        let Some((screen, name, all)) = self.facility() else { return Ok(None) };
-        let scope = match name {
-            None => Scope::default(),
-            Some(name) if name == ALL && all => Scope::default(),
-            Some(name) if name == ALL && interface(fleet, name).is_err() => {
+        let Some((screen, name, all)) = &self.first.0 else { return Ok(None) };
+        let scope = match (name == ALL, all) {
+            (true, true) => Scope::default(),
+            (true, false) if interface(fleet, name).is_err() => {
                 return Err(Usage(format!("this facility is of one interface: name it; there are: {}", known(fleet))));
             }
-            Some(name) => Scope(vec![interface(fleet, name)?]),
+            _ => Scope(vec![interface(fleet, name)?]),
         };
-        Ok(Some((screen, scope)))
+        Ok(Some((*screen, scope)))
     }
 }
 
 /// The interface that a name means: `sensor/interface`, or `interface` where only one sensor has one of this name.
 pub fn interface(fleet: &Fleet, name: &str) -> Result<Point, Usage> {
-    let mut found: Vec<Point> = fleet.sensors.iter().flat_map(up).filter(|point| point.is_called(name)).collect();
-    match (found.pop(), found.len()) {
-        (Some(point), 0) => Ok(point),
-        (None, _) => Err(Usage(format!("no interface `{name}` is watched; there are: {}", known(fleet)))),
-        (Some(last), _) => {
-            found.push(last);
-            let names: Vec<String> = found.iter().map(ToString::to_string).collect();
+    let found: Vec<Point> = fleet.sensors.iter().flat_map(up).filter(|point| point.is_called(name)).collect();
+    match &found[..] {
+        [point] => Ok(point.clone()),
+        [] => Err(Usage(format!("no interface `{name}` is watched; there are: {}", known(fleet)))),
+        several => {
+            let names: Vec<String> = several.iter().map(ToString::to_string).collect();
             Err(Usage(format!("`{name}` is an interface of several sensors: write one of {}", names.join(", "))))
         }
     }

@@ -81,6 +81,7 @@ impl MenuEntry {
 }
 
 /// An option such as `-s IF`.
+#[derive(Clone, Copy)]
 pub struct StartOption {
     /// The letter.
     pub letter: char,
