@@ -2,18 +2,16 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand};
+use clap::{Arg, ArgMatches, Args, FromArgMatches, Parser, Subcommand};
 use jiff::tz::TimeZone;
 use traf_model::settings::{DEFAULT, SETTINGS};
 use traf_model::time::length;
 use traf_model::{Facility, Group, Interval, Order, OrderBy, Query, Timestamp, Window};
 
 use crate::facility;
-use crate::facility::view::View;
 use crate::failure::Usage;
-use crate::filter_option::check_filter;
 use crate::moment;
-use crate::output::Format;
+use crate::output::{Format, Subject};
 use crate::start::StartOptions;
 
 const AFTER: &str = "\
@@ -48,17 +46,9 @@ pub struct Cli {
 pub enum Command {
     /// Watch this machine alone: a private collector and a sensor, gone with the screens
     Local(Local),
-    /// Flows: who talks to whom
-    Traffic(Traffic),
-    /// The latest packets that belong to no TCP connection, one by one; live only
-    Lines(TableOptions),
-    /// Interface statistics
-    Interfaces(TableOptions),
-    /// Detailed statistics of an interface
-    Interface(InterfaceTable),
-    /// Traffic that is counted under a key
+    /// A table
     #[command(flatten)]
-    Counted(CountedCommand),
+    Table(TableCommand),
     /// Sensors: connection, delay and losses
     Sensors(SensorsOptions),
     /// Filters under a name, shared by all consoles of the collector
@@ -108,53 +98,43 @@ fn changes_help() -> String {
     format!("{examples}; `{DEFAULT}` for what the sensor's own file says")
 }
 
-/// Flows, or what they have in common.
-#[derive(Clone, Debug, Default, Args)]
-pub struct Traffic {
-    /// A row for each: flow, address (who was asked), port, pair (who asked whom), sensor
-    #[arg(long, value_name = "BY", default_value = "flow", value_parser = group)]
-    pub group: Group,
-    /// Rows and format
-    #[command(flatten)]
-    pub table: TableOptions,
-}
-
-/// A table of an interface.
-#[derive(Clone, Debug, Default, Args)]
-pub struct InterfaceTable {
-    /// The interface; those of all sensors where several have one of this name; by default all
-    #[arg(value_name = "IF")]
-    pub name: Option<String>,
-    /// Rows and format
-    #[command(flatten)]
-    pub table: TableOptions,
-}
-
-impl InterfaceTable {
-    /// The table, of this interface only.
-    pub fn table(&self) -> TableOptions {
-        let mut table = self.table.clone();
-        table.interface.extend(self.name.clone());
-        table
-    }
-}
-
-/// The command of a counted facility.
+/// The command of a table.
 #[derive(Clone, Debug)]
-pub struct CountedCommand {
-    /// The facility.
-    pub view: &'static View,
+pub struct TableCommand {
+    /// The subject.
+    pub subject: Subject,
     /// Rows and format.
     pub table: TableOptions,
 }
 
-impl Subcommand for CountedCommand {
+/// The argument that names an interface.
+const NAME: &str = "name";
+/// The option that groups flows.
+const GROUP: &str = "group";
+
+/// The subject of each command, and its help.
+fn tables() -> impl Iterator<Item = (Subject, &'static str)> {
+    let own = [
+        (Facility::Traffic.into(), "Flows: who talks to whom"),
+        (Facility::Packets.into(), "The latest packets that belong to no TCP connection, one by one; live only"),
+        (Facility::Interfaces.into(), "Interface statistics"),
+        (Subject { detailed: true, ..Facility::Interfaces.into() }, "Detailed statistics of an interface"),
+    ];
+    own.into_iter().chain(facility::ALL.map(|view| (Facility::from(view.facility).into(), view.help)))
+}
+
+impl Subcommand for TableCommand {
     fn augment_subcommands(command: clap::Command) -> clap::Command {
-        facility::ALL.into_iter().fold(command, |command, view| {
-            let one = clap::Command::new(view.name());
-            let one =
-                if view.one_interface { InterfaceTable::augment_args(one) } else { TableOptions::augment_args(one) };
-            command.subcommand(one.about(view.help).long_about(None))
+        let interface = "The interface; those of all sensors where several have one of this name; by default all";
+        let groups = "A row for each: flow, address (who was asked), port, pair (who asked whom), sensor";
+        let interface = Arg::new(NAME).value_name("IF").help(interface);
+        let groups =
+            Arg::new(GROUP).long(GROUP).value_name("BY").help(groups).default_value("flow").value_parser(group);
+        tables().fold(command, |command, (subject, help)| {
+            let one = clap::Command::new(subject.name());
+            let one = if subject.one_interface() { one.arg(&interface) } else { one };
+            let one = if subject.facility == Facility::Traffic { one.arg(&groups) } else { one };
+            command.subcommand(TableOptions::augment_args(one).about(help).long_about(None))
         })
     }
 
@@ -163,20 +143,23 @@ impl Subcommand for CountedCommand {
     }
 
     fn has_subcommand(name: &str) -> bool {
-        facility::ALL.into_iter().any(|view| view.name() == name)
+        tables().any(|(subject, _)| subject.name() == name)
     }
 }
 
-impl FromArgMatches for CountedCommand {
+impl FromArgMatches for TableCommand {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let unknown = || clap::Error::new(clap::error::ErrorKind::InvalidSubcommand);
         let (name, matches) = matches.subcommand().ok_or_else(unknown)?;
-        let view = facility::ALL.into_iter().find(|view| view.name() == name).ok_or_else(unknown)?;
-        let table = match view.one_interface {
-            true => InterfaceTable::from_arg_matches(matches)?.table(),
-            false => TableOptions::from_arg_matches(matches)?,
-        };
-        Ok(Self { view, table })
+        let (mut subject, _) = tables().find(|(subject, _)| subject.name() == name).ok_or_else(unknown)?;
+        let mut table = TableOptions::from_arg_matches(matches)?;
+        if subject.one_interface() {
+            table.interface.extend(matches.get_one::<String>(NAME).cloned());
+        }
+        if subject.facility == Facility::Traffic {
+            subject.group = matches.get_one(GROUP).copied().unwrap_or_default();
+        }
+        Ok(Self { subject, table })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
@@ -324,11 +307,6 @@ impl TableOptions {
             _ => Order::default(),
         })
     }
-
-    /// Checks the filter before the collector is asked.
-    pub fn check_filter(&self) -> Result<(), Usage> {
-        check_filter(&self.filter)
-    }
 }
 
 #[cfg(test)]
@@ -339,11 +317,12 @@ mod tests {
     use traf_model::facility::SIZES;
 
     use super::*;
+    use crate::filter_option::check_filter;
 
     fn table(words: &[&str]) -> Result<TableOptions, clap::Error> {
         let cli = Cli::try_parse_from(["traf", "traffic"].iter().chain(words))?;
-        let Some(Command::Traffic(traffic)) = cli.command else { panic!("not traffic") };
-        Ok(traffic.table)
+        let Some(Command::Table(TableCommand { table, .. })) = cli.command else { panic!("not traffic") };
+        Ok(table)
     }
 
     fn window(words: &[&str]) -> String {
@@ -385,11 +364,12 @@ mod tests {
         assert_eq!(table(&[]).unwrap().order(Facility::Packets).by, OrderBy::Last);
         for group in Group::ALL {
             let cli = Cli::try_parse_from(["traf", "traffic", "--group", group.name()]).unwrap();
-            assert!(matches!(cli.command, Some(Command::Traffic(traffic)) if traffic.group == group));
+            assert!(matches!(cli.command, Some(Command::Table(traffic)) if traffic.subject.group == group));
         }
         let cli = Cli::try_parse_from(["traf", "sizes", "eth0", "--last", "5m"]).unwrap();
-        let Some(Command::Counted(sizes)) = cli.command else { panic!("not sizes") };
-        assert_eq!((sizes.view.facility, &sizes.table.interface[..]), (SIZES, &["eth0".to_owned()][..]));
+        let Some(Command::Table(sizes)) = cli.command else { panic!("not sizes") };
+        let (facility, interface) = (sizes.subject.facility, &sizes.table.interface[..]);
+        assert_eq!((facility, interface), (SIZES.into(), &["eth0".to_owned()][..]));
     }
 
     #[test]
@@ -406,6 +386,7 @@ mod tests {
         ] {
             assert!(table(words).is_err(), "{words:?}");
         }
-        assert!(table(&["--filter", "host"]).unwrap().check_filter().unwrap_err().to_string().contains('^'));
+        let filter = table(&["--filter", "host"]).unwrap().filter;
+        assert!(check_filter(&filter).unwrap_err().to_string().contains('^'));
     }
 }

@@ -4,35 +4,18 @@ use std::io::{self, Write};
 
 use anyhow::{Context, Result};
 use futures_util::TryStreamExt;
-use traf_model::{Facility, Fleet, Group, Point, Query, Report, Scope};
+use traf_model::{Fleet, Point, Query, Report, Scope};
 
 use crate::cli::{SensorsOptions, TableOptions};
 use crate::client::{Client, ClientError, ended};
 use crate::clock;
 use crate::failure::Usage;
 use crate::look::Look;
-use crate::output::{Answer, Writer};
+use crate::output::{Answer, Subject, Writer};
 use crate::text::clean_lines;
 
 /// Unfinished answers that are passed over: they come twenty a second while a sensor owes its part.
 const PATIENCE: u32 = 60;
-
-/// Subject of a table.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Subject {
-    /// Its rows.
-    pub facility: Facility,
-    /// The grouping of flows.
-    pub group: Group,
-    /// Of interfaces: every class, for people.
-    pub detailed: bool,
-}
-
-impl From<Facility> for Subject {
-    fn from(facility: Facility) -> Self {
-        Self { facility, ..Self::default() }
-    }
-}
 
 /// Writes one table, or one each second.
 pub async fn table(
@@ -66,12 +49,7 @@ pub async fn table(
         if !table.watch && report.rows.is_empty() && report.notes.iter().any(|note| note == Report::CROWDED) {
             return Err(ClientError::Refused(Report::CROWDED.to_owned()).into());
         }
-        let answer = match subject.group {
-            _ if subject.detailed => Answer::Detailed(&report),
-            Group::Flow => Answer::Report(&report),
-            _ => Answer::Groups(&report),
-        };
-        writer.write(answer).context("writing the table")?;
+        writer.write(Answer::Report(&report, subject)).context("writing the table")?;
         if !table.watch {
             let shown = report.rows.len() as u64;
             if report.matched > shown {

@@ -5,7 +5,7 @@
 //! use traf_console::cli::{Cli, Command};
 //!
 //! let cli = Cli::parse_from(["traf", "traffic", "--filter", "tcp port 443", "--format", "json"]);
-//! assert!(matches!(cli.command, Some(Command::Traffic(_))));
+//! assert!(matches!(cli.command, Some(Command::Table(_))));
 //! ```
 //!
 //! * the middle: [`app`] (state), [`event`], [`facility`], [`key`], [`screen`] and [`widget`] (drawing), [`number`], [`moment`],

@@ -286,7 +286,7 @@ async fn print(client: &Client, interfaces: &Report, look: &Look) -> Result<()> 
     let traffic = waited.await.context("waiting for the first flow")??;
     let mut writer = Writer::new(std::io::stdout().lock(), Format::Table, look);
     for report in [interfaces, &traffic] {
-        writer.write(Answer::Report(report)).context("writing the tables")?;
+        writer.write(Answer::Report(report, report.facility.into())).context("writing the tables")?;
     }
     Ok(())
 }

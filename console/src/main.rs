@@ -1,37 +1,28 @@
 //! `traf`: what the command line asks for; the exit code says how it went.
 
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use traf_console::cli::{Cli, Command, SensorCommand, TableOptions};
+use traf_console::cli::{Cli, Command, SensorCommand, TableCommand};
 use traf_console::client::Client;
-use traf_console::command::Subject;
 use traf_console::config::{Config, Folders};
 use traf_console::failure::{Usage, exit_code};
+use traf_console::filter_option::check_filter;
 use traf_console::look::Look;
 use traf_console::runner::Files;
 use traf_console::start::StartOptions;
-use traf_console::text::clean_lines;
 use traf_console::theme::Theme;
 use traf_console::{admin, clock, command, join, local, runner};
-use traf_model::Facility;
 use traf_peer::Credentials;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    match start(cli) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => match exit_code(&error) {
-            Some(code) => {
-                let _ = writeln!(io::stderr(), "traf: {}", clean_lines(&format!("{error:#}")));
-                ExitCode::from(code)
-            }
-            None => ExitCode::SUCCESS,
-        },
-    }
+    let Err(error) = start(Cli::parse()) else { return ExitCode::SUCCESS };
+    let Some(code) = exit_code(&error) else { return ExitCode::SUCCESS };
+    command::say(&format!("{error:#}"));
+    ExitCode::from(code)
 }
 
 /// Values that every command needs.
@@ -92,32 +83,15 @@ async fn run(command: Option<Command>, options: StartOptions, environment: Envir
                 Some(SensorCommand::Set { name, changes }) => admin::set(&client, name, changes, out).await,
             }
         }
-        Some(Command::Filters(filters)) => {
-            let (client, _) = connect(&environment)?;
-            admin::filters(&client, &filters, out).await
-        }
-        Some(Command::Traffic(traffic)) => {
-            let subject = Subject { group: traffic.group, ..Facility::Traffic.into() };
-            print(&environment, subject, &traffic.table, out).await
-        }
-        Some(Command::Interface(of)) => {
-            let subject = Subject { detailed: true, ..Facility::Interfaces.into() };
-            print(&environment, subject, &of.table(), out).await
-        }
-        Some(Command::Lines(table)) => print(&environment, Facility::Packets.into(), &table, out).await,
-        Some(Command::Interfaces(table)) => print(&environment, Facility::Interfaces.into(), &table, out).await,
-        Some(Command::Counted(of)) => {
-            print(&environment, Facility::Counted(of.view.facility).into(), &of.table, out).await
+        Some(Command::Filters(filters)) => admin::filters(&connect(&environment)?.0, &filters, out).await,
+        Some(Command::Table(TableCommand { subject, table })) => {
+            // A wrong question is told before anybody is asked.
+            table.window(clock::now(), &environment.look.zone)?;
+            check_filter(&table.filter)?;
+            let (client, look) = connect(&environment)?;
+            command::table(&client, subject, &table, &look, out).await
         }
     }
-}
-
-async fn print(environment: &Environment, subject: Subject, table: &TableOptions, out: impl Write) -> Result<()> {
-    // A wrong question is told before anybody is asked.
-    table.window(clock::now(), &environment.look.zone)?;
-    table.check_filter()?;
-    let (client, look) = connect(environment)?;
-    command::table(&client, subject, table, &look, out).await
 }
 
 fn screens_possible() -> Result<(), Usage> {

@@ -3,8 +3,9 @@
 use std::io::{self, Write};
 
 use traf_model::record::{report as record, writer};
-use traf_model::{Fleet, Report};
+use traf_model::{Facility, Fleet, Group, Report};
 
+use crate::facility;
 use crate::look::Look;
 
 mod people;
@@ -23,15 +24,40 @@ pub enum Format {
     Csv,
 }
 
+/// Subject of a table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Subject {
+    /// Its rows.
+    pub facility: Facility,
+    /// The grouping of flows.
+    pub group: Group,
+    /// Of interfaces: every class, for people.
+    pub detailed: bool,
+}
+
+impl Subject {
+    /// Name of the command.
+    pub fn name(self) -> &'static str {
+        if self.detailed { "interface" } else { self.facility.name() }
+    }
+
+    /// True if the table is of one interface.
+    pub fn one_interface(self) -> bool {
+        self.detailed || facility::view(self.facility).is_some_and(|view| view.one_interface)
+    }
+}
+
+impl From<Facility> for Subject {
+    fn from(facility: Facility) -> Self {
+        Self { facility, ..Self::default() }
+    }
+}
+
 /// Answers that can be written.
 #[derive(Clone, Copy, Debug)]
 pub enum Answer<'a> {
-    /// To a query.
-    Report(&'a Report),
-    /// To a query for groups of flows.
-    Groups(&'a Report),
-    /// Interfaces, each with all its classes.
-    Detailed(&'a Report),
+    /// To a query, and what was asked for.
+    Report(&'a Report, Subject),
     /// The sensors, and which of them report.
     Fleet(&'a Fleet),
 }
@@ -56,15 +82,13 @@ impl<'a, W: Write> Writer<'a, W> {
     pub fn write(&mut self, answer: Answer<'_>) -> io::Result<()> {
         if self.format == Format::Table {
             let table = match answer {
-                Answer::Report(report) => people::report(report, self.look, false),
-                Answer::Groups(report) => people::report(report, self.look, true),
-                Answer::Detailed(report) => people::detailed(report, self.look),
+                Answer::Report(report, subject) => people::report(report, subject, self.look),
                 Answer::Fleet(fleet) => people::fleet(fleet),
             };
             self.out.text(&format!("{}{table}", if self.begun { "\n" } else { "" }))?;
         } else {
             let document = match answer {
-                Answer::Report(report) | Answer::Groups(report) | Answer::Detailed(report) => record::report(report),
+                Answer::Report(report, _) => record::report(report),
                 Answer::Fleet(fleet) => record::fleet(fleet),
             };
             let mut rows = document["rows"].as_array().into_iter().flatten();

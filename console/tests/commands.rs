@@ -8,13 +8,17 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use traf_console::look::Look;
-use traf_console::output::{Answer, Format, Writer};
-use traf_model::{Fleet, Group, Report};
+use traf_console::output::{Answer, Format, Subject, Writer};
+use traf_model::{Facility, Fleet, Group, Report};
 
 fn written(answer: Answer<'_>, format: Format) -> String {
     let (mut out, look) = (Vec::new(), Look::default());
     Writer::new(&mut out, format, &look).write(answer).unwrap();
     String::from_utf8(out).unwrap()
+}
+
+fn rows(report: &Report) -> Answer<'_> {
+    Answer::Report(report, report.facility.into())
 }
 
 fn pretty(answer: Answer<'_>) -> String {
@@ -33,38 +37,38 @@ fn tables_for_people_stand_aligned() {
         ("sizes", sample::sizes()),
         ("lines", Report { rows: sample::lines().rows.split_off(42), ..sample::lines() }),
     ];
-    let tables: Vec<String> = reports
-        .iter()
-        .map(|(name, report)| format!("traf {name}\n{}", written(Answer::Report(report), Format::Table)))
-        .collect();
-    let interfaces = written(Answer::Detailed(&sample::interfaces()), Format::Table);
+    let tables: Vec<String> =
+        reports.iter().map(|(name, report)| format!("traf {name}\n{}", written(rows(report), Format::Table))).collect();
+    let detailed = Subject { detailed: true, ..Facility::Interfaces.into() };
+    let interfaces = written(Answer::Report(&sample::interfaces(), detailed), Format::Table);
     insta::assert_snapshot!("interface_table", interfaces);
     let groups = sample::groups(Group::Pair);
-    let pairs = format!("traf traffic --group pair\n{}", written(Answer::Groups(&groups), Format::Table));
+    let pair = Subject { group: Group::Pair, ..Subject::default() };
+    let pairs = format!("traf traffic --group pair\n{}", written(Answer::Report(&groups, pair), Format::Table));
     let fleet = sample::fleet();
     let sensors = format!("traf sensors\n{}", written(Answer::Fleet(&fleet), Format::Table));
     insta::assert_snapshot!("tables", tables.join("\n") + "\n" + &pairs + "\n" + &sensors);
 
-    let none = written(Answer::Groups(&Report { rows: Vec::new(), ..groups }), Format::Table);
+    let none = written(Answer::Report(&Report { rows: Vec::new(), ..groups }, pair), Format::Table);
     assert!(none.starts_with("Group"), "groups without a row have their titles too: {none}");
 }
 
 #[test]
 fn json_of_every_answer_is_one_document_as_in_its_snapshot() {
-    insta::assert_snapshot!("traffic_json", pretty(Answer::Report(&sample::connections())));
-    insta::assert_snapshot!("interfaces_json", pretty(Answer::Report(&sample::interfaces())));
-    insta::assert_snapshot!("stations_json", pretty(Answer::Report(&sample::stations())));
+    insta::assert_snapshot!("traffic_json", pretty(rows(&sample::connections())));
+    insta::assert_snapshot!("interfaces_json", pretty(rows(&sample::interfaces())));
+    insta::assert_snapshot!("stations_json", pretty(rows(&sample::stations())));
     let one = |report: Report| Report { rows: report.rows[..1].to_vec(), ..report };
-    insta::assert_snapshot!("lines_json", pretty(Answer::Report(&one(sample::lines()))));
-    insta::assert_snapshot!("hosts_json", pretty(Answer::Report(&one(sample::hosts()))));
-    insta::assert_snapshot!("groups_json", pretty(Answer::Report(&one(sample::groups(Group::Port)))));
+    insta::assert_snapshot!("lines_json", pretty(rows(&one(sample::lines()))));
+    insta::assert_snapshot!("hosts_json", pretty(rows(&one(sample::hosts()))));
+    insta::assert_snapshot!("groups_json", pretty(rows(&one(sample::groups(Group::Port)))));
     insta::assert_snapshot!("sensors_json", pretty(Answer::Fleet(&sample::fleet())));
 }
 
 #[test]
 fn json_lines_hold_one_row_each() {
     let report = sample::connections();
-    let lines = written(Answer::Report(&report), Format::Jsonl);
+    let lines = written(rows(&report), Format::Jsonl);
     let rows: Vec<serde_json::Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(rows.len(), report.rows.len());
     assert_eq!(
@@ -77,7 +81,7 @@ fn json_lines_hold_one_row_each() {
 #[test]
 fn csv_has_one_line_of_titles_and_every_row_as_many_fields() {
     for (name, report) in [("traffic_csv", sample::connections()), ("interfaces_csv", sample::interfaces())] {
-        let csv = written(Answer::Report(&report), Format::Csv);
+        let csv = written(rows(&report), Format::Csv);
         let fields: Vec<usize> = csv.lines().map(|line| line.split(',').count()).collect();
         assert!(fields.iter().all(|count| *count == fields[0]), "{csv}");
         assert_eq!(fields.len(), report.rows.len() + 1);
@@ -90,7 +94,7 @@ fn a_watch_prints_the_titles_of_csv_once() {
     let (mut out, look, report) = (Vec::new(), Look::default(), sample::hosts());
     let mut writer = Writer::new(&mut out, Format::Csv, &look);
     for _ in 0..3 {
-        writer.write(Answer::Report(&report)).unwrap();
+        writer.write(rows(&report)).unwrap();
     }
     let csv = String::from_utf8(out).unwrap();
     assert_eq!(csv.lines().filter(|line| line.starts_with("sensor,")).count(), 1);

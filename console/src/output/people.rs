@@ -2,8 +2,9 @@
 
 use traf_model::names::protocol_name;
 use traf_model::record::writer::{left, right, table};
-use traf_model::{ClassGroup, Facility, Fleet, Flow, Item, Report, Row, Traffic};
+use traf_model::{ClassGroup, Facility, Fleet, Flow, Group, Item, Report, Row, Traffic};
 
+use super::Subject;
 use crate::facility::cell::{
     Col, RowContext, class_packets, key_text, octets_in, octets_out, of_interface, packets, packets_in, packets_out,
     points, rate_total,
@@ -12,17 +13,18 @@ use crate::facility::view;
 use crate::look::Look;
 use crate::moment;
 use crate::names::Names;
-use crate::number::{count, grouped, rate, size, span};
+use crate::number::{count, grouped, size, span};
 use crate::text::clean;
 use crate::widget::table::{Align, Cell, Column};
 
-/// A report; of flows in groups when `grouped`.
-pub(super) fn report(report: &Report, look: &Look, grouped: bool) -> String {
+/// A report.
+pub(super) fn report(report: &Report, subject: Subject, look: &Look) -> String {
     let names = Names::default();
     let context = RowContext { look, names: &names, report: Some(report), several: true, width: 0 };
     let columns = match report.facility {
-        Facility::Traffic if grouped => group_columns(),
-        Facility::Traffic => flow_columns(),
+        Facility::Traffic if subject.group == Group::Flow => flow_columns(),
+        Facility::Traffic => group_columns(),
+        Facility::Interfaces if subject.detailed => return detailed(report, &context),
         Facility::Interfaces => interface_columns(),
         Facility::Packets => line_columns(),
         facility => view(facility).map_or_else(Vec::new, |view| (view.text)(&context)),
@@ -109,9 +111,7 @@ fn line_columns<'a>() -> Vec<Col<'a>> {
 }
 
 /// Interfaces, each with all its classes and its rates.
-pub(super) fn detailed(report: &Report, look: &Look) -> String {
-    let (units, names) = (look.units, Names::default());
-    let context = RowContext { look, names: &names, report: Some(report), several: true, width: 0 };
+fn detailed(report: &Report, context: &RowContext<'_>) -> String {
     let mut out = String::new();
     for row in &report.rows {
         let Item::Interface(stats) = &row.item else { continue };
@@ -122,7 +122,7 @@ pub(super) fn detailed(report: &Report, look: &Look) -> String {
             let (traffic, speed) = (stats.classes.group(group), stats.rates.group(group));
             let counts = [traffic.total(), traffic.inbound, traffic.outbound];
             let counts = counts.into_iter().flat_map(|counters| [count(counters.packets), count(counters.octets)]);
-            let speeds = [speed.total(), speed.inbound, speed.outbound].map(|counters| rate(counters.octets, units));
+            let speeds = [speed.total(), speed.inbound, speed.outbound].map(|counters| context.rate(counters));
             std::iter::once(group.name().to_owned()).chain(counts).chain(speeds).collect()
         });
         let average = stats.classes.group(ClassGroup::Total).per_second(report.interval.nanos());
@@ -134,13 +134,13 @@ pub(super) fn detailed(report: &Report, look: &Look) -> String {
             ("broadcast", ways(stats.rates.group(ClassGroup::Broadcast))),
         ];
         let speeds = speeds.map(|(name, ways)| {
-            let ways = ways.into_iter().flat_map(|way| [rate(way.octets, units), count(way.packets)]);
+            let ways = ways.into_iter().flat_map(|way| [context.rate(way), count(way.packets)]);
             std::iter::once(name.to_owned()).chain(ways).collect()
         });
         if !out.is_empty() {
             out.push('\n');
         }
-        out.push_str(&format!("{}\n", clean(&points(&row, &context).text)));
+        out.push_str(&format!("{}\n", clean(&points(&row, context).text)));
         out.push_str(&table(&titles, classes));
         let titles = [&[left("Rate")], &["Total", "pps", "In", "pps", "Out", "pps"].map(right)[..]].concat();
         out.push_str(&table(&titles, speeds));
