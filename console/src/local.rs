@@ -16,13 +16,14 @@ mod running;
 
 use std::ffi::OsStr;
 use std::fs;
+use std::future::ready;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use futures_util::StreamExt;
-use traf_model::{ClassGroup, Facility, Item, Order, OrderBy, Query, Report};
+use futures_util::{StreamExt, TryStreamExt};
+use traf_model::{Facility, Query, Report};
 use traf_peer::Role;
 use traf_peer::token::Token;
 use traf_peer::{CollectorUrl, Credentials, join};
@@ -34,7 +35,7 @@ use crate::failure::Refusal;
 use crate::look::Look;
 use crate::output::{Answer, Format, Writer};
 use crate::runner::{self, Files};
-use child::{Child, answer_of, program};
+use child::{Child, Program};
 use running::{Found, end_left_behind};
 
 /// Time in which a program must be ready.
@@ -133,50 +134,36 @@ impl LocalFolders {
         };
         make(&root)?;
         let root = root.canonicalize().with_context(|| format!("finding the folder {}", root.display()))?;
-        let folders = Self {
-            collector: root.join("collector"),
-            sensor: root.join("sensor"),
-            console: root.join("console"),
-            root,
-        };
-        make(&folders.collector)?;
-        make(&folders.sensor)?;
-        Ok(folders)
+        let [collector, sensor, console] = ["collector", "sensor", "console"].map(|name| root.join(name));
+        make(&collector)?;
+        make(&sensor)?;
+        Ok(Self { collector, sensor, console, root })
     }
 
     /// Both programs, one after the other; they end with `children` if anything fails.
     async fn start(&self, local: &Local, children: &mut Vec<Child>) -> Result<Addresses> {
-        let (collector, sensor) = (program("traf-collector")?, program("traf-sensor")?);
+        let (collector, sensor) = (Program::find(&self.collector)?, Program::find(&self.sensor)?);
         // Left by a collector that was killed, it would speak of ports that nobody listens on.
         let _ = fs::remove_file(self.collector.join("addresses"));
         say("starting a private collector …");
-        let config = self.root.join("collector.toml");
-        let data = self.options(&self.collector, &config)?;
-        let loopback = ["run", "--listen", "127.0.0.1:0", "--join-listen", "127.0.0.1:0"].map(OsStr::new);
-        children.push(Child::start(&collector, &[&loopback[..], &data].concat(), &self.root.join("collector.log"))?);
+        children.push(collector.start(["run", "--listen", "127.0.0.1:0", "--join-listen", "127.0.0.1:0"])?);
         running::note(&self.root, std::process::id(), children)?;
         let addresses = until(READY, "the collector is ready", children, || Ok(self.addresses().ok())).await?;
 
-        let config = self.root.join("sensor.toml");
-        let data = self.options(&self.sensor, &config)?;
         if !self.sensor_joined(&addresses) {
             let token = self.root.join("token");
             let text = self.token("sensor").await?;
             traf_peer::file::replace(&token, text.as_bytes())
                 .with_context(|| format!("writing {}", token.display()))?;
             let url = addresses.join.to_string();
-            let words = ["join", &url, "--token-file"].map(OsStr::new);
-            let joined = answer_of(&sensor, &[&words[..], &[token.as_os_str()], &data].concat()).await;
+            let words = [OsStr::new("join"), url.as_ref(), "--token-file".as_ref(), token.as_ref()];
+            let joined = sensor.answer(words).await;
             let _ = fs::remove_file(&token);
             joined.context("joining the sensor")?;
         }
         say("starting the sensor …");
-        let mut words = vec![OsStr::new("run")];
-        if let Some(interface) = &local.interface {
-            words.extend(["--interface".as_ref(), OsStr::new(interface)]);
-        }
-        words.extend(data);
-        children.push(Child::start(&sensor, &words, &self.root.join("sensor.log"))?);
+        let interface = local.interface.iter().flat_map(|name| ["--interface", name]);
+        children.push(sensor.start(std::iter::once("run").chain(interface))?);
         running::note(&self.root, std::process::id(), children)?;
         Ok(addresses)
     }
@@ -187,12 +174,6 @@ impl LocalFolders {
             credentials.url = addresses.main.clone();
             credentials.save(&self.sensor).is_ok()
         })
-    }
-
-    /// The options that name a program's folder and an empty configuration: the machine's own are for others.
-    fn options<'a>(&self, data: &'a Path, config: &'a Path) -> Result<[&'a OsStr; 4]> {
-        fs::write(config, "").with_context(|| format!("writing {}", config.display()))?;
-        Ok(["--data".as_ref(), data.as_os_str(), "--config".as_ref(), config.as_os_str()])
     }
 
     /// Ours, from the last time or new.
@@ -213,10 +194,8 @@ impl LocalFolders {
     }
 
     async fn token(&self, role: &str) -> Result<String> {
-        let config = self.root.join("collector.toml");
-        let data = self.options(&self.collector, &config)?;
-        let words = [&["token", "create", "--role", role].map(OsStr::new)[..], &data].concat();
-        answer_of(&program("traf-collector")?, &words).await.with_context(|| format!("making a token for a {role}"))
+        let answer = Program::find(&self.collector)?.answer(["token", "create", "--role", role]).await;
+        answer.with_context(|| format!("making a token for a {role}"))
     }
 
     /// Lines of a name and an address each.
@@ -246,11 +225,7 @@ async fn first_traffic(client: &Client, once: bool, children: &mut [Child]) -> R
             };
             let mut reports = std::pin::pin!(reports);
             while let Some(Ok(report)) = reports.next().await {
-                let total = |item: &Item| match item {
-                    Item::Interface(stats) => stats.classes.group(ClassGroup::Total).total().packets,
-                    _ => 0,
-                };
-                let seen: u64 = report.rows.iter().map(|row| total(&row.item)).sum();
+                let seen: u64 = report.rows.iter().map(|row| row.item.traffic().total().packets).sum();
                 if report.sensors_reporting > 0 && !report.rows.is_empty() && (seen > 0 || !once) {
                     return Ok(report);
                 }
@@ -266,22 +241,11 @@ async fn first_traffic(client: &Client, once: bool, children: &mut [Child]) -> R
 
 /// Both tables, for people.
 async fn print(client: &Client, interfaces: &Report, look: &Look) -> Result<()> {
-    let query = Query {
-        facility: Facility::Traffic,
-        order: Order { by: OrderBy::Octets, ascending: false },
-        limit: 20,
-        ..Query::default()
-    };
+    let query = Query { facility: Facility::Traffic, limit: 20, ..Query::default() };
     // The first report may be older than the first flow.
     let waited = tokio::time::timeout(READY, async {
-        let mut reports = std::pin::pin!(client.watch(&query).await?);
-        while let Some(report) = reports.next().await {
-            let report = report?;
-            if !report.rows.is_empty() {
-                return Ok(report);
-            }
-        }
-        bail!("the collector ended the stream")
+        let reports = client.watch(&query).await?.try_filter(|report| ready(!report.rows.is_empty()));
+        std::pin::pin!(reports).try_next().await?.context("the collector ended the stream")
     });
     let traffic = waited.await.context("waiting for the first flow")??;
     let mut writer = Writer::new(std::io::stdout().lock(), Format::Table, look);

@@ -2,29 +2,78 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use tokio::process::Command;
 
 use crate::failure::Refusal;
 
 /// Time in which a program must end.
 const GRACE: Duration = Duration::from_secs(8);
 
-/// A program of ours by name: beside this one, else on the PATH.
-pub(super) fn program(name: &str) -> Result<PathBuf> {
-    let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join(name)));
-    let paths = std::env::var_os("PATH").unwrap_or_default();
-    let all = beside.into_iter().chain(std::env::split_paths(&paths).map(|folder| folder.join(name)));
-    let found = all.into_iter().find(|path| path.is_file());
-    found.with_context(|| {
-        format!("{name} is neither beside traf nor on the PATH: install it, or build it (cargo build)")
-    })
+/// A program of ours with a folder of its own.
+pub(super) struct Program {
+    name: String,
+    path: PathBuf,
+    data: PathBuf,
+}
+
+impl Program {
+    /// The program of a folder, as `traf-collector` of `DIR/collector`: beside this one, else on the PATH. It gets an empty
+    /// configuration: the machine's own is for others.
+    pub(super) fn find(data: &Path) -> Result<Self> {
+        let name = format!("traf-{}", data.file_name().unwrap_or_default().to_string_lossy());
+        let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join(&name)));
+        let paths = std::env::var_os("PATH").unwrap_or_default();
+        let mut all = beside.into_iter().chain(std::env::split_paths(&paths).map(|folder| folder.join(&name)));
+        let path = all.find(|path| path.is_file()).with_context(|| {
+            format!("{name} is neither beside traf nor on the PATH: install it, or build it (cargo build)")
+        })?;
+        let config = data.with_extension("toml");
+        fs::write(&config, "").with_context(|| format!("writing {}", config.display()))?;
+        Ok(Self { name, path, data: data.to_owned() })
+    }
+
+    fn command(&self, words: impl IntoIterator<Item: AsRef<OsStr>>) -> Command {
+        let mut command = Command::new(&self.path);
+        let config = self.data.with_extension("toml");
+        command.args(words).arg("--data").arg(&self.data).arg("--config").arg(config).stdin(Stdio::null());
+        command
+    }
+
+    /// Starts it; what it says goes into a log beside its folder.
+    pub(super) fn start(&self, words: impl IntoIterator<Item: AsRef<OsStr>>) -> Result<Child> {
+        let log = self.data.with_extension("log");
+        let files = File::create(&log).and_then(|file| Ok((file.try_clone()?, file)));
+        let (file, errors) = files.with_context(|| format!("writing {}", log.display()))?;
+        let mut command = self.command(words);
+        // A group of its own: ctrl-c in the terminal is for us, and we end it in order.
+        command.stdout(file).stderr(errors).process_group(0);
+        let process = command.spawn().with_context(|| format!("starting {}", self.path.display()))?;
+        Ok(Child { name: self.name.clone(), log, process, ours: true })
+    }
+
+    /// Runs it to its end; returns what it prints.
+    pub(super) async fn answer(&self, words: impl IntoIterator<Item: AsRef<OsStr>>) -> Result<String> {
+        let name = &self.name;
+        let output = self.command(words).kill_on_drop(true).output();
+        let output = tokio::time::timeout(Duration::from_secs(30), output).await;
+        let output =
+            output.with_context(|| format!("{name} did not answer"))?.with_context(|| format!("running {name}"))?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
+        }
+        let words = format!("{name}: {}", String::from_utf8_lossy(&output.stderr).trim());
+        match output.status.code() {
+            Some(code @ (69 | 77 | 78)) => Err(Refusal { code: code as u8, words }.into()),
+            _ => bail!(words),
+        }
+    }
 }
 
 /// A running program. Dropped (a panic, an error), it is told to end.
@@ -34,25 +83,12 @@ pub(super) struct Child {
     pub(super) name: String,
     log: PathBuf,
     /// The process.
-    pub(super) process: std::process::Child,
+    pub(super) process: tokio::process::Child,
     /// True if dropping it ends it.
     ours: bool,
 }
 
 impl Child {
-    /// Starts a program; what it says goes into `log`.
-    pub(super) fn start(program: &Path, words: &[&OsStr], log: &Path) -> Result<Self> {
-        let files = File::create(log).and_then(|file| Ok((file.try_clone()?, file)));
-        let (file, errors) = files.with_context(|| format!("writing {}", log.display()))?;
-        let mut command = Command::new(program);
-        command.args(words).stdin(Stdio::null()).stdout(file).stderr(errors);
-        // A group of its own: ctrl-c in the terminal is for us, and we end it in order.
-        command.process_group(0);
-        let process = command.spawn().with_context(|| format!("starting {}", program.display()))?;
-        let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Self { name, log: log.to_owned(), process, ours: true })
-    }
-
     /// Exit code and last words, if it is over.
     pub(super) fn ended(&mut self) -> Result<Option<(u8, String)>> {
         let status = self.process.try_wait().with_context(|| format!("looking after {}", self.name))?;
@@ -69,21 +105,9 @@ impl Child {
 
     /// Asks it to end, and makes it when it does not.
     pub(super) async fn end(mut self) {
-        self.signal(Signal::SIGTERM);
-        let gone = async {
-            while let Ok(None) = self.process.try_wait() {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        if tokio::time::timeout(GRACE, gone).await.is_err() {
-            self.signal(Signal::SIGKILL);
-        }
-    }
-
-    fn signal(&self, signal: Signal) {
-        if let Ok(id) = i32::try_from(self.process.id()) {
-            // That it is gone already is what we want.
-            let _ = kill(Pid::from_raw(id), signal);
+        signal(self.process.id(), Signal::SIGTERM);
+        if tokio::time::timeout(GRACE, self.process.wait()).await.is_err() {
+            signal(self.process.id(), Signal::SIGKILL);
         }
     }
 }
@@ -91,25 +115,15 @@ impl Child {
 impl Drop for Child {
     fn drop(&mut self) {
         if self.ours && matches!(self.process.try_wait(), Ok(None)) {
-            self.signal(Signal::SIGTERM);
+            signal(self.process.id(), Signal::SIGTERM);
         }
     }
 }
 
-/// Runs a program to its end; what it prints.
-pub(super) async fn answer_of(program: &Path, words: &[&OsStr]) -> Result<String> {
-    let output = tokio::process::Command::new(program).args(words).stdin(Stdio::null()).kill_on_drop(true).output();
-    let output = tokio::time::timeout(Duration::from_secs(30), output).await;
-    let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let output =
-        output.with_context(|| format!("{name} did not answer"))?.with_context(|| format!("running {name}"))?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
-    }
-    let words = format!("{name}: {}", String::from_utf8_lossy(&output.stderr).trim());
-    match output.status.code() {
-        Some(code @ (69 | 77 | 78)) => Err(Refusal { code: code as u8, words }.into()),
-        _ => bail!(words),
+/// Sends a signal to a process; that it is gone already, and `None`, is no error.
+pub(super) fn signal(id: Option<u32>, signal: Signal) {
+    if let Some(Ok(id)) = id.map(i32::try_from) {
+        let _ = kill(Pid::from_raw(id), signal);
     }
 }
 

@@ -5,10 +5,9 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 
-use super::child::Child;
+use super::child::{Child, signal};
 
 /// Programs found in a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +39,7 @@ pub(super) fn find(root: &Path) -> Found {
 
 /// Notes what runs now, and whose it is; returns the numbers as `kill` takes them.
 pub(super) fn note(root: &Path, owner: u32, children: &[Child]) -> Result<String> {
-    let (path, ids) = (root.join(FILE), words(children.iter().map(|child| child.process.id())));
+    let (path, ids) = (root.join(FILE), words(children.iter().filter_map(|child| child.process.id())));
     fs::write(&path, format!("{owner} {ids}\n")).with_context(|| format!("writing {}", path.display()))?;
     Ok(ids)
 }
@@ -56,9 +55,7 @@ fn words(ids: impl IntoIterator<Item = u32>) -> String {
 
 /// Ends programs that nobody owns any more. True when all of them are gone.
 pub(super) fn end_left_behind(programs: &[u32]) -> bool {
-    for id in programs.iter().filter_map(|id| i32::try_from(*id).ok()) {
-        let _ = kill(Pid::from_raw(id), Signal::SIGTERM);
-    }
+    programs.iter().for_each(|id| signal(Some(*id), Signal::SIGTERM));
     programs.iter().all(|id| !is(*id, &["traf-collector", "traf-sensor"]))
 }
 
