@@ -38,7 +38,6 @@ use dialog::Dialog;
 use feed::Feeds;
 use list::List;
 use overview::Overview;
-pub use shared::Named;
 use timebar::{TimeBar, When};
 use traffic::TrafficState;
 
@@ -155,8 +154,6 @@ pub struct App {
     pub filters: Vec<NamedFilter>,
     /// The collector has told them.
     pub filters_known: bool,
-    /// The active named filter.
-    pub named: Named,
     /// Effects of the present event, in their order.
     effects: Vec<Effect>,
     /// The last message, and the moment until which it is shown.

@@ -14,18 +14,6 @@ use crate::theme::Theme;
 /// Time for which a message is shown.
 const SPOKEN: i64 = 8 * SECOND;
 
-/// State of the active named filter.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub enum Named {
-    /// The active filter is none of them.
-    #[default]
-    None,
-    /// This one is active, and what it selects.
-    Active(String, Filter),
-    /// This one is to be active as soon as the collector has told its rules.
-    Awaited(String),
-}
-
 impl App {
     /// Begins with a configuration: as if each of its settings had been made just now, but nothing is written.
     pub fn begin(&mut self, config: Config) {
@@ -67,64 +55,52 @@ impl App {
     }
 
     fn set_filter(&mut self, text: &str) -> bool {
-        let (filter, named) = match text.strip_prefix('@') {
-            None => match text.parse() {
-                Ok(filter) => (filter, Named::None),
-                Err(_) => return false,
-            },
-            Some(name) => match (&self.filters, self.filters.iter().find(|filter| filter.name == name)) {
-                (_, Some(found)) => {
-                    let filter = found.rules.compiled();
-                    (filter.clone(), Named::Active(name.to_owned(), filter))
-                }
-                // Until its rules are there nothing is shown, rather than what it may leave out.
-                (_, None) if !self.filters_known => (nothing(), Named::Awaited(name.to_owned())),
-                _ => return false,
-            },
+        let filter = match text.strip_prefix('@') {
+            None => text.parse().ok(),
+            // Until its rules are there nothing is shown, rather than what it may leave out.
+            Some(name) => self.named(name).or_else(|| (!self.filters_known).then(nothing)),
         };
-        (self.filter, self.named) = (filter, named);
-        self.traffic.opened = None;
+        let Some(filter) = filter else { return false };
+        (self.filter, self.traffic.opened) = (filter, None);
         true
+    }
+
+    /// What the named filter of this name selects; `None` where it is not known.
+    fn named(&self, name: &str) -> Option<Filter> {
+        self.filters.iter().find(|filter| filter.name == name).map(|filter| filter.rules.compiled())
     }
 
     /// Takes the named filters; the active one follows its rules.
     pub(super) fn on_filters(&mut self, filters: Vec<NamedFilter>) {
+        let active = self.config.filter.clone();
+        let name = active.strip_prefix('@');
+        let before = name.and_then(|name| self.named(name));
         (self.filters, self.filters_known) = (filters, true);
-        let name = match &self.named {
-            Named::None => return,
-            Named::Awaited(name) => name.clone(),
-            Named::Active(name, filter) => {
-                let now = self.filters.iter().find(|named| named.name == *name);
-                if now.is_some_and(|named| named.rules.compiled() == *filter) {
-                    return;
-                }
-                name.clone()
-            }
-        };
-        if self.set_filter(&format!("@{name}")) {
+        let Some(name) = name else { return };
+        if (before.is_some() && before == self.named(name)) || self.set_filter(&active) {
             return;
         }
-        (self.filter, self.named) = (Filter::default(), Named::None);
+        self.filter = Filter::default();
         self.configure(Config { filter: String::new(), ..self.config.clone() });
         self.say(format!("the filter `{name}` is no longer there: everything is shown"));
     }
 
     /// The active filter in words, its name first; empty when everything is shown.
     pub fn filter_words(&self) -> String {
-        match &self.named {
-            Named::Awaited(name) => format!("@{name} …"),
-            Named::Active(name, filter) if *filter == self.filter && filter.is_all() => format!("@{name}"),
-            Named::Active(name, filter) if *filter == self.filter => format!("@{name}: {filter}"),
+        let active = &self.config.filter;
+        match active.strip_prefix('@').map(|name| self.named(name)) {
+            Some(None) => format!("{active} …"),
+            Some(Some(filter)) if filter == self.filter && filter.is_all() => active.clone(),
+            Some(Some(filter)) if filter == self.filter => format!("{active}: {filter}"),
             _ => self.filter.to_string(),
         }
     }
 
     /// As the prompt shows the active filter.
     pub fn filter_text(&self) -> String {
-        match &self.named {
-            Named::Active(name, filter) if *filter == self.filter => format!("@{name}"),
-            _ => self.filter.to_string(),
-        }
+        let active = &self.config.filter;
+        let named = active.strip_prefix('@').and_then(|name| self.named(name));
+        if named.is_some_and(|filter| filter == self.filter) { active.clone() } else { self.filter.to_string() }
     }
 
     /// A filter without the packets that are switched off in the traffic monitor: ARP, RARP and other non-IP packets.
