@@ -94,17 +94,6 @@ pub enum Link {
     Away(Timestamp, String),
 }
 
-/// Rows of the screens that are one table, by facility.
-#[derive(Clone, Debug)]
-pub struct Lists(HashMap<Facility, List>);
-
-impl Default for Lists {
-    fn default() -> Self {
-        let counted = facility::ALL.into_iter().map(|view| (Facility::Counted(view.facility), List::new(view.order)));
-        Self(counted.chain([(Facility::Interfaces, List::new(OrderBy::Key))]).collect())
-    }
-}
-
 /// Everything the screens know.
 #[derive(Clone, Debug, Default)]
 pub struct App {
@@ -134,8 +123,8 @@ pub struct App {
     pub time: TimeBar,
     /// The IP traffic monitor.
     pub traffic: TrafficState,
-    /// The other tables.
-    lists: Lists,
+    /// Rows of the screens that are one table, by facility.
+    lists: HashMap<Facility, List>,
     /// The second set of columns, where a screen has two.
     pub second: bool,
     /// MAC addresses without broadcast and multicast.
@@ -179,7 +168,9 @@ const SAME_CLOCK: i64 = 1_500_000_000;
 impl App {
     /// A console that has heard nothing yet. Tell it the terminal's size and the first moment with [`App::start`].
     pub fn new(look: Look) -> Self {
-        Self { look, size: (80, 24), ..Self::default() }
+        let counted = facility::ALL.into_iter().map(|view| (Facility::Counted(view.facility), List::new(view.order)));
+        let lists = counted.chain([(Facility::Interfaces, List::new(OrderBy::Key))]).collect();
+        Self { look, size: (80, 24), lists, ..Self::default() }
     }
 
     /// The first questions.

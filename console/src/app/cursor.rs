@@ -17,16 +17,11 @@ impl<K> Default for Cursor<K> {
 }
 
 impl<K: PartialEq> Cursor<K> {
-    /// Moves by `rows` in a list of `length` of which `page` are seen.
-    pub fn step(&mut self, rows: isize, length: usize, page: usize) {
-        self.selected = self.selected.saturating_add_signed(rows);
-        self.clamp(length, page);
-    }
-
-    /// To a row.
-    pub fn go(&mut self, row: usize, length: usize, page: usize) {
+    /// Goes to a row of a list of `length` of which `page` are seen, and stays with that row from then on.
+    pub fn go(&mut self, row: usize, keys: impl Fn(usize) -> Option<K>, length: usize, page: usize) {
         self.selected = row;
-        self.clamp(length, page);
+        self.fit(length, page);
+        self.key = keys(self.selected);
     }
 
     /// Stays with the row it was on, wherever that is now; at the top it stays at the top, so that the first row is
@@ -41,16 +36,11 @@ impl<K: PartialEq> Cursor<K> {
             self.offset = (self.offset + place).saturating_sub(self.selected);
             self.selected = place;
         }
-        self.clamp(length, page);
-        self.note(keys);
+        self.go(self.selected, keys, length, page);
     }
 
-    /// Remembers which row it is on.
-    pub fn note(&mut self, keys: impl Fn(usize) -> Option<K>) {
-        self.key = keys(self.selected);
-    }
-
-    fn clamp(&mut self, length: usize, page: usize) {
+    /// Keeps the bar inside a list, and the list inside the page.
+    pub fn fit(&mut self, length: usize, page: usize) {
         self.selected = self.selected.min(length.saturating_sub(1));
         let page = page.max(1);
         self.offset = self.offset.clamp((self.selected + 1).saturating_sub(page), self.selected);
@@ -65,15 +55,15 @@ mod tests {
     #[test]
     fn the_bar_stays_inside_the_list_and_the_list_inside_the_page() {
         let mut cursor = Cursor::<u8>::default();
-        cursor.step(-1, 5, 3);
+        cursor.go(0, |_| None, 5, 3);
         assert_eq!((cursor.selected, cursor.offset), (0, 0));
-        cursor.step(4, 5, 3);
+        cursor.go(4, |_| None, 5, 3);
         assert_eq!((cursor.selected, cursor.offset), (4, 2));
-        cursor.step(100, 5, 3);
+        cursor.go(104, |_| None, 5, 3);
         assert_eq!((cursor.selected, cursor.offset), (4, 2));
-        cursor.step(0, 2, 3);
+        cursor.fit(2, 3);
         assert_eq!((cursor.selected, cursor.offset), (1, 0));
-        cursor.step(0, 0, 0);
+        cursor.fit(0, 0);
         assert_eq!((cursor.selected, cursor.offset), (0, 0));
     }
 
@@ -81,8 +71,7 @@ mod tests {
     fn the_bar_goes_where_its_row_goes() {
         let mut cursor = Cursor::default();
         let at = |rows: &'static str| move |place: usize| rows.as_bytes().get(place).copied();
-        cursor.step(1, 3, 3);
-        cursor.note(at("abc"));
+        cursor.go(1, at("abc"), 3, 3);
         cursor.follow(at("acb"), 3, 3);
         assert_eq!(cursor.selected, 2);
         cursor.follow(at("ac"), 2, 3);
@@ -92,7 +81,7 @@ mod tests {
     #[test]
     fn at_the_top_it_stays_at_the_top() {
         let mut cursor = Cursor::default();
-        cursor.note(|place| "abc".as_bytes().get(place).copied());
+        cursor.go(0, |place| "abc".as_bytes().get(place).copied(), 3, 3);
         cursor.follow(|place| "bac".as_bytes().get(place).copied(), 3, 3);
         assert_eq!(cursor.selected, 0);
     }

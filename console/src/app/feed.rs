@@ -44,14 +44,12 @@ impl Feeds {
     /// Makes `wanted` the open questions; returns all watches if that changed something. An old answer stays until the
     /// new one comes if it is of the same table.
     pub fn ask(&mut self, wanted: Vec<Query>) -> Option<Vec<Watch>> {
-        let same = wanted.len() == self.feeds.len() && wanted.iter().zip(&self.feeds).all(|(q, feed)| *q == feed.query);
-        if same {
+        if wanted.iter().eq(self.feeds.iter().map(|feed| &feed.query)) {
             return None;
         }
-        let mut old: Vec<Option<Feed>> = std::mem::take(&mut self.feeds).into_iter().map(Some).collect();
-        for (place, query) in wanted.into_iter().enumerate() {
-            let before = old.get_mut(place).and_then(Option::take);
-            let feed = match before {
+        let mut old = std::mem::take(&mut self.feeds).into_iter();
+        for query in wanted {
+            let feed = match old.next() {
                 Some(feed) if feed.query == query => feed,
                 before => {
                     self.last += 1;

@@ -9,6 +9,7 @@ use super::dialog::filters::Filters;
 use super::dialog::{Dialog, Picker, SensorSettings};
 use super::list::List;
 use super::menu::{self, MenuItem, Target};
+use super::packet_window::PacketWindow;
 use super::timebar::When;
 use super::traffic::{Columns, Pane};
 use super::{App, Screen};
@@ -94,7 +95,7 @@ impl App {
         }
         self.second = false;
         self.traffic.clear();
-        self.lists.0.values_mut().for_each(List::clear);
+        self.lists.values_mut().for_each(List::clear);
     }
 
     fn in_menu(&self) -> bool {
@@ -171,7 +172,7 @@ impl App {
             }
             Command::Others => {
                 self.traffic.others = self.traffic.others.next();
-                self.traffic.packets.clear();
+                self.traffic.packets = PacketWindow::default();
             }
             Command::Flush => {
                 self.traffic.flushed = Some(self.report().map_or(now, |report| report.at));
@@ -209,10 +210,9 @@ impl App {
             }
             Screen::Sensors if self.details.1 => self.details.0 = to(self.details.0, 0).min(500),
             Screen::Sensors => {
-                let length = self.sensor_states().len();
-                self.sensors.go(to(self.sensors.selected, length), length, page);
                 let sensors = self.fleet.as_ref().map_or(&[][..], |fleet| &fleet.sensors);
-                self.sensors.note(|place| Some(sensors.get(place)?.id.clone()));
+                let to = to(self.sensors.selected, sensors.len());
+                self.sensors.go(to, |place| Some(sensors.get(place)?.id.clone()), sensors.len(), page);
                 self.details.0 = 0;
             }
             _ => {

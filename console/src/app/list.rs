@@ -107,10 +107,8 @@ impl List {
 
     /// Moves the bar: from where it is and the number of places to where it shall be.
     pub fn go(&mut self, to: impl Fn(usize, usize) -> usize, report: Option<&Report>, page: usize) {
-        let places = self.places();
-        self.cursor.go(to(self.cursor.selected, places), places, page);
-        let (rows, lines) = (&self.rows, self.lines);
-        self.cursor.note(|place| key(rows, lines, report?, place));
+        let (rows, lines, places) = (&self.rows, self.lines, self.places());
+        self.cursor.go(to(self.cursor.selected, places), |place| key(rows, lines, report?, place), places, page);
         if self.cursor.selected / lines + page.max(20) >= self.limit as usize {
             self.limit = (self.limit * 2).min(Query::LIMIT);
         }
@@ -118,7 +116,7 @@ impl List {
 
     /// Keeps the bar inside a page of another size.
     pub fn fit(&mut self, page: usize) {
-        self.cursor.step(0, self.places(), page);
+        self.cursor.fit(self.places(), page);
     }
 
     /// Forgets what it listed: another table, another time.

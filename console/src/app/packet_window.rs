@@ -1,7 +1,7 @@
 //! The lower window as IPTraf has it: the newest packets that belong to no connection, and flows among them at the moment
 //! of their last packet, so that the newest is always at the end.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 
 use traf_model::{Item, Point, Report, Row, Timestamp};
 
@@ -11,9 +11,10 @@ use super::list::{RowId, id};
 /// Contents of the window, oldest first.
 #[derive(Clone, Debug, Default)]
 pub struct PacketWindow {
-    lines: VecDeque<Row>,
+    lines: Vec<Row>,
     flows: Vec<Row>,
-    entries: Vec<Row>,
+    /// Everything, oldest first.
+    pub entries: Vec<Row>,
     /// Position of the bar. On the last entry it stays on the last.
     pub cursor: Cursor<RowId>,
     newest: HashMap<Option<Point>, (Timestamp, u64)>,
@@ -42,7 +43,7 @@ impl PacketWindow {
         new.sort_by_key(|row| moment(row));
         for row in &new {
             self.newest.insert(row.observed_by.first().cloned(), moment(row));
-            self.lines.push_back((*row).clone());
+            self.lines.push((*row).clone());
         }
         let taken = new.len() as u64;
         if report.matched < self.count.matched {
@@ -51,9 +52,7 @@ impl PacketWindow {
         }
         let before = self.count.before.unwrap_or(report.matched.saturating_sub(taken));
         self.count = Count { before: Some(before), taken: self.count.taken + taken, matched: report.matched };
-        while self.lines.len() > Self::ROOM {
-            self.lines.pop_front();
-        }
+        self.lines.drain(..self.lines.len().saturating_sub(Self::ROOM));
         self.renew(page);
     }
 
@@ -69,11 +68,6 @@ impl PacketWindow {
     pub fn not_shown(&self) -> u64 {
         let Count { before, taken, matched } = self.count;
         matched.saturating_sub(before.unwrap_or(0)).saturating_sub(taken)
-    }
-
-    /// Everything, oldest first.
-    pub fn entries(&self) -> &[Row] {
-        &self.entries
     }
 
     /// The entry with the bar.
@@ -95,18 +89,12 @@ impl PacketWindow {
     /// Moves the bar: from where it is and the number of entries to where it shall be.
     pub fn go(&mut self, to: impl Fn(usize, usize) -> usize, page: usize) {
         let length = self.entries.len();
-        self.cursor.go(to(self.cursor.selected, length), length, page);
-        self.cursor.note(|place| self.entries.get(place).map(id));
+        self.cursor.go(to(self.cursor.selected, length), |place| self.entries.get(place).map(id), length, page);
     }
 
     /// Keeps the bar inside a page of another size.
     pub fn fit(&mut self, page: usize) {
-        self.cursor.step(0, self.entries.len(), page);
-    }
-
-    /// Forgets everything: another screen.
-    pub fn clear(&mut self) {
-        *self = Self::default();
+        self.cursor.fit(self.entries.len(), page);
     }
 
     /// Forgets the packets: another question.
@@ -126,13 +114,12 @@ impl PacketWindow {
         let mut entries: Vec<Row> = self.lines.iter().chain(&self.flows).cloned().collect();
         entries.sort_by_key(moment);
         entries.drain(..entries.len().saturating_sub(Self::ROOM));
-        let length = entries.len();
         self.entries = entries;
+        let (length, keys) = (self.entries.len(), |place: usize| self.entries.get(place).map(id));
         if at_end {
-            self.cursor.go(length.saturating_sub(1), length, page);
-            self.cursor.note(|place| self.entries.get(place).map(id));
+            self.cursor.go(length.saturating_sub(1), keys, length, page);
         } else {
-            self.cursor.follow(|place| self.entries.get(place).map(id), length, page);
+            self.cursor.follow(keys, length, page);
         }
     }
 }
@@ -175,7 +162,7 @@ mod tests {
     }
 
     fn numbers(tail: &PacketWindow) -> Vec<u64> {
-        tail.entries().iter().map(|row| moment(row).1).collect()
+        tail.entries.iter().map(|row| moment(row).1).collect()
     }
 
     #[test]

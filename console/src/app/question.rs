@@ -17,7 +17,7 @@ const UDP: u8 = 17;
 impl App {
     /// The questions whose answers the present screen shows.
     pub(super) fn wanted(&self) -> Vec<Query> {
-        let order = self.lists.0.get(&Facility::Interfaces).map(|list| list.order).unwrap_or_default();
+        let order = self.lists.get(&Facility::Interfaces).map(|list| list.order).unwrap_or_default();
         let interfaces = |filter| self.ask(Facility::Interfaces, filter, order, Query::LIMIT);
         match self.screen {
             Screen::Home => {

@@ -1,7 +1,7 @@
 //! Rows of the tables, positions of the bars, and the number of rows that are seen at once.
 
 use traf_model::time::SECOND;
-use traf_model::{Facility, Group, Report, Row, Timestamp};
+use traf_model::{Facility, Group, Item, Report, Row, Timestamp};
 
 use super::dialog::Dialog;
 use super::list::{self, List};
@@ -20,9 +20,11 @@ impl App {
             (Screen::Traffic, _) if self.traffic.group != Group::Flow => {
                 self.traffic.groups.arrange(report, before, page, traffic::is_group);
             }
-            (Screen::Traffic, _) if place == 0 => self.traffic.arrange_upper(report, before, page, flushed),
+            (Screen::Traffic, _) if place == 0 => self.traffic.upper.arrange(report, before, page, |row| {
+                matches!(&row.item, Item::Flow(flow) if !flow.state.is_over() || flushed.is_none_or(|at| flow.last > at))
+            }),
             (Screen::Traffic, _) => {
-                self.traffic.arrange_lower(report, before, lower);
+                self.traffic.lower.arrange(report, before, lower, |row| matches!(row.item, Item::Flow(_)));
                 if self.traffic.others(report.live) == Others::Mixed {
                     self.traffic.packets.take_flows(Some(report), lower);
                 }
@@ -30,7 +32,7 @@ impl App {
             (screen, facility) if screen.facility() == Some(facility) => {
                 let hidden = if let Screen::Counted(view) = screen { Some(view) } else { None };
                 let hidden = hidden.filter(|_| self.no_groups);
-                if let Some(list) = self.lists.0.get_mut(&facility) {
+                if let Some(list) = self.lists.get_mut(&facility) {
                     list.arrange(report, before, page, |row| !hidden.is_some_and(|view| view.hides(row)));
                 }
             }
@@ -80,7 +82,7 @@ impl App {
             Screen::Traffic if self.traffic.group != Group::Flow => Some((&self.traffic.groups, 0)),
             Screen::Traffic if self.traffic.pane == Pane::Upper => Some((&self.traffic.upper, 0)),
             Screen::Traffic if self.others() == Others::Flows => Some((&self.traffic.lower, 1)),
-            screen => Some((self.lists.0.get(&screen.facility()?)?, 0)),
+            screen => Some((self.lists.get(&screen.facility()?)?, 0)),
         }
     }
 
@@ -91,7 +93,7 @@ impl App {
             Screen::Traffic if self.traffic.group != Group::Flow => (&mut self.traffic.groups, 0),
             Screen::Traffic if self.traffic.pane == Pane::Upper => (&mut self.traffic.upper, 0),
             Screen::Traffic if others == Others::Flows => (&mut self.traffic.lower, 1),
-            screen => (self.lists.0.get_mut(&screen.facility()?)?, 0),
+            screen => (self.lists.get_mut(&screen.facility()?)?, 0),
         };
         Some((list, self.feeds.report(place)))
     }

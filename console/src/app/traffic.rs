@@ -130,19 +130,6 @@ impl TrafficState {
         if live { self.others } else { Others::Flows }
     }
 
-    /// Takes the connections of a new report, but for those that were over by `flushed`.
-    pub fn arrange_upper(&mut self, report: &Report, before: Option<&Report>, page: usize, flushed: Option<Timestamp>) {
-        self.upper.arrange(report, before, page, |row| match &row.item {
-            Item::Flow(flow) => !(flow.state.is_over() && flushed.is_some_and(|at| flow.last <= at)),
-            _ => false,
-        });
-    }
-
-    /// Takes the other flows of a new report.
-    pub fn arrange_lower(&mut self, report: &Report, before: Option<&Report>, page: usize) {
-        self.lower.arrange(report, before, page, |row| matches!(row.item, Item::Flow(_)));
-    }
-
     /// Sorts all of it.
     pub fn sort(&mut self, order: Order) {
         self.upper.sort(order);
@@ -161,7 +148,7 @@ impl TrafficState {
         for list in [&mut self.upper, &mut self.lower, &mut self.groups] {
             list.clear();
         }
-        self.packets.clear();
+        self.packets = PacketWindow::default();
     }
 }
 

@@ -97,7 +97,7 @@ const fn number(title: &'static str, least: u16, cell: fn(&ClassGroup, &Sum) -> 
 
 /// IPTraf's columns; wide terminals add rates and shares.
 const COUNTS: [Class; 9] = [
-    Column::left("", 10, 0, |group, _| Cell::text(name(*group))),
+    Column::left("", 10, 0, |group, _| Cell::text(NAMES[*group as usize])),
     number("Packets", 0, |group, sum| Cell::number(count(sum.class(group).total().packets))),
     number("Octets", 0, |group, sum| Cell::number(count(sum.class(group).total().octets))),
     number("Packets", 0, |group, sum| Cell::number(count(sum.class(group).inbound.packets))),
@@ -110,7 +110,7 @@ const COUNTS: [Class; 9] = [
 
 /// The second set: how fast each class is.
 const RATES: [Class; 6] = [
-    Column::left("", 10, 0, |group, _| Cell::text(name(*group))),
+    Column::left("", 10, 0, |group, _| Cell::text(NAMES[*group as usize])),
     number("pps", 0, |group, sum| Cell::number(count(sum.speed(group).total().packets))),
     Column::right("Rate", 12, 0, |group, sum| Cell::number(rate(sum.speed(group).total().octets, sum.units))),
     Column::right("In", 12, 0, |group, sum| Cell::number(rate(sum.speed(group).inbound.octets, sum.units))),
@@ -137,20 +137,9 @@ fn classes(second: bool, sum: &Sum, buffer: &mut Buffer, area: Rect, theme: Them
     }
 }
 
-const fn name(group: ClassGroup) -> &'static str {
-    match group {
-        ClassGroup::Total => "Total:",
-        ClassGroup::Ipv4 => "IPv4:",
-        ClassGroup::Ipv6 => "IPv6:",
-        ClassGroup::Tcp => "TCP:",
-        ClassGroup::Udp => "UDP:",
-        ClassGroup::Icmp => "ICMP:",
-        ClassGroup::OtherIp => "Other IP:",
-        ClassGroup::NonIp => "Non-IP:",
-        ClassGroup::Broadcast => "Broadcast:",
-        ClassGroup::Multicast => "Multicast:",
-    }
-}
+/// In the order of [`ClassGroup::ALL`].
+const NAMES: [&str; ClassGroup::ALL.len()] =
+    ["Total:", "IPv4:", "IPv6:", "TCP:", "UDP:", "ICMP:", "Other IP:", "Non-IP:", "Broadcast:", "Multicast:"];
 
 fn share(group: &ClassGroup, sum: &Sum, columns: u16) -> Cell {
     let (part, all) = (sum.class(group).total().octets, sum.class(&ClassGroup::Total).total().octets);

@@ -65,9 +65,9 @@ fn lower_pane(app: &App, buffer: &mut Buffer, body: Rect, area: Rect) {
         }
         Others::Mixed | Others::Packets => {
             let tail = &state.packets;
-            let rows = tail.entries().iter().skip(tail.cursor.offset);
+            let rows = tail.entries.iter().skip(tail.cursor.offset);
             rows.zip(area.top()..area.bottom()).for_each(|(row, y)| other(app, buffer, area, y, row));
-            let bar = (!tail.entries().is_empty()).then(|| tail.cursor.selected.saturating_sub(tail.cursor.offset));
+            let bar = (!tail.entries.is_empty()).then(|| tail.cursor.selected.saturating_sub(tail.cursor.offset));
             (vec![(tail.position(usize::from(area.height)).to_owned(), Role::Border)], bar)
         }
     };
@@ -104,7 +104,7 @@ fn lower_title(app: &App, width: u16) -> String {
                 0 => String::new(),
                 more => format!(", {} more not shown", count(more)),
             };
-            format!("{}{more}", app.traffic.packets.entries().len())
+            format!("{}{more}", app.traffic.packets.entries.len())
         }
     };
     let folded = folded(app.feeds.reports().filter(|report| report.facility == traf_model::Facility::Traffic));
