@@ -1,10 +1,11 @@
 //! Dialogs over a screen: help, menus, prompts. Each has its keys and its drawing here or in a file of its own.
 
-pub mod configure;
+mod configure;
 mod details;
-pub mod filters;
+mod filters;
 mod form;
 mod picker;
+mod prompt;
 mod read;
 mod rules;
 mod sensor;
@@ -12,21 +13,19 @@ mod sort;
 
 use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{KeyCode, KeyEvent};
-use traf_model::{Group, Mac, Row};
-use tui_input::Input;
+use traf_model::{Group, Order, OrderBy, Row};
 
 use super::menu::BREAKDOWNS;
 use super::{App, Screen};
 use crate::condition::both;
 use crate::facility::condition;
 use crate::key::bindings;
-use crate::moment;
 use crate::widget::dialog::{Lines, Sheet, turned};
-use crate::widget::input::{Typed, typed};
 use crate::widget::layout::Areas;
-use configure::Configure;
-use filters::Filters;
+use filters::Verb;
 pub use picker::Picker;
+pub use prompt::{Entry, Prompt};
+use rules::RulesEditor;
 pub use sensor::SensorSettings;
 
 /// The dialog that is open.
@@ -36,10 +35,8 @@ pub enum Dialog {
     Help(usize),
     /// The next key chooses the order.
     Sort,
-    /// A filter is typed.
-    Filter(Input),
-    /// A moment is typed.
-    Moment(Input),
+    /// A line is typed.
+    Prompt(Prompt),
     /// A scope is chosen; an interface where it is for a screen.
     Scope(Picker, Option<Screen>),
     /// The menu of statistical breakdowns, with its bar.
@@ -52,80 +49,56 @@ pub enum Dialog {
     Details(Box<Row>, usize),
     /// Version and licence.
     About,
-    /// Named filters and their rules.
-    Filters(Filters),
+    /// The menu of filters, with its bar.
+    Filters(usize),
+    /// A named filter is chosen for something.
+    Pick(Verb, usize),
+    /// The rules of a named filter.
+    Rules(Box<RulesEditor>),
     /// The settings of a sensor.
     Sensor(SensorSettings),
-    /// The configuration.
-    Configure(Configure),
-    /// Prompt for the description of a MAC address.
-    Describe(Mac, Input),
+    /// The ports among them, with the bar.
+    Ports(SensorSettings, usize),
+    /// The menu of the configuration, with its bar, and the reason why its entry opens nothing.
+    Configure(usize, &'static str),
+    /// One's own descriptions of MAC addresses, with the bar.
+    Descriptions(usize),
 }
 
 impl App {
     /// A key while a dialog is open. Returns the dialog that is open afterwards.
     pub(super) fn in_dialog(&mut self, dialog: Dialog, key: KeyEvent) -> Option<Dialog> {
-        let prompt = matches!(dialog, Dialog::Filter(_) | Dialog::Moment(_) | Dialog::Describe(..));
-        // Dialogs of several steps go back by themselves.
-        let close = match key.code {
-            _ if matches!(dialog, Dialog::Filters(_) | Dialog::Sensor(_) | Dialog::Configure(_)) => false,
-            KeyCode::Esc => true,
-            KeyCode::Char('x' | 'X' | 'q' | 'Q') => !prompt,
-            _ => false,
-        };
-        if close {
-            return None;
-        }
+        let code = key.code;
         match dialog {
-            Dialog::Filters(open) => open.on_key(key, self),
-            Dialog::Configure(open) => open.on_key(key, self),
-            Dialog::Sensor(desk) => desk.on_key(key, self).map(Dialog::Sensor),
-            Dialog::Help(line) => scrolled(line, key.code).map(Dialog::Help),
-            Dialog::Missing(line) => scrolled(line, key.code).map(Dialog::Missing),
-            Dialog::Sort => self.sort_by(key.code),
+            // Dialogs of several steps go back by themselves.
+            Dialog::Prompt(prompt) => prompt.on_key(key, self),
+            Dialog::Filters(at) => filters::in_menu(at, code, self),
+            Dialog::Pick(verb, at) => filters::in_list(verb, at, code, self),
+            Dialog::Rules(editor) => editor.on_key(key, self),
+            Dialog::Descriptions(at) => Some(configure::in_descriptions(at, code, self)),
+            Dialog::Ports(desk, at) => Some(desk.in_ports(at, code, self)),
+            _ if matches!(code, KeyCode::Esc | KeyCode::Char('x' | 'X' | 'q' | 'Q')) => None,
+            Dialog::Configure(at, _) => configure::in_menu(at, code, self),
+            Dialog::Sensor(desk) => Some(desk.in_list(code, self)),
+            Dialog::Help(line) => scrolled(line, code).map(Dialog::Help),
+            Dialog::Missing(line) => scrolled(line, code).map(Dialog::Missing),
+            Dialog::Sort => self.sort_by(code),
             Dialog::Group => {
-                let KeyCode::Char(letter) = key.code else { return None };
-                let chosen = sort::GROUPINGS.iter().find(|(hot, ..)| hot.eq_ignore_ascii_case(&letter));
-                if let Some((_, group, _)) = chosen {
-                    self.traffic.group = *group;
-                    self.traffic.opened = None;
-                    self.traffic.clear();
-                }
+                self.traffic.group = sort::chosen(&sort::GROUPINGS, code)?;
+                self.traffic.opened = None;
+                self.traffic.clear();
                 None
             }
             Dialog::Breakdowns(at) => {
-                let chosen = match key.code {
-                    KeyCode::Enter => BREAKDOWNS.get(at),
-                    KeyCode::Char(letter) => BREAKDOWNS.iter().find(|entry| entry.hot.eq_ignore_ascii_case(&letter)),
+                self.choose(match code {
+                    KeyCode::Enter => BREAKDOWNS.get(at)?,
+                    KeyCode::Char(letter) => BREAKDOWNS.iter().find(|entry| entry.hot.eq_ignore_ascii_case(&letter))?,
                     code => return turned(at, BREAKDOWNS.len(), code).map(Dialog::Breakdowns),
-                };
-                if let Some(entry) = chosen {
-                    self.choose(entry);
-                }
+                });
                 self.dialog.take()
             }
-            Dialog::Filter(mut input) => match (key.code, typed(&mut input, key)) {
-                (KeyCode::Tab, _) => Some(Dialog::Filters(Filters::Menu(0))),
-                (_, Typed::Entered) if self.use_filter(input.value().trim()) => None,
-                _ => Some(Dialog::Filter(input)),
-            },
-            Dialog::Describe(mac, mut input) => match typed(&mut input, key) {
-                Typed::Entered => {
-                    self.describe(mac, input.value());
-                    None
-                }
-                _ => Some(Dialog::Describe(mac, input)),
-            },
-            Dialog::Moment(mut input) => {
-                let entered = typed(&mut input, key) == Typed::Entered;
-                match moment::parse(input.value(), self.now, &self.look.zone) {
-                    Ok(at) if entered => self.time.jump(at, self.now),
-                    _ => return Some(Dialog::Moment(input)),
-                }
-                None
-            }
             Dialog::Scope(mut picker, screen) => {
-                let Some(scope) = picker.on_key(key.code) else { return Some(Dialog::Scope(picker, screen)) };
+                let Some(scope) = picker.on_key(code) else { return Some(Dialog::Scope(picker, screen)) };
                 self.scope = scope;
                 if let Some(screen) = screen {
                     self.open(screen);
@@ -133,10 +106,10 @@ impl App {
                 None
             }
             Dialog::Details(row, line) => {
-                if let Some(line) = scrolled(line, key.code) {
+                if let Some(line) = scrolled(line, code) {
                     return Some(Dialog::Details(row, line));
                 }
-                if key.code == KeyCode::Char('t')
+                if code == KeyCode::Char('t')
                     && let Some(expression) = condition(&row)
                 {
                     self.filter = both(&self.filter, expression);
@@ -151,14 +124,16 @@ impl App {
 
     /// A letter of the sort dialog.
     fn sort_by(&mut self, key: KeyCode) -> Option<Dialog> {
-        let KeyCode::Char(letter) = key else { return None };
-        if letter.eq_ignore_ascii_case(&'c') {
+        if let KeyCode::Char('c' | 'C') = key {
             self.freeze();
             return Some(Dialog::Sort);
         }
-        let order = sort::order(sort::orders(self.screen, self.traffic.group), letter)?;
+        let by = sort::chosen(sort::orders(self.screen, self.traffic.group), key)?;
+        // Of keys the smallest comes first.
+        let order = Order { by, ascending: by == OrderBy::Key };
         if self.screen == Screen::Traffic && self.traffic.group == Group::Flow {
-            self.traffic.sort(order);
+            self.traffic.upper.sort(order);
+            self.traffic.lower.sort(order);
         } else if let Some((list, _)) = self.list_mut() {
             list.sort(order);
         }
@@ -216,25 +191,28 @@ pub fn draw(app: &App, buffer: &mut Buffer, areas: Areas) -> Option<(u16, u16)> 
             ];
             sheet.lines("About · any key closes", &lines, 0);
         }
-        Dialog::Filters(open) => return filters::draw(app, open, sheet),
-        Dialog::Sensor(desk) => return sensor::draw(app, desk, sheet),
-        Dialog::Configure(open) => return configure::draw(app, open, sheet),
-        Dialog::Describe(mac, input) => {
-            let words = "what you call this machine; enter keeps it, empty deletes it, esc leaves it";
-            return Some(sheet.prompt(&mac.to_string(), input, None, words));
+        Dialog::Prompt(prompt) => return Some(prompt.draw(app, sheet)),
+        Dialog::Filters(at) => filters::draw(*at, app, sheet),
+        Dialog::Pick(verb, at) => filters::draw_list(*verb, *at, app, sheet),
+        Dialog::Rules(editor) => return editor.draw(sheet),
+        Dialog::Sensor(desk) => {
+            sensor::draw(desk, app, sheet);
+            sheet.foot(desk.setting().help, "↑↓ move  enter change  d as its file says  x close");
         }
-        Dialog::Filter(input) => {
-            let words = "enter shows it, tab: named filters, esc leaves; empty: everything";
-            return Some(sheet.prompt("filter", input, app.wrong_filter(input.value()), words));
+        Dialog::Ports(desk, at) => {
+            sensor::draw_ports(desk, *at, sheet);
+            let words = "Ports and ranges that are served beside those below 1024";
+            sheet.foot(words, "↑↓ move  a add  d delete  x back");
         }
-        Dialog::Moment(input) => {
-            let typed = moment::parse(input.value(), app.now, &app.look.zone);
-            let (wrong, words) = match (typed, input.value().is_empty()) {
-                (_, true) => (None, "-2h, 14:00, yesterday 14:00, monday 05:20, 2026-11-22 05:20".to_owned()),
-                (Ok(at), _) => (None, format!("→ {}", moment::show_full(at, &app.look.zone))),
-                (Err(error), _) => (Some((input.value().chars().count(), error.to_string())), String::new()),
-            };
-            return Some(sheet.prompt("time", input, wrong, &words));
+        Dialog::Configure(at, wrong) => {
+            configure::draw(*at, app, sheet);
+            let words = if wrong.is_empty() { configure::MENU[*at].2 } else { wrong };
+            sheet.foot(words, "↑↓ move  enter execute  x exit; kept at once in console.toml");
+        }
+        Dialog::Descriptions(at) => {
+            configure::draw_descriptions(*at, app, sheet);
+            let words = "Kept in traf/ethers beside console.toml; /etc/ethers is read too";
+            sheet.foot(words, "↑↓ move  a add  enter edit  d delete  x back");
         }
     }
     None

@@ -2,11 +2,8 @@
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use traf_model::{Group, Item, Key, Point};
-use tui_input::Input;
 
-use super::dialog::configure::{self, Configure};
-use super::dialog::filters::Filters;
-use super::dialog::{Dialog, Picker, SensorSettings};
+use super::dialog::{Dialog, Entry, Picker, Prompt, SensorSettings};
 use super::list::List;
 use super::menu::{self, MenuItem, Target};
 use super::packet_window::PacketWindow;
@@ -27,17 +24,15 @@ impl App {
     pub fn key_context(&self) -> KeyContext {
         match self.screen {
             Screen::Home => KeyContext::HOME,
-            Screen::Traffic if self.in_lower_pane() => KeyContext::LOWER,
+            Screen::Traffic if self.traffic.pane == Pane::Lower && self.traffic.group == Group::Flow => {
+                KeyContext::LOWER
+            }
             Screen::Traffic => KeyContext::TRAFFIC,
             Screen::Interfaces => KeyContext::INTERFACES,
             Screen::Detailed => KeyContext::DETAILED,
             Screen::Counted(view) => view.keys,
             Screen::Sensors => KeyContext::SENSORS,
         }
-    }
-
-    fn in_lower_pane(&self) -> bool {
-        self.traffic.pane == Pane::Lower && self.traffic.group == Group::Flow
     }
 
     pub(super) fn on_key(&mut self, key: KeyEvent) {
@@ -77,12 +72,9 @@ impl App {
     /// Opens what an entry of a menu stands for.
     pub(super) fn choose(&mut self, entry: &MenuItem) {
         match entry.target {
-            Target::Screen(screen) if of_interface(screen) && !self.one_interface() => self.choose_interface(screen),
+            Target::Screen(screen) if self.lacks_interface(screen) => self.choose_interface(screen),
             Target::Screen(screen) => self.open(screen),
-            Target::Breakdowns => self.dialog = Some(Dialog::Breakdowns(0)),
-            Target::Filters => self.dialog = Some(Dialog::Filters(Filters::Menu(0))),
-            Target::Configure => self.dialog = Some(Dialog::Configure(Configure::default())),
-            Target::About => self.dialog = Some(Dialog::About),
+            Target::Dialog(dialog) => self.dialog = Some(dialog()),
             Target::Exit => self.effects.push(Effect::Quit),
         }
     }
@@ -102,8 +94,10 @@ impl App {
         self.screen == Screen::Home && !self.in_overview()
     }
 
-    fn one_interface(&self) -> bool {
-        matches!(&self.scope.0[..], [Point { interface: Some(_), .. }])
+    /// True for a screen of one interface while more of them are looked at.
+    fn lacks_interface(&self, screen: Screen) -> bool {
+        (screen == Screen::Detailed || matches!(screen, Screen::Counted(view) if view.one_interface))
+            && !matches!(&self.scope.0[..], [Point { interface: Some(_), .. }])
     }
 
     /// Detailed statistics can be a sum; counted facilities of one interface cannot.
@@ -133,11 +127,7 @@ impl App {
                 self.go(|_, length| length);
             }
             Command::End | Command::Live => self.time.live(),
-            Command::Enter if self.screen == Screen::Home => {
-                if let Some(entry) = menu::ENTRIES.get(self.menu) {
-                    self.choose(entry);
-                }
-            }
+            Command::Enter if self.screen == Screen::Home => self.choose(&menu::ENTRIES[self.menu]),
             Command::Enter => self.enter(),
             Command::Back if self.started_on_facility && self.traffic.opened.is_none() => {
                 self.effects.push(Effect::Quit);
@@ -153,18 +143,18 @@ impl App {
             // Packets come in the order of time.
             Command::Sort => {}
             Command::Freeze => self.freeze(),
-            Command::Filter => self.dialog = Some(Dialog::Filter(self.filter_text().into())),
+            Command::Filter => self.dialog = Some(Prompt::open(Entry::Filter, self.filter_text())),
             Command::Settings => {
                 let sensor = self.sensor_states().get(self.sensors.selected);
-                self.dialog = sensor.map(|sensor| Dialog::Sensor(SensorSettings::new(sensor, None)));
+                self.dialog = sensor.map(|sensor| SensorSettings::open(sensor, None));
             }
             Command::Describe => {
                 let key = self.selected().and_then(|row| counted(&row.item)).map(|counted| counted.key);
                 if let Some(Key::Mac(mac)) = key {
-                    self.dialog = Some(Dialog::Describe(mac, configure::description(mac, self)));
+                    self.dialog = Some(self.describing(mac));
                 }
             }
-            Command::Moment => self.dialog = Some(Dialog::Moment(Input::default())),
+            Command::Moment => self.dialog = Some(Prompt::open(Entry::Moment, "")),
             Command::Group => self.dialog = Some(Dialog::Group),
             Command::Pane if self.screen == Screen::Sensors => self.details.1 = !self.details.1,
             Command::Pane => {
@@ -227,13 +217,14 @@ impl App {
 
     /// Rows keep their places, or move again.
     pub(super) fn freeze(&mut self) {
-        match self.screen {
-            Screen::Traffic => self.traffic.keep(!self.traffic.upper.continuous),
-            _ => {
-                if let Some((list, _)) = self.list_mut() {
-                    list.continuous = !list.continuous;
-                }
+        if self.screen == Screen::Traffic {
+            let traffic = &mut self.traffic;
+            let continuous = !traffic.upper.continuous;
+            for list in [&mut traffic.upper, &mut traffic.lower, &mut traffic.groups] {
+                list.continuous = continuous;
             }
+        } else if let Some((list, _)) = self.list_mut() {
+            list.continuous = !list.continuous;
         }
     }
 
@@ -264,9 +255,4 @@ impl App {
             _ => self.open(Screen::Home),
         }
     }
-}
-
-/// True for screens of one interface.
-fn of_interface(screen: Screen) -> bool {
-    screen == Screen::Detailed || matches!(screen, Screen::Counted(view) if view.one_interface)
 }

@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use super::Screen;
+use super::dialog::Dialog;
 use crate::facility;
 
 /// An entry of a menu.
@@ -21,18 +22,12 @@ pub struct MenuItem {
 }
 
 /// Targets of entries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum Target {
     /// A screen.
     Screen(Screen),
-    /// The menu of statistical breakdowns.
-    Breakdowns,
-    /// Named filters and their rules.
-    Filters,
-    /// The configuration.
-    Configure,
-    /// About.
-    About,
+    /// A dialog.
+    Dialog(fn() -> Dialog),
     /// The shell.
     Exit,
 }
@@ -68,18 +63,20 @@ pub static ENTRIES: LazyLock<Vec<MenuItem>> = LazyLock::new(|| {
             .help("Packets of every interface by network protocol, and its activity"),
         item("Detailed interface statistics", 'd', Target::Screen(Screen::Detailed))
             .help("Packets, octets and rates by protocol, in and out, with their peaks"),
-        item("Statistical breakdowns...", 'b', Target::Breakdowns)
+        item("Statistical breakdowns...", 'b', Target::Dialog(|| Dialog::Breakdowns(0)))
             .help("Traffic by packet size, or by TCP and UDP port"),
     ];
     let after = [
         item("Sensors", 'e', Target::Screen(Screen::Sensors))
             .help("Who reports, since when, how late, and what is missing"),
-        item("Filters...", 'f', Target::Filters)
+        item("Filters...", 'f', Target::Dialog(|| Dialog::Filters(0)))
             .help("Which traffic is shown: rules under a name, or tcpdump's words")
             .apart(),
-        item("Configure...", 'c', Target::Configure)
+        item("Configure...", 'c', Target::Dialog(|| Dialog::Configure(0, "")))
             .help("Names, colours, rates, timers; ports, logs and timeouts of sensors"),
-        item("About...", 'a', Target::About).help("Version, licence, and where the collector is").apart(),
+        item("About...", 'a', Target::Dialog(|| Dialog::About))
+            .help("Version, licence, and where the collector is")
+            .apart(),
         item("Exit", 'x', Target::Exit).help("Back to the shell").apart(),
     ];
     before.into_iter().chain(counted(false)).chain(after).collect()

@@ -5,7 +5,7 @@ use traf_model::time::SECOND;
 use traf_model::{Filter, NamedFilter, Timestamp};
 
 use super::App;
-use super::dialog::Dialog;
+use super::dialog::{Dialog, Entry, Prompt};
 use crate::condition::both;
 use crate::config::Config;
 use crate::event::Effect;
@@ -65,7 +65,7 @@ impl App {
         true
     }
 
-    /// What the named filter of this name selects; `None` where it is not known.
+    /// The filter behind this name; `None` where it is not known.
     fn named(&self, name: &str) -> Option<Filter> {
         self.filters.iter().find(|filter| filter.name == name).map(|filter| filter.rules.compiled())
     }
@@ -125,17 +125,18 @@ impl App {
     pub(super) fn on_changed(&mut self, outcome: Result<String, String>) {
         let refused = outcome.is_err();
         self.say(outcome.unwrap_or_else(|why| why));
-        if refused {
-            self.refresh_desk(true);
-        }
+        self.refresh_desk(refused);
     }
 
     /// An open dialog of a sensor's settings follows what the collector has.
     pub(super) fn refresh_desk(&mut self, refused: bool) {
-        if let Some(Dialog::Sensor(desk)) = &mut self.dialog {
-            let sensors = self.fleet.as_ref().map_or(&[][..], |fleet| &fleet.sensors);
-            desk.refresh(sensors, refused);
-        }
+        let desk = match &mut self.dialog {
+            Some(Dialog::Sensor(desk) | Dialog::Ports(desk, _)) => desk,
+            Some(Dialog::Prompt(Prompt { entry: Entry::Setting(desk) | Entry::Port(desk), .. })) => desk,
+            _ => return,
+        };
+        let sensors = self.fleet.as_ref().map_or(&[][..], |fleet| &fleet.sensors);
+        desk.refresh(sensors, refused);
     }
 
     /// The error of a filter that is typed, and its column.
@@ -143,14 +144,10 @@ impl App {
         match text.trim().strip_prefix('@') {
             None => text.parse::<Filter>().err().map(|error| (error.column, error.message)),
             Some(name) if self.filters.iter().any(|filter| filter.name == name) => None,
+            Some(_) if self.filters.is_empty() => Some((1, "no named filter; none is defined".to_owned())),
             Some(_) => {
                 let names: Vec<&str> = self.filters.iter().map(|filter| filter.name.as_str()).collect();
-                let known = if names.is_empty() {
-                    "none is defined".to_owned()
-                } else {
-                    format!("there are {}", names.join(", "))
-                };
-                Some((1, format!("no named filter; {known}")))
+                Some((1, format!("no named filter; there are {}", names.join(", "))))
             }
         }
     }

@@ -119,11 +119,6 @@ impl Sheet<'_> {
     }
 }
 
-/// The mark of an error at the beginning of a text; `None` where there is no error.
-pub fn at_start(wrong: &str) -> Option<(usize, String)> {
-    (!wrong.is_empty()).then(|| (0, wrong.to_owned()))
-}
-
 /// The row of the bar after a key in a list of `length` rows; `None` for other keys.
 pub fn moved(at: usize, length: usize, key: KeyCode) -> Option<usize> {
     let last = length.saturating_sub(1);

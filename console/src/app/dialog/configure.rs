@@ -2,34 +2,29 @@
 //! leads to that sensor's settings.
 
 use jiff::tz::TimeZone;
-use ratatui::crossterm::event::{KeyCode, KeyEvent};
+use ratatui::crossterm::event::KeyCode;
 use traf_model::settings::{CAPTURE, IDLE, LOG, LOG_INTERVAL, PORTS, PROMISCUOUS};
 use traf_model::{Mac, SensorState, Setting};
-use tui_input::Input;
 
 use super::super::App;
 use super::Dialog;
+use super::prompt::{Entry, Prompt};
 use super::sensor::SensorSettings;
 use crate::config::Config;
 use crate::event::Effect;
 use crate::number::Units;
 use crate::theme::Theme;
-use crate::widget::dialog::{Sheet, at_start, moved, turned};
-use crate::widget::input::{Typed, typed};
+use crate::widget::dialog::{Sheet, moved, turned};
 
 /// An entry of the menu.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Item {
-    /// Host names.
-    Dns,
-    /// Service names.
-    ServiceNames,
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Item {
+    /// A switch: the label of its value, and its place in the configuration.
+    Switch(&'static str, fn(&mut Config) -> &mut bool),
     /// Colours.
     Colour,
     /// Bits or bytes.
     Activity,
-    /// Source MAC addresses.
-    Macs,
     /// Seconds between frames.
     Update,
     /// Minutes until closed and idle connections leave.
@@ -48,15 +43,19 @@ pub enum Item {
     Exit,
 }
 
+const DNS: Item = Item::Switch("Reverse DNS lookups:", |config| &mut config.reverse_dns);
+const SERVICE_NAMES: Item = Item::Switch("Service names:", |config| &mut config.service_names);
+const MACS: Item = Item::Switch("MAC addresses:", |config| &mut config.mac_addresses);
+
 /// The menu, in IPTraf's order: entry, title, help line.
-pub static MENU: [(Item, &str, &str); 18] = [
-    (Item::Dns, "Reverse DNS lookups", "Resolves IP addresses into host names; names come late and hold up nothing"),
-    (Item::ServiceNames, "TCP/UDP service names", "Shows service names instead of port numbers"),
+pub(super) static MENU: [(Item, &str, &str); 18] = [
+    (DNS, "Reverse DNS lookups", "Resolves IP addresses into host names; names come late and hold up nothing"),
+    (SERVICE_NAMES, "TCP/UDP service names", "Shows service names instead of port numbers"),
     (Item::Sensor(&PROMISCUOUS), "Force promiscuous mode", "Belongs to a sensor: opens its settings"),
     (Item::Colour, "Color", "Colours, or the terminal's own two"),
     (Item::Sensor(&LOG), "Logging", "Belongs to a sensor: opens its settings"),
     (Item::Activity, "Activity mode", "Rates in kbit/s or in kbyte/s"),
-    (Item::Macs, "Source MAC addrs in traffic monitor", "Lines of the lower window name the source MAC"),
+    (MACS, "Source MAC addrs in traffic monitor", "Lines of the lower window name the source MAC"),
     (
         Item::Tunnels,
         "Show v6-in-v4 traffic as IPv6",
@@ -82,137 +81,73 @@ pub static MENU: [(Item, &str, &str); 18] = [
     (Item::Exit, "Exit configuration", "Back"),
 ];
 
-/// The dialog of the configuration.
-#[derive(Clone, Debug, Default)]
-pub struct Configure {
-    /// The entry with the bar.
-    pub selected: usize,
-    /// The pane over the menu.
-    pub pane: ConfigurePane,
-    /// Reason why an entry was not accepted.
-    pub wrong: String,
+/// Takes a key of the menu; returns the dialog that is open afterwards.
+pub(super) fn in_menu(at: usize, key: KeyCode, app: &mut App) -> Option<Dialog> {
+    if !matches!(key, KeyCode::Enter | KeyCode::Char(' ')) {
+        return Some(Dialog::Configure(turned(at, MENU.len(), key).unwrap_or(at), ""));
+    }
+    let mut config = app.config.clone();
+    let value = |text: String| Some(Prompt::open(Entry::Value(at), text));
+    match MENU[at].0 {
+        Item::Switch(_, place) => {
+            let on = place(&mut config);
+            *on = !*on;
+        }
+        Item::Colour => config.colour = Some(app.look.theme == Theme::Mono),
+        Item::Activity => {
+            config.rates = if config.rates == Units::Bits { Units::Bytes } else { Units::Bits };
+        }
+        Item::Theme => {
+            let at = Theme::ALL.iter().position(|theme| *theme == app.look.theme).unwrap_or(0);
+            let next = Theme::ALL[(at + 1) % Theme::ALL.len()];
+            (config.theme, config.colour) = (Some(next.name().to_owned()), Some(true));
+        }
+        Item::Sensor(setting) => {
+            // The sensor that is looked at.
+            let inside = app.sensor_states().iter().find(|sensor| app.scope.holds_sensor(&sensor.name));
+            let none = Dialog::Configure(at, "no sensor is looked at: choose one with v");
+            return Some(inside.map_or(none, |sensor| SensorSettings::open(sensor, Some(setting))));
+        }
+        Item::Tunnels => {
+            let words = "a sensor's own file decides: tunnels = true in /etc/traf/sensor.toml";
+            return Some(Dialog::Configure(at, words));
+        }
+        Item::Descriptions => return Some(Dialog::Descriptions(0)),
+        Item::Exit => return None,
+        Item::Update => return value(config.update_interval.to_string()),
+        Item::Persistence => return value(config.persistence.to_string()),
+        Item::Zone => return value(config.time_zone.unwrap_or_default()),
+    }
+    app.configure(config);
+    Some(Dialog::Configure(at, ""))
 }
 
-/// The pane over the menu.
-#[derive(Clone, Debug, Default)]
-pub enum ConfigurePane {
-    /// Nothing.
-    #[default]
-    Menu,
-    /// A value is typed.
-    Value(Input),
-    /// One's own descriptions, with the bar.
-    Descriptions(usize),
-    /// A new one, by its MAC address.
-    NewMac(Input),
-}
-
-impl Configure {
-    /// The entry with the bar.
-    pub fn item(&self) -> Item {
-        MENU[self.selected.min(MENU.len() - 1)].0
-    }
-
-    /// Takes a key; returns the dialog that is open afterwards.
-    pub(super) fn on_key(mut self, key: KeyEvent, app: &mut App) -> Option<Dialog> {
-        self.wrong.clear();
-        match std::mem::replace(&mut self.pane, ConfigurePane::Menu) {
-            ConfigurePane::Menu => match key.code {
-                KeyCode::Esc | KeyCode::Char('x' | 'X' | 'q' | 'Q') => return None,
-                KeyCode::Enter | KeyCode::Char(' ') => return self.choose(app),
-                code => self.selected = turned(self.selected, MENU.len(), code).unwrap_or(self.selected),
-            },
-            ConfigurePane::Value(mut input) => match typed(&mut input, key) {
-                Typed::Cancelled => {}
-                Typed::Open => self.pane = ConfigurePane::Value(input),
-                Typed::Entered => match changed(self.item(), input.value(), &app.config) {
-                    Ok(config) => app.configure(config),
-                    Err(wrong) => (self.wrong, self.pane) = (wrong, ConfigurePane::Value(input)),
-                },
-            },
-            ConfigurePane::Descriptions(at) => return self.in_descriptions(at, key, app),
-            ConfigurePane::NewMac(mut input) => match (typed(&mut input, key), input.value().trim().parse()) {
-                (Typed::Cancelled, _) => self.pane = ConfigurePane::Descriptions(0),
-                (Typed::Entered, Ok(mac)) => return Some(Dialog::Describe(mac, description(mac, app))),
-                (state, _) => {
-                    if state == Typed::Entered {
-                        self.wrong = "a MAC address such as 00:0c:29:b9:94:62".to_owned();
-                    }
-                    self.pane = ConfigurePane::NewMac(input);
-                }
-            },
+/// Takes a key of the list of descriptions; returns the dialog that is open afterwards.
+pub(super) fn in_descriptions(at: usize, key: KeyCode, app: &mut App) -> Dialog {
+    let own: Vec<Mac> = app.names.descriptions.own().map(|(mac, _)| mac).collect();
+    let last = own.len().saturating_sub(1);
+    match (key, own.get(at.min(last))) {
+        (KeyCode::Esc | KeyCode::Char('x' | 'X' | 'q' | 'Q'), _) => {
+            let back = MENU.iter().position(|(item, ..)| matches!(item, Item::Descriptions));
+            Dialog::Configure(back.unwrap_or(0), "")
         }
-        Some(Dialog::Configure(self))
-    }
-
-    fn choose(mut self, app: &mut App) -> Option<Dialog> {
-        let mut config = app.config.clone();
-        match self.item() {
-            Item::Dns => config.reverse_dns = !config.reverse_dns,
-            Item::ServiceNames => config.service_names = !config.service_names,
-            Item::Colour => config.colour = Some(app.look.theme == Theme::Mono),
-            Item::Activity => {
-                config.rates = if config.rates == Units::Bits { Units::Bytes } else { Units::Bits };
-            }
-            Item::Macs => config.mac_addresses = !config.mac_addresses,
-            Item::Theme => {
-                let at = Theme::ALL.iter().position(|theme| *theme == app.look.theme).unwrap_or(0);
-                let next = Theme::ALL[(at + 1) % Theme::ALL.len()];
-                (config.theme, config.colour) = (Some(next.name().to_owned()), Some(true));
-            }
-            Item::Sensor(field) => return self.sensor(field, app),
-            Item::Tunnels => {
-                self.wrong = "a sensor's own file decides: tunnels = true in /etc/traf/sensor.toml".to_owned();
-            }
-            Item::Descriptions => self.pane = ConfigurePane::Descriptions(0),
-            Item::Exit => return None,
-            Item::Update => self.pane = ConfigurePane::Value(config.update_interval.to_string().into()),
-            Item::Persistence => self.pane = ConfigurePane::Value(config.persistence.to_string().into()),
-            Item::Zone => self.pane = ConfigurePane::Value(config.time_zone.clone().unwrap_or_default().into()),
+        (KeyCode::Char('a' | 'A' | 'i' | 'I') | KeyCode::Insert, _) => Prompt::open(Entry::Mac, ""),
+        (KeyCode::Enter | KeyCode::Char('e' | 'E'), Some(mac)) => app.describing(*mac),
+        (KeyCode::Char('d' | 'D') | KeyCode::Delete, Some(mac)) => {
+            app.describe(*mac, "");
+            Dialog::Descriptions(at.min(last.saturating_sub(1)))
         }
-        app.configure(config);
-        Some(Dialog::Configure(self))
+        (key, _) => Dialog::Descriptions(moved(at, own.len(), key).unwrap_or(at)),
     }
-
-    /// The settings of the sensor that is looked at.
-    fn sensor(mut self, setting: &'static Setting, app: &App) -> Option<Dialog> {
-        let inside = app.sensor_states().iter().find(|sensor| app.scope.holds_sensor(&sensor.name));
-        match inside {
-            Some(sensor) => Some(Dialog::Sensor(SensorSettings::new(sensor, Some(setting)))),
-            None => {
-                self.wrong = "no sensor is looked at: choose one with v".to_owned();
-                Some(Dialog::Configure(self))
-            }
-        }
-    }
-
-    fn in_descriptions(mut self, at: usize, key: KeyEvent, app: &mut App) -> Option<Dialog> {
-        let own: Vec<Mac> = app.names.descriptions.own().map(|(mac, _)| mac).collect();
-        let last = own.len().saturating_sub(1);
-        self.pane = match key.code {
-            KeyCode::Esc | KeyCode::Char('x' | 'X' | 'q' | 'Q') => ConfigurePane::Menu,
-            KeyCode::Char('a' | 'A' | 'i' | 'I') | KeyCode::Insert => ConfigurePane::NewMac(Input::default()),
-            KeyCode::Enter | KeyCode::Char('e' | 'E') if !own.is_empty() => {
-                let mac = own[at.min(last)];
-                return Some(Dialog::Describe(mac, description(mac, app)));
-            }
-            KeyCode::Char('d' | 'D') | KeyCode::Delete if !own.is_empty() => {
-                app.describe(own[at.min(last)], "");
-                ConfigurePane::Descriptions(at.min(last.saturating_sub(1)))
-            }
-            code => ConfigurePane::Descriptions(moved(at, own.len(), code).unwrap_or(at)),
-        };
-        Some(Dialog::Configure(self))
-    }
-}
-
-/// The description of a MAC address, to be changed.
-pub fn description(mac: Mac, app: &App) -> Input {
-    let now = if app.names.descriptions.is_own(mac) { app.names.descriptions.get(mac) } else { None };
-    now.unwrap_or_default().to_owned().into()
 }
 
 impl App {
+    /// The prompt for the description of a MAC address; only what one has described oneself is changed.
+    pub(in crate::app) fn describing(&self, mac: Mac) -> Dialog {
+        let now = self.names.descriptions.get(mac).filter(|_| self.names.descriptions.is_own(mac));
+        Prompt::open(Entry::Description(mac), now.unwrap_or_default())
+    }
+
     /// Describes a MAC address; empty words delete the description.
     pub(super) fn describe(&mut self, mac: Mac, words: &str) {
         match self.names.descriptions.describe(mac, words) {
@@ -222,15 +157,14 @@ impl App {
     }
 }
 
-/// The configuration with a typed value.
-fn changed(item: Item, text: &str, config: &Config) -> Result<Config, String> {
-    let text = text.trim();
+/// The configuration with a typed value of an entry.
+pub(super) fn changed(at: usize, text: &str, config: &Config) -> Result<Config, String> {
     let number = |most: u32, unit: &str| match text.parse::<u32>() {
         Ok(number) if number <= most => Ok(number),
         _ => Err(format!("a number of {unit} from 0 to {most}")),
     };
     let mut config = config.clone();
-    match item {
+    match MENU[at].0 {
         Item::Update => config.update_interval = number(3_600, "seconds")?,
         Item::Persistence => config.persistence = number(10_000, "minutes")?,
         Item::Zone if text.is_empty() => config.time_zone = None,
@@ -260,13 +194,11 @@ fn value(item: Item, app: &App) -> (&'static str, String) {
         }
     };
     match item {
-        Item::Dns => ("Reverse DNS lookups:", on(config.reverse_dns)),
-        Item::ServiceNames => ("Service names:", on(config.service_names)),
+        Item::Switch(label, place) => (label, on(*place(&mut config.clone()))),
         Item::Colour => ("Color:", on(app.look.theme != Theme::Mono)),
         Item::Activity => {
             ("Activity mode:", if config.rates == Units::Bits { "kbits/s" } else { "kbytes/s" }.to_owned())
         }
-        Item::Macs => ("MAC addresses:", on(config.mac_addresses)),
         Item::Tunnels => ("v6-in-v4 as IPv6:", "sensor".to_owned()),
         Item::Update => ("Update interval:", format!("{} secs", config.update_interval)),
         Item::Persistence => ("Closed/idle persist:", format!("{} mins", config.persistence)),
@@ -278,30 +210,17 @@ fn value(item: Item, app: &App) -> (&'static str, String) {
     }
 }
 
-/// Draws the configuration; returns the place of the terminal's cursor.
-pub(super) fn draw(app: &App, dialog: &Configure, sheet: &mut Sheet<'_>) -> Option<(u16, u16)> {
-    if let ConfigurePane::Descriptions(_) | ConfigurePane::NewMac(_) = dialog.pane {
-        let own = app.names.descriptions.own().map(|(mac, words)| (mac.to_string(), words.to_owned()));
-        let at = if let ConfigurePane::Descriptions(at) = dialog.pane { at } else { usize::MAX };
-        sheet.choices("Host descriptions", own, at, "none yet: a adds one");
-        if let ConfigurePane::NewMac(input) = &dialog.pane {
-            let words = "of the machine to describe: 00:0c:29:b9:94:62";
-            return Some(sheet.prompt("MAC", input, at_start(&dialog.wrong), words));
-        }
-        let words = "Kept in traf/ethers beside console.toml; /etc/ethers is read too";
-        sheet.foot(words, "↑↓ move  a add  enter edit  d delete  x back");
-        return None;
-    }
+/// Draws the configuration.
+pub(super) fn draw(at: usize, app: &App, sheet: &mut Sheet<'_>) {
     let rows = MENU.iter().map(|(item, title, _)| {
         let (name, value) = value(*item, app);
         ((*title).to_owned(), if name.is_empty() { value } else { format!("{name:<21}{value:>12}") })
     });
-    sheet.choices("Configure", rows, dialog.selected, "");
-    let words = MENU[dialog.selected.min(MENU.len() - 1)].2;
-    if let ConfigurePane::Value(input) = &dialog.pane {
-        return Some(sheet.prompt("value", input, at_start(&dialog.wrong), words));
-    }
-    let words = if dialog.wrong.is_empty() { words } else { &dialog.wrong };
-    sheet.foot(words, "↑↓ move  enter execute  x exit; kept at once in console.toml");
-    None
+    sheet.choices("Configure", rows, at, "");
+}
+
+/// Draws the descriptions of MAC addresses.
+pub(super) fn draw_descriptions(at: usize, app: &App, sheet: &mut Sheet<'_>) {
+    let own = app.names.descriptions.own().map(|(mac, words)| (mac.to_string(), words.to_owned()));
+    sheet.choices("Host descriptions", own, at, "none yet: a adds one");
 }

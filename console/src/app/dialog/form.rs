@@ -86,34 +86,25 @@ impl Default for Form {
     }
 }
 
-/// Result of a key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The form stays.
-    Open,
-    /// Given up.
-    Cancelled,
-    /// The rule.
-    Done(Rule),
-}
-
 impl Form {
     /// The field that has the keys.
     pub fn field(&self) -> Field {
         Field::all().get(self.selected).copied().unwrap_or(Field::Opposite)
     }
 
-    /// A key.
-    pub fn on_key(&mut self, key: KeyEvent) -> Outcome {
+    /// True if a key gives the form up.
+    pub fn is_left(key: KeyEvent) -> bool {
+        key.code == KeyCode::Esc || (key.code == KeyCode::Char('x') && key.modifiers.contains(KeyModifiers::CONTROL))
+    }
+
+    /// Takes a key; returns the rule when it is entered.
+    pub fn on_key(&mut self, key: KeyEvent) -> Option<Rule> {
         let last = Field::all().len() - 1;
-        let ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
         match key.code {
-            KeyCode::Esc => return Outcome::Cancelled,
-            KeyCode::Char('x') if ctrl => return Outcome::Cancelled,
             KeyCode::Tab | KeyCode::Down => self.selected = if self.selected == last { 0 } else { self.selected + 1 },
             KeyCode::BackTab | KeyCode::Up => self.selected = self.selected.checked_sub(1).unwrap_or(last),
             KeyCode::Enter => match self.rule() {
-                Ok(rule) => return Outcome::Done(rule),
+                Ok(rule) => return Some(rule),
                 Err(wrong) => {
                     self.selected = Field::all().iter().position(|field| *field == wrong.0).unwrap_or(0);
                     self.wrong = Some(wrong);
@@ -124,7 +115,7 @@ impl Form {
                 self.edit(key);
             }
         }
-        Outcome::Open
+        None
     }
 
     fn edit(&mut self, key: KeyEvent) {
@@ -161,16 +152,9 @@ impl Form {
         };
         let (there, back) = (ends("src", "dst"), ends("dst", "src"));
         let protocols = self.protocols().map_err(at(8))?.join(" or ");
-        let both = match (there.is_empty(), self.opposite) {
-            (true, _) => String::new(),
-            (false, false) => there,
-            (false, true) => format!("(({there}) or ({back}))"),
-        };
-        let words = match (both.is_empty(), protocols.is_empty()) {
-            (true, _) => protocols,
-            (false, true) => both,
-            (false, false) => format!("{both} and ({protocols})"),
-        };
+        let both = if self.opposite && !there.is_empty() { format!("({there}) or ({back})") } else { there };
+        let parts = [both, protocols].into_iter().filter(|part| !part.is_empty()).map(|part| format!("({part})"));
+        let words = parts.collect::<Vec<_>>().join(" and ");
         let filter: Filter = words.parse().map_err(|error: traf_model::FilterError| (Field::Text(0), error.message))?;
         Ok(Rule { include: self.include, filter })
     }

@@ -26,8 +26,7 @@ impl Picker {
         if !choices.contains(now) {
             choices.push(now.clone());
         }
-        let selected = choices.iter().position(|choice| choice == now).unwrap_or(0);
-        Self { choices, selected }
+        Self::on(choices, now)
     }
 
     /// One interface of those that are up, by name; all of them first where that is allowed.
@@ -35,7 +34,10 @@ impl Picker {
         let mut points: Vec<Point> = fleet.iter().flat_map(|fleet| &fleet.sensors).flat_map(up).collect();
         points.sort();
         let all = all.then(Scope::default);
-        let choices: Vec<Scope> = all.into_iter().chain(points.into_iter().map(|point| Scope(vec![point]))).collect();
+        Self::on(all.into_iter().chain(points.into_iter().map(|point| Scope(vec![point]))).collect(), now)
+    }
+
+    fn on(choices: Vec<Scope>, now: &Scope) -> Self {
         let selected = choices.iter().position(|choice| choice == now).unwrap_or(0);
         Self { choices, selected }
     }

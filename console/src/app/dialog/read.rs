@@ -9,18 +9,15 @@ impl Form {
     pub fn of(rule: &Rule) -> Option<Self> {
         let mut form = Self { include: rule.include, opposite: false, ..Self::default() };
         if let Some(expression) = rule.filter.expression() {
-            let mut parts = Vec::new();
-            conjuncts(expression, &mut parts);
+            let mut parts = conjuncts(expression);
             if let Some(protocols) = parts.last().and_then(|last| protocol_tests(last)) {
                 parts.pop();
-                form.mark(&protocols);
+                form.mark(protocols);
             }
             match parts[..] {
                 [Expression::Or(there, _)] => {
                     form.opposite = true;
-                    let mut parts = Vec::new();
-                    conjuncts(there, &mut parts);
-                    form.fill(&parts)?;
+                    form.fill(&conjuncts(there))?;
                 }
                 _ => form.fill(&parts)?,
             }
@@ -32,34 +29,26 @@ impl Form {
     fn fill(&mut self, parts: &[&Expression]) -> Option<()> {
         for part in parts {
             let Expression::Test(test) = part else { return None };
-            let (end, text, more) = match test {
-                Test::Host(end, address) => (end, address.to_string(), None),
-                Test::Net(end, address, length) => (end, format!("{address}/{length}"), None),
-                Test::Mask(end, address, mask) => (end, address.to_string(), Some((2, mask.to_string()))),
-                Test::Port(end, None, from, to) => {
-                    (end, from.to_string(), Some((1, if from == to { String::new() } else { to.to_string() })))
+            // Each text with its places for the source and for the destination.
+            let (end, texts) = match test {
+                Test::Host(end, address) => (end, vec![([0, 1], address.to_string())]),
+                Test::Net(end, address, length) => (end, vec![([0, 1], format!("{address}/{length}"))]),
+                Test::Mask(end, address, mask) => {
+                    (end, vec![([0, 1], address.to_string()), ([2, 3], mask.to_string())])
                 }
+                Test::Port(end, None, port, to) if port == to => (end, vec![([4, 6], port.to_string())]),
+                Test::Port(end, None, from, to) => (end, vec![([4, 6], from.to_string()), ([5, 7], to.to_string())]),
                 _ => return None,
             };
-            let second = match end {
-                End::Source => false,
-                End::Destination => true,
-                _ => return None,
-            };
-            let place = match test {
-                Test::Port(..) => 4 + 2 * usize::from(second),
-                _ => usize::from(second),
-            };
-            self.texts[place] = text.into();
-            if let Some((step, text)) = more {
-                self.texts[place + step] = text.into();
+            let end = [End::Source, End::Destination].iter().position(|known| known == end)?;
+            for (places, text) in texts {
+                self.texts[places[end]] = text.into();
             }
         }
         Some(())
     }
 
-    fn mark(&mut self, words: &[String]) {
-        let mut rest = words.to_vec();
+    fn mark(&mut self, mut rest: Vec<String>) {
         for ((_, own), mark) in PROTOCOLS.iter().zip(&mut self.marks) {
             if own.iter().all(|word| rest.iter().any(|other| other == word)) {
                 *mark = true;
@@ -72,23 +61,17 @@ impl Form {
 }
 
 /// Parts that are joined by `and`, from left to right.
-fn conjuncts<'a>(expression: &'a Expression, parts: &mut Vec<&'a Expression>) {
-    if let Expression::And(a, b) = expression {
-        conjuncts(a, parts);
-        conjuncts(b, parts);
-    } else {
-        parts.push(expression);
+fn conjuncts(expression: &Expression) -> Vec<&Expression> {
+    match expression {
+        Expression::And(a, b) => [conjuncts(a), conjuncts(b)].concat(),
+        other => vec![other],
     }
 }
 
 /// The words of tests that are only of protocols, joined by `or`.
 fn protocol_tests(expression: &Expression) -> Option<Vec<String>> {
     match expression {
-        Expression::Or(a, b) => {
-            let mut words = protocol_tests(a)?;
-            words.extend(protocol_tests(b)?);
-            Some(words)
-        }
+        Expression::Or(a, b) => Some([protocol_tests(a)?, protocol_tests(b)?].concat()),
         Expression::Test(test @ (Test::Protocol(_) | Test::Ipv4 | Test::Ipv6 | Test::Icmp | Test::Icmpv6)) => {
             Some(vec![test.to_string()])
         }

@@ -3,15 +3,15 @@
 use ratatui::crossterm::event::{KeyCode, KeyEvent};
 use traf_model::NamedFilter;
 use traf_model::filter::{Rule, Rules};
-use tui_input::Input;
 
 use super::super::App;
-use super::form::{self, Form, Outcome};
+use super::Dialog;
+use super::form::{self, Form};
+use super::prompt::{Entry, Prompt};
 use crate::event::{Change, Effect};
 use crate::text::{clean, fit};
 use crate::theme::Role;
 use crate::widget::dialog::{Sheet, moved};
-use crate::widget::input::{Typed, typed};
 
 /// The rules of a filter while they are changed.
 #[derive(Clone, Debug)]
@@ -37,8 +37,6 @@ pub enum RulesPane {
     List,
     /// A rule as a form.
     Form(Box<Form>, RulePosition),
-    /// A rule as text.
-    Text(Input, RulePosition),
     /// Question whether changes are kept.
     Leaving,
 }
@@ -52,58 +50,54 @@ pub enum RulePosition {
     Of(usize),
 }
 
+/// Text of a new rule.
+const NEW: &str = "include ";
+
 impl RulesEditor {
     /// With the bar on the first rule.
     pub fn new(name: String, rules: Vec<Rule>) -> Self {
         Self { name, rules, selected: 0, changed: false, pane: RulesPane::List, wrong: String::new() }
     }
 
-    /// A key; false when the editor is left.
-    pub(super) fn on_key(&mut self, key: KeyEvent, app: &mut App) -> bool {
+    /// Takes a key; returns the dialog that is open afterwards.
+    pub(super) fn on_key(mut self: Box<Self>, key: KeyEvent, app: &mut App) -> Option<Dialog> {
         match std::mem::replace(&mut self.pane, RulesPane::List) {
-            RulesPane::List => return self.in_list(key),
+            RulesPane::List => return self.in_list(key.code),
+            RulesPane::Form(..) if Form::is_left(key) => {}
             RulesPane::Form(mut form, position) => match form.on_key(key) {
-                Outcome::Open => self.pane = RulesPane::Form(form, position),
-                Outcome::Cancelled => {}
-                Outcome::Done(rule) => self.put(rule, position),
-            },
-            RulesPane::Text(mut input, position) => match (typed(&mut input, key), input.value().parse()) {
-                (Typed::Cancelled, _) => {}
-                (Typed::Entered, Ok(rule)) => self.put(rule, position),
-                _ => self.pane = RulesPane::Text(input, position),
+                Some(rule) => self.put(rule, position),
+                None => self.pane = RulesPane::Form(form, position),
             },
             RulesPane::Leaving => match key.code {
-                KeyCode::Char('y' | 'Y') | KeyCode::Enter => return !self.keep(app),
-                KeyCode::Char('n' | 'N') => return false,
+                KeyCode::Char('y' | 'Y') | KeyCode::Enter => {
+                    if self.keep(app) {
+                        return Some(Dialog::Filters(0));
+                    }
+                }
+                KeyCode::Char('n' | 'N') => return Some(Dialog::Filters(0)),
                 KeyCode::Esc => {}
                 _ => self.pane = RulesPane::Leaving,
             },
         }
-        true
+        Some(Dialog::Rules(self))
     }
 
-    fn in_list(&mut self, key: KeyEvent) -> bool {
+    fn in_list(mut self: Box<Self>, key: KeyCode) -> Option<Dialog> {
         self.wrong.clear();
         let last = self.rules.len().saturating_sub(1);
         let at = self.selected;
-        if let Some(to) = moved(at, self.rules.len(), key.code) {
-            self.selected = to;
-            return true;
-        }
-        match key.code {
+        let end = RulePosition::Before(self.rules.len());
+        let (rule, place) = match self.rules.get(at) {
+            Some(rule) => (rule.to_string(), RulePosition::Of(at)),
+            None => (NEW.to_owned(), end),
+        };
+        match key {
             KeyCode::Char('i' | 'I') | KeyCode::Insert => {
                 self.pane = RulesPane::Form(Box::default(), RulePosition::Before(at));
             }
-            KeyCode::Char('a' | 'A') => {
-                self.pane = RulesPane::Form(Box::default(), RulePosition::Before(self.rules.len()));
-            }
-            KeyCode::Char('t' | 'T') if self.rules.is_empty() => {
-                self.pane = RulesPane::Text("include ".to_owned().into(), RulePosition::Before(0));
-            }
-            KeyCode::Char('t' | 'T') => self.as_text(at),
-            KeyCode::Char('n' | 'N') => {
-                self.pane = RulesPane::Text("include ".to_owned().into(), RulePosition::Before(self.rules.len()));
-            }
+            KeyCode::Char('a' | 'A') => self.pane = RulesPane::Form(Box::default(), end),
+            KeyCode::Char('t' | 'T') => return Some(Prompt::open(Entry::Rule(self, place), rule)),
+            KeyCode::Char('n' | 'N') => return Some(Prompt::open(Entry::Rule(self, end), NEW)),
             KeyCode::Char('d' | 'D') | KeyCode::Delete if at < self.rules.len() => {
                 self.rules.remove(at);
                 self.selected = at.min(self.rules.len().saturating_sub(1));
@@ -112,22 +106,15 @@ impl RulesEditor {
             // The order decides, so a rule can be moved.
             KeyCode::Char('+') if at < last => self.swap(at, at + 1),
             KeyCode::Char('-') if at > 0 => self.swap(at, at - 1),
-            KeyCode::Enter => match self.rules.get(at).map(Form::of) {
-                Some(Some(form)) => self.pane = RulesPane::Form(Box::new(form), RulePosition::Of(at)),
-                Some(None) => self.as_text(at),
-                None => self.pane = RulesPane::Form(Box::default(), RulePosition::Before(0)),
+            KeyCode::Enter => match self.rules.get(at).map_or_else(|| Some(Form::default()), Form::of) {
+                Some(form) => self.pane = RulesPane::Form(Box::new(form), place),
+                None => return Some(Prompt::open(Entry::Rule(self, place), rule)),
             },
-            KeyCode::Esc | KeyCode::Char('x' | 'X' | 'q' | 'Q') => return self.leave(),
-            _ => {}
+            KeyCode::Esc | KeyCode::Char('x' | 'X' | 'q' | 'Q') if self.changed => self.pane = RulesPane::Leaving,
+            KeyCode::Esc | KeyCode::Char('x' | 'X' | 'q' | 'Q') => return Some(Dialog::Filters(0)),
+            key => self.selected = moved(at, self.rules.len(), key).unwrap_or(at),
         }
-        true
-    }
-
-    fn leave(&mut self) -> bool {
-        if self.changed {
-            self.pane = RulesPane::Leaving;
-        }
-        self.changed
+        Some(Dialog::Rules(self))
     }
 
     fn swap(&mut self, a: usize, b: usize) {
@@ -135,13 +122,8 @@ impl RulesEditor {
         (self.selected, self.changed) = (b, true);
     }
 
-    fn as_text(&mut self, at: usize) {
-        if let Some(rule) = self.rules.get(at) {
-            self.pane = RulesPane::Text(rule.to_string().into(), RulePosition::Of(at));
-        }
-    }
-
-    fn put(&mut self, rule: Rule, position: RulePosition) {
+    /// Puts a rule in its place.
+    pub(super) fn put(&mut self, rule: Rule, position: RulePosition) {
         match position {
             RulePosition::Before(_) if self.rules.len() >= Rules::MOST => {
                 self.wrong = format!("{} rules are the most that a filter has", Rules::MOST);
@@ -171,13 +153,29 @@ impl RulesEditor {
         app.effects.push(Effect::Change(Change::SaveFilter(NamedFilter { name: self.name.clone(), rules })));
         true
     }
+
+    /// Draws the list, or what is over it; returns the place of the terminal's cursor.
+    pub(super) fn draw(&self, sheet: &mut Sheet<'_>) -> Option<(u16, u16)> {
+        if let RulesPane::Form(form, _) = &self.pane {
+            return Some(form::draw(form, sheet));
+        }
+        draw(self, sheet);
+        let (words, keys) = match (&self.pane, self.wrong.as_str()) {
+            (RulesPane::Leaving, _) => {
+                ("Keep what was changed?", "y keeps it for all consoles  n forgets it  esc goes on")
+            }
+            (_, "") => ("The first rule that matches decides; what none matches is not shown", KEYS),
+            (_, wrong) => (wrong, KEYS),
+        };
+        sheet.foot(words, keys);
+        None
+    }
 }
 
-/// Draws the list of rules, with arrows and I/E as IPTraf has them; returns the place of the terminal's cursor.
-pub(super) fn draw(editor: &RulesEditor, sheet: &mut Sheet<'_>) -> Option<(u16, u16)> {
-    if let RulesPane::Form(form, _) = &editor.pane {
-        return Some(form::draw(form, sheet));
-    }
+const KEYS: &str = "↑↓ i insert  a add  enter edit  t as text  n new as text  +- move  d delete  x exit";
+
+/// Draws the list of rules, with arrows and I/E as IPTraf has them.
+pub(super) fn draw(editor: &RulesEditor, sheet: &mut Sheet<'_>) {
     let area = sheet.areas.body;
     sheet.plane(area);
     let columns = usize::from(area.width);
@@ -209,23 +207,4 @@ pub(super) fn draw(editor: &RulesEditor, sheet: &mut Sheet<'_>) -> Option<(u16, 
         let words = "no rules yet: i inserts one; what no rule includes is not shown";
         sheet.buffer.set_stringn(area.x + 3, area.y + 1, words, columns - 4, style);
     }
-    match &editor.pane {
-        RulesPane::Text(input, _) => {
-            let wrong = input.value().parse::<Rule>().err().map(|error| (error.column, error.message));
-            let words = "include or exclude, and a filter in tcpdump's words; enter takes it, esc leaves it";
-            return Some(sheet.prompt("rule", input, wrong, words));
-        }
-        RulesPane::Leaving => {
-            sheet.foot("Keep what was changed?", "y keeps it for all consoles  n forgets it  esc goes on");
-        }
-        _ => {
-            let words = match editor.wrong.as_str() {
-                "" => "The first rule that matches decides; what none matches is not shown",
-                wrong => wrong,
-            };
-            let keys = "↑↓ i insert  a add  enter edit  t as text  n new as text  +- move  d delete  x exit";
-            sheet.foot(words, keys);
-        }
-    }
-    None
 }

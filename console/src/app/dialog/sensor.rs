@@ -1,18 +1,18 @@
 //! Dialog of the settings of one sensor. Each change goes to the collector at once; its state is shown below.
 
-use ratatui::crossterm::event::{KeyCode, KeyEvent};
+use ratatui::crossterm::event::KeyCode;
 use traf_model::settings::{SETTINGS, Value};
 use traf_model::{PortRange, SensorState, Setting, Settings};
-use tui_input::Input;
 
 use super::super::App;
+use super::Dialog;
+use super::prompt::{Entry, Prompt};
 use crate::event::{Change, Effect};
 use crate::settings::standing;
 use crate::text::clean;
-use crate::widget::dialog::{Lines, Sheet, at_start, moved, turned};
-use crate::widget::input::{Typed, typed};
+use crate::widget::dialog::{Lines, Sheet, moved, turned};
 
-/// The dialog.
+/// Settings of one sensor while they are changed.
 #[derive(Clone, Debug)]
 pub struct SensorSettings {
     /// The sensor's name.
@@ -21,34 +21,17 @@ pub struct SensorSettings {
     pub settings: Settings,
     /// Row of the table with the bar.
     pub selected: usize,
-    /// Pane that takes the keys.
-    pub pane: SettingsPane,
-    /// Reason why an entry was not accepted.
-    pub wrong: String,
-}
-
-/// Panes of the dialog.
-#[derive(Clone, Debug)]
-pub enum SettingsPane {
-    /// List of the settings.
-    List,
-    /// Entry of a value.
-    Value(Input),
-    /// Ports and ranges, with the bar.
-    Ports(usize),
-    /// Entry of a port or range.
-    Port(Input),
 }
 
 impl SensorSettings {
-    /// Opens the dialog on a setting, or on the first one.
-    pub fn new(sensor: &SensorState, setting: Option<&'static Setting>) -> Self {
+    /// The dialog on a setting, or on the first one.
+    pub fn open(sensor: &SensorState, setting: Option<&'static Setting>) -> Dialog {
         let selected = SETTINGS.iter().position(|other| Some(*other) == setting).unwrap_or(0);
-        let pane = match setting.map(|setting| &setting.default) {
-            Some(Value::Ports(_)) => SettingsPane::Ports(0),
-            _ => SettingsPane::List,
-        };
-        Self { sensor: sensor.name.clone(), settings: sensor.wanted.clone(), selected, pane, wrong: String::new() }
+        let desk = Self { sensor: sensor.name.clone(), settings: sensor.wanted.clone(), selected };
+        match desk.setting().default {
+            Value::Ports(_) => Dialog::Ports(desk, 0),
+            _ => Dialog::Sensor(desk),
+        }
     }
 
     /// Returns the setting with the bar.
@@ -61,78 +44,52 @@ impl SensorSettings {
         self.settings.ports(self.setting())
     }
 
-    /// A key; what is open afterwards.
-    pub(super) fn on_key(mut self, key: KeyEvent, app: &mut App) -> Option<Self> {
-        self.wrong.clear();
-        match std::mem::replace(&mut self.pane, SettingsPane::List) {
-            SettingsPane::List => {
-                if !self.in_list(key, app) {
-                    return None;
-                }
-            }
-            SettingsPane::Value(mut input) => match typed(&mut input, key) {
-                Typed::Cancelled => {}
-                Typed::Open => self.pane = SettingsPane::Value(input),
-                Typed::Entered => {
-                    let mut settings = self.settings.clone();
-                    match settings.set(self.setting(), input.value()) {
-                        Ok(()) => self.send(settings, app),
-                        Err(wrong) => (self.wrong, self.pane) = (wrong, SettingsPane::Value(input)),
-                    }
-                }
-            },
-            SettingsPane::Ports(at) => self.in_ports(at, key, app),
-            SettingsPane::Port(mut input) => match typed(&mut input, key) {
-                Typed::Cancelled => self.pane = SettingsPane::Ports(0),
-                Typed::Open => self.pane = SettingsPane::Port(input),
-                Typed::Entered => match self.added(input.value()) {
-                    Ok(ports) => {
-                        self.change(Some(Value::Ports(ports)), app);
-                        self.pane = SettingsPane::Ports(self.ports().len().saturating_sub(1));
-                    }
-                    Err(wrong) => (self.wrong, self.pane) = (wrong, SettingsPane::Port(input)),
-                },
-            },
-        }
-        Some(self)
-    }
-
-    fn in_list(&mut self, key: KeyEvent, app: &mut App) -> bool {
-        match key.code {
-            KeyCode::Esc | KeyCode::Char('x' | 'X' | 'q' | 'Q') => return false,
+    /// Takes a key of the list of settings; returns the dialog that is open afterwards.
+    pub(super) fn in_list(mut self, key: KeyCode, app: &mut App) -> Dialog {
+        match key {
             KeyCode::Char('d' | 'D') | KeyCode::Delete => self.change(None, app),
             KeyCode::Enter | KeyCode::Char(' ') => {
                 let now = self.settings.get(self.setting()).cloned().or_else(|| self.now(app));
                 match self.setting().default {
                     Value::Switch(_) => self.change(Some(Value::Switch(now != Some(Value::Switch(true)))), app),
-                    Value::Ports(_) => self.pane = SettingsPane::Ports(0),
+                    Value::Ports(_) => return Dialog::Ports(self, 0),
                     _ => {
                         let now = now.map_or(String::new(), |value| value.to_string());
-                        self.pane = SettingsPane::Value(now.into());
+                        return Prompt::open(Entry::Setting(self), now);
                     }
                 }
             }
-            code => self.selected = turned(self.selected, SETTINGS.len(), code).unwrap_or(self.selected),
+            key => self.selected = turned(self.selected, SETTINGS.len(), key).unwrap_or(self.selected),
         }
-        true
+        Dialog::Sensor(self)
     }
 
-    fn in_ports(&mut self, at: usize, key: KeyEvent, app: &mut App) {
-        let last = self.ports().len().saturating_sub(1);
-        self.pane = match key.code {
-            KeyCode::Esc | KeyCode::Char('x' | 'X' | 'q' | 'Q') => SettingsPane::List,
-            KeyCode::Char('a' | 'A' | 'i' | 'I') | KeyCode::Insert => SettingsPane::Port(Input::default()),
-            KeyCode::Char('d' | 'D') | KeyCode::Delete if at < self.ports().len() => {
+    /// Takes a key of the list of ports, where row `at` has the bar; returns the dialog that is open afterwards.
+    pub(super) fn in_ports(mut self, at: usize, key: KeyCode, app: &mut App) -> Dialog {
+        let length = self.ports().len();
+        match key {
+            KeyCode::Esc | KeyCode::Char('x' | 'X' | 'q' | 'Q') => Dialog::Sensor(self),
+            KeyCode::Char('a' | 'A' | 'i' | 'I') | KeyCode::Insert => Prompt::open(Entry::Port(self), ""),
+            KeyCode::Char('d' | 'D') | KeyCode::Delete if at < length => {
                 let mut ports = self.ports().to_vec();
                 ports.remove(at);
                 self.change(Some(Value::Ports(ports)), app);
-                SettingsPane::Ports(at.min(last.saturating_sub(1)))
+                Dialog::Ports(self, at.min(length.saturating_sub(2)))
             }
-            code => SettingsPane::Ports(moved(at, self.ports().len(), code).unwrap_or(at)),
-        };
+            key => Dialog::Ports(self, moved(at, length, key).unwrap_or(at)),
+        }
     }
 
-    fn added(&self, text: &str) -> Result<Vec<PortRange>, String> {
+    /// Gives the setting with the bar a typed value.
+    pub(super) fn set(&mut self, text: &str, app: &mut App) -> Result<(), String> {
+        let mut settings = self.settings.clone();
+        settings.set(self.setting(), text)?;
+        self.send(settings, app);
+        Ok(())
+    }
+
+    /// Adds a typed port or range.
+    pub(super) fn add(&mut self, text: &str, app: &mut App) -> Result<(), String> {
         let new: PortRange = text.parse()?;
         new.check(self.ports())?;
         if self.ports().len() >= PortRange::MOST {
@@ -140,7 +97,8 @@ impl SensorSettings {
         }
         let mut ports = [self.ports(), &[new]].concat();
         ports.sort_unstable();
-        Ok(ports)
+        self.change(Some(Value::Ports(ports)), app);
+        Ok(())
     }
 
     /// Returns the value of the setting that is in force at the sensor.
@@ -174,12 +132,9 @@ impl SensorSettings {
     }
 }
 
-/// Draws a sensor's settings; says where the terminal's own cursor stands.
-pub(super) fn draw(app: &App, open: &SensorSettings, sheet: &mut Sheet<'_>) -> Option<(u16, u16)> {
+/// Draws a sensor's settings.
+pub(super) fn draw(open: &SensorSettings, app: &App, sheet: &mut Sheet<'_>) {
     let found = app.sensor_states().iter().find(|sensor| sensor.name == open.sensor);
-    if let SettingsPane::Ports(_) | SettingsPane::Port(_) = open.pane {
-        return ports(open, sheet);
-    }
     let now = found.map(|sensor| &sensor.settings.settings);
     let mut lines: Lines = vec![(String::new(), format!("{:<24}{}", "wanted", "in force there"))];
     for (place, setting) in SETTINGS.into_iter().enumerate() {
@@ -190,38 +145,20 @@ pub(super) fn draw(app: &App, open: &SensorSettings, sheet: &mut Sheet<'_>) -> O
     }
     lines.push((String::new(), String::new()));
     // Until the collector says so itself, a change that was just made is on its way.
-    let state = found.and_then(|sensor| {
-        if sensor.wanted.revision < open.settings.revision {
-            return Some(format!("waiting for {}", sensor.name));
-        }
-        standing(sensor).map(|(words, _)| words)
-    });
+    let state = match found {
+        Some(sensor) if sensor.wanted.revision < open.settings.revision => Some(format!("waiting for {}", sensor.name)),
+        _ => found.and_then(standing).map(|(words, _)| words),
+    };
     lines.push(("  State".to_owned(), state.unwrap_or_else(|| "never changed from here".to_owned())));
-    if let Some(sensor) = found.filter(|sensor| !sensor.settings.trouble.is_empty()) {
-        lines.push(("  Trouble".to_owned(), sensor.settings.trouble.clone()));
-    }
-    if let Some(said) = app.last_message() {
-        lines.push(("  Last".to_owned(), said.to_owned()));
-    }
+    let trouble = found.map(|sensor| &sensor.settings.trouble).filter(|trouble| !trouble.is_empty());
+    lines.extend(trouble.map(|words| ("  Trouble".to_owned(), words.clone())));
+    lines.extend(app.last_message().map(|said| ("  Last".to_owned(), said.to_owned())));
     sheet.lines(&format!("Settings of {}", clean(&open.sensor)), &lines, 0);
-    let help = open.setting().help;
-    if let SettingsPane::Value(input) = &open.pane {
-        return Some(sheet.prompt(open.setting().name, input, at_start(&open.wrong), help));
-    }
-    sheet.foot(help, "↑↓ move  enter change  d as its file says  x close");
-    None
 }
 
-fn ports(open: &SensorSettings, sheet: &mut Sheet<'_>) -> Option<(u16, u16)> {
-    let at = if let SettingsPane::Ports(at) = open.pane { at } else { usize::MAX };
+/// Draws the ports of a sensor, where row `at` has the bar.
+pub(super) fn draw_ports(open: &SensorSettings, at: usize, sheet: &mut Sheet<'_>) {
     let rows = open.ports().iter().map(|range| (String::new(), range.to_string()));
     let title = format!("{} of {}", open.setting().title, clean(&open.sensor));
     sheet.choices(&title, rows, at, "none: only ports below 1024 are served; a adds one");
-    if let SettingsPane::Port(input) = &open.pane {
-        let words = "a port such as 8080, or a range such as 9000-9100";
-        return Some(sheet.prompt("port", input, at_start(&open.wrong), words));
-    }
-    let words = "Ports and ranges that are served beside those below 1024";
-    sheet.foot(words, "↑↓ move  a add  d delete  x back");
-    None
 }

@@ -1,6 +1,7 @@
 //! Choosing the order of a table, and the grouping of flows.
 
-use traf_model::{Group, Order, OrderBy};
+use ratatui::crossterm::event::KeyCode;
+use traf_model::{Group, OrderBy};
 
 use super::super::{App, Screen};
 use crate::facility::view::Orders;
@@ -33,10 +34,10 @@ pub(super) fn orders(screen: Screen, group: Group) -> Orders {
     }
 }
 
-/// The order that a key chooses; of keys the smallest comes first.
-pub(super) fn order(orders: Orders, key: char) -> Option<Order> {
-    let (_, by, _) = orders.iter().find(|(letter, ..)| letter.eq_ignore_ascii_case(&key))?;
-    Some(Order { by: *by, ascending: *by == OrderBy::Key })
+/// The one of several choices that a key stands for.
+pub(super) fn chosen<T: Copy>(choices: &[(char, T, &str)], key: KeyCode) -> Option<T> {
+    let KeyCode::Char(key) = key else { return None };
+    choices.iter().find(|(letter, ..)| letter.eq_ignore_ascii_case(&key)).map(|(_, choice, _)| *choice)
 }
 
 /// Groups by the key that chooses them.
@@ -55,15 +56,17 @@ pub(super) fn draw(app: &App, sheet: &mut Sheet<'_>) {
     let continuous =
         if list.continuous { "rows move as their numbers do" } else { "rows keep their places until the next sort" };
     lines.push(("C".to_owned(), format!("continuous: {continuous}")));
-    lines.push((String::new(), "any other key cancels".to_owned()));
-    sheet.lines("Select sort criterion", &lines, 0);
+    letters("Select sort criterion", lines, sheet);
 }
 
 /// Draws the groupings.
 pub(super) fn draw_groups(app: &App, sheet: &mut Sheet<'_>) {
-    let mut lines = marked(&GROUPINGS, app.traffic.group);
+    letters("A row for each", marked(&GROUPINGS, app.traffic.group), sheet);
+}
+
+fn letters(title: &str, mut lines: Lines, sheet: &mut Sheet<'_>) {
     lines.push((String::new(), "any other key cancels".to_owned()));
-    sheet.lines("A row for each", &lines, 0);
+    sheet.lines(title, &lines, 0);
 }
 
 /// A line for each choice, with a mark at the present one.
