@@ -201,7 +201,11 @@ impl App {
                 self.size = (width, height);
                 self.keep_in_place();
             }
-            Event::Tick => self.listen(),
+            // A connection may be dead long before it is known to be: a collector that says nothing is away.
+            Event::Tick if self.link == Link::Up && self.now.since(self.heard) > SILENCE => {
+                self.link = Link::Away(self.heard, "connected, but it says nothing".to_owned());
+            }
+            Event::Tick => {}
             Event::Report(id, report) => self.on_report(id, *report),
             Event::Fleet(fleet) => {
                 self.compare_clocks(fleet.at, now);
@@ -227,13 +231,6 @@ impl App {
             self.time.tick(self.now);
         }
         self.take_effects()
-    }
-
-    /// A connection may be dead long before it is known to be: a collector that says nothing is away.
-    fn listen(&mut self) {
-        if self.link == Link::Up && self.now.since(self.heard) > SILENCE {
-            self.link = Link::Away(self.heard, "connected, but it says nothing".to_owned());
-        }
     }
 
     /// Follows the collector's clock where it is another; the way of a message is no difference.

@@ -17,8 +17,6 @@ use crate::app::{App, Link, Screen, dialog};
 use crate::theme::Role;
 use crate::widget::layout::areas;
 
-pub use words::ConnectionLine;
-
 /// The smallest terminal that makes sense.
 const LEAST: (u16, u16) = (40, 10);
 

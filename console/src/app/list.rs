@@ -83,8 +83,7 @@ impl List {
 
     /// Takes the rows of a new report that are to be shown; `before` is the report it replaces.
     pub fn arrange(&mut self, report: &Report, before: Option<&Report>, page: usize, shown: impl Fn(&Row) -> bool) {
-        let places = report.rows.iter().enumerate().filter(|(_, row)| shown(row)).map(|(place, _)| place);
-        let mut rows: Vec<usize> = places.collect();
+        let mut rows: Vec<usize> = (0..report.rows.len()).filter(|place| shown(&report.rows[*place])).collect();
         if let Some(before) = before.filter(|_| !self.continuous && !self.sorted) {
             let known = self.rows.iter().enumerate();
             let known: HashMap<RowId, usize> =

@@ -18,16 +18,10 @@ pub struct PacketWindow {
     /// Position of the bar. On the last entry it stays on the last.
     pub cursor: Cursor<RowId>,
     newest: HashMap<Option<Point>, (Timestamp, u64)>,
-    count: Count,
-}
-
-/// Numbers of packets taken and matched, from which those not shown follow.
-#[derive(Clone, Copy, Debug, Default)]
-struct Count {
-    /// Those the first answer spoke of and did not bring.
-    before: Option<u64>,
-    taken: u64,
+    /// Packets that matched.
     matched: u64,
+    /// Those of them that were taken, and those that the first answer spoke of and did not bring.
+    known: Option<u64>,
 }
 
 impl PacketWindow {
@@ -46,28 +40,23 @@ impl PacketWindow {
             self.lines.push((*row).clone());
         }
         let taken = new.len() as u64;
-        if report.matched < self.count.matched {
-            // Somebody began to count anew.
-            self.count = Count::default();
-        }
-        let before = self.count.before.unwrap_or(report.matched.saturating_sub(taken));
-        self.count = Count { before: Some(before), taken: self.count.taken + taken, matched: report.matched };
+        // With fewer of them than before, somebody began to count anew.
+        let known = self.known.filter(|_| report.matched >= self.matched).map(|known| known + taken);
+        (self.matched, self.known) = (report.matched, Some(known.unwrap_or(report.matched.max(taken))));
         self.lines.drain(..self.lines.len().saturating_sub(Self::ROOM));
         self.renew(page);
     }
 
     /// Takes the flows that stand among the packets.
-    pub fn take_flows(&mut self, report: Option<&Report>, page: usize) {
-        let rows = report.into_iter().flat_map(|report| &report.rows);
-        self.flows = rows.filter(|row| matches!(row.item, Item::Flow(_))).cloned().collect();
+    pub fn take_flows(&mut self, report: &Report, page: usize) {
+        self.flows = report.rows.iter().filter(|row| matches!(row.item, Item::Flow(_))).cloned().collect();
         self.renew(page);
     }
 
     /// Packets since this window was opened that found no place in an answer. Of packets that a filter selects the sensors
     /// count only those that they still have, so none are known to be missing.
     pub fn not_shown(&self) -> u64 {
-        let Count { before, taken, matched } = self.count;
-        matched.saturating_sub(before.unwrap_or(0)).saturating_sub(taken)
+        self.matched.saturating_sub(self.known.unwrap_or(0))
     }
 
     /// The entry with the bar.
@@ -101,7 +90,7 @@ impl PacketWindow {
     pub fn forget_lines(&mut self) {
         self.lines.clear();
         self.newest.clear();
-        self.count = Count::default();
+        (self.matched, self.known) = (0, None);
     }
 
     fn is_new(&self, row: &Row) -> bool {

@@ -5,7 +5,7 @@ use traf_model::{Facility, Group, Item, Report, Row, Timestamp};
 
 use super::dialog::Dialog;
 use super::list::{self, List};
-use super::traffic::{self, Others, Pane};
+use super::traffic::{Others, Pane};
 use super::{App, Screen};
 use crate::widget::layout;
 
@@ -18,7 +18,8 @@ impl App {
         match (self.screen, report.facility) {
             (Screen::Traffic, Facility::Packets) => self.traffic.packets.take_lines(report, lower),
             (Screen::Traffic, _) if self.traffic.group != Group::Flow => {
-                self.traffic.groups.arrange(report, before, page, traffic::is_group);
+                let groups = |row: &Row| matches!(row.item, Item::Group(..) | Item::Other(..));
+                self.traffic.groups.arrange(report, before, page, groups);
             }
             (Screen::Traffic, _) if place == 0 => self.traffic.upper.arrange(report, before, page, |row| {
                 matches!(&row.item, Item::Flow(flow) if !flow.state.is_over() || flushed.is_none_or(|at| flow.last > at))
@@ -26,14 +27,13 @@ impl App {
             (Screen::Traffic, _) => {
                 self.traffic.lower.arrange(report, before, lower, |row| matches!(row.item, Item::Flow(_)));
                 if self.traffic.others(report.live) == Others::Mixed {
-                    self.traffic.packets.take_flows(Some(report), lower);
+                    self.traffic.packets.take_flows(report, lower);
                 }
             }
             (screen, facility) if screen.facility() == Some(facility) => {
-                let hidden = if let Screen::Counted(view) = screen { Some(view) } else { None };
-                let hidden = hidden.filter(|_| self.no_groups);
+                let hidden = |row: &Row| self.no_groups && matches!(screen, Screen::Counted(view) if view.hides(row));
                 if let Some(list) = self.lists.get_mut(&facility) {
-                    list.arrange(report, before, page, |row| !hidden.is_some_and(|view| view.hides(row)));
+                    list.arrange(report, before, page, |row| !hidden(row));
                 }
             }
             _ => {}

@@ -1,6 +1,8 @@
 //! State of the IP traffic monitor: two panes or one table of groups, and what was put out of sight.
 
-use traf_model::{Filter, Flow, Group, Item, Order, OrderBy, Report, Row, Timestamp, Traffic, Transport};
+use traf_model::{
+    Counters, Endpoint, Filter, Flow, Group, Half, Item, OrderBy, Report, Row, Timestamp, Traffic, Transport,
+};
 
 use super::list::List;
 use super::packet_window::PacketWindow;
@@ -67,15 +69,26 @@ pub struct ConnectionLine<'a> {
     pub flow: &'a Flow,
     /// From the initiator.
     pub forward: bool,
+    /// The end that sends.
+    pub end: Endpoint,
+    /// Packets and octets.
+    pub counters: Counters,
+    /// Per second.
+    pub rate: Counters,
+    /// State of that end.
+    pub half: Half,
 }
 
 impl<'a> ConnectionLine<'a> {
     /// A line of a row that is a flow.
     pub fn of((row, line): (&'a Row, usize)) -> Option<Self> {
-        match &row.item {
-            Item::Flow(flow) => Some(Self { row, flow, forward: line == 0 }),
-            _ => None,
-        }
+        let Item::Flow(flow) = &row.item else { return None };
+        let (key, traffic, rate) = (flow.key, flow.traffic, row.rate);
+        let (end, counters, rate, half) = match line {
+            0 => (key.source, traffic.outbound, rate.outbound, flow.forward),
+            _ => (key.destination, traffic.inbound, rate.inbound, flow.reverse),
+        };
+        Some(Self { row, flow, forward: line == 0, end, counters, rate, half })
     }
 }
 
@@ -130,19 +143,6 @@ impl TrafficState {
         if live { self.others } else { Others::Flows }
     }
 
-    /// Sorts all of it.
-    pub fn sort(&mut self, order: Order) {
-        self.upper.sort(order);
-        self.lower.sort(order);
-    }
-
-    /// Lets rows move as their numbers do, or keeps their places.
-    pub fn keep(&mut self, continuous: bool) {
-        for list in [&mut self.upper, &mut self.lower, &mut self.groups] {
-            list.continuous = continuous;
-        }
-    }
-
     /// Forgets what it listed: another screen, another question.
     pub fn clear(&mut self) {
         for list in [&mut self.upper, &mut self.lower, &mut self.groups] {
@@ -150,11 +150,6 @@ impl TrafficState {
         }
         self.packets = PacketWindow::default();
     }
-}
-
-/// A row of groups, or what has no row.
-pub fn is_group(row: &Row) -> bool {
-    matches!(row.item, Item::Group(..) | Item::Other(..))
 }
 
 /// Flows without rows in the answers for TCP and for all else, and their traffic; one flow may be counted more than once.

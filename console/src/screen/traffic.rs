@@ -2,11 +2,11 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use traf_model::{Counters, Half, Item};
+use traf_model::{Item, Row};
 
-use super::words::{ConnectionLine, filter_words, footer, listed, order_words, other_line, why_empty};
+use super::words::{filter_words, footer, listed, order_words, other_line, why_empty};
 use crate::app::App;
-use crate::app::traffic::{Columns, Others, Pane, folded};
+use crate::app::traffic::{Columns, ConnectionLine, Others, Pane, folded};
 use crate::facility::cell::{RowContext, seen, seen_column};
 use crate::number::{count, plural, rate};
 use crate::theme::Role;
@@ -35,7 +35,9 @@ fn upper_pane(app: &App, buffer: &mut Buffer, body: Rect, area: Rect) {
     let lines = state.upper.seen(app.report()).filter_map(ConnectionLine::of);
     let bar = state.upper.bar().filter(|_| state.pane == Pane::Upper);
     let end = table.draw(buffer, area, body.y, lines, bar);
-    title(app, buffer, body, body.y, &upper_title(app), end, Pane::Upper);
+    let number = listed(state.upper.len() as u64, app.report().map_or(0, |report| report.matched));
+    let words = format!("TCP connections · {number} · {}{}", order_words(&state.upper), filter_words(app));
+    title(app, buffer, body, body.y, &words, end, Pane::Upper);
     if state.upper.is_empty() {
         message(buffer, area, &why_empty(app, "TCP connection"), app.look.theme);
     }
@@ -47,44 +49,31 @@ fn title(app: &App, buffer: &mut Buffer, body: Rect, y: u16, words: &str, end: u
     border::words(buffer, body, y, words, end, app.look.theme.style(role));
 }
 
-fn upper_title(app: &App) -> String {
-    let list = &app.traffic.upper;
-    let matched = app.report().map_or(0, |report| report.matched);
-    let number = listed(list.len() as u64, matched);
-    format!("TCP connections · {number} · {}{}", order_words(list), filter_words(app))
-}
-
 fn lower_pane(app: &App, buffer: &mut Buffer, body: Rect, area: Rect) {
     let state = &app.traffic;
     let (theme, y) = (app.look.theme, area.y - 1);
-    let (mut pieces, bar): (Vec<(String, Role)>, _) = match app.others() {
-        Others::Flows => {
-            let rows = state.lower.seen(app.feeds.report(1)).map(|(row, _)| row);
-            rows.zip(area.top()..area.bottom()).for_each(|(row, y)| other(app, buffer, area, y, row));
-            (Vec::new(), state.lower.bar())
-        }
+    let (rows, bar, position): (Vec<&Row>, _, _) = match app.others() {
+        Others::Flows => (state.lower.seen(app.feeds.report(1)).map(|(row, _)| row).collect(), state.lower.bar(), ""),
         Others::Mixed | Others::Packets => {
-            let tail = &state.packets;
-            let rows = tail.entries.iter().skip(tail.cursor.offset);
-            rows.zip(area.top()..area.bottom()).for_each(|(row, y)| other(app, buffer, area, y, row));
-            let bar = (!tail.entries.is_empty()).then(|| tail.cursor.selected.saturating_sub(tail.cursor.offset));
-            (vec![(tail.position(usize::from(area.height)).to_owned(), Role::Border)], bar)
+            let (entries, cursor) = (&state.packets.entries, &state.packets.cursor);
+            let bar = (!entries.is_empty()).then(|| cursor.selected.saturating_sub(cursor.offset));
+            (entries.iter().skip(cursor.offset).collect(), bar, state.packets.position(usize::from(area.height)))
         }
     };
+    rows.into_iter().zip(area.top()..area.bottom()).for_each(|(row, y)| other(app, buffer, area, y, row));
     if let Some(bar) = bar.filter(|_| state.pane == Pane::Lower) {
         let y = area.y + bar as u16;
         buffer.set_style(Rect::new(area.x, y, area.width, 1).intersection(area), theme.style(Role::Bar));
     }
+    let captured = captured(app).map(|frames| format!("Captured {}", count(frames))).unwrap_or_default();
+    let mut pieces = vec![(position.to_owned(), Role::Border), (captured, Role::Border)];
     pieces.retain(|(words, _)| !words.is_empty());
-    if let Some(captured) = captured(app) {
-        pieces.push((format!("Captured {}", count(captured)), Role::Border));
-    }
     let words = lower_title(app, area.width);
     border::right(buffer, body, y, body.x + crate::text::width(&words) as u16 + 3, &pieces, theme);
     title(app, buffer, body, y, &words, body.right(), Pane::Lower);
 }
 
-fn other(app: &App, buffer: &mut Buffer, area: Rect, y: u16, row: &traf_model::Row) {
+fn other(app: &App, buffer: &mut Buffer, area: Rect, y: u16, row: &Row) {
     let (text, role) = other_line(app, row);
     let text = crate::text::clean(&text);
     let shifted: String = text.chars().skip(usize::from(app.traffic.shift)).collect();
@@ -134,7 +123,7 @@ fn foot(app: &App, buffer: &mut Buffer, body: Rect) {
     let Some(report) = app.report() else { return };
     let (units, state) = (app.look.units, &app.traffic);
     let highlighted = match state.pane {
-        Pane::Upper => state.upper.selected(Some(report)).and_then(ConnectionLine::of).map(|line| speed(&line)),
+        Pane::Upper => state.upper.selected(Some(report)).and_then(ConnectionLine::of).map(|line| line.rate),
         // A single packet has no rate.
         Pane::Lower => app.selected().filter(|row| matches!(row.item, Item::Flow(_))).map(|row| row.rate.total()),
     };
@@ -152,50 +141,28 @@ fn foot(app: &App, buffer: &mut Buffer, body: Rect) {
 fn columns<'a>(set: Columns, several: bool, width: u16) -> Vec<Col<'a>> {
     let mut columns: Vec<Col<'a>> = vec![
         Column::left("", 1, 0, |line, _| Cell::new(if line.forward { "┌" } else { "└" }, Role::Mark)),
-        Column::name(|line, context| {
-            let key = line.flow.key;
-            Cell::text(context.names.endpoint_label(if line.forward { key.source } else { key.destination }))
-        }),
+        Column::name(|line, context| Cell::text(context.names.endpoint_label(line.end))),
         Column::left("", 1, 0, |line, _| match line.flow.complete {
             true => Cell::text("="),
             false => Cell::new(">", Role::Warn),
         }),
     ];
-    match set {
-        Columns::Counts => columns.extend([
-            Column::right("Packets", 10, 0, |line: &ConnectionLine<'a>, _| Cell::number(count(counters(line).packets))),
-            Column::right("Octets", 10, 0, |line: &ConnectionLine<'a>, _| Cell::number(count(counters(line).octets))),
-            Column::right("Rate", 13, 110, |line: &ConnectionLine<'a>, context: &RowContext<'a>| {
-                Cell::number(context.rate(speed(line)))
-            }),
-        ]),
-        Columns::Macs => columns.push(Column::right("Source MAC", 17, 0, |line: &ConnectionLine<'a>, _| {
-            Cell::number(half(line).mac.map_or_else(|| "N/A".to_owned(), |mac| mac.to_string()))
-        })),
-        Columns::PacketSize => columns.extend([
-            Column::right("Pkt size", 10, 0, |line: &ConnectionLine<'a>, _| {
-                Cell::number(count(u64::from(half(line).size)))
-            }),
-            Column::right("Win size", 10, 0, |line: &ConnectionLine<'a>, _| {
-                Cell::number(count(u64::from(half(line).window)))
-            }),
-        ]),
-    }
-    columns.push(Column::left("State", 5, 0, |line, _| Cell::text(half(line).label())));
-    columns.push(seen_column(several, width, |line: &ConnectionLine<'a>, context: &RowContext<'a>| {
-        seen(&line.row, context)
-    }));
+    let set: Vec<Col<'a>> = match set {
+        Columns::Counts => vec![
+            Column::right("Packets", 10, 0, |line, _| Cell::number(count(line.counters.packets))),
+            Column::right("Octets", 10, 0, |line, _| Cell::number(count(line.counters.octets))),
+            Column::right("Rate", 13, 110, |line, context| Cell::number(context.rate(line.rate))),
+        ],
+        Columns::Macs => vec![Column::right("Source MAC", 17, 0, |line, _| {
+            Cell::number(line.half.mac.map_or_else(|| "N/A".to_owned(), |mac| mac.to_string()))
+        })],
+        Columns::PacketSize => vec![
+            Column::right("Pkt size", 10, 0, |line, _| Cell::number(count(line.half.size.into()))),
+            Column::right("Win size", 10, 0, |line, _| Cell::number(count(line.half.window.into()))),
+        ],
+    };
+    columns.extend(set);
+    columns.push(Column::left("State", 5, 0, |line, _| Cell::text(line.half.label())));
+    columns.push(seen_column(several, width, |line, context| seen(&line.row, context)));
     columns
-}
-
-fn counters(line: &ConnectionLine<'_>) -> Counters {
-    if line.forward { line.flow.traffic.outbound } else { line.flow.traffic.inbound }
-}
-
-fn speed(line: &ConnectionLine<'_>) -> Counters {
-    if line.forward { line.row.rate.outbound } else { line.row.rate.inbound }
-}
-
-fn half(line: &ConnectionLine<'_>) -> Half {
-    if line.forward { line.flow.forward } else { line.flow.reverse }
 }

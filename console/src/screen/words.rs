@@ -14,8 +14,6 @@ use crate::number::{count, elapsed, grouped};
 use crate::theme::Role;
 use crate::widget::border;
 
-pub use crate::app::traffic::ConnectionLine;
-
 /// A packet, or a flow that is no TCP connection, in IPTraf's words.
 pub(super) fn other_line(app: &App, row: &Row) -> (String, Role) {
     let seen = seen_by(&row.observed_by, app.several_sensors());
