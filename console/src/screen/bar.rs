@@ -2,6 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use traf_model::time::SECOND;
 use traf_model::{Presence, Timestamp};
 
 use crate::app::dialog::Dialog;
@@ -46,7 +47,9 @@ pub(super) fn head(app: &App, buffer: &mut Buffer, area: Rect) {
 fn when(app: &App) -> (String, Role) {
     let show = |at: Timestamp| moment::show(at, app.now, &app.look.zone);
     if let Link::Away(since, _) = app.link {
-        return (format!("collector away {}, trying again", span(whole_seconds(app.now.since(since)))), Role::Alarm);
+        // At least one second, none of its parts.
+        let away = (app.now.since(since) / SECOND).max(1) * SECOND;
+        return (format!("collector away {}, trying again", span(away)), Role::Alarm);
     }
     match app.time.when {
         When::Live => (format!("LIVE {}", show(app.now)), Role::Desktop),
@@ -57,11 +60,6 @@ fn when(app: &App) -> (String, Role) {
             (format!("{play}{} +{}", show(from), app.time.width_words()), Role::Hot)
         }
     }
-}
-
-/// At least one second, none of its parts.
-fn whole_seconds(nanos: i64) -> i64 {
-    (nanos / 1_000_000_000).max(1) * 1_000_000_000
 }
 
 fn reporting(app: &App) -> (String, Role) {

@@ -64,8 +64,7 @@ fn highest(a: Counters, b: Counters) -> Counters {
 pub(super) fn draw(app: &App, buffer: &mut Buffer, body: Rect) {
     let theme = app.look.theme;
     let area = border::frame(buffer, body, theme);
-    let report = app.report().filter(|report| !report.rows.is_empty());
-    let Some(report) = report else {
+    let Some(report) = app.report().filter(|report| !report.rows.is_empty()) else {
         border::title(buffer, body, body.y, "Statistics", body.right(), theme);
         message(buffer, area, &why_empty(app, "interface"), app.look.theme);
         return;
@@ -91,19 +90,15 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, body: Rect) {
 
 type Class = Column<ClassGroup, Sum>;
 
-const fn number(title: &'static str, least: u16, cell: fn(&ClassGroup, &Sum) -> Cell) -> Class {
-    Column::right(title, 10, least, cell)
-}
-
 /// IPTraf's columns; wide terminals add rates and shares.
 const COUNTS: [Class; 9] = [
     Column::left("", 10, 0, |group, _| Cell::text(NAMES[*group as usize])),
-    number("Packets", 0, |group, sum| Cell::number(count(sum.class(group).total().packets))),
-    number("Octets", 0, |group, sum| Cell::number(count(sum.class(group).total().octets))),
-    number("Packets", 0, |group, sum| Cell::number(count(sum.class(group).inbound.packets))),
-    number("Octets", 0, |group, sum| Cell::number(count(sum.class(group).inbound.octets))),
-    number("Packets", 0, |group, sum| Cell::number(count(sum.class(group).outbound.packets))),
-    number("Octets", 0, |group, sum| Cell::number(count(sum.class(group).outbound.octets))),
+    Column::right("Packets", 10, 0, |group, sum| Cell::number(count(sum.class(group).total().packets))),
+    Column::right("Octets", 10, 0, |group, sum| Cell::number(count(sum.class(group).total().octets))),
+    Column::right("Packets", 10, 0, |group, sum| Cell::number(count(sum.class(group).inbound.packets))),
+    Column::right("Octets", 10, 0, |group, sum| Cell::number(count(sum.class(group).inbound.octets))),
+    Column::right("Packets", 10, 0, |group, sum| Cell::number(count(sum.class(group).outbound.packets))),
+    Column::right("Octets", 10, 0, |group, sum| Cell::number(count(sum.class(group).outbound.octets))),
     Column::right("Rate", 13, 92, |group, sum| Cell::number(rate(sum.speed(group).total().octets, sum.units))),
     Column::left("Share of octets", 25, 120, |group, sum| share(group, sum, 20)),
 ];
@@ -111,7 +106,7 @@ const COUNTS: [Class; 9] = [
 /// The second set: how fast each class is.
 const RATES: [Class; 6] = [
     Column::left("", 10, 0, |group, _| Cell::text(NAMES[*group as usize])),
-    number("pps", 0, |group, sum| Cell::number(count(sum.speed(group).total().packets))),
+    Column::right("pps", 10, 0, |group, sum| Cell::number(count(sum.speed(group).total().packets))),
     Column::right("Rate", 12, 0, |group, sum| Cell::number(rate(sum.speed(group).total().octets, sum.units))),
     Column::right("In", 12, 0, |group, sum| Cell::number(rate(sum.speed(group).inbound.octets, sum.units))),
     Column::right("Out", 12, 0, |group, sum| Cell::number(rate(sum.speed(group).outbound.octets, sum.units))),
@@ -150,20 +145,14 @@ fn share(group: &ClassGroup, sum: &Sum, columns: u16) -> Cell {
 type Speeds = (&'static str, [Counters; 3]);
 
 fn rates(sum: &Sum, buffer: &mut Buffer, area: Rect, theme: Theme) {
-    const fn speed(title: &'static str, cell: fn(&Speeds, &Units) -> Cell) -> Column<Speeds, Units> {
-        Column::right(title, 12, 0, cell)
-    }
-    const fn pps(cell: fn(&Speeds, &Units) -> Cell) -> Column<Speeds, Units> {
-        Column::right("pps", 8, 0, cell)
-    }
     const COLUMNS: [Column<Speeds, Units>; 7] = [
         Column::left("", 10, 0, |row, _| Cell::text(row.0)),
-        speed("Total rate", |row, units| Cell::number(rate(row.1[0].octets, *units))),
-        pps(|row, _| Cell::number(plain(row.1[0].packets))),
-        speed("Incoming", |row, units| Cell::number(rate(row.1[1].octets, *units))),
-        pps(|row, _| Cell::number(plain(row.1[1].packets))),
-        speed("Outgoing", |row, units| Cell::number(rate(row.1[2].octets, *units))),
-        pps(|row, _| Cell::number(plain(row.1[2].packets))),
+        Column::right("Total rate", 12, 0, |row, units| Cell::number(rate(row.1[0].octets, *units))),
+        Column::right("pps", 8, 0, |row, _| Cell::number(plain(row.1[0].packets))),
+        Column::right("Incoming", 12, 0, |row, units| Cell::number(rate(row.1[1].octets, *units))),
+        Column::right("pps", 8, 0, |row, _| Cell::number(plain(row.1[1].packets))),
+        Column::right("Outgoing", 12, 0, |row, units| Cell::number(rate(row.1[2].octets, *units))),
+        Column::right("pps", 8, 0, |row, _| Cell::number(plain(row.1[2].packets))),
     ];
     if area.height == 0 {
         return;

@@ -45,11 +45,9 @@ fn draw_menu(app: &App, buffer: &mut Buffer, area: Rect) {
             return;
         }
         buffer.set_stringn(area.x + 2, y, entry.title, room, theme.style(Role::Text));
-        let hot = entry.title.char_indices().find(|(_, c)| c.eq_ignore_ascii_case(&entry.hot));
-        if let Some((at, c)) = hot
-            && at < room
-        {
-            buffer.set_string(area.x + 2 + at as u16, y, c.to_string(), theme.style(Role::Mark));
+        let hot = entry.title.find(|c: char| c.eq_ignore_ascii_case(&entry.hot)).filter(|at| *at < room);
+        if let Some(at) = hot {
+            buffer.set_style(Rect::new(area.x + 2 + at as u16, y, 1, 1), theme.style(Role::Mark));
         }
         if place == app.menu && app.overview.picked.is_none() {
             buffer.set_style(Rect::new(area.x + 1, y, area.width.saturating_sub(2), 1), theme.style(Role::Bar));
@@ -130,7 +128,10 @@ fn line_columns<'a>() -> [Column<&'a Row, Context>; 4] {
 
 fn key_columns<'a>() -> [Column<&'a Row, Context>; 5] {
     [
-        Column::name(|row, _| key_name(row)),
+        Column::name(|row, _| match counted(&row.item) {
+            Some(counted) => Cell::text(counted.text()),
+            None => Cell::new(format!("other {}s", OVERVIEW.noun), Role::Warn),
+        }),
         Column::right("in", 12, 0, |row, context| Cell::number(rate(row.rate.inbound.octets, context.units))),
         Column::right("out", 12, 0, |row, context| Cell::number(rate(row.rate.outbound.octets, context.units))),
         Column::right("share", 6, 60, |row, context| {
@@ -138,13 +139,6 @@ fn key_columns<'a>() -> [Column<&'a Row, Context>; 5] {
         }),
         Column::left("", 20, 80, |row, context| busy(row, context, 20)),
     ]
-}
-
-fn key_name(row: &Row) -> Cell {
-    match counted(&row.item) {
-        Some(counted) => Cell::text(counted.text()),
-        None => Cell::new(format!("other {}s", OVERVIEW.noun), Role::Warn),
-    }
 }
 
 /// A bar, full for the busiest row.

@@ -2,7 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Margin, Rect};
-use traf_model::{Fleet, Loss, Presence, SensorState, Timestamp};
+use traf_model::{Ledger, Loss, Presence, SensorState, Timestamp};
 
 use super::words::why_empty;
 use crate::app::App;
@@ -45,12 +45,13 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, body: Rect) {
         border::right(buffer, body, divider, body.x, &[("Active".to_owned(), Role::Mark)], theme);
     }
     let room = usize::from(lower.width.saturating_sub(2));
-    let lines = wrapped(details(sensor, app.fleet.as_ref(), &app.look), room);
+    let lines = wrapped(details(sensor, at, &app.look), room);
     let first = app.details.0.min(lines.len().saturating_sub(usize::from(lower.height)));
     paragraph(buffer, lower.inner(Margin::new(1, 0)), &lines[first..], theme);
-    let words = format!("{} lines", lines.len());
-    let more = if lines.len() > usize::from(lower.height) { vec![(words, Role::Border)] } else { vec![] };
-    border::right(buffer, body, body.bottom() - 1, body.x, &more, theme);
+    if lines.len() > usize::from(lower.height) {
+        let words = (format!("{} lines", lines.len()), Role::Border);
+        border::right(buffer, body, body.bottom() - 1, body.x, &[words], theme);
+    }
 }
 
 fn columns<'a>() -> [Col<'a>; 10] {
@@ -92,8 +93,7 @@ fn clock(offset: i64) -> Cell {
 }
 
 /// Everything about one sensor, in lines.
-fn details(sensor: &SensorState, fleet: Option<&Fleet>, look: &Look) -> Vec<(String, Role)> {
-    let at = fleet.map_or_else(Timestamp::default, |fleet| fleet.at);
+fn details(sensor: &SensorState, at: Timestamp, look: &Look) -> Vec<(String, Role)> {
     let full = |at: Timestamp| moment::show_full(at, &look.zone);
     let mut lines = Vec::new();
     if !sensor.trouble.is_empty() {
@@ -124,25 +124,16 @@ fn details(sensor: &SensorState, fleet: Option<&Fleet>, look: &Look) -> Vec<(Str
         let kind = [(state.gone, "gone"), (interface.loopback, "loopback"), (interface.mirror, "mirror port")];
         let kind: String = kind.iter().filter(|(is, _)| *is).map(|(_, word)| format!(", {word}")).collect();
         let mac = interface.mac.map(|mac| format!(" {mac}")).unwrap_or_default();
-        let (inbound, outbound) = (state.rate.inbound.octets, state.rate.outbound.octets);
-        lines.push((
-            format!(
-                "{}{mac}{kind}: {} in, {} out; {} frames, {} dropped, {} malformed; {} of {} flows",
-                interface.name,
-                rate(inbound, look.units),
-                rate(outbound, look.units),
-                count(state.ledger.received),
-                count(state.ledger.dropped),
-                count(state.ledger.malformed),
-                count(state.flows),
-                count(state.capacity),
-            ),
-            if state.gone { Role::Dim } else { Role::Text },
-        ));
+        let [inbound, outbound] = [state.rate.inbound, state.rate.outbound].map(|way| rate(way.octets, look.units));
+        let Ledger { received, dropped, malformed, .. } = state.ledger;
+        let [received, dropped, malformed, flows, capacity] =
+            [received, dropped, malformed, state.flows, state.capacity].map(count);
+        let frames =
+            format!("{received} frames, {dropped} dropped, {malformed} malformed; {flows} of {capacity} flows");
+        let words = format!("{}{mac}{kind}: {inbound} in, {outbound} out; {frames}", interface.name);
+        lines.push((words, if state.gone { Role::Dim } else { Role::Text }));
     }
-    if let Some((words, role)) = standing(sensor) {
-        lines.push((format!("settings from the console: {words}"), role));
-    }
+    lines.extend(standing(sensor).map(|(words, role)| (format!("settings from the console: {words}"), role)));
     if !sensor.settings.trouble.is_empty() {
         lines.push((format!("settings: {}", sensor.settings.trouble), Role::Warn));
     }

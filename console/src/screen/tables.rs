@@ -110,7 +110,10 @@ fn drops(row: &&Row, _: &RowContext<'_>) -> Cell {
 fn group_columns<'a>(context: &RowContext<'a>, width: u16) -> Vec<Col<'a>> {
     let mut columns: Vec<Col<'a>> = vec![
         Column::name(group_key),
-        Column::right("Flows", 7, 0, |row, _| Cell::number(count(flows(row)))),
+        Column::right("Flows", 7, 0, |row, _| match &row.item {
+            Item::Group(.., flows) | Item::Other(.., flows) => Cell::number(count(*flows)),
+            _ => Cell::default(),
+        }),
         Column::right("Pkts to", 10, 100, packets_out),
         Column::right("Octets to", 10, 0, octets_out),
         Column::right("Pkts back", 10, 100, packets_in),
@@ -134,13 +137,6 @@ fn group_key(row: &&Row, context: &RowContext<'_>) -> Cell {
         Item::Group(key, ..) => Cell::text(key.to_string()),
         Item::Other(_, _, keys) => Cell::new(format!("other: {} folded", plural(*keys, "flow", "flows")), Role::Warn),
         _ => Cell::default(),
-    }
-}
-
-fn flows(row: &Row) -> u64 {
-    match &row.item {
-        Item::Group(.., flows) | Item::Other(.., flows) => *flows,
-        _ => 0,
     }
 }
 

@@ -3,6 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Margin, Rect};
 use ratatui::style::Style;
+use ratatui::text::Line;
 use ratatui::widgets::{Block, Clear, Widget};
 
 use super::layout::inside;
@@ -79,9 +80,7 @@ pub fn paragraph(buffer: &mut Buffer, area: Rect, lines: &[(String, Role)], them
 pub fn message(buffer: &mut Buffer, area: Rect, lines: &[String], theme: Theme) {
     let top = area.y + (area.height.saturating_sub(lines.len() as u16)) / 2;
     for (line, y) in lines.iter().zip(top..area.bottom()) {
-        let room = usize::from(area.width.saturating_sub(2));
-        let line = fit(&clean(line), room).into_owned();
-        let x = area.x + (usize::from(area.width).saturating_sub(width(&line)) / 2) as u16;
-        buffer.set_stringn(x, y, &line, room, theme.style(Role::Text));
+        let line = fit(&clean(line), usize::from(area.width.saturating_sub(2))).into_owned();
+        Line::styled(line, theme.style(Role::Text)).centered().render(Rect { y, height: 1, ..area }, buffer);
     }
 }

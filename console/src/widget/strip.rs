@@ -1,5 +1,7 @@
 //! Time itself: how much was going on, where nobody looked, and where we are.
 
+use std::ops::Range;
+
 use traf_model::{Gap, Interval, Strip, Timestamp};
 
 const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
@@ -18,35 +20,28 @@ pub fn strip(strip: &Strip, gaps: &[Gap], window: Option<Interval>, columns: usi
     };
     let width = shown.min(columns);
     let bucket =
-        |column: usize| (first + column * shown / width, first + ((column + 1) * shown).div_ceil(width).min(shown));
-    let peaks: Vec<u64> = (0..width)
-        .map(|column| {
-            let (from, to) = bucket(column);
-            strip.octets.get(from..to).and_then(|octets| octets.iter().max()).copied().unwrap_or(0)
-        })
-        .collect();
-    let top = peaks.iter().max().copied().unwrap_or(0).max(1);
-    let mut drawn: Vec<char> =
-        peaks.iter().map(|octets| BARS[(u128::from(*octets) * 8).div_ceil(u128::from(top)).min(8) as usize]).collect();
-    for (column, place) in drawn.iter_mut().enumerate() {
-        let (from, to) = bucket(column);
-        let nobody = strip.gaps.iter().any(|gap| (from..to).contains(&(*gap as usize)));
-        if nobody || gaps.iter().any(|gap| meets(strip, from, to, gap.interval)) {
-            *place = '×';
+        |column: usize| first + column * shown / width..first + ((column + 1) * shown).div_ceil(width).min(shown);
+    let peak = |column| strip.octets.get(bucket(column)).and_then(|octets| octets.iter().max()).copied().unwrap_or(0);
+    let top = (0..width).map(peak).max().unwrap_or(0).max(1);
+    let cursor = window.and_then(|window| column_of(strip, middle(window), width));
+    let draw = |column| {
+        let steps = bucket(column);
+        if cursor == Some(column) {
+            return '│';
         }
-    }
-    if let Some(place) = window.and_then(|window| column_of(strip, middle(window), width)) {
-        drawn[place] = '│';
-    }
-    let blank = " ".repeat(columns - width);
-    let drawn: String = drawn.into_iter().collect();
-    format!("{blank}{drawn}")
+        let nobody = strip.gaps.iter().any(|gap| steps.contains(&(*gap as usize)));
+        if nobody || gaps.iter().any(|gap| meets(strip, &steps, gap.interval)) {
+            return '×';
+        }
+        BARS[(u128::from(peak(column)) * 8).div_ceil(u128::from(top)).min(8) as usize]
+    };
+    std::iter::repeat_n(' ', columns - width).chain((0..width).map(draw)).collect()
 }
 
 /// True if steps of the strip lie in an interval.
-fn meets(strip: &Strip, from: usize, to: usize, interval: Interval) -> bool {
+fn meets(strip: &Strip, steps: &Range<usize>, interval: Interval) -> bool {
     let at = |step: usize| strip.from.0.saturating_add(strip.step.saturating_mul(step as i64));
-    at(from) < interval.to.0 && interval.from.0 < at(to)
+    at(steps.start) < interval.to.0 && interval.from.0 < at(steps.end)
 }
 
 fn middle(window: Interval) -> Timestamp {

@@ -126,13 +126,8 @@ impl<'a, R, C> Table<'a, R, C> {
                 Align::Right => (x + columns + 1).saturating_sub(width(&title) as u16),
                 Align::Left | Align::Ends => x.saturating_sub(1),
             };
-            buffer.set_stringn(
-                start,
-                y,
-                &title,
-                usize::from(area.right().saturating_sub(start)),
-                self.theme.style(Role::Border),
-            );
+            let room = usize::from(area.right().saturating_sub(start));
+            buffer.set_stringn(start, y, &title, room, self.theme.style(Role::Border));
             first = first.min(start);
         }
         first

@@ -1,7 +1,9 @@
 //! All that is known of one row, and the SQL that fetches its history from the collector's views (docs/sql.md).
 
 use traf_model::names::protocol_name;
-use traf_model::{ClassGroup, Flow, FlowKey, Half, InterfaceStats, Item, Row, SinglePacket, Timestamp};
+use traf_model::{
+    ClassGroup, Counters, Flow, FlowKey, Half, InterfaceStats, Item, Ledger, Row, SinglePacket, Timestamp,
+};
 
 use super::super::App;
 use crate::facility::detail::{both_ways, pair};
@@ -56,28 +58,21 @@ fn line_details(line: &SinglePacket, row: &Row, app: &App) -> Lines {
 fn flow_details(flow: &Flow, row: &Row, look: &Look) -> Lines {
     let full = |at: Timestamp| moment::show_full(at, &look.zone);
     let key = flow.key;
-    let way = |octets: u64, packets: u64, hidden: u64, speed: u64| {
-        let hidden =
-            if hidden == 0 { String::new() } else { format!(" (about {} on the wire)", grouped(packets + hidden)) };
-        format!("{} packets{hidden}, {} octets, {}", grouped(packets), grouped(octets), rate(speed, look.units))
+    let way = |Counters { packets, octets, coalesced }: Counters, speed: Counters| {
+        let wire = format!(" (about {} on the wire)", grouped(packets + coalesced));
+        let wire = if coalesced == 0 { "" } else { &wire };
+        format!("{} packets{wire}, {} octets, {}", grouped(packets), grouped(octets), rate(speed.octets, look.units))
     };
-    let (out, back) = (flow.traffic.outbound, flow.traffic.inbound);
+    let beginning = if flow.complete { "" } else { ", its beginning was not seen" };
     let mut lines = vec![
         pair("protocol", protocol_name(key.protocol)),
         pair("from", key.source.to_string()),
         pair("to", key.destination.to_string()),
-        pair(
-            "state",
-            format!(
-                "{}{}",
-                flow.state.name().replace('_', " "),
-                if flow.complete { "" } else { ", its beginning was not seen" }
-            ),
-        ),
+        pair("state", format!("{}{beginning}", flow.state.name().replace('_', " "))),
         pair("first packet", full(flow.first)),
         pair("last packet", format!("{}, after {}", full(flow.last), span(flow.last.since(flow.first).max(0)))),
-        pair("forward", way(out.octets, out.packets, out.coalesced, row.rate.outbound.octets)),
-        pair("reverse", way(back.octets, back.packets, back.coalesced, row.rate.inbound.octets)),
+        pair("forward", way(flow.traffic.outbound, row.rate.outbound)),
+        pair("reverse", way(flow.traffic.inbound, row.rate.inbound)),
         pair("forward end", half(&flow.forward)),
         pair("reverse end", half(&flow.reverse)),
     ];
@@ -95,52 +90,30 @@ fn half(half: &Half) -> String {
         [(2, "SYN"), (16, "ACK"), (8, "PSH"), (1, "FIN"), (4, "RST"), (32, "URG"), (64, "ECE"), (128, "CWR")];
     let flags: Vec<&str> = FLAGS.iter().filter(|(bit, _)| half.flags & bit != 0).map(|(_, name)| *name).collect();
     let mac = half.mac.map_or_else(|| "no MAC".to_owned(), |mac| mac.to_string());
-    let flags = if flags.is_empty() {
-        String::new()
-    } else {
-        format!(", flags seen {}, window {}", flags.join(" "), half.window)
-    };
-    format!("{mac}, last packet {} octets{flags}", half.size)
+    let seen = format!(", flags seen {}, window {}", flags.join(" "), half.window);
+    format!("{mac}, last packet {} octets{}", half.size, if flags.is_empty() { "" } else { &seen })
 }
 
 fn interface_details(stats: &InterfaceStats, row: &Row, look: &Look) -> Lines {
     let interface = &stats.interface;
     let addresses: Vec<String> = interface.addresses.iter().map(ToString::to_string).collect();
     let mac = interface.mac.map_or_else(|| "none".to_owned(), |mac| mac.to_string());
+    let [inbound, outbound, peak] =
+        [row.rate.inbound, row.rate.outbound, stats.peak.total()].map(|speed| rate(speed.octets, look.units));
     let mut lines = vec![
         pair("interface", format!("{} ({}), MAC {mac}", interface.name, interface.link)),
         pair("addresses", addresses.join(" ")),
-        pair(
-            "rates",
-            format!(
-                "{} in, {} out, peak {}",
-                rate(row.rate.inbound.octets, look.units),
-                rate(row.rate.outbound.octets, look.units),
-                rate(stats.peak.total().octets, look.units)
-            ),
-        ),
+        pair("rates", format!("{inbound} in, {outbound} out, peak {peak}")),
     ];
-    for group in ClassGroup::ALL {
+    lines.extend(ClassGroup::ALL.map(|group| {
         let traffic = stats.classes.group(group);
-        let (inbound, outbound) = (traffic.inbound, traffic.outbound);
-        let way = |packets: u64, octets: u64| format!("{} packets {} octets", grouped(packets), grouped(octets));
-        lines.push(pair(
-            group.name(),
-            format!("in {}, out {}", way(inbound.packets, inbound.octets), way(outbound.packets, outbound.octets)),
-        ));
-    }
-    let ledger = &stats.ledger;
-    lines.push(pair(
-        "ledger",
-        format!(
-            "{} received = {} parsed + {} malformed + {} unsupported + {} dropped",
-            grouped(ledger.received),
-            grouped(ledger.parsed),
-            grouped(ledger.malformed),
-            grouped(ledger.unsupported),
-            grouped(ledger.dropped)
-        ),
-    ));
+        let way = |way: Counters| format!("{} packets {} octets", grouped(way.packets), grouped(way.octets));
+        pair(group.name(), format!("in {}, out {}", way(traffic.inbound), way(traffic.outbound)))
+    }));
+    let Ledger { received, parsed, malformed, unsupported, dropped, .. } = stats.ledger;
+    let parts = [(parsed, "parsed"), (malformed, "malformed"), (unsupported, "unsupported"), (dropped, "dropped")];
+    let parts = parts.map(|(number, part)| format!("{} {part}", grouped(number))).join(" + ");
+    lines.push(pair("ledger", format!("{} received = {parts}", grouped(received))));
     lines
 }
 
