@@ -133,11 +133,7 @@ impl RulesEditor {
                 self.selected = at.min(self.rules.len());
                 self.rules.insert(self.selected, rule);
             }
-            RulePosition::Of(at) => {
-                if let Some(old) = self.rules.get_mut(at) {
-                    *old = rule;
-                }
-            }
+            RulePosition::Of(at) => self.rules[at] = rule,
         }
         self.changed = true;
     }
