@@ -122,10 +122,15 @@ impl Facilities {
         self.stations.learn(folded);
     }
 
+    /// Adds up what waits; to be called before the tables are read.
+    pub(super) fn flush(&mut self) {
+        self.stations.flush_pairs();
+    }
+
     /// To be called at each snapshot: keeps the former counts of what a console wishes and no flow tells; the first are those
     /// of the slice that was opened at `opened`.
     pub(super) fn look(&mut self, now: i64, opened: i64, wished: impl Fn(Counted) -> bool) {
-        self.stations.flush_pairs();
+        self.flush();
         let mut rates = std::mem::take(&mut self.rates);
         for (facility, counter) in self.counters() {
             if matches!(facility.source, Source::Flows(_)) {
@@ -160,7 +165,7 @@ impl Facilities {
 
     /// Ends the slice of all tables. Another MTU of the interface brings other size brackets from now on.
     pub(super) fn seal(&mut self, interface: &Interface) -> BTreeMap<Counted, Tally<Key, Counts>> {
-        self.stations.flush_pairs();
+        self.flush();
         let sealed = [
             (SIZES, self.sizes.counts.seal(self.history)),
             (SERVICES, self.services.seal(self.history)),

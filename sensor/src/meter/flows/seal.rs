@@ -22,9 +22,12 @@ const FEW: usize = 64;
 impl Flows {
     /// Ends the slice: rows of the busiest flows, and the others by class. Flows that were over long ago are forgotten.
     pub(in crate::meter) fn seal(&mut self, now: i64) -> (Vec<Flow>, OtherFlows) {
-        self.tables.facilities.stations.flush_pairs();
+        self.tables.facilities.flush();
         let parted = std::mem::take(&mut self.parted);
-        let mut threshold = self.threshold(&parted);
+        let octets = |slot: usize| self.table.flows[slot].hot.counted(0).1 + self.table.flows[slot].hot.counted(1).1;
+        let touched = (0..self.table.sets()).flat_map(|set| self.table.touched(set)).map(octets);
+        let all = parted.iter().map(|flow| flow.traffic.total().octets).chain(touched);
+        let mut threshold = Threshold::among(all, self.history);
         let mut rows = Vec::new();
         for flow in parted {
             if threshold.passes(flow.traffic.total().octets) {
@@ -54,16 +57,6 @@ impl Flows {
         self.opened = now;
         self.expire(now);
         (rows, std::mem::take(&mut self.other))
-    }
-
-    /// Threshold for a row of its own.
-    fn threshold(&self, parted: &[Flow]) -> Threshold {
-        let octets = |slot: usize| self.table.flows[slot].hot.counted(0).1 + self.table.flows[slot].hot.counted(1).1;
-        let all = parted.iter().map(|flow| flow.traffic.total().octets);
-        Threshold::among(
-            all.chain((0..self.table.sets()).flat_map(|set| self.table.touched(set)).map(octets)),
-            self.history,
-        )
     }
 
     /// Frees the slots of flows that ended, or fell silent, long enough ago.
