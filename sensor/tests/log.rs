@@ -94,7 +94,8 @@ fn a_run_leaves_iptrafs_logs_and_usr1_opens_them_anew() {
             assert!(after.contains(&line), "{line}\n{before}");
         }
         assert!(!after.contains(&ours.to_string()), "what has ended is not open: {after}");
-        assert!(read(&log.join("packet_size-lo.log")).contains("***** Logfile reopened *****\n"));
+        let sizes = log.join("packet_size-lo.log");
+        until("the others are opened anew, too", 10, || read(&sizes).contains("***** Logfile reopened *****\n")).await;
 
         let second = tempfile::tempdir().unwrap();
         alone(second.path());

@@ -86,7 +86,7 @@ impl InterfaceCounters {
         InterfaceSummary { seconds, ledger, own, largest_inbound, largest_outbound, ..InterfaceSummary::default() }
     }
 
-    /// Everything since the start, and the busiest seconds, the open one too; rates are left to [`super::averages`].
+    /// Everything since the start, and the busiest seconds, the open one too; rates are left to [`super::rates`].
     pub(super) fn stats(&self, interface: &Interface) -> InterfaceStats {
         let (mut classes, mut ledger) = (self.total.clone(), self.sealed_ledger);
         classes.merge(&self.open);

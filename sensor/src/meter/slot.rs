@@ -1,6 +1,6 @@
 //! A flow in memory: 64 octets that every packet touches, 24 that nearly every packet touches, 64 that few do, side
 //! by side, because the page is dearer than the line: of a table of this size the processor knows few pages at a time. With
-//! its 8 octets of [`super::table`] a flow costs 160 octets.
+//! its 8 octets of [`super::flow_table`] a flow costs 160 octets.
 
 use traf_model::Mac;
 use zerocopy::FromZeros;
