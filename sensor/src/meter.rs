@@ -207,21 +207,20 @@ impl Meter {
                 self.flows.unreachable(&key);
             }
             let warm = &self.flows.table.flows[slot].warm;
-            let mut placed = FlowFacts {
-                second_began: flow_state::second_began(warm),
-                own: warm.state & flow_state::OWN != 0,
-                extra: 0,
-            };
+            let (second_began, own) = (flow_state::second_began(warm), warm.state & flow_state::OWN != 0);
+            let mut facts = FlowFacts { second_began, own, extra: 0 };
             if coalesced::suspects(self.interface.mtu, packet) {
                 let segment = flow_state::segment_size(packet, warm);
-                placed.extra = coalesced::extra(self.interface.mtu, packet, segment);
-                if placed.extra > 0 {
-                    self.flows.hidden(slot, packet, placed.extra);
+                facts.extra = coalesced::extra(self.interface.mtu, packet, segment);
+                if facts.extra > 0 {
+                    self.flows.hidden(slot, packet, facts.extra);
                 }
             }
-            self.flows.tables.placed(packet, placed);
+            if facts.own || facts.extra > 0 {
+                self.flows.tables.placed(packet, facts);
+            }
             if self.selected[place] != 0 {
-                self.filtered.packet(self.selected[place], packet, placed);
+                self.filtered.packet(self.selected[place], packet, facts);
             }
         }
     }

@@ -78,12 +78,27 @@ impl Indexed {
     /// Counts at a place of the range; `key` names it.
     #[inline(always)]
     pub(super) fn count(&mut self, place: usize, key: impl FnOnce() -> Key, sent: bool, counters: Counters) {
+        let Some(IndexedRow { total, .. }) = self.row(place, key) else { return };
+        *(if sent { &mut total.outbound } else { &mut total.inbound }) += counters;
+    }
+
+    /// Gives a place what the other places leave of `all`.
+    pub(super) fn set_rest(&mut self, place: usize, key: Key, all: Traffic) {
+        let others = self.rows.iter().filter(|row| row.key != key).fold(Traffic::default(), |sum, row| sum + row.total);
+        if all != others
+            && let Some(row) = self.row(place, || key)
+        {
+            row.total = all - others;
+        }
+    }
+
+    #[inline(always)]
+    fn row(&mut self, place: usize, key: impl FnOnce() -> Key) -> Option<&mut IndexedRow> {
         let row = match self.places.get(place) {
             Some(row) if *row > 0 => usize::from(*row) - 1,
             _ => self.insert(place, key()),
         };
-        let Some(IndexedRow { total, .. }) = self.rows.get_mut(row) else { return };
-        *(if sent { &mut total.outbound } else { &mut total.inbound }) += counters;
+        self.rows.get_mut(row)
     }
 
     #[cold]

@@ -41,6 +41,12 @@ impl TableKey for Service {
     }
 }
 
+/// VLAN identifier of frames that have a tag without one (802.1Q: priority tag), and key of those without a tag.
+const UNTAGGED: u16 = 0;
+
+/// The default class of DSCP (RFC 2474, 4.1).
+const DEFAULT: u8 = 0;
+
 /// The tables.
 pub(super) struct Facilities {
     sizes: Sizes,
@@ -48,6 +54,8 @@ pub(super) struct Facilities {
     pub(super) stations: Stations,
     vlans: Indexed,
     dscp: Indexed,
+    /// All IP packets.
+    ip: Traffic,
     protocols: Indexed,
     hosts: RankedTable<IpAddr, Traffic>,
     /// Ports that are services.
@@ -67,6 +75,7 @@ impl Facilities {
             stations: Stations::new(capacity(STATIONS)),
             vlans: Indexed::new(1 << 12),
             dscp: Indexed::new(1 << 6),
+            ip: Traffic::default(),
             protocols: Indexed::new(1 << 8),
             hosts: RankedTable::new(capacity(HOSTS)),
             ports: Ports::default(),
@@ -91,13 +100,20 @@ impl Facilities {
     #[inline(always)]
     pub(super) fn frame(&mut self, packet: &Packet, counters: Counters) {
         self.sizes.count(packet.size(), packet.sent, counters);
-        let vlan = if packet.key.vlan() == NO_VLAN { 0 } else { packet.key.vlan() };
-        self.vlans.count(usize::from(vlan), || Key::Number(u64::from(vlan)), packet.sent, counters);
+        // The usual keys are the rest: untagged of all frames, and the default class of all IP packets.
+        let vlan = packet.key.vlan();
+        if vlan != UNTAGGED && vlan != NO_VLAN {
+            self.vlans.count(usize::from(vlan), || Key::Number(u64::from(vlan)), packet.sent, counters);
+        }
         if packet.is_ip() {
             // Packets that offload hid have no octets of their own.
             let octets = if counters.packets > 0 { u64::from(packet.octets) } else { 0 };
-            let key = || Key::Number(u64::from(packet.dscp));
-            self.dscp.count(usize::from(packet.dscp), key, packet.sent, Counters { octets, ..counters });
+            let counters = Counters { octets, ..counters };
+            *(if packet.sent { &mut self.ip.outbound } else { &mut self.ip.inbound }) += counters;
+            if packet.dscp != DEFAULT {
+                let key = || Key::Number(u64::from(packet.dscp));
+                self.dscp.count(usize::from(packet.dscp), key, packet.sent, counters);
+            }
         }
         if packet.macs != [0; 12] {
             self.stations.count(packet, counters);
@@ -122,15 +138,22 @@ impl Facilities {
         self.stations.learn(folded);
     }
 
-    /// Adds up what waits; to be called before the tables are read.
+    /// Adds up the addresses and frames that wait for their stations.
     pub(super) fn flush(&mut self) {
         self.stations.flush_pairs();
     }
 
-    /// To be called at each snapshot: keeps the former counts of what a console wishes and no flow tells; the first are those
-    /// of the slice that was opened at `opened`.
-    pub(super) fn look(&mut self, now: i64, opened: i64, wished: impl Fn(Counted) -> bool) {
+    /// Adds up what waits; to be called before the tables are read. `frames` are all that were counted since the start.
+    fn complete(&mut self, frames: Traffic) {
         self.flush();
+        self.vlans.set_rest(usize::from(UNTAGGED), Key::Number(u64::from(UNTAGGED)), frames);
+        self.dscp.set_rest(usize::from(DEFAULT), Key::Number(u64::from(DEFAULT)), self.ip);
+    }
+
+    /// To be called at each snapshot, with all frames since the start: keeps the former counts of what a console wishes and no
+    /// flow tells; the first are those of the slice that was opened at `opened`.
+    pub(super) fn look(&mut self, now: i64, opened: i64, frames: Traffic, wished: impl Fn(Counted) -> bool) {
+        self.complete(frames);
         let mut rates = std::mem::take(&mut self.rates);
         for (facility, counter) in self.counters() {
             if matches!(facility.source, Source::Flows(_)) {
@@ -163,9 +186,10 @@ impl Facilities {
         counter.map(|(_, counter)| counter.totals(&mut each)).unwrap_or_default()
     }
 
-    /// Ends the slice of all tables. Another MTU of the interface brings other size brackets from now on.
-    pub(super) fn seal(&mut self, interface: &Interface) -> BTreeMap<Counted, Tally<Key, Counts>> {
-        self.flush();
+    /// Ends the slice of all tables; `frames` are all since the start. Another MTU of the interface brings other size brackets
+    /// from now on.
+    pub(super) fn seal(&mut self, frames: Traffic, interface: &Interface) -> BTreeMap<Counted, Tally<Key, Counts>> {
+        self.complete(frames);
         let sealed = [
             (SIZES, self.sizes.counts.seal(self.history)),
             (SERVICES, self.services.seal(self.history)),

@@ -103,6 +103,11 @@ impl InterfaceCounters {
         }
     }
 
+    /// All parsed frames since the start.
+    pub(super) fn frames(&self) -> Traffic {
+        self.total.group(ClassGroup::Total) + self.open.group(ClassGroup::Total)
+    }
+
     /// Largest packet received, and sent, since the start, in octets without the link header.
     pub(super) fn largest_packets(&self) -> [u32; 2] {
         [0, 1].map(|way| self.largest[way].max(self.sealed_largest[way]))

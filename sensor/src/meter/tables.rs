@@ -61,7 +61,7 @@ impl Tables {
     pub(super) fn roll(&mut self, now: Timestamp, began: i64, wishes: &[Wish], interface: &Interface) {
         let wished = |wish: &Wish, facility| wish.facility == Facility::Counted(facility) && wish.filter == self.filter;
         let wished = |facility| wishes.iter().any(|wish| wished(wish, facility));
-        self.facilities.look(now.0, began, wished);
+        self.facilities.look(now.0, began, self.counters.frames(), wished);
         let stats = self.counters.stats(interface);
         self.rated = self.averages.rates(now, &stats.classes, stats.own);
     }
@@ -73,7 +73,7 @@ impl Tables {
 
     /// Ends the slice: a summary without flows.
     pub(super) fn seal(&mut self, slice: Interval, interface: &Interface) -> InterfaceSummary {
-        let counted = self.facilities.seal(interface);
+        let counted = self.facilities.seal(self.counters.frames(), interface);
         InterfaceSummary { interface: interface.clone(), counted, ..self.counters.seal(slice) }
     }
 }
