@@ -29,7 +29,7 @@
 //! * `ingest`, `writer`, [`store`]: history; `live`: the present and what consoles wish from sensors; `view`: answers
 //! * `report`: the arithmetic of answers; in a LAN each byte counts once, whoever saw it
 //! * `shared`, `manage`: what consoles change: named filters, settings of sensors
-//! * [`verify`]: do totals add up?
+//! * `retention`: what is old leaves; [`verify`]: do totals add up?; `doctor`, `admin`: commands beside `run`; `folder`: its files
 //!
 //! It draws nothing, captures nothing, and never trusts a name inside a message.
 

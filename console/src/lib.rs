@@ -8,8 +8,10 @@
 //! assert!(matches!(cli.command, Some(Command::Table(_))));
 //! ```
 //!
-//! * the middle: [`app`] (state), [`event`], [`facility`], [`key`], [`screen`] and [`widget`] (drawing), [`number`], [`moment`],
-//!   [`names`], [`text`], [`theme`]; no clock, no terminal, no network
+//! * the middle: [`app`] (state), [`event`], [`facility`], [`key`], [`screen`] and [`widget`] (drawing), [`condition`],
+//!   [`look`], [`number`], [`moment`], [`text`], [`theme`]; no clock, no terminal, no network
+//! * the edge: [`cli`] and [`start`] (arguments), [`runner`] (terminal), [`client`] (collector), [`command`] and [`output`]
+//!   (tables on standard output), [`admin`], [`join`], [`local`], [`config`] and [`names`] (files, and name servers), [`clock`]
 
 #![forbid(unsafe_code)]
 pub mod admin;

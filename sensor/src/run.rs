@@ -32,7 +32,7 @@ const FINAL_DELIVERY: Duration = Duration::from_secs(3);
 const LOOK: Duration = Duration::from_secs(1);
 /// Looks after which a start has settled, and every how many the program's idle text leaves memory.
 const SETTLED: u32 = 5;
-const IDLE: u32 = 60;
+const TEXT_LEAVES: u32 = 60;
 
 /// Captures until it is asked to end.
 pub fn run(config: Config) -> Result<()> {
@@ -198,7 +198,7 @@ fn supervise(
     let mut looks = 0u32;
     while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(LOOK) {
         looks = looks.wrapping_add(1);
-        if looks % IDLE == SETTLED {
+        if looks % TEXT_LEAVES == SETTLED {
             machine::forget_idle_text();
         }
         match interfaces::list() {

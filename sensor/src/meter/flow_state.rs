@@ -1,8 +1,9 @@
 //! State of a flow beside its counts: initiator, TCP state, end.
 //!
 //! The words are IPTraf's: DONE, a FIN was sent; CLOS, it was acknowledged; RSET, an RST was sent; TMOU, silent for
-//! longer than the idle timeout (the setting `IDLE`). A flow is over when an RST was seen, when an ICMP error said that its other end cannot be
-//! reached, when both ends sent FIN and one was acknowledged, or when the only end that ever spoke sent FIN.
+//! longer than the idle timeout (the setting `IDLE`). A flow is over when an RST was seen, when an ICMP error said that
+//! its other end cannot be reached, when both ends sent FIN and one was acknowledged, or when the only end that ever
+//! spoke sent FIN.
 //!
 //! A packet begins a new flow of the same key when
 //! * the flow was silent for longer than the idle timeout, or
