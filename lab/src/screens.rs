@@ -28,7 +28,7 @@ const fn screen(title: &'static str, keys: &'static [&'static str], shows: &'sta
     Screen { title, keys, shows, then: &[], timed: true }
 }
 
-const SCREENS: [Screen; 18] = [
+const SCREENS: [Screen; 21] = [
     screen("Main menu and overview", &[], "bit/s"),
     screen("IP traffic monitor", &["i"], ":9000"),
     screen("IP traffic monitor: sizes and windows, every packet below", &["i", "m", "m", "u"], ":9000"),
@@ -39,6 +39,9 @@ const SCREENS: [Screen; 18] = [
     screen("Detailed interface statistics: rates", &["d", "Down", "Enter", "m"], "Multicast:"),
     screen("Packet sizes", &["b", "s", "Down", "Enter"], "MTU is"),
     screen("TCP and UDP services", &["b", "p"], "TCP/80"),
+    screen("VLANs", &["b", "v"], "untagged"),
+    screen("DSCP classes", &["b", "d"], "CS0"),
+    screen("IP protocols", &["b", "i"], "udp"),
     screen("LAN station monitor", &["l"], "02:54:01:00:00:01"),
     Screen { timed: false, then: &["Enter"], ..screen("LAN station monitor: details", &["l"], "02:54:01:00:00:01") },
     screen("Hosts", &["o"], "10.77.1.1"),
