@@ -1,5 +1,5 @@
-//! Demands of TLS on those who connect: a certificate of our authority that holds now, and a handshake of its own each time
-//! (a resumed session would skip the check).
+//! Demands of TLS on those who connect: a certificate of our authority that holds now, a key that is on record as admitted, and
+//! a handshake of its own each time (a resumed session would skip the check).
 
 use std::sync::Arc;
 
@@ -11,13 +11,15 @@ use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig, SignatureScheme,
+    CertificateError, DigitallySignedStruct, DistinguishedName, OtherError, RootCertStore, ServerConfig,
+    SignatureScheme,
 };
+use traf_peer::Identity;
 use traf_peer::identity::key_fingerprint;
 
 use crate::authority::Authority;
 use crate::clock;
-use crate::peers::Peers;
+use crate::peers::{Peers, Stranger};
 
 /// The collector's own certificate and its key; a connection takes what stands here when it comes.
 #[derive(Debug)]
@@ -96,15 +98,35 @@ fn words(error: &CertificateError) -> String {
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             "its certificate is not one of a client".to_owned()
         }
+        CertificateError::Revoked => "its key was revoked; it may join again with a new key and a new token".to_owned(),
+        CertificateError::Other(OtherError(error)) => error.to_string(),
         error => format!("its certificate cannot be used: {error}"),
     }
 }
 
-/// The usual check, and a note on known keys that fail it, for the sensors screen.
+/// The usual check, then the record of admitted keys; and a note on known keys that fail, for the sensors screen.
+///
+/// A peer may also be revoked while it is connected: `access` asks again at each call.
 #[derive(Debug)]
 struct Remembering {
     inner: Arc<dyn ClientCertVerifier>,
     peers: Arc<Peers>,
+}
+
+impl Remembering {
+    /// Checks the record of the key. The other side is told by the alert: `certificate_revoked`, else `certificate_unknown`.
+    fn admitted(&self, leaf: &CertificateDer<'_>) -> Result<(), CertificateError> {
+        let (identity, key) = (Identity::of_certificate(leaf).map_err(other)?, key_fingerprint(leaf).map_err(other)?);
+        match self.peers.admitted(&identity, &key) {
+            Ok(_) => Ok(()),
+            Err(Stranger::Revoked(_)) => Err(CertificateError::Revoked),
+            Err(stranger) => Err(other(stranger)),
+        }
+    }
+}
+
+fn other(error: impl std::error::Error + Send + Sync + 'static) -> CertificateError {
+    CertificateError::Other(OtherError(Arc::new(error)))
 }
 
 impl ClientCertVerifier for Remembering {
@@ -118,7 +140,11 @@ impl ClientCertVerifier for Remembering {
         chain: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error> {
-        self.inner.verify_client_cert(leaf, chain, now).inspect_err(|error| {
+        let verified = self.inner.verify_client_cert(leaf, chain, now).and_then(|verified| {
+            self.admitted(leaf)?;
+            Ok(verified)
+        });
+        verified.inspect_err(|error| {
             if let (rustls::Error::InvalidCertificate(error), Ok(key)) = (error, key_fingerprint(leaf)) {
                 self.peers.refused(key, format!("refused: {}", words(error)));
             }

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tonic::Code;
 use traf_peer::Role;
 use traf_peer::token::Token;
-use traf_peer::{Credentials, JoinError, explain, join};
+use traf_peer::{Credentials, JoinError, Refusal, explain, join};
 use traf_proto as wire;
 use traf_proto::view_client::ViewClient;
 
@@ -117,14 +117,14 @@ async fn certificates_that_do_not_hold_are_refused_in_the_handshake_and_the_log_
 }
 
 #[tokio::test]
-async fn a_certificate_of_ours_whose_key_is_not_on_record_is_refused_in_words() {
+async fn a_certificate_of_ours_whose_key_is_not_on_record_is_refused_in_the_handshake_and_in_words() {
     log();
     let folder = tempfile::tempdir().unwrap();
     let collector = Collector::start(&folder).await;
     let status = fleet(&collector, &forged(&collector, &folder, |_| {})).await.unwrap_err();
-    assert_eq!(status.code(), Code::Unauthenticated);
-    assert!(status.message().contains("its key is not on record here; join again"), "{status}");
-    logged(&["denied", "not on record", "127.0.0.1:"]).await;
+    assert_eq!(Refusal::of(&status), Some(Refusal::Unknown), "{status:?}");
+    assert_eq!(explain(&status), "our key is not on record at the collector; join again with a new token");
+    logged(&["refused", "admin/77", "not on record", "127.0.0.1:"]).await;
     collector.stop().await;
 }
 
@@ -162,8 +162,11 @@ async fn a_revoked_sensor_is_cut_off_in_the_middle_of_its_stream() {
     let status = tokio::time::timeout(DEADLINE, export.ack()).await.unwrap().unwrap_err();
     assert_eq!(status.code(), Code::Unauthenticated);
     assert!(status.message().contains("`web1` was revoked"), "{status}");
+    // It comes again: refused in the handshake.
     let status = Export::open(collector.channel(&sensor), 2).await.err().unwrap();
-    assert!(status.message().contains("`web1` was revoked"), "{status}");
+    assert_eq!(Refusal::of(&status), Some(Refusal::Revoked), "{status:?}");
+    assert_eq!(explain(&status), "our key was revoked at the collector; join again with a new token");
+    logged(&["refused", "was revoked", "127.0.0.1:"]).await;
     collector.stop().await;
 }
 

@@ -7,7 +7,7 @@ use tokio::sync::mpsc::{Receiver, Sender};
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 use traf_model::{Fleet, NamedFilter, Query, Report, Settings, Window};
-use traf_peer::{Backoff, Credentials, CredentialsError, channel, explain};
+use traf_peer::{Backoff, Credentials, CredentialsError, Refusal, channel, explain};
 use traf_proto as wire;
 use traf_proto::admin_client::AdminClient;
 use traf_proto::view_client::ViewClient;
@@ -37,6 +37,9 @@ pub enum ClientError {
 
 impl From<Status> for ClientError {
     fn from(status: Status) -> Self {
+        if let Some(refusal) = Refusal::of(&status) {
+            return Self::Denied(refusal.to_string());
+        }
         match status.code() {
             Code::Unavailable
             | Code::Unknown

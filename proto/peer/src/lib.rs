@@ -20,6 +20,7 @@ mod exit;
 pub mod file;
 pub mod identity;
 mod join;
+mod refusal;
 mod tls;
 pub mod token;
 
@@ -28,4 +29,5 @@ pub use credentials::{Credentials, CredentialsError};
 pub use exit::exit_code;
 pub use identity::{Identity, Role};
 pub use join::{JoinError, join};
+pub use refusal::Refusal;
 pub use tls::{CollectorUrl, UrlError, channel, explain};

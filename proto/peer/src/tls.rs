@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io::ErrorKind::UnexpectedEof;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +13,12 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use tokio::io::AsyncBufReadExt;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tonic::transport::{Channel, Endpoint, Uri};
 
+use crate::Refusal;
 use crate::identity::{Identity, Role, key_fingerprint};
 
 /// Address of a collector's service: `https://host:port`.
@@ -196,7 +199,14 @@ pub(crate) fn lazy_channel(url: &CollectorUrl, mut config: ClientConfig) -> Chan
                 tcp.set_nodelay(true)?;
                 // The verifier does not look at the name; TLS wants one all the same.
                 let name = ServerName::try_from("collector").map_err(std::io::Error::other)?;
-                connector.connect(name, tcp).await.map(TokioIo::new)
+                let mut stream = connector.connect(name, tcp).await?;
+                // The collector speaks first (RFC 9113, 3.4): its settings, or the alert with which it refuses our certificate.
+                match stream.fill_buf().await.map(<[u8]>::is_empty) {
+                    Ok(false) => Ok(TokioIo::new(stream)),
+                    Ok(true) => Err(Refusal::without_words()),
+                    Err(error) if error.kind() == UnexpectedEof => Err(Refusal::without_words()),
+                    Err(error) => Err(Refusal::in_words(error)),
+                }
             }
         }))
 }
