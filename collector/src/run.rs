@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use axum::middleware::from_fn_with_state;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, oneshot};
@@ -64,6 +65,7 @@ pub async fn run(
     ready: oneshot::Sender<Addresses>,
     shutdown: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
+    raise_open_files();
     let folder = Folder::open(&config.data).context("opening the data folder")?;
     let _lock = folder.lock()?;
     let authority = Arc::new(Authority::open(&folder, clock::now()).context("opening the authority")?);
@@ -132,6 +134,16 @@ pub async fn run(
     secrets.close().await;
     info!("ended");
     outcome
+}
+
+/// Lets this process open as many files as it may. The usual soft limit is 1,024, for programs that call `select`; the places of
+/// connections are more.
+fn raise_open_files() {
+    let raised =
+        getrlimit(Resource::RLIMIT_NOFILE).and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    if let Err(error) = raised {
+        warn!("the limit of open files cannot be raised: {error}");
+    }
 }
 
 async fn bind(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
