@@ -50,13 +50,14 @@ pub struct Retention {
     pub ledger: Option<Duration>,
 }
 
-/// Bounds.
+/// Bounds of connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Connections in all, at least one.
+    /// Connections of admitted peers in all, at least one.
     pub connections: u32,
-    /// Connections of one address, at least one.
+    /// Connections of one address (IPv6: one /64) that have not proved who they are, on each port; at least one. Admitted
+    /// peers do not count: many may stand behind one address.
     pub connections_per_address: u32,
 }
 
@@ -80,7 +81,7 @@ impl Default for Retention {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connections: 1024, connections_per_address: 64 }
+        Self { connections: 1024, connections_per_address: 256 }
     }
 }
 

@@ -25,7 +25,8 @@
 //! ```
 //!
 //! * [`run`] puts it together and takes it down again; [`Config`] says how
-//! * `authority`, `secrets`, `peers`: who may speak; `tls`, `accept`, `access`: how that is enforced
+//! * `authority`, `secrets`, `peers`: who may speak; `tls`, `accept`, `access`: how that is enforced; `places`, `turned_away`:
+//!   bounds of connections
 //! * `ingest`, `writer`, [`store`]: history; `live`: the present and what consoles wish from sensors; `view`: answers
 //! * `report`: the arithmetic of answers; in a LAN each byte counts once, whoever saw it
 //! * `shared`, `manage`: what consoles change: named filters, settings of sensors
@@ -50,6 +51,7 @@ mod join;
 mod live;
 mod manage;
 mod peers;
+mod places;
 mod report;
 mod retention;
 mod run;
@@ -57,6 +59,7 @@ mod secrets;
 mod shared;
 pub mod store;
 mod tls;
+mod turned_away;
 pub mod verify;
 mod view;
 mod writer;

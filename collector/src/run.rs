@@ -21,7 +21,7 @@ use tracing::{error, info, warn};
 use traf_proto as wire;
 use traf_proto::MAX_MESSAGE;
 
-use crate::accept::accept;
+use crate::accept::{Port, accept};
 use crate::authority::Authority;
 use crate::collector::Collector;
 use crate::config::Config;
@@ -102,9 +102,9 @@ pub async fn run(
     };
 
     let mut tasks = JoinSet::new();
-    tasks.spawn(serve(main, service_tls, &config, &stop, routes(ingest, collector)));
+    tasks.spawn(serve(main, service_tls, Port::of_peers(&config.limits), &stop, routes(ingest, collector)));
     let joining = wire::join_server::JoinServer::new(joining).max_decoding_message_size(MAX_REQUEST);
-    tasks.spawn(serve(join, join_tls, &config, &stop, Routes::new(joining)));
+    tasks.spawn(serve(join, join_tls, Port::of_joiners(&config.limits), &stop, Routes::new(joining)));
     tasks.spawn(ended(retention::keep(store.clone(), config.retention, stop.clone())));
     tasks.spawn(ended(watch_peers(peers, live, stop.clone())));
     tasks.spawn(ended(renew(own, authority.clone(), stop.clone())));
@@ -177,11 +177,11 @@ fn routes(ingest: Ingest, collector: Collector) -> Routes {
 fn serve(
     listener: TcpListener,
     tls: Arc<ServerConfig>,
-    config: &Config,
+    port: Port,
     stop: &CancellationToken,
     routes: Routes,
 ) -> impl Future<Output = anyhow::Result<()>> + Send + 'static {
-    let connections = accept(listener, tls, &config.limits, stop.clone());
+    let connections = accept(listener, tls, port, stop.clone());
     let stop = stop.clone().cancelled_owned();
     async move {
         let mut server = Server::builder()

@@ -44,7 +44,10 @@ impl Collector {
     }
 
     pub async fn start_at(folder: &Path) -> Self {
-        let config = config(folder);
+        Self::start_with(config(folder)).await
+    }
+
+    pub async fn start_with(config: Config) -> Self {
         let (ready, addresses) = oneshot::channel();
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(traf_collector::run(config.clone(), ready, async {
