@@ -4,8 +4,8 @@
 //! What exactly it was stands in our log and in the audit.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tonic::{Request, Response, Status};
 use tracing::{error, info};
@@ -18,6 +18,7 @@ use crate::accept::Caller;
 use crate::authority::{Authority, hex, request_fingerprint};
 use crate::clock;
 use crate::collector::Collector;
+use crate::places::Owner;
 use crate::secrets::{Admission, Applicant, SecretsError};
 
 /// Octets of the largest request to join.
@@ -36,7 +37,7 @@ impl wire::join_server::Join for JoinService {
     async fn join(&self, request: Request<wire::JoinRequest>) -> Result<Response<wire::JoinReply>, Status> {
         let now = clock::now();
         let address = request.extensions().get::<Caller>().map(|caller| caller.address);
-        let Some(address) = address.filter(|address| self.rate.allows(address.ip(), now)) else {
+        let Some(address) = address.filter(|address| self.rate.allows(Owner::of(*address), now)) else {
             return Err(Status::resource_exhausted("too many requests to join: try again in a minute"));
         };
         self.admit(request.into_inner(), address, now).await.map(Response::new)
@@ -61,6 +62,7 @@ impl JoinService {
         let (who, token) = (address.to_string(), Token::id_text(&token.id));
         match outcome {
             Admission::Admitted(name, certificate) => {
+                self.rate.spare(Owner::of(address));
                 info!(%address, name, token, "joined");
                 self.collector.secrets.note(&who, &format!("joined as {name} with token {token}")).await;
                 self.collector.peers.reload().await.map_err(broken)?;
@@ -68,8 +70,11 @@ impl JoinService {
                 Ok(wire::JoinReply { certificate, authority, name, port: u32::from(self.port) })
             }
             Admission::Refused(why) => {
-                info!(%address, token, "refused to join: {why}");
-                self.collector.secrets.note(&who, &format!("refused token {token}: {why}")).await;
+                if let Some(unsaid) = self.rate.says(now) {
+                    info!(%address, token, unsaid, "refused to join: {why}");
+                    let unsaid = if unsaid > 0 { format!(" ({unsaid} more refused before)") } else { String::new() };
+                    self.collector.secrets.note(&who, &format!("refused token {token}: {why}{unsaid}")).await;
+                }
                 Err(Status::permission_denied(
                     "this token is not good here: wrong, used up, expired or revoked; \
                      ask for a new one (`traf-collector token create`)",
@@ -84,19 +89,28 @@ fn broken(error: SecretsError) -> Status {
     Status::unavailable("the collector cannot admit anybody just now: its log says why")
 }
 
-/// Limits on requests of one address, and of all together.
-pub(crate) struct Rate {
-    buckets: Mutex<(Bucket, HashMap<IpAddr, Bucket>)>,
+/// Limits on the requests of one owner of addresses, and on what the log and the audit say about refusals.
+///
+/// They bound work and disk. Tokens need no such protection: their secrets cannot be guessed (160 bits).
+#[derive(Debug)]
+pub(crate) struct Rate(Mutex<Buckets>);
+
+#[derive(Debug)]
+struct Buckets {
+    each: HashMap<Owner, Bucket>,
+    said: Bucket,
+    unsaid: u64,
 }
 
-/// Addresses remembered; the table is emptied when it is full, and the bound for all together still holds.
-const ADDRESSES: usize = 4096;
-/// Requests of one address: at once, and then a second.
-const EACH: (i64, i64) = (30, 1);
-/// Requests of all together: at once, and then a second.
-const ALL: (i64, i64) = (300, 30);
+/// Owners remembered; the table is emptied when it is full. What is said stays bounded.
+const OWNERS: usize = 4096;
+/// Requests of one owner: at once, and then a second. One that lets a machine in costs nothing, so that a hall of
+/// machines joins from one address at once.
+const EACH: (i64, i64) = (256, 4);
+/// Refusals that are logged and stand in the audit: at once, and then a second. The next one says how many were left out.
+const SAID: (i64, i64) = (30, 1);
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Bucket {
     /// In requests times a second.
     tokens: i64,
@@ -105,16 +119,37 @@ struct Bucket {
 
 impl Rate {
     pub(crate) fn new(now: Timestamp) -> Self {
-        Self { buckets: Mutex::new((Bucket::full(ALL, now), HashMap::new())) }
+        Self(Mutex::new(Buckets { each: HashMap::new(), said: Bucket::full(SAID, now), unsaid: 0 }))
     }
 
-    fn allows(&self, address: IpAddr, now: Timestamp) -> bool {
-        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        let (all, each) = &mut *buckets;
-        if each.len() >= ADDRESSES && !each.contains_key(&address) {
+    /// True if an owner may ask once more.
+    fn allows(&self, owner: Owner, now: Timestamp) -> bool {
+        let Buckets { each, .. } = &mut *self.buckets();
+        if each.len() >= OWNERS && !each.contains_key(&owner) {
             each.clear();
         }
-        each.entry(address).or_insert_with(|| Bucket::full(EACH, now)).take(EACH, now) && all.take(ALL, now)
+        each.entry(owner).or_insert_with(|| Bucket::full(EACH, now)).take(EACH, now)
+    }
+
+    /// Gives back what a request that let a machine in has cost.
+    fn spare(&self, owner: Owner) {
+        if let Some(bucket) = self.buckets().each.get_mut(&owner) {
+            bucket.tokens = (bucket.tokens + SECOND).min(EACH.0 * SECOND);
+        }
+    }
+
+    /// Number of refusals left out since the last one said; `None` if this one is left out, too.
+    fn says(&self, now: Timestamp) -> Option<u64> {
+        let Buckets { said, unsaid, .. } = &mut *self.buckets();
+        if said.take(SAID, now) {
+            return Some(std::mem::take(unsaid));
+        }
+        *unsaid += 1;
+        None
+    }
+
+    fn buckets(&self) -> MutexGuard<'_, Buckets> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -139,14 +174,34 @@ impl Bucket {
 mod tests {
     use super::*;
 
+    const NOW: Timestamp = Timestamp::from_seconds(1_000);
+
+    fn owner(last: u8) -> Owner {
+        Owner::of(SocketAddr::from(([10, 0, 0, last], 1)))
+    }
+
     #[test]
     fn an_address_that_asks_without_end_is_slowed_and_others_are_not() {
-        let now = Timestamp::from_seconds(1_000);
-        let rate = Rate::new(now);
-        let [a, b] = [IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2])];
-        assert_eq!((0..100).filter(|_| rate.allows(a, now)).count(), 30);
-        assert!(rate.allows(b, now));
+        let rate = Rate::new(NOW);
+        assert_eq!((0..1000).filter(|_| rate.allows(owner(1), NOW)).count(), 256);
+        assert!(rate.allows(owner(2), NOW));
         let later = Timestamp::from_seconds(1_005);
-        assert_eq!((0..100).filter(|_| rate.allows(a, later)).count(), 5);
+        assert_eq!((0..100).filter(|_| rate.allows(owner(1), later)).count(), 20);
+    }
+
+    #[test]
+    fn machines_that_join_are_not_slowed() {
+        let rate = Rate::new(NOW);
+        for _ in 0..1000 {
+            assert!(rate.allows(owner(1), NOW));
+            rate.spare(owner(1));
+        }
+    }
+
+    #[test]
+    fn of_many_refusals_some_are_said_and_the_rest_is_counted() {
+        let rate = Rate::new(NOW);
+        assert_eq!((0..100).filter(|_| rate.says(NOW).is_some()).count(), 30);
+        assert_eq!(rate.says(Timestamp::from_seconds(1_001)), Some(70));
     }
 }

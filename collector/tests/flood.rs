@@ -245,6 +245,20 @@ async fn silent_sockets_keep_no_admitted_peer_out() {
     collector.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hundred_machines_join_and_stay_connected_from_one_address() {
+    open_files();
+    let folder = tempfile::tempdir().unwrap();
+    let collector = Collector::start(&folder).await;
+    let peers = viewers(&collector, 200).await;
+    let streams = all_get_in(&collector, &peers).await;
+    for mut stream in streams {
+        let next = tokio::time::timeout(DEADLINE, stream.message()).await.expect("it says nothing more");
+        assert!(next.unwrap().is_some());
+    }
+    collector.stop().await;
+}
+
 #[tokio::test]
 async fn the_newest_connections_of_a_key_hold_and_its_oldest_ends() {
     let folder = tempfile::tempdir().unwrap();
