@@ -19,8 +19,8 @@ const COMPANY: Duration = Duration::from_millis(50);
 const GROUP: usize = 64;
 /// Rows after which a group takes no further delivery: as rows of the store they take some 300 octets each.
 const ROWS: usize = 20_000;
-/// Octets on the wire of all deliveries that wait; in memory they take several times as much.
-const WAITING: usize = 32 << 20;
+/// Octets of memory of all deliveries that wait.
+const WAITING: usize = 96 << 20;
 /// Between two tries while the store cannot write.
 const PATIENCE: Duration = Duration::from_millis(500);
 
@@ -66,7 +66,7 @@ impl Writer {
         (Self { jobs, room: Arc::new(Semaphore::new(WAITING)), state: watched }, task)
     }
 
-    /// Queues a delivery of `octets` on the wire, as soon as there is room; false when the task has ended.
+    /// Queues a delivery of `octets` in memory, as soon as there is room; false when the task has ended.
     pub(crate) async fn write(
         &self,
         delivery: Delivery,

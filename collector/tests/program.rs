@@ -5,57 +5,13 @@
 mod common;
 
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
+use common::process::{output, start};
 use common::{DEADLINE, Export, summary};
 use traf_peer::Role;
 use traf_peer::token::Token;
-use traf_peer::{CollectorUrl, channel, join};
-
-fn program(folder: &Path, words: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_traf-collector"));
-    command.args(words).arg("--data").arg(folder).env_remove("RUST_LOG");
-    command
-}
-
-fn output(folder: &Path, words: &[&str]) -> (i32, String, String) {
-    let Output { status, stdout, stderr } = program(folder, words).output().unwrap();
-    let text = |octets| String::from_utf8(octets).unwrap();
-    (status.code().unwrap(), text(stdout), text(stderr))
-}
-
-/// A running program, killed when it is dropped.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Starts it and waits until it says where it listens.
-async fn start(folder: &Path) -> (Running, CollectorUrl, CollectorUrl) {
-    let words = ["run", "--listen", "127.0.0.1:0", "--join-listen", "127.0.0.1:0"];
-    let addresses = folder.join("addresses");
-    let _ = std::fs::remove_file(&addresses);
-    let child = Running(program(folder, &words).stderr(Stdio::null()).spawn().unwrap());
-    let look = async {
-        loop {
-            if let Ok(text) = std::fs::read_to_string(&addresses) {
-                return text;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    let text = tokio::time::timeout(DEADLINE, look).await.expect("it does not listen");
-    let url = |name: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
-        format!("https://{}", line.trim()).parse().unwrap()
-    };
-    (child, url("main "), url("join "))
-}
+use traf_peer::{channel, join};
 
 #[tokio::test]
 async fn killed_again_and_again_it_counts_everything_once() {

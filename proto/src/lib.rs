@@ -13,16 +13,18 @@
 
 #![forbid(unsafe_code)]
 
+mod codec;
 mod counted;
 mod field;
 mod live;
 mod model;
 mod query;
 mod report;
+mod room;
 mod rows;
 mod summary;
 
-pub use summary::{decode, encode};
+pub use summary::{decode, encode, measure};
 
 pub use generated::*;
 
@@ -60,6 +62,9 @@ pub enum WireError {
     /// More of something than is allowed.
     #[error("{1} of `{0}` in one message")]
     TooMany(&'static str, usize),
+    /// Parts that would take too much memory, however few octets they are on the wire.
+    #[error("its parts need more than {0} MiB of memory")]
+    Room(usize),
     /// Not a message at all.
     #[error("not a message: {0}")]
     Decode(String),

@@ -4,6 +4,7 @@ use prost::{Message, encoding};
 
 use super::WireError;
 use super::field::{Field, messages};
+use super::room;
 use crate as wire;
 use traf_model::{Counted, InterfaceSummary, Second, Summary};
 
@@ -31,8 +32,14 @@ pub fn encode(summary: &Summary) -> Vec<u8> {
     octets
 }
 
+/// Octets of memory that they take when they are read.
+pub fn measure(octets: &[u8]) -> Result<usize, WireError> {
+    room::measure::<wire::Summary>(octets)
+}
+
 /// Reads them.
 pub fn decode(octets: &[u8]) -> Result<Summary, WireError> {
+    measure(octets)?;
     wire::Summary::decode(octets).map_err(|error| WireError::Decode(error.to_string()))?.try_into()
 }
 

@@ -150,26 +150,28 @@ impl ExportSession {
             )));
         }
         let size = octets.len();
-        let decode = move || -> Result<Summary, String> {
+        let decode = move || -> Result<(Summary, usize), String> {
+            let memory = traf_proto::measure(&octets).map_err(|error| error.to_string())?;
             let summary = traf_proto::decode(&octets).map_err(|error| error.to_string())?;
-            check(&summary).map(|()| summary)
+            check(&summary).map(|()| (summary, memory))
         };
         let summary = if size < LARGE {
             decode()
         } else {
             tokio::task::spawn_blocking(decode).await.map_err(|_| Status::internal("decoding a record failed"))?
         };
-        let summary = Arc::new(summary.map_err(|what| {
+        let (summary, memory) = summary.map_err(|what| {
             warn!(sensor = self.peer.name, seq = to_seq, "a record cannot be used: {what}");
             Status::invalid_argument(format!("record {to_seq} cannot be used: {what}"))
-        })?);
+        })?;
+        let summary = Arc::new(summary);
         self.ingest.collector.live.note_unknown(&self.peer.id, summary.unknown);
         let delivery = Delivery { sensor: self.sensor, epoch, from_seq, to_seq, summary };
         // While the store cannot write this waits; the wish to end must still be heard.
         let queued = tokio::select! {
             () = self.ingest.collector.stop.cancelled() => false,
             () = self.turn.over.cancelled() => return Ok(None),
-            queued = self.ingest.writer.write(delivery, size, &self.progress) => queued,
+            queued = self.ingest.writer.write(delivery, memory, &self.progress) => queued,
         };
         if !queued {
             return Err(Status::unavailable("the collector is shutting down: come again soon"));

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used)] // each test file uses its part
 
+pub mod process;
+
 use std::path::Path;
 use std::time::Duration;
 
