@@ -6,13 +6,20 @@
 mod common;
 
 use common::process::{output, start};
-use common::{DEADLINE, Export, summary};
+use common::{Collector, DEADLINE, Export, START, flow, summary};
 use prost::bytes::{Buf as _, BufMut as _};
 use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
-use traf_peer::{Credentials, channel, join};
+use traf_model::facility::{HOSTS, SERVICES, SIZES, STATIONS};
+use traf_model::{
+    Bracket, Class, Counted, Counters, Facility, Interval, Key, Mac, Point, Query, Report, Scope, Second, Service, Summary,
+    Timestamp, Traffic, Window,
+};
+use traf_peer::{Credentials, Role, channel, join};
+use traf_proto as wire;
+use traf_proto::view_client::ViewClient;
 
 /// Messages as octets that somebody else has made.
 #[derive(Clone, Copy)]
@@ -103,4 +110,84 @@ async fn millions_of_empty_parts_are_refused_before_they_take_memory() {
     export.acked(2).await;
     println!("{} MB at most", running.peak() / 1_000_000);
     assert!(running.peak() < 300_000_000, "{} octets", running.peak());
+}
+
+async fn past(desk: &Channel, facility: Facility, scope: Scope) -> Report {
+    let interval = Interval::new(Timestamp::from_seconds(START), Timestamp::from_seconds(START + 100));
+    let query = Query { facility, window: Window::Past(interval), scope, limit: Query::LIMIT, ..Query::default() };
+    let mut reports = ViewClient::new(desk.clone()).watch(wire::Query::from(&query)).await.unwrap().into_inner();
+    let report = tokio::time::timeout(DEADLINE, reports.message()).await.expect("no report in time").unwrap();
+    report.expect("the stream ended").try_into().unwrap()
+}
+
+fn sensor(name: &str) -> Scope {
+    Scope(vec![Point { sensor: name.to_owned(), interface: None }])
+}
+
+/// A slice of 25 hours in which every table of `eth0` holds as much as 100 Tbit/s is.
+fn largest() -> Summary {
+    let mut all = summary(0);
+    all.slice.to = Timestamp::from_seconds(START + 25 * 3600);
+    let most = Traffic::inbound(Counters::new(1, 12_500_000_000_000 * 25 * 3600));
+    let half = Traffic::inbound(Counters::new(1, 12_500_000_000_000 * 25 * 1800));
+    let class = Class::at(0).unwrap();
+    let interface = &mut all.interfaces[0];
+    interface.flows[0].traffic = half;
+    interface.other_flows = vec![(class, half, u64::MAX)];
+    interface.seconds = vec![Second { at: all.slice.from, classes: [(class, most)].into_iter().collect() }];
+    let keys: [(Counted, Key); 4] = [
+        (SIZES, Bracket { from: 0, to: Some(75) }.key()),
+        (SERVICES, Service { protocol: 6, port: 443 }.key()),
+        (STATIONS, Key::Mac(Mac([2, 0, 0, 0, 0, 1]))),
+        (HOSTS, Key::Address([10, 0, 0, 1].into())),
+    ];
+    interface.counted =
+        keys.into_iter().map(|(facility, key)| (facility, [(key, most.into())].into_iter().collect())).collect();
+    all
+}
+
+#[tokio::test]
+async fn counts_that_no_link_carries_are_refused_and_sums_of_the_largest_spoil_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let collector = Collector::start(&folder).await;
+    let (mut export, _) = Export::open(collector.joined(Role::Sensor, "web1").await, 1).await.unwrap();
+    export.send(1, 1, 1, &summary(1)).await;
+    export.acked(1).await;
+    let desk = collector.joined(Role::Viewer, "desk").await;
+    let facilities =
+        [Facility::Traffic, Facility::Interfaces, SIZES.into(), SERVICES.into(), STATIONS.into(), HOSTS.into()];
+    let mut alone = Vec::new();
+    for facility in facilities {
+        alone.push(past(&desk, facility, sensor("web1")).await.rows);
+    }
+
+    let stolen = collector.joined(Role::Sensor, "stolen").await;
+    let (mut export, _) = Export::open(stolen.clone(), 1).await.unwrap();
+    let mut huge = summary(2);
+    let mut of_all = flow(huge.slice.from);
+    of_all.traffic = Traffic::outbound(Counters::new(1, 1 << 48));
+    huge.interfaces[0].flows = vec![of_all; 34_000];
+    export.send(1, 1, 1, &huge).await;
+    let status = export.ack().await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument, "{status}");
+    let words = "record 1 cannot be used: interface `eth0`: 34000 packets and 9570149208162304000 octets in 60 s cannot be: \
+                 that is more than 100 Tbit/s";
+    assert_eq!(status.message(), words);
+
+    // Ten of these are more than 63 bits.
+    let (mut export, _) = Export::open(stolen, 1).await.unwrap();
+    for seq in 1..=10 {
+        export.send(1, seq, seq, &largest()).await;
+    }
+    export.acked(10).await;
+    for (facility, alone) in facilities.into_iter().zip(alone) {
+        for (scope, rows) in [(Scope::default(), 1), (sensor("stolen"), 1)] {
+            assert!(past(&desk, facility, scope).await.rows.len() >= rows, "{facility:?}");
+        }
+        assert_eq!(past(&desk, facility, sensor("web1")).await.rows, alone, "{facility:?}");
+    }
+    let sizes = past(&desk, SIZES.into(), sensor("stolen")).await;
+    assert_eq!(sizes.total.inbound, Counters::new(10, i64::MAX as u64));
+    traf_collector::verify::verify(&collector.config).await.unwrap();
+    collector.stop().await;
 }

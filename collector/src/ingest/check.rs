@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 
 use traf_model::time::SECOND;
-use traf_model::{Counters, InterfaceSummary, Key, Summary, Timestamp, Traffic};
+use traf_model::{
+    ClassGroup, Counters, Counts, InterfaceSummary, Interval, Key, Ledger, Summary, Tally, Timestamp, Traffic,
+};
 
 /// Interfaces of one sensor.
 const INTERFACES: usize = 1_024;
@@ -15,8 +17,12 @@ const FLOWS: usize = 1 << 20;
 const LONGEST: i64 = 25 * 3600 * SECOND;
 /// Nanoseconds since 1970 after which no slice lies: the year 2200.
 const LATEST: i64 = 7_258_118_400 * SECOND;
-/// Octets or packets of any one count in a slice; sums of many thousands still fit into 63 bits.
-const MOST: u64 = 1 << 48;
+/// Octets a second of 100 Tbit/s: the traffic of an interface, each way, is never more.
+const FASTEST: u64 = 12_500_000_000_000;
+/// Octets of the smallest packet: an IPv4 header.
+const SMALLEST: u64 = 20;
+/// Seconds of the shortest slice: late packets and a clock that is put back count in the open one.
+const SHORTEST: i64 = 60;
 
 /// Checks a summary; the error says in words what is wrong.
 pub(super) fn check(summary: &Summary) -> Result<(), String> {
@@ -41,12 +47,12 @@ pub(super) fn check(summary: &Summary) -> Result<(), String> {
         if name.is_empty() || name.len() > 255 || !names.insert(name) {
             return Err(format!("interface `{}` is there twice, or has no name", name.escape_debug()));
         }
-        check_interface(interface).map_err(|what| format!("interface `{}`: {what}", name.escape_debug()))?;
+        check_interface(interface, slice).map_err(|what| format!("interface `{}`: {what}", name.escape_debug()))?;
     }
     Ok(())
 }
 
-fn check_interface(summary: &InterfaceSummary) -> Result<(), String> {
+fn check_interface(summary: &InterfaceSummary, slice: Interval) -> Result<(), String> {
     once(summary.other_flows.iter().map(|(class, ..)| *class)).ok_or("a class of folded flows is there twice")?;
     let keys = summary.counted.values().flat_map(|tally| tally.rows().map(|(key, _)| *key));
     if keys.filter_map(Key::number).any(|number| i64::try_from(number).is_err()) {
@@ -60,23 +66,33 @@ fn check_interface(summary: &InterfaceSummary) -> Result<(), String> {
     if summary.flows.iter().any(|flow| outside(flow.first) || outside(flow.last)) {
         return Err("a flow lies outside time".to_owned());
     }
-    let ledger = &summary.ledger;
-    let counts = [ledger.received, ledger.parsed, ledger.malformed, ledger.unsupported, ledger.dropped];
-    let tallies = summary.counted.values();
-    let keyed = tallies.flat_map(|tally| tally.rows().map(|(_, counts)| counts).chain([tally.other()]));
-    let traffic = summary
-        .flows
-        .iter()
-        .map(|flow| flow.traffic)
-        .chain(summary.other_flows.iter().map(|(_, traffic, _)| *traffic))
-        .chain(keyed.flat_map(|counts| [counts.traffic, counts.ip]))
-        .chain(summary.seconds.iter().flat_map(|second| second.classes.rows().map(|(_, traffic)| traffic)))
-        .chain([summary.own]);
-    let counts = counts.into_iter().chain(traffic.flat_map(numbers));
-    match counts.max() {
-        Some(most) if most > MOST => Err(format!("a count of {most} cannot be")),
-        _ => Ok(()),
+    let seconds = (slice.nanos() / SECOND).max(SHORTEST).unsigned_abs();
+    let (octets, packets) = (FASTEST * seconds, FASTEST / SMALLEST * seconds);
+    // What is added up in sums of the store; a part of a sum is not more than the sum.
+    let Ledger { received, parsed, malformed, unsupported, dropped, bad_checksum, unparsed_octets, .. } =
+        summary.ledger;
+    let frames = [received, parsed, malformed, unsupported, dropped, bad_checksum];
+    let frames = frames.map(|packets| Traffic::inbound(Counters::new(packets, unparsed_octets)));
+    let flows = summary.flows.iter().map(|flow| flow.traffic);
+    let flows: Traffic = flows.chain(summary.other_flows.iter().map(|(_, traffic, _)| *traffic)).sum();
+    let keyed = |tally: &Tally<Key, Counts>, of: fn(&Counts) -> Traffic| {
+        tally.rows().map(|(_, counts)| of(counts)).sum::<Traffic>() + of(tally.other())
+    };
+    let counted = summary.counted.values();
+    let counted = counted.flat_map(|tally| [keyed(tally, |counts| counts.traffic), keyed(tally, |counts| counts.ip)]);
+    let all = summary.classes().group(ClassGroup::Total);
+    for traffic in frames.into_iter().chain([flows, all, summary.own]).chain(counted) {
+        for sum in [traffic.inbound, traffic.outbound] {
+            if sum.octets > octets || sum.packets.max(sum.coalesced) > packets {
+                return Err(format!(
+                    "{} packets and {} octets in {seconds} s cannot be: that is more than 100 Tbit/s",
+                    sum.wire_packets(),
+                    sum.octets
+                ));
+            }
+        }
     }
+    Ok(())
 }
 
 fn once<T: Eq + std::hash::Hash>(mut keys: impl Iterator<Item = T>) -> Option<()> {
@@ -84,15 +100,12 @@ fn once<T: Eq + std::hash::Hash>(mut keys: impl Iterator<Item = T>) -> Option<()
     keys.all(|key| seen.insert(key)).then_some(())
 }
 
-fn numbers(traffic: Traffic) -> impl Iterator<Item = u64> {
-    let each = |counters: Counters| [counters.packets, counters.octets, counters.coalesced];
-    each(traffic.inbound).into_iter().chain(each(traffic.outbound))
-}
-
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use traf_model::Class;
     use traf_model::facility::SIZES;
-    use traf_model::{Interval, Ledger};
 
     use super::*;
 
@@ -105,6 +118,26 @@ mod tests {
         });
         let slice = Interval::new(Timestamp::from_seconds(100), Timestamp::from_seconds(110));
         Summary { slice, interfaces: interfaces.collect(), ..Summary::default() }
+    }
+
+    /// Packets of the smallest size in a slice of 10 s, which counts as one of a minute.
+    const MOST: u64 = FASTEST / SMALLEST * 60;
+
+    #[test]
+    fn what_no_link_carries_is_refused_even_in_parts() {
+        for (flows, fine) in [(4, true), (5, true), (6, false)] {
+            let mut all = summary(&[("eth0", 1)]);
+            let part = Traffic::outbound(Counters::new(1, FASTEST * 60 / 5));
+            all.interfaces[0].other_flows = (0..flows).filter_map(|n| Some((Class::at(n)?, part, 1))).collect();
+            assert_eq!(check(&all).is_ok(), fine, "{flows} {:?}", check(&all));
+            // An hour may carry more.
+            all.slice.to = Timestamp::from_seconds(3_700);
+            assert_eq!(check(&all), Ok(()));
+        }
+        let words = check(&summary(&[("eth0", MOST + 1)])).unwrap_err();
+        let wanted =
+            "interface `eth0`: 37500000000001 packets and 0 octets in 60 s cannot be: that is more than 100 Tbit/s";
+        assert_eq!(words, wanted);
     }
 
     #[test]

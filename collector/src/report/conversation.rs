@@ -102,7 +102,8 @@ impl<'a> Conversations<'a> {
         for (ends, conversations) in self.flows {
             for conversation in conversations {
                 for seen in &conversation.seen {
-                    shares[seen.point].seen += seen.flow.traffic.total().octets;
+                    let share = &mut shares[seen.point];
+                    share.seen = share.seen.saturating_add(seen.flow.traffic.total().octets);
                 }
                 let once = match &elected {
                     None => conversation.marked(),
@@ -115,7 +116,8 @@ impl<'a> Conversations<'a> {
                     }
                 };
                 for (point, traffic) in &once.by {
-                    shares[*point].counted += traffic.total().octets;
+                    let share = &mut shares[*point];
+                    share.counted = share.counted.saturating_add(traffic.total().octets);
                 }
                 if !once.flow.traffic.is_empty() {
                     rows.push(once);

@@ -55,7 +55,8 @@ impl<'a> Interfaces<'a> {
     /// Adds the traffic of a class in the step that begins `at`.
     pub(crate) fn add_class(&mut self, point: usize, at: i64, class: Class, traffic: Traffic) {
         let found = self.found.entry(point).or_default();
-        *found.steps.entry(at).or_default() += traffic.total().octets;
+        let sum = found.steps.entry(at).or_default();
+        *sum = sum.saturating_add(traffic.total().octets);
         found.all += traffic;
         let decide = || self.points[point].selected(self.filter, Some(class));
         match self.decided.entry((point, class)).or_insert_with(decide) {

@@ -182,7 +182,7 @@ impl<'a> Table<'a> {
             let observers: &[usize] = if group == Group::Sensor { &[*point] } else { &once.observed_by };
             let Some(sum) = self.entry(*point, RowKey::Group(key), *traffic) else { continue };
             sum.add(*traffic, rate, observers);
-            sum.flows += flows;
+            sum.flows = sum.flows.saturating_add(flows);
             flows = 0;
         }
     }

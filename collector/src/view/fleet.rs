@@ -80,7 +80,7 @@ impl Collector {
         let apart = state.presence == Presence::Reporting && offset.abs() > APART;
         let open = || state.interfaces.iter().filter(|interface| !interface.gone);
         let blind = state.presence != Presence::Away && open().next().is_none();
-        let dropped: u64 = open().map(|interface| interface.ledger.dropped).sum();
+        let dropped = open().map(|interface| interface.ledger.dropped).fold(0, u64::saturating_add);
         let (writer, spool) = (self.written.borrow().trouble.clone(), &state.spool);
         let never = state.started.is_none() && state.stored.is_none();
         let never_heard = "has joined, but was never heard of since: is `traf-sensor run` running there?";

@@ -130,7 +130,8 @@ impl<'a> Ask<'a> {
         let mut table = Table::new(&self.points);
         let known = self.selection.interval.from >= kept.flow;
         let mut interfaces = self.interfaces(tier, nanos).await?;
-        report.dropped = interfaces.found.values().map(|found| found.stats.ledger.dropped).sum();
+        let dropped = interfaces.found.values().map(|found| found.stats.ledger.dropped);
+        report.dropped = dropped.fold(0, u64::saturating_add);
         for found in interfaces.found.values() {
             report.largest = [0, 1].map(|way| report.largest[way].max(found.largest[way]));
         }

@@ -95,13 +95,13 @@ impl Ledger {
 
     /// Adds the counts of a later slice; the cumulative witnesses become the later ones.
     pub fn merge(&mut self, later: &Self) {
-        self.received += later.received;
-        self.parsed += later.parsed;
-        self.malformed += later.malformed;
-        self.unsupported += later.unsupported;
-        self.dropped += later.dropped;
-        self.bad_checksum += later.bad_checksum;
-        self.unparsed_octets += later.unparsed_octets;
+        self.received = self.received.saturating_add(later.received);
+        self.parsed = self.parsed.saturating_add(later.parsed);
+        self.malformed = self.malformed.saturating_add(later.malformed);
+        self.unsupported = self.unsupported.saturating_add(later.unsupported);
+        self.dropped = self.dropped.saturating_add(later.dropped);
+        self.bad_checksum = self.bad_checksum.saturating_add(later.bad_checksum);
+        self.unparsed_octets = self.unparsed_octets.saturating_add(later.unparsed_octets);
         self.nic = later.nic.or(self.nic);
         self.kernel_received = later.kernel_received.or(self.kernel_received);
         self.clock_step = self.clock_step.saturating_add(later.clock_step);

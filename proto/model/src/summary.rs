@@ -97,6 +97,6 @@ enumeration! {
 impl Merge for (Traffic, u64) {
     fn merge(&mut self, other: Self) {
         self.0 += other.0;
-        self.1 += other.1;
+        self.1 = self.1.saturating_add(other.1);
     }
 }

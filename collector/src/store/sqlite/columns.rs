@@ -24,8 +24,8 @@ pub(super) struct Column {
     pub(super) table: &'static str,
     /// Expression that reads it, where that is not the column itself; then it is never stored.
     pub(super) expression: Option<&'static str>,
-    /// Function that adds up its values where a statement groups; `None` for a column of the key.
-    pub(super) sum: Option<&'static str>,
+    /// True if its values are added up where a statement groups; false for a column of the key.
+    pub(super) sum: bool,
     /// Table and column of the dictionary that has its text.
     pub(super) dictionary: Option<(&'static str, &'static str)>,
 }
@@ -33,11 +33,11 @@ pub(super) struct Column {
 impl Column {
     /// A column of the key of its table.
     pub(super) fn key(name: &str) -> Self {
-        Self { name: name.to_owned(), table: "f", expression: None, sum: None, dictionary: None }
+        Self { name: name.to_owned(), table: "f", expression: None, sum: false, dictionary: None }
     }
 
     fn sum(name: &str) -> Self {
-        Self { sum: Some("sum"), ..Self::key(name) }
+        Self { sum: true, ..Self::key(name) }
     }
 
     fn time(name: &str) -> Self {
@@ -66,6 +66,21 @@ impl Column {
         let (Self { name, table, .. }, (dictionary, _)) = (self, self.dictionary?);
         Some(format!("left join {dictionary} {name}_word on {name}_word.id = {table}.{name}"))
     }
+}
+
+/// The sum of a value over the rows of a group. One that does not fit is the greatest number: SQLite's `sum` alone would be an
+/// error, and so one row that cannot be true would keep all others from being read. The halves of the value are added up
+/// each by itself, so a sum that fits is exact.
+macro_rules! sum {
+    ($value:literal) => {
+        concat!("min(9223372036854775807, sum((", $value, ") >> 32) * 4294967296 + sum((", $value, ") & 4294967295))")
+    };
+}
+pub(super) use sum;
+
+/// The same of an expression that is made.
+pub(super) fn sum_of(value: &str) -> String {
+    format!(sum!("{0}"), value)
 }
 
 /// A part of a row: a column, or several with a common name.
@@ -111,7 +126,7 @@ macro_rules! columns {
         }
     };
     ($(#[$meta:meta])* $row:ident {
-        $($field:ident: $type:ty $([in $table:ident])? $(= $read:literal)?),+ $(,)?
+        $($field:ident: $type:ty $([in $table:ident])? $(= $read:expr)?),+ $(,)?
     }) => {
         $(#[$meta])*
         pub(super) struct $row { $(pub(super) $field: $type),+ }
@@ -119,7 +134,7 @@ macro_rules! columns {
     };
     (for $row:ident { $($body:tt)+ }) => { columns!(for $row named $crate::store::sqlite::columns::own, { $($body)+ }); };
     (for $row:ident named $name:path, {
-        $($field:ident: $type:ty $([in $table:ident])? $(= $read:literal)?),+ $(,)?
+        $($field:ident: $type:ty $([in $table:ident])? $(= $read:expr)?),+ $(,)?
     }) => {
         impl $crate::store::sqlite::columns::Field for $row {
             fn columns(part: &str, columns: &mut Vec<$crate::store::sqlite::columns::Column>) {

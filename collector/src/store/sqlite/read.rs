@@ -8,7 +8,7 @@ use sqlx::query::Query;
 use sqlx::sqlite::{Sqlite, SqliteArguments};
 use traf_model::{Class, Facility, Interval, Loss, Timestamp, Traffic};
 
-use super::columns::{Field, columns};
+use super::columns::{Field, columns, sum};
 use super::facts::{FlowRow, LedgerRow, MinuteRow, OtherFlowsRow, SecondRow};
 use super::rows::LossRow;
 use super::table::{SliceTable, of_window, read, rows_of_window, select, sums_of_window};
@@ -17,8 +17,8 @@ use crate::report::point::Share;
 use crate::store::{Fact, Identity, PointKey, Selection, Slice, StoreError, Tier};
 
 columns!(for Share {
-    counted: u64 = "sum((f.forward_octets + f.reverse_octets) * f.prim)",
-    seen: u64 = "sum(f.forward_octets + f.reverse_octets)",
+    counted: u64 = sum!("(f.forward_octets + f.reverse_octets) * f.prim"),
+    seen: u64 = sum!("f.forward_octets + f.reverse_octets"),
 });
 
 columns! {

@@ -54,9 +54,13 @@ static COUNTED: InsertInto<(SliceKey, CountedRow)> = InsertInto::new("counted", 
 static SECOND: InsertInto<(SliceKey, SecondRow)> = InsertInto::new("second", "");
 static MINUTE: InsertInto<MinuteRow> = InsertInto::new(
     "minute",
-    "on conflict do update set in_packets = in_packets + excluded.in_packets, in_octets = in_octets + excluded.in_octets, \
-     in_coalesced = in_coalesced + excluded.in_coalesced, out_packets = out_packets + excluded.out_packets, \
-     out_octets = out_octets + excluded.out_octets, out_coalesced = out_coalesced + excluded.out_coalesced",
+    // A sum that does not fit is the greatest number.
+    "on conflict do update set in_packets = min(9223372036854775807, in_packets + excluded.in_packets), \
+     in_octets = min(9223372036854775807, in_octets + excluded.in_octets), \
+     in_coalesced = min(9223372036854775807, in_coalesced + excluded.in_coalesced), \
+     out_packets = min(9223372036854775807, out_packets + excluded.out_packets), \
+     out_octets = min(9223372036854775807, out_octets + excluded.out_octets), \
+     out_coalesced = min(9223372036854775807, out_coalesced + excluded.out_coalesced)",
 );
 static IDENTITY: InsertInto<Identity> = InsertInto::new(
     "identity",
@@ -104,8 +108,8 @@ impl Rows {
         let (summary, sensor) = (&delivery.summary, delivery.sensor);
         let ts = summary.slice.from.seconds();
         let gone = |reason| matches!(reason, LossReason::SpoolFull | LossReason::Damaged | LossReason::Forgotten);
-        let lost: u64 = summary.losses.iter().filter(|loss| gone(loss.reason)).map(|loss| loss.records).sum();
-        let lost = lost.min(delivery.to_seq - delivery.from_seq);
+        let lost = summary.losses.iter().filter(|loss| gone(loss.reason)).map(|loss| loss.records);
+        let lost = lost.fold(0, u64::saturating_add).min(delivery.to_seq - delivery.from_seq);
         self.slices.push(DeliveryRow {
             id: slice,
             ts,
@@ -167,8 +171,8 @@ impl Rows {
         }
         let new = || Totals { slices: covered, ..Totals::default() };
         let totals = self.totals.entry((sensor, interface)).or_insert_with(new);
-        totals.received += summary.ledger.received;
-        totals.dropped += summary.ledger.dropped;
+        totals.received = totals.received.saturating_add(summary.ledger.received);
+        totals.dropped = totals.dropped.saturating_add(summary.ledger.dropped);
         totals.slices = totals.slices.hull(covered);
         for second in &summary.seconds {
             let at = second.at.seconds();
@@ -205,9 +209,12 @@ impl Rows {
         IDENTITY.insert(connection, words, &self.identities.into_iter().map(identity).collect::<Vec<_>>()).await?;
         for ((sensor, interface), Totals { traffic, received, dropped, slices }) in self.totals {
             sqlx::query(
-                "update interface set in_packets = in_packets + ?, in_octets = in_octets + ?, \
-                 out_packets = out_packets + ?, out_octets = out_octets + ?, received = received + ?, \
-                 dropped = dropped + ?, first_ns = min(coalesce(first_ns, ?7), ?7), \
+                "update interface set in_packets = min(9223372036854775807, in_packets + ?), \
+                 in_octets = min(9223372036854775807, in_octets + ?), \
+                 out_packets = min(9223372036854775807, out_packets + ?), \
+                 out_octets = min(9223372036854775807, out_octets + ?), \
+                 received = min(9223372036854775807, received + ?), \
+                 dropped = min(9223372036854775807, dropped + ?), first_ns = min(coalesce(first_ns, ?7), ?7), \
                  last_ns = max(coalesce(last_ns, ?8), ?8) where sensor = ?9 and id = ?10",
             )
             .bind(number(traffic.inbound.packets))

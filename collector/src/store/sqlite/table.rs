@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use sqlx::Arguments;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
 
-use super::columns::{Column, Field, columns};
+use super::columns::{Column, Field, columns, sum_of};
 use super::dictionary::Dictionary;
 use crate::store::{PointKey, StoreError};
 
@@ -113,9 +113,10 @@ pub(super) fn rows_of_window<R: SliceTable>() -> String {
 pub(super) fn sums_of_window<R: SliceTable>(on: &str) -> String {
     let (mut sums, mut keys, mut columns) = (Vec::new(), Vec::new(), columns_of::<(PointKey, R)>());
     for Column { name, table, sum, .. } in columns.iter().filter(|column| column.expression.is_none()) {
-        sums.push(format!("{}({table}.{name}) as {name}", sum.unwrap_or_default()));
-        if sum.is_none() {
-            keys.push(format!("{table}.{name}"));
+        let column = format!("{table}.{name}");
+        sums.push(format!("{} as {name}", if *sum { sum_of(&column) } else { column.clone() }));
+        if !sum {
+            keys.push(column);
         }
     }
     // The sums stand for the table and the slice, under a name of their own.

@@ -4,6 +4,7 @@ use traf_model::facility::COUNTED;
 use traf_model::{Class, Counted};
 
 use super::Store;
+use super::columns::sum_of;
 use crate::store::{Finding, StoreError};
 
 const CHECKS: &str = include_str!("verify.sql");
@@ -34,7 +35,9 @@ impl Store {
             let (title, sql) = check.split_once('\n').unwrap_or_default();
             let (invariant, claim) = title.split_once(": ").unwrap_or_default();
             let (invariant, claim) = (invariant.to_owned(), claim.to_owned());
-            let sql = sqlx::AssertSqlSafe(format!("{common}{sql}"));
+            let columns = ["in_packets", "in_octets", "out_packets", "out_octets"];
+            let sums = |sql: String, column: &str| sql.replace(&format!("{{{column}}}"), &sum_of(column));
+            let sql = sqlx::AssertSqlSafe(columns.into_iter().fold(format!("{common}{sql}"), sums));
             let (rows, wrong, example) = sqlx::query_as(sql).fetch_one(&mut *transaction).await?;
             findings.push(Finding { invariant, claim, rows, wrong, example });
         }

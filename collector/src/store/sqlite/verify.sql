@@ -1,6 +1,7 @@
 -- The checks behind `traf-collector verify`. Each begins with its invariant and its claim, and gives how many rows were
--- looked at, how many are wrong, and the first of those. In front of each stand the tables that several of them look at. In the
--- last one, which is made for each counted facility, `{...}` stands for what its definition says.
+-- looked at, how many are wrong, and the first of those. In front of each stand the tables that several of them look at. `{in_octets}`
+-- is the sum of that column, at most the greatest number. In the last one, which is made for each counted facility, `{...}` stands
+-- for what its definition says.
 
 with k as (select max(since) as since from kept where tier in ('second', 'minute')),
 -- Flows as all observation points of a site know them: `home` is the sensor of what never leaves its host.
@@ -85,7 +86,7 @@ select count(*), coalesce(sum(slice not in (select id from slice)), 0), null fro
 , a as (
     select
         at - at % 60 as ts, sensor, interface, class,
-        sum(in_packets) as p, sum(in_octets) as o, sum(out_packets) as q, sum(out_octets) as r
+        {in_packets} as p, {in_octets} as o, {out_packets} as q, {out_octets} as r
     from second c
     join slice d on d.id = c.slice
     where at >= (select since from k) + 3600 * ((select since from k) > 0)
@@ -118,7 +119,7 @@ where m.ts >= (select since from k) + 3600 * ((select since from k) > 0);
 , m as (
     select
         sensor, interface,
-        sum(in_packets) as p, sum(in_octets) as o, sum(out_packets) as q, sum(out_octets) as r
+        {in_packets} as p, {in_octets} as o, {out_packets} as q, {out_octets} as r
     from minute
     group by 1, 2
 ),
