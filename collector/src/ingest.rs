@@ -2,6 +2,7 @@
 
 mod check;
 mod export;
+mod interfaces;
 mod present;
 
 use std::collections::HashMap;

@@ -6,16 +6,17 @@
 mod common;
 
 use common::process::{output, start};
-use common::{Collector, DEADLINE, Export, START, flow, summary};
+use common::{Collector, DEADLINE, Export, START, flow, snapshot, summary};
 use prost::bytes::{Buf as _, BufMut as _};
 use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
+use traf_collector::store::Store;
 use traf_model::facility::{HOSTS, SERVICES, SIZES, STATIONS};
 use traf_model::{
-    Bracket, Class, Counted, Counters, Facility, Interval, Key, Mac, Point, Query, Report, Scope, Second, Service, Summary,
-    Timestamp, Traffic, Window,
+    Bracket, Class, Counted, Counters, Facility, Interval, Item, Key, Mac, Point, Query, Report, Scope, Second,
+    Service, Snapshot, Summary, Timestamp, Traffic, Window,
 };
 use traf_peer::{Credentials, Role, channel, join};
 use traf_proto as wire;
@@ -190,4 +191,49 @@ async fn counts_that_no_link_carries_are_refused_and_sums_of_the_largest_spoil_n
     assert_eq!(sizes.total.inbound, Counters::new(10, i64::MAX as u64));
     traf_collector::verify::verify(&collector.config).await.unwrap();
     collector.stop().await;
+}
+
+#[tokio::test]
+async fn long_texts_are_refused_and_ever_new_interfaces_count_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let collector = Collector::start(&folder).await;
+    let stolen = collector.joined(Role::Sensor, "stolen").await;
+    let (mut export, _) = Export::open(stolen.clone(), 1).await.unwrap();
+    let mut long = summary(1);
+    long.interfaces[0].interface.link = "x".repeat(25 << 20);
+    export.send(1, 1, 1, &long).await;
+    let status = export.ack().await.unwrap_err();
+    assert_eq!(status.message(), "record 1 cannot be used: `link` is 26214400 octets long, 256 at most");
+    let long = Snapshot { version: "x".repeat(257), ..snapshot(1) };
+    let status = live(stolen.clone(), prost::Message::encode_to_vec(&wire::Snapshot::from(&long))).await;
+    assert_eq!(status.message(), "the snapshot cannot be used: `version` is 257 octets long, 256 at most");
+
+    let (mut export, _) = Export::open(stolen, 1).await.unwrap();
+    for seq in 1..=6 {
+        let mut many = summary(seq as i64);
+        let one = many.interfaces.remove(0);
+        many.interfaces = (0..1_000).map(|_| one.clone()).collect();
+        for (number, part) in many.interfaces.iter_mut().enumerate() {
+            part.interface.name = format!("veth{seq}n{number}");
+        }
+        export.send(1, seq, seq, &many).await;
+    }
+    export.acked(6).await;
+    let desk = collector.joined(Role::Viewer, "desk").await;
+    let report = past(&desk, Facility::Interfaces, Scope::default()).await;
+    assert_eq!((report.matched, report.rows.len()), (4_097, 1_000));
+    let parsed = |report: &Report| match &report.rows[..] {
+        [row] => match &row.item {
+            Item::Interface(stats) => stats.ledger.parsed,
+            item => panic!("{item:?}"),
+        },
+        rows => panic!("{} rows", rows.len()),
+    };
+    let others = past(&desk, Facility::Interfaces, Scope(vec![Point::new("stolen", "other interfaces")])).await;
+    assert_eq!(parsed(&others), (6_000 - 4_096) * 35);
+    let findings = traf_collector::verify::verify(&collector.config).await.unwrap();
+    assert!(findings.iter().all(|finding| finding.wrong == 0), "{findings:#?}");
+    collector.stop().await;
+    let store = Store::open_read_only(&folder.path().join("history.db")).await.unwrap();
+    assert_eq!(store.points().await.unwrap().len(), 4_097);
 }

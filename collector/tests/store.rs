@@ -190,6 +190,34 @@ async fn what_is_retired_is_gone_and_what_is_left_still_adds_up() {
     store.close().await;
 }
 
+#[tokio::test]
+async fn an_interface_leaves_with_its_last_facts_and_may_come_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, sensor) = open(&folder).await;
+    let container = |slice| {
+        let mut summary = summary(slice);
+        summary.interfaces[0].interface.name = "veth0".to_owned();
+        summary
+    };
+    let deliveries =
+        (1..=60).map(|seq| delivery(sensor, seq, if seq < 4 { container(seq as i64) } else { summary(seq as i64) }));
+    store.apply(&deliveries.collect::<Vec<_>>(), Timestamp(0)).await.unwrap();
+    let before = Timestamp::from_seconds(START + 300);
+    for tier in Tier::ALL {
+        assert_eq!(store.interfaces(sensor).await.unwrap().len(), 2, "{tier:?}");
+        while store.retire(tier, before).await.unwrap() {}
+    }
+    assert_eq!(store.interfaces(sensor).await.unwrap(), ["eth0"]);
+    store.apply(&[delivery(sensor, 61, container(61))], Timestamp(0)).await.unwrap();
+    let mut left: Vec<Summary> = (30..=60).map(summary).collect();
+    left.push(container(61));
+    assert_eq!(stored(&store, sensor).await, delivered(&left));
+    assert_eq!(store.points().await.unwrap().len(), 2);
+    let findings = store.verify().await.unwrap();
+    assert!(findings.iter().all(|finding| finding.wrong == 0), "{findings:#?}");
+    store.close().await;
+}
+
 /// Flow rows that count and those that do not, of every sensor.
 async fn marks(store: &Store, sensors: &[i64]) -> Vec<(usize, usize)> {
     let interval = Interval::new(Timestamp::from_seconds(START), Timestamp::from_seconds(START + 100_000));

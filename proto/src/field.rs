@@ -138,11 +138,12 @@ macro_rules! enums {
     };
 }
 
-plain! { bool, u32, u64, i64, String }
+plain! { bool, u32, u64, i64 }
 
 enums! { Cast, Family, FlowState, Group, OrderBy, PacketKind, Presence, Transport }
 
 fields! {
+    String as String: |text| text.clone(), |text, name| within(text, name);
     u8 as u32: |number| u32::from(*number), |wire, name| narrow(wire, name);
     u16 as u32: |number| u32::from(*number), |wire, name| narrow(wire, name);
     Timestamp as i64: |time| time.0, |nanos, _| Ok(Self(nanos));
@@ -153,7 +154,9 @@ fields! {
     // Both are there, or none.
     Option<(u64, u64)> as (Option<u64>, Option<u64>): |pair| pair.unzip(), |wire, _| Ok(wire.0.zip(wire.1));
     // Empty text: none.
-    Option<String> as String: |text| text.clone().unwrap_or_default(), |text, _| Ok((!text.is_empty()).then_some(text));
+    Option<String> as String: |text| text.clone().unwrap_or_default(), |text, name| {
+        Ok(Some(within(text, name)?).filter(|text| !text.is_empty()))
+    };
     IpAddr as Vec<u8>: |address| match address {
         IpAddr::V4(v4) => v4.octets().to_vec(),
         IpAddr::V6(v6) => v6.octets().to_vec(),
@@ -186,6 +189,17 @@ fields! {
         count if count > MAX_POINTS => Err(WireError::TooMany(name, count)),
         _ => Vec::<Point>::of_wire(points, name).map(Self),
     };
+}
+
+/// Octets of a name: of a sensor, an interface, a link type, a version.
+const NAME: usize = 256;
+/// Octets of what a program says in words: of the errors of all interfaces.
+const WORDS: usize = 1 << 16;
+
+/// The text of the field `name`, if it is not too long.
+fn within(text: String, name: &'static str) -> Result<String, WireError> {
+    let most = if matches!(name, "trouble" | "refused" | "notes") { WORDS } else { NAME };
+    if text.len() <= most { Ok(text) } else { Err(WireError::Long(name, text.len(), most)) }
 }
 
 /// Observation points that one query may name.

@@ -65,6 +65,9 @@ pub enum WireError {
     /// Parts that would take too much memory, however few octets they are on the wire.
     #[error("its parts need more than {0} MiB of memory")]
     Room(usize),
+    /// A text that is longer than any.
+    #[error("`{0}` is {1} octets long, {2} at most")]
+    Long(&'static str, usize, usize),
     /// Not a message at all.
     #[error("not a message: {0}")]
     Decode(String),

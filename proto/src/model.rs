@@ -7,6 +7,9 @@ use traf_model::{
     Class, Classes, Counters, Endpoint, Flow, FlowKey, Half, Interface, Learnt, Ledger, Loss, Nic, Traffic,
 };
 
+/// Addresses of an interface that are kept, the first ones: of a machine that serves thousands a sensor sends them all.
+const ADDRESSES: usize = 128;
+
 messages! {
     optional Counters = Counters { packets, octets, coalesced };
     optional Traffic = Traffic { inbound, outbound };
@@ -16,7 +19,11 @@ messages! {
     optional Half = Half { flags, last_flags, window, size, mac, word };
     required Flow = Flow { key, traffic, first, last, forward, reverse, state, complete, own };
     required Learnt = Learnt { address, first, last };
-    required Interface = Interface { name, index, mac, addresses, mtu, speed, link, loopback, mirror };
+    required Interface = Interface { name, index, mac, addresses, mtu, speed, link, loopback, mirror }
+        check |mut wire: wire::Interface| {
+            wire.addresses.truncate(ADDRESSES);
+            Ok::<_, WireError>(wire)
+        };
     required Nic = Nic { rx_packets, rx_octets, tx_packets, tx_octets, rx_dropped, tx_dropped };
     required Ledger = Ledger {
         received, parsed, malformed, unsupported, dropped, bad_checksum, unparsed_octets, nic, kernel_received, clock_step

@@ -49,7 +49,8 @@ fields! {
             }
         };
         let observed_by = Field::of_wire(row.observed_by, "observed_by")?;
-        Ok(Self { site: row.site, observed_by, rate: Field::of_wire(row.rate, "rate")?, item })
+        let (site, rate) = (Field::of_wire(row.site, "site")?, Field::of_wire(row.rate, "rate")?);
+        Ok(Self { site, observed_by, rate, item })
     };
     GroupKey as Option<wire::group_traffic::Key>: |key| {
         use wire::group_traffic::Key as Wire;
@@ -72,7 +73,7 @@ fields! {
                 Self::Port(Field::of_wire(key.protocol, "protocol")?, Field::of_wire(key.port, "port")?)
             }
             Wire::Pair(key) => Self::Pair(address(key.initiator)?, address(key.responder)?),
-            Wire::Sensor(name) => Self::Sensor(name),
+            Wire::Sensor(name) => Self::Sensor(Field::of_wire(name, "sensor")?),
         })
     };
     PacketEnd as Option<wire::PacketEnd>: |end| {

@@ -8,16 +8,17 @@ use std::time::Duration;
 use futures_util::{Stream, TryFutureExt as _, stream};
 use tokio::sync::watch;
 use tonic::{Status, Streaming};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 use traf_model::Summary;
 use traf_proto as wire;
 use traf_proto::export_request::Message;
 
 use super::check::check;
+use super::interfaces::KnownInterfaces;
 use super::{Ingest, Turn};
 use crate::clock;
 use crate::secrets::Peer;
-use crate::store::{Delivery, Hello, Mark};
+use crate::store::{Delivery, Hello, Mark, StoreError};
 use crate::writer::Progress;
 
 /// From the opening of the stream to its hello.
@@ -61,7 +62,15 @@ async fn hello(
         version: hello.version.chars().take(64).collect(),
         epoch: hello.epoch,
     };
-    let (sensor, mark) = match ingest.collector.store.hello(&known).await {
+    let store = &ingest.collector.store;
+    let answer: Result<_, StoreError> = async {
+        Ok(match store.hello(&known).await? {
+            Ok((sensor, mark)) => Ok((sensor, mark, store.interfaces(sensor).await?)),
+            Err(epoch) => Err(epoch),
+        })
+    }
+    .await;
+    let (sensor, mark, interfaces) = match answer {
         Ok(Ok(known)) => known,
         Ok(Err(epoch)) => {
             warn!(sensor = peer.name, "fenced off: epoch {} after epoch {epoch}", hello.epoch);
@@ -82,8 +91,8 @@ async fn hello(
     // The sensor hears at once what is stored.
     committed.mark_changed();
     let (epoch, next, progress) = (hello.epoch, mark.seq + 1, Arc::new(progress));
-    let draining = false;
-    Ok(ExportSession { ingest, peer, inbound, turn, sensor, epoch, next, progress, committed, draining })
+    let (interfaces, draining) = (KnownInterfaces::new(interfaces), false);
+    Ok(ExportSession { ingest, peer, inbound, turn, sensor, interfaces, epoch, next, progress, committed, draining })
 }
 
 struct ExportSession {
@@ -92,6 +101,7 @@ struct ExportSession {
     inbound: Streaming<wire::ExportRequest>,
     turn: Turn,
     sensor: i64,
+    interfaces: KnownInterfaces,
     epoch: u64,
     /// The sequence number that must come now; those before it are committed or queued.
     next: u64,
@@ -160,11 +170,18 @@ impl ExportSession {
         } else {
             tokio::task::spawn_blocking(decode).await.map_err(|_| Status::internal("decoding a record failed"))?
         };
-        let (summary, memory) = summary.map_err(|what| {
+        let fitted = summary.and_then(|(mut summary, memory)| {
+            let others = self.interfaces.fit(&mut summary);
+            if others > 0 {
+                debug!(sensor = self.peer.name, seq = to_seq, "{others} interfaces find no place: they count together");
+                check(&summary)?;
+            }
+            Ok((Arc::new(summary), memory))
+        });
+        let (summary, memory) = fitted.map_err(|what| {
             warn!(sensor = self.peer.name, seq = to_seq, "a record cannot be used: {what}");
             Status::invalid_argument(format!("record {to_seq} cannot be used: {what}"))
         })?;
-        let summary = Arc::new(summary);
         self.ingest.collector.live.note_unknown(&self.peer.id, summary.unknown);
         let delivery = Delivery { sensor: self.sensor, epoch, from_seq, to_seq, summary };
         // While the store cannot write this waits; the wish to end must still be heard.

@@ -4,6 +4,7 @@ use sqlx::AssertSqlSafe;
 use traf_model::Timestamp;
 
 use super::Store;
+use super::dictionary::Dictionary;
 use super::facts::FLOW_BITS;
 use crate::store::{Kept, StoreError, Tier};
 
@@ -41,6 +42,7 @@ impl Store {
             return Ok(false);
         }
         let until = before.min(oldest.saturating_add(STEP));
+        let mut memory = self.memory.lock().await;
         let mut transaction = self.writer.begin_with("begin immediate").await?;
         let leaving = format!("select id from slice where {which} and ts < ?");
         if matches!(tier, Tier::Flow | Tier::Ledger) {
@@ -62,7 +64,14 @@ impl Store {
         for sql in of_slices.chain([last]).chain(identities).chain([kept]) {
             sqlx::query(AssertSqlSafe(sql)).bind(until).execute(&mut *transaction).await?;
         }
+        // Interfaces leave with the last of their facts, of whichever tier.
+        let unused = "delete from interface where last_ns < (select min(since) from kept) * 1000000000";
+        let unused = sqlx::query(unused).execute(&mut *transaction).await?.rows_affected();
         transaction.commit().await?;
+        if unused > 0 {
+            memory.dictionary = Dictionary::default();
+        }
+        drop(memory);
         sqlx::query(PAGES).execute(&self.writer).await?;
         Ok(until < before)
     }

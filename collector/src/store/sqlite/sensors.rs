@@ -39,6 +39,12 @@ impl Store {
         self.rows(sqlx::query(SENSORS.as_str()), |sensor| sensor).await
     }
 
+    /// The names of a sensor's interfaces.
+    pub async fn interfaces(&self, sensor: i64) -> Result<Vec<String>, StoreError> {
+        let names = sqlx::query_scalar("select name from interface where sensor = ?").bind(sensor);
+        Ok(names.fetch_all(&self.readers).await?)
+    }
+
     /// All observation points.
     pub async fn points(&self) -> Result<Vec<StoredPoint>, StoreError> {
         let point = |PointRow { number, id, sensor, site, interface, first, last }| StoredPoint {
