@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn the_walk_costs_little_beside_decoding() {
-        let octets = flows(50_000);
+        let octets = flows(10_000);
         #[allow(clippy::disallowed_methods)] // a measurement
         let time = |work: &dyn Fn()| {
             let start = std::time::Instant::now();
