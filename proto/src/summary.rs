@@ -32,15 +32,16 @@ pub fn encode(summary: &Summary) -> Vec<u8> {
     octets
 }
 
-/// Octets of memory that they take when they are read.
-pub fn measure(octets: &[u8]) -> Result<usize, WireError> {
-    room::measure::<wire::Summary>(octets)
-}
-
 /// Reads them.
 pub fn decode(octets: &[u8]) -> Result<Summary, WireError> {
-    measure(octets)?;
-    wire::Summary::decode(octets).map_err(|error| WireError::Decode(error.to_string()))?.try_into()
+    decode_measured(octets).map(|(summary, _)| summary)
+}
+
+/// Reads them; also returns the octets of memory that this takes.
+pub fn decode_measured(octets: &[u8]) -> Result<(Summary, usize), WireError> {
+    let memory = room::measure::<wire::Summary>(octets)?;
+    let summary = wire::Summary::decode(octets).map_err(|error| WireError::Decode(error.to_string()))?;
+    Ok((summary.try_into()?, memory))
 }
 
 /// `Summary.interfaces` and `InterfaceSummary.flows` in the schema.

@@ -161,8 +161,7 @@ impl ExportSession {
         }
         let size = octets.len();
         let decode = move || -> Result<(Summary, usize), String> {
-            let memory = traf_proto::measure(&octets).map_err(|error| error.to_string())?;
-            let summary = traf_proto::decode(&octets).map_err(|error| error.to_string())?;
+            let (summary, memory) = traf_proto::decode_measured(&octets).map_err(|error| error.to_string())?;
             check(&summary).map(|()| (summary, memory))
         };
         let summary = if size < LARGE {

@@ -28,10 +28,8 @@ impl KnownInterfaces {
         let (mut named, mut others) = (Vec::new(), Vec::new());
         for part in summary.interfaces.drain(..) {
             let name = &part.interface.name;
-            let known = name != OTHERS && (self.0.contains(name) || self.0.len() < MOST);
-            if known {
-                self.0.insert(name.clone());
-            }
+            let room = self.0.len() < MOST;
+            let known = name != OTHERS && (self.0.contains(name) || (room && self.0.insert(name.clone())));
             if known { named.push(part) } else { others.push(part) }
         }
         let count = others.len();
