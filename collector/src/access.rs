@@ -13,7 +13,7 @@ use tracing::info;
 use traf_peer::Role;
 
 use crate::accept::Caller;
-use crate::peers::Peers;
+use crate::peers::{Peers, Stranger};
 use crate::secrets::Peer;
 
 /// Every method of the service that asks for a certificate, and who may call it.
@@ -77,7 +77,7 @@ pub(crate) fn over(peers: &Peers, peer: &Peer, stop: &CancellationToken) -> Opti
     if stop.is_cancelled() {
         return Some(Status::unavailable("the collector is shutting down: come again soon"));
     }
-    let revoked = || Status::unauthenticated(format!("`{}` was revoked; it may join again with a new key", peer.name));
+    let revoked = || Status::unauthenticated(Stranger::Revoked(peer.name.clone()).to_string());
     (!peers.still(peer)).then(revoked)
 }
 
