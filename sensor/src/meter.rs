@@ -159,25 +159,25 @@ impl Meter {
     #[inline]
     pub fn frame(&mut self, at: Timestamp, length: u32, captured: &[u8]) {
         self.latest = self.latest.max(at.0);
-        match self.parser.parse(self.link, length, captured) {
-            Ok(mut packet) => {
+        let packet = &mut self.batch[self.waiting];
+        match self.parser.parse(self.link, length, captured, packet) {
+            Ok(()) => {
                 packet.at = at.0;
-                packet.sent = self.local.sent(&packet);
-                self.flows.tables.frame(&packet);
+                packet.sent = self.local.sent(packet);
+                self.flows.tables.frame(packet);
                 if packet.key.protocol() != 6 {
-                    self.packet_log.packet(&packet, captured);
+                    self.packet_log.packet(packet, captured);
                     if matches!(packet.key.protocol(), 0 | 58) && packet.macs != [0; 12] {
-                        self.learn(&packet, captured);
+                        learn(&mut self.flows, packet, captured);
                     }
                 }
-                let selected = self.filtered.frame(&packet, &self.interface.name);
+                let selected = self.filtered.frame(packet, &self.interface.name);
                 if packet.is_ip() {
                     if packet.fragment != Fragment::Whole {
-                        self.fragments.follow(&mut packet);
+                        self.fragments.follow(packet);
                     } else if packet.class.transport == Transport::Icmp {
-                        self.note_unreachable(&packet, captured);
+                        note_unreachable(&mut self.unreachable, self.waiting, packet, captured);
                     }
-                    self.batch[self.waiting] = packet;
                     self.selected[self.waiting] = selected;
                     self.waiting += 1;
                     if self.waiting == BATCH {
@@ -315,20 +315,22 @@ impl Meter {
             gone: false,
         }
     }
+}
 
-    #[cold]
-    fn learn(&mut self, packet: &Packet, captured: &[u8]) {
-        if let Some(address) = parse::proven(packet, captured) {
-            self.flows.tables.facilities.stations.prove(packet, address);
-        }
+/// Notes the address that the sender of a frame says is its own.
+#[cold]
+fn learn(flows: &mut Flows, packet: &Packet, captured: &[u8]) {
+    if let Some(address) = parse::proven(packet, captured) {
+        flows.tables.facilities.stations.prove(packet, address);
     }
+}
 
-    #[cold]
-    fn note_unreachable(&mut self, packet: &Packet, captured: &[u8]) {
-        if self.unreachable.len() < BATCH
-            && let Some((key, _)) = parse::unreachable(packet, captured)
-        {
-            self.unreachable.push((self.waiting, key));
-        }
+/// Notes the flow that an ICMP error speaks of, which is at a place of the batch.
+#[cold]
+fn note_unreachable(unreachable: &mut Vec<(usize, PackedKey)>, place: usize, packet: &Packet, captured: &[u8]) {
+    if unreachable.len() < BATCH
+        && let Some((key, _)) = parse::unreachable(packet, captured)
+    {
+        unreachable.push((place, key));
     }
 }

@@ -47,28 +47,33 @@ pub(crate) struct Parser {
 }
 
 impl Parser {
-    /// Parses a frame of `length` octets on the wire, of which `captured` are here.
+    /// Parses a frame of `length` octets on the wire, of which `captured` are here, into a packet, whatever was in it: a packet
+    /// is large to be handed from one to the next.
     #[inline(always)]
-    pub(crate) fn parse(self, link: LinkType, length: u32, captured: &[u8]) -> Result<Packet, Unparsed> {
-        if link == LinkType::Ethernet
-            && !self.tunnels
-            && let Some(packet) = fast::ethernet(length, captured)
-        {
-            return Ok(packet);
+    pub(crate) fn parse(
+        self,
+        link: LinkType,
+        length: u32,
+        captured: &[u8],
+        packet: &mut Packet,
+    ) -> Result<(), Unparsed> {
+        let usual = link == LinkType::Ethernet && !self.tunnels;
+        match usual.then(|| fast::ethernet(length, captured, packet)).flatten() {
+            Some(()) => Ok(()),
+            None => self.walk(link, length, captured, packet),
         }
-        self.walk(link, length, captured)
     }
 
     /// Parses a frame layer by layer.
     #[inline(never)]
-    fn walk(self, link: LinkType, length: u32, captured: &[u8]) -> Result<Packet, Unparsed> {
-        let mut packet = Packet::new(length);
+    fn walk(self, link: LinkType, length: u32, captured: &[u8], packet: &mut Packet) -> Result<(), Unparsed> {
+        *packet = Packet::new(length);
         let mut walk = LinkCursor::new(captured.get(..captured.len().min(length as usize)).unwrap_or_default());
-        if walk.link(&mut packet, link)? {
+        if walk.link(packet, link)? {
             let wire = length.saturating_sub(walk.at as u32);
-            tunnel::parse(self, &mut packet, &mut walk, wire);
+            tunnel::parse(self, packet, &mut walk, wire);
         }
-        Ok(packet)
+        Ok(())
     }
 }
 

@@ -150,11 +150,10 @@ impl Classes {
         self.0[class.index()] += traffic;
     }
 
-    /// Adds one direction's counters to one class.
+    /// The counters of a class, of packets sent or received.
     #[inline]
-    pub fn count(&mut self, class: Class, outbound: bool, counters: Counters) {
-        let traffic = &mut self.0[class.index()];
-        *(if outbound { &mut traffic.outbound } else { &mut traffic.inbound }) += counters;
+    pub fn counters_mut(&mut self, class: Class, sent: bool) -> &mut Counters {
+        self.0[class.index()].counters_mut(sent)
     }
 
     /// Adds all of `other`.

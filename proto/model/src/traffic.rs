@@ -24,6 +24,14 @@ impl Counters {
         Self { packets, octets, coalesced: 0 }
     }
 
+    /// Counts a packet of so many octets.
+    #[inline(always)]
+    pub fn count(&mut self, octets: u32) {
+        // Counted one by one, packets do not come to the end of the range.
+        self.packets = self.packets.wrapping_add(1);
+        self.octets = self.octets.saturating_add(u64::from(octets));
+    }
+
     /// Packets on the wire: those captured and those that offload hid.
     pub const fn wire_packets(self) -> u64 {
         self.packets.saturating_add(self.coalesced)
@@ -101,6 +109,12 @@ impl Traffic {
     /// From the key only.
     pub fn outbound(counters: Counters) -> Self {
         Self { outbound: counters, ..Self::default() }
+    }
+
+    /// The counters of what was sent or received.
+    #[inline(always)]
+    pub fn counters_mut(&mut self, sent: bool) -> &mut Counters {
+        if sent { &mut self.outbound } else { &mut self.inbound }
     }
 
     /// Both directions together.

@@ -77,9 +77,16 @@ impl Indexed {
 
     /// Counts at a place of the range; `key` names it.
     #[inline(always)]
-    pub(super) fn count(&mut self, place: usize, key: impl FnOnce() -> Key, sent: bool, counters: Counters) {
-        let Some(IndexedRow { total, .. }) = self.row(place, key) else { return };
-        *(if sent { &mut total.outbound } else { &mut total.inbound }) += counters;
+    pub(super) fn count(
+        &mut self,
+        place: usize,
+        key: impl FnOnce() -> Key,
+        sent: bool,
+        count: impl FnOnce(&mut Counters),
+    ) {
+        if let Some(row) = self.row(place, key) {
+            count(row.total.counters_mut(sent));
+        }
     }
 
     /// Gives a place what the other places leave of `all`.

@@ -96,27 +96,37 @@ impl Facilities {
         ]
     }
 
-    /// Counts a frame, or packets that offload hid in it.
+    /// Counts a frame.
     #[inline(always)]
-    pub(super) fn frame(&mut self, packet: &Packet, counters: Counters) {
-        self.sizes.count(packet.size(), packet.sent, counters);
+    pub(super) fn frame(&mut self, packet: &Packet) {
+        self.count(packet, Counters::count);
+    }
+
+    /// Counts packets that offload hid in a frame: they have no octets of their own.
+    pub(super) fn hidden(&mut self, packet: &Packet, extra: u64) {
+        self.count(packet, |counters, _| counters.coalesced = counters.coalesced.saturating_add(extra));
+    }
+
+    /// Counts under each key of a frame; `count` is told the octets that the facility counts.
+    #[inline(always)]
+    fn count(&mut self, packet: &Packet, count: impl Fn(&mut Counters, u32)) {
+        let frame = |counters: &mut Counters| count(counters, packet.length);
+        self.sizes.count(packet.size(), packet.sent, frame);
         // The usual keys are the rest: untagged of all frames, and the default class of all IP packets.
         let vlan = packet.key.vlan();
         if vlan != UNTAGGED && vlan != NO_VLAN {
-            self.vlans.count(usize::from(vlan), || Key::Number(u64::from(vlan)), packet.sent, counters);
+            self.vlans.count(usize::from(vlan), || Key::Number(u64::from(vlan)), packet.sent, frame);
         }
         if packet.is_ip() {
-            // Packets that offload hid have no octets of their own.
-            let octets = if counters.packets > 0 { u64::from(packet.octets) } else { 0 };
-            let counters = Counters { octets, ..counters };
-            *(if packet.sent { &mut self.ip.outbound } else { &mut self.ip.inbound }) += counters;
+            let packet_octets = |counters: &mut Counters| count(counters, packet.octets);
+            packet_octets(self.ip.counters_mut(packet.sent));
             if packet.dscp != DEFAULT {
                 let key = || Key::Number(u64::from(packet.dscp));
-                self.dscp.count(usize::from(packet.dscp), key, packet.sent, counters);
+                self.dscp.count(usize::from(packet.dscp), key, packet.sent, packet_octets);
             }
         }
         if packet.macs != [0; 12] {
-            self.stations.count(packet, counters);
+            self.stations.count(packet, frame);
         }
     }
 
@@ -133,7 +143,7 @@ impl Facilities {
         }
         for (sent, counters) in [(true, traffic.outbound), (false, traffic.inbound)] {
             let protocol = || Key::Number(u64::from(key.protocol));
-            self.protocols.count(usize::from(key.protocol), protocol, sent, counters);
+            self.protocols.count(usize::from(key.protocol), protocol, sent, |sum| *sum += counters);
         }
         self.stations.learn(folded);
     }

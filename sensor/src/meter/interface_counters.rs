@@ -43,11 +43,10 @@ impl InterfaceCounters {
         if packet.at >= self.until {
             self.next_second(packet.at);
         }
-        let counters = Counters::new(1, u64::from(packet.length));
         self.ledger.received += 1;
         self.ledger.parsed += 1;
         self.ledger.bad_checksum += u64::from(packet.bad_checksum);
-        self.open.count(packet.class, packet.sent, counters);
+        self.open.counters_mut(packet.class, packet.sent).count(packet.length);
         let size = packet.size();
         let largest = &mut self.largest[usize::from(packet.sent)];
         *largest = (*largest).max(size);
@@ -56,7 +55,7 @@ impl InterfaceCounters {
     /// Counts packets that offload hid in a frame.
     pub(super) fn coalesced(&mut self, packet: &Packet, extra: u64) {
         let counters = Counters { coalesced: extra, ..Counters::default() };
-        self.open.count(packet.class, packet.sent, counters);
+        *self.open.counters_mut(packet.class, packet.sent) += counters;
     }
 
     /// Counts a frame that did not become a packet.
@@ -70,7 +69,7 @@ impl InterfaceCounters {
     /// Counts a frame of our own connection.
     #[inline(always)]
     pub(super) fn own(&mut self, sent: bool, counters: Counters) {
-        *(if sent { &mut self.own.outbound } else { &mut self.own.inbound }) += counters;
+        *self.own.counters_mut(sent) += counters;
     }
 
     /// Ends the slice: a summary with its counts, without rows.

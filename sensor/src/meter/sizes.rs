@@ -20,9 +20,9 @@ impl Sizes {
 
     /// Counts a packet of `size` octets without the link header.
     #[inline(always)]
-    pub(super) fn count(&mut self, size: u32, sent: bool, counters: Counters) {
+    pub(super) fn count(&mut self, size: u32, sent: bool, count: impl FnOnce(&mut Counters)) {
         let place = self.brackets.place(size);
-        self.counts.count(place, || self.brackets.bracket(place).key(), sent, counters);
+        self.counts.count(place, || self.brackets.bracket(place).key(), sent, count);
     }
 
     /// Begins anew if the MTU is another one.

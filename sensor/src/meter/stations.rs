@@ -63,16 +63,16 @@ impl Stations {
 
     /// Counts a frame, or packets that offload hid in it, for the stations at its ends.
     #[inline(always)]
-    pub(super) fn count(&mut self, packet: &Packet, counters: Counters) {
+    pub(super) fn count(&mut self, packet: &Packet, count: impl Fn(&mut Counters)) {
         let place = self.pair_of(&packet.macs);
         if self.pairs[place].stations != packet.macs {
             self.flush_pair(place);
             self.pairs[place].stations = packet.macs;
         }
         let pair = &mut self.pairs[place];
-        pair.all += counters;
+        count(&mut pair.all);
         if packet.is_ip() {
-            pair.ip += counters;
+            count(&mut pair.ip);
         }
     }
 
@@ -188,7 +188,7 @@ mod tests {
             let mut packet = Packet::new(100);
             let [a, b, c, d] = number.to_be_bytes();
             packet.set_macs([2, 0, 0, 0, 0, 1, 2, 0, a, b, c, d]);
-            stations.count(&packet, Counters::new(1, 100));
+            stations.count(&packet, |counters| counters.count(100));
         }
         stations.flush_pairs();
         let stations = stations.table.seal(4_096);

@@ -41,7 +41,7 @@ impl Tables {
     #[inline(always)]
     pub(super) fn frame(&mut self, packet: &Packet) {
         self.counters.frame(packet);
-        self.facilities.frame(packet, Counters::new(1, u64::from(packet.length)));
+        self.facilities.frame(packet);
     }
 
     /// Counts for a frame that its packet is ours, and the packets that offload hid in it.
@@ -53,7 +53,7 @@ impl Tables {
         }
         if extra > 0 {
             self.counters.coalesced(packet, extra);
-            self.facilities.frame(packet, Counters { coalesced: extra, ..Counters::default() });
+            self.facilities.hidden(packet, extra);
         }
     }
 

@@ -8,13 +8,13 @@ use crate::parse::packet::{NO_VLAN, Packet};
 const IPV4: u16 = 0x0800;
 const IPV6: u16 = 0x86dd;
 
-/// Ethernet, IPv4 without options or IPv6 without extension headers, TCP or UDP, whole.
+/// Ethernet, IPv4 without options or IPv6 without extension headers, TCP or UDP, whole. `None` leaves anything in the packet.
 #[inline(always)]
-pub(super) fn ethernet(length: u32, captured: &[u8]) -> Option<Packet> {
+pub(super) fn ethernet(length: u32, captured: &[u8], packet: &mut Packet) -> Option<()> {
     let frame = captured.get(..captured.len().min(length as usize))?;
     let (macs, mut rest) = frame.split_first_chunk::<12>()?;
     let mut kind = take16(&mut rest)?;
-    let mut packet = Packet::new(length);
+    *packet = Packet::new(length);
     let mut vlan = NO_VLAN;
     packet.header = 14;
     for _ in 0..2 {
@@ -28,11 +28,10 @@ pub(super) fn ethernet(length: u32, captured: &[u8]) -> Option<Packet> {
     packet.set_macs(*macs);
     let wire = length.checked_sub(u32::from(packet.header))?;
     match kind {
-        IPV4 => ipv4(&mut packet, vlan, rest, wire)?,
-        IPV6 => ipv6(&mut packet, vlan, rest, wire)?,
-        _ => return None,
+        IPV4 => ipv4(packet, vlan, rest, wire),
+        IPV6 => ipv6(packet, vlan, rest, wire),
+        _ => None,
     }
-    Some(packet)
 }
 
 #[inline(always)]

@@ -20,12 +20,18 @@ const LINKS: [LinkType; 8] = [
     LinkType::Unsupported(147),
 ];
 
+fn parse_by(parser: Parser, link: LinkType, length: u32, bytes: &[u8]) -> Result<Packet, Unparsed> {
+    // What another frame left.
+    let mut packet = Packet { octets: 7, payload: 7, header: 7, flags: 7, dscp: 7, sent: true, ..Packet::new(7) };
+    parser.parse(link, length, bytes, &mut packet).map(|()| packet)
+}
+
 fn parse(bytes: &[u8]) -> Packet {
-    Parser::default().parse(LinkType::Ethernet, bytes.len() as u32, bytes).unwrap()
+    parse_by(Parser::default(), LinkType::Ethernet, bytes.len() as u32, bytes).unwrap()
 }
 
 fn opened(bytes: &[u8]) -> Packet {
-    Parser { tunnels: true }.parse(LinkType::Ethernet, bytes.len() as u32, bytes).unwrap()
+    parse_by(Parser { tunnels: true }, LinkType::Ethernet, bytes.len() as u32, bytes).unwrap()
 }
 
 fn ethernet() -> etherparse::PacketBuilderStep<etherparse::Ethernet2Header> {
@@ -91,9 +97,12 @@ fn witness(bytes: &[u8]) -> Option<LastError> {
 /// Both ways of parsing agree, and with etherparse, wherever the fast one says anything.
 fn agree(bytes: &[u8]) {
     let length = bytes.len() as u32;
-    let Some(fast) = fast::ethernet(length, bytes) else { return };
-    let slow = Parser::default().walk(LinkType::Ethernet, length, bytes);
-    assert_eq!(Ok(fast), slow);
+    let (mut fast, mut slow) = (Packet::new(7), Packet::new(8));
+    if fast::ethernet(length, bytes, &mut fast).is_none() {
+        return;
+    }
+    let walked = Parser::default().walk(LinkType::Ethernet, length, bytes, &mut slow);
+    assert_eq!((walked, slow), (Ok(()), fast));
     let (source, destination) = fast.addresses();
     let ports = <[u16; 2]>::from(fast.ports());
     let mut ours = (fast.class.family, fast.key.protocol(), [source, destination], ports, fast.key.vlan(), fast.flags);
@@ -112,7 +121,7 @@ proptest! {
     fn no_bytes_make_the_parser_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), length: u32, tunnels: bool) {
         for link in LINKS {
             for length in [bytes.len() as u32, length] {
-                if let Ok(packet) = (Parser { tunnels }).parse(link, length, &bytes) {
+                if let Ok(packet) = parse_by(Parser { tunnels }, link, length, &bytes) {
                     prop_assert!(packet.octets <= packet.length);
                     let _ = unreachable(&packet, &bytes);
                 }
@@ -147,7 +156,7 @@ proptest! {
 fn the_fast_way_takes_the_usual_frames() {
     for kind in 0..5 {
         let frame = usual(kind, b"hello");
-        assert!(fast::ethernet(frame.len() as u32, &frame).is_some(), "kind {kind}");
+        assert!(fast::ethernet(frame.len() as u32, &frame, &mut Packet::new(0)).is_some(), "kind {kind}");
         agree(&frame);
     }
 }
@@ -169,7 +178,7 @@ fn padding_does_not_count_and_the_wire_bounds_what_the_header_claims() {
 #[test]
 fn octets_are_those_of_the_wire_whatever_was_captured() {
     let frame = usual(0, &[0; 1000]);
-    let cut = Parser::default().parse(LinkType::Ethernet, frame.len() as u32, &frame[..60]).unwrap();
+    let cut = parse_by(Parser::default(), LinkType::Ethernet, frame.len() as u32, &frame[..60]).unwrap();
     let whole = parse(&frame);
     assert_eq!((cut.octets, cut.payload, cut.key), (whole.octets, 1000, whole.key));
     assert_eq!((whole.mss, cut.mss), (1460, 1460));
@@ -206,7 +215,7 @@ fn other_link_headers_lead_to_the_same_flow() {
     let flow = parse(&plain).key;
     let with = |link: LinkType, header: &[u8]| {
         let frame = [header, &plain[14..]].concat();
-        Parser::default().parse(link, frame.len() as u32, &frame).unwrap()
+        parse_by(Parser::default(), link, frame.len() as u32, &frame).unwrap()
     };
     let mut cooked = [0; 16];
     (cooked[1], cooked[14]) = (4, 8);
@@ -226,8 +235,8 @@ fn other_link_headers_lead_to_the_same_flow() {
         let packet = with(link, header);
         assert_eq!((packet.key, usize::from(packet.header)), (flow, header.len()), "{link:?}");
     }
-    assert_eq!(Parser::default().parse(LinkType::Unsupported(9999), 60, &plain), Err(Unparsed::Unsupported));
-    assert_eq!(Parser::default().parse(LinkType::Ethernet, 60, &plain[..13]), Err(Unparsed::Malformed));
+    assert_eq!(parse_by(Parser::default(), LinkType::Unsupported(9999), 60, &plain), Err(Unparsed::Unsupported));
+    assert_eq!(parse_by(Parser::default(), LinkType::Ethernet, 60, &plain[..13]), Err(Unparsed::Malformed));
 }
 
 #[test]
@@ -240,7 +249,8 @@ fn both_ways_read_the_code_point_of_both_versions() {
                 4 => frame[15] = dscp << 2 | 3,
                 _ => (frame[14], frame[15]) = (0x60 | dscp >> 2, dscp << 6 | 0x30),
             }
-            let slow = Parser::default().walk(LinkType::Ethernet, frame.len() as u32, &frame).unwrap();
+            let mut slow = Packet::new(0);
+            Parser::default().walk(LinkType::Ethernet, frame.len() as u32, &frame, &mut slow).unwrap();
             assert_eq!((parse(&frame).dscp, slow.dscp), (dscp, dscp), "{kind}");
         }
     }
