@@ -19,8 +19,9 @@ use traf_collector::store::{Delivery, Hello, Outcome, Store};
 use traf_model::facility::{HOSTS, SERVICES, SIZES, STATIONS};
 use traf_model::time::SECOND;
 use traf_model::{
-    Brackets, Cast, Class, Classes, Counters, Counts, Endpoint, Family, Flow, FlowKey, FlowState, Half, Interface,
-    InterfaceSummary, Interval, Key, Learnt, Ledger, Mac, Ports, Second, Summary, Timestamp, Traffic, Transport,
+    Brackets, Cast, Class, Classes, Counters, Counts, Endpoint, Evidence, Family, Flow, FlowKey, FlowState, Half,
+    Interface, InterfaceSummary, Interval, Key, Learnt, Ledger, Mac, Ports, Second, Summary, Timestamp, Traffic,
+    Transport,
 };
 
 /// The start of the first slice, in seconds since 1970.
@@ -209,7 +210,18 @@ fn summary(start: i64, sensor: usize, talks: &[Talk]) -> Summary {
             Half { flags, last_flags: flags & 0x10, window, size: talk.size[way] as u32, mac: Some(mac), word: None }
         };
         let (first, last, forward, reverse) = (at(nanos / 3), at(nanos), half(0, talk.mac), half(1, GATEWAY));
-        summary.flows.push(Flow { key, traffic: ip, first, last, forward, reverse, state, complete: true, own: false });
+        summary.flows.push(Flow {
+            key,
+            traffic: ip,
+            first,
+            last,
+            forward,
+            reverse,
+            state,
+            complete: true,
+            own: false,
+            evidence: Evidence::NONE,
+        });
         summary.ledger.received += ip.total().packets;
         let family = if source.address.is_ipv6() { Family::Ipv6 } else { Family::Ipv4 };
         let class = Class { family, transport: Transport::of(protocol), cast: Cast::Unicast };

@@ -7,8 +7,8 @@ use crate as wire;
 use traf_model::filter::Rules;
 use traf_model::flow::Word;
 use traf_model::{
-    Cast, Counted, Facility, Family, Filter, FlowState, Group, Interval, LossReason, Mac, OrderBy, PacketKind, Point,
-    Presence, Scope, Timestamp, Transport,
+    Cast, Counted, Evidence, Facility, Family, Filter, FlowState, Group, Interval, LossReason, Mac, OrderBy,
+    PacketKind, Point, Presence, Scope, Timestamp, Transport,
 };
 
 /// A value that a message holds as `W`.
@@ -146,6 +146,7 @@ fields! {
     String as String: |text| text.clone(), |text, name| within(text, name);
     u8 as u32: |number| u32::from(*number), |wire, name| narrow(wire, name);
     u16 as u32: |number| u32::from(*number), |wire, name| narrow(wire, name);
+    Evidence as u64: |evidence| evidence.0, |bits, _| Ok(Self(bits));
     Timestamp as i64: |time| time.0, |nanos, _| Ok(Self(nanos));
     Interval as (i64, i64): |interval| (interval.from.0, interval.to.0), |wire, _| {
         Ok(Self::new(Timestamp(wire.0), Timestamp(wire.1)))

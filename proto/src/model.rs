@@ -17,7 +17,7 @@ messages! {
     required Endpoint = Endpoint { address, port };
     required FlowKey = FlowKey { protocol, vlan, source, destination };
     optional Half = Half { flags, last_flags, window, size, mac, word };
-    required Flow = Flow { key, traffic, first, last, forward, reverse, state, complete, own };
+    required Flow = Flow { key, traffic, first, last, forward, reverse, state, complete, own, evidence };
     required Learnt = Learnt { address, first, last };
     required Interface = Interface { name, index, mac, addresses, mtu, speed, link, loopback, mirror }
         check |mut wire: wire::Interface| {

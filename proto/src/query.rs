@@ -18,11 +18,11 @@ messages! {
         };
         Ok::<_, WireError>(wire::Query { limit, ..query })
     };
-    required Wish = Wish { id, facility, filter, order, limit, group } check |wish: wire::Wish| {
+    required Wish = Wish { id, facility, filter, order, limit, group, slice } check |wish: wire::Wish| {
         at_most(wish.limit, Wish::LIMIT).map(|_| wish)
     };
     required Answer = Answer {
-        id, matched, total, rows, since; largest = (largest_inbound, largest_outbound)
+        id, matched, total, rows, since, slice; largest = (largest_inbound, largest_outbound)
     } check |answer: wire::Answer| match answer.rows.len() {
         count if count > Wish::LIMIT as usize => Err(WireError::TooMany("rows", count)),
         _ => Ok(answer),

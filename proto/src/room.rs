@@ -138,6 +138,7 @@ mod tests {
             state: 2,
             complete: true,
             own: false,
+            evidence: u64::MAX,
         };
         let interface = wire::InterfaceSummary { flows: (0..count).map(flow).collect(), ..Default::default() };
         wire::Summary { interfaces: vec![interface], ..wire::Summary::default() }.encode_to_vec()

@@ -15,7 +15,8 @@ use traf_model::{Counted, InterfaceSummary, Second, Summary};
 pub fn encode(summary: &Summary) -> Vec<u8> {
     let (from, to) = summary.slice.to_wire();
     let (sealed, losses) = (summary.sealed.to_wire(), summary.losses.to_wire());
-    let mut octets = wire::Summary { from, to, sealed, interfaces: Vec::new(), losses }.encode_to_vec();
+    let mut octets = wire::Summary { from, to, sealed, interfaces: Vec::new(), losses, generation: summary.generation }
+        .encode_to_vec();
     for interface in &summary.interfaces {
         let start = wire::InterfaceSummary::from(interface);
         let measured = |flow| encoding::message::encoded_len(FLOWS, &wire::Flow::from(flow));
@@ -67,6 +68,7 @@ impl TryFrom<wire::Summary> for Summary {
             sealed: Field::of_wire(wire.sealed, "sealed")?,
             interfaces: wire.interfaces.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
             losses: Field::of_wire(wire.losses, "losses")?,
+            generation: wire.generation,
         })
     }
 }

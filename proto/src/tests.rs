@@ -114,6 +114,7 @@ impl Source<'_> {
             state: self.one(&FlowState::ALL),
             complete: self.flag(),
             own: self.flag(),
+            evidence: Evidence(self.number(8)),
         }
     }
 
@@ -206,6 +207,7 @@ impl Source<'_> {
             }),
             losses: self.list(Self::loss),
             unknown: 0,
+            generation: self.number(4) as u32,
         }
     }
 
@@ -323,6 +325,7 @@ impl Source<'_> {
                     total: source.traffic(),
                     largest: [source.number(4) as u32, source.number(4) as u32],
                     since: source.some(Self::time),
+                    slice: source.some(Self::time),
                     rows: source.list(Self::row),
                 }),
                 flows: source.number(8),
@@ -438,8 +441,8 @@ proptest! {
         prop_assert_eq!(across::<wire::Report, _>(&report), Ok(report));
         let fleet = source.fleet();
         prop_assert_eq!(across::<wire::FleetState, _>(&fleet), Ok(fleet));
-        let Query { facility, filter, group, order, .. } = source.query();
-        let wish = Wish { id: 1, facility, filter, group, order, limit: 9 };
+        let (Query { facility, filter, group, order, .. }, slice) = (source.query(), source.flag());
+        let wish = Wish { id: 1, facility, filter, group, order, limit: 9, slice };
         prop_assert_eq!(across::<wire::Wish, _>(&wish), Ok(wish));
     }
 

@@ -106,6 +106,7 @@ pub(crate) fn wishes() -> Vec<Wish> {
             group: Group::Flow,
             order,
             limit: Wish::LIMIT,
+            slice: false,
         })
         .collect()
 }

@@ -32,6 +32,7 @@ async fn datagrams_on_the_loopback_are_in_the_live_view_and_once_in_the_history_
         filter: format!("udp and port {port}").parse().unwrap(),
         order: Order::default(),
         limit: 10,
+        slice: false,
     };
     // A newer collector may wish for what this sensor does not know.
     let newer = wire::Wish { id: 8, facility: 250, ..(&wish).into() };

@@ -39,7 +39,13 @@ pub(super) fn answers(
             let next = next.inspect_err(|status| {
                 info!(sensor = session.peer.name, "history: ended: {}", status.message());
             })?;
-            Ok(next.map(|mark| (wire::ExportAck { epoch: mark.epoch, seq: mark.seq, now: clock::now().0 }, session)))
+            let ack = |mark: Mark| wire::ExportAck {
+                epoch: mark.epoch,
+                seq: mark.seq,
+                now: clock::now().0,
+                ..wire::ExportAck::default()
+            };
+            Ok(next.map(|mark| (ack(mark), session)))
         }))
     };
     answers.try_flatten_stream()

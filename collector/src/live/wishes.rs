@@ -50,7 +50,7 @@ impl Wishes {
         };
         let place = self.open.iter().position(same).unwrap_or_else(|| {
             let Query { facility, filter, group, order, .. } = query.clone();
-            let wish = Wish { id: user.id, facility, filter, group, order, limit: 0 };
+            let wish = Wish { id: user.id, facility, filter, group, order, limit: 0, slice: false };
             self.open.push(SharedWish { wish, users: Vec::new() });
             self.open.len() - 1
         });

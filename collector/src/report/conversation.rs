@@ -253,7 +253,7 @@ fn after(known: Half, mut newer: Half) -> Half {
 
 #[cfg(test)]
 mod tests {
-    use traf_model::{Counters, Endpoint, FlowKey, FlowState, Interface, Timestamp};
+    use traf_model::{Counters, Endpoint, Evidence, FlowKey, FlowState, Interface, Timestamp};
 
     use super::*;
 
@@ -277,6 +277,7 @@ mod tests {
             state: FlowState::Established,
             complete: true,
             own: false,
+            evidence: Evidence::NONE,
         }
     }
 

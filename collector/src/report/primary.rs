@@ -77,6 +77,15 @@ pub(crate) struct Observation {
     pub(crate) row: RowKey,
 }
 
+/// Whether a row counts, and whose rows count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Decision {
+    /// It counts in its LAN.
+    pub(crate) counts: bool,
+    /// The observer whose rows of this flow count: its own where it counts.
+    pub(crate) elected: Observer,
+}
+
 /// A mark that was written and must be another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Change {
@@ -156,17 +165,18 @@ impl Primaries {
         slice.nanos() > MEMORY || self.newest.since(slice.from) > MEMORY
     }
 
-    /// True if an observation counts; `None` if it lies too far back to know: then [`Late`] decides.
-    pub(crate) fn see(&mut self, observation: &Observation, changes: &mut Vec<Change>) -> Option<bool> {
+    /// Whether an observation counts; `None` if it lies too far back to know: then [`Late`] decides.
+    pub(crate) fn see(&mut self, observation: &Observation, changes: &mut Vec<Change>) -> Option<Decision> {
         if self.is_late(observation.slice) {
             return None;
         }
         if let Some(election) = self.flows.get_mut(&observation.key) {
-            return Some(election.see(observation, &self.covered, changes));
+            let counts = election.see(observation, &self.covered, changes);
+            return Some(Decision { counts, elected: if counts { observation.observer } else { election.elected } });
         }
         self.make_room(changes);
         self.flows.insert(observation.key, Election::new(observation));
-        Some(true)
+        Some(Decision { counts: true, elected: observation.observer })
     }
 
     /// Learns again what was decided before a restart; in the order in which it was.
@@ -370,17 +380,20 @@ impl Late {
         self.0.entry(key).or_default().push((observer, slice));
     }
 
-    /// True if a late observation counts.
-    pub(crate) fn see(&mut self, observation: &Observation) -> bool {
+    /// Whether a late observation counts.
+    pub(crate) fn see(&mut self, observation: &Observation) -> Decision {
         let around = Self::around(observation.slice);
         let known = self.0.entry(observation.key).or_default();
-        let taken = known.iter().any(|(observer, slice)| {
+        let taken = known.iter().find(|(observer, slice)| {
             *observer != observation.observer && slice.from < around.to && slice.to > around.from
         });
-        if !taken {
-            known.push((observation.observer, observation.slice));
+        match taken {
+            Some((elected, _)) => Decision { counts: false, elected: *elected },
+            None => {
+                known.push((observation.observer, observation.slice));
+                Decision { counts: true, elected: observation.observer }
+            }
         }
-        !taken
     }
 }
 

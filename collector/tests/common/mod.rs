@@ -14,8 +14,9 @@ use tonic::transport::Channel;
 use traf_collector::{Addresses, Config};
 use traf_model::facility::{HOSTS, SERVICES, SIZES, STATIONS};
 use traf_model::{
-    Bracket, Class, Classes, Counters, Counts, Endpoint, Flow, FlowKey, FlowState, Half, Interface, InterfaceSnapshot,
-    InterfaceSummary, Interval, Key, Ledger, Mac, Second, Service, Snapshot, Summary, Timestamp, Traffic,
+    Bracket, Class, Classes, Counters, Counts, Endpoint, Evidence, Flow, FlowKey, FlowState, Half, Interface,
+    InterfaceSnapshot, InterfaceSummary, Interval, Key, Ledger, Mac, Second, Service, Snapshot, Summary, Timestamp,
+    Traffic,
 };
 use traf_peer::Role;
 use traf_peer::{CollectorUrl, Credentials, channel, join};
@@ -149,7 +150,14 @@ pub fn summary(slice: i64) -> Summary {
     let from = Timestamp::from_seconds(START + slice * 10);
     let to = Timestamp::from_seconds(START + slice * 10 + 10);
     let interface = interface_summary(from, slice);
-    Summary { slice: Interval::new(from, to), sealed: to, interfaces: vec![interface], losses: Vec::new(), unknown: 0 }
+    Summary {
+        slice: Interval::new(from, to),
+        sealed: to,
+        interfaces: vec![interface],
+        losses: Vec::new(),
+        unknown: 0,
+        generation: 0,
+    }
 }
 
 pub fn end(last: u8, port: u16) -> Endpoint {
@@ -181,6 +189,7 @@ pub fn flow(at: Timestamp) -> Flow {
         state: FlowState::Established,
         complete: true,
         own: false,
+        evidence: Evidence::NONE,
     }
 }
 

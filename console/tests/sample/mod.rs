@@ -5,10 +5,10 @@
 use traf_model::facility::{HOSTS, SERVICES, SIZES, STATIONS};
 use traf_model::time::SECOND;
 use traf_model::{
-    Bracket, Brackets, Cast, Class, Counted, Counters, Counts, Endpoint, Facility, Family, Fleet, Flow, FlowKey,
-    FlowState, Gap, Group, Half, Interface, InterfaceState, InterfaceStats, Interval, Item, Key, Learnt, Ledger, Loss,
-    LossReason, Mac, PacketEnd, PacketKind, Point, Presence, Report, Row, SensorState, Service, SinglePacket,
-    SpoolState, Strip, Timestamp, Traffic, Transport, Word,
+    Bracket, Brackets, Cast, Class, Counted, Counters, Counts, Endpoint, Evidence, Facility, Family, Fleet, Flow,
+    FlowKey, FlowState, Gap, Group, Half, Interface, InterfaceState, InterfaceStats, Interval, Item, Key, Learnt,
+    Ledger, Loss, LossReason, Mac, PacketEnd, PacketKind, Point, Presence, Report, Row, SensorState, Service,
+    SinglePacket, SpoolState, Strip, Timestamp, Traffic, Transport, Word,
 };
 
 pub fn now() -> Timestamp {
@@ -46,6 +46,7 @@ pub fn flow(protocol: u8, source: Endpoint, destination: Endpoint, traffic: Traf
         state: FlowState::Established,
         complete: true,
         own: false,
+        evidence: Evidence::NONE,
     }
 }
 

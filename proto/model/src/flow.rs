@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-use crate::{Mac, Ports, Service, Timestamp, Traffic};
+use crate::{Evidence, Mac, Ports, Service, Timestamp, Traffic};
 
 /// An address and a port; port 0 where the protocol has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -158,6 +158,8 @@ pub struct Flow {
     pub complete: bool,
     /// Our own stream to the collector.
     pub own: bool,
+    /// Of its packets in the slice.
+    pub evidence: Evidence,
 }
 
 #[cfg(test)]

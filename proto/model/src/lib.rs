@@ -39,6 +39,7 @@
 mod enumeration;
 
 pub mod class;
+pub mod evidence;
 pub mod facility;
 pub mod filter;
 pub mod flow;
@@ -62,6 +63,7 @@ pub mod time;
 pub mod traffic;
 
 pub use class::{Cast, Class, ClassGroup, Classes, Family, Transport};
+pub use evidence::Evidence;
 pub use facility::{Counted, Facility};
 pub use filter::{Filter, FilterError, NamedFilter, Rules};
 pub use flow::{Endpoint, Flow, FlowKey, FlowState, Half, Word};

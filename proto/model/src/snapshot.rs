@@ -92,6 +92,8 @@ pub struct Wish {
     pub order: Order,
     /// Number of rows, at most [`Wish::LIMIT`].
     pub limit: u32,
+    /// Only what the running slice has counted so far.
+    pub slice: bool,
 }
 
 impl Wish {
@@ -112,6 +114,8 @@ pub struct Answer {
     pub largest: [u32; 2],
     /// Since when it was counted, where that is later than the interface's start: a filter that a console has just set.
     pub since: Option<Timestamp>,
+    /// Start of the slice that a wish for slices is answered of.
+    pub slice: Option<Timestamp>,
     /// The first of them in the wished order.
     pub rows: Vec<Row>,
 }

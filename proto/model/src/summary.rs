@@ -17,6 +17,8 @@ pub struct Summary {
     pub interfaces: Vec<InterfaceSummary>,
     /// Known losses.
     pub losses: Vec<Loss>,
+    /// Generation of the digest key that the evidence of its flows was made with; zero for none: then only that of TCP says anything.
+    pub generation: u32,
     /// Counted facilities that a newer sensor sent and this program does not know; they are left out.
     pub unknown: u32,
 }

@@ -9,7 +9,7 @@ mod silent;
 
 use std::time::Duration;
 
-use traf_model::{Class, Counted, Counters, Filter, Flow, Half, Timestamp, Traffic};
+use traf_model::{Class, Counted, Counters, Evidence, Filter, Flow, Half, Timestamp, Traffic};
 
 use super::coalesced::{CoalescedPackets, Estimate};
 use super::connection_events::{self, ConnectionChange, DirectionCounts, EventQueue};
@@ -292,6 +292,7 @@ impl Flows {
             state,
             complete: flow_state::is_complete(warm),
             own: warm.state & flow_state::OWN != 0,
+            evidence: Evidence::NONE,
         }
     }
 }

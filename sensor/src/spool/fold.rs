@@ -33,7 +33,7 @@ pub(crate) fn fold(summaries: Vec<Summary>, records: u64) -> Summary {
     }
     let mut interfaces: Vec<InterfaceSummary> = interfaces.into_values().collect();
     interfaces.iter_mut().for_each(|sum| coarsen(&mut sum.seconds, step));
-    Summary { slice, sealed, interfaces, losses: gather(losses), unknown: 0 }
+    Summary { slice, sealed, interfaces, losses: gather(losses), unknown: 0, generation: 0 }
 }
 
 fn add(sum: &mut InterfaceSummary, part: InterfaceSummary) {
@@ -109,7 +109,7 @@ fn gather(losses: Vec<Loss>) -> Vec<Loss> {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use traf_model::facility::SERVICES;
-    use traf_model::{Classes, Counters, Endpoint, FlowKey, Interface, Interval, Ledger, Service, Timestamp};
+    use traf_model::{Classes, Counters, Endpoint, Evidence, FlowKey, Interface, Interval, Ledger, Service, Timestamp};
 
     use super::*;
 
@@ -128,6 +128,7 @@ mod tests {
             state: Default::default(),
             complete: true,
             own: false,
+            evidence: Evidence::NONE,
         };
         let from = Timestamp::from_seconds(number * 10);
         let second = |at| Second { at, classes: Classes::from_iter([(TCP, traffic)]) };

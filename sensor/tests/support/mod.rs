@@ -164,13 +164,13 @@ impl Ingest for Collector {
                     match message {
                         Message::Hello(_) => {
                             book.hellos += 1;
-                            Ok(ExportAck { epoch, seq, now: 0 })
+                            Ok(ExportAck { epoch, seq, ..ExportAck::default() })
                         }
                         Message::Batch(batch) if book.cannot_use(&batch) => {
                             Err(Status::invalid_argument(format!("record {} cannot be used", batch.to_seq)))
                         }
                         Message::Batch(batch) if batch.from_seq == seq + 1 => {
-                            let ack = ExportAck { epoch: batch.epoch, seq: batch.to_seq, now: 0 };
+                            let ack = ExportAck { epoch: batch.epoch, seq: batch.to_seq, ..ExportAck::default() };
                             book.committed.push(batch);
                             commits += 1;
                             if book.cut_after.is_some_and(|after| commits > after) {
@@ -179,7 +179,9 @@ impl Ingest for Collector {
                                 Ok(ack)
                             }
                         }
-                        Message::Batch(batch) if batch.to_seq <= seq => Ok(ExportAck { epoch, seq, now: 0 }),
+                        Message::Batch(batch) if batch.to_seq <= seq => {
+                            Ok(ExportAck { epoch, seq, ..ExportAck::default() })
+                        }
                         Message::Batch(batch) => {
                             Err(Status::failed_precondition(format!("{} comes next, not {}", seq + 1, batch.from_seq)))
                         }

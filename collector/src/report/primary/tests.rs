@@ -42,7 +42,7 @@ impl Lan {
             let row = number << 32 | sensor << 20 | place;
             let observation = Observation { key: key(*flow), observer, slice, octets: *octets, row };
             match self.primaries.see(&observation, &mut changes) {
-                Some(primary) => drop(self.rows.insert(row, (observation, primary))),
+                Some(decision) => drop(self.rows.insert(row, (observation, decision.counts))),
                 None => late.push(observation),
             }
         }
@@ -55,8 +55,8 @@ impl Lan {
                 }
             }
             for observation in late {
-                let primary = decide.see(&observation);
-                self.rows.insert(observation.row, (observation, primary));
+                let decision = decide.see(&observation);
+                self.rows.insert(observation.row, (observation, decision.counts));
             }
         }
         for Change { row, primary } in changes {
@@ -231,7 +231,7 @@ fn a_full_memory_forgets_the_longest_silent_and_says_how_many() {
         let slice = slice(i64::from(number) / 5);
         primaries.delivered(1, slice, &mut changes);
         let observation = Observation { key: key(number), observer: observer(1), slice, octets: 1, row: 0 };
-        assert_eq!(primaries.see(&observation, &mut changes), Some(true));
+        assert!(primaries.see(&observation, &mut changes).is_some_and(|decision| decision.counts));
     }
     assert!(primaries.flows.len() <= 8 && primaries.forgotten == 20 - primaries.flows.len() as u64);
 }

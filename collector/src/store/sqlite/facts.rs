@@ -1,6 +1,8 @@
 //! The tables of facts: each row by the names of its columns, made from the model and turned into a [`Fact`].
 
-use traf_model::{Class, Counters, Flow, FlowKey, FlowState, Half, InterfaceSummary, Ledger, Timestamp, Traffic};
+use traf_model::{
+    Class, Counters, Evidence, Flow, FlowKey, FlowState, Half, InterfaceSummary, Ledger, Timestamp, Traffic,
+};
 
 use super::columns::{Station, columns};
 use super::pack;
@@ -76,6 +78,7 @@ impl From<FlowRow> for Fact {
             state: FlowState::Active,
             complete: false,
             own: false,
+            evidence: Evidence::NONE,
         };
         pack::read_status(row.status, &mut flow);
         Self::Flow(flow, row.prim)

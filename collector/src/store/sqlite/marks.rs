@@ -10,7 +10,7 @@ use traf_model::{Flow, FlowKey, Interface, Interval, Timestamp};
 use super::columns::columns;
 use super::facts::FlowRow;
 use super::table::{SliceTable, read, select};
-use crate::report::primary::{Change, Late, MEMORY, Observation, Observer, Primaries, RowKey, SharedFlow};
+use crate::report::primary::{Change, Decision, Late, MEMORY, Observation, Observer, Primaries, RowKey, SharedFlow};
 use crate::store::{PointKey, StoreError};
 
 columns! {
@@ -94,14 +94,14 @@ impl Marks {
         self.primaries.delivered(sensor, slice, &mut self.changes);
     }
 
-    /// True if a row counts: seen at an interface (its sensor's site and number, its own number, what it is), in a slice.
+    /// Whether a row counts: seen at an interface (its sensor's site and number, its own number, what it is), in a slice.
     pub(super) fn see(
         &mut self,
         (site, sensor, id, interface): (&str, i64, i64, &Interface),
         slice: Interval,
         row: RowKey,
         flow: &Flow,
-    ) -> bool {
+    ) -> Decision {
         let observer = Observer { sensor, interface: id, vlan: flow.key.vlan };
         let key = SharedFlow::new(self.site(site), sensor, interface, flow.key);
         let observation = Observation { key, observer, slice, octets: flow.traffic.total().octets, row };

@@ -60,7 +60,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
     use proptest::prelude::*;
-    use traf_model::{Endpoint, FlowKey, Timestamp};
+    use traf_model::{Endpoint, Evidence, FlowKey, Timestamp};
 
     use super::*;
 
@@ -76,6 +76,7 @@ mod tests {
             state: FlowState::Active,
             complete: false,
             own: false,
+            evidence: Evidence::NONE,
         }
     }
 

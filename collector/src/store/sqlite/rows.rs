@@ -139,8 +139,8 @@ impl Rows {
             self.add_interface((slice, sensor, interface), summary.slice, of_interface, dictionary)?;
             let point = (site, sensor, interface, &of_interface.interface);
             for flow in &of_interface.flows {
-                let primary = marks.see(point, summary.slice, id, flow);
-                self.flows.push((FlowNumber { id, interface }, FlowRow::new(ts, flow, primary)));
+                let decision = marks.see(point, summary.slice, id, flow);
+                self.flows.push((FlowNumber { id, interface }, FlowRow::new(ts, flow, decision.counts)));
                 id += 1;
             }
         }
