@@ -41,7 +41,7 @@ impl TableKey for Service {
     }
 }
 
-/// VLAN identifier of frames that have a tag without one (802.1Q: priority tag), and key of those without a tag.
+/// Key of frames of no VLAN.
 const UNTAGGED: u16 = 0;
 
 /// The default class of DSCP (RFC 2474, 4.1).
@@ -114,7 +114,7 @@ impl Facilities {
         self.sizes.count(packet.size(), packet.sent, frame);
         // The usual keys are the rest: untagged of all frames, and the default class of all IP packets.
         let vlan = packet.key.vlan();
-        if vlan != UNTAGGED && vlan != NO_VLAN {
+        if vlan != NO_VLAN {
             self.vlans.count(usize::from(vlan), || Key::Number(u64::from(vlan)), packet.sent, frame);
         }
         if packet.is_ip() {

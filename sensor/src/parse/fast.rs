@@ -3,7 +3,7 @@
 //! Speed is all that this is for; it must say exactly what [`super::link`] and [`super::ip`] say.
 
 use super::{be16, checksum, tcp};
-use crate::parse::packet::{NO_VLAN, Packet};
+use crate::parse::packet::{NO_VLAN, PRIORITY_TAG, Packet};
 
 const IPV4: u16 = 0x0800;
 const IPV6: u16 = 0x86dd;
@@ -20,7 +20,7 @@ pub(super) fn ethernet(length: u32, captured: &[u8], packet: &mut Packet) -> Opt
     for _ in 0..2 {
         if matches!(kind, 0x8100 | 0x88a8) {
             let tag = take16(&mut rest)? & 0x0fff;
-            vlan = if vlan == NO_VLAN { tag } else { vlan };
+            vlan = if vlan == NO_VLAN && tag != PRIORITY_TAG { tag } else { vlan };
             kind = take16(&mut rest)?;
             packet.header += 4;
         }

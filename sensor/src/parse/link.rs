@@ -2,7 +2,7 @@
 
 use super::{LAYERS, Unparsed, be16, be32};
 use crate::parse::link_type::LinkType;
-use crate::parse::packet::{ARP, NO_VLAN, PackedKey, Packet, RARP};
+use crate::parse::packet::{ARP, NO_VLAN, PRIORITY_TAG, PackedKey, Packet, RARP};
 
 /// Ether types, and the PPP protocol numbers of the same meaning.
 const IPV4: u16 = 0x0800;
@@ -19,7 +19,7 @@ pub(super) struct LinkCursor<'a> {
     pub(super) at: usize,
     /// Layers passed.
     pub(super) layers: u8,
-    /// Outermost VLAN identifier.
+    /// Outermost VLAN identifier; a priority tag has none.
     pub(super) vlan: u16,
     /// The last ether type that was followed; zero where the link has none.
     pub(super) kind: u16,
@@ -132,7 +132,8 @@ impl<'a> LinkCursor<'a> {
                 IPV4 | IPV6 => return self.by_version(),
                 0x8100 | 0x88a8 | 0x9100 => {
                     let (tag, next) = (be16(self.frame, self.at)?, be16(self.frame, self.at + 2)?);
-                    self.vlan = if self.vlan == NO_VLAN { tag & 0x0fff } else { self.vlan };
+                    let tag = tag & 0x0fff;
+                    self.vlan = if self.vlan == NO_VLAN && tag != PRIORITY_TAG { tag } else { self.vlan };
                     self.at += 4;
                     if let Some(header) = &mut header {
                         **header += 4;

@@ -21,6 +21,9 @@ pub(crate) mod flag {
 /// No VLAN tag; identifiers have twelve bits.
 pub(crate) const NO_VLAN: u16 = u16::MAX;
 
+/// Identifier of a tag that names no VLAN, only a priority (IEEE 802.1Q, 9.6).
+pub(crate) const PRIORITY_TAG: u16 = 0;
+
 /// One end as numbers: the address (IPv4 in the low 32 bits) and the port.
 pub(crate) type PackedEnd = (u128, u16);
 

@@ -69,10 +69,11 @@ type LastError = (Family, u8, [u128; 2], [u16; 2], u16, u8);
 /// Result of etherparse's own walk over a whole Ethernet frame: class, ends, VLAN, flags.
 fn witness(bytes: &[u8]) -> Option<LastError> {
     let sliced = LaxSlicedPacket::from_ethernet(bytes).ok()?;
-    let vlan = match sliced.link_exts.first() {
-        Some(LaxLinkExtSlice::Vlan(vlan)) => vlan.vlan_identifier().value(),
-        _ => NO_VLAN,
+    let named = |tag: &LaxLinkExtSlice<'_>| match tag {
+        LaxLinkExtSlice::Vlan(vlan) => Some(vlan.vlan_identifier().value()).filter(|&vlan| vlan != 0),
+        _ => None,
     };
+    let vlan = sliced.link_exts.iter().find_map(named).unwrap_or(NO_VLAN);
     let (family, protocol, addresses) = match sliced.net.as_ref()? {
         LaxNetSlice::Ipv4(ip) => {
             let header = ip.header();
@@ -205,6 +206,10 @@ fn tags_labels_and_sessions_lead_to_the_same_flow() {
     assert_eq!(same(&wrap(0x88a8, &[0, 5, 0x81, 0, 0, 6, 0x81, 0, 0, 7, 8, 0]), 5), 26);
     assert_eq!(same(&wrap(0x8847, &[0, 1, 0, 64, 0, 2, 1, 64]), NO_VLAN), 14);
     assert_eq!(same(&wrap(0x8864, &[0x11, 0, 0, 1, 0, 99, 0, 0x21]), NO_VLAN), 14);
+    // A tag without an identifier gives a priority only (802.1Q).
+    assert_eq!(same(&wrap(0x8100, &[0xe0, 0, 8, 0]), NO_VLAN), 18);
+    assert_eq!(same(&wrap(0x8100, &[0xe0, 0, 0x81, 0, 0, 6, 8, 0]), 6), 22);
+    assert_eq!(same(&wrap(0x88a8, &[0, 0, 0x81, 0, 0, 0, 0x81, 0, 0, 7, 8, 0]), 7), 26);
     let deep: Vec<u8> = std::iter::repeat_n([0, 1, 0x81, 0], 9).flatten().collect();
     assert_eq!(parse(&wrap(0x8100, &deep)).class.family, Family::NonIp);
 }
