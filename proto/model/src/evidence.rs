@@ -4,9 +4,9 @@ use std::fmt;
 
 /// What a flow row says of its packets in one slice, in 64 bits; two halves of 32 bits each. Zero stands for nothing.
 ///
-/// * TCP: the highest sequence number behind a segment (RFC 9293, 3.4) of each direction: forward, then reverse. RST counts for
-///   nothing.
-/// * All else: the two least keyed digests of packets of both directions, each as its complement.
+/// * TCP: the highest sequence number behind a segment (RFC 9293, 3.4) of each direction: forward, then reverse; 2^32 - 1 in
+///   place of 0. RST counts for nothing.
+/// * All else: the two least keyed digests of packets of both directions, each as its complement, the greater first.
 ///
 /// Later fragments say nothing, and packets of which too little was captured.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -30,11 +30,48 @@ impl Evidence {
     pub const fn is_none(self) -> bool {
         self.0 == 0
     }
+
+    /// Evidence of a flow of this `protocol` in a slice, of this part of its packets and of a `later` one.
+    #[must_use]
+    pub fn and_later(self, later: Self, protocol: u8) -> Self {
+        let (ours, theirs) = (self.halves(), later.halves());
+        if protocol == 6 {
+            return Self::new([0, 1].map(|way| if theirs[way] == 0 { ours[way] } else { theirs[way] }));
+        }
+        let both = [ours[0].max(theirs[0]), ours[0].min(theirs[0]).max(ours[1]).max(theirs[1])];
+        Self::new(both)
+    }
 }
 
 impl fmt::Debug for Evidence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [one, other] = self.halves();
         write!(f, "Evidence({one:08x} {other:08x})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_later_part_has_the_later_sequence_numbers_where_it_has_any() {
+        let (earlier, later) = (Evidence::new([u32::MAX - 5, 7]), Evidence::new([3, 0]));
+        assert_eq!(earlier.and_later(later, 6), Evidence::new([3, 7]));
+        assert_eq!(Evidence::NONE.and_later(later, 6), later);
+    }
+
+    #[test]
+    fn two_parts_together_have_the_two_greatest_of_both() {
+        for (ours, theirs, both) in [
+            ([9, 5], [8, 7], [9, 8]),
+            ([9, 8], [7, 6], [9, 8]),
+            ([7, 6], [9, 8], [9, 8]),
+            ([9, 5], [7, 0], [9, 7]),
+            ([9, 0], [0, 0], [9, 0]),
+            ([0, 0], [0, 0], [0, 0]),
+        ] {
+            assert_eq!(Evidence::new(ours).and_later(Evidence::new(theirs), 17), Evidence::new(both));
+        }
     }
 }
