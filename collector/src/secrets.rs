@@ -1,4 +1,4 @@
-//! Tokens, admitted peers and the audit: `secrets.db`, which no query of a user ever opens.
+//! Tokens, admitted peers, the audit and the key of the digests: `secrets.db`, which no query of a user ever opens.
 //!
 //! Several processes may use it at once (the running collector, and `token create` beside it).
 
@@ -15,6 +15,12 @@ use traf_peer::token::Token;
 use crate::authority::AuthorityError;
 use crate::clock;
 use crate::folder::{Folder, FolderError, touch_secret};
+
+/// Versions of the schema, in order.
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "secrets", include_str!("../../migrations/secrets/0001_secrets.sql")),
+    (2, "digest key", include_str!("../../migrations/secrets/0002_digest_key.sql")),
+];
 
 /// The file of secrets, open.
 #[derive(Clone, Debug)]
@@ -74,6 +80,19 @@ pub(crate) struct Peer {
     pub revoked: Option<Timestamp>,
 }
 
+/// The key with which all sensors digest packets. It is shown nowhere.
+pub(crate) struct DigestKey {
+    /// Its octets.
+    pub(crate) octets: Vec<u8>,
+    /// The first is 1.
+    pub(crate) generation: u32,
+}
+
+impl DigestKey {
+    /// Octets of a key.
+    const OCTETS: usize = 48;
+}
+
 /// Outcome of a request to join.
 #[derive(Debug)]
 pub(crate) enum Admission {
@@ -104,10 +123,26 @@ impl Secrets {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(5));
         let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
-        let first = include_str!("../../migrations/secrets/0001_secrets.sql").into_sql_str();
-        let migration = Migration::new(1, "secrets".into(), MigrationType::Simple, first, false);
-        Migrator::with_migrations(vec![migration]).run(&pool).await?;
+        let migrations = MIGRATIONS.map(|(version, name, sql)| {
+            Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+        });
+        Migrator::with_migrations(migrations.to_vec()).run(&pool).await?;
+        // Of several programs that open a new file at once the first gives the key.
+        let first = "insert into digest_key (generation, key) select 1, ? where not exists (select 1 from digest_key)";
+        sqlx::query(first).bind(&rand::random::<[u8; DigestKey::OCTETS]>()[..]).execute(&pool).await?;
         Ok(Self(pool))
+    }
+
+    /// The key of the digests: of the latest generation.
+    pub(crate) async fn digest_key(&self) -> Result<DigestKey, SecretsError> {
+        let sql = "select generation, key from digest_key order by generation desc limit 1";
+        let (generation, octets): (i64, Vec<u8>) = sqlx::query_as(sql).fetch_one(&self.0).await?;
+        match u32::try_from(generation) {
+            Ok(generation) if generation > 0 && octets.len() == DigestKey::OCTETS => {
+                Ok(DigestKey { octets, generation })
+            }
+            _ => Err(SecretsError::Damaged("a digest key of a wrong length or generation".to_owned())),
+        }
     }
 
     /// Keeps a new token: the hash of its secret only.
@@ -354,6 +389,45 @@ mod tests {
         assert!(matches!(join(&secrets, &token, 1, NOW).await, Admission::Refused("this key was revoked")));
         assert!(secrets.revoke_token(&Token::id_text(&token.id), NOW).await.unwrap());
         assert!(matches!(join(&secrets, &token, 2, NOW).await, Admission::Refused("the token was revoked")));
+    }
+
+    #[tokio::test]
+    async fn every_cluster_has_a_digest_key_of_its_own_and_keeps_it() {
+        let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let first = secrets(&dir).await.digest_key().await.unwrap();
+        let (again, beside) = tokio::join!(secrets(&dir), secrets(&dir));
+        for secrets in [again, beside] {
+            let key = secrets.digest_key().await.unwrap();
+            assert_eq!((key.octets, key.generation), (first.octets.clone(), 1));
+        }
+        assert_ne!(secrets(&other).await.digest_key().await.unwrap().octets, first.octets);
+        assert!(first.octets.len() == DigestKey::OCTETS && first.octets.iter().any(|octet| *octet != 0));
+    }
+
+    #[tokio::test]
+    async fn a_file_without_a_digest_key_gets_one_and_a_damaged_key_is_given_to_nobody() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::open(dir.path()).unwrap();
+        touch_secret(&folder.secrets()).unwrap();
+        let old = SqlitePool::connect_with(SqliteConnectOptions::new().filename(folder.secrets())).await.unwrap();
+        let (version, name, sql) = MIGRATIONS[0];
+        let migration = Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false);
+        Migrator::with_migrations(vec![migration]).run(&old).await.unwrap();
+        old.close().await;
+
+        let secrets = secrets(&dir).await;
+        assert_eq!(secrets.digest_key().await.unwrap().generation, 1);
+        for damage in ["key = x'00'", "generation = 0"] {
+            sqlx::query(sqlx::AssertSqlSafe(format!("update digest_key set {damage}")))
+                .execute(&secrets.0)
+                .await
+                .unwrap();
+            assert!(matches!(secrets.digest_key().await, Err(SecretsError::Damaged(_))));
+            sqlx::query("update digest_key set generation = 1, key = randomblob(48)")
+                .execute(&secrets.0)
+                .await
+                .unwrap();
+        }
     }
 
     #[test]

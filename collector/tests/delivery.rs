@@ -63,6 +63,25 @@ async fn what_was_committed_but_not_acknowledged_counts_once() {
 }
 
 #[tokio::test]
+async fn all_sensors_get_one_digest_key_with_the_first_answer_only_and_it_outlives_the_collector() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut keys = Vec::new();
+    for _ in 0..2 {
+        let collector = Collector::start(&folder).await;
+        for name in ["web1", "web2"] {
+            let (mut export, first) = Export::open(collector.joined(Role::Sensor, name).await, 1).await.unwrap();
+            assert_eq!((first.digest_key.len(), first.generation), (48, 1));
+            keys.push(first.digest_key);
+            export.send(1, 1, 1, &summary(1)).await;
+            let later = export.ack().await.unwrap();
+            assert_eq!((later.seq, later.digest_key.len(), later.generation), (1, 0, 0));
+        }
+        collector.stop().await;
+    }
+    assert!(keys.iter().all(|key| *key == keys[0]) && keys[0].iter().any(|octet| *octet != 0));
+}
+
+#[tokio::test]
 async fn tables_of_a_newer_sensor_are_left_out_and_its_trouble_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let collector = Collector::start(&folder).await;

@@ -17,7 +17,7 @@ use super::check::check;
 use super::interfaces::KnownInterfaces;
 use super::{Ingest, Turn};
 use crate::clock;
-use crate::secrets::Peer;
+use crate::secrets::{DigestKey, Peer};
 use crate::store::{Delivery, Hello, Mark, StoreError};
 use crate::writer::Progress;
 
@@ -39,13 +39,10 @@ pub(super) fn answers(
             let next = next.inspect_err(|status| {
                 info!(sensor = session.peer.name, "history: ended: {}", status.message());
             })?;
-            let ack = |mark: Mark| wire::ExportAck {
-                epoch: mark.epoch,
-                seq: mark.seq,
-                now: clock::now().0,
-                ..wire::ExportAck::default()
-            };
-            Ok(next.map(|mark| (ack(mark), session)))
+            let Some(Mark { epoch, seq }) = next else { return Ok(None) };
+            let key = session.key.take();
+            let (digest_key, generation) = key.map_or((Vec::new(), 0), |key| (key.octets, key.generation));
+            Ok(Some((wire::ExportAck { epoch, seq, now: clock::now().0, digest_key, generation }, session)))
         }))
     };
     answers.try_flatten_stream()
@@ -91,6 +88,9 @@ async fn hello(
             return Err(Status::unavailable("the collector's store cannot be written just now: try again"));
         }
     };
+    let key = ingest.collector.secrets.digest_key().await;
+    // History goes on without: it only lacks evidence.
+    let key = key.inspect_err(|error| warn!(sensor = peer.name, "no digest key for the sensor: {error}")).ok();
     info!(sensor = peer.name, epoch = hello.epoch, mark = mark.seq, "history: connected");
     let turn = ingest.streams.take("export", &peer.id);
     let (progress, mut committed) = watch::channel(Progress { mark, failed: String::new() });
@@ -98,7 +98,20 @@ async fn hello(
     committed.mark_changed();
     let (epoch, next, progress) = (hello.epoch, mark.seq + 1, Arc::new(progress));
     let (interfaces, draining) = (KnownInterfaces::new(interfaces), false);
-    Ok(ExportSession { ingest, peer, inbound, turn, sensor, interfaces, epoch, next, progress, committed, draining })
+    Ok(ExportSession {
+        ingest,
+        peer,
+        inbound,
+        turn,
+        sensor,
+        interfaces,
+        epoch,
+        next,
+        progress,
+        committed,
+        draining,
+        key,
+    })
 }
 
 struct ExportSession {
@@ -115,6 +128,8 @@ struct ExportSession {
     committed: watch::Receiver<Progress>,
     /// The sensor has said all; what is queued is still to be acknowledged.
     draining: bool,
+    /// Key of the digests, until the first acknowledgement gives it to the sensor.
+    key: Option<DigestKey>,
 }
 
 impl ExportSession {
