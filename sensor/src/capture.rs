@@ -24,6 +24,7 @@ use traf_model::{Endpoint, Interface, InterfaceSnapshot, InterfaceSummary, Inter
 use crate::capture::attachments::INTERFACES;
 use crate::capture::snapshots::PostedSnapshot;
 use crate::config::Config;
+use crate::digest_key::DigestKey;
 use crate::meter::{Meter, MeterConfig};
 use crate::parse::link_type::LinkType;
 use crate::slice::{InterfaceSlice, Slicer};
@@ -144,6 +145,8 @@ pub struct CaptureSettings {
     pub ports: Vec<PortRange>,
     /// Silence after which a flow is over.
     pub idle: Duration,
+    /// Key of the digests; `None` until a collector has given one.
+    pub digest_key: Option<DigestKey>,
     /// Handle of the text log; `None` while there is none.
     pub log: Option<LogHandle>,
 }
@@ -265,18 +268,18 @@ impl InterfaceCapture {
     /// Counts what waits, at most [`ROUND`] frames. A slice that ends within the round is sealed at its place.
     fn round(&mut self) -> Result<usize, CaptureError> {
         let Self { handle, meter, slicer, kernel, .. } = self;
-        let mut closed: Vec<(Interval, InterfaceSummary, u64)> = Vec::new();
+        let mut closed: Vec<(Interval, u32, InterfaceSummary, u64)> = Vec::new();
         let frames = handle.dispatch(Some(ROUND), |packet| {
             let header = packet.header;
             let at = Timestamp(header.ts.tv_sec.saturating_mul(SECOND).saturating_add(header.ts.tv_usec));
             if let Some(slice) = slicer.packet(at) {
-                closed.push((slice, meter.close(slice), kernel.take()));
+                closed.push((slice, meter.generation(), meter.close(slice), kernel.take()));
             }
             kernel.frame();
             meter.frame(at, header.len, packet.data);
         });
-        for (slice, summary, frames) in closed {
-            self.hand_over(slice, summary, frames);
+        for (slice, generation, summary, frames) in closed {
+            self.hand_over(slice, generation, summary, frames);
         }
         frames.map_err(|error| CaptureError::of(&self.name, &error))
     }
@@ -300,6 +303,7 @@ impl InterfaceCapture {
         let settings = Arc::clone(&self.context.settings.borrow_and_update());
         self.meter.set_ports(&settings.ports);
         self.meter.set_idle(settings.idle);
+        settings.digest_key.into_iter().for_each(|key| self.meter.set_digest_key(key));
         let same = self.log.as_ref().zip(settings.log.as_ref()).is_some_and(|(mine, new)| mine.is(new));
         if !same && (self.log.is_some() || settings.log.is_some()) {
             self.log.clone_from(&settings.log);
@@ -337,19 +341,20 @@ impl InterfaceCapture {
     }
 
     fn close(&mut self, slice: Interval) {
+        let generation = self.meter.generation();
         let summary = self.meter.close(slice);
         let frames = self.kernel.take();
-        self.hand_over(slice, summary, frames);
+        self.hand_over(slice, generation, summary, frames);
     }
 
-    fn hand_over(&mut self, slice: Interval, mut summary: InterfaceSummary, frames: u64) {
+    fn hand_over(&mut self, slice: Interval, generation: u32, mut summary: InterfaceSummary, frames: u64) {
         let dropped = self.kernel.ask(&mut self.handle);
         let ledger = &mut summary.ledger;
         (ledger.received, ledger.dropped) = (frames + dropped, dropped);
         ledger.kernel_received = Some(self.kernel.received);
         ledger.nic = crate::system::interfaces::counters_of(&self.name);
         ledger.clock_step = self.steps.take();
-        self.queue.put(slice, summary);
+        self.queue.put(slice, generation, summary);
     }
 
     fn snapshot(&mut self, now: Timestamp, wishes: &[Wish]) -> InterfaceSnapshot {

@@ -7,7 +7,7 @@ pub(crate) mod last_error;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
@@ -18,6 +18,7 @@ use traf_proto::export_request::Message;
 use traf_proto::ingest_client::IngestClient;
 use traf_proto::{ExportAck, ExportRequest, Hello, MAX_MESSAGE};
 
+use crate::digest_key::DigestKey;
 use crate::export::last_error::LastError;
 use crate::spool::thread::{SpoolClosed, SpoolHandle};
 use crate::spool::{CommitMark, Spool};
@@ -61,11 +62,19 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// A clock that is off by more than this is worth a word.
 const SKEW: Duration = Duration::from_secs(5);
 
-/// Delivers until everything is delivered after the spool has finished, or until `stop`.
-pub async fn run(channel: Channel, introduction: SensorInfo, spool: SpoolHandle, stop: CancellationToken) {
+/// Delivers until everything is delivered after the spool has finished, or until `stop`. The key of the digests that the collector
+/// gives goes to `digest_key`.
+pub async fn run(
+    channel: Channel,
+    introduction: SensorInfo,
+    spool: SpoolHandle,
+    digest_key: watch::Sender<Option<DigestKey>>,
+    stop: CancellationToken,
+) {
     let (mut last_error, mut careful) = (LastError::about("delivery to the collector"), 0);
-    while let Some(Err(StreamEnd::Broken(words))) =
-        stop.run_until_cancelled(session(&channel, &introduction, &spool, &mut last_error, &mut careful)).await
+    while let Some(Err(StreamEnd::Broken(words))) = stop
+        .run_until_cancelled(session(&channel, &introduction, &spool, &digest_key, &mut last_error, &mut careful))
+        .await
     {
         last_error.wait(words, &stop).await;
     }
@@ -84,6 +93,7 @@ async fn session(
     channel: &Channel,
     introduction: &SensorInfo,
     spool: &SpoolHandle,
+    digest_key: &watch::Sender<Option<DigestKey>>,
     last_error: &mut LastError,
     careful: &mut usize,
 ) -> Result<(), StreamEnd> {
@@ -110,6 +120,7 @@ async fn session(
     resumed.map_err(|error| StreamEnd::Broken(format!("the spool's numbering cannot be written: {error}")))?;
     last_error.well("connected");
     compare_clocks(&first);
+    take_key(&first, digest_key);
 
     let mut window = SendWindow::default();
     loop {
@@ -175,6 +186,17 @@ fn compare_clocks(ack: &ExportAck) {
     if ack.now != 0 && off > SKEW {
         let direction = if skew > 0 { "ahead of" } else { "behind" };
         tracing::warn!("this machine's clock is {:.0?} {direction} the collector's: set one of them", off);
+    }
+}
+
+/// Of a collector that gives none, the former key stays.
+fn take_key(ack: &ExportAck, digest_key: &watch::Sender<Option<DigestKey>>) {
+    if ack.digest_key.is_empty() && ack.generation == 0 {
+        return;
+    }
+    match DigestKey::new(&ack.digest_key, ack.generation) {
+        Ok(key) => drop(digest_key.send_if_modified(|known| known.replace(key) != Some(key))),
+        Err(error) => tracing::warn!("the collector's digest key is refused: {error}"),
     }
 }
 

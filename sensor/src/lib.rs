@@ -37,6 +37,7 @@
 mod capture;
 pub mod command;
 pub mod config;
+mod digest_key;
 pub mod export;
 pub mod file;
 mod live;
@@ -51,6 +52,7 @@ mod system;
 mod text_log;
 
 pub use capture::CaptureError;
+pub use digest_key::{DigestKey, DigestKeyError};
 pub use parse::link_type::LinkType;
 pub use slice::InterfaceSlice;
 pub use system::interfaces::InterfaceError;

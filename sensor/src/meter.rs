@@ -13,6 +13,7 @@
 mod coalesced;
 pub(crate) mod connection_events;
 mod counter;
+mod evidence;
 mod facilities;
 mod filtered;
 mod flow_delta;
@@ -46,6 +47,7 @@ use traf_model::{
     Timestamp, Transport, Wish,
 };
 
+use crate::digest_key::DigestKey;
 use crate::parse::link_type::LinkType;
 use crate::parse::packet::{Fragment, PackedKey, Packet};
 use crate::parse::{self, Parser};
@@ -126,6 +128,9 @@ pub struct Meter {
     fragments: Fragments,
     rates: FlowRates,
     filtered: FilterTable,
+    /// Key of the digests in this slice, and from the next on.
+    digest_key: Option<DigestKey>,
+    next_digest_key: Option<DigestKey>,
 }
 
 impl Meter {
@@ -146,6 +151,8 @@ impl Meter {
             fragments: Fragments::new(),
             rates: FlowRates::default(),
             filtered: FilterTable::default(),
+            digest_key: None,
+            next_digest_key: None,
             interface,
         }
     }
@@ -173,6 +180,7 @@ impl Meter {
                 }
                 let selected = self.filtered.frame(packet, &self.interface.name);
                 if packet.is_ip() {
+                    packet.evidence = evidence::half(&packet, captured, self.digest_key.as_ref());
                     if packet.fragment != Fragment::Whole {
                         self.fragments.follow(packet);
                     } else if packet.class.transport == Transport::Icmp {
@@ -247,6 +255,20 @@ impl Meter {
         self.flows.set_idle(idle);
     }
 
+    /// Digests packets with this key, from the next slice on; at once before the first frame. Without a key, evidence is of TCP
+    /// only.
+    pub fn set_digest_key(&mut self, key: DigestKey) {
+        self.next_digest_key = Some(key);
+        if self.latest == i64::MIN {
+            self.digest_key = self.next_digest_key;
+        }
+    }
+
+    /// Generation of the key that this slice's packets are digested with; zero for none.
+    pub(crate) fn generation(&self) -> u32 {
+        self.digest_key.map_or(0, |key| key.generation())
+    }
+
     /// Notes for a text log, from `now` on, the events of TCP connections, with MAC addresses or without, and every other packet.
     /// A bounded number of them waits for [`Meter::take_log`]. `None` ends it.
     pub(crate) fn log(&mut self, mac: Option<bool>, now: Timestamp) {
@@ -282,6 +304,7 @@ impl Meter {
         let now = slice.to.0.max(self.latest);
         let (flows, other) = self.flows.seal(now);
         self.filtered.seal(slice, &self.interface);
+        self.digest_key = self.next_digest_key;
         InterfaceSummary { flows, other_flows: other.rows(), ..self.flows.tables.seal(slice, &self.interface) }
     }
 

@@ -70,14 +70,15 @@ pub fn run(config: Config) -> Result<()> {
     let (state, settings) = watch::channel(SettingsState::default());
     let (capture, to_capture) = watch::channel(Arc::default());
     let (reopen, reopened) = watch::channel(0);
-    let active =
-        ActiveSettings::start(Arc::clone(&config), Channels { wanted: to_wish, state, capture, reopen: reopened })?;
+    let (given_key, digest_key) = watch::channel(None);
+    let channels = Channels { wanted: to_wish, state, capture, digest_key, reopen: reopened };
+    let active = ActiveSettings::start(Arc::clone(&config), channels)?;
     let started = clock::now();
     let unseen = last.map(|last| last.unseen(started, &boot, &interfaces::counters())).unwrap_or_default();
     if !unseen.is_empty() {
         tracing::warn!("the sensor did not end as asked: what passed since its last slice is declared as not seen");
         let slice = slice::around(config.slice, started);
-        if parts.try_send(InterfaceSlice { slice, summary: None, losses: unseen }).is_err() {
+        if parts.try_send(InterfaceSlice { slice, generation: 0, summary: None, losses: unseen }).is_err() {
             tracing::error!("what was not seen could not be declared");
         }
     }
@@ -104,7 +105,7 @@ pub fn run(config: Config) -> Result<()> {
     let live = LiveStream { introduction: information, started, latest, spool, wishes, wanted, settings };
     let stop = CancellationToken::new();
     let live = runtime.spawn(live.run(channel.clone(), stop.clone()));
-    let export = runtime.spawn(export::run(channel, introduction, spool_handle, stop.clone()));
+    let export = runtime.spawn(export::run(channel, introduction, spool_handle, given_key, stop.clone()));
     runtime.block_on(serve(live, export, seal, reopen, stop))?;
     // Whatever still waits for a reply is dropped with the runtime.
     runtime.shutdown_timeout(Duration::from_millis(200));

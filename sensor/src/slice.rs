@@ -17,6 +17,8 @@ use traf_model::{InterfaceSummary, Interval, Loss, Summary, Tally, Timestamp};
 pub struct InterfaceSlice {
     /// Of which slice.
     pub slice: Interval,
+    /// Generation of the key of its digests; zero for none.
+    pub generation: u32,
     /// Counts; `None` if there are only losses.
     pub summary: Option<Box<InterfaceSummary>>,
     /// Known losses.
@@ -31,7 +33,8 @@ pub(crate) struct SliceAssembler {
 
 #[derive(Debug, Default)]
 struct OpenSlice {
-    interfaces: Vec<InterfaceSummary>,
+    /// Each with the generation of its digests.
+    interfaces: Vec<(u32, InterfaceSummary)>,
     losses: Vec<Loss>,
 }
 
@@ -46,7 +49,7 @@ impl SliceAssembler {
     /// Takes a part.
     pub(crate) fn add(&mut self, part: InterfaceSlice) {
         let open = self.open.entry(part.slice).or_default();
-        open.interfaces.extend(part.summary.map(|summary| *summary));
+        open.interfaces.extend(part.summary.map(|summary| (part.generation, *summary)));
         open.losses.extend(part.losses);
     }
 
@@ -71,23 +74,27 @@ impl SliceAssembler {
 }
 
 impl OpenSlice {
-    /// One summary, or several: an interface that reported twice (it went and came back) has one place in each, and no
-    /// summary grows larger than a message may be.
+    /// One summary, or several: an interface that reported twice (it went and came back) has one place in each, all digests of one
+    /// are of one generation, and no summary grows larger than a message may be.
     fn seal(mut self, slice: Interval, now: Timestamp) -> Vec<Summary> {
-        self.interfaces.sort_by(|a, b| a.interface.name.cmp(&b.interface.name));
+        self.interfaces.sort_by(|(_, a), (_, b)| a.interface.name.cmp(&b.interface.name));
         let rows = |part: &InterfaceSummary| part.flows.len() + part.counted.values().map(Tally::len).sum::<usize>();
         let empty = Summary { slice, sealed: now, ..Summary::default() };
         let mut summaries = vec![Summary { losses: self.losses, ..empty.clone() }];
-        for part in self.interfaces {
+        for (generation, part) in self.interfaces {
             let fits = |summary: &&mut Summary| {
                 summary.interfaces.last().is_none_or(|last| {
                     let more = summary.interfaces.iter().map(rows).sum::<usize>() + rows(&part);
-                    last.interface.name != part.interface.name && more <= SliceAssembler::ROWS
+                    let same = summary.generation == generation && last.interface.name != part.interface.name;
+                    same && more <= SliceAssembler::ROWS
                 })
             };
             match summaries.iter_mut().find(fits) {
-                Some(summary) => summary.interfaces.push(part),
-                None => summaries.push(Summary { interfaces: vec![part], ..empty.clone() }),
+                Some(summary) => {
+                    summary.generation = generation;
+                    summary.interfaces.push(part);
+                }
+                None => summaries.push(Summary { generation, interfaces: vec![part], ..empty.clone() }),
             }
         }
         summaries
@@ -158,7 +165,7 @@ mod tests {
     fn part(name: &str, from: i64) -> InterfaceSlice {
         let interface = Interface { name: name.to_owned(), ..Interface::default() };
         let summary = Some(Box::new(InterfaceSummary { interface, ..InterfaceSummary::default() }));
-        InterfaceSlice { slice: Interval::new(at(from), at(from + 10)), summary, losses: vec![] }
+        InterfaceSlice { slice: Interval::new(at(from), at(from + 10)), generation: 0, summary, losses: vec![] }
     }
 
     fn names(summaries: &[Summary]) -> Vec<Vec<&str>> {
@@ -201,6 +208,20 @@ mod tests {
             sealer.add(part(name, 0));
         }
         assert_eq!(names(&sealer.ready(at(10), 2)), [vec!["eth0", "lo"], vec!["eth0"]]);
+    }
+
+    #[test]
+    fn digests_of_two_generations_are_in_two_summaries() {
+        let mut sealer = SliceAssembler::default();
+        for (name, generation) in [("eth0", 1), ("eth1", 2), ("eth2", 1), ("lo", 0)] {
+            sealer.add(InterfaceSlice { generation, ..part(name, 0) });
+        }
+        let sealed: Vec<_> = sealer.ready(at(10), 4);
+        let names = |summary: &Summary| summary.interfaces.iter().map(|part| part.interface.name.clone()).collect();
+        let sealed: Vec<(u32, Vec<String>)> =
+            sealed.iter().map(|summary| (summary.generation, names(summary))).collect();
+        let own = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        assert_eq!(sealed, [(1, own(&["eth0", "eth2"])), (2, own(&["eth1"])), (0, own(&["lo"]))]);
     }
 
     #[test]

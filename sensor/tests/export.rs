@@ -7,21 +7,22 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use support::{Authority, Book, Collector, until};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use traf_model::{Interface, InterfaceSummary, Interval, Ledger, Timestamp};
 use traf_peer::{Credentials, channel};
-use traf_sensor::InterfaceSlice;
 use traf_sensor::export::{self, SensorInfo};
 use traf_sensor::spool::Spool;
 use traf_sensor::spool::SpoolLimits;
 use traf_sensor::spool::{self, SpoolHandle};
+use traf_sensor::{DigestKey, InterfaceSlice};
 
 /// A sensor without captures: what is to be delivered comes from the test.
 struct Sensor {
     parts: Option<mpsc::Sender<InterfaceSlice>>,
     spool: SpoolHandle,
     export: tokio::task::JoinHandle<()>,
+    digest_key: watch::Receiver<Option<DigestKey>>,
     number: u64,
 }
 
@@ -37,8 +38,9 @@ impl Sensor {
             site: String::new(),
         };
         let channel = channel(&credentials.url, credentials).unwrap();
-        let export = tokio::spawn(export::run(channel, introduction, spool.clone(), CancellationToken::new()));
-        Self { parts: Some(parts), spool, export, number }
+        let (given, digest_key) = watch::channel(None);
+        let export = tokio::spawn(export::run(channel, introduction, spool.clone(), given, CancellationToken::new()));
+        Self { parts: Some(parts), spool, export, digest_key, number }
     }
 
     async fn count(&mut self, slices: u64) {
@@ -51,7 +53,7 @@ impl Sensor {
                 ..InterfaceSummary::default()
             };
             let slice = Interval::new(from, Timestamp::from_seconds(from.seconds() + 1));
-            let part = InterfaceSlice { slice, summary: Some(Box::new(summary)), losses: vec![] };
+            let part = InterfaceSlice { slice, generation: 0, summary: Some(Box::new(summary)), losses: vec![] };
             self.parts.as_ref().unwrap().send(part).await.unwrap();
         }
     }
@@ -108,6 +110,32 @@ async fn a_collector_that_comes_late_and_a_sensor_that_was_killed_lose_nothing()
     assert_eq!(received(&book), (1..=8).collect::<Vec<_>>());
     let epochs: Vec<u64> = book.lock().unwrap().committed.iter().map(|batch| batch.epoch).collect();
     assert_eq!(epochs, [1, 1, 1, 1, 1, 2, 2, 2]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_digest_key_comes_with_the_answer_to_the_hello_and_a_wrong_one_changes_nothing() {
+    let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
+    let book = Arc::new(Mutex::new(Book { digest_key: (vec![7; 48], 1), cut_after: Some(1), ..Book::default() }));
+    let collector = Collector::start(&authority, "127.0.0.1:0", Arc::clone(&book)).await;
+    let mut sensor = Sensor::start(folder.path(), &authority.credentials(collector.address), 0);
+    let first = DigestKey::new(&[7; 48], 1).unwrap();
+    sensor.digest_key.wait_for(|key| *key == Some(first)).await.unwrap();
+
+    let mut give = async |key: (Vec<u8>, u32)| {
+        let hellos = book.lock().unwrap().hellos;
+        book.lock().unwrap().digest_key = key;
+        // The collector ends the connection after each other commit.
+        sensor.count(2).await;
+        until("another hello", 60, || book.lock().unwrap().hellos > hellos).await;
+        until("its records", 60, || sensor.spool.status().borrow().spool.records == 0).await;
+        *sensor.digest_key.borrow()
+    };
+    for wrong in [(vec![8; 47], 2), (vec![8; 49], 2), (vec![], 2), (vec![8; 48], 0), (vec![], 0)] {
+        assert_eq!(give(wrong.clone()).await, Some(first), "{wrong:?}");
+    }
+    let second = DigestKey::new(&[8; 48], 2).unwrap();
+    assert_eq!(give((vec![8; 48], 2)).await, Some(second));
+    sensor.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -250,9 +250,8 @@ impl Attachments {
         let slice = slice::around(self.context.config.slice, interval.to);
         let loss =
             Loss { reason: LossReason::Vanished, interval, records: 0, counted, interface: Some(name.to_owned()) };
-        if let Err(mpsc::error::TrySendError::Full(part)) =
-            self.context.parts.try_send(InterfaceSlice { slice, summary: None, losses: vec![loss] })
-        {
+        let part = InterfaceSlice { slice, generation: 0, summary: None, losses: vec![loss] };
+        if let Err(mpsc::error::TrySendError::Full(part)) = self.context.parts.try_send(part) {
             tracing::warn!("a gap of {name} could not be recorded: {:?}", part.losses);
         }
     }

@@ -10,9 +10,12 @@ use crate::slice::InterfaceSlice;
 /// Slices that found no room in the channel wait here; the oldest of too many becomes a loss with its count.
 pub(super) struct SliceQueue {
     parts: mpsc::Sender<InterfaceSlice>,
-    waiting: VecDeque<(Interval, Box<InterfaceSummary>)>,
+    waiting: VecDeque<WaitingSlice>,
     lost: Vec<Loss>,
 }
+
+/// A finished slice, the generation of its digests, and its counts.
+type WaitingSlice = (Interval, u32, Box<InterfaceSummary>);
 
 impl SliceQueue {
     /// Slices that may wait: over a minute of the sealer's silence, beyond what the channel holds.
@@ -26,13 +29,13 @@ impl SliceQueue {
     }
 
     /// Takes a finished slice.
-    pub(super) fn put(&mut self, slice: Interval, summary: InterfaceSummary) {
+    pub(super) fn put(&mut self, slice: Interval, generation: u32, summary: InterfaceSummary) {
         if self.waiting.len() >= Self::ROOM
             && let Some(oldest) = self.waiting.pop_front()
         {
             self.lose(oldest);
         }
-        self.waiting.push_back((slice, Box::new(summary)));
+        self.waiting.push_back((slice, generation, Box::new(summary)));
         self.send();
     }
 
@@ -41,22 +44,22 @@ impl SliceQueue {
         let Self { parts, waiting, lost } = self;
         while !waiting.is_empty()
             && let Ok(room) = parts.try_reserve()
-            && let Some((slice, summary)) = waiting.pop_front()
+            && let Some((slice, generation, summary)) = waiting.pop_front()
         {
-            room.send(InterfaceSlice { slice, summary: Some(summary), losses: std::mem::take(lost) });
+            room.send(InterfaceSlice { slice, generation, summary: Some(summary), losses: std::mem::take(lost) });
         }
     }
 
     /// The thread ends: only now may it wait.
     pub(super) fn last(&mut self) {
-        for (slice, summary) in self.waiting.drain(..) {
+        for (slice, generation, summary) in self.waiting.drain(..) {
             let losses = std::mem::take(&mut self.lost);
             // An error means that the sealer has ended.
-            let _ = self.parts.blocking_send(InterfaceSlice { slice, summary: Some(summary), losses });
+            let _ = self.parts.blocking_send(InterfaceSlice { slice, generation, summary: Some(summary), losses });
         }
     }
 
-    fn lose(&mut self, (interval, summary): (Interval, Box<InterfaceSummary>)) {
+    fn lose(&mut self, (interval, _, summary): WaitingSlice) {
         let total = summary.classes().group(traf_model::ClassGroup::Total).total();
         let counted = (total.packets, total.octets);
         let crowded = self.lost.len() >= Self::LOSSES;
@@ -94,7 +97,7 @@ mod tests {
         let (parts, mut received) = mpsc::channel(2);
         let mut queue = SliceQueue::new(parts);
         for packets in 1..=100 {
-            queue.put(Interval::new(Timestamp(packets), Timestamp(packets + 1)), summary(packets as u64));
+            queue.put(Interval::new(Timestamp(packets), Timestamp(packets + 1)), 0, summary(packets as u64));
         }
         let (mut kept, mut lost) = (0, 0);
         for _ in 0..20 {

@@ -275,7 +275,8 @@ mod tests {
     /// Lines of a flow after its packets; none of them may begin another.
     fn lines(packets: &[Packet]) -> (Hot, Warm, Cold) {
         let mut hot = Hot::new(packets[0].key);
-        let mut warm = Warm { last: 0, marks: [0; 2], last_sizes: [0; 2], last_flags: [0; 2], state: 0 };
+        let mut warm =
+            Warm { last: 0, marks: [0; 2], evidence: [0; 2], last_sizes: [0; 2], last_flags: [0; 2], state: 0 };
         let mut cold = Cold::new_zeroed();
         begin(&packets[0], &mut warm, &mut cold);
         for (place, packet) in packets.iter().enumerate() {

@@ -13,6 +13,7 @@ use traf_model::{Class, Counted, Counters, Evidence, Filter, Flow, Half, Timesta
 
 use super::coalesced::{CoalescedPackets, Estimate};
 use super::connection_events::{self, ConnectionChange, DirectionCounts, EventQueue};
+use super::evidence;
 use super::facilities::Facilities;
 use super::flow_delta::FlowDelta;
 use super::flow_state;
@@ -88,6 +89,7 @@ impl Flows {
         let Slot { hot, warm, cold } = &mut self.table.flows[slot];
         let before = warm.state;
         let half_full = hot.count(usize::from(packet.reverse), packet.octets, packet.flags, packet.window);
+        evidence::add(&mut warm.evidence, packet, new, warm.last);
         flow_state::follow(packet, warm, cold);
         let (packets, answered, over) = (hot.packets(), flow_state::is_answered(warm), flow_state::is_over(warm));
         self.table.seen(slot, tick, packets, answered, over);
@@ -187,12 +189,12 @@ impl Flows {
 
     /// The slot's flow leaves: it gets a row if it has sent `worth` packets and there is room.
     fn leave(&mut self, slot: usize, worth: u64) {
-        let traffic = self.fold(slot).traffic;
+        let (traffic, evidence) = self.fold(slot);
         let class = self.class(slot);
         let whole = self.whole(slot);
         if !traffic.is_empty() {
             if whole.total().packets >= worth && self.parted.len() < self.parted_capacity {
-                self.parted.push(self.row(slot, traffic, i64::MIN));
+                self.parted.push(Flow { evidence, ..self.row(slot, traffic, i64::MIN) });
             } else {
                 self.other.add(class, traffic, 1);
             }
@@ -206,17 +208,19 @@ impl Flows {
     /// Empties the counters of a flow that goes on.
     #[cold]
     fn spill(&mut self, slot: usize) {
-        let traffic = self.fold(slot).traffic;
+        let (traffic, evidence) = self.fold(slot);
         if self.parted.len() < self.parted_capacity {
-            self.parted.push(self.row(slot, traffic, i64::MIN));
+            self.parted.push(Flow { evidence, ..self.row(slot, traffic, i64::MIN) });
             self.spilled = true;
         } else {
             self.other.add(self.class(slot), traffic, 0);
         }
     }
 
-    /// Takes what the slot counted since the slice began: to the facilities, and to its cumulative counts.
-    fn fold(&mut self, slot: usize) -> FlowDelta {
+    /// Takes what the slot counted since the slice began: to the facilities, and to its cumulative counts. Gives it too, and its
+    /// evidence.
+    fn fold(&mut self, slot: usize) -> (Traffic, Evidence) {
+        let evidence = evidence::of(&self.table.flows[slot]);
         let Slot { hot, warm, cold } = &mut self.table.flows[slot];
         let hidden = if warm.state & flow_state::COALESCED != 0 { self.coalesced.take(slot) } else { [0; 2] };
         let second_began = flow_state::second_began(warm);
@@ -227,15 +231,16 @@ impl Flows {
             Counters { packets, octets, coalesced: hidden[way] }
         });
         hot.empty();
+        warm.evidence = [0; 2];
         let macs = ways.map(|way| cold.mac(way).filter(|_| flow_state::spoke(warm.state, way)));
         // What came before this slice was told at its end.
         let first = if cold.first >= self.opened { cold.first } else { warm.last };
         let traffic = Traffic { outbound, inbound };
-        let folded = FlowDelta { key: hot.key.flow(second_began), traffic, macs, first, last: warm.last };
         if outbound.packets + inbound.packets > 0 {
-            self.tables.facilities.fold(&folded);
+            let key = hot.key.flow(second_began);
+            self.tables.facilities.fold(&FlowDelta { key, traffic, macs, first, last: warm.last });
         }
-        folded
+        (traffic, evidence)
     }
 
     /// The class of the slot's flow.
@@ -267,9 +272,9 @@ impl Flows {
         if flow_state::second_began(&flow.warm) { traffic.reversed() } else { traffic }
     }
 
-    /// The slot's flow as the model has it, with this traffic.
+    /// The slot's flow as the model has it, with this traffic, and with the evidence of this slice.
     pub(super) fn row(&self, slot: usize, traffic: Traffic, now: i64) -> Flow {
-        let Slot { hot, warm, cold } = &self.table.flows[slot];
+        let flow @ Slot { hot, warm, cold } = &self.table.flows[slot];
         // A flow whose key was begun anew after a silence is over as well.
         let state = flow_state::state(hot, warm, now.max(warm.last), self.idle);
         let half = |way: usize| Half {
@@ -292,7 +297,7 @@ impl Flows {
             state,
             complete: flow_state::is_complete(warm),
             own: warm.state & flow_state::OWN != 0,
-            evidence: Evidence::NONE,
+            evidence: evidence::of(flow),
         }
     }
 }

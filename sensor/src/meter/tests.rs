@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod answers;
+mod evidence;
 mod filters;
 mod log;
 mod scan;
@@ -89,7 +90,6 @@ fn a_reused_key_gives_two_rows_with_their_own_beginning() {
 }
 
 #[test]
-#[test]
 fn a_tag_for_a_priority_alone_parts_no_conversation_and_hides_no_direction() {
     let mut meter = meter(MeterConfig { flows: 64, ..MeterConfig::default() });
     for number in 0..3000 {
@@ -116,6 +116,7 @@ fn a_tag_for_a_priority_alone_parts_no_conversation_and_hides_no_direction() {
     );
 }
 
+#[test]
 fn silence_longer_than_the_timeout_parts_a_flow() {
     let mut meter = meter(MeterConfig { flows: 64, ..MeterConfig::default() });
     let idle = 15 * 60 * SECOND;

@@ -26,6 +26,7 @@ pub(super) fn ethernet(length: u32, captured: &[u8], packet: &mut Packet) -> Opt
         }
     }
     packet.set_macs(*macs);
+    packet.network = packet.header;
     let wire = length.checked_sub(u32::from(packet.header))?;
     match kind {
         IPV4 => ipv4(packet, vlan, rest, wire),

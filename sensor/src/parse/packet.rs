@@ -144,8 +144,12 @@ pub(crate) struct Packet {
     pub(crate) acknowledgement: u32,
     /// Identification of the datagram that a fragment belongs to.
     pub(crate) id: u32,
+    /// Its half of its flow's evidence ([`traf_model::Evidence`]), zero for none; set by the meter.
+    pub(crate) evidence: u32,
     /// Octets before the network layer, which the MTU does not bound.
     pub(crate) header: u16,
+    /// Offset of the IP header in the frame.
+    pub(crate) network: u16,
     /// TCP window.
     pub(crate) window: u16,
     /// Largest segment that a SYN announces; zero for none.

@@ -8,10 +8,11 @@ use traf_model::settings::{IDLE, LOG, LOG_INTERVAL, PORTS, Value};
 use traf_model::{Settings, SettingsState};
 use traf_proto as wire;
 
-use super::file;
+use super::{digest, file};
 use crate::capture::CaptureSettings;
 use crate::capture::attachments::Attachments;
 use crate::config::Config;
+use crate::digest_key::DigestKey;
 use crate::text_log::TextLog;
 
 /// Channels to the other threads.
@@ -22,6 +23,8 @@ pub struct Channels {
     pub state: watch::Sender<SettingsState>,
     /// Settings for the capture threads.
     pub capture: watch::Sender<Arc<CaptureSettings>>,
+    /// Key of the digests, as the collector gave it last.
+    pub digest_key: watch::Receiver<Option<DigestKey>>,
     /// Number of requests to open the text logs anew.
     pub reopen: watch::Receiver<u64>,
 }
@@ -33,6 +36,8 @@ pub struct ActiveSettings {
     /// A value for every setting.
     pub(crate) settings: Settings,
     channels: Channels,
+    /// Key of the digests.
+    digest_key: Option<DigestKey>,
     log: Option<TextLog>,
     /// The last change that was looked at, and why it does not hold.
     last: Option<Settings>,
@@ -44,7 +49,11 @@ impl ActiveSettings {
     /// for may fail, and that is reported.
     pub fn start(config: Arc<Config>, channels: Channels) -> anyhow::Result<Self> {
         let settings = config.settings.clone();
-        let mut active = Self { config, settings, channels, log: None, last: None, refused: String::new() };
+        let digest_key = digest::load(&config.data).unwrap_or_else(|words| {
+            tracing::warn!("{words}: until the collector gives it again, only TCP has evidence");
+            None
+        });
+        let mut active = Self { config, settings, channels, digest_key, log: None, last: None, refused: String::new() };
         match file::load(&active.config.data) {
             Ok(None) => {}
             Ok(Some(last)) => {
@@ -72,6 +81,7 @@ impl ActiveSettings {
 
     /// Applies a change, if there is a new one, and reports what is in force.
     pub fn update(&mut self, attachments: &mut Attachments) {
+        self.take_digest_key();
         let wanted = self.channels.wanted.borrow_and_update().clone();
         // Without a revision nothing was ever changed: the wish of a former collector stays.
         if let Some(wanted) = wanted.filter(|wanted| wanted.revision != 0) {
@@ -94,6 +104,19 @@ impl ActiveSettings {
     /// Ends the text log; the captures have ended before.
     pub fn stop(mut self) {
         self.close_log();
+    }
+
+    /// Hands a key that the collector gave to the captures, and keeps it for the next start.
+    fn take_digest_key(&mut self) {
+        let given = *self.channels.digest_key.borrow_and_update();
+        if given.is_none() || given == self.digest_key {
+            return;
+        }
+        self.digest_key = given;
+        self.tell_captures();
+        if let Some(Err(error)) = given.map(|key| digest::save(&self.config.data, &key)) {
+            tracing::warn!("the digest key cannot be kept for the next start: {error}");
+        }
     }
 
     /// All of it, or nothing.
@@ -144,6 +167,7 @@ impl ActiveSettings {
         self.channels.capture.send_replace(Arc::new(CaptureSettings {
             ports: self.settings.ports(&PORTS).to_vec(),
             idle: self.settings.time(&IDLE),
+            digest_key: self.digest_key,
             log: self.log.as_ref().map(|log| log.handle.clone()),
         }));
     }

@@ -74,6 +74,8 @@ pub(crate) struct Book {
     pub(crate) cut_after: Option<usize>,
     /// Cannot use the summary of an interface that received so many frames.
     pub(crate) refuses: Option<u64>,
+    /// Given in the answer to a hello, with its generation.
+    pub(crate) digest_key: (Vec<u8>, u32),
     /// Sent to the sensor on its live stream, again when they change.
     pub(crate) wishes: Option<Wishes>,
 }
@@ -164,7 +166,8 @@ impl Ingest for Collector {
                     match message {
                         Message::Hello(_) => {
                             book.hellos += 1;
-                            Ok(ExportAck { epoch, seq, ..ExportAck::default() })
+                            let (digest_key, generation) = book.digest_key.clone();
+                            Ok(ExportAck { epoch, seq, digest_key, generation, ..ExportAck::default() })
                         }
                         Message::Batch(batch) if book.cannot_use(&batch) => {
                             Err(Status::invalid_argument(format!("record {} cannot be used", batch.to_seq)))

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
 use traf_model::time::SECOND;
-use traf_model::{Flow, Traffic};
+use traf_model::{Evidence, Flow, Traffic};
 
 use super::Flows;
 use crate::meter::flow_state;
@@ -39,12 +39,12 @@ impl Flows {
         }
         for set in 0..self.table.sets() {
             for slot in self.table.touched(set) {
-                let traffic = self.fold(slot).traffic;
+                let (traffic, evidence) = self.fold(slot);
                 if traffic.is_empty() {
                     continue;
                 }
                 if threshold.passes(traffic.total().octets) {
-                    rows.push(self.row(slot, traffic, now));
+                    rows.push(Flow { evidence, ..self.row(slot, traffic, now) });
                 } else {
                     self.other.add(self.class(slot), traffic, 1);
                 }
@@ -82,12 +82,14 @@ fn shown(taken: usize, capacity: usize) -> i64 {
     ((*SHOWN.start() as f64 / (many * many)) as i64).clamp(*SHOWN.start(), *SHOWN.end())
 }
 
-/// One row for each flow: its counts added up, the rest from the latest.
+/// One row for each flow: its counts and its evidence together, the rest from the latest.
 fn merged(rows: Vec<Flow>) -> Vec<Flow> {
     let mut sums: HashMap<_, Flow> = HashMap::with_capacity(rows.len());
     for row in rows {
-        let sum = sums.entry((row.key, row.first)).or_insert(Flow { traffic: Traffic::default(), ..row });
-        *sum = Flow { traffic: sum.traffic + row.traffic, ..row };
+        let none = Flow { traffic: Traffic::default(), evidence: Evidence::NONE, ..row };
+        let sum = sums.entry((row.key, row.first)).or_insert(none);
+        let evidence = sum.evidence.and_later(row.evidence, row.key.protocol);
+        *sum = Flow { traffic: sum.traffic + row.traffic, evidence, ..row };
     }
     sums.into_values().collect()
 }
