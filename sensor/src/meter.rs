@@ -180,7 +180,7 @@ impl Meter {
                 }
                 let selected = self.filtered.frame(packet, &self.interface.name);
                 if packet.is_ip() {
-                    packet.evidence = evidence::half(&packet, captured, self.digest_key.as_ref());
+                    packet.evidence = evidence::half(packet, captured, self.digest_key.as_ref());
                     if packet.fragment != Fragment::Whole {
                         self.fragments.follow(packet);
                     } else if packet.class.transport == Transport::Icmp {

@@ -77,6 +77,15 @@ impl Parser {
     }
 }
 
+#[cfg(test)]
+impl Parser {
+    /// Parses a frame into a packet of which another frame has left something.
+    pub(crate) fn packet(self, link: LinkType, length: u32, captured: &[u8]) -> Result<Packet, Unparsed> {
+        let mut packet = Packet { octets: 7, payload: 7, header: 7, flags: 7, dscp: 7, sent: true, ..Packet::new(7) };
+        self.parse(link, length, captured, &mut packet).map(|()| packet)
+    }
+}
+
 /// The flow of the packet that an ICMP or ICMPv6 "destination unreachable" speaks of, as its sender sent it, and whether it
 /// goes from the key's second end to the first. Not of the code that only asks for smaller packets.
 pub(crate) fn unreachable(packet: &Packet, captured: &[u8]) -> Option<(PackedKey, bool)> {

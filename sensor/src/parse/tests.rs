@@ -20,18 +20,12 @@ const LINKS: [LinkType; 8] = [
     LinkType::Unsupported(147),
 ];
 
-fn parse_by(parser: Parser, link: LinkType, length: u32, bytes: &[u8]) -> Result<Packet, Unparsed> {
-    // What another frame left.
-    let mut packet = Packet { octets: 7, payload: 7, header: 7, flags: 7, dscp: 7, sent: true, ..Packet::new(7) };
-    parser.parse(link, length, bytes, &mut packet).map(|()| packet)
-}
-
 fn parse(bytes: &[u8]) -> Packet {
-    parse_by(Parser::default(), LinkType::Ethernet, bytes.len() as u32, bytes).unwrap()
+    Parser::default().packet(LinkType::Ethernet, bytes.len() as u32, bytes).unwrap()
 }
 
 fn opened(bytes: &[u8]) -> Packet {
-    parse_by(Parser { tunnels: true }, LinkType::Ethernet, bytes.len() as u32, bytes).unwrap()
+    Parser { tunnels: true }.packet(LinkType::Ethernet, bytes.len() as u32, bytes).unwrap()
 }
 
 fn ethernet() -> etherparse::PacketBuilderStep<etherparse::Ethernet2Header> {
@@ -122,7 +116,7 @@ proptest! {
     fn no_bytes_make_the_parser_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), length: u32, tunnels: bool) {
         for link in LINKS {
             for length in [bytes.len() as u32, length] {
-                if let Ok(packet) = parse_by(Parser { tunnels }, link, length, &bytes) {
+                if let Ok(packet) = (Parser { tunnels }).packet(link, length, &bytes) {
                     prop_assert!(packet.octets <= packet.length);
                     let _ = unreachable(&packet, &bytes);
                 }
@@ -179,7 +173,7 @@ fn padding_does_not_count_and_the_wire_bounds_what_the_header_claims() {
 #[test]
 fn octets_are_those_of_the_wire_whatever_was_captured() {
     let frame = usual(0, &[0; 1000]);
-    let cut = parse_by(Parser::default(), LinkType::Ethernet, frame.len() as u32, &frame[..60]).unwrap();
+    let cut = Parser::default().packet(LinkType::Ethernet, frame.len() as u32, &frame[..60]).unwrap();
     let whole = parse(&frame);
     assert_eq!((cut.octets, cut.payload, cut.key), (whole.octets, 1000, whole.key));
     assert_eq!((whole.mss, cut.mss), (1460, 1460));
@@ -220,7 +214,7 @@ fn other_link_headers_lead_to_the_same_flow() {
     let flow = parse(&plain).key;
     let with = |link: LinkType, header: &[u8]| {
         let frame = [header, &plain[14..]].concat();
-        parse_by(Parser::default(), link, frame.len() as u32, &frame).unwrap()
+        Parser::default().packet(link, frame.len() as u32, &frame).unwrap()
     };
     let mut cooked = [0; 16];
     (cooked[1], cooked[14]) = (4, 8);
@@ -240,8 +234,8 @@ fn other_link_headers_lead_to_the_same_flow() {
         let packet = with(link, header);
         assert_eq!((packet.key, usize::from(packet.header)), (flow, header.len()), "{link:?}");
     }
-    assert_eq!(parse_by(Parser::default(), LinkType::Unsupported(9999), 60, &plain), Err(Unparsed::Unsupported));
-    assert_eq!(parse_by(Parser::default(), LinkType::Ethernet, 60, &plain[..13]), Err(Unparsed::Malformed));
+    assert_eq!(Parser::default().packet(LinkType::Unsupported(9999), 60, &plain), Err(Unparsed::Unsupported));
+    assert_eq!(Parser::default().packet(LinkType::Ethernet, 60, &plain[..13]), Err(Unparsed::Malformed));
 }
 
 #[test]

@@ -35,7 +35,7 @@ fn evidence(frames: &[(i64, Vec<u8>)]) -> Evidence {
 fn bare(frames: &[(i64, Vec<u8>)]) -> Evidence {
     let (mut evidence, mut last) = ([0; 2], None);
     for (at, bytes) in frames {
-        let mut packet = Parser::default().parse(LinkType::Ethernet, bytes.len() as u32, bytes).unwrap();
+        let mut packet = Parser::default().packet(LinkType::Ethernet, bytes.len() as u32, bytes).unwrap();
         (packet.at, packet.evidence) = (*at, half(&packet, bytes, Some(&key())));
         add(&mut evidence, &packet, last.is_none(), last.unwrap_or_default());
         last = Some(*at);

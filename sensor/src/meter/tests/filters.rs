@@ -230,10 +230,7 @@ fn on_real_captures_a_filter_selects_what_libpcap_selects() {
         let Ok(mut file) = crate::file::CaptureFile::open(&path) else { continue };
         while let Ok(Some(frame)) = file.next_frame() {
             let whole = frame.link == LinkType::Ethernet && frame.captured.len() == frame.length as usize;
-            let mut packet = Packet::new(0);
-            if Parser::default().parse(frame.link, frame.length, frame.captured, &mut packet).is_err() {
-                continue;
-            }
+            let Ok(packet) = Parser::default().packet(frame.link, frame.length, frame.captured) else { continue };
             let simple = match frame.captured.get(12..14) {
                 Some([0x08, 0x00]) => packet.key.version() == 4 && packet.transport != 0 && !packet.authenticated,
                 Some([0x86, 0xdd]) => packet.key.version() == 6 && packet.transport == 54,

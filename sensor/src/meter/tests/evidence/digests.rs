@@ -7,7 +7,7 @@ use proptest::prelude::*;
 /// The half that a frame adds, of which so much was captured.
 fn half_of(frame: &[u8], captured: usize) -> u32 {
     let captured = &frame[..captured.min(frame.len())];
-    let packet = Parser { tunnels: false }.parse(LinkType::Ethernet, frame.len() as u32, captured).unwrap();
+    let packet = Parser { tunnels: false }.packet(LinkType::Ethernet, frame.len() as u32, captured).unwrap();
     half(&packet, captured, Some(&key()))
 }
 
@@ -103,7 +103,7 @@ proptest! {
     fn no_frame_makes_the_digest_panic(bytes in prop::collection::vec(any::<u8>(), 14..120), length in 14u32..200) {
         for link in [LinkType::Ethernet, LinkType::RawIp, LinkType::LinuxSll] {
             for tunnels in [false, true] {
-                if let Ok(packet) = (Parser { tunnels }).parse(link, length, &bytes) {
+                if let Ok(packet) = (Parser { tunnels }).packet(link, length, &bytes) {
                     let _ = half(&packet, &bytes, Some(&key()));
                 }
             }
