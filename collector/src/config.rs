@@ -30,9 +30,13 @@ pub struct Config {
     pub retention: Retention,
     /// Limits of connections.
     pub limits: Limits,
+    /// Time by which the end of a slice may lie after the collector's; in the file in seconds. What lies further ahead counts for
+    /// its own sensor only.
+    #[serde(rename = "clock_ahead_seconds", deserialize_with = "seconds")]
+    pub clock_ahead: Duration,
 }
 
-/// Retention of each tier, in the file in days. `None`, in the file 0, keeps it for ever.
+/// Retention of each tier, in the file in days where nothing else is said. `None`, in the file 0, keeps it for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Retention {
@@ -48,6 +52,13 @@ pub struct Retention {
     /// Ledgers, deliveries and losses.
     #[serde(rename = "ledger_days", deserialize_with = "days")]
     pub ledger: Option<Duration>,
+    /// Evidence of flows, by which late slices are counted once; in the file in hours. Slices that are later count for
+    /// each observation point.
+    #[serde(rename = "evidence_hours", deserialize_with = "hours")]
+    pub evidence: Option<Duration>,
+    /// Octets of evidence that are kept at most; in the file in MiB.
+    #[serde(rename = "evidence_mib", deserialize_with = "mib")]
+    pub evidence_octets: u64,
 }
 
 /// Bounds of connections.
@@ -69,13 +80,21 @@ impl Default for Config {
             join_listen: ([0, 0, 0, 0], 7441).into(),
             retention: Retention::default(),
             limits: Limits::default(),
+            clock_ahead: Duration::from_secs(60),
         }
     }
 }
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { flows: Some(7 * DAY), seconds: Some(2 * DAY), minutes: Some(30 * DAY), ledger: Some(365 * DAY) }
+        Self {
+            flows: Some(7 * DAY),
+            seconds: Some(2 * DAY),
+            minutes: Some(30 * DAY),
+            ledger: Some(365 * DAY),
+            evidence: Some(DAY),
+            evidence_octets: 2 << 30,
+        }
     }
 }
 
@@ -88,6 +107,19 @@ impl Default for Limits {
 fn days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
     let days = u32::deserialize(deserializer)?;
     Ok((days > 0).then(|| DAY * days))
+}
+
+fn hours<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    let hours = u32::deserialize(deserializer)?;
+    Ok((hours > 0).then(|| DAY / 24 * hours))
+}
+
+fn mib<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    u32::deserialize(deserializer).map(|mib| u64::from(mib) << 20)
+}
+
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    u32::deserialize(deserializer).map(|seconds| Duration::from_secs(seconds.into()))
 }
 
 /// Errors of a configuration.
@@ -142,6 +174,17 @@ mod tests {
         assert_eq!((config.listen.port(), config.join_listen.port()), (9, 2));
         assert_eq!((config.retention.flows, config.retention.seconds), (None, Some(2 * DAY)));
         assert_eq!(config.data, Path::new(DEFAULT_DATA));
+    }
+
+    #[test]
+    fn evidence_and_clocks_have_bounds_of_their_own() {
+        let Config { retention, clock_ahead, .. } = Config::default();
+        assert_eq!((retention.evidence, retention.evidence_octets), (Some(DAY), 2 << 30));
+        assert_eq!(clock_ahead, Duration::from_secs(60));
+        let text = "clock_ahead_seconds = 5\n[retention]\nevidence_hours = 6\nevidence_mib = 100\n";
+        let Config { retention, clock_ahead, .. } = read(text).unwrap();
+        assert_eq!((retention.evidence, retention.evidence_octets), (Some(DAY / 4), 100 << 20));
+        assert_eq!(clock_ahead, Duration::from_secs(5));
     }
 
     #[test]

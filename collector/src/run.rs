@@ -70,7 +70,7 @@ pub async fn run(
     let _lock = folder.lock()?;
     let authority = Arc::new(Authority::open(&folder, clock::now()).context("opening the authority")?);
     let secrets = Secrets::open(&folder).await.context("opening the file of tokens and peers")?;
-    let store = Store::open(&folder.history()).await.context("opening the store")?;
+    let store = Store::open(&folder.history()).await.context("opening the store")?.with_clock_ahead(config.clock_ahead);
     let main = bind(config.listen, "listen").await?;
     let join = bind(config.join_listen, "join_listen").await?;
     let addresses = Addresses { main: main.local_addr()?, join: join.local_addr()? };

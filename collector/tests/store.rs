@@ -17,6 +17,9 @@ use traf_model::{
     Traffic,
 };
 
+/// The collector's time: after all slices.
+const NOW: Timestamp = Timestamp::from_seconds(START + 100_000);
+
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
@@ -140,7 +143,7 @@ proptest! {
                 summaries.into_iter().zip(1..).map(|(summary, seq)| delivery(sensor, seq, summary)).collect();
             // In one group, and all of it again.
             for _ in 0..2 {
-                store.apply(&deliveries, Timestamp(0)).await.unwrap();
+                store.apply(&deliveries, NOW).await.unwrap();
             }
             let found = stored(&store, sensor).await;
             store.close().await;
@@ -158,10 +161,10 @@ async fn a_failed_group_leaves_nothing_behind() {
     let other = twice.interfaces[0].other_flows[0];
     twice.interfaces[0].other_flows.push(other);
     let group = [delivery(sensor, 1, summary(1)), delivery(sensor, 2, twice)];
-    let error = store.apply(&group, Timestamp(0)).await.unwrap_err();
+    let error = store.apply(&group, NOW).await.unwrap_err();
     assert!(!error.may_pass(), "{error}");
     assert_eq!(stored(&store, sensor).await, Sums::default());
-    let outcomes = store.apply(&group[..1], Timestamp(0)).await.unwrap();
+    let outcomes = store.apply(&group[..1], NOW).await.unwrap();
     assert!(matches!(outcomes[..], [Outcome::Stored(mark)] if mark.seq == 1));
     assert_eq!(stored(&store, sensor).await, delivered(&[summary(1)]));
     store.close().await;
@@ -172,7 +175,7 @@ async fn what_is_retired_is_gone_and_what_is_left_still_adds_up() {
     let folder = tempfile::tempdir().unwrap();
     let (store, sensor) = open(&folder).await;
     let deliveries: Vec<Delivery> = (1..=60).map(|seq| delivery(sensor, seq, summary(seq as i64))).collect();
-    store.apply(&deliveries, Timestamp(0)).await.unwrap();
+    store.apply(&deliveries, NOW).await.unwrap();
     let before = Timestamp::from_seconds(START + 300);
     for tier in Tier::ALL {
         let mut pieces = 0;
@@ -201,14 +204,14 @@ async fn an_interface_leaves_with_its_last_facts_and_may_come_back() {
     };
     let deliveries =
         (1..=60).map(|seq| delivery(sensor, seq, if seq < 4 { container(seq as i64) } else { summary(seq as i64) }));
-    store.apply(&deliveries.collect::<Vec<_>>(), Timestamp(0)).await.unwrap();
+    store.apply(&deliveries.collect::<Vec<_>>(), NOW).await.unwrap();
     let before = Timestamp::from_seconds(START + 300);
     for tier in Tier::ALL {
         assert_eq!(store.interfaces(sensor).await.unwrap().len(), 2, "{tier:?}");
         while store.retire(tier, before).await.unwrap() {}
     }
     assert_eq!(store.interfaces(sensor).await.unwrap(), ["eth0"]);
-    store.apply(&[delivery(sensor, 61, container(61))], Timestamp(0)).await.unwrap();
+    store.apply(&[delivery(sensor, 61, container(61))], NOW).await.unwrap();
     let mut left: Vec<Summary> = (30..=60).map(summary).collect();
     left.push(container(61));
     assert_eq!(stored(&store, sensor).await, delivered(&left));
@@ -256,7 +259,7 @@ async fn of_two_sensors_that_see_a_flow_one_counts_over_restarts_too() {
         for sensor in order {
             // The first one stops half-way.
             if sensor != web1 || seq <= 15 {
-                store.apply(&[delivery(sensor, seq, summary(seq as i64))], Timestamp(0)).await.unwrap();
+                store.apply(&[delivery(sensor, seq, summary(seq as i64))], NOW).await.unwrap();
             }
         }
         if seq % 4 == 0 {
@@ -281,13 +284,13 @@ async fn rows_that_come_late_count_where_nobody_elses_does() {
     let (store, web1) = open(&folder).await;
     let (web2, web3) = (another(&store, "web2", "").await, another(&store, "web3", "").await);
     for seq in 1..=10 {
-        store.apply(&[delivery(web1, seq, summary(seq as i64))], Timestamp(0)).await.unwrap();
+        store.apply(&[delivery(web1, seq, summary(seq as i64))], NOW).await.unwrap();
     }
-    store.apply(&[delivery(web1, 11, summary(100))], Timestamp(0)).await.unwrap();
+    store.apply(&[delivery(web1, 11, summary(100))], NOW).await.unwrap();
     // Both late, in one group: slices 5 to 20, of which nobody has seen 12 to 20.
     for (seq, slice) in (1..).zip(5..=20) {
         let group = [delivery(web2, seq, summary(slice)), delivery(web3, seq, summary(slice))];
-        store.apply(&group, Timestamp(0)).await.unwrap();
+        store.apply(&group, NOW).await.unwrap();
     }
     assert_eq!(marks(&store, &[web1, web2, web3]).await, [(11, 0), (9, 7), (0, 16)]);
     let findings = store.verify().await.unwrap();
@@ -300,7 +303,7 @@ async fn who_was_behind_a_mac_is_known_from_first_to_last() {
     let folder = tempfile::tempdir().unwrap();
     let (store, sensor) = open(&folder).await;
     let deliveries: Vec<Delivery> = (1..=5).map(|seq| delivery(sensor, seq, summary(seq as i64))).collect();
-    store.apply(&deliveries, Timestamp(0)).await.unwrap();
+    store.apply(&deliveries, NOW).await.unwrap();
     let found = store.identities(&[sensor], Timestamp(0)).await.unwrap();
     let at = |slice: i64| Timestamp::from_seconds(START + slice * 10);
     let learnt = Learnt { address: [10, 0, 0, 1].into(), first: at(1), last: at(5) };
@@ -314,7 +317,7 @@ async fn verify_finds_a_row_that_was_changed() {
     let folder = tempfile::tempdir().unwrap();
     let (store, sensor) = open(&folder).await;
     let deliveries: Vec<Delivery> = (1..=3).map(|seq| delivery(sensor, seq, summary(seq as i64))).collect();
-    store.apply(&deliveries, Timestamp(0)).await.unwrap();
+    store.apply(&deliveries, NOW).await.unwrap();
     let options = sqlx::sqlite::SqliteConnectOptions::new()
         .filename(folder.path().join("history.db"))
         .busy_timeout(Duration::from_secs(5));

@@ -23,7 +23,12 @@ create table sensor (
     stored_records integer not null default 0,
     lost_records integer not null default 0,
     -- nanoseconds of the longest slice: how far before a window its first slice may begin
-    longest integer not null default 0
+    longest integer not null default 0,
+    -- nanoseconds since 1970: end of its newest slice, of one with a suspect clock the collector's time; null without any
+    stored_ns integer,
+    -- nanoseconds by which its last slice ended after the collector's time, if its clock was suspect; deliveries with such a clock
+    clock_ahead integer not null default 0,
+    suspect_slices integer not null default 0
 ) strict;
 
 create table interface (
@@ -84,9 +89,25 @@ create table slice (
     -- 1 until these rows of the slice are retired: flows and counted facilities; seconds
     has_flows integer not null default 1,
     has_seconds integer not null default 1,
+    -- 1: it ended so long after the collector's time that the sensor's clock cannot be right; its flows count for its sensor only
+    clock_suspect integer not null default 0,
+    -- octets of flows that count in their LAN beside other observation points' flows of equal ends, without proof that the
+    -- packets are the same
+    doubtful_octets integer not null default 0,
+    -- octets of its row of `mark`; 0 when it is retired
+    mark_octets integer not null default 0,
     unique (ts, sensor, seq)
 ) strict;
 
+-- What proves, for a late slice, that a flow was counted already: a record of 16 octets for each flow row of the slice, in the
+-- order of the rows, behind a list of observers (`collector/src/report/primary/run.rs`). `run` is the number of the slice.
+create table mark (
+    run integer primary key,
+    records blob not null
+) strict;
+
+create index slice_marks on slice (ts, mark_octets) where mark_octets > 0;
+create index slice_suspect on slice (stored_ns) where clock_suspect;
 create index slice_flows on slice (ts) where has_flows;
 create index slice_seconds on slice (ts) where has_seconds;
 

@@ -15,8 +15,9 @@ select
     s.mark_seq,
     s.stored_records,
     s.lost_records,
-    (select strftime('%Y-%m-%dT%H:%M:%SZ', max(l.to_ns) / 1000000000, 'unixepoch') from slice l
-     where l.sensor = s.id and l.ts >= (select max(m.ts) from slice m where m.sensor = s.id) ) as stored_until
+    strftime('%Y-%m-%dT%H:%M:%SZ', s.stored_ns / 1000000000, 'unixepoch') as stored_until,
+    s.clock_ahead / 1000000000 as clock_ahead,
+    s.suspect_slices
 from sensor s;
 
 create view interfaces as

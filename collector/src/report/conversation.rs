@@ -77,7 +77,8 @@ impl<'a> Conversations<'a> {
     /// Adds what a point says; in the past, whether that row is marked.
     pub(crate) fn add(&mut self, point: usize, rate: Traffic, flow: Flow, marked: bool) {
         let Some((site, host)) = self.scopes.get(point).copied() else { return };
-        let mut ends = SharedFlow::new(site as i64, host as i64, &self.points[point].interface, flow.key);
+        let place = (host as i64, point as i64);
+        let mut ends = SharedFlow::new(site as i64, place, &self.points[point].interface, &flow);
         if !self.several {
             ends.flow = flow.key.canonical();
         }

@@ -83,8 +83,10 @@ pub struct StoredSensor {
     pub epoch: u64,
     /// Newest record that is stored.
     pub mark: Mark,
-    /// End of the newest slice that is stored.
+    /// End of the newest slice that is stored; of one with a suspect clock, when it came.
     pub stored: Option<Timestamp>,
+    /// Nanoseconds by which its last slice ended after the collector's time, if its clock was suspect.
+    pub clock_ahead: i64,
 }
 
 /// Observation point of a fact: the store's numbers of sensor and interface.

@@ -33,7 +33,7 @@ use crate::folder::touch_secret;
 const APPLICATION: i64 = 0x5452_4146;
 
 /// Grows when a table is rewritten in place, which only happens before a release.
-const SCHEMA: i64 = 2;
+const SCHEMA: i64 = 3;
 
 /// Every migration, in order.
 const MIGRATIONS: [(&str, &str); 3] = [
@@ -42,12 +42,16 @@ const MIGRATIONS: [(&str, &str); 3] = [
     ("shared", include_str!("../../../migrations/sqlite/0003_shared.sql")),
 ];
 
+/// Time after the collector's by which the end of a slice may lie, if nothing else is set.
+const CLOCK_AHEAD: Duration = Duration::from_secs(60);
+
 /// The history in a file.
 #[derive(Clone, Debug)]
 pub struct Store {
     writer: SqlitePool,
     readers: SqlitePool,
     memory: Arc<Mutex<Memory>>,
+    clock_ahead: Duration,
 }
 
 /// The writer's memory of the file; forgotten when a transaction fails.
@@ -88,14 +92,19 @@ impl Store {
             .await
             .map_err(|error| foreign(path, error))?;
         migrate(path, &writer).await?;
-        Ok(Self { writer, readers: readers(path).await?, memory: Arc::default() })
+        Ok(Self { writer, readers: readers(path).await?, memory: Arc::default(), clock_ahead: CLOCK_AHEAD })
     }
 
     /// Opens a file that is there, to look only.
     pub async fn open_read_only(path: &Path) -> Result<Self, StoreError> {
         check_ours(path).await?;
         let readers = readers(path).await?;
-        Ok(Self { writer: readers.clone(), readers, memory: Arc::default() })
+        Ok(Self { writer: readers.clone(), readers, memory: Arc::default(), clock_ahead: CLOCK_AHEAD })
+    }
+
+    /// The same, with another time by which the end of a slice may lie after the collector's time.
+    pub fn with_clock_ahead(self, clock_ahead: Duration) -> Self {
+        Self { clock_ahead, ..self }
     }
 
     /// Closes it.

@@ -198,6 +198,7 @@ scalars! {
     u8: key, (value, _w) => *value, u8 => Ok;
     bool: key, (value, _w) => *value, bool => Ok;
     String: key, (value, _w) => value.clone(), String => Ok;
+    Vec<u8>: key, (value, _w) => value.clone(), Vec<u8> => Ok;
     Option<u64>: key, (value, _w) => value.map(number), Option<u64> => Ok;
     Option<u32>: key, (value, _w) => *value, Option<u32> => Ok;
     Option<u16>: key, (value, _w) => *value, Option<u16> => Ok;
@@ -274,9 +275,8 @@ columns!(for StoredSensor {
     version: String,
     epoch: u64,
     mark: Mark,
-    // The newest slice is that of the greatest ts; one of an hour may end later, but then it began earlier by less.
-    stored: Option<Timestamp> =
-        "(select max(l.to_ns) from slice l where l.sensor = f.id and l.ts >= (select max(ts) from slice) - 7200)",
+    stored: Option<Timestamp>,
+    clock_ahead: i64,
 });
 
 columns!(for FlowKey { protocol: u8, vlan: Option<u16>, source: Endpoint, destination: Endpoint });

@@ -1,163 +1,337 @@
-//! Marks of the flow rows that count in their LAN; [`crate::report::primary`] decides.
+//! Marks of the flow rows that count in their LAN; [`crate::report::primary`] decides. What it decides by is kept as one run of
+//! records for each delivery, in the transaction that writes its rows, and read back when an older slice is needed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
 use futures_util::TryStreamExt;
 use sqlx::sqlite::SqliteConnection;
-use traf_model::{Flow, FlowKey, Interface, Interval, Timestamp};
+use traf_model::{Interval, Timestamp};
 
 use super::columns::columns;
-use super::facts::FlowRow;
-use super::table::{SliceTable, read, select};
-use crate::report::primary::{Change, Decision, Late, MEMORY, Observation, Observer, Primaries, RowKey, SharedFlow};
-use crate::store::{PointKey, StoreError};
+use super::dictionary::Dictionary;
+use super::facts::FLOW_BITS;
+use super::number;
+use super::table::{read, select};
+use crate::report::primary::{
+    Change, Decision, FlowId, Found, MEMORY, MarkRecord, MarkTables, Observation, Observer, Primaries, RowEvidence,
+    Run, SharedFlow, Slots,
+};
+use crate::store::{Delivery, StoreError};
+
+/// Deliveries that are recalled after a restart.
+const RECALLED: usize = 4_096;
+/// Octets of their runs: a million rows.
+const RECALLED_OCTETS: u64 = 16 << 20;
 
 columns! {
-    /// A flow row, with what decides its mark.
-    MarkedRow {
-        row: i64 = "f.id",
-        site: String [in p],
-        loopback: bool [in i],
-        place: PointKey,
-        flow: FlowKey,
-        octets: u64 = "f.forward_octets + f.reverse_octets",
-        slice: Interval [in s],
-        prim: bool,
-    }
+    /// A run of a slice.
+    RunRow { run: i64 = "s.id", ts: i64 [in s], sensor: i64 [in s], records: Vec<u8> }
 }
 
-/// The flows of slices that overlap a stretch of time, in the order of their slices. `+` makes SQLite sort those of a slice and
-/// hand them over at once: one by one, each row would wake the task that takes it.
-pub(super) static SEEN: LazyLock<String> = LazyLock::new(|| {
-    let from = format!(
-        "slice s cross join flow f on {} cross join sensor p on p.id = s.sensor \
-         cross join interface i on i.sensor = s.sensor and i.id = f.interface",
-        FlowRow::ON
-    );
-    select::<MarkedRow>(
-        &from,
-        "where s.ts >= ?1 and s.ts <= ?2 and s.to_ns > ?3 and s.from_ns < ?4 and f.prim >= ?5 \
-         order by s.ts, s.sensor, s.seq, +f.id",
+columns! {
+    /// A delivery of the last minute.
+    RecentRow { id: i64, sensor: i64, interval: Interval, stored: Timestamp, mark_octets: u64, site: String [in p] }
+}
+
+/// The runs of a site whose slices begin in a stretch of time.
+pub(super) static RUNS: LazyLock<String> = LazyLock::new(|| {
+    select::<RunRow>(
+        "slice s cross join mark f on f.run = s.id",
+        "where s.mark_octets > 0 and s.ts >= ?1 and s.ts < ?2 and s.sensor in (select id from sensor where site = ?3) \
+         order by s.id",
     )
+});
+/// The newest deliveries that have a run, by their arrival.
+static RECENT: LazyLock<String> = LazyLock::new(|| {
+    // `+` keeps the order of arrival, which is that of the table.
+    let newest = "where +f.mark_octets > 0 order by f.id desc limit ?1";
+    select::<RecentRow>("slice f join sensor p on p.id = f.sensor", newest)
 });
 
 /// The writer's memory of marks.
 #[derive(Debug, Default)]
 pub(super) struct Marks {
     primaries: Primaries,
-    /// True if the last minute of the table is read.
+    tables: MarkTables,
+    /// True if what came in the last minute is read.
     recalled: bool,
-    sites: HashMap<String, i64>,
-    late: Late,
+    sites: HashMap<String, u32>,
+    /// Runs of this transaction by the number of their slice, with site and slot.
+    runs: BTreeMap<i64, ((u32, i64), Run)>,
     changes: Vec<Change>,
-    /// Forgotten flows that the log knows of.
-    warned: u64,
+    /// Runs that were read from the file.
+    pub(super) read: u64,
+    /// Forgotten flows, and records without a place, that the log knows of.
+    warned: [u64; 2],
+}
+
+/// The marks of one delivery.
+#[derive(Debug, Default)]
+pub(super) struct Marked {
+    /// One for each flow row, in the order of the summary.
+    pub(super) decisions: Vec<Decision>,
+    /// Octets of rows that count beside rows of equal ends, without proof.
+    pub(super) doubtful: u64,
+    /// Octets of the run.
+    pub(super) octets: u64,
+    /// Its clock is suspect: nothing counts in its LAN.
+    pub(super) suspect: bool,
 }
 
 impl Marks {
-    /// Reads what was decided in the last minute that is stored.
-    pub(super) async fn recall(&mut self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    /// Reads what came in the last minute.
+    pub(super) async fn recall(&mut self, connection: &mut SqliteConnection, now: Timestamp) -> Result<(), StoreError> {
         if self.recalled {
             return Ok(());
         }
-        let mut primaries = Primaries::default();
-        let newest: Option<i64> = sqlx::query_scalar("select max(ts) from slice").fetch_one(&mut *connection).await?;
-        if let Some(newest) = newest.map(Timestamp::from_seconds) {
-            let window = Interval::new(Timestamp(newest.0.saturating_sub(MEMORY)), Timestamp(i64::MAX));
-            self.seen(connection, window, 0, |observation, primary| primaries.recall(&observation, primary)).await?;
+        let mut recent: Vec<RecentRow> = Vec::new();
+        let mut octets = 0;
+        {
+            let mut rows = sqlx::query(RECENT.as_str()).bind(RECALLED as i64).fetch(&mut *connection);
+            while let Some(row) = rows.try_next().await? {
+                let row: RecentRow = read(&row)?;
+                octets += row.mark_octets;
+                let newest = recent.first().map_or(row.stored, |first| first.stored);
+                if newest.since(row.stored) > MEMORY || octets > RECALLED_OCTETS {
+                    break;
+                }
+                recent.push(row);
+            }
         }
-        (self.primaries, self.recalled) = (primaries, true);
+        let mut none = Vec::new();
+        for RecentRow { id, sensor, interval, site, .. } in recent.into_iter().rev() {
+            let site = self.site(&site);
+            self.primaries.delivered(sensor, interval, now, &mut none);
+            if Primaries::is_long(interval) {
+                continue;
+            }
+            let slots = Slots::of(interval).around();
+            self.want(connection, site, slots).await?;
+            let records: Option<Vec<u8>> = sqlx::query_scalar("select records from mark where run = ?")
+                .bind(id)
+                .fetch_optional(&mut *connection)
+                .await?;
+            let Some(run) = records.and_then(|records| Run::read(sensor, &records)) else { continue };
+            for (place, observer, record) in run.records() {
+                let flow = FlowId { site, fingerprint: record.fingerprint() };
+                let evidence = record.evidence(run.generation());
+                let row = id << FLOW_BITS | place as i64;
+                let observation = Observation { flow, observer, slice: interval, octets: evidence.total(), row };
+                let Self { primaries, tables, .. } = self;
+                let find = || tables.find(flow, slots, observer, &evidence);
+                primaries.recall(&observation, record.is_marked(), find);
+            }
+        }
+        self.recalled = true;
         Ok(())
     }
 
-    /// True if a slice lies too far back to be decided from memory.
-    pub(super) fn is_late(&self, slice: Interval) -> bool {
-        self.primaries.is_late(slice)
-    }
-
-    /// Reads what is decided around a late slice.
-    pub(super) async fn look_around(
+    /// Decides which rows of a delivery count, under the number of its slice.
+    pub(super) async fn decide(
         &mut self,
         connection: &mut SqliteConnection,
-        slice: Interval,
-    ) -> Result<(), StoreError> {
-        let mut late = Late::default();
-        let known = |seen: Observation, _| late.known(seen.key, seen.observer, seen.slice);
-        self.seen(connection, Late::around(slice), 1, known).await?;
-        self.late = late;
+        (number, delivery): (i64, &Delivery),
+        site: &str,
+        dictionary: &Dictionary,
+        now: Timestamp,
+    ) -> Result<Marked, StoreError> {
+        let (summary, sensor) = (&delivery.summary, delivery.sensor);
+        let (site, slice) = (self.site(site), summary.slice);
+        let (slots, long) = (Slots::of(slice), Primaries::is_long(slice));
+        self.primaries.delivered(sensor, slice, now, &mut self.changes);
+        let flows = || summary.interfaces.iter().flat_map(|of| of.flows.iter().map(move |flow| (&of.interface, flow)));
+        if flows().next().is_none() {
+            return Ok(Marked::default());
+        }
+        let mut others: Vec<Vec<Found>> = Vec::new();
+        if long {
+            others = self.find_in_long(connection, (site, slots.around()), delivery, dictionary).await?;
+            self.want(connection, site, Slots::single(slots.first())).await?;
+        } else {
+            self.want(connection, site, slots.around()).await?;
+        }
+        let mut run = Run::new(sensor, summary.generation);
+        let mut marked = Marked::default();
+        let mut places = 0..;
+        for of_interface in &summary.interfaces {
+            let interface = dictionary.interface(sensor, &of_interface.interface.name)?;
+            for (flow, place) in of_interface.flows.iter().zip(&mut places) {
+                let observer = Observer { sensor, interface, vlan: flow.key.vlan };
+                let key = SharedFlow::new(site.into(), (sensor, interface), &of_interface.interface, flow);
+                let id = FlowId { site, fingerprint: key.fingerprint() };
+                let (octets, row) = (flow.traffic.total().octets, number << FLOW_BITS | place);
+                let observation = Observation { flow: id, observer, slice, octets, row };
+                let evidence = RowEvidence::new(flow, summary.generation);
+                let Self { primaries, tables, changes, .. } = self;
+                let decision = match others.get(place as usize) {
+                    Some(found) => Primaries::see_alone(&observation, found),
+                    None => {
+                        let find = || tables.find(id, slots.around(), observer, &evidence);
+                        primaries.see(&observation, find, changes)
+                    }
+                };
+                let record = MarkRecord::new(id.fingerprint, &evidence, decision.counts);
+                tables.add((site, slots.first()), record, (observer, summary.generation));
+                run.push(observer, record);
+                marked.doubtful = marked.doubtful.saturating_add(if decision.doubtful { octets } else { 0 });
+                marked.decisions.push(decision);
+            }
+        }
+        marked.octets = run.size() as u64;
+        self.runs.insert(number, ((site, slots.first()), run));
+        Ok(marked)
+    }
+
+    /// No row of a delivery with a suspect clock counts, and nothing is learnt from it.
+    pub(super) fn set_aside(delivery: &Delivery, dictionary: &Dictionary) -> Result<Marked, StoreError> {
+        let mut marked = Marked { suspect: true, ..Marked::default() };
+        for of_interface in &delivery.summary.interfaces {
+            let interface = dictionary.interface(delivery.sensor, &of_interface.interface.name)?;
+            marked.decisions.extend(of_interface.flows.iter().map(|flow| {
+                let elected = Observer { sensor: delivery.sensor, interface, vlan: flow.key.vlan };
+                Decision { counts: false, elected, doubtful: false }
+            }));
+        }
+        Ok(marked)
+    }
+
+    /// What others have of the flows of a long slice, read slot by slot.
+    async fn find_in_long(
+        &mut self,
+        connection: &mut SqliteConnection,
+        (site, slots): (u32, Slots),
+        delivery: &Delivery,
+        dictionary: &Dictionary,
+    ) -> Result<Vec<Vec<Found>>, StoreError> {
+        let mut all: Vec<Vec<Found>> = Vec::new();
+        for slot in slots.iter().map(Slots::single) {
+            self.want(connection, site, slot).await?;
+            let mut places = 0..;
+            for of_interface in &delivery.summary.interfaces {
+                let interface = dictionary.interface(delivery.sensor, &of_interface.interface.name)?;
+                for (flow, place) in of_interface.flows.iter().zip(&mut places) {
+                    let observer = Observer { sensor: delivery.sensor, interface, vlan: flow.key.vlan };
+                    let sensor = (delivery.sensor, interface);
+                    let key = SharedFlow::new(site.into(), sensor, &of_interface.interface, flow);
+                    let id = FlowId { site, fingerprint: key.fingerprint() };
+                    let evidence = RowEvidence::new(flow, delivery.summary.generation);
+                    if all.len() <= place {
+                        all.push(Vec::new());
+                    }
+                    all[place].extend(self.tables.find(id, slot, observer, &evidence));
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// Makes sure that slots of a site are in memory.
+    async fn want(&mut self, connection: &mut SqliteConnection, site: u32, slots: Slots) -> Result<(), StoreError> {
+        let missing = self.tables.want(site, slots);
+        let (Some(first), Some(last)) = (missing.first(), missing.last()) else { return Ok(()) };
+        let name = self.sites.iter().find(|(_, number)| **number == site).map(|(name, _)| name.clone());
+        {
+            let mut rows = sqlx::query(RUNS.as_str())
+                .bind(Slots::slice(*first).from.seconds())
+                .bind(Slots::slice(*last).to.seconds())
+                .bind(name.unwrap_or_default())
+                .fetch(&mut *connection);
+            while let Some(row) = rows.try_next().await? {
+                let RunRow { run, ts, sensor, records } = read(&row)?;
+                let slot = Slots::at(Timestamp::from_seconds(ts));
+                let Some(kept) = Run::read(sensor, &records).filter(|_| missing.contains(&slot)) else { continue };
+                if !self.runs.contains_key(&run) {
+                    self.read += 1;
+                    fill(&mut self.tables, (site, slot), &kept);
+                }
+            }
+        }
+        // Those of this transaction are not in the file yet.
+        for (place, run) in self.runs.values() {
+            if place.0 == site && missing.contains(&place.1) {
+                fill(&mut self.tables, *place, run);
+            }
+        }
         Ok(())
     }
 
-    /// A sensor has delivered a slice.
-    pub(super) fn delivered(&mut self, sensor: i64, slice: Interval) {
-        self.primaries.delivered(sensor, slice, &mut self.changes);
-    }
-
-    /// Whether a row counts: seen at an interface (its sensor's site and number, its own number, what it is), in a slice.
-    pub(super) fn see(
-        &mut self,
-        (site, sensor, id, interface): (&str, i64, i64, &Interface),
-        slice: Interval,
-        row: RowKey,
-        flow: &Flow,
-    ) -> Decision {
-        let observer = Observer { sensor, interface: id, vlan: flow.key.vlan };
-        let key = SharedFlow::new(self.site(site), sensor, interface, flow.key);
-        let observation = Observation { key, observer, slice, octets: flow.traffic.total().octets, row };
-        self.primaries.see(&observation, &mut self.changes).unwrap_or_else(|| self.late.see(&observation))
-    }
-
-    /// Writes the marks that have changed since their rows were made.
-    pub(super) async fn correct(&mut self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
-        for Change { row, primary } in self.changes.drain(..) {
+    /// Writes the runs of this transaction, and the marks that have changed since their rows were made.
+    pub(super) async fn store(&mut self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+        for Change { row, primary, settled } in std::mem::take(&mut self.changes) {
             let update = sqlx::query("update flow set prim = ? where id = ?").bind(primary).bind(row);
             update.execute(&mut *connection).await?;
+            if settled > 0 {
+                let update = "update slice set doubtful_octets = max(0, doubtful_octets - ?) where id = ?";
+                sqlx::query(update).bind(number(settled)).bind(row >> FLOW_BITS).execute(&mut *connection).await?;
+            }
+            // A record that still counts although its row no longer does harms nobody: the row that counts in its place proves
+            // the same.
+            if primary {
+                self.mark(connection, row).await?;
+            }
         }
-        let forgotten = self.primaries.forgotten;
-        if forgotten > self.warned {
-            tracing::warn!(
-                forgotten,
-                "more flows at once than are remembered: some that several sensors see may count twice"
-            );
-            self.warned = forgotten.saturating_mul(2);
+        for (run, (_, records)) in std::mem::take(&mut self.runs) {
+            let octets = records.to_octets();
+            sqlx::query("insert into mark (run, records) values (?, ?)")
+                .bind(run)
+                .bind(octets)
+                .execute(&mut *connection)
+                .await?;
+        }
+        self.warn();
+        Ok(())
+    }
+
+    /// The record of a row counts from now on, in its run and in memory.
+    async fn mark(&mut self, connection: &mut SqliteConnection, row: i64) -> Result<(), StoreError> {
+        let (id, place) = (row >> FLOW_BITS, (row & ((1 << FLOW_BITS) - 1)) as usize);
+        if let Some((at, run)) = self.runs.get_mut(&id) {
+            if let Some((observer, record)) = run.mark(place) {
+                self.tables.mark(FlowId { site: at.0, fingerprint: record.fingerprint() }, at.1, observer);
+            }
+            return Ok(());
+        }
+        let kept = "select s.ts, s.sensor, p.site, m.records from slice s join sensor p on p.id = s.sensor \
+                    join mark m on m.run = s.id where s.id = ?";
+        let kept: Option<(i64, i64, String, Vec<u8>)> =
+            sqlx::query_as(kept).bind(id).fetch_optional(&mut *connection).await?;
+        let Some((ts, sensor, site, records)) = kept else { return Ok(()) };
+        let Some(mut run) = Run::read(sensor, &records) else { return Ok(()) };
+        if let Some((observer, record)) = run.mark(place) {
+            let update = sqlx::query("update mark set records = ? where run = ?").bind(run.to_octets()).bind(id);
+            update.execute(&mut *connection).await?;
+            let flow = FlowId { site: self.site(&site), fingerprint: record.fingerprint() };
+            self.tables.mark(flow, Slots::at(Timestamp::from_seconds(ts)), observer);
         }
         Ok(())
     }
 
-    fn site(&mut self, name: &str) -> i64 {
+    fn warn(&mut self) {
+        let [forgotten, crowded] = [self.primaries.forgotten, self.tables.crowded];
+        if forgotten > self.warned[0] {
+            tracing::warn!(forgotten, "more flows at once than are remembered: who counts is decided slice by slice");
+            self.warned[0] = forgotten.saturating_mul(2);
+        }
+        if crowded > self.warned[1] {
+            tracing::warn!(crowded, "more flows at once than a table of marks has places: some may count twice");
+            self.warned[1] = crowded.saturating_mul(2);
+        }
+    }
+
+    fn site(&mut self, name: &str) -> u32 {
         if let Some(site) = self.sites.get(name) {
             return *site;
         }
-        let site = self.sites.len() as i64;
+        let site = self.sites.len() as u32;
         self.sites.insert(name.to_owned(), site);
         site
     }
+}
 
-    /// Hands on the flow rows of slices that overlap a window, one by one; of `least` 1 only those that count.
-    async fn seen(
-        &mut self,
-        connection: &mut SqliteConnection,
-        window: Interval,
-        least: i64,
-        mut take: impl FnMut(Observation, bool),
-    ) -> Result<(), StoreError> {
-        let longest = "select coalesce(max(longest), 0) from sensor";
-        let longest: i64 = sqlx::query_scalar(longest).fetch_one(&mut *connection).await?;
-        let mut rows = sqlx::query(SEEN.as_str())
-            .bind(Timestamp(window.from.0.saturating_sub(longest)).seconds())
-            .bind(window.to.seconds())
-            .bind(window.from.0)
-            .bind(window.to.0)
-            .bind(least)
-            .fetch(connection);
-        while let Some(row) = rows.try_next().await? {
-            let MarkedRow { row, site, loopback, place, flow, octets, slice, prim } = read(&row)?;
-            let interface = Interface { loopback, ..Interface::default() };
-            let key = SharedFlow::new(self.site(&site), place.sensor, &interface, flow);
-            let observer = Observer { sensor: place.sensor, interface: place.interface, vlan: flow.vlan };
-            take(Observation { key, observer, slice, octets, row }, prim);
-        }
-        Ok(())
+/// Fills a table with the records of a run.
+fn fill(tables: &mut MarkTables, place: (u32, i64), run: &Run) {
+    for (_, observer, record) in run.records() {
+        tables.add(place, record, (observer, run.generation()));
     }
 }

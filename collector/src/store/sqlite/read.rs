@@ -218,7 +218,7 @@ mod tests {
             ("counted", &COUNTED),
             ("missing", &MISSING),
             ("identities", &IDENTITIES),
-            ("marks", &super::super::marks::SEEN),
+            ("runs", &super::super::marks::RUNS),
         ];
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&dir.path().join("history.db")).await.unwrap();

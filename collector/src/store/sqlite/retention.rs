@@ -33,7 +33,7 @@ impl Store {
             Tier::Flow => ("slice", "has_flows", &["flow_other", "counted"]),
             Tier::Second => ("slice", "has_seconds", &["second"]),
             Tier::Minute => ("minute", "true", &[]),
-            Tier::Ledger => ("slice", "true", &["slice_ledger", "loss", "flow_other", "counted", "second"]),
+            Tier::Ledger => ("slice", "true", &["slice_ledger", "loss", "flow_other", "counted", "second", "mark"]),
         };
         let oldest = AssertSqlSafe(format!("select min(ts) from {table} where {which}"));
         let oldest: Option<i64> = sqlx::query_scalar(oldest).fetch_one(&self.readers).await?;
@@ -54,7 +54,8 @@ impl Store {
                 delete.bind(first).bind(first | ((1 << FLOW_BITS) - 1)).execute(&mut *transaction).await?;
             }
         }
-        let of_slices = facts.iter().map(|fact| format!("delete from {fact} where slice in ({leaving})"));
+        let key = |fact: &str| if fact == "mark" { "run" } else { "slice" };
+        let of_slices = facts.iter().map(|fact| format!("delete from {fact} where {} in ({leaving})", key(fact)));
         let last = match tier {
             Tier::Flow | Tier::Second => format!("update slice set {which} = 0 where {which} and ts < ?"),
             Tier::Minute | Tier::Ledger => format!("delete from {table} where ts < ?"),
@@ -74,5 +75,28 @@ impl Store {
         drop(memory);
         sqlx::query(PAGES).execute(&self.writer).await?;
         Ok(until < before)
+    }
+
+    /// Retires the oldest part of the evidence of flows that lies before `before`, or is too much for so many octets, a small
+    /// one; false when there is none left.
+    pub async fn retire_evidence(&self, before: Timestamp, most: u64) -> Result<bool, StoreError> {
+        let kept = "select min(ts), coalesce(sum(mark_octets), 0) from slice where mark_octets > 0";
+        let (oldest, octets): (Option<i64>, i64) = sqlx::query_as(kept).fetch_one(&self.readers).await?;
+        let Some(oldest) = oldest.filter(|oldest| *oldest < before.seconds() || octets.cast_unsigned() > most) else {
+            return Ok(false);
+        };
+        let until = oldest.saturating_add(STEP);
+        let memory = self.memory.lock().await;
+        let mut transaction = self.writer.begin_with("begin immediate").await?;
+        for sql in [
+            "delete from mark where run in (select id from slice where mark_octets > 0 and ts < ?)",
+            "update slice set mark_octets = 0 where mark_octets > 0 and ts < ?",
+        ] {
+            sqlx::query(sql).bind(until).execute(&mut *transaction).await?;
+        }
+        transaction.commit().await?;
+        drop(memory);
+        sqlx::query(PAGES).execute(&self.writer).await?;
+        Ok(true)
     }
 }

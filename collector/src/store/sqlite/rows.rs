@@ -10,7 +10,7 @@ use super::columns::columns;
 use super::counted::{self, CountedRow};
 use super::dictionary::Dictionary;
 use super::facts::{FLOW_BITS, FlowNumber, FlowRow, LedgerRow, MinuteRow, OtherFlowsRow, SecondRow};
-use super::marks::Marks;
+use super::marks::Marked;
 use super::number;
 use super::table::{InsertInto, SliceKey};
 use crate::store::{Delivery, Identity, StoreError};
@@ -28,6 +28,9 @@ columns! {
         sealed: Timestamp,
         stored: Timestamp,
         lost: u64,
+        clock_suspect: bool,
+        doubtful_octets: u64,
+        mark_octets: u64,
     }
 }
 
@@ -96,13 +99,12 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// Adds a delivery under the number of its slice; returns how many of its sequence numbers are declared lost.
+    /// Adds a delivery under the number of its slice, with its marks; returns how many of its sequence numbers are declared lost.
     pub(super) fn add(
         &mut self,
         (slice, delivery): (i64, &Delivery),
-        site: &str,
         dictionary: &Dictionary,
-        marks: &mut Marks,
+        marked: &Marked,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
         let (summary, sensor) = (&delivery.summary, delivery.sensor);
@@ -121,6 +123,9 @@ impl Rows {
             sealed: summary.sealed,
             stored: now,
             lost,
+            clock_suspect: marked.suspect,
+            doubtful_octets: marked.doubtful,
+            mark_octets: marked.octets,
         });
         self.losses.extend((0..).zip(&summary.losses).map(|(n, loss)| LossRow {
             slice,
@@ -132,14 +137,17 @@ impl Rows {
             octets: loss.counted.map(|(_, octets)| octets),
             interface: loss.interface.clone(),
         }));
-        marks.delivered(sensor, summary.slice);
+        // A time after the collector's is not that at which anything was seen.
+        let seen = match marked.suspect {
+            true => Interval::new(summary.slice.from.min(now), summary.slice.to.min(now)),
+            false => summary.slice,
+        };
         let mut id = slice << FLOW_BITS;
+        let mut decisions = marked.decisions.iter();
         for of_interface in &summary.interfaces {
             let interface = dictionary.interface(sensor, &of_interface.interface.name)?;
-            self.add_interface((slice, sensor, interface), summary.slice, of_interface, dictionary)?;
-            let point = (site, sensor, interface, &of_interface.interface);
-            for flow in &of_interface.flows {
-                let decision = marks.see(point, summary.slice, id, flow);
+            self.add_interface((slice, sensor, interface), seen, of_interface, dictionary)?;
+            for (flow, decision) in of_interface.flows.iter().zip(&mut decisions) {
                 self.flows.push((FlowNumber { id, interface }, FlowRow::new(ts, flow, decision.counts)));
                 id += 1;
             }

@@ -16,13 +16,22 @@ sightings as (
         d.ts as ts,
         s.name || '/' || i.name as who,
         d.sensor || '/' || f.interface || '/' || coalesce(f.vlan, -1) as observer,
-        f.prim as prim
+        f.prim as prim,
+        d.doubtful_octets as doubtful,
+        -- addresses of a link: flows between other stations are others
+        case when a.ip in ('0.0.0.0', '::', '255.255.255.255') or b.ip in ('0.0.0.0', '::', '255.255.255.255')
+            or a.ip glob 'fe[89ab]?:*' or b.ip glob 'fe[89ab]?:*' or a.ip like '169.254.%' or b.ip like '169.254.%'
+            or a.ip like '224.0.0.%' or b.ip like '224.0.0.%' or a.ip glob 'ff?[12]:*' or b.ip glob 'ff?[12]:*'
+            then min(f.forward_mac, f.reverse_mac) || '/' || max(f.forward_mac, f.reverse_mac)
+            || case when 0 in (f.forward_mac, f.reverse_mac) then '/' || d.sensor || '/' || f.interface else '' end
+            else '' end as link
     from slice d
     cross join flow f on f.id between d.id << 20 and d.id << 20 | 1048575
     join sensor s on s.id = d.sensor
     join interface i on i.sensor = d.sensor and i.id = f.interface
     join address a on a.id = f.source
     join address b on b.id = f.destination
+    where not d.clock_suspect
 )
 
 --- I1 capture: received = parsed + malformed + unsupported + dropped, in every slice
@@ -135,12 +144,12 @@ w as (
 )
 select count(*), coalesce(sum(bad), 0), (select what from w where bad limit 1) from w;
 
---- LAN once: of all observation points of a site that saw a flow in a slice, one at most counts
+--- LAN once: of all observation points of a site that saw a flow in a slice, one at most counts, or its octets are doubtful
 , w as (
-    select ts, min(who) as a, max(who) as b, count(distinct observer) as observers
+    select ts, min(who) as a, max(who) as b, iif(max(doubtful) > 0, 1, count(distinct observer)) as observers
     from sightings
     where prim = 1
-    group by site, home, protocol, low, high, ts
+    group by site, home, protocol, low, high, link, ts
 )
 select
     count(*),
@@ -150,15 +159,15 @@ from w;
 
 --- LAN once: wherever a flow was seen, somebody's row of it counts within a minute
 , g as (
-    select site, home, protocol, low, high, ts, max(prim) as prim, min(who) as who
+    select site, home, protocol, low, high, link, ts, max(prim) as prim, min(who) as who
     from sightings
-    group by site, home, protocol, low, high, ts
+    group by site, home, protocol, low, high, link, ts
 ),
 w as (
     select
         who, ts,
         max(prim) over (
-            partition by site, home, protocol, low, high order by ts range between 70 preceding and 70 following
+            partition by site, home, protocol, low, high, link order by ts range between 70 preceding and 70 following
         ) as counts
     from g
 )

@@ -6,6 +6,7 @@ use sqlx::Transaction;
 use sqlx::sqlite::{Sqlite, SqliteConnection};
 use traf_model::Timestamp;
 
+use super::marks::Marks;
 use super::rows::Rows;
 use super::sensors::KnownSensor;
 use super::table::{read, select};
@@ -17,7 +18,7 @@ impl Store {
     pub async fn apply(&self, deliveries: &[Delivery], now: Timestamp) -> Result<Vec<Outcome>, StoreError> {
         let mut memory = self.memory.lock().await;
         let transaction = self.writer.begin_with("begin immediate").await?;
-        let written = write(transaction, &mut memory, deliveries, now).await;
+        let written = write(transaction, &mut memory, deliveries, (now, now.after(self.clock_ahead))).await;
         if written.is_err() {
             *memory = Memory::default();
         }
@@ -29,12 +30,12 @@ async fn write(
     mut transaction: Transaction<'_, Sqlite>,
     memory: &mut Memory,
     deliveries: &[Delivery],
-    now: Timestamp,
+    (now, latest): (Timestamp, Timestamp),
 ) -> Result<Vec<Outcome>, StoreError> {
     let connection = &mut *transaction;
     let Memory { dictionary, marks, last_slice } = memory;
     dictionary.make_room();
-    marks.recall(connection).await?;
+    marks.recall(connection, now).await?;
     let mut slice = match *last_slice {
         Some(last) => last,
         None => sqlx::query_scalar("select coalesce(max(id), 0) from slice").fetch_one(&mut *connection).await?,
@@ -50,18 +51,19 @@ async fn write(
             outcomes.push(Outcome::Gap(mark));
         } else {
             dictionary.learn(connection, delivery.sensor, &delivery.summary).await?;
-            if marks.is_late(delivery.summary.slice) {
-                // What is decided from the table must find there what came in this group.
-                std::mem::take(&mut rows).insert(connection, dictionary).await?;
-                marks.look_around(connection, delivery.summary.slice).await?;
-            }
             slice += 1;
-            let lost = rows.add((slice, delivery), &site, dictionary, marks, now)?;
-            outcomes.push(Outcome::Stored(advance(connection, delivery, lost).await?));
+            // A clock that far ahead cannot be right: nobody else's marks are moved by it.
+            let marked = match delivery.summary.slice.to > latest {
+                true => Marks::set_aside(delivery, dictionary)?,
+                false => marks.decide(connection, (slice, delivery), &site, dictionary, now).await?,
+            };
+            let lost = rows.add((slice, delivery), dictionary, &marked, now)?;
+            let ahead = if marked.suspect { delivery.summary.slice.to.since(now) } else { 0 };
+            outcomes.push(Outcome::Stored(advance(connection, delivery, lost, ahead).await?));
         }
     }
     rows.insert(connection, dictionary).await?;
-    marks.correct(connection).await?;
+    marks.store(connection).await?;
     *last_slice = Some(slice);
     transaction.commit().await?;
     Ok(outcomes)
@@ -69,16 +71,26 @@ async fn write(
 
 static SENSOR: LazyLock<String> = LazyLock::new(|| select::<KnownSensor>("sensor f", "where f.id = ?"));
 
-async fn advance(connection: &mut SqliteConnection, delivery: &Delivery, lost: u64) -> Result<Mark, StoreError> {
+/// Moves the mark of a sensor behind a delivery, whose slice ends `ahead` nanoseconds after the collector's time if its clock is
+/// suspect.
+async fn advance(
+    connection: &mut SqliteConnection,
+    delivery: &Delivery,
+    lost: u64,
+    ahead: i64,
+) -> Result<Mark, StoreError> {
     sqlx::query(
         "update sensor set mark_epoch = ?, mark_seq = ?, stored_records = stored_records + ?, \
-         lost_records = lost_records + ?, longest = max(longest, ?) where id = ?",
+         lost_records = lost_records + ?, longest = max(longest, ?), stored_ns = max(coalesce(stored_ns, ?6), ?6), \
+         clock_ahead = ?7, suspect_slices = suspect_slices + (?7 > 0) where id = ?8",
     )
     .bind(number(delivery.epoch))
     .bind(number(delivery.to_seq))
     .bind(number(delivery.to_seq - delivery.from_seq + 1 - lost))
     .bind(number(lost))
     .bind(delivery.summary.slice.nanos())
+    .bind(delivery.summary.slice.to.0.saturating_sub(ahead))
+    .bind(ahead)
     .bind(delivery.sensor)
     .execute(connection)
     .await?;

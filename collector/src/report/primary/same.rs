@@ -1,0 +1,226 @@
+//! Did two observers see the same packets? Equal counts prove nothing: heartbeats of two links have them, too.
+//!
+//! * TCP: in every direction that both saw, the highest sequence numbers are apart by no more than the fewer octets of the
+//!   two, and 2,000. The fewer, so that whoever claims many octets overlaps with nothing more. A direction of more than
+//!   2^28 octets covers too much of the sequence space to prove anything alone.
+//! * All else: the two share one of their least digests. Digests are keyed, so only those of one generation of the key compare.
+//!   Where a row has more than 4,096 packets, two: the least of so many values of 32 bits agree by chance.
+
+use traf_model::{Counters, Flow};
+
+/// Octets by which a keep-alive, a SYN, or a segment at the border of two slices may be apart.
+const MARGIN: u64 = 2_000;
+/// Octets above which a direction alone proves nothing.
+const WIDE: u64 = 1 << 28;
+/// Packets above which one digest proves nothing.
+const MANY: u64 = 4_096;
+/// Protocol number of TCP.
+const TCP: u8 = 6;
+
+/// What a row says of its packets, in the order of its key: the direction from the smaller end first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RowEvidence {
+    /// Of the flow row: by direction if it is of TCP.
+    pub(super) halves: [u32; 2],
+    /// Octets of each direction.
+    pub(super) octets: [u64; 2],
+    /// More packets than one digest can speak for.
+    pub(super) many: bool,
+    /// Generation of the digests' key; zero for none.
+    pub(super) generation: u32,
+    pub(super) tcp: bool,
+}
+
+impl RowEvidence {
+    /// Of a flow row in a summary whose digests are of a generation.
+    pub(crate) fn new(flow: &Flow, generation: u32) -> Self {
+        let tcp = flow.key.protocol == TCP;
+        let octets = |counters: Counters| counters.octets;
+        let (mut halves, mut sides) = (flow.evidence.halves(), [flow.traffic.outbound, flow.traffic.inbound]);
+        if flow.key.canonical().source != flow.key.source {
+            sides.reverse();
+            if tcp {
+                halves.reverse();
+            }
+        }
+        let many = flow.traffic.total().packets > MANY;
+        Self { halves, octets: sides.map(octets), many, generation, tcp }
+    }
+
+    /// Octets of both directions.
+    pub(crate) fn total(&self) -> u64 {
+        self.octets[0].saturating_add(self.octets[1])
+    }
+
+    /// Which of its digests the other has, too, one bit each; of TCP both if the rows are the same.
+    pub(super) fn shared(&self, other: &Self) -> u8 {
+        if self.tcp != other.tcp {
+            return 0;
+        }
+        if self.tcp {
+            return if self.sequences_meet(other) { BOTH } else { 0 };
+        }
+        if self.generation == 0 || self.generation != other.generation {
+            return 0;
+        }
+        let has = |half: u32| half != 0 && other.halves.contains(&half);
+        u8::from(has(self.halves[0])) | u8::from(has(self.halves[1])) << 1
+    }
+
+    /// True if what is shared with rows of another observer proves that both saw the same packets; `many` if one of them has
+    /// more packets than one digest can speak for.
+    pub(super) fn proves(shared: u8, many: bool) -> bool {
+        if many { shared == BOTH } else { shared != 0 }
+    }
+
+    fn sequences_meet(&self, other: &Self) -> bool {
+        let mut narrow = false;
+        for way in 0..2 {
+            let (top, their) = (self.halves[way], other.halves[way]);
+            let fewer = self.octets[way].min(other.octets[way]);
+            // A direction without packets, or of which nothing is known, says nothing.
+            if fewer == 0 || top == 0 || their == 0 {
+                continue;
+            }
+            if u64::from((top.wrapping_sub(their) as i32).unsigned_abs()) > fewer + MARGIN {
+                return false;
+            }
+            narrow |= fewer <= WIDE;
+        }
+        narrow
+    }
+}
+
+/// Both digests, or a proof by sequence numbers.
+const BOTH: u8 = 3;
+
+/// True if two rows of one key, of slices that are one apart at most, prove each other to be of the same packets.
+#[cfg(test)]
+pub(super) fn same(a: &RowEvidence, b: &RowEvidence) -> bool {
+    RowEvidence::proves(a.shared(b), a.many || b.many)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use traf_model::{Endpoint, Evidence, FlowKey, FlowState, Half, Timestamp, Traffic};
+
+    use super::*;
+
+    fn row(protocol: u8, halves: [u32; 2], [forward, reverse]: [Counters; 2]) -> Flow {
+        let end = |last| Endpoint::new([10, 0, 0, last].into(), 80);
+        Flow {
+            key: FlowKey { protocol, vlan: None, source: end(1), destination: end(2) },
+            traffic: Traffic { outbound: forward, inbound: reverse },
+            first: Timestamp(0),
+            last: Timestamp(0),
+            forward: Half::default(),
+            reverse: Half::default(),
+            state: FlowState::Active,
+            complete: true,
+            own: false,
+            evidence: Evidence::new(halves),
+        }
+    }
+
+    fn tcp(halves: [u32; 2], octets: [u64; 2]) -> RowEvidence {
+        RowEvidence::new(&row(TCP, halves, octets.map(|octets| Counters::new(u64::from(octets > 0), octets))), 0)
+    }
+
+    fn udp(halves: [u32; 2], packets: u64, generation: u32) -> RowEvidence {
+        RowEvidence::new(&row(17, halves, [Counters::new(packets, packets * 100), Counters::default()]), generation)
+    }
+
+    #[test]
+    fn tcp_is_the_same_when_every_direction_that_both_saw_meets() {
+        let a = tcp([1_000_000, 50_000], [10_000, 500]);
+        assert!(same(&a, &tcp([1_012_000, 52_500], [20_000, 900])));
+        assert!(!same(&a, &tcp([1_012_001, 50_000], [20_000, 900])), "the narrower says how far");
+        assert!(!same(&a, &tcp([1_000_000, 52_501], [10_000, 900])), "one direction alone is no proof");
+        assert!(same(&a, &tcp([1_000_000, 0], [10_000, 0])), "what one of them did not see says nothing");
+        assert!(!same(&a, &tcp([0, 50_000], [0, 0])), "nothing that both saw");
+        assert!(!same(&tcp([0, 0], [10_000, 500]), &tcp([0, 0], [10_000, 500])), "no evidence");
+        assert!(same(&tcp([u32::MAX - 10, 7], [100, 100]), &tcp([80, 7], [100, 100])), "numbers begin again");
+        let wide = 1 << 29;
+        assert!(!same(&tcp([1, 0], [wide, 0]), &tcp([1, 0], [wide, 0])), "too wide");
+        assert!(same(&tcp([1, 9], [wide, 40]), &tcp([1, 9], [wide, 40])), "the other way is narrow");
+    }
+
+    #[test]
+    fn who_began_is_not_asked() {
+        let flow = row(TCP, [1_000_000, 50_000], [Counters::new(9, 10_000), Counters::new(5, 500)]);
+        let turned = Flow {
+            key: flow.key.reversed(),
+            traffic: flow.traffic.reversed(),
+            evidence: Evidence::new([50_000, 1_000_000]),
+            ..flow
+        };
+        assert_eq!(RowEvidence::new(&flow, 0), RowEvidence::new(&turned, 0));
+    }
+
+    #[test]
+    fn all_else_is_the_same_when_a_digest_of_one_key_is() {
+        let a = udp([7, 8], 10, 3);
+        assert!(same(&a, &udp([9, 7], 10, 3)));
+        assert!(!same(&a, &udp([9, 10], 10, 3)));
+        assert!(!same(&a, &udp([7, 8], 10, 4)), "of another key");
+        assert!(!same(&udp([7, 8], 10, 0), &udp([7, 8], 10, 0)), "of none");
+        assert!(!same(&udp([0, 0], 10, 3), &udp([0, 0], 10, 3)), "nothing");
+        assert!(!same(&udp([7, 0], 1, 3), &udp([8, 0], 1, 3)), "nothing twice");
+        for (packets, other, proven) in [(4_096, 7, true), (4_097, 7, false), (4_097, 8, true)] {
+            assert_eq!(same(&a, &udp([7, if other == 7 { 9 } else { 8 }], packets, 3)), proven, "{packets}");
+        }
+    }
+
+    /// 100,000 pairs of rows that have nothing in common but their key.
+    #[test]
+    fn independent_rows_are_never_the_same() {
+        let mut random = Random(11);
+        for _ in 0..100_000 {
+            let mut octets = || [40 + random.below(1 << 20), 40 + random.below(1 << 20)];
+            let (own, others) = (octets(), octets());
+            let mut halves = || [random.next() as u32, random.next() as u32];
+            let (one, other) = (halves(), halves());
+            assert!(!same(&tcp(one, own), &tcp(other, others)), "{one:?} {other:?} {own:?} {others:?}");
+            assert!(!same(&udp(one, 1_000, 3), &udp(other, 1_000, 3)), "{one:?} {other:?}");
+        }
+    }
+
+    /// xorshift64*.
+    struct Random(u64);
+
+    impl Random {
+        fn next(&mut self) -> u64 {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16
+        }
+
+        fn below(&mut self, end: u64) -> u64 {
+            self.next() % end
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_claim_of_octets_joins_nothing_more(
+            tops: [u32; 2], other: [u32; 2], octets in (40u64..100_000, 40u64..100_000), claim in 1u64..1 << 47,
+        ) {
+            let honest = tcp(tops, [octets.0, octets.1]);
+            let claims = same(&honest, &tcp(other, [claim.max(octets.0), claim.max(octets.1)]));
+            // No more than a row that claims just what the honest one has.
+            prop_assert_eq!(claims, same(&honest, &tcp(other, [octets.0, octets.1])));
+            // And with 2^47 octets it joins with nobody whose numbers are elsewhere.
+            let far = tops.map(|top| top.wrapping_add(1 << 30).max(1));
+            prop_assert!(!same(&honest, &tcp(far, [1 << 47, 1 << 47])));
+        }
+
+        #[test]
+        fn sameness_is_mutual(a: ([u32; 2], [u64; 2]), b: ([u32; 2], [u64; 2])) {
+            let octets = |all: [u64; 2]| all.map(|octets| octets % (1 << 40));
+            let (a, b) = (tcp(a.0, octets(a.1)), tcp(b.0, octets(b.1)));
+            prop_assert_eq!(same(&a, &b), same(&b, &a));
+        }
+    }
+}
