@@ -22,6 +22,7 @@ pub mod console;
 pub mod counters;
 pub mod demo;
 pub mod disk;
+pub mod fleet;
 pub mod lan;
 pub mod latency;
 pub mod machine;

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
 use traf_lab::persistent::{self, PersistentLab};
 use traf_lab::traffic::Traffic;
-use traf_lab::{Demo, Lan, screens, wait::Stopwatch};
+use traf_lab::{Demo, Lan, fleet, screens, wait::Stopwatch};
 
 /// A network on one machine: hosts behind a switch, made of namespaces. Works as root, and without.
 #[derive(Debug, Parser)]
@@ -49,6 +49,8 @@ enum Command {
         #[arg(long)]
         hold: bool,
     },
+    /// Many simulated sensors that report to a real collector; prints how fast it was and how far from the truth.
+    Fleet(fleet::Plan),
     /// Traffic with exact counts, sent from where it is started.
     #[command(subcommand)]
     Traffic(Traffic),
@@ -79,6 +81,11 @@ fn run(command: &Command) -> Result<()> {
             Ok(())
         }
         Command::Check { hold } => check(*hold),
+        Command::Fleet(plan) => {
+            println!("{}", plan.title());
+            print!("{}", fleet::run(plan)?);
+            Ok(())
+        }
         Command::Traffic(traffic) => traffic.run(),
     }
 }

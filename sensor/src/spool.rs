@@ -29,7 +29,7 @@ pub(crate) use delivery::CommitMark;
 pub use disk::{SpoolFolder, record_ranges};
 pub use index::SpoolLimits;
 pub use record::{RecordHeader, record_name};
-pub use thread::{PARTS, SpoolHandle, start};
+pub use thread::{PARTS, SpoolClosed, SpoolHandle, start};
 
 use index::{Index, IndexEntry, Recovery};
 use persistent_state::{LastSlice, PersistentState};
@@ -159,7 +159,7 @@ impl Spool {
 
     /// Seals: gives the summary the next sequence number and makes it durable, or keeps it in memory until the disk takes
     /// it.
-    pub(crate) fn seal(&mut self, summary: &Summary) {
+    pub fn seal(&mut self, summary: &Summary) {
         let payload = traf_proto::encode(summary);
         let from = self.state.next;
         let header = RecordHeader { epoch: self.state.epoch, from, to: from, slice: summary.slice, folded: false };

@@ -39,11 +39,11 @@ pub struct SpoolHandle {
 /// The spool's thread has ended: the sensor is ending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the spool is closed")]
-pub(crate) struct SpoolClosed;
+pub struct SpoolClosed;
 
 impl SpoolHandle {
     /// Has the spool's thread do something, and does not wait until it is done.
-    pub(crate) async fn send(&self, work: impl FnOnce(&mut Spool) + Send + 'static) -> Result<(), SpoolClosed> {
+    pub async fn send(&self, work: impl FnOnce(&mut Spool) + Send + 'static) -> Result<(), SpoolClosed> {
         self.requests.send(Box::new(work)).await.map_err(|_| SpoolClosed)
     }
 
