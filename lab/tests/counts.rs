@@ -84,26 +84,26 @@ fn by_name(reference_counts: &ReferenceCounts) -> BTreeMap<Uniflow, Counters> {
 #[test]
 #[ignore = "needs namespaces"]
 fn the_kernel_the_console_and_sql_count_the_same_and_flows_are_what_tshark_counts() {
-    let mut fleet = MonitoredLan::new(&["anna", "ben", "carl"], true, &[]).unwrap();
-    let reference = ReferenceCapture::start(&fleet.lan.machines[1], "eth0", &fleet.lan.folder, "").unwrap();
-    traffic_of_every_kind(&fleet.lan);
-    let kernel = fleet.kernel().unwrap();
+    let mut lan = MonitoredLan::new(&["anna", "ben", "carl"], true, &[]).unwrap();
+    let reference = ReferenceCapture::start(&lan.lan.machines[1], "eth0", &lan.lan.folder, "").unwrap();
+    traffic_of_every_kind(&lan.lan);
+    let kernel = lan.kernel().unwrap();
 
-    assert_eq!(fleet.shown_like(&kernel).unwrap(), kernel, "traf interfaces and the kernel");
-    assert_eq!(fleet.stored_like(&kernel).unwrap(), kernel, "SQL and the kernel");
+    assert_eq!(lan.shown_like(&kernel).unwrap(), kernel, "traf interfaces and the kernel");
+    assert_eq!(lan.stored_like(&kernel).unwrap(), kernel, "SQL and the kernel");
     let reference_counts = reference.counts().unwrap();
     let ben = kernel["ben"];
     assert_eq!(reference_counts.frames, ben.total(), "tshark and the kernel");
-    let (tshark, ours) = (by_name(&reference_counts), flows_in_sql(&fleet.collector, "ben"));
+    let (tshark, ours) = (by_name(&reference_counts), flows_in_sql(&lan.collector, "ben"));
     assert!(tshark.len() > 3000, "{} senders", tshark.len());
     for (sent, count) in &tshark {
         assert_eq!(ours.get(sent), Some(count), "{sent:?}");
     }
     assert_eq!(ours.len(), tshark.len(), "no flow that tshark did not see");
 
-    for sensor in &mut fleet.sensors {
+    for sensor in &mut lan.sensors {
         let status = sensor.process.terminate(Deadline::seconds(20)).unwrap();
         assert!(status.success(), "a sensor that is asked to end, ends in order: {status}");
     }
-    println!("{}", fleet.collector.verify().unwrap());
+    println!("{}", lan.collector.verify().unwrap());
 }

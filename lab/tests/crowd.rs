@@ -10,15 +10,12 @@ const TABLES: usize = 4;
 #[test]
 #[ignore = "needs namespaces"]
 fn a_question_that_finds_no_room_fails_in_words_until_somebody_leaves() {
-    let fleet = MonitoredLan::new(&["anna"], false, &[]).unwrap();
-    let ask = || fleet.console.table(&["traffic", "--filter", "port 9"]);
+    let lan = MonitoredLan::new(&["anna"], false, &[]).unwrap();
+    let ask = || lan.console.table(&["traffic", "--filter", "port 9"]);
     ask().unwrap();
     let open = |number: usize| {
         let filter = format!("port {}", 1000 + number);
-        fleet
-            .console
-            .start(&["traffic", "--filter", &filter, "--limit", "1000", "--watch", "--format", "jsonl"])
-            .unwrap()
+        lan.console.start(&["traffic", "--filter", &filter, "--limit", "1000", "--watch", "--format", "jsonl"]).unwrap()
     };
     let watchers: Vec<Process> = (0..TABLES).map(open).collect();
     eventually("no room", Deadline::seconds(30), || {

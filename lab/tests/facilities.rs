@@ -96,12 +96,12 @@ fn words_of(machine: &Machine, window: &Range<i64>) -> [String; 4] {
 }
 
 /// Tables of `traf` for ben's interface in all facilities, live or in a window.
-fn shown(fleet: &MonitoredLan, window: &[String]) -> Expected {
+fn shown(lan: &MonitoredLan, window: &[String]) -> Expected {
     let mut shown = Expected::default();
     for (facility, key, _) in COUNTED {
         let mut words = vec![facility, "--sensor", "ben", "--interface", "eth0", "--limit", "1000"];
         words.extend(window.iter().map(String::as_str));
-        let report = fleet.console.table(&words).unwrap();
+        let report = lan.console.table(&words).unwrap();
         assert_eq!(report["live"], window.is_empty(), "{report:#}");
         assert_eq!((&report["dropped"], &report["gaps"]), (&Value::from(0), &Value::Array(Vec::new())), "{report:#}");
         let rows = report["rows"].as_array().unwrap();
@@ -184,24 +184,24 @@ fn same(what: &str, shown: &Expected, expected: &Expected) {
 #[test]
 #[ignore = "needs namespaces"]
 fn every_facility_counts_what_tshark_and_the_kernel_count_live_and_past() {
-    let fleet = MonitoredLan::new(&["anna", "ben", "carl"], false, &[]).unwrap();
-    let reference = ReferenceCapture::start(&fleet.lan.machines[1], "eth0", &fleet.lan.folder, "").unwrap();
-    let tower = &fleet.lan.tower;
+    let lan = MonitoredLan::new(&["anna", "ben", "carl"], false, &[]).unwrap();
+    let reference = ReferenceCapture::start(&lan.lan.machines[1], "eth0", &lan.lan.folder, "").unwrap();
+    let tower = &lan.lan.tower;
     let from = slice(tower);
-    conversations(&fleet.lan);
-    fleet.lan.rest().unwrap();
+    conversations(&lan.lan);
+    lan.lan.rest().unwrap();
     let middle = next_slice(tower);
-    everything_else(&fleet.lan);
-    let kernel = fleet.kernel().unwrap();
-    assert_eq!(fleet.shown_like(&kernel).unwrap(), kernel, "traf interfaces and the kernel");
-    assert_eq!(fleet.stored_like(&kernel).unwrap(), kernel, "SQL and the kernel");
+    everything_else(&lan.lan);
+    let kernel = lan.kernel().unwrap();
+    assert_eq!(lan.shown_like(&kernel).unwrap(), kernel, "traf interfaces and the kernel");
+    assert_eq!(lan.stored_like(&kernel).unwrap(), kernel, "SQL and the kernel");
     let to = slice(tower);
 
     let capture_file = reference.stop().unwrap();
     let frames = capture_file.frames().unwrap();
     let ben = kernel["ben"];
     assert_eq!(ReferenceCounts::of(&frames).frames, ben.total(), "tshark and the kernel");
-    let observer = ObservationPoint { mac: &fleet.lan.interfaces[1].mac, mtu: MTU };
+    let observer = ObservationPoint { mac: &lan.lan.interfaces[1].mac, mtu: MTU };
 
     let nanos = |window: &Range<i64>| window.start * SECOND..window.end * SECOND;
     let whole = from..to;
@@ -218,10 +218,10 @@ fn every_facility_counts_what_tshark_and_the_kernel_count_live_and_past() {
     }
     let padded = |frame: &&Frame| frame.packet.as_ref().is_some_and(|packet| expected::size(frame) > packet.octets);
     assert_eq!(frames.iter().filter(padded).count(), 500, "frames with padding");
-    same("live", &shown(&fleet, &[]), &expected);
+    same("live", &shown(&lan, &[]), &expected);
     for (what, window) in [("past", whole), ("past, first part", from..middle), ("past, second part", middle..to)] {
-        let past = shown(&fleet, &words_of(tower, &window));
+        let past = shown(&lan, &words_of(tower, &window));
         same(what, &past, &observer.expected(&frames, &nanos(&window)));
     }
-    println!("{}", fleet.collector.verify().unwrap());
+    println!("{}", lan.collector.verify().unwrap());
 }

@@ -11,112 +11,112 @@ const SLICE: [&str; 2] = ["--slice", "2s"];
 #[test]
 #[ignore = "needs namespaces"]
 fn a_collector_killed_five_times_and_a_sensor_once_cost_one_recorded_slice() {
-    let mut fleet = MonitoredLan::new(&["anna", "ben"], false, &SLICE).unwrap();
-    let (_serve, v4, v6) = fleet.lan.serve(1, 9000).unwrap();
+    let mut lan = MonitoredLan::new(&["anna", "ben"], false, &SLICE).unwrap();
+    let (_serve, v4, v6) = lan.lan.serve(1, 9000).unwrap();
     let mut traffic = [
-        fleet.lan.machines[0]
+        lan.lan.machines[0]
             .start_traffic(&["udp", &v4, "--datagrams", "100000000", "--size", "700", "--rate", "300"])
             .unwrap(),
-        fleet.lan.machines[0].start_traffic(&["tcp", &v6, "--octets", "100000000000", "--rate", "300000"]).unwrap(),
+        lan.lan.machines[0].start_traffic(&["tcp", &v6, "--octets", "100000000000", "--rate", "300000"]).unwrap(),
     ];
 
     for _ in 0..5 {
-        fleet.next_slice("anna").unwrap();
-        fleet.collector.process.kill().unwrap();
-        fleet.collector.start_again().unwrap();
+        lan.next_slice("anna").unwrap();
+        lan.collector.process.kill().unwrap();
+        lan.collector.start_again().unwrap();
     }
-    fleet.next_slice("anna").unwrap();
+    lan.next_slice("anna").unwrap();
     traffic.iter_mut().for_each(|traffic| traffic.kill().unwrap());
-    let kernel = fleet.kernel().unwrap();
+    let kernel = lan.kernel().unwrap();
     assert!(kernel["ben"].inbound.packets > 1000, "there was traffic: {kernel:?}");
-    assert_eq!(fleet.stored_like(&kernel).unwrap(), kernel, "five dead collectors cost nothing and double nothing");
-    println!("{}", fleet.collector.verify().unwrap());
-    assert_eq!(losses(&fleet), Vec::<String>::new());
+    assert_eq!(lan.stored_like(&kernel).unwrap(), kernel, "five dead collectors cost nothing and double nothing");
+    println!("{}", lan.collector.verify().unwrap());
+    assert_eq!(losses(&lan), Vec::<String>::new());
 
     // A slice has just begun; what follows is all that it holds when its sensor dies.
-    fleet.next_slice("ben").unwrap();
-    let before = fleet.lan.rest().unwrap();
-    fleet.next_slice("ben").unwrap();
-    fleet.lan.machines[0].traffic(&["udp", &v4, "--datagrams", "100", "--size", "400"]).unwrap();
-    let ben = fleet.sensors.iter_mut().find(|sensor| sensor.machine.name == "ben").unwrap();
+    lan.next_slice("ben").unwrap();
+    let before = lan.lan.rest().unwrap();
+    lan.next_slice("ben").unwrap();
+    lan.lan.machines[0].traffic(&["udp", &v4, "--datagrams", "100", "--size", "400"]).unwrap();
+    let ben = lan.sensors.iter_mut().find(|sensor| sensor.machine.name == "ben").unwrap();
     ben.process.kill().unwrap();
-    let killed = fleet.collector.number("select unixepoch('now')").unwrap();
-    let missing = fleet.lan.rest().unwrap()["ben"] - before["ben"];
+    let killed = lan.collector.number("select unixepoch('now')").unwrap();
+    let missing = lan.lan.rest().unwrap()["ben"] - before["ben"];
     assert!(missing.inbound.packets >= 100, "{missing:?}");
     ben.process.start_again().unwrap();
-    fleet.console.wait_for_sensors(2).unwrap();
+    lan.console.wait_for_sensors(2).unwrap();
 
-    fleet.lan.machines[0].traffic(&["udp", &v4, "--datagrams", "50", "--size", "400"]).unwrap();
-    let mut kernel = fleet.kernel().unwrap();
+    lan.lan.machines[0].traffic(&["udp", &v4, "--datagrams", "50", "--size", "400"]).unwrap();
+    let mut kernel = lan.kernel().unwrap();
     kernel.insert("ben".to_owned(), kernel["ben"] - missing);
-    assert_eq!(fleet.stored_like(&kernel).unwrap(), kernel, "one slice is missing, and nothing else");
-    println!("{}", fleet.collector.verify().unwrap());
-    assert_eq!(losses(&fleet), ["ben|sensor ended before it sealed the slice"]);
+    assert_eq!(lan.stored_like(&kernel).unwrap(), kernel, "one slice is missing, and nothing else");
+    println!("{}", lan.collector.verify().unwrap());
+    assert_eq!(losses(&lan), ["ben|sensor ended before it sealed the slice"]);
     let covers =
         format!("select count(*) from events where unixepoch(time) <= {killed} and {killed} <= unixepoch(until)");
     assert_eq!(
-        fleet.collector.number(&covers).unwrap(),
+        lan.collector.number(&covers).unwrap(),
         1,
         "the loss says when: {:?}",
-        fleet.collector.sql("select * from events")
+        lan.collector.sql("select * from events")
     );
 }
 
 #[test]
 #[ignore = "needs namespaces"]
 fn a_cut_cable_delays_and_loses_nothing() {
-    let fleet = MonitoredLan::new(&["anna", "ben"], false, &SLICE).unwrap();
-    let (_serve, v4, _) = fleet.lan.serve(1, 9000).unwrap();
-    fleet.lan.mgmt.cut(&fleet.lan.machines[0]).unwrap();
-    fleet.lan.machines[0].traffic(&["udp", &v4, "--datagrams", "300", "--rate", "100"]).unwrap();
+    let lan = MonitoredLan::new(&["anna", "ben"], false, &SLICE).unwrap();
+    let (_serve, v4, _) = lan.lan.serve(1, 9000).unwrap();
+    lan.lan.mgmt.cut(&lan.lan.machines[0]).unwrap();
+    lan.lan.machines[0].traffic(&["udp", &v4, "--datagrams", "300", "--rate", "100"]).unwrap();
     eventually("the collector to miss the sensor", Deadline::seconds(60), || {
-        let sensors = fleet.console.table(&["sensors"])?.to_string();
+        let sensors = lan.console.table(&["sensors"])?.to_string();
         Ok(Probe::when(sensors.contains("\"late\"") || sensors.contains("\"away\""), || sensors))
     })
     .unwrap();
-    let kernel = fleet.kernel().unwrap();
-    assert_ne!(fleet.stored().unwrap(), kernel, "the cut was felt");
-    fleet.lan.mgmt.mend(&fleet.lan.machines[0]).unwrap();
+    let kernel = lan.kernel().unwrap();
+    assert_ne!(lan.stored().unwrap(), kernel, "the cut was felt");
+    lan.lan.mgmt.mend(&lan.lan.machines[0]).unwrap();
     eventually("the sensor to catch up", Deadline::seconds(90), || {
-        let stored = fleet.stored()?;
+        let stored = lan.stored()?;
         Ok(Probe::when(stored == kernel, || format!("{stored:?}")))
     })
     .unwrap();
-    println!("{}", fleet.collector.verify().unwrap());
-    assert_eq!(losses(&fleet), Vec::<String>::new());
+    println!("{}", lan.collector.verify().unwrap());
+    assert_eq!(losses(&lan), Vec::<String>::new());
 }
 
 #[test]
 #[ignore = "needs namespaces"]
 fn a_stopped_collector_is_waited_for() {
-    let fleet = MonitoredLan::new(&["anna", "ben"], false, &SLICE).unwrap();
-    let (_serve, v4, _) = fleet.lan.serve(1, 9000).unwrap();
-    fleet.next_slice("anna").unwrap();
-    fleet.collector.process.signal(Signal::SIGSTOP).unwrap();
-    fleet.lan.machines[0].traffic(&["udp", &v4, "--datagrams", "600", "--rate", "100"]).unwrap();
-    let kernel = fleet.kernel().unwrap();
-    fleet.collector.process.signal(Signal::SIGCONT).unwrap();
-    assert_eq!(fleet.stored_like(&kernel).unwrap(), kernel);
-    println!("{}", fleet.collector.verify().unwrap());
+    let lan = MonitoredLan::new(&["anna", "ben"], false, &SLICE).unwrap();
+    let (_serve, v4, _) = lan.lan.serve(1, 9000).unwrap();
+    lan.next_slice("anna").unwrap();
+    lan.collector.process.signal(Signal::SIGSTOP).unwrap();
+    lan.lan.machines[0].traffic(&["udp", &v4, "--datagrams", "600", "--rate", "100"]).unwrap();
+    let kernel = lan.kernel().unwrap();
+    lan.collector.process.signal(Signal::SIGCONT).unwrap();
+    assert_eq!(lan.stored_like(&kernel).unwrap(), kernel);
+    println!("{}", lan.collector.verify().unwrap());
 }
 
 #[test]
 #[ignore = "needs namespaces"]
 fn a_sensor_that_is_held_up_finds_what_passed_in_its_ring() {
-    let fleet = MonitoredLan::new(&["anna", "ben"], false, &SLICE).unwrap();
-    let (_serve, v4, _) = fleet.lan.serve(1, 9000).unwrap();
-    fleet.next_slice("anna").unwrap();
+    let lan = MonitoredLan::new(&["anna", "ben"], false, &SLICE).unwrap();
+    let (_serve, v4, _) = lan.lan.serve(1, 9000).unwrap();
+    lan.next_slice("anna").unwrap();
     let tell = |signal| {
-        fleet.sensors.iter().for_each(|sensor| sensor.process.signal(signal).unwrap());
+        lan.sensors.iter().for_each(|sensor| sensor.process.signal(signal).unwrap());
     };
     tell(Signal::SIGSTOP);
     // Four times as many octets as a ring has.
-    fleet.lan.machines[0].traffic(&["tcp", &v4, "--octets", "64000000"]).unwrap();
+    lan.lan.machines[0].traffic(&["tcp", &v4, "--octets", "64000000"]).unwrap();
     tell(Signal::SIGCONT);
-    let kernel = fleet.kernel().unwrap();
+    let kernel = lan.kernel().unwrap();
     assert!(kernel["ben"].inbound.octets > 64_000_000, "{kernel:?}");
-    assert_eq!(fleet.stored_like(&kernel).unwrap(), kernel);
-    println!("{}", fleet.collector.verify().unwrap());
+    assert_eq!(lan.stored_like(&kernel).unwrap(), kernel);
+    println!("{}", lan.collector.verify().unwrap());
 }
 
 #[test]
@@ -159,6 +159,6 @@ fn a_full_disk_at_the_collector_stops_acknowledging_and_loses_nothing() {
 }
 
 /// Recorded losses: sensor and reason.
-fn losses(fleet: &MonitoredLan) -> Vec<String> {
-    fleet.collector.sql("select sensor, what from events where what not like 'clock%' order by ts").unwrap()
+fn losses(lan: &MonitoredLan) -> Vec<String> {
+    lan.collector.sql("select sensor, what from events where what not like 'clock%' order by ts").unwrap()
 }

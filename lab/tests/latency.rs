@@ -13,9 +13,9 @@ const SNAPSHOT: Duration = Duration::from_secs(1);
 #[test]
 #[ignore = "needs namespaces"]
 fn a_packet_is_visible_after_a_snapshot_and_two_questions_at_most() {
-    let fleet = MonitoredLan::new(&["anna", "ben"], false, &[]).unwrap();
-    let visible: Vec<Duration> = (0..8).map(|number| latency::until_visible(&fleet, number).unwrap()).collect();
-    let question = (0..8).map(|number| latency::of_question(&fleet, number).unwrap()).max().unwrap();
+    let lan = MonitoredLan::new(&["anna", "ben"], false, &[]).unwrap();
+    let visible: Vec<Duration> = (0..8).map(|number| latency::until_visible(&lan, number).unwrap()).collect();
+    let question = (0..8).map(|number| latency::of_question(&lan, number).unwrap()).max().unwrap();
     println!("visible after {visible:.2?}, a question takes {question:.2?} at most");
     assert!(visible.iter().all(|time| *time <= SNAPSHOT + 2 * question), "{visible:?}, {question:?}");
 }

@@ -20,24 +20,24 @@ const MORE: [&str; 9] =
     ["sensor", "interface", "observed_by", "own", "source_end", "destination_end", "peers", "flows", "rate"];
 
 /// Connections that end well, badly and never, datagrams, pings, ARP, a VLAN, both families.
-fn traffic(fleet: &MonitoredLan) {
-    let [anna, ben] = &fleet.lan.machines[..] else { panic!("two machines") };
-    let plug = &fleet.lan.interfaces[1];
-    let (_serve, v4, v6) = fleet.lan.serve(1, 80).unwrap();
+fn traffic(lan: &MonitoredLan) {
+    let [anna, ben] = &lan.lan.machines[..] else { panic!("two machines") };
+    let plug = &lan.lan.interfaces[1];
+    let (_serve, v4, v6) = lan.lan.serve(1, 80).unwrap();
     anna.traffic(&["tcp", &v4, "--octets", "2000000", "--reply", "100000"]).unwrap();
     anna.traffic(&["tcp", &v6, "--octets", "50000", "--reply", "300000"]).unwrap();
     anna.traffic(&["udp", &v6, "--datagrams", "30", "--size", "4000"]).unwrap();
     assert!(anna.traffic(&["tcp", &format!("{}:9", plug.ipv4)]).is_err(), "nobody listens there");
-    ben.run("ping", &["-c", "2", "-i", "0.2", &fleet.lan.interfaces[0].ipv4.to_string()]).unwrap();
+    ben.run("ping", &["-c", "2", "-i", "0.2", &lan.lan.interfaces[0].ipv4.to_string()]).unwrap();
     for words in [&["--vlan", "7", "--size", "318"][..], &["--ipv6", "--syn"], &["--flows", "40", "--size", "120"]] {
         anna.traffic(&[&["frames", "--to", &plug.mac, "--count", "80"], words].concat()).unwrap();
     }
 }
 
 /// The rows of a table of `traf`. Classes of the one interface are rows; a bracket of sizes without a packet is none.
-fn rows(fleet: &MonitoredLan, table: &str, window: &[&str]) -> Vec<Value> {
+fn rows(lan: &MonitoredLan, table: &str, window: &[&str]) -> Vec<Value> {
     let words = [&[table, "--sensor", "watch", "--interface", "mon0", "--limit", "1000"], window].concat();
-    let report = fleet.console.table(&words).unwrap();
+    let report = lan.console.table(&words).unwrap();
     assert_eq!(report["live"], window.is_empty(), "{report:#}");
     let rows = report["rows"].as_array().unwrap();
     if let ("interfaces", [row]) = (table, &rows[..]) {
@@ -74,20 +74,20 @@ fn same(a: &Value, b: &Value) -> bool {
 #[test]
 #[ignore = "needs namespaces"]
 fn a_file_and_a_sensor_that_saw_the_same_frames_have_the_same_rows() {
-    let fleet = MonitoredLan::new(&["anna", "ben"], true, &[]).unwrap();
-    let from = fleet.lan.tower.run("date", &["-u", "-d", "-1 minute", "+%FT%TZ"]).unwrap();
-    let reference = ReferenceCapture::start(&fleet.lan.watch, "mon0", &fleet.lan.folder, "").unwrap();
-    traffic(&fleet);
-    let kernel = fleet.kernel().unwrap();
-    assert_eq!(fleet.shown_like(&kernel).unwrap(), kernel, "traf interfaces and the kernel");
-    assert_eq!(fleet.stored_like(&kernel).unwrap(), kernel, "SQL and the kernel");
+    let lan = MonitoredLan::new(&["anna", "ben"], true, &[]).unwrap();
+    let from = lan.lan.tower.run("date", &["-u", "-d", "-1 minute", "+%FT%TZ"]).unwrap();
+    let reference = ReferenceCapture::start(&lan.lan.watch, "mon0", &lan.lan.folder, "").unwrap();
+    traffic(&lan);
+    let kernel = lan.kernel().unwrap();
+    assert_eq!(lan.shown_like(&kernel).unwrap(), kernel, "traf interfaces and the kernel");
+    assert_eq!(lan.stored_like(&kernel).unwrap(), kernel, "SQL and the kernel");
     let file = reference.stop().unwrap().file.to_string_lossy().into_owned();
-    let document = fleet.lan.watch.run(&binary("traf-sensor").unwrap(), &["read", &file, "--format", "json"]).unwrap();
+    let document = lan.lan.watch.run(&binary("traf-sensor").unwrap(), &["read", &file, "--format", "json"]).unwrap();
     let document: Value = serde_json::from_str(&document).unwrap();
 
     for (window, what) in [(&[][..], "live"), (&["--from", from.trim()], "past")] {
         for (table, name) in TABLES {
-            let (traf, read) = (rows(&fleet, table, window), document[name].as_array().unwrap());
+            let (traf, read) = (rows(&lan, table, window), document[name].as_array().unwrap());
             println!("{what}: {table}: {} rows", read.len());
             assert!(!read.is_empty(), "{what}: {table}: no rows");
             for row in read {

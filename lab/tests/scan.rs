@@ -14,33 +14,32 @@ const MEMORY: u64 = 12_000_000 + 160 * CAPACITY;
 #[test]
 #[ignore = "needs namespaces"]
 fn ten_conversations_stay_on_the_screen_through_a_million_new_flows() {
-    let mut fleet = MonitoredLan::new(&["anna", "ben", "mallory"], false, &[]).unwrap();
+    let mut lan = MonitoredLan::new(&["anna", "ben", "mallory"], false, &[]).unwrap();
     // Only ben's link is looked at; the sender of a scan has nothing to prove.
-    for sensor in &mut fleet.sensors {
+    for sensor in &mut lan.sensors {
         if sensor.machine.name != "ben" {
             sensor.process.kill().unwrap();
         }
     }
-    let (_serve, v4, _) = fleet.lan.serve(1, 9000).unwrap();
-    let reference =
-        ReferenceCapture::start(&fleet.lan.machines[1], "eth0", &fleet.lan.folder, "tcp port 9000").unwrap();
+    let (_serve, v4, _) = lan.lan.serve(1, 9000).unwrap();
+    let reference = ReferenceCapture::start(&lan.lan.machines[1], "eth0", &lan.lan.folder, "tcp port 9000").unwrap();
     let words = ["tcp", &v4, "--octets", "100000000000", "--rate", "30000"];
-    let mut people: Vec<_> = (0..10).map(|_| fleet.lan.machines[0].start_traffic(&words).unwrap()).collect();
-    let mac = fleet.lan.interfaces[1].mac.clone();
+    let mut people: Vec<_> = (0..10).map(|_| lan.lan.machines[0].start_traffic(&words).unwrap()).collect();
+    let mac = lan.lan.interfaces[1].mac.clone();
     let scan = ["frames", "--to", &mac, "--count", "1000000", "--flows", "1000000", "--syn", "--rate", "40000"];
-    println!("scan: {}", fleet.lan.machines[2].traffic(&scan).unwrap().trim());
+    println!("scan: {}", lan.lan.machines[2].traffic(&scan).unwrap().trim());
     people.iter_mut().for_each(|person| person.kill().unwrap());
-    let kernel = frames(fleet.kernel().unwrap()["ben"]);
+    let kernel = frames(lan.kernel().unwrap()["ben"]);
 
     // A frame that the capture lost is counted as lost: what is shown and what was dropped is all there was.
     let shown = traf_lab::wait::eventually("the console", traf_lab::wait::Deadline::seconds(10), || {
-        let drops = drops(&fleet.console.table(&["interfaces", "--filter", "sensor ben"])?);
-        let shown = frames(fleet.console.interfaces()?["ben"]) + drops;
+        let drops = drops(&lan.console.table(&["interfaces", "--filter", "sensor ben"])?);
+        let shown = frames(lan.console.interfaces()?["ben"]) + drops;
         println!("shown, with {drops} dropped: {shown}, kernel {kernel}");
         Ok(traf_lab::wait::Probe::some((shown == kernel).then_some(shown), || format!("{shown}, not {kernel}")))
     })
     .unwrap();
-    let table = fleet.console.table(&["traffic", "--filter", "sensor ben", "--limit", "50"]).unwrap();
+    let table = lan.console.table(&["traffic", "--filter", "sensor ben", "--limit", "50"]).unwrap();
     let rows = table["rows"].as_array().unwrap();
     let reference_counts = reference.counts().unwrap();
     let (mut seen, mut expected) = (Counters::default(), Counters::default());
@@ -63,17 +62,17 @@ fn ten_conversations_stay_on_the_screen_through_a_million_new_flows() {
     println!("ten conversations: {} octets, {missing} of them in other", expected.octets);
     assert!(missing * 1000 < expected.octets, "{missing} of {} octets are missing", expected.octets);
 
-    let ben = fleet.sensors.iter_mut().find(|sensor| sensor.machine.name == "ben").unwrap();
+    let ben = lan.sensors.iter_mut().find(|sensor| sensor.machine.name == "ben").unwrap();
     let memory = Memory::of(ben.process.pid()).unwrap().held();
     println!("memory: {memory} octets of at most {MEMORY}");
     assert!(memory <= MEMORY, "{memory} octets");
     traf_lab::wait::eventually("the store", traf_lab::wait::Deadline::seconds(60), || {
-        let dropped = fleet.collector.number("select dropped from interfaces where sensor = 'ben'")?;
-        let stored = frames(fleet.stored()?["ben"]) + u64::try_from(dropped)?;
+        let dropped = lan.collector.number("select dropped from interfaces where sensor = 'ben'")?;
+        let stored = frames(lan.stored()?["ben"]) + u64::try_from(dropped)?;
         Ok(traf_lab::wait::Probe::when(stored == shown, || format!("{stored}, not {shown}")))
     })
     .unwrap();
-    println!("{}", fleet.collector.verify().unwrap());
+    println!("{}", lan.collector.verify().unwrap());
 }
 
 fn frames(counters: Traffic) -> u64 {

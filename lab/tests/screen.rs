@@ -13,15 +13,15 @@ const FIRST: Duration = Duration::from_millis(200);
 #[test]
 #[ignore = "needs namespaces"]
 fn the_first_screen_costs_200_milliseconds_of_cpu_at_most_and_leaving_or_a_panic_leaves_the_terminal_clean() {
-    let fleet = MonitoredLan::new(&["anna", "ben"], false, &[]).unwrap();
-    let (_serve, v4, _) = fleet.lan.serve(1, 9000).unwrap();
+    let lan = MonitoredLan::new(&["anna", "ben"], false, &[]).unwrap();
+    let (_serve, v4, _) = lan.lan.serve(1, 9000).unwrap();
     let _traffic =
-        fleet.lan.machines[0].start_traffic(&["tcp", &v4, "--octets", "100000000000", "--rate", "200000"]).unwrap();
+        lan.lan.machines[0].start_traffic(&["tcp", &v4, "--octets", "100000000000", "--rate", "200000"]).unwrap();
     for (columns, rows) in [(80, 24), (132, 40)] {
-        let terminal = Terminal::open(&fleet.lan.tower, &fleet.lan.folder, columns, rows).unwrap();
+        let terminal = Terminal::open(&lan.lan.tower, &lan.lan.folder, columns, rows).unwrap();
         let before = terminal.modes().unwrap();
-        let pid = fleet.lan.folder.join("traf.pid");
-        let start = format!("clear; (echo $BASHPID > {}; exec env {})", pid.display(), fleet.console.line().unwrap());
+        let pid = lan.lan.folder.join("traf.pid");
+        let start = format!("clear; (echo $BASHPID > {}; exec env {})", pid.display(), lan.console.line().unwrap());
         terminal.line(&start).unwrap();
         let screen =
             terminal.wait_for("a useful screen", Deadline::seconds(10), |screen| screen.contains("10.77.1.2")).unwrap();
@@ -42,7 +42,7 @@ fn the_first_screen_costs_200_milliseconds_of_cpu_at_most_and_leaving_or_a_panic
         assert_eq!(terminal.modes().unwrap(), before, "as if it had never been there");
 
         // The build that tests run panics behind its first frame when it is asked to.
-        terminal.line(&format!("clear; TRAF_PANIC=1 RUST_BACKTRACE=0 {}", fleet.console.line().unwrap())).unwrap();
+        terminal.line(&format!("clear; TRAF_PANIC=1 RUST_BACKTRACE=0 {}", lan.console.line().unwrap())).unwrap();
         let words = |screen: &str| screen.contains("panicked") && screen.trim_end().ends_with('$');
         let screen = terminal.wait_for("the words of a panic", Deadline::seconds(10), words).unwrap();
         assert!(screen.contains("TRAF_PANIC is set"), "{screen}");
