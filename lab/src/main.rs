@@ -83,8 +83,9 @@ fn run(command: &Command) -> Result<()> {
         Command::Check { hold } => check(*hold),
         Command::Fleet(plan) => {
             println!("{}", plan.title());
-            print!("{}", fleet::run(plan)?);
-            Ok(())
+            let figures = fleet::run(plan)?;
+            print!("{figures}");
+            plan.within.map_or(Ok(()), |percent| figures.check(percent))
         }
         Command::Traffic(traffic) => traffic.run(),
     }

@@ -57,6 +57,9 @@ pub struct Plan {
     /// Run `traf-collector verify`, too; it takes long over many rows
     #[arg(long)]
     pub verify: bool,
+    /// Fail if a sum of the LAN or of one of its busiest hosts is off by more, or a sensor's by anything
+    #[arg(long, value_name = "PERCENT")]
+    pub within: Option<f64>,
     /// Folder for the spools, which are not the collector's disk [default: /dev/shm]
     #[arg(long, value_name = "DIR")]
     pub spools: Option<PathBuf>,
