@@ -6,8 +6,11 @@
 mod bulk;
 mod frames;
 mod packet_socket;
+mod segments;
+mod short;
+mod template;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -39,6 +42,16 @@ pub enum Traffic {
     },
     /// Frames written past the network stack.
     Frames(Frames),
+    /// Many short conversations, TCP and UDP in turn.
+    Short(Short),
+    /// Datagrams that the kernel gets many at a time, to be cut late (UDP_SEGMENT).
+    Segments(Segments),
+    /// Takes datagrams and answers none, until it is ended.
+    Sink {
+        /// End points to listen at.
+        #[arg(required = true)]
+        addresses: Vec<SocketAddr>,
+    },
 }
 
 /// A TCP connection.
@@ -90,9 +103,76 @@ pub struct Frames {
     /// TCP openings (SYN), as a scan sends them, where otherwise UDP.
     #[arg(long)]
     pub syn: bool,
+    /// TCP connections: SYN, then data.
+    #[arg(long, conflicts_with = "syn")]
+    pub tcp: bool,
+    /// DHCP discovers, each with a number of its own.
+    #[arg(long, conflicts_with_all = ["syn", "tcp", "ipv6"])]
+    pub dhcp: bool,
+    /// The sender of all frames, with a port for each flow; by default the flows have different senders.
+    #[arg(long)]
+    pub source: Option<IpAddr>,
+    /// The receiver of all frames.
+    #[arg(long)]
+    pub destination: Option<IpAddr>,
+    /// The port of the receiver; by default 53, or 80 for TCP.
+    #[arg(long)]
+    pub port: Option<u16>,
+    /// The answers to frames of these same words: ends and ports change places.
+    #[arg(long)]
+    pub back: bool,
+    /// Identification, sequence numbers and payload come from this number: runs with the same number send the same packets,
+    /// runs with different ones different packets. Without it all of them are zero.
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// A payload of zeros, whatever the seed.
+    #[arg(long)]
+    pub constant: bool,
     /// Added to each flow's number, so that two runs share no flow.
     #[arg(long, default_value_t = 0)]
     pub first: u32,
+}
+
+/// Short conversations: a question and an answer each, from a port of its own.
+#[derive(Clone, Debug, Args)]
+pub struct Short {
+    /// Addresses of this machine that ask; the first ones more often than the last.
+    #[arg(long, required = true)]
+    pub from: Vec<IpAddr>,
+    /// Addresses that answer, each a `serve` at all of the ports; the first ones more often than the last.
+    #[arg(long, required = true)]
+    pub to: Vec<IpAddr>,
+    /// Ports that are asked; the first ones more often than the last.
+    #[arg(long, required = true)]
+    pub port: Vec<u16>,
+    /// Conversations a second; 0 is as fast as it goes.
+    #[arg(long, default_value_t = 0)]
+    pub rate: u64,
+    /// Number of conversations, at most 60,000 for each address that asks.
+    #[arg(long, default_value_t = 1000)]
+    pub count: u64,
+    /// Threads that ask at the same time.
+    #[arg(long, default_value_t = 2)]
+    pub threads: u64,
+}
+
+/// Datagrams to be cut late.
+#[derive(Clone, Debug, Args)]
+pub struct Segments {
+    /// A `sink`.
+    pub to: SocketAddr,
+    /// Octets of payload, all together.
+    #[arg(long, default_value_t = 1_000_000)]
+    pub octets: u64,
+    /// Octets of payload in a datagram.
+    #[arg(long, default_value_t = 1200)]
+    pub size: u16,
+    /// Datagrams that the kernel gets at a time.
+    #[arg(long, default_value_t = 16)]
+    pub segments: u16,
+    /// At most so many octets a second; 0 is no limit.
+    #[arg(long, default_value_t = 0)]
+    pub rate: u64,
 }
 
 impl Traffic {
@@ -103,6 +183,9 @@ impl Traffic {
             Self::Tcp(stream) => bulk::tcp(stream),
             Self::Udp { to, datagrams, size, rate } => bulk::udp(*to, *datagrams, *size, *rate),
             Self::Frames(frames) => frames::send(frames),
+            Self::Short(short) => short::send(short),
+            Self::Segments(segments) => segments::send(segments),
+            Self::Sink { addresses } => segments::sink(addresses),
         }
     }
 }
