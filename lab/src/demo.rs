@@ -17,6 +17,9 @@ pub struct Demo {
     pub lan: MonitoredLan,
 }
 
+/// The machines of the demonstration.
+pub const MACHINES: [&str; 4] = ["anna", "ben", "carl", "dora"];
+
 /// Machines and their traffic, as lines of shell. `$LAB` is this program's `traffic`.
 const TRAFFIC: [(&str, &str); 8] = [
     ("anna", "exec $LAB tcp 10.77.1.2:9000 --octets 100000000000 --rate 250000"),
@@ -36,23 +39,28 @@ const SERVERS: [(&str, &[&str]); 2] =
 impl Demo {
     /// Builds it; returns when every sensor reports.
     pub fn new() -> Result<Self> {
-        let lan = MonitoredLan::new(&["anna", "ben", "carl", "dora"], true, &[])?;
-        let named = |name: &str| -> Result<&Machine> {
-            lan.lan.machines.iter().find(|machine| machine.name == name).with_context(|| format!("no machine {name}"))
-        };
-        let mut traffic = Vec::new();
-        for (name, addresses) in SERVERS {
-            traffic.push(named(name)?.serve(addresses)?);
-        }
-        let lab = binary("traf-lab")?;
-        for (name, line) in TRAFFIC {
-            traffic.push(named(name)?.start("sh", &["-c", &format!("LAB='{lab} traffic'; {line}")])?);
-        }
-        Ok(Self { _traffic: traffic, lan })
+        let lan = MonitoredLan::new(&MACHINES, true, &[])?;
+        Ok(Self { _traffic: start_traffic(&lan)?, lan })
     }
 
     /// Runs `traf` with these words on this terminal, to its end.
     pub fn open(&self, words: &[String]) -> Result<ExitStatus> {
         self.lan.console.command()?.args(words).stdin(Stdio::inherit()).status().context("starting traf")
     }
+}
+
+/// Starts the demonstration's traffic on a LAN of its machines; it goes on until it is dropped.
+pub fn start_traffic(lan: &MonitoredLan) -> Result<Vec<Process>> {
+    let named = |name: &str| -> Result<&Machine> {
+        lan.lan.machines.iter().find(|machine| machine.name == name).with_context(|| format!("no machine {name}"))
+    };
+    let mut traffic = Vec::new();
+    for (name, addresses) in SERVERS {
+        traffic.push(named(name)?.serve(addresses)?);
+    }
+    let lab = binary("traf-lab")?;
+    for (name, line) in TRAFFIC {
+        traffic.push(named(name)?.start("sh", &["-c", &format!("LAB='{lab} traffic'; {line}")])?);
+    }
+    Ok(traffic)
 }

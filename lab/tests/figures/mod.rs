@@ -1,0 +1,251 @@
+//! Reports compared with the truth of a mirror port, second by second.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::ops::Range;
+
+use traf_lab::reference::Truth;
+use traf_lab::reference::truth::{Facility, Key};
+use traf_model::{Counters, Traffic};
+
+use crate::watched::Shown;
+
+pub(crate) const SECOND: i64 = 1_000_000_000;
+/// Age of what a report knows, at most: a snapshot a second, and its way.
+const AGE: i64 = SECOND * 3 / 2;
+/// Rates are averages of this time.
+const AVERAGE: i64 = 5 * SECOND;
+/// Steps in which the age of a report's rates is looked for.
+const STEP: i64 = SECOND / 20;
+/// Rows that are compared.
+const TOP: usize = 20;
+/// Rows of which the order is compared.
+const ORDERED: usize = 10;
+
+/// The figures of one facility.
+#[derive(Default)]
+pub(crate) struct Figures {
+    /// Reports, and those of them whose counts were compared.
+    pub(crate) reports: [usize; 2],
+    /// Rows of the top that were compared, and how far the worst count was off, in percent, beyond two packets.
+    pub(crate) rows: usize,
+    pub(crate) worst_count: Worst,
+    /// How far the worst total was off, in percent.
+    pub(crate) worst_total: Worst,
+    /// Reports of which rates were compared, the mean error of the top, and the worst row, in percent.
+    pub(crate) rated: usize,
+    pub(crate) mean_rate: f64,
+    pub(crate) worst_rate: Worst,
+    /// Reports with the top in the right order.
+    pub(crate) ordered: usize,
+    /// Counts that fell, and reports whose rows do not add up.
+    pub(crate) fell: Vec<String>,
+    pub(crate) sums: Vec<String>,
+}
+
+/// The greatest error, and where it was.
+#[derive(Default)]
+pub(crate) struct Worst {
+    pub(crate) percent: f64,
+    pub(crate) place: String,
+}
+
+/// When things may be compared, in nanoseconds since 1970.
+pub(crate) struct Times {
+    /// Counts.
+    pub(crate) counts: Range<i64>,
+    /// Rates: stretches of steady traffic.
+    pub(crate) steady: Vec<Range<i64>>,
+}
+
+impl Worst {
+    fn see(&mut self, percent: f64, place: impl FnOnce() -> String) {
+        if percent > self.percent {
+            *self = Self { percent, place: place() };
+        }
+    }
+}
+
+impl fmt::Display for Worst {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.2} % {}", self.percent, self.place)
+    }
+}
+
+impl Figures {
+    /// Compares all reports of a facility.
+    pub(crate) fn of(facility: Facility, reports: &[Shown], truth: &Truth, times: &Times) -> Self {
+        let mut figures = Self { reports: [reports.len(), 0], ..Self::default() };
+        let mut greatest: HashMap<String, Traffic> = HashMap::new();
+        let mut rates = Vec::new();
+        for shown in reports {
+            figures.see_growth(shown, &mut greatest);
+            figures.see_sum(facility, shown);
+            if times.counts.contains(&shown.at) {
+                figures.reports[1] += 1;
+                figures.see_counts(facility, shown, truth, times);
+                figures.ordered += usize::from(in_order(facility, shown, truth));
+            }
+            let steady = |stretch: &Range<i64>| stretch.start + AGE + AVERAGE <= shown.at && shown.at < stretch.end;
+            if times.steady.iter().any(steady) {
+                rates.push(figures.see_rates(facility, shown, truth, times));
+            }
+        }
+        figures.rated = rates.len();
+        figures.mean_rate = rates.iter().sum::<f64>() / rates.len().max(1) as f64;
+        figures
+    }
+
+    /// Counts never fall, from one report to the next.
+    fn see_growth(&mut self, shown: &Shown, greatest: &mut HashMap<String, Traffic>) {
+        let total = [("total".to_owned(), shown.total)];
+        for (key, now) in shown.rows.iter().map(|row| (row.key.clone(), row.traffic)).chain(total) {
+            let before = greatest.entry(key.clone()).or_default();
+            if parts(&now).iter().zip(parts(before)).any(|(now, before)| *now < before) {
+                self.fell.push(format!("{key}: {} then {}", text(before), text(&now)));
+            }
+            *before = now;
+        }
+    }
+
+    /// Rows and `other` are the total.
+    fn see_sum(&mut self, facility: Facility, shown: &Shown) {
+        // Classes of a point overlap, and frames that two points saw are in both.
+        if facility == Facility::Interfaces || shown.matched as usize > shown.rows.len() {
+            return;
+        }
+        let (sum, total) = (shown.sum().total(), shown.total.total());
+        if (sum.packets, sum.octets) != (total.packets, total.octets) {
+            self.sums.push(format!("rows {sum:?}, total {total:?}"));
+        }
+    }
+
+    fn see_counts(&mut self, facility: Facility, shown: &Shown, truth: &Truth, times: &Times) {
+        let rows = shown.by_key();
+        for (key, _) in top(facility, truth, shown.at) {
+            self.rows += 1;
+            let name = truth.name(&key);
+            let found = rows.get(name.as_str()).map_or_else(Traffic::default, |row| row.traffic);
+            let bounds = [shown.at - AGE, shown.at + 2 * STEP].map(|at| truth.at(facility, &key, at));
+            self.worst_count.see(off(&found, &bounds), || {
+                let second = (shown.at - times.counts.start) / SECOND;
+                format!("{name} in second {second}: {}, not {} to {}", text(&found), text(&bounds[0]), text(&bounds[1]))
+            });
+        }
+        if facility != Facility::Interfaces {
+            let bounds = [shown.at - AGE, shown.at + 2 * STEP].map(|at| truth.at(facility, &Key::Total, at));
+            self.worst_total.see(off(&shown.total, &bounds), || {
+                format!("{}, not {} to {}", text(&shown.total), text(&bounds[0]), text(&bounds[1]))
+            });
+        }
+    }
+
+    /// The mean error of the top's rates in one report. All rates are of one moment, which may be as old as a snapshot: the
+    /// age is taken that suits them best.
+    fn see_rates(&mut self, facility: Facility, shown: &Shown, truth: &Truth, times: &Times) -> f64 {
+        let rows = shown.by_key();
+        let errors = |age: i64| -> Vec<(f64, String)> {
+            let end = shown.at - age;
+            let rate = |key: &Key| grown(facility, key, truth, end - AVERAGE, end);
+            let mut keys: Vec<_> = truth.table(facility, end).into_iter().map(|(key, _)| (rate(&key), key)).collect();
+            keys.sort_by_key(|(rate, key)| (std::cmp::Reverse(rate.octets), *key));
+            keys.truncate(TOP);
+            let errors = keys.into_iter().filter(|(rate, _)| rate.octets > 0).map(|(grown, key)| {
+                let name = truth.name(&key);
+                let found = rows.get(name.as_str()).map_or(0, |row| row.rate.total().octets);
+                let wanted = grown.octets as f64 / (AVERAGE / SECOND) as f64;
+                // Two packets of five seconds are no error.
+                let packets = 2.0 * wanted / grown.packets.max(1) as f64;
+                let off = (found as f64 - wanted).abs();
+                let error = if off <= packets { 0.0 } else { off / wanted * 100.0 };
+                (error, format!("{name}: {found}, not {wanted:.0} octets/s"))
+            });
+            errors.collect()
+        };
+        let mean =
+            |errors: &[(f64, String)]| errors.iter().map(|(error, _)| error).sum::<f64>() / errors.len().max(1) as f64;
+        let ages = (0..=AGE / STEP).map(|step| errors(step * STEP));
+        let best = ages.min_by(|a, b| mean(a).total_cmp(&mean(b))).unwrap_or_default();
+        for (error, place) in &best {
+            let second = (shown.at - times.counts.start) / SECOND;
+            self.worst_rate.see(*error, || format!("in second {second}: {place}"));
+        }
+        mean(&best)
+    }
+}
+
+impl fmt::Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{} reports, {} compared: order right in {}, fell {}, sums wrong {}; rates of {}: mean error {:.2} %",
+            self.reports[0],
+            self.reports[1],
+            self.ordered,
+            self.fell.len(),
+            self.sums.len(),
+            self.rated,
+            self.mean_rate
+        )?;
+        writeln!(f, "    worst count of {} rows {}", self.rows, self.worst_count)?;
+        writeln!(f, "    worst total {}", self.worst_total)?;
+        write!(f, "    worst rate {}", self.worst_rate)
+    }
+}
+
+/// The busiest rows of a moment, by octets.
+pub(crate) fn top(facility: Facility, truth: &Truth, at: i64) -> Vec<(Key, Traffic)> {
+    let mut rows = truth.table(facility, at);
+    rows.sort_by_key(|(key, traffic)| (std::cmp::Reverse(traffic.total().octets), *key));
+    rows.truncate(TOP);
+    rows
+}
+
+/// How far counts are off, in percent: beyond the bounds, and beyond two packets.
+pub(crate) fn off(found: &Traffic, bounds: &[Traffic; 2]) -> f64 {
+    let [found, least, most] = [found, &bounds[0], &bounds[1]].map(parts);
+    // Octets of two packets, or two packets.
+    let packets = [most[0], most[0], most[2], most[2]];
+    let off = (0..4).map(|part| {
+        let slack = 2 * most[part].div_ceil(packets[part].max(1)).max(1);
+        let off = least[part].saturating_sub(found[part]).max(found[part].saturating_sub(most[part]));
+        if off <= slack { 0.0 } else { off as f64 / most[part].max(1) as f64 * 100.0 }
+    });
+    off.fold(0.0, f64::max)
+}
+
+/// Packets and octets in, packets and octets out.
+fn parts(traffic: &Traffic) -> [u64; 4] {
+    let Traffic { inbound, outbound } = traffic;
+    [inbound.packets, inbound.octets, outbound.packets, outbound.octets]
+}
+
+/// `in 3/180 out 2/120`: packets and octets.
+pub(crate) fn text(traffic: &Traffic) -> String {
+    let [rx, rx_octets, tx, tx_octets] = parts(traffic);
+    format!("in {rx}/{rx_octets} out {tx}/{tx_octets}")
+}
+
+fn grown(facility: Facility, key: &Key, truth: &Truth, from: i64, to: i64) -> Counters {
+    let [before, after] = [from, to].map(|at| truth.at(facility, key, at).total());
+    Counters::new(after.packets - before.packets, after.octets - before.octets)
+}
+
+/// True if the first rows are the busiest, in their order; rows within a tenth of each other may stand either way.
+fn in_order(facility: Facility, shown: &Shown, truth: &Truth) -> bool {
+    let table: HashMap<String, u64> = truth
+        .table(facility, shown.at)
+        .into_iter()
+        .map(|(key, traffic)| (truth.name(&key), traffic.total().octets))
+        .collect();
+    let first = &shown.rows[..shown.rows.len().min(ORDERED)];
+    let octets = |key: &str| table.get(key).copied().unwrap_or_default();
+    let right = |upper: u64, lower: u64| upper * 11 >= lower * 10;
+    let pairs = first
+        .iter()
+        .enumerate()
+        .all(|(place, row)| first[place..].iter().all(|below| right(octets(&row.key), octets(&below.key))));
+    let least = first.iter().map(|row| octets(&row.key)).min().unwrap_or_default();
+    let left_out = table.iter().filter(|(key, _)| first.iter().all(|row| row.key != **key));
+    pairs && first.len() >= ORDERED.min(table.len()) && left_out.into_iter().all(|(_, octets)| right(least, *octets))
+}
