@@ -1,0 +1,122 @@
+//! VLAN tags that not everybody sees: the same packets are tagged on one link and plain on another, or tagged one way only. They
+//! split no conversation, hide no direction and invent no service.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod links;
+
+use links::{Links, Run, count, difference, of_ip};
+use serde_json::Value;
+use traf_lab::ReferenceCapture;
+use traf_lab::process::binary;
+use traf_model::{Counters, Traffic};
+
+/// Octets of a tag.
+const TAG: u64 = 4;
+/// Octets of the IP packet of each frame.
+const PACKET: u64 = 106;
+/// Flows of each kind and shape of tags, and frames of each, each way.
+const FLOWS: usize = 240;
+const FRAMES: u64 = 5;
+/// Flows of a shape: connections, and datagrams.
+const CONVERSATIONS: usize = 2 * FLOWS;
+
+/// Tags of the shapes, there and back: one way only, another each way, and priority alone (VID 0), which is no VLAN.
+const SHAPES: [(Option<u16>, Option<u16>); 3] = [(Some(7), None), (Some(8), Some(9)), (Some(0), None)];
+
+/// Connections and datagrams with one host, with these tags there and back.
+fn tagged(link: usize, host: &str, there: Option<u16>, back: Option<u16>) -> Vec<(usize, String)> {
+    let mut runs = Vec::new();
+    for (kind, port) in [("--tcp", 8080), ("", 5060)] {
+        for (direction, tag) in [("", there), ("--back", back)] {
+            let size = 14 + PACKET + if tag.is_some() { TAG } else { 0 };
+            let tag = tag.map_or_else(String::new, |vlan| format!("--vlan {vlan}"));
+            let ends = format!("--source {host}.2 --destination {host}.1 --port {port} {kind} {direction} {tag}");
+            let count = FLOWS as u64 * FRAMES;
+            runs.push((link, format!("{ends} --flows {FLOWS} --count {count} --size {size} --rate {FLOWS} --seed 7")));
+        }
+    }
+    runs
+}
+
+/// The host of a shape: on both links, tagged on the west and plain on the east; or on the west link alone.
+fn host(shape: usize, both: bool) -> String {
+    format!("10.{}.{shape}", u8::from(both))
+}
+
+fn send(links: &Links) -> [Traffic; 2] {
+    let before = links.counts();
+    let mut runs = Vec::new();
+    for (shape, (there, back)) in SHAPES.into_iter().enumerate() {
+        runs.extend(tagged(0, &host(shape, true), there, back));
+        runs.extend(tagged(1, &host(shape, true), None, None));
+        runs.extend(tagged(0, &host(shape, false), there, back));
+    }
+    let runs: Vec<Run<'_>> = runs.iter().map(|(link, words)| Run { link: *link, words }).collect();
+    // Every conversation has begun by then: who sends first is the initiator.
+    links.send(&runs, (SHAPES.len() * CONVERSATIONS) as u64 * 3 / 2);
+    difference(links.counts(), before)
+}
+
+/// True for a row that has all frames of both directions.
+fn is_whole(row: &Value) -> bool {
+    ["forward", "reverse"].iter().all(|way| row[way]["packets"] == FRAMES)
+}
+
+#[test]
+#[ignore = "needs namespaces"]
+fn tags_that_not_everybody_sees_split_no_conversation_hide_no_direction_and_invent_no_service() {
+    let mut links = Links::new();
+    links.watch_gate();
+    let [west, east] = send(&links);
+    assert_eq!(west.total().packets, 2 * east.total().packets);
+    let east = of_ip(east);
+    assert_eq!(east.octets, east.packets * PACKET);
+    count(&links.console, &links.collector, Counters::new(2 * east.packets, 2 * east.octets), 10);
+    let mut wrong = Vec::new();
+    for (shape, tags) in SHAPES.iter().enumerate() {
+        for (both, past) in [(true, false), (true, true), (false, false), (false, true)] {
+            let what = format!("tags {tags:?}, both links {both}, past {past}");
+            let filter = format!("host {}.1", host(shape, both));
+            let ask = |words: &[&str]| -> Vec<Value> {
+                let window: &[&str] = if past { &["--from", "-5m"] } else { &[] };
+                let report = links.console.table(&[words, &["--limit", "1000", "--filter", &filter], window].concat());
+                report.unwrap()["rows"].as_array().unwrap().clone()
+            };
+            let rows = ask(&["traffic"]);
+            let whole = rows.iter().filter(|row| is_whole(row)).count();
+            println!("{what}: {} conversations, {whole} of them whole", rows.len());
+            // Live a sensor may send fewer rows than there are, but a screenful at least.
+            let enough = if past { CONVERSATIONS } else { 60 };
+            if whole != rows.len() || !(enough..=CONVERSATIONS).contains(&whole) {
+                wrong.push(format!("{what}: {} rows, {whole} of them whole: {:?}", rows.len(), rows.first()));
+            }
+            let mut ports: Vec<String> = ask(&["services"]).iter().map(|row| row["port"].to_string()).collect();
+            ports.sort();
+            if ports != ["5060", "8080"] {
+                wrong.push(format!("{what}: {} services: {ports:.5?}", ports.len()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+#[ignore = "needs namespaces"]
+fn a_priority_tag_is_no_vlan_in_a_file() {
+    let links = Links::new();
+    let gate = &links.lan.machines[0];
+    let reference = ReferenceCapture::start(gate, "west", &links.lan.folder, "").unwrap();
+    let runs = tagged(0, &host(0, false), Some(0), None);
+    let runs: Vec<Run<'_>> = runs.iter().map(|(link, words)| Run { link: *link, words }).collect();
+    links.send(&runs, 0);
+    let file = reference.stop().unwrap().file;
+    let words = ["read", &file.to_string_lossy(), "--format", "json"];
+    let document: Value = serde_json::from_str(&gate.run(&binary("traf-sensor").unwrap(), &words).unwrap()).unwrap();
+    let flows = document["flows"].as_array().unwrap();
+    let whole = flows.iter().filter(|flow| flow["vlan"].is_null() && is_whole(flow)).count();
+    assert_eq!(
+        [flows.len(), whole],
+        [CONVERSATIONS; 2],
+        "conversations, and those of them that are whole and untagged"
+    );
+}
