@@ -7,6 +7,7 @@ mod common;
 use common::{Collector, Export, summary};
 use prost::Message as _;
 use tonic::Code;
+use traf_model::{Loss, LossReason, Summary};
 use traf_peer::Role;
 use traf_proto as wire;
 use traf_proto::view_client::ViewClient;
@@ -35,6 +36,48 @@ async fn a_delivery_is_committed_then_acknowledged_and_a_resent_one_counts_once(
     assert!(findings.iter().all(|finding| finding.wrong == 0), "{findings:#?}");
     assert_eq!(findings[0].rows, 3);
     collector.stop().await;
+}
+
+/// What a sensor declares in the place of damaged records.
+fn damaged(slice: i64, records: u64) -> Summary {
+    let Summary { slice, sealed, .. } = summary(slice);
+    let losses = vec![Loss { reason: LossReason::Damaged, interval: slice, records, counted: None, interface: None }];
+    Summary { slice, sealed, losses, ..Summary::default() }
+}
+
+#[tokio::test]
+async fn a_damaged_record_is_lost_and_not_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let collector = Collector::start(&folder).await;
+    let (mut export, _) = Export::open(collector.joined(Role::Sensor, "web1").await, 1).await.unwrap();
+    for seq in 1..=36 {
+        let lost = [7, 8, 30].contains(&seq);
+        export.send(1, seq, seq, &if lost { damaged(seq as i64, 1) } else { summary(seq as i64) }).await;
+    }
+    // Totals of two whole records and two damaged ones, then two damaged ones together.
+    let mut folded = summary(37);
+    folded.losses = damaged(37, 2).losses;
+    folded.losses.push(Loss { reason: LossReason::SpoolFull, ..folded.losses[0].clone() });
+    export.send(1, 37, 40, &folded).await;
+    export.send(1, 41, 42, &damaged(41, 2)).await;
+    export.acked(42).await;
+
+    let findings = traf_collector::verify::verify(&collector.config).await.unwrap();
+    assert!(findings.iter().all(|finding| finding.wrong == 0), "{findings:#?}");
+    let config = collector.config.clone();
+    collector.stop().await;
+    let file = sqlx::SqlitePool::connect(&format!("sqlite://{}", folder.path().join("history.db").display())).await;
+    let file = file.unwrap();
+    let counts: Vec<(i64, i64)> =
+        sqlx::query_as("select stored_records, lost_records from sensors").fetch_all(&file).await.unwrap();
+    assert_eq!(counts, [(33 + 1, 3 + 3 + 2)]);
+    // Had they been counted as stored, the check would say so.
+    sqlx::query("update slice set lost = 0 where seq = 7").execute(&file).await.unwrap();
+    file.close().await;
+    let findings = traf_collector::verify::verify(&config).await.unwrap();
+    let wrong: Vec<_> = findings.iter().filter(|finding| finding.wrong > 0).collect();
+    assert_eq!(wrong.len(), 2, "{wrong:#?}");
+    assert!(wrong.iter().all(|finding| finding.invariant == "I3 deliver"), "{wrong:#?}");
 }
 
 #[tokio::test]

@@ -70,6 +70,16 @@ static IDENTITY: InsertInto<Identity> = InsertInto::new(
     "on conflict do update set first_ns = min(first_ns, excluded.first_ns), last_ns = max(last_ns, excluded.last_ns)",
 );
 
+/// Number of a delivery's sequence numbers that are declared lost. Where traffic came with it, one at least is stored: totals
+/// of records that had no room are a record. A declared loss without any traffic stores nothing.
+fn declared_lost(delivery: &Delivery) -> u64 {
+    let gone = |reason| matches!(reason, LossReason::SpoolFull | LossReason::Damaged | LossReason::Forgotten);
+    let losses = delivery.summary.losses.iter().filter(|loss| gone(loss.reason));
+    let declared = losses.map(|loss| loss.records).fold(0, u64::saturating_add);
+    let stored = u64::from(!delivery.summary.interfaces.is_empty());
+    declared.min(delivery.to_seq - delivery.from_seq + 1 - stored)
+}
+
 /// Increments of an interface's totals in one transaction.
 #[derive(Default)]
 struct Totals {
@@ -109,9 +119,7 @@ impl Rows {
     ) -> Result<u64, StoreError> {
         let (summary, sensor) = (&delivery.summary, delivery.sensor);
         let ts = summary.slice.from.seconds();
-        let gone = |reason| matches!(reason, LossReason::SpoolFull | LossReason::Damaged | LossReason::Forgotten);
-        let lost = summary.losses.iter().filter(|loss| gone(loss.reason)).map(|loss| loss.records);
-        let lost = lost.fold(0, u64::saturating_add).min(delivery.to_seq - delivery.from_seq);
+        let lost = declared_lost(delivery);
         self.slices.push(DeliveryRow {
             id: slice,
             ts,
