@@ -107,7 +107,7 @@ impl Spool {
         let mut missing = Vec::new();
         for ((from, to), there) in ranges {
             self.state.next = self.state.next.max(to + 1);
-            match there.then(|| disk::entry(&self.folder.path, from, to)) {
+            match there.then(|| self.found(from, to)) {
                 Some(Ok(entry)) => {
                     self.state.epoch = self.state.epoch.max(entry.header.epoch);
                     self.index.push(entry);
@@ -118,15 +118,53 @@ impl Spool {
                         self.folder.set_aside(&record_name(from, to));
                     }
                     let known = self.index.entries.back().map(|last| last.header.slice.to);
-                    let header =
-                        RecordHeader { epoch: self.state.epoch, from, to, slice: self.about(known), folded: false };
+                    let header = RecordHeader { epoch: 0, from, to, slice: self.about(known), folded: false };
                     missing.push(header);
                     self.index.push(IndexEntry::new(header, record::HEADER as u64));
                 }
             }
         }
         self.state.next = self.state.next.max(1);
-        missing.into_iter().for_each(|header| drop(self.declare(LossReason::Damaged, None, header)));
+        // From the newest on: each takes its start from the one behind it.
+        for header in missing.into_iter().rev() {
+            let header = self.mended(&RecordHeader { epoch: u64::MAX, ..header });
+            self.declare(LossReason::Damaged, None, header);
+        }
+    }
+
+    /// A record of the folder, by its header. One that claims a later start than is known is read whole: either the state was
+    /// lost, or the header is damaged.
+    fn found(&self, from: u64, to: u64) -> Result<IndexEntry, SpoolError> {
+        let entry = disk::entry(&self.folder.path, from, to)?;
+        if entry.header.epoch > self.state.epoch {
+            let path = self.folder.path.join(entry.header.name());
+            let file = self.folder.read(&entry.header.name());
+            let file = file.map_err(|error| SpoolError::SpoolFolder(path.clone(), error))?;
+            RecordHeader::decode(&file).map_err(|error| SpoolError::Record(path, error))?;
+        }
+        Ok(entry)
+    }
+
+    /// The header for the loss of a damaged record. Its own header may be what is damaged: a start or a time that does not lie
+    /// between those of its neighbours is not believed, because the collector would refuse it.
+    fn mended(&self, header: &RecordHeader) -> RecordHeader {
+        let entries = &self.index.entries;
+        let place = entries.partition_point(|entry| entry.header.to < header.from);
+        let before = place.checked_sub(1).and_then(|place| entries.get(place)).map(|entry| entry.header);
+        let after = entries.get(place + 1).map(|entry| entry.header);
+        let latest = after.map_or(self.state.epoch, |after| after.epoch);
+        let epoch = header.epoch.min(latest).max(before.map_or(latest, |before| before.epoch));
+        let earliest = before.map_or(Timestamp::default(), |before| before.slice.to);
+        let sealed = self.state.last.as_ref().map(|last| Timestamp(last.end)).unwrap_or_default();
+        let end = after.map_or(sealed, |after| after.slice.from.min(sealed));
+        let slice = header.slice;
+        let fits =
+            earliest <= slice.from && slice.from < slice.to && slice.to <= end && slice.nanos() <= Index::LONGEST;
+        let near = before.map(|before| before.slice.to).or(after.map(|after| after.slice.from));
+        // A neighbour that has not been read yet may be damaged, too.
+        let near = near.filter(|near| (Timestamp::default()..=sealed).contains(near));
+        let slice = if fits { slice } else { self.about(near) };
+        RecordHeader { epoch, slice, ..*header }
     }
 
     /// A moment, for what has no other time: `known`, or the last that was sealed.
@@ -282,7 +320,7 @@ impl Spool {
     fn damaged(&mut self, header: &RecordHeader, reason: &str) -> Vec<u8> {
         tracing::error!("record {} of the spool is damaged: {reason}; it is set aside and declared as lost", header.to);
         self.folder.set_aside(&header.name());
-        let payload = self.declare(LossReason::Damaged, None, *header);
+        let payload = self.declare(LossReason::Damaged, None, self.mended(header));
         if let Err(error) = self.save() {
             self.trouble = Some(trouble(&error));
         }

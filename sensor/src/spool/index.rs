@@ -53,7 +53,7 @@ impl Index {
     /// Totals of at most this long a time become one record, as long as there are others to fold.
     const SPAN: i64 = 3_600_000_000_000;
     /// No record covers a longer time: the collector takes none.
-    const LONGEST: i64 = 24 * Self::SPAN;
+    pub(super) const LONGEST: i64 = 24 * Self::SPAN;
 
     /// Appends.
     pub(crate) fn push(&mut self, entry: IndexEntry) {

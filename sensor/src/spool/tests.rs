@@ -118,6 +118,38 @@ fn a_damaged_record_is_declared_and_costs_no_other() {
     );
 }
 
+#[test]
+fn a_damaged_header_makes_no_loss_that_the_collector_would_refuse() {
+    let folder = tempfile::tempdir().unwrap();
+    for _ in 0..2 {
+        let mut spool = open(folder.path(), LIMITS);
+        (0..3).for_each(|number| spool.seal(&summary(1_000 + spool.state.next + number, 100)));
+    }
+    let names = [1, 2, 4, 6].map(|seq| record_name(seq, seq));
+    let state = fs::read(folder.path().join(STATE)).unwrap();
+    let whole = names.clone().map(|name| fs::read(folder.path().join(name)).unwrap());
+    for bit in (0..record::HEADER * 8).step_by(3) {
+        fs::write(folder.path().join(STATE), &state).unwrap();
+        for (name, whole) in names.iter().zip(&whole) {
+            let mut bad = whole.clone();
+            bad[bit / 8] ^= 1 << (bit % 8);
+            fs::write(folder.path().join(name), bad).unwrap();
+        }
+        let mut spool = open(folder.path(), LIMITS);
+        let records = all(&mut spool);
+        assert_eq!(ranges(&records), (1..=6).map(|seq| (seq, seq)).collect::<Vec<_>>(), "bit {bit}");
+        let epochs: Vec<u64> = records.iter().map(|record| record.epoch).collect();
+        assert!(epochs.is_sorted() && epochs.iter().all(|epoch| (1..=3).contains(epoch)), "bit {bit}: {epochs:?}");
+        let sealed = Timestamp::from_seconds(0)..=Timestamp(spool.state.last.as_ref().unwrap().end + 10);
+        for record in &records {
+            let slice = traf_proto::decode(&record.summary).unwrap().slice;
+            let fits = sealed.contains(&slice.from) && sealed.contains(&slice.to) && slice.from < slice.to;
+            assert!(fits, "bit {bit}: {slice:?}");
+        }
+        assert_eq!((losses(&records).len(), spool.state().lost), (4, 4), "bit {bit}");
+    }
+}
+
 /// Its payload, read as one of today, would be a summary without its counted facilities.
 #[test]
 fn a_record_of_an_earlier_format_is_refused_in_words_and_declared_and_costs_no_other() {
