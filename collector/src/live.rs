@@ -3,6 +3,7 @@
 //! Latest wins; nothing is queued. All of it is in memory and bounded: what is forgotten at a restart comes again within a
 //! second.
 
+mod carried;
 mod ring;
 mod wishes;
 
@@ -13,6 +14,7 @@ use tokio::sync::watch;
 use traf_model::time::SECOND;
 use traf_model::{ClassGroup, Interval, Presence, Query, Scope, Snapshot, Timestamp, Wish};
 
+use self::carried::Carried;
 use self::ring::{Ring, STEPS};
 use self::wishes::{Granted, Wishes};
 
@@ -43,6 +45,7 @@ struct Present {
     /// False before its first snapshot.
     heard: bool,
     seen: LiveSensor,
+    carried: Carried,
     rings: HashMap<String, Ring>,
 }
 
@@ -169,7 +172,7 @@ pub(crate) struct Connected {
 
 impl Connected {
     /// Takes what the sensor says; an older connection than the newest is not heard.
-    pub(crate) fn update(&self, snapshot: Snapshot, now: Timestamp) {
+    pub(crate) fn update(&self, mut snapshot: Snapshot, now: Timestamp) {
         let mut state = self.live.state();
         let Some(present) = state.sensors.get_mut(&self.id).filter(|present| present.connection == self.connection)
         else {
@@ -191,6 +194,7 @@ impl Connected {
                 ring.add(covered, total(interface).saturating_sub(total(earlier)));
             }
         }
+        present.carried.complete(&mut snapshot, before.map(|before| &**before), now);
         (seen.snapshot, seen.received, present.heard) = (Arc::new(snapshot), now, true);
         drop(state);
         self.live.changed.send_replace(());
@@ -221,11 +225,6 @@ impl WishGuard {
     /// The wish's, as the sensors' answers have it.
     pub(crate) fn id(&self) -> u64 {
         self.granted.id
-    }
-
-    /// Rows that there is room for now.
-    pub(crate) fn limit(&self) -> u32 {
-        self.live.state().wishes.limit(&self.granted)
     }
 }
 

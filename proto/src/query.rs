@@ -18,19 +18,25 @@ messages! {
         };
         Ok::<_, WireError>(wire::Query { limit, ..query })
     };
-    required Wish = Wish { id, facility, filter, order, limit, group, slice } check |wish: wire::Wish| {
-        at_most(wish.limit, Wish::LIMIT).map(|_| wish)
+    required Wish = Wish { id, facility, filter, order, also, limit, group, slice } check |wish: wire::Wish| {
+        match wish.also.len() {
+            count if count >= Wish::ORDERS => Err(WireError::TooMany("also", count)),
+            _ => at_most(wish.limit, Wish::LIMIT).map(|_| wish),
+        }
     };
     required Answer = Answer {
         id, matched, total, rows, since, slice; largest = (largest_inbound, largest_outbound)
     } check |answer: wire::Answer| match answer.rows.len() {
-        count if count > Wish::LIMIT as usize => Err(WireError::TooMany("rows", count)),
+        count if count > ROWS => Err(WireError::TooMany("rows", count)),
         _ => Ok(answer),
     };
     required NamedFilter = NamedFilter { name, rules } check |filter: wire::NamedFilter| {
         check_name(&filter.name).map_err(WireError::Refused).map(|()| filter)
     };
 }
+
+/// Rows of one answer: of every order as many as there may be, which the octets of a snapshot do not allow.
+const ROWS: usize = Wish::LIMIT as usize * Wish::ORDERS;
 
 fn at_most(limit: u32, most: u32) -> Result<u32, WireError> {
     if limit <= most { Ok(limit) } else { Err(WireError::Range("limit", u64::from(limit))) }

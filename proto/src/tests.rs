@@ -271,6 +271,7 @@ impl Source<'_> {
             let value = match setting.default {
                 Value::Switch(_) => Value::Switch(self.flag()),
                 Value::Seconds(_) => Value::Seconds(self.number(3) as u32 + 1),
+                Value::Octets(_) => Value::Octets(self.number(2) as u32 + 32_000),
                 Value::Text(_) => Value::Text(self.one(&["", "tcp port 80", "not (host a)"]).to_owned()),
                 Value::Ports(_) => {
                     let from = self.number(2) as u16 / 2 + 1;
@@ -442,7 +443,8 @@ proptest! {
         let fleet = source.fleet();
         prop_assert_eq!(across::<wire::FleetState, _>(&fleet), Ok(fleet));
         let (Query { facility, filter, group, order, .. }, slice) = (source.query(), source.flag());
-        let wish = Wish { id: 1, facility, filter, group, order, limit: 9, slice };
+        let also = vec![source.query().order, order];
+        let wish = Wish { id: 1, facility, filter, group, order, also, limit: 9, slice };
         prop_assert_eq!(across::<wire::Wish, _>(&wish), Ok(wish));
     }
 

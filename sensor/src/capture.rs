@@ -6,6 +6,7 @@
 //! encodes nothing, resolves nothing and waits for nobody: finished slices go into a channel, and where that is full they
 //! wait here, bounded and counted.
 
+mod answers;
 pub(crate) mod attachments;
 mod kernel_counters;
 mod slice_queue;
@@ -14,13 +15,16 @@ mod socket;
 
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use pcap::{Active, Capture, Precision};
 use tokio::sync::{mpsc, watch};
-use traf_model::{Endpoint, Interface, InterfaceSnapshot, InterfaceSummary, Interval, PortRange, Timestamp, Wish};
+use traf_model::{
+    Answer, Endpoint, Interface, InterfaceSnapshot, InterfaceSummary, Interval, PortRange, Timestamp, Wish,
+};
 
+use crate::capture::answers::Answers;
 use crate::capture::attachments::INTERFACES;
 use crate::capture::snapshots::PostedSnapshot;
 use crate::config::Config;
@@ -43,6 +47,8 @@ const BUSY: usize = 512;
 /// Longest nap of a busy thread, in milliseconds: one for each MiB of the ring, which so has room for the smallest frames at
 /// seven million a second.
 const NAP: u64 = 10;
+/// Time of each second in which answers are made: the ring must hold what comes meanwhile.
+const ANSWERING: Duration = Duration::from_millis(200);
 const SECOND: i64 = 1_000_000_000;
 
 /// Reason why an interface cannot be captured.
@@ -171,6 +177,7 @@ pub(crate) struct InterfaceCapture {
     nap: Duration,
     name: String,
     log: Option<LogHandle>,
+    answers: Answers,
     context: CaptureContext,
     controls: CaptureControls,
 }
@@ -196,6 +203,7 @@ impl InterfaceCapture {
             name: interface.name.clone(),
             meter: Meter::new(meter, interface, handle.link, now),
             log: None,
+            answers: Answers::default(),
             context,
             controls,
         };
@@ -211,7 +219,7 @@ impl InterfaceCapture {
         self.close(slice);
         let gone = ended.is_err();
         let now = clock::now();
-        let snapshot = InterfaceSnapshot { gone, ..self.snapshot(now, &[]) };
+        let snapshot = InterfaceSnapshot { gone, ..self.state(now, &[]) };
         self.controls.live.send_replace(PostedSnapshot::new(now, snapshot));
         self.write_events();
         if let Some(log) = self.log.take() {
@@ -245,8 +253,8 @@ impl InterfaceCapture {
                 // What nobody wishes has no rates: from now on the log does.
                 let rated = self.log.as_ref().is_some_and(LogHandle::wants_rates);
                 let more = if rated { text_log::wishes() } else { Vec::new() };
-                let mut snapshot = self.snapshot(now, &[&wishes[..], &more].concat());
-                snapshot.answers.truncate(wishes.len());
+                let mut snapshot = self.state(now, &[&wishes[..], &more].concat());
+                snapshot.answers = self.answers(now, &wishes);
                 self.controls.live.send_replace(PostedSnapshot { at: now, wishes, snapshot });
                 self.second = next_second(now);
             }
@@ -329,8 +337,9 @@ impl InterfaceCapture {
     /// Figures for a dump of the text log. The wishes of consoles are asked too, so that their filters are not forgotten.
     fn figures(&mut self, now: Timestamp) -> Dump {
         let wishes = Arc::clone(&self.context.wishes.borrow());
-        let mut snapshot = self.snapshot(now, &[&wishes[..], &text_log::wishes()].concat());
-        snapshot.answers.drain(..wishes.len());
+        let figures = text_log::wishes();
+        let mut snapshot = self.state(now, &[&wishes[..], &figures].concat());
+        snapshot.answers = figures.iter().filter_map(|wish| self.meter.answer(now, wish)).collect();
         Dump { at: now, snapshot }
     }
 
@@ -357,8 +366,15 @@ impl InterfaceCapture {
         self.queue.put(slice, generation, summary);
     }
 
-    fn snapshot(&mut self, now: Timestamp, wishes: &[Wish]) -> InterfaceSnapshot {
-        let mut snapshot = self.meter.snapshot(now, wishes);
+    /// Answers to the wishes, as many anew as [`ANSWERING`] allows.
+    #[allow(clippy::disallowed_methods, reason = "the time that the answers take is a matter of this thread")]
+    fn answers(&mut self, now: Timestamp, wishes: &[Wish]) -> Vec<Answer> {
+        let (began, meter) = (Instant::now(), &self.meter);
+        self.answers.renew(wishes, |wish| meter.answer(now, wish).into_iter().collect(), || began.elapsed() < ANSWERING)
+    }
+
+    fn state(&mut self, now: Timestamp, wishes: &[Wish]) -> InterfaceSnapshot {
+        let mut snapshot = self.meter.state(now, wishes);
         self.kernel.look(&mut self.handle);
         let ledger = &mut snapshot.ledger;
         (ledger.received, ledger.dropped) = self.kernel.totals();

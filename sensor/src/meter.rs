@@ -43,8 +43,8 @@ use std::time::Duration;
 
 use traf_model::settings::IDLE_SECONDS;
 use traf_model::{
-    Endpoint, FlowKey, Interface, InterfaceSnapshot, InterfaceStats, InterfaceSummary, Interval, PortRange, Ports,
-    Timestamp, Transport, Wish,
+    Answer, Endpoint, FlowKey, Interface, InterfaceSnapshot, InterfaceStats, InterfaceSummary, Interval, PortRange,
+    Ports, Timestamp, Transport, Wish,
 };
 
 use crate::digest_key::DigestKey;
@@ -310,14 +310,23 @@ impl Meter {
 
     /// The present state, cumulative, and the answers to the wishes. Called once a second, it also keeps the rates.
     pub fn snapshot(&mut self, now: Timestamp, wishes: &[Wish]) -> InterfaceSnapshot {
+        let state = self.state(now, wishes);
+        InterfaceSnapshot { answers: wishes.iter().filter_map(|wish| self.answer(now, wish)).collect(), ..state }
+    }
+
+    /// The answer to one of the wishes that the last [`Meter::state`] was for.
+    pub(crate) fn answer(&self, now: Timestamp, wish: &Wish) -> Option<Answer> {
+        live::LiveView { meter: self, now }.answer(wish)
+    }
+
+    /// The present state without answers. Called once a second, it also keeps the rates that the wishes need.
+    pub(crate) fn state(&mut self, now: Timestamp, wishes: &[Wish]) -> InterfaceSnapshot {
         self.flush();
         let opened = self.flows.opened;
         self.flows.tables.roll(now, opened, wishes, &self.interface);
         self.filtered.roll(now, opened, wishes, &self.interface, &self.flows.tables.facilities.ports);
         self.flows.tell_silent(now.0);
         self.rates.roll(now.0, opened, !wishes.is_empty(), &mut self.flows.table);
-        let view = live::LiveView { meter: self, now };
-        let answers = wishes.iter().filter_map(|wish| view.answer(wish)).collect();
         let AverageRates { total: rate, own: own_rate, .. } = self.flows.tables.rated;
         let stats = self.flows.tables.stats(&self.interface);
         let InterfaceStats { interface, ledger, classes, rates, peak, peak_total, own } = stats;
@@ -332,7 +341,7 @@ impl Meter {
             peak_total,
             own_rate,
             own,
-            answers,
+            answers: Vec::new(),
             flows: self.flows.table.occupied as u64,
             capacity: self.flows.table.flows.len() as u64,
             gone: false,

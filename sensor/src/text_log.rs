@@ -105,6 +105,7 @@ pub(crate) fn wishes() -> Vec<Wish> {
             filter: Filter::default(),
             group: Group::Flow,
             order,
+            also: Vec::new(),
             limit: Wish::LIMIT,
             slice: false,
         })

@@ -31,6 +31,7 @@ async fn datagrams_on_the_loopback_are_in_the_live_view_and_once_in_the_history_
         facility: traf_model::Facility::Traffic,
         filter: format!("udp and port {port}").parse().unwrap(),
         order: Order::default(),
+        also: Vec::new(),
         limit: 10,
         slice: false,
     };

@@ -1,13 +1,11 @@
-//! Wishes of consoles, one for all that look at the same.
+//! Wishes of consoles, one for all that look at the same table. An order or a number of rows is no table of its own: one
+//! answer has the first rows of every order that somebody looks at.
+//!
+//! Nobody is refused for the rows of others: a sensor shares out the octets of its stream among the wishes.
 
-use traf_model::{Query, Scope, Wish};
+use traf_model::{Facility, Order, Query, Scope, Wish};
 
 use crate::report::filter::specialise;
-
-/// Wishes at once: more than that many different screens are a rare thing, and each costs every sensor a pass.
-pub(super) const MOST: usize = 16;
-/// Rows of all wishes together, which bounds what a sensor sends each second: three tables of a whole LAN, and some more.
-pub(super) const ROWS: u32 = 4_000;
 
 /// All wishes, and who wants them.
 #[derive(Default)]
@@ -17,7 +15,7 @@ pub(super) struct Wishes {
 }
 
 struct SharedWish {
-    /// Without the number of rows, which is that of its users.
+    /// Without its further orders and the number of rows, which are those of its users.
     wish: Wish,
     /// Everyone who looks.
     users: Vec<User>,
@@ -26,8 +24,7 @@ struct SharedWish {
 struct User {
     id: u64,
     scope: Scope,
-    wanted: u32,
-    /// Rows that there is room for; what it has it keeps, and gets more when others leave.
+    order: Order,
     limit: u32,
 }
 
@@ -40,28 +37,28 @@ pub(super) struct Granted {
 }
 
 impl Wishes {
-    /// Grants a wish; `None` if too many stand, or no rows are left.
+    /// Grants a wish; `None` if as many different ones stand as a sensor takes.
     pub(super) fn add(&mut self, query: &Query) -> Option<Granted> {
-        self.last += 1;
-        let user = User { id: self.last, scope: query.scope.clone(), wanted: query.limit, limit: 0 };
-        let same = |open: &SharedWish| {
-            let Wish { facility, filter, group, order, .. } = &open.wish;
-            (*facility, filter, *group, *order) == (query.facility, &query.filter, query.group, query.order)
+        let Query { facility, filter, group, order, limit, .. } = query.clone();
+        let same = |SharedWish { wish, .. }: &SharedWish| {
+            // The list of packets has one order.
+            (wish.facility, &wish.filter, wish.group) == (facility, &filter, group)
+                && (facility != Facility::Packets || wish.order == order)
         };
-        let place = self.open.iter().position(same).unwrap_or_else(|| {
-            let Query { facility, filter, group, order, .. } = query.clone();
-            let wish = Wish { id: user.id, facility, filter, group, order, limit: 0, slice: false };
+        let known = self.open.iter().position(same);
+        if known.is_none() && self.open.len() >= Wish::MOST {
+            return None;
+        }
+        self.last += 1;
+        let user = User { id: self.last, scope: query.scope.clone(), order, limit };
+        let place = known.unwrap_or_else(|| {
+            let wish = Wish { id: user.id, facility, filter, group, order, also: Vec::new(), limit: 0, slice: false };
             self.open.push(SharedWish { wish, users: Vec::new() });
             self.open.len() - 1
         });
         let open = &mut self.open[place];
         let granted = Granted { id: open.wish.id, user: user.id };
         open.users.push(user);
-        self.share_out();
-        if self.open.len() > MOST || self.limit(&granted) == 0 {
-            self.remove(&granted);
-            return None;
-        }
         Some(granted)
     }
 
@@ -70,44 +67,29 @@ impl Wishes {
             open.users.retain(|user| user.id != granted.user);
         }
         self.open.retain(|open| !open.users.is_empty());
-        self.share_out();
-    }
-
-    /// Rows that come of a wish, which may be fewer than were asked for.
-    pub(super) fn limit(&self, granted: &Granted) -> u32 {
-        let mut users = self.open.iter().flat_map(|open| &open.users);
-        users.find(|user| user.id == granted.user).map_or(0, |user| user.limit)
-    }
-
-    /// Free rows to those who have fewer than they want, who came first before the others.
-    fn share_out(&mut self) {
-        let mut free = ROWS - self.open.iter().map(SharedWish::limit).sum::<u32>();
-        for open in &mut self.open {
-            let before = open.limit();
-            for user in &mut open.users {
-                user.limit = user.wanted.min(before + free);
-            }
-            free -= open.limit() - before;
-        }
     }
 
     /// Those that have to do with a sensor.
     pub(super) fn of(&self, sensor: &str) -> Vec<Wish> {
-        self.open
-            .iter()
-            .filter(|open| open.users.iter().any(|user| user.scope.holds_sensor(sensor)))
-            .filter_map(|open| {
-                // A sensor does not know the name that it has here.
-                let filter = specialise(&open.wish.filter, sensor)?;
-                Some(Wish { filter, limit: open.limit(), ..open.wish.clone() })
-            })
-            .collect()
+        self.open.iter().filter_map(|open| open.of(sensor)).collect()
     }
 }
 
 impl SharedWish {
-    fn limit(&self) -> u32 {
-        self.users.iter().map(|user| user.limit).max().unwrap_or(0)
+    /// The wish of those who look at a sensor; `None` if nobody does.
+    fn of(&self, sensor: &str) -> Option<Wish> {
+        let users = || self.users.iter().filter(|user| user.scope.holds_sensor(sensor));
+        let limit = users().map(|user| user.limit).max()?;
+        // A sensor does not know the name that it has here.
+        let filter = specialise(&self.wish.filter, sensor)?;
+        let mut orders: Vec<Order> = Vec::new();
+        for user in users() {
+            if !orders.contains(&user.order) {
+                orders.push(user.order);
+            }
+        }
+        let order = orders.remove(0);
+        Some(Wish { filter, order, also: orders, limit, ..self.wish.clone() })
     }
 }
 
@@ -115,7 +97,7 @@ impl SharedWish {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-    use traf_model::{Group, Point};
+    use traf_model::{Group, OrderBy, Point};
 
     use super::*;
 
@@ -136,6 +118,28 @@ mod tests {
     }
 
     #[test]
+    fn every_order_is_in_one_wish_once_and_goes_with_the_last_who_looks() {
+        let mut wishes = Wishes::default();
+        let by = |by| Query { order: Order { by, ascending: false }, ..query("tcp", 20) };
+        let all =
+            [OrderBy::Rate, OrderBy::Octets, OrderBy::Rate, OrderBy::Key].map(|order| wishes.add(&by(order)).unwrap());
+        assert!(all.iter().all(|granted| granted.id == all[0].id));
+        let orders = |wishes: &Wishes| -> Vec<Vec<OrderBy>> {
+            wishes.of("web1").iter().map(|wish| wish.orders().map(|order| order.by).collect()).collect()
+        };
+        assert_eq!(orders(&wishes), [[OrderBy::Rate, OrderBy::Octets, OrderBy::Key]]);
+        wishes.remove(&all[0]);
+        wishes.remove(&all[1]);
+        assert_eq!(orders(&wishes), [[OrderBy::Rate, OrderBy::Key]]);
+        let packets = |ascending| Query {
+            facility: Facility::Packets,
+            order: Order { by: OrderBy::Last, ascending },
+            ..query("", 20)
+        };
+        assert_ne!(wishes.add(&packets(true)).unwrap().id, wishes.add(&packets(false)).unwrap().id);
+    }
+
+    #[test]
     fn groups_of_the_same_flows_are_wished_apart() {
         let mut wishes = Wishes::default();
         let grouped = Query { group: Group::Port, ..query("tcp", 20) };
@@ -146,38 +150,24 @@ mod tests {
     #[test]
     fn a_sensor_is_asked_only_what_concerns_it() {
         let mut wishes = Wishes::default();
-        let scope = Scope(vec![Point::new("web1", "eth0")]);
-        wishes.add(&Query { scope, limit: 5, ..Query::default() }).unwrap();
-        assert_eq!((wishes.of("web1").len(), wishes.of("web2").len()), (1, 0));
+        let scope = |sensor| Scope(vec![Point::new(sensor, "eth0")]);
+        let order = Order { by: OrderBy::Rate, ascending: false };
+        wishes.add(&Query { scope: scope("web1"), limit: 5, ..Query::default() }).unwrap();
+        wishes.add(&Query { scope: scope("web2"), limit: 9, order, ..Query::default() }).unwrap();
+        let [first, second] = ["web1", "web2"].map(|sensor| wishes.of(sensor));
+        assert_eq!(first.iter().map(|wish| (wish.order, wish.limit)).collect::<Vec<_>>(), [(Order::default(), 5)]);
+        assert_eq!(second.iter().map(|wish| (wish.order, wish.limit)).collect::<Vec<_>>(), [(order, 9)]);
+        assert!(wishes.of("web3").is_empty() && first[0].also.is_empty());
     }
 
     #[test]
-    fn rows_and_wishes_are_bounded() {
+    fn different_tables_are_bounded_and_a_place_is_free_when_somebody_leaves() {
         let mut wishes = Wishes::default();
-        for port in 0..4 {
-            wishes.add(&query(&format!("port {port}"), 950)).unwrap();
-        }
-        for _ in 0..2 {
-            let late = wishes.add(&query("port 4", 600)).unwrap();
-            assert_eq!(wishes.limit(&late), 200);
-        }
-        assert_eq!(wishes.add(&query("port 5", 600)), None);
-
-        let mut wishes = Wishes::default();
-        let granted = (0..20).filter(|port| wishes.add(&query(&format!("port {port}"), 1)).is_some()).count();
-        assert_eq!(granted, MOST);
-    }
-
-    #[test]
-    fn who_got_less_gets_more_when_others_leave_and_takes_nothing_from_those_who_stay() {
-        let mut wishes = Wishes::default();
-        let [first, second] = ["port 1", "port 2"].map(|filter| wishes.add(&query(filter, 1900)).unwrap());
-        let [third, same] = ["port 3", "port 1"].map(|filter| wishes.add(&query(filter, 2000)).unwrap());
-        let limits = |wishes: &Wishes| [&first, &second, &third, &same].map(|granted| wishes.limit(granted));
-        assert_eq!(limits(&wishes), [1900, 1900, 200, 1900]);
-        wishes.remove(&second);
-        assert_eq!(limits(&wishes), [1900, 0, 2000, 2000]);
-        wishes.remove(&same);
-        assert_eq!(limits(&wishes), [1900, 0, 2000, 0]);
+        let mut granted: Vec<Granted> =
+            (0..Wish::MOST).map(|port| wishes.add(&query(&format!("port {port}"), 1_000)).unwrap()).collect();
+        assert_eq!(wishes.add(&query("udp", 1)), None);
+        assert!(wishes.add(&query("port 7", 1)).is_some(), "the same is no other table");
+        wishes.remove(&granted.pop().unwrap());
+        assert!(wishes.add(&query("udp", 1)).is_some());
     }
 }

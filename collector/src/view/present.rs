@@ -144,12 +144,6 @@ impl LiveQuestion {
     fn fill<'s>(&mut self, report: &mut Report, snapshots: &[&'s InterfaceSnapshot], points: &[ObservationPoint]) {
         let mut waiting = Vec::new();
         let (several, rows, shares) = (self.several, self.rows.as_ref(), self.shares.as_ref());
-        if let Some(guard) = rows
-            && !several
-            && guard.limit() < self.query.limit
-        {
-            report.notes.push(format!("only the first {} rows: many tables are open", guard.limit()));
-        }
         let query = &self.query;
         // Every point's answer, where one is due.
         let mut answers = |id: Option<u64>, needed: bool| -> Vec<Option<&'s Answer>> {
@@ -167,6 +161,12 @@ impl LiveQuestion {
         let common = answers(shares.map(WishGuard::id), false);
         if several {
             self.lan.hear(points, &common);
+        }
+        if let ([Some(answer)], false) = (&own[..], several) {
+            let wanted = answer.matched.min(query.limit.into());
+            if (answer.rows.len() as u64) < wanted && query.facility != Facility::Packets {
+                report.notes.push(format!("only the first {} rows: many tables are open", answer.rows.len()));
+            }
         }
         match query.facility {
             Facility::Interfaces => interfaces(query, points, snapshots, &own, report),

@@ -61,24 +61,30 @@ async fn what_a_console_looks_at_is_wished_from_the_sensors_of_its_scope() {
 }
 
 #[tokio::test]
-async fn a_table_that_found_no_place_gets_one_when_another_is_closed() {
+async fn forty_different_tables_are_all_wished_and_an_order_or_a_page_is_no_table_of_its_own() {
     let folder = tempfile::tempdir().unwrap();
     let collector = Collector::start(&folder).await;
-    let present = Present::open(collector.joined(Role::Sensor, "web1").await).await;
+    let mut present = Present::open(collector.joined(Role::Sensor, "web1").await).await;
     present.say(&snapshot(1)).await;
-    let desk = collector.joined(Role::Viewer, "desk").await;
-    let query = |port: u32| Query { filter: format!("port {port}").parse().unwrap(), limit: 1, ..Query::default() };
+    let desk = collector.join(Role::Viewer, "desk").await;
+    let desks: Vec<Channel> = (0..10).map(|_| collector.channel(&desk)).collect();
     let mut open = Vec::new();
-    for port in 1..=16 {
-        let mut stream = watch(&desk, &query(port)).await;
-        next(&mut stream).await;
-        open.push(stream);
+    for (port, desk) in (1..=40).zip(desks.iter().cycle()) {
+        for (by, limit) in [(OrderBy::Octets, 60), (OrderBy::Rate, 1_000)] {
+            let order = Order { by, ascending: false };
+            let filter = format!("port {port}").parse().unwrap();
+            let mut stream = watch(desk, &Query { filter, limit, order, ..Query::default() }).await;
+            let report = next(&mut stream).await;
+            assert!(!report.notes.iter().any(|note| note == Report::CROWDED), "{:?}", report.notes);
+            open.push(stream);
+        }
     }
-    let refused = |report: &Report| report.notes.iter().any(|note| note.contains("too many different tables"));
-    let mut one_more = watch(&desk, &query(17)).await;
-    until(&mut one_more, refused).await;
-    drop(open.pop());
-    until(&mut one_more, |report| !refused(report)).await;
+    let all = |wishes: &[wire::Wish]| wishes.len() == 40 && wishes.iter().all(|wish| wish.also.len() == 1);
+    let mut wishes = present.wishes().await;
+    while !all(&wishes) {
+        wishes = present.wishes().await;
+    }
+    assert!(wishes.iter().all(|wish| wish.limit == 1_000));
     collector.stop().await;
 }
 

@@ -14,7 +14,7 @@ use tonic::transport::Channel;
 use traf_model::facility::{HOSTS, SERVICES, SIZES, STATIONS};
 use traf_model::{
     Answer, ClassGroup, Counted, Counters, Counts, Facility, Fleet, Gap, Group, GroupKey, Interval, Item, Loss,
-    LossReason, Point, Presence, Query, Report, Row, Scope, Snapshot, Timestamp, Traffic, Window,
+    LossReason, Order, OrderBy, Point, Presence, Query, Report, Row, Scope, Snapshot, Timestamp, Traffic, Window,
 };
 use traf_peer::Role;
 use traf_proto as wire;

@@ -38,7 +38,7 @@ pub struct Setting {
 }
 
 /// All settings, in the order of the screen.
-pub static SETTINGS: [&Setting; 6] = [&PROMISCUOUS, &PORTS, &CAPTURE, &LOG, &LOG_INTERVAL, &IDLE];
+pub static SETTINGS: [&Setting; 7] = [&PROMISCUOUS, &PORTS, &CAPTURE, &LOG, &LOG_INTERVAL, &IDLE, &LIVE_RATE];
 
 /// Interfaces take frames that are not addressed to them.
 pub static PROMISCUOUS: Setting = Setting {
@@ -134,6 +134,21 @@ pub static IDLE: Setting = Setting {
     default: Value::Seconds(IDLE_SECONDS),
 };
 
+/// Octets a second that the live view of a sensor may take, before compression.
+pub static LIVE_RATE: Setting = Setting {
+    name: "live_rate",
+    key: "live_rate",
+    flag: "live-rate",
+    environment: "TRAF_SENSOR_LIVE_RATE",
+    flag_help: "Octets a second that the live view may take, as in 256KB; where many look, tables get fewer rows",
+    unit: "SIZE",
+    title: "Live view",
+    label: "Live view:",
+    help: "octets a second that the live view may take: 256KB; where many look, tables get fewer rows",
+    example: "256KB",
+    default: Value::Octets(256_000),
+};
+
 /// Value of a setting. Its text can be parsed again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
@@ -141,6 +156,8 @@ pub enum Value {
     Switch(bool),
     /// Length of time, from one second to a year.
     Seconds(u32),
+    /// Octets a second, from 32 KB to 1 MB.
+    Octets(u32),
     /// One line; `all` where it is empty. Also the value of a setting that is not in the table.
     Text(String),
     /// Ranges that do not overlap, or `none`.
@@ -154,6 +171,8 @@ pub const DEFAULT: &str = "default";
 const LONGEST_TEXT: usize = 4_096;
 /// Most settings of a sensor that are kept, with those of newer programs.
 const MOST: usize = 100;
+/// Fewest and most octets a second: a table of a screenful, and what a collector takes of one sensor.
+const OCTETS: std::ops::RangeInclusive<u32> = 32_000..=1_000_000;
 /// A year, in seconds.
 const YEAR: u64 = 365 * 86_400;
 
@@ -181,12 +200,29 @@ impl Setting {
                     format!("{name}: `{text}` is no length of time from 1s to a year: write 90s, 15m, 1h or {DEFAULT}")
                 })
             }
+            Value::Octets(_) => {
+                octets(text).filter(|octets| OCTETS.contains(octets)).map(Value::Octets).ok_or_else(|| {
+                    format!("{name}: `{text}` is no number of octets from 32KB to 1MB: write 256KB, 1MB or {DEFAULT}")
+                })
+            }
             Value::Text(_) if text.len() > LONGEST_TEXT => Err(format!("a {title} has at most {LONGEST_TEXT} octets")),
             Value::Text(_) if text.contains(char::is_control) => Err(format!("a {title} is one line of words")),
             Value::Text(_) => Ok(Value::Text(if text == "all" { "" } else { text }.to_owned())),
             Value::Ports(_) => PortRange::list(text).map(Value::Ports),
         }
     }
+}
+
+/// Reads octets: `256KB`, `1 MB`, `300000`.
+fn octets(text: &str) -> Option<u32> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let factor = match text[digits..].trim().to_ascii_uppercase().trim_end_matches("/S") {
+        "" | "B" => 1,
+        "K" | "KB" => 1_000,
+        "M" | "MB" => 1_000_000,
+        _ => return None,
+    };
+    text[..digits].parse::<u32>().ok()?.checked_mul(factor)
 }
 
 impl fmt::Display for Value {
@@ -202,6 +238,9 @@ impl fmt::Display for Value {
                 ];
                 units.iter().filter(|(count, _)| *count > 0).try_for_each(|(count, unit)| write!(f, "{count}{unit}"))
             }
+            Self::Octets(octets) if octets % 1_000_000 == 0 => write!(f, "{}MB", octets / 1_000_000),
+            Self::Octets(octets) if octets % 1_000 == 0 => write!(f, "{}KB", octets / 1_000),
+            Self::Octets(octets) => write!(f, "{octets}"),
             Self::Text(text) => f.write_str(if text.is_empty() { "all" } else { text }),
             Self::Ports(ports) if ports.is_empty() => f.write_str("none"),
             Self::Ports(ports) => f.write_str(&ports.iter().map(PortRange::to_string).collect::<Vec<_>>().join(", ")),
@@ -313,6 +352,12 @@ impl Settings {
         Duration::from_secs(u64::from(*seconds))
     }
 
+    /// Returns octets a second.
+    pub fn octets(&self, setting: &'static Setting) -> u32 {
+        let Value::Octets(octets) = self.value(setting) else { return 0 };
+        *octets
+    }
+
     /// Returns a text.
     pub fn text(&self, setting: &'static Setting) -> &str {
         let Value::Text(text) = self.value(setting) else { return "" };
@@ -352,6 +397,8 @@ mod tests {
             (&LOG, "off", "off"),
             (&LOG_INTERVAL, "60m", "1h"),
             (&IDLE, "90s", "1m30s"),
+            (&LIVE_RATE, "1000 KB/s", "1MB"),
+            (&LIVE_RATE, "300500", "300500"),
         ] {
             settings.set(setting, text).unwrap();
             assert_eq!(settings.get(setting).unwrap().to_string(), shown);
@@ -383,6 +430,9 @@ mod tests {
             (&PORTS, "8000-8100 8080", "overlaps 8000-8100"),
             (&LOG_INTERVAL, "0s", "log_interval: `0s` is no length of time from 1s to a year"),
             (&IDLE, "soon", "no length of time"),
+            (&LIVE_RATE, "1KB", "from 32KB to 1MB"),
+            (&LIVE_RATE, "5000MB", "from 32KB to 1MB"),
+            (&LIVE_RATE, "much", "live_rate: `much` is no number of octets"),
             (&IDLE, "9999999d", "no length of time"),
             (&IDLE, "4294967295s", "no length of time"),
             (&CAPTURE, "tcp\nudp", "a capture filter is one line of words"),

@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use crate::{
-    Classes, Counters, Facility, Filter, Group, Interface, Ledger, Order, Row, SettingsState, Timestamp, Traffic,
+    Classes, Counters, Facility, Filter, Group, Interface, Ledger, Order, OrderBy, Row, SettingsState, Timestamp,
+    Traffic,
 };
 
 /// The present state of a sensor.
@@ -90,15 +91,27 @@ pub struct Wish {
     pub group: Group,
     /// In which order.
     pub order: Order,
-    /// Number of rows, at most [`Wish::LIMIT`].
+    /// Further orders: the answer has the first rows of each of them, and each row once.
+    pub also: Vec<Order>,
+    /// Number of rows of an order, at most [`Wish::LIMIT`].
     pub limit: u32,
     /// Only what the running slice has counted so far.
     pub slice: bool,
 }
 
 impl Wish {
-    /// Rows of one answer.
+    /// Different wishes at once.
+    pub const MOST: usize = 512;
+    /// Rows of one order in one answer.
     pub const LIMIT: u32 = 1_000;
+
+    /// Orders of one wish.
+    pub const ORDERS: usize = 2 * OrderBy::ALL.len();
+
+    /// All orders.
+    pub fn orders(&self) -> impl Iterator<Item = Order> {
+        std::iter::once(self.order).chain(self.also.iter().copied())
+    }
 }
 
 /// One interface's answer to a wish.
@@ -116,6 +129,6 @@ pub struct Answer {
     pub since: Option<Timestamp>,
     /// Start of the slice that a wish for slices is answered of.
     pub slice: Option<Timestamp>,
-    /// The first of them in the wished order.
+    /// The first of them in the wished order; of several orders the first of each, then the second of each.
     pub rows: Vec<Row>,
 }

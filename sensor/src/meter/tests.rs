@@ -35,7 +35,7 @@ fn give(meter: &mut Meter, at: i64, bytes: &[u8]) {
 fn wish(facility: Facility, filter: &str, limit: u32) -> Wish {
     let order = Order { by: OrderBy::Octets, ascending: false };
     let filter = filter.parse::<Filter>().unwrap();
-    Wish { id: 7, facility, filter, group: Group::Flow, order, limit, slice: false }
+    Wish { id: 7, facility, filter, group: Group::Flow, order, also: Vec::new(), limit, slice: false }
 }
 
 fn flows(rows: &[traf_model::Row]) -> Vec<Flow> {

@@ -27,7 +27,9 @@ impl LiveView<'_> {
         let ports = &self.meter.flows.tables.facilities.ports;
         let shares = |key: &FlowKey| shares(key, ports);
         let mut other = Traffic::default();
-        for part in Part::all(2 * self.meter.flows.table.occupied) {
+        // Under a filter there are no keys but those that were counted, which are few.
+        let keys = if wish.filter.is_all() { 2 * self.meter.flows.table.occupied } else { 0 };
+        for part in Part::all(keys) {
             let mut sums = HashMap::<Key, Sum>::new();
             let totals = tables.facilities.totals(facility, |key, counts| {
                 if part.key(key) {
@@ -57,7 +59,7 @@ impl LiveView<'_> {
                 },
             );
             sums.retain(|_, sum| !sum.traffic.is_empty());
-            let by_peers = facility.peers && wish.order.by == OrderBy::Peers;
+            let by_peers = facility.peers && wish.orders().any(|order| order.by == OrderBy::Peers);
             let asked = sums.iter().filter(|_| by_peers).map(|(key, sum)| (*key, sum.flows));
             let peers = self.peers(facility, wish, asked);
             for (key, sum) in &sums {

@@ -59,7 +59,16 @@ fn meter() -> Meter {
 fn wish(filter: &str, limit: u32) -> Wish {
     let order = Order { by: OrderBy::Last, ascending: false };
     let filter = filter.parse::<Filter>().unwrap();
-    Wish { id: 1, facility: Facility::Packets, filter, group: Group::Flow, order, limit, slice: false }
+    Wish {
+        id: 1,
+        facility: Facility::Packets,
+        filter,
+        group: Group::Flow,
+        order,
+        also: Vec::new(),
+        limit,
+        slice: false,
+    }
 }
 
 /// The answer of a meter, newest first, and the number of records.
