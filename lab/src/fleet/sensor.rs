@@ -6,7 +6,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use traf_model::{Summary, Timestamp};
@@ -140,7 +140,9 @@ impl WaitingSensor {
             site: String::new(),
         };
         let channel = channel(&self.credentials.url, &self.credentials)?;
-        let export = tokio::spawn(export::run(channel, introduction, spool.clone(), CancellationToken::new()));
+        // Its digests are made up: the key that the collector gives is not used.
+        let (key, stop) = (watch::Sender::new(None), CancellationToken::new());
+        let export = tokio::spawn(export::run(channel, introduction, spool.clone(), key, stop));
         Ok(Sensor { clock: self.clock, spool, shift, parts, gate: Some(gate), export })
     }
 }
