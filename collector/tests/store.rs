@@ -274,7 +274,7 @@ async fn of_two_sensors_that_see_a_flow_one_counts_over_restarts_too() {
     let other = sqlx::SqlitePool::connect(&format!("sqlite:{}", folder.path().join("history.db").display())).await;
     sqlx::query("update flow set prim = 1").execute(&other.unwrap()).await.unwrap();
     let findings = store.verify().await.unwrap();
-    assert_eq!((wrong(&findings), findings[10].wrong), (15, 15), "{findings:#?}");
+    assert_eq!((wrong(&findings), findings[8].wrong), (15, 15), "{findings:#?}");
     store.close().await;
 }
 
@@ -328,9 +328,9 @@ async fn verify_finds_a_row_that_was_changed() {
         ("update flow set forward_packets = forward_packets + 1 where id >> 20 = 2", vec![1]),
         ("update flow set forward_packets = forward_packets - 1 where id >> 20 = 2", vec![]),
         // Without its slice nobody knows whose seconds those are: the minute has no counterpart either.
-        ("delete from slice where seq = 2", vec![2, 6, 7]),
-        ("update minute set in_octets = in_octets + 1", vec![2, 6, 7, 9]),
-        ("update flow set prim = 0", vec![2, 6, 7, 9, 11]),
+        ("delete from slice where seq = 2", vec![2, 4, 5]),
+        ("update minute set in_octets = in_octets + 1", vec![2, 4, 5, 7]),
+        ("update flow set prim = 0", vec![2, 4, 5, 7, 9]),
     ] {
         sqlx::query(change).execute(&other).await.unwrap();
         let findings = store.verify().await.unwrap();
