@@ -87,36 +87,6 @@ select
      from m where mark_seq <> made or mark_seq <> coalesce(last, mark_seq) limit 1)
 from m;
 
---- I3 deliver: a delivery counts as lost what it declares, and as stored only what brought traffic
-, w as (
-    select
-        d.sensor, d.ts, d.lost,
-        min(
-            -- full, damaged, forgotten; one sum of absurd numbers must not end the check
-            coalesce((select sum(min(l.records, 1 << 40)) from loss l where l.slice = d.id and l.reason in (2, 3, 5)), 0),
-            d.seq - d.from_seq + (not exists (select 1 from slice_ledger g where g.slice = d.id))
-        ) as declared
-    from slice d
-)
-select
-    count(*),
-    coalesce(sum(lost <> declared), 0),
-    (select s.name || ' at ' || datetime(w.ts, 'unixepoch') || ': ' || w.lost || ' of ' || w.declared || ' declared'
-     from w join sensor s on s.id = w.sensor where w.lost <> w.declared limit 1)
-from w;
-
---- I3 deliver: the losses of a sensor are those of its deliveries, where none has been retired
-, w as (
-    select s.name, s.lost_records as lost, coalesce((select sum(d.lost) from slice d where d.sensor = s.id), 0) as declared
-    from sensor s
-    where (select since from kept where tier = 'ledger') = 0
-)
-select
-    count(*),
-    coalesce(sum(lost <> declared), 0),
-    (select name || ': ' || lost || ' of ' || declared || ' declared' from w where lost <> declared limit 1)
-from w;
-
 --- I3 deliver: every fact belongs to a delivery
 , f as (select distinct slice from slice_ledger union select distinct slice from second)
 select count(*), coalesce(sum(slice not in (select id from slice)), 0), null from f;
@@ -205,6 +175,36 @@ select
     count(*),
     coalesce(sum(counts = 0), 0),
     (select who || ' at ' || datetime(ts, 'unixepoch') from w where counts = 0 limit 1)
+from w;
+
+--- I3 deliver: a delivery counts as lost what it declares, and as stored only what brought traffic
+, w as (
+    select
+        d.sensor, d.ts, d.lost,
+        min(
+            -- full, damaged, forgotten; one sum of absurd numbers must not end the check
+            coalesce((select sum(min(l.records, 1 << 40)) from loss l where l.slice = d.id and l.reason in (2, 3, 5)), 0),
+            d.seq - d.from_seq + (not exists (select 1 from slice_ledger g where g.slice = d.id))
+        ) as declared
+    from slice d
+)
+select
+    count(*),
+    coalesce(sum(lost <> declared), 0),
+    (select s.name || ' at ' || datetime(w.ts, 'unixepoch') || ': ' || w.lost || ' of ' || w.declared || ' declared'
+     from w join sensor s on s.id = w.sensor where w.lost <> w.declared limit 1)
+from w;
+
+--- I3 deliver: the losses of a sensor are those of its deliveries, where none has been retired
+, w as (
+    select s.name, s.lost_records as lost, coalesce((select sum(d.lost) from slice d where d.sensor = s.id), 0) as declared
+    from sensor s
+    where (select since from kept where tier = 'ledger') = 0
+)
+select
+    count(*),
+    coalesce(sum(lost <> declared), 0),
+    (select name || ': ' || lost || ' of ' || declared || ' declared' from w where lost <> declared limit 1)
 from w;
 
 --- I2 meter: the {name} and their `other` are the packets of their classes, in every slice
