@@ -1,24 +1,28 @@
 //! The one task that writes: it takes what streams hand it, commits it in groups, and tells each stream what is stored.
 //!
-//! The queue is bounded in octets, so a store that cannot write makes streams wait and sensors spool; nothing is lost and
-//! nothing is acknowledged that is not committed. A full disk or a lock is tried again until it passes.
+//! The queue is bounded in octets, and for each sensor in deliveries, so a store that cannot write makes streams wait and sensors
+//! spool; nothing is lost and nothing is acknowledged that is not committed. A full disk or a lock is tried again until it passes.
 
-use std::sync::Arc;
+mod backlog;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
+use self::backlog::{Backlog, Job};
 use crate::clock;
 use crate::store::{Delivery, Mark, Outcome, Store, StoreError};
 
 /// Time for which a group waits for further deliveries: an acknowledgement later by this, a commit for many sensors at once.
 const COMPANY: Duration = Duration::from_millis(50);
-/// Deliveries of one group.
-const GROUP: usize = 64;
-/// Rows after which a group takes no further delivery: as rows of the store they take some 300 octets each.
-const ROWS: usize = 20_000;
+/// Deliveries that wait, of all sensors.
+const DELIVERIES: usize = 4_096;
+/// Deliveries of one sensor that wait: its first ones are needed, so that of all sensors the oldest slice can be taken.
+const OF_ONE: usize = 16;
 /// Octets of memory of all deliveries that wait.
 const WAITING: usize = 96 << 20;
 /// Between two tries while the store cannot write.
@@ -33,17 +37,13 @@ pub(crate) struct Progress {
     pub(crate) failed: String,
 }
 
-struct Job {
-    delivery: Delivery,
-    progress: Arc<watch::Sender<Progress>>,
-    _room: OwnedSemaphorePermit,
-}
-
 /// Hands deliveries to the task.
 #[derive(Clone)]
 pub(crate) struct Writer {
     jobs: mpsc::Sender<Job>,
     room: Arc<Semaphore>,
+    /// Places of each sensor in the queue; of those that ever delivered, so they are no more than were admitted.
+    places: Arc<Mutex<HashMap<i64, Arc<Semaphore>>>>,
     /// Commits and trouble, to look at or to wait for.
     pub(crate) state: watch::Receiver<State>,
 }
@@ -60,10 +60,10 @@ pub(crate) struct State {
 impl Writer {
     /// Starts the task; it ends when all handles are gone and everything is written, or after `stop` when it cannot write.
     pub(crate) fn start(store: Store, stop: CancellationToken) -> (Self, tokio::task::JoinHandle<()>) {
-        let (jobs, queue) = mpsc::channel(GROUP);
+        let (jobs, queue) = mpsc::channel(DELIVERIES);
         let (state, watched) = watch::channel(State::default());
         let task = tokio::spawn(Task { store, stop, state }.run(queue));
-        (Self { jobs, room: Arc::new(Semaphore::new(WAITING)), state: watched }, task)
+        (Self { jobs, room: Arc::new(Semaphore::new(WAITING)), places: Arc::default(), state: watched }, task)
     }
 
     /// Queues a delivery of `octets` in memory, as soon as there is room; false when the task has ended.
@@ -74,8 +74,15 @@ impl Writer {
         progress: &Arc<watch::Sender<Progress>>,
     ) -> bool {
         let octets = u32::try_from(octets.clamp(1, WAITING)).unwrap_or(u32::MAX);
+        let places = self.places(delivery.sensor);
+        let Ok(place) = places.acquire_owned().await else { return false };
         let Ok(room) = self.room.clone().acquire_many_owned(octets).await else { return false };
-        self.jobs.send(Job { delivery, progress: progress.clone(), _room: room }).await.is_ok()
+        self.jobs.send(Job { delivery, progress: progress.clone(), _room: [place, room] }).await.is_ok()
+    }
+
+    fn places(&self, sensor: i64) -> Arc<Semaphore> {
+        let mut all = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        all.entry(sensor).or_insert_with(|| Arc::new(Semaphore::new(OF_ONE))).clone()
     }
 }
 
@@ -87,17 +94,23 @@ struct Task {
 
 impl Task {
     async fn run(self, mut queue: mpsc::Receiver<Job>) {
-        while let Some(job) = queue.recv().await {
-            let mut rows = job.delivery.rows();
-            let mut group = vec![job];
+        let mut backlog = Backlog::default();
+        loop {
+            if backlog.is_empty() {
+                let Some(job) = queue.recv().await else { return };
+                backlog.push(job);
+            }
             let company = async {
-                while group.len() < GROUP && rows < ROWS {
+                while !backlog.fills_a_group() {
                     let Some(job) = queue.recv().await else { break };
-                    rows += job.delivery.rows();
-                    group.push(job);
+                    backlog.push(job);
                 }
             };
             let _ = tokio::time::timeout(COMPANY, company).await;
+            while let Ok(job) = queue.try_recv() {
+                backlog.push(job);
+            }
+            let group = backlog.take(clock::now());
             if !self.commit(group).await {
                 warn!("ended with deliveries that could not be written; the sensors will send them again");
                 return;
