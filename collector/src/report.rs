@@ -31,6 +31,23 @@ pub(crate) fn left_out(octets: u64) -> Option<String> {
         .then(|| format!("{octets} octets had no row of their own: whether the filter selects them is not known"))
 }
 
+/// Notes on octets that may be counted twice, and on those that are left out because of a clock.
+pub(crate) fn doubts(doubts: point::Doubts) -> impl Iterator<Item = String> {
+    let point::Doubts { twice, left_out } = doubts;
+    let twice = (twice > 0).then(|| {
+        format!(
+            "up to {twice} octets may be counted twice: several observation points saw flows of equal ends without proof that \
+             they are the same"
+        )
+    });
+    let left_out = (left_out > 0).then(|| {
+        format!(
+            "{left_out} octets are left out: the clock of their sensor was too far ahead, so they count for it only"
+        )
+    });
+    twice.into_iter().chain(left_out)
+}
+
 /// Note on flows without a row that several observation points may have seen.
 pub(crate) fn estimate(octets: u64) -> String {
     format!(

@@ -1,7 +1,8 @@
 //! Flows of several slices and observation points become conversations, and each is counted once.
 //!
 //! Two records are one conversation when the same observer reports them with the same beginning (or the later has none), or
-//! when two observers of one site see the same ends talk at the same time. Which observer counts: in the past whose rows
+//! when two observers of one site see the same ends talk at the same time, unless both count in one slice: then nothing proves
+//! that they saw the same packets. Which observer counts: in the past whose rows
 //! carry the mark; where the marks do not say (live, or a part of a LAN), the fullest, who keeps it while it is nearly so.
 
 use std::collections::HashMap;
@@ -14,6 +15,8 @@ use super::primary::SharedFlow;
 
 /// Clocks of two points, and the moments at which they first see a conversation, may differ by this.
 const APART: i64 = 5 * SECOND;
+/// Nanoseconds of a slice.
+const SLICE: i64 = 10 * SECOND;
 /// Conversations of one table; what comes after them is only in the total.
 const CAPACITY: usize = 500_000;
 
@@ -46,6 +49,8 @@ struct Sighting {
     rate: Traffic,
     /// Of its rows those that are marked.
     marked: Traffic,
+    /// Slot of the last one of them.
+    counted: Option<i64>,
 }
 
 /// A conversation, counted once.
@@ -84,7 +89,9 @@ impl<'a> Conversations<'a> {
         }
         let conversations = self.flows.entry(ends).or_default();
         // The newest first: a port used again belongs to its last conversation.
-        if let Some(known) = conversations.iter_mut().rev().find(|known| known.holds(point, &flow)) {
+        let place = conversations.iter().rposition(|known| known.goes_on(point, &flow));
+        let place = place.or_else(|| conversations.iter().rposition(|known| known.meets(point, &flow, marked)));
+        if let Some(known) = place.and_then(|place| conversations.get_mut(place)) {
             known.join(Sighting::new(point, rate, flow, marked));
         } else if self.count < CAPACITY {
             self.count += 1;
@@ -133,22 +140,23 @@ impl<'a> Conversations<'a> {
 }
 
 impl Conversation {
-    fn holds(&self, point: usize, flow: &Flow) -> bool {
-        let same = |seen: &&Sighting| seen.point == point && seen.flow.key.vlan == flow.key.vlan;
-        match self.seen.iter().find(same) {
-            Some(seen) => seen.flow.first == flow.first || (!flow.complete && flow.first > seen.flow.first),
-            None => {
-                let overlaps = |seen: &Sighting| {
-                    flow.first.since(seen.flow.last) <= APART && seen.flow.first.since(flow.last) <= APART
-                };
-                self.seen.iter().any(overlaps)
-            }
-        }
+    /// True if an observer of it goes on.
+    fn goes_on(&self, point: usize, flow: &Flow) -> bool {
+        let own = self.seen.iter().find(|seen| seen.is_of(point, flow));
+        own.is_some_and(|seen| seen.flow.first == flow.first || (!flow.complete && flow.first > seen.flow.first))
+    }
+
+    /// True if another observer sees it too: at the same time, and not counted beside one of it in the same slice. Two that count
+    /// were not proved to see the same packets.
+    fn meets(&self, point: usize, flow: &Flow, marked: bool) -> bool {
+        let overlaps =
+            |seen: &Sighting| flow.first.since(seen.flow.last) <= APART && seen.flow.first.since(flow.last) <= APART;
+        let counts = |seen: &Sighting| marked && seen.counted == Some(slot(flow));
+        !self.seen.iter().any(|seen| seen.is_of(point, flow) || counts(seen)) && self.seen.iter().any(overlaps)
     }
 
     fn join(&mut self, seen: Sighting) {
-        let same = |known: &&mut Sighting| known.point == seen.point && known.flow.key.vlan == seen.flow.key.vlan;
-        match self.seen.iter_mut().find(same) {
+        match self.seen.iter_mut().find(|known| known.is_of(seen.point, &seen.flow)) {
             Some(known) => known.add(seen),
             None => self.seen.push(seen),
         }
@@ -207,8 +215,14 @@ impl Conversation {
 
 impl Sighting {
     fn new(point: usize, rate: Traffic, flow: Flow, marked: bool) -> Self {
+        let counted = marked.then(|| slot(&flow));
         let marked = if marked { flow.traffic } else { Traffic::default() };
-        Self { point, flow, rate, marked }
+        Self { point, flow, rate, marked, counted }
+    }
+
+    /// True if it is the record of an observer.
+    fn is_of(&self, point: usize, flow: &Flow) -> bool {
+        self.point == point && self.flow.key.vlan == flow.key.vlan
     }
 
     /// A later record of the same observer.
@@ -216,6 +230,7 @@ impl Sighting {
         let Self { mut flow, rate, .. } = later;
         self.rate += later.turned(rate, &self.flow);
         self.marked += later.turned(later.marked, &self.flow);
+        self.counted = self.counted.max(later.counted);
         if later.is_turned(&self.flow) {
             flow.traffic = flow.traffic.reversed();
             (flow.key, flow.forward, flow.reverse) = (flow.key.reversed(), flow.reverse, flow.forward);
@@ -239,6 +254,11 @@ impl Sighting {
     fn turned(&self, traffic: Traffic, other: &Flow) -> Traffic {
         if self.is_turned(other) { traffic.reversed() } else { traffic }
     }
+}
+
+/// Number of the slice that a row is of: its last packet lies in it.
+fn slot(flow: &Flow) -> i64 {
+    flow.last.0.div_euclid(SLICE)
 }
 
 /// The later record of a direction; flags seen stay seen, and a direction that was silent keeps what is known of it.
@@ -322,6 +342,27 @@ mod tests {
             [(0, flow(0, 5, 10), true), (1, turned(flow(1, 6, 11)), false), (1, turned(flow(1, 16, 9)), true)];
         let rows = count(&points(&["", ""]), None, &records);
         assert_eq!(rows, [(19, vec![0, 1], vec![0, 1])]);
+    }
+
+    #[test]
+    fn two_that_both_count_in_a_slice_are_two_conversations() {
+        // Equal addresses on two links: in a hundred slices, and two thousand pairs of ends.
+        let ends = |flow: Flow, port| {
+            let mut flow = flow;
+            flow.key.source.port = port;
+            flow
+        };
+        let mut records = Vec::new();
+        for slice in 0..100 {
+            for port in 0..2_000 {
+                let of = |octets| ends(flow(0, slice * 10 + 5, octets), port);
+                records.extend([(0, of(10), true), (1, of(7), true)]);
+            }
+        }
+        let rows = count(&points(&["", ""]), None, &records);
+        assert_eq!(rows.len(), 4_000);
+        assert!(rows[..2_000].iter().all(|row| *row == (1_000, vec![0], vec![0])));
+        assert!(rows[2_000..].iter().all(|row| *row == (700, vec![1], vec![1])));
     }
 
     #[test]

@@ -105,6 +105,13 @@ impl Share {
     }
 }
 
+/// Octets of a LAN that may be counted twice, and octets that are left out of it because the clock of their sensor is suspect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Doubts {
+    pub(crate) twice: u64,
+    pub(crate) left_out: u64,
+}
+
 /// Shares of points as they were second by second.
 #[derive(Debug, Default)]
 pub(crate) struct ShareHistory(BTreeMap<Point, BTreeMap<i64, Share>>);

@@ -66,7 +66,8 @@ impl Collector {
             .map(|peer| {
                 let (stored, losses) = stored.get(&peer.id).cloned().unzip();
                 let mut state = state(peer, seen.get(&peer.id), stored.as_ref(), losses.unwrap_or_default());
-                state.trouble = self.trouble(peer, &state);
+                let ahead = stored.as_ref().map_or(0, |stored| stored.clock_ahead);
+                state.trouble = self.trouble(peer, &state, ahead);
                 state.wanted = self.shared.settings(&peer.id);
                 state
             })
@@ -74,10 +75,12 @@ impl Collector {
         Fleet { at: now, sensors }
     }
 
-    fn trouble(&self, peer: &Peer, state: &SensorState) -> String {
+    /// What is wrong with a sensor, whose last slice ended `ahead` nanoseconds after the collector's time if its clock is suspect.
+    fn trouble(&self, peer: &Peer, state: &SensorState, ahead: i64) -> String {
         let offset = state.clock_offset;
         let (seconds, way) = (offset.abs() / SECOND, if offset > 0 { "ahead" } else { "behind" });
-        let apart = state.presence == Presence::Reporting && offset.abs() > APART;
+        let apart = state.presence == Presence::Reporting && offset.abs() > APART && ahead == 0;
+        let ahead = ahead / SECOND;
         let open = || state.interfaces.iter().filter(|interface| !interface.gone);
         let blind = state.presence != Presence::Away && open().next().is_none();
         let dropped = open().map(|interface| interface.ledger.dropped).fold(0, u64::saturating_add);
@@ -89,6 +92,7 @@ impl Collector {
             never.then(|| never_heard.to_owned()),
             (!writer.is_empty()).then_some(writer),
             apart.then(|| format!("its clock is {seconds} s {way}")),
+            (ahead > 0).then(|| format!("its clock is {ahead} s ahead: its slices count for itself only")),
             (spool.limit > 0 && spool.octets > spool.limit / 10 * 9).then(|| "its spool is nearly full".to_owned()),
             blind.then(|| "it captures on no interface".to_owned()),
             (dropped > 0).then(|| format!("its kernel has dropped {dropped} frames since it started")),

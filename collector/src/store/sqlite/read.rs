@@ -13,13 +13,23 @@ use super::facts::{FlowRow, LedgerRow, MinuteRow, OtherFlowsRow, SecondRow};
 use super::rows::LossRow;
 use super::table::{SliceTable, of_window, read, rows_of_window, select, sums_of_window};
 use super::{Store, pack};
-use crate::report::point::Share;
+use crate::report::point::{Doubts, Share};
 use crate::store::{Fact, Identity, PointKey, Selection, Slice, StoreError, Tier};
 
 columns!(for Share {
     counted: u64 = sum!("(f.forward_octets + f.reverse_octets) * f.prim"),
     seen: u64 = sum!("f.forward_octets + f.reverse_octets"),
 });
+
+columns!(for Doubts {
+    twice: u64 = concat!("coalesce(", sum!("s.doubtful_octets"), ", 0)"),
+    left_out: u64 = "0",
+});
+
+columns! {
+    /// Octets of flows in slices with a suspect clock.
+    SuspectOctets { octets: u64 = concat!("coalesce(", sum!("f.forward_octets + f.reverse_octets"), ", 0)") }
+}
 
 columns! {
     MissingStretch { sensor: i64 [in s], interface: Option<String>, interval: Interval }
@@ -51,6 +61,11 @@ static COVERED: Statement = Statement::new(|| {
 static COUNTED: Statement = Statement::new(|| {
     let from = format!("slice s cross join flow f on {}", FlowRow::ON);
     of_window::<(PointKey, (Slice, Share))>(&from, "group by s.ts, s.sensor, s.seq, f.interface")
+});
+static DOUBTS: Statement = Statement::new(|| of_window::<Doubts>("slice s", ""));
+static SUSPECT: Statement = Statement::new(|| {
+    let from = format!("slice s cross join flow f on {}", FlowRow::ON);
+    of_window::<SuspectOctets>(&from, "and s.clock_suspect")
 });
 static MISSING: Statement = Statement::new(|| {
     select::<MissingStretch>(
@@ -138,6 +153,14 @@ impl Store {
         self.all(&COUNTED, selection).await
     }
 
+    /// What may be counted twice in a LAN, or is left out of it.
+    pub(crate) async fn doubts(&self, selection: &Selection) -> Result<Doubts, StoreError> {
+        let mut doubts = Doubts::default();
+        self.each(&DOUBTS, selection, &mut |found: Doubts| doubts.twice = found.twice).await?;
+        self.each(&SUSPECT, selection, &mut |found: SuspectOctets| doubts.left_out = found.octets).await?;
+        Ok(doubts)
+    }
+
     /// Losses that overlap a selection: the sensor, the interface where it was not all of them, and when.
     pub async fn missing(&self, selection: &Selection) -> Result<Vec<(i64, Option<String>, Interval)>, StoreError> {
         let Interval { from, to } = selection.interval;
@@ -205,7 +228,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_statement_prepares_and_follows_the_time_key() {
-        let statements: [(&str, &'static str); 13] = [
+        let statements: [(&str, &'static str); 15] = [
             ("slices", &SLICES),
             ("flows", &FLOWS),
             ("other flows", &OTHER_FLOWS),
@@ -216,6 +239,8 @@ mod tests {
             ("losses", &LOSSES),
             ("covered", &COVERED),
             ("counted", &COUNTED),
+            ("doubts", &DOUBTS),
+            ("suspect", &SUSPECT),
             ("missing", &MISSING),
             ("identities", &IDENTITIES),
             ("runs", &super::super::marks::RUNS),

@@ -5,7 +5,7 @@ use traf_model::{Facility, Filter, Report, Traffic};
 use super::{Ask, Fact, StoreError};
 use crate::report::conversation::{Conversations, Elected, JoinedFlows};
 use crate::report::table::{Table, Unnamed};
-use crate::report::{estimate, filter, left_out};
+use crate::report::{doubts, estimate, filter, left_out};
 
 impl Ask<'_> {
     /// The flows that a filter selects, each counted once, and if they are wanted those without a row.
@@ -47,6 +47,9 @@ impl Ask<'_> {
         report.notes.extend(left_out(estimates.undecided));
         if several && estimates.counted > 0 {
             report.notes.push(estimate(estimates.counted));
+        }
+        if several {
+            report.notes.extend(doubts(self.view.store.doubts(&self.selection).await?));
         }
         Ok(())
     }
