@@ -15,7 +15,7 @@ async fn every_facility_of_the_past_adds_up_and_slices_count_whole() {
 
     // 15 s to 35 s overlaps the slices 1, 2 and 3.
     let covered = Interval::new(Timestamp::from_seconds(START + 10), Timestamp::from_seconds(START + 40));
-    let flow = flow(Timestamp::from_seconds(START + 30));
+    let flow = traf_model::Flow { evidence: traf_model::Evidence::NONE, ..flow(Timestamp::from_seconds(START + 30)) };
     let times = |traffic: Traffic, n: u64| {
         let times = |c: Counters| Counters { packets: c.packets * n, octets: c.octets * n, coalesced: c.coalesced * n };
         Traffic { inbound: times(traffic.inbound), outbound: times(traffic.outbound) }

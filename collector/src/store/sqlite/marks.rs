@@ -335,3 +335,6 @@ fn fill(tables: &mut MarkTables, place: (u32, i64), run: &Run) {
         tables.add(place, record, (observer, run.generation()));
     }
 }
+
+#[cfg(test)]
+mod tests;
