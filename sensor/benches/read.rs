@@ -4,7 +4,10 @@
 //!
 //! The file (1.9 GB for five million packets) is made in `TRAF_BENCH_DIR`, or the system's temporary folder, and removed;
 //! a folder in memory leaves the disk out. With `--file` an existing one is read and kept.
+//!
+//! `cargo bench -p traf-sensor --bench read -- --mixtures [--rounds N]`: cost of the meter alone, by kind of traffic.
 
+mod mixtures;
 mod traffic;
 
 use std::path::{Path, PathBuf};
@@ -33,6 +36,9 @@ struct Args {
     /// Only make the file, and keep it
     #[arg(long)]
     make: Option<PathBuf>,
+    /// Measure the meter alone, over frames in memory
+    #[arg(long)]
+    mixtures: bool,
     /// The measured side: read the file and end
     #[arg(long, hide = true)]
     child: Option<PathBuf>,
@@ -54,6 +60,9 @@ fn main() -> anyhow::Result<()> {
     }
     if let Some(file) = args.make {
         return traffic::write(&file, args.packets, args.flows).context("making the file");
+    }
+    if args.mixtures {
+        return mixtures::measure(args.rounds);
     }
     let folder = std::env::var_os("TRAF_BENCH_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
     let made = folder.join(format!("traf-bench-{}.pcap", std::process::id()));
