@@ -255,6 +255,7 @@ impl InterfaceCapture {
                 let more = if rated { text_log::wishes() } else { Vec::new() };
                 let mut snapshot = self.state(now, &[&wishes[..], &more].concat());
                 snapshot.answers = self.answers(now, &wishes);
+                snapshot.answers.extend(self.meter.sealed_answers(now));
                 self.controls.live.send_replace(PostedSnapshot { at: now, wishes, snapshot });
                 self.second = next_second(now);
             }
@@ -374,6 +375,7 @@ impl InterfaceCapture {
     }
 
     fn state(&mut self, now: Timestamp, wishes: &[Wish]) -> InterfaceSnapshot {
+        self.meter.begin_slice(self.slicer.open().from);
         let mut snapshot = self.meter.state(now, wishes);
         self.kernel.look(&mut self.handle);
         let ledger = &mut snapshot.ledger;

@@ -56,6 +56,7 @@ use filtered::{FilterTable, SelectedFilters};
 use flow_rates::FlowRates;
 use flows::Flows;
 use fragments::Fragments;
+use live::slice::SealedAnswers;
 use local_addresses::LocalAddresses;
 use packet_log::{PacketLog, PacketRecord};
 use rates::AverageRates;
@@ -131,6 +132,10 @@ pub struct Meter {
     /// Key of the digests in this slice, and from the next on.
     digest_key: Option<DigestKey>,
     next_digest_key: Option<DigestKey>,
+    /// Start of the running slice.
+    slice: Timestamp,
+    /// Wishes for slices, and their answers of slices that were sealed lately.
+    sealed: SealedAnswers,
 }
 
 impl Meter {
@@ -153,6 +158,8 @@ impl Meter {
             filtered: FilterTable::default(),
             digest_key: None,
             next_digest_key: None,
+            slice: started,
+            sealed: SealedAnswers::default(),
             interface,
         }
     }
@@ -302,6 +309,13 @@ impl Meter {
     pub fn close(&mut self, slice: Interval) -> InterfaceSummary {
         self.flush();
         let now = slice.to.0.max(self.latest);
+        if !self.sealed.wishes().is_empty() {
+            self.flows.tables.complete();
+            self.filtered.complete();
+        }
+        let view = live::LiveView { meter: self, now: Timestamp(now) };
+        let answers = self.sealed.wishes().iter().filter_map(|wish| view.slice_answer(wish, slice.from)).collect();
+        self.sealed.add(slice, answers);
         let (flows, other) = self.flows.seal(now);
         self.filtered.seal(slice, &self.interface);
         self.digest_key = self.next_digest_key;
@@ -327,6 +341,7 @@ impl Meter {
         self.filtered.roll(now, opened, wishes, &self.interface, &self.flows.tables.facilities.ports);
         self.flows.tell_silent(now.0);
         self.rates.roll(now.0, opened, !wishes.is_empty(), &mut self.flows.table);
+        self.sealed.look(wishes);
         let AverageRates { total: rate, own: own_rate, .. } = self.flows.tables.rated;
         let stats = self.flows.tables.stats(&self.interface);
         let InterfaceStats { interface, ledger, classes, rates, peak, peak_total, own } = stats;
@@ -346,6 +361,16 @@ impl Meter {
             capacity: self.flows.table.flows.len() as u64,
             gone: false,
         }
+    }
+
+    /// The slice that runs from now on, for the answers to wishes for slices.
+    pub(crate) fn begin_slice(&mut self, from: Timestamp) {
+        self.slice = from;
+    }
+
+    /// Answers to wishes for slices, of slices that were sealed less than three seconds before `now`: all that was in them.
+    pub(crate) fn sealed_answers(&mut self, now: Timestamp) -> Vec<Answer> {
+        self.sealed.answers(now)
     }
 }
 

@@ -15,6 +15,9 @@ pub(super) trait Counter {
     /// Hands over each key with its counts since the start, and returns the counts of what found no place.
     fn totals(&self, each: &mut dyn FnMut(Key, Counts)) -> Counts;
 
+    /// Hands over each key with its counts in this slice, and returns the counts of what found no place in it.
+    fn slice(&self, each: &mut dyn FnMut(Key, Counts)) -> Counts;
+
     /// Hands over the traffic of each key since the start; without this slice if `sealed`.
     fn traffic(&self, sealed: bool, each: &mut dyn FnMut(Key, Traffic));
 }
@@ -35,6 +38,11 @@ impl<K: TableKey, V: Value> Counter for RankedTable<K, V> {
             each(key.key(), total.counts());
         });
         self.other().counts()
+    }
+
+    fn slice(&self, each: &mut dyn FnMut(Key, Counts)) -> Counts {
+        self.rows().for_each(|(key, _, slice)| each(key.key(), slice.clone().counts()));
+        self.other_of_slice().counts()
     }
 
     fn traffic(&self, sealed: bool, each: &mut dyn FnMut(Key, Traffic)) {
@@ -127,6 +135,11 @@ impl Counter for Indexed {
 
     fn totals(&self, each: &mut dyn FnMut(Key, Counts)) -> Counts {
         self.rows.iter().for_each(|row| each(row.key, row.total.into()));
+        Counts::default()
+    }
+
+    fn slice(&self, each: &mut dyn FnMut(Key, Counts)) -> Counts {
+        self.rows.iter().for_each(|row| each(row.key, (row.total - row.sealed).into()));
         Counts::default()
     }
 

@@ -154,7 +154,7 @@ impl Facilities {
     }
 
     /// Adds up what waits; to be called before the tables are read. `frames` are all that were counted since the start.
-    fn complete(&mut self, frames: Traffic) {
+    pub(super) fn complete(&mut self, frames: Traffic) {
         self.flush();
         self.vlans.set_rest(usize::from(UNTAGGED), Key::Number(u64::from(UNTAGGED)), frames);
         self.dscp.set_rest(usize::from(DEFAULT), Key::Number(u64::from(DEFAULT)), self.ip);
@@ -194,6 +194,12 @@ impl Facilities {
     pub(super) fn totals(&self, facility: Counted, mut each: impl FnMut(Key, Counts)) -> Counts {
         let counter = self.counters().into_iter().find(|(counted, _)| *counted == facility);
         counter.map(|(_, counter)| counter.totals(&mut each)).unwrap_or_default()
+    }
+
+    /// The same of this slice only.
+    pub(super) fn slice(&self, facility: Counted, mut each: impl FnMut(Key, Counts)) -> Counts {
+        let counter = self.counters().into_iter().find(|(counted, _)| *counted == facility);
+        counter.map(|(_, counter)| counter.slice(&mut each)).unwrap_or_default()
     }
 
     /// Ends the slice of all tables; `frames` are all since the start. Another MTU of the interface brings other size brackets

@@ -109,6 +109,11 @@ impl FilterTable {
         self.counts.iter_mut().for_each(|counted| counted.tables.facilities.ports = ports.clone());
     }
 
+    /// Adds up what waits.
+    pub(super) fn complete(&mut self) {
+        self.counts.iter_mut().for_each(|counted| counted.tables.complete());
+    }
+
     /// Ends the slice: what it counted is part of the whole, and of no history.
     pub(super) fn seal(&mut self, slice: Interval, interface: &Interface) {
         self.counts.iter_mut().for_each(|counted| drop(counted.tables.seal(slice, interface)));

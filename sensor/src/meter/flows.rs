@@ -38,14 +38,14 @@ pub(super) struct Flows {
     history: usize,
     own: Vec<PackedKey>,
     /// Rows of flows that left within the slice.
-    parted: Vec<Flow>,
+    pub(super) parted: Vec<Flow>,
     parted_capacity: usize,
     /// A flow has more than one row in `parted`.
     spilled: bool,
     /// Start of this slice.
     pub(super) opened: i64,
     /// Without a row, in this slice.
-    other: OtherFlows,
+    pub(super) other: OtherFlows,
     /// Everything that left the table.
     pub(super) gone: OtherFlows,
 }
@@ -244,7 +244,7 @@ impl Flows {
     }
 
     /// The class of the slot's flow.
-    fn class(&self, slot: usize) -> Class {
+    pub(super) fn class(&self, slot: usize) -> Class {
         let Slot { hot, warm, .. } = &self.table.flows[slot];
         hot.key.class(flow_state::cast(warm))
     }

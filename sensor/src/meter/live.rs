@@ -1,6 +1,7 @@
 //! Answers to wishes: exact, over everything that is in the tables now, in memory that does not grow with them.
 
 mod keys;
+pub(super) mod slice;
 mod sums;
 mod top;
 
@@ -25,6 +26,9 @@ impl LiveView<'_> {
     /// table, by class, so that it adds up to the interface. Everything else under a filter is what was counted since the
     /// filter was set.
     pub(super) fn answer(&self, wish: &Wish) -> Option<Answer> {
+        if wish.slice {
+            return self.slice_answer(wish, self.meter.slice);
+        }
         let mut top = Top::new(wish);
         match wish.facility {
             Facility::Packets => return Some(self.meter.packet_log.answer(wish, &self.meter.interface)),

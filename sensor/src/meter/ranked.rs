@@ -120,6 +120,11 @@ impl<K: TableKey, V: Value> RankedTable<K, V> {
         other
     }
 
+    /// Sum of the keys that had no row in this slice.
+    pub(super) fn other_of_slice(&self) -> V {
+        self.other_slice.clone()
+    }
+
     /// The place of a key, or the one that it would have to take.
     #[inline]
     fn find(&self, key: K) -> Result<usize, usize> {

@@ -66,6 +66,11 @@ impl Tables {
         self.rated = self.averages.rates(now, &stats.classes, stats.own);
     }
 
+    /// Adds up what waits; to be called before the tables are read.
+    pub(super) fn complete(&mut self) {
+        self.facilities.complete(self.counters.frames());
+    }
+
     /// The interface's row.
     pub(super) fn stats(&self, interface: &Interface) -> InterfaceStats {
         InterfaceStats { rates: self.rated.classes.clone(), ..self.counters.stats(interface) }

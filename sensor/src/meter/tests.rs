@@ -5,6 +5,7 @@ mod evidence;
 mod filters;
 mod log;
 mod scan;
+mod slices;
 #[path = "../../tests/sums/mod.rs"]
 mod sums;
 mod traffic;
