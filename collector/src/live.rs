@@ -3,8 +3,16 @@
 //! Latest wins; nothing is queued. All of it is in memory and bounded: what is forgotten at a restart comes again within a
 //! second.
 
+pub(crate) mod answers;
 mod carried;
+pub(crate) mod committed;
+pub(crate) mod history;
+pub(crate) mod lan;
+pub(crate) mod points;
 mod ring;
+pub(crate) mod sums;
+pub(crate) mod tail;
+pub(crate) mod tally;
 mod wishes;
 
 use std::collections::HashMap;
@@ -15,6 +23,8 @@ use traf_model::time::SECOND;
 use traf_model::{ClassGroup, Interval, Presence, Query, Scope, Snapshot, Timestamp, Wish};
 
 use self::carried::Carried;
+use self::committed::Committed;
+use self::lan::Lan;
 use self::ring::{Ring, STEPS};
 use self::wishes::{Granted, Wishes};
 
@@ -24,6 +34,7 @@ const LATE: i64 = 3 * SECOND;
 /// The present state of all sensors.
 pub(crate) struct Live {
     state: Mutex<State>,
+    lan: Mutex<Lan>,
     /// Wakes when a sensor has said something.
     pub(crate) changed: watch::Sender<()>,
     /// Wakes when the wishes have changed.
@@ -69,12 +80,24 @@ pub(crate) struct LiveSensor {
 }
 
 impl Live {
-    pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { state: Mutex::default(), changed: watch::Sender::new(()), wished: watch::Sender::new(()) })
+    /// For slices that end after `now`.
+    pub(crate) fn new(now: Timestamp) -> Arc<Self> {
+        let (changed, wished) = (watch::Sender::new(()), watch::Sender::new(()));
+        Arc::new(Self { state: Mutex::default(), lan: Mutex::new(Lan::new(now)), changed, wished })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The LANs, held while something is asked.
+    pub(crate) fn lan(&self) -> MutexGuard<'_, Lan> {
+        self.lan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes what was committed.
+    pub(crate) fn commit(&self, committed: &Committed) {
+        self.lan().commit(committed);
     }
 
     /// A sensor has opened its stream; it is connected until the guard is dropped, or a newer one is made.
@@ -133,9 +156,10 @@ impl Live {
         (Timestamp::from_seconds(from), sums)
     }
 
-    /// Wishes what a query looks at from all sensors of its scope, until the guard is dropped; `None` if it is not granted.
-    pub(crate) fn wish(self: &Arc<Self>, query: &Query) -> Option<WishGuard> {
-        let granted = self.state().wishes.add(query)?;
+    /// Wishes what a query looks at from all sensors of its scope, or of it only what the running slice has counted, until the
+    /// guard is dropped; `None` if it is not granted.
+    pub(crate) fn wish(self: &Arc<Self>, query: &Query, slice: bool) -> Option<WishGuard> {
+        let granted = self.state().wishes.add(query, slice)?;
         self.wished.send_replace(());
         Some(WishGuard { live: self.clone(), granted })
     }
@@ -180,6 +204,8 @@ impl Connected {
         };
         let seen = &mut present.seen;
         seen.offset = snapshot.at.since(now);
+        let (name, settings) = ((&*seen.name, &*snapshot.site), &snapshot.settings.settings);
+        self.live.lan().hear(name, settings, &mut snapshot.interfaces, now);
         present.rings.retain(|name, _| snapshot.interfaces.iter().any(|interface| interface.interface.name == *name));
         let before = Some(&seen.snapshot).filter(|before| present.heard && before.epoch == snapshot.epoch);
         let covered = Interval::new(seen.received, now);
@@ -258,7 +284,7 @@ mod tests {
 
     #[test]
     fn a_sensor_is_reporting_then_late_then_away() {
-        let live = Live::new();
+        let live = Live::new(NOW);
         let connected = live.connect("7f", "web1", NOW);
         connected.update(snapshot(1), NOW);
         let presence = |now| live.seen(now).first().map(|seen| seen.presence);
@@ -270,7 +296,7 @@ mod tests {
 
     #[test]
     fn an_older_connection_neither_speaks_nor_ends_the_newer() {
-        let live = Live::new();
+        let live = Live::new(NOW);
         let older = live.connect("7f", "web1", NOW);
         let newer = live.connect("7f", "web1", NOW);
         newer.update(snapshot(2), NOW);
@@ -285,7 +311,7 @@ mod tests {
 
     #[test]
     fn the_strip_shows_what_came_and_where_nobody_reported() {
-        let live = Live::new();
+        let live = Live::new(NOW);
         let connected = live.connect("7f", "web1", NOW);
         connected.update(snapshot(100), NOW);
         connected.update(snapshot(400), after(1));

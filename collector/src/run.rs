@@ -79,8 +79,8 @@ pub async fn run(
     let own = OwnCertificate::new(&authority)?;
     let [service_tls, join_tls] = tls::states(&authority, own.clone(), &peers).context("the collector's TLS state")?;
     let stop = CancellationToken::new();
-    let (writer, writing) = Writer::start(store.clone(), stop.clone());
-    let live = Live::new();
+    let live = Live::new(clock::now());
+    let (writer, writing) = Writer::start(store.clone(), live.clone(), stop.clone());
     let shared =
         SharedConfig::load(store.clone()).await.context("reading the named filters and the settings of sensors")?;
     let collector = Collector {

@@ -15,6 +15,7 @@ use tracing::{debug, error, info, warn};
 
 use self::backlog::{Backlog, Job};
 use crate::clock;
+use crate::live::Live;
 use crate::store::{Delivery, Mark, Outcome, Store, StoreError};
 
 /// Time for which a group waits for further deliveries: an acknowledgement later by this, a commit for many sensors at once.
@@ -59,10 +60,10 @@ pub(crate) struct State {
 
 impl Writer {
     /// Starts the task; it ends when all handles are gone and everything is written, or after `stop` when it cannot write.
-    pub(crate) fn start(store: Store, stop: CancellationToken) -> (Self, tokio::task::JoinHandle<()>) {
+    pub(crate) fn start(store: Store, live: Arc<Live>, stop: CancellationToken) -> (Self, tokio::task::JoinHandle<()>) {
         let (jobs, queue) = mpsc::channel(DELIVERIES);
         let (state, watched) = watch::channel(State::default());
-        let task = tokio::spawn(Task { store, stop, state }.run(queue));
+        let task = tokio::spawn(Task { store, live, stop, state }.run(queue));
         (Self { jobs, room: Arc::new(Semaphore::new(WAITING)), places: Arc::default(), state: watched }, task)
     }
 
@@ -88,6 +89,7 @@ impl Writer {
 
 struct Task {
     store: Store,
+    live: Arc<Live>,
     stop: CancellationToken,
     state: watch::Sender<State>,
 }
@@ -143,7 +145,7 @@ impl Task {
     /// Until it succeeds, fails for good, or must stop.
     async fn apply(&self, deliveries: &[Delivery]) -> Option<Result<Vec<Outcome>, StoreError>> {
         loop {
-            match self.store.apply(deliveries, clock::now()).await {
+            match self.store.commit(deliveries, clock::now()).await {
                 Err(error) if error.may_pass() => {
                     let first = self.state.send_if_modified(|state| {
                         let first = state.trouble.is_empty();
@@ -166,7 +168,10 @@ impl Task {
                         }
                         state.commits += u64::from(result.is_ok());
                     });
-                    return Some(result);
+                    return Some(result.map(|(outcomes, committed)| {
+                        self.live.commit(&committed);
+                        outcomes
+                    }));
                 }
             }
         }

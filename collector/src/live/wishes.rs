@@ -38,11 +38,11 @@ pub(super) struct Granted {
 
 impl Wishes {
     /// Grants a wish; `None` if as many different ones stand as a sensor takes.
-    pub(super) fn add(&mut self, query: &Query) -> Option<Granted> {
+    pub(super) fn add(&mut self, query: &Query, slice: bool) -> Option<Granted> {
         let Query { facility, filter, group, order, limit, .. } = query.clone();
         let same = |SharedWish { wish, .. }: &SharedWish| {
             // The list of packets has one order.
-            (wish.facility, &wish.filter, wish.group) == (facility, &filter, group)
+            (wish.facility, &wish.filter, wish.group, wish.slice) == (facility, &filter, group, slice)
                 && (facility != Facility::Packets || wish.order == order)
         };
         let known = self.open.iter().position(same);
@@ -52,7 +52,7 @@ impl Wishes {
         self.last += 1;
         let user = User { id: self.last, scope: query.scope.clone(), order, limit };
         let place = known.unwrap_or_else(|| {
-            let wish = Wish { id: user.id, facility, filter, group, order, also: Vec::new(), limit: 0, slice: false };
+            let wish = Wish { id: user.id, facility, filter, group, order, also: Vec::new(), limit: 0, slice };
             self.open.push(SharedWish { wish, users: Vec::new() });
             self.open.len() - 1
         });
@@ -108,7 +108,8 @@ mod tests {
     #[test]
     fn those_who_look_at_the_same_share_a_wish() {
         let mut wishes = Wishes::default();
-        let (first, second) = (wishes.add(&query("tcp", 20)).unwrap(), wishes.add(&query("tcp", 50)).unwrap());
+        let (first, second) =
+            (wishes.add(&query("tcp", 20), false).unwrap(), wishes.add(&query("tcp", 50), false).unwrap());
         assert_eq!(first.id, second.id);
         assert_eq!(wishes.of("web1").iter().map(|wish| wish.limit).collect::<Vec<_>>(), [50]);
         wishes.remove(&second);
@@ -121,8 +122,8 @@ mod tests {
     fn every_order_is_in_one_wish_once_and_goes_with_the_last_who_looks() {
         let mut wishes = Wishes::default();
         let by = |by| Query { order: Order { by, ascending: false }, ..query("tcp", 20) };
-        let all =
-            [OrderBy::Rate, OrderBy::Octets, OrderBy::Rate, OrderBy::Key].map(|order| wishes.add(&by(order)).unwrap());
+        let all = [OrderBy::Rate, OrderBy::Octets, OrderBy::Rate, OrderBy::Key]
+            .map(|order| wishes.add(&by(order), false).unwrap());
         assert!(all.iter().all(|granted| granted.id == all[0].id));
         let orders = |wishes: &Wishes| -> Vec<Vec<OrderBy>> {
             wishes.of("web1").iter().map(|wish| wish.orders().map(|order| order.by).collect()).collect()
@@ -136,14 +137,14 @@ mod tests {
             order: Order { by: OrderBy::Last, ascending },
             ..query("", 20)
         };
-        assert_ne!(wishes.add(&packets(true)).unwrap().id, wishes.add(&packets(false)).unwrap().id);
+        assert_ne!(wishes.add(&packets(true), false).unwrap().id, wishes.add(&packets(false), false).unwrap().id);
     }
 
     #[test]
     fn groups_of_the_same_flows_are_wished_apart() {
         let mut wishes = Wishes::default();
         let grouped = Query { group: Group::Port, ..query("tcp", 20) };
-        assert_ne!(wishes.add(&grouped).unwrap().id, wishes.add(&query("tcp", 20)).unwrap().id);
+        assert_ne!(wishes.add(&grouped, false).unwrap().id, wishes.add(&query("tcp", 20), false).unwrap().id);
         assert_eq!(wishes.of("web1").iter().map(|wish| wish.group).collect::<Vec<_>>(), [Group::Port, Group::Flow]);
     }
 
@@ -152,8 +153,8 @@ mod tests {
         let mut wishes = Wishes::default();
         let scope = |sensor| Scope(vec![Point::new(sensor, "eth0")]);
         let order = Order { by: OrderBy::Rate, ascending: false };
-        wishes.add(&Query { scope: scope("web1"), limit: 5, ..Query::default() }).unwrap();
-        wishes.add(&Query { scope: scope("web2"), limit: 9, order, ..Query::default() }).unwrap();
+        wishes.add(&Query { scope: scope("web1"), limit: 5, ..Query::default() }, false).unwrap();
+        wishes.add(&Query { scope: scope("web2"), limit: 9, order, ..Query::default() }, false).unwrap();
         let [first, second] = ["web1", "web2"].map(|sensor| wishes.of(sensor));
         assert_eq!(first.iter().map(|wish| (wish.order, wish.limit)).collect::<Vec<_>>(), [(Order::default(), 5)]);
         assert_eq!(second.iter().map(|wish| (wish.order, wish.limit)).collect::<Vec<_>>(), [(order, 9)]);
@@ -164,10 +165,10 @@ mod tests {
     fn different_tables_are_bounded_and_a_place_is_free_when_somebody_leaves() {
         let mut wishes = Wishes::default();
         let mut granted: Vec<Granted> =
-            (0..Wish::MOST).map(|port| wishes.add(&query(&format!("port {port}"), 1_000)).unwrap()).collect();
-        assert_eq!(wishes.add(&query("udp", 1)), None);
-        assert!(wishes.add(&query("port 7", 1)).is_some(), "the same is no other table");
+            (0..Wish::MOST).map(|port| wishes.add(&query(&format!("port {port}"), 1_000), false).unwrap()).collect();
+        assert_eq!(wishes.add(&query("udp", 1), false), None);
+        assert!(wishes.add(&query("port 7", 1), false).is_some(), "the same is no other table");
         wishes.remove(&granted.pop().unwrap());
-        assert!(wishes.add(&query("udp", 1)).is_some());
+        assert!(wishes.add(&query("udp", 1), false).is_some());
     }
 }

@@ -1,91 +1,163 @@
-//! One LAN, now: the flows that several points report, each counted once, and what part of each point that is.
+//! One LAN, now: its tables from the sums that all consoles share, and the flows that several points report, each once.
 
-use traf_model::{Answer, Facility, Item, Point, Query, Report, Timestamp};
+use std::collections::HashMap;
 
+use traf_model::{
+    Answer, Class, Classes, Counts, Group, GroupKey, Item, Point, Query, Report, Row, Timestamp, Traffic,
+};
+
+use crate::live::points::Points;
+use crate::live::sums::{LanTotals, ShownRow};
+use crate::live::tally::{Kind, SiteKey, TableKey};
 use crate::report::conversation::{Conversations, Elected};
 use crate::report::estimate;
 use crate::report::point::{ObservationPoint, Share, ShareHistory};
-use crate::report::table::{Table, Unnamed, rest};
+use crate::report::table::{Draft, Table, cut};
 
 /// Seconds that the strip shows.
 const STRIP: i64 = 300;
-/// Nanoseconds over which the traffic of a flow that rests is spread.
-const REST: i64 = 1_000 * traf_model::time::SECOND;
 
 /// State of a LAN question from report to report.
 #[derive(Debug, Default)]
 pub(crate) struct Lan {
-    /// The observers that count: of each flow shown, and of each flow that tells the shares.
+    /// The observers that count, of each flow shown.
     elected: Elected,
-    common: Elected,
-    now: Vec<(Point, Share)>,
     /// Of each point at the seconds of the strip.
     pub(crate) shares: ShareHistory,
 }
 
 impl Lan {
-    /// Takes the flows that tell what points see in common.
-    pub(crate) fn hear(&mut self, points: &[ObservationPoint], answers: &[Option<&Answer>]) {
-        let mut conversations = Conversations::new(points);
-        for (point, answer) in answers.iter().enumerate() {
-            for row in answer.iter().flat_map(|answer| &answer.rows) {
-                if let Item::Flow(mut flow) = row.item {
-                    // By what flows do now: a long past would hide that another point counts since. Where one rests, a little
-                    // of what it was.
-                    flow.traffic = if row.rate.is_empty() { flow.traffic.per_second(REST) } else { row.rate };
-                    conversations.add(point, row.rate, flow, false);
-                }
-            }
-        }
-        let counted = conversations.finish(Some(&mut self.common));
-        self.now = points.iter().map(|point| point.id.clone()).zip(counted.shares).collect();
-    }
-
-    /// The share of a point now, noted for the strip.
-    pub(crate) fn note(&mut self, point: &Point, now: Timestamp) -> Share {
-        let share = self.now.iter().find(|(other, _)| other == point).map(|(_, share)| *share).unwrap_or_default();
+    /// Notes the share of a point now for the strip.
+    pub(crate) fn note(&mut self, point: &Point, share: Share, now: Timestamp) {
         if share.seen > 0 {
             self.shares.note(point, now.seconds() - 1, share, now.seconds() - STRIP);
         }
-        share
     }
 
-    /// Flows, and what is folded from them.
+    /// Flows, each once, and by class what has no row.
     pub(crate) fn flows(
         &mut self,
         query: &Query,
         points: &[ObservationPoint],
         answers: &[Option<&Answer>],
+        totals: &LanTotals,
         report: &mut Report,
     ) {
         let (mut conversations, mut table) = (Conversations::new(points), Table::new(points));
-        let mut others = Vec::new();
         for (point, answer) in answers.iter().enumerate().filter_map(|(point, answer)| Some((point, (*answer)?))) {
             for row in &answer.rows {
-                match row.item {
-                    Item::Flow(flow) => conversations.add(point, row.rate, flow, false),
-                    Item::Other(class, traffic, flows) => {
-                        others.push(Unnamed { point, class, traffic, flows, selected: Some(true) });
-                    }
-                    _ => {}
+                if let Item::Flow(flow) = row.item {
+                    conversations.add(point, row.rate, flow, false);
                 }
             }
         }
         let counted = conversations.finish(Some(&mut self.elected));
-        let shares = table.conversations(counted, query.facility, query.group);
-        let mut estimated = table.unnamed(query.facility, &shares, others).counted;
-        for (point, answer) in answers.iter().enumerate().filter_map(|(point, answer)| Some((point, (*answer)?))) {
-            let part = shares[point].of_traffic(rest(answer));
-            estimated = estimated.saturating_add(part.total().octets);
-            table.total += query.facility.counted().map_or(part, |facility| facility.total(part));
-            if query.facility == Facility::Traffic && query.group == traf_model::Group::Flow {
-                let here = answer.rows.iter().filter(|row| matches!(row.item, Item::Flow(_))).count() as u64;
-                table.more = table.more.saturating_add(shares[point].of(answer.matched.saturating_sub(here)));
-            }
+        table.conversations(counted, query.facility, query.group);
+        let rows = table.classes();
+        let all = totals.of_flows(table.total);
+        for (class, traffic, flows) in rest(all - table.total, &rows, totals) {
+            table.add(0, Traffic::default(), Item::Other(class, traffic, flows));
         }
-        if estimated > 0 {
-            report.notes.push(estimate(estimated));
-        }
+        table.total = all;
         table.finish(query, None, report);
+        says(totals, |_| true, report);
+    }
+}
+
+/// A table of a LAN.
+pub(crate) fn table(
+    query: &Query,
+    kind: Kind,
+    (rows, totals): (Vec<(SiteKey, ShownRow)>, LanTotals),
+    points: &Points,
+    report: &mut Report,
+) {
+    let counted: Traffic = rows.iter().map(|(_, row)| row.traffic).sum();
+    report.total = totals.of(kind, counted);
+    // What the title counts can be scrolled to.
+    report.matched = (rows.len() as u64).min(Query::LIMIT.into());
+    let mut sites = HashMap::new();
+    let mut draft = |((site, key), row): (SiteKey, ShownRow)| -> Draft {
+        let everywhere = matches!(kind, Kind::Counted(facility) if facility.everywhere);
+        let name = sites.entry(site).or_insert_with(|| points.site_name(site));
+        let site = if everywhere { String::new() } else { name.clone() };
+        let observers = row.points.iter().map(|point| *point as usize).collect();
+        (Row { site, ..Row::new(row.rate, item(kind, key, &row, points)) }, observers)
+    };
+    let drafts = rows.into_iter().map(&mut draft).collect();
+    report.rows = cut(drafts, query, points.all());
+    if let Kind::Group(_) = kind {
+        let none = Classes::default();
+        let others = rest(report.total - counted, &none, &totals);
+        let other = |(class, traffic, flows)| Row::new(Traffic::default(), Item::Other(class, traffic, flows));
+        report.rows.extend(others.into_iter().map(other));
+    }
+    says(&totals, |class| kind.covers(class), report);
+}
+
+fn item(kind: Kind, key: TableKey, row: &ShownRow, points: &Points) -> Item {
+    let group = |key| Item::Group(key, row.traffic, row.flows);
+    match (kind, key) {
+        (Kind::Counted(facility), TableKey::Counted(key)) => {
+            let (peers, flows) = if facility.peers { (row.peers, row.flows) } else { (0, 0) };
+            Item::Counted(facility, key, Counts { peers, flows, ..row.traffic.into() })
+        }
+        (_, TableKey::Address(address)) => group(GroupKey::Address(address)),
+        (_, TableKey::Port(protocol, port)) => group(GroupKey::Port(protocol, port)),
+        (_, TableKey::Pair(source, destination)) => group(GroupKey::Pair(source, destination)),
+        (_, TableKey::Sensor(sensor)) => group(GroupKey::Sensor(points.sensor_name(sensor))),
+        (
+            Kind::Group(Group::Flow | Group::Address | Group::Port | Group::Pair | Group::Sensor),
+            TableKey::Counted(_),
+        ) => group(GroupKey::Sensor(String::new())),
+    }
+}
+
+/// What has no row, by class: what was committed so, and the remainder as part of the class that has most.
+fn rest(mut rest: Traffic, rows: &Classes, totals: &LanTotals) -> Vec<(Class, Traffic, u64)> {
+    let left = totals.classes.since(rows);
+    let mut others: Vec<(Class, Traffic, u64)> = Vec::new();
+    for (class, (traffic, flows)) in &totals.others {
+        let part = least(*traffic, rest);
+        rest = rest - part;
+        others.push((*class, part, *flows));
+    }
+    let most = left.rows().max_by_key(|(_, traffic)| traffic.total().octets).map(|(class, _)| class);
+    if let Some(class) = most.or(Class::at(0)).filter(|_| !rest.is_empty()) {
+        match others.iter_mut().find(|(other, ..)| *other == class) {
+            Some((_, traffic, _)) => *traffic += rest,
+            None => others.push((class, rest, 0)),
+        }
+    }
+    others.retain(|(_, traffic, flows)| !traffic.is_empty() || *flows > 0);
+    others.sort_by_key(|(class, ..)| *class);
+    others
+}
+
+/// The lesser of both, field by field.
+fn least(one: Traffic, other: Traffic) -> Traffic {
+    one - (one - other)
+}
+
+/// Says what of the totals is an estimate.
+fn says(totals: &LanTotals, covers: impl Fn(Class) -> bool, report: &mut Report) {
+    let others = totals.others.iter().filter(|(class, _)| covers(**class));
+    let octets: u64 = others.map(|(_, (traffic, _))| traffic.total().octets).sum();
+    if octets > 0 {
+        report.notes.push(estimate(octets));
+    }
+    let (octets, nanos) = totals.estimated;
+    if octets > 0 {
+        let seconds = nanos.div_euclid(traf_model::time::SECOND) + 1;
+        report.notes.push(format!("of the last {seconds} s {} are estimated", size(octets)));
+    }
+}
+
+/// `1.2 MB`.
+fn size(octets: u64) -> String {
+    match octets {
+        0..10_000 => format!("{octets} octets"),
+        10_000..10_000_000 => format!("{} kB", octets / 1_000),
+        _ => format!("{}.{} MB", octets / 1_000_000, octets / 100_000 % 10),
     }
 }

@@ -7,10 +7,12 @@ use std::collections::{HashMap, HashSet};
 
 use traf_model::facility::Source;
 use traf_model::{
-    Answer, Class, Counted, Counts, Facility, Group, GroupKey, Item, Key, Merge as _, Query, Report, Row, Traffic,
+    Answer, Class, Classes, Counted, Counts, Facility, Group, GroupKey, Item, Key, Merge as _, Query, Report, Row,
+    Traffic,
 };
 
 use super::conversation::{JoinedFlow, JoinedFlows, Overflow};
+use super::filter::class_of;
 use super::point::{ObservationPoint, Share, scopes};
 
 /// Rows of one table; what comes after them is only in the total.
@@ -73,7 +75,7 @@ pub(crate) struct Estimates {
 }
 
 /// A row, and the points that saw it.
-type Draft = (Row, Vec<usize>);
+pub(crate) type Draft = (Row, Vec<usize>);
 
 impl<'a> Table<'a> {
     pub(crate) fn new(points: &'a [ObservationPoint]) -> Self {
@@ -159,6 +161,15 @@ impl<'a> Table<'a> {
     /// Adds the flows and peers of rows whose traffic was added before.
     pub(crate) fn add_peers(&mut self, counted: &JoinedFlows, facility: Counted) {
         counted.rows.iter().for_each(|once| self.shares(once, facility, false));
+    }
+
+    /// Traffic of the rows by class, where they are flows.
+    pub(crate) fn classes(&self) -> Classes {
+        let flow = |(row, _): &Draft| match row.item {
+            Item::Flow(flow) => Some((class_of(&flow.key), flow.traffic)),
+            _ => None,
+        };
+        self.drafts.iter().filter_map(flow).collect()
     }
 
     fn overflow(&mut self, overflow: Overflow) {
@@ -277,7 +288,6 @@ impl<'a> Table<'a> {
     /// Fills in the first rows in a query's order, and then what had no place, by class. With `nanos`, rates are averages over
     /// it.
     pub(crate) fn finish(mut self, query: &Query, nanos: Option<i64>, report: &mut Report) {
-        let (order, limit) = (query.order, query.limit as usize);
         let site = |point: usize| self.points.get(point).map(|point| point.site.clone()).unwrap_or_default();
         for ((home, key), sum) in std::mem::take(&mut self.sums) {
             let (peers, flows) = (sum.peers.len() as u64 + sum.peers_given, sum.flows);
@@ -307,13 +317,7 @@ impl<'a> Table<'a> {
             self.drafts.iter_mut().for_each(|(row, _)| row.rate = row.item.traffic().per_second(nanos));
         }
         report.matched = self.drafts.len() as u64 + self.more;
-        let mut drafts = self.drafts;
-        if limit > 0 && drafts.len() > limit {
-            drafts.select_nth_unstable_by(limit - 1, |(a, _), (b, _)| a.compare(b, order));
-        }
-        drafts.truncate(limit);
-        let mut rows: Vec<Row> = drafts.into_iter().map(|draft| named(draft, self.points)).collect();
-        rows.sort_by(|a, b| a.compare(b, order));
+        let mut rows = cut(self.drafts, query, self.points);
         let mut others: Vec<(Class, (Traffic, u64))> =
             self.others.into_iter().filter(|(_, (traffic, keys))| !traffic.is_empty() || *keys > 0).collect();
         others.sort_by_key(|(class, _)| *class);
@@ -330,6 +334,18 @@ impl<'a> Table<'a> {
         }
         (report.rows, report.total) = (rows, self.total + self.unseen);
     }
+}
+
+/// The first rows in a query's order, with the names of those who saw them.
+pub(crate) fn cut(mut drafts: Vec<Draft>, query: &Query, points: &[ObservationPoint]) -> Vec<Row> {
+    let (order, limit) = (query.order, query.limit as usize);
+    if limit > 0 && drafts.len() > limit {
+        drafts.select_nth_unstable_by(limit - 1, |(a, _), (b, _)| a.compare(b, order));
+    }
+    drafts.truncate(limit);
+    let mut rows: Vec<Row> = drafts.into_iter().map(|draft| named(draft, points)).collect();
+    rows.sort_by(|a, b| a.compare(b, order));
+    rows
 }
 
 /// True if of several points that see a key the fullest counts.

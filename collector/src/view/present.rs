@@ -1,8 +1,9 @@
 //! Live answers: from the last snapshots, once a second, the first at once.
 //!
-//! A single observation point's own answer is passed on. Where several may see the same flow they are asked for flows, each
-//! is counted once, and everything else is folded from that here.
+//! A single observation point's own answer is passed on. Where several may see the same flow, tables are those of the LAN: what is
+//! committed, and what each point counts in slices that are not.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,17 +11,20 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tonic::Status;
 use traf_model::{
-    Answer, Counted, Facility, Gap, Group, InterfaceSnapshot, Interval, Order, OrderBy, Presence, Query, Report,
-    Timestamp, Wish,
+    Answer, Counted, Facility, Filter, Gap, Group, InterfaceSnapshot, Interval, Order, OrderBy, Point, Presence, Query,
+    Report, Timestamp, Wish,
 };
 use traf_proto as wire;
 
 use super::repeat::Repeated;
 use crate::clock;
 use crate::collector::Collector;
+use crate::live::lan::LanQuestion;
+use crate::live::points::PointIndex;
+use crate::live::tally::Kind;
 use crate::live::{Live, LiveSensor, WishGuard};
-use crate::report::lan::Lan;
-use crate::report::point::{self, ObservationPoint};
+use crate::report::lan::{self, Lan};
+use crate::report::point::{self, ObservationPoint, Share};
 use crate::report::rows::{alone, interfaces, lines};
 use crate::report::table::Table;
 use crate::report::{EACH, filter as apply, gaps};
@@ -35,8 +39,11 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const SILENCE: Duration = Duration::from_secs(1);
 /// Several sensors speak at about the same time: one report for all.
 const GATHER: Duration = Duration::from_millis(40);
-/// Flows of each point that tell what part of it others see too.
-const SHARES: u32 = 200;
+/// Rows of a slice that all points together are asked for, and the fewest and most of one point: of keys, and of the busiest flows.
+const KEYS: (u32, u32, u32) = (40_000, 100, 500);
+const FLOWS: (u32, u32, u32) = (20_000, 50, 200);
+/// Nanoseconds that the clock of a sensor may be ahead: slices of the future do not count in a LAN.
+const AHEAD: i64 = 60 * traf_model::time::SECOND;
 
 /// A live question, and what is remembered of it from report to report.
 pub(super) struct LiveQuestion {
@@ -45,7 +52,11 @@ pub(super) struct LiveQuestion {
     several: bool,
     /// The wish for the rows; interfaces are in every snapshot.
     rows: Option<WishGuard>,
-    /// The wish for what points see in common.
+    /// The wish for the keys of a LAN's table in the slices that are not committed.
+    keys: Option<WishGuard>,
+    /// The wish for the busiest flows of these, as the filter selects them.
+    flows: Option<WishGuard>,
+    /// The same without a filter: it tells which part of each point counts.
     shares: Option<WishGuard>,
     lan: Lan,
     changed: watch::Receiver<()>,
@@ -81,27 +92,51 @@ impl LiveQuestion {
     pub(super) fn new(view: &Collector, query: Query) -> Self {
         let mut changed = view.live.changed.subscribe();
         changed.mark_unchanged();
-        let (lan, opened, last) = Default::default();
-        Self { query, several: false, rows: None, shares: None, lan, changed, opened, last, waiting: false }
+        let (lan, opened, last, rows, keys, flows, shares) = Default::default();
+        let (several, waiting) = (false, false);
+        Self { query, several, rows, keys, flows, shares, lan, changed, opened, last, waiting }
     }
 
-    /// Asks the sensors for what this scope needs now; false if not all of it is granted.
-    fn wish(&mut self, live: &Arc<Live>, several: bool) -> bool {
+    /// Asks the sensors for what a scope of so many points needs now; false if not all of it is granted.
+    fn wish(&mut self, live: &Arc<Live>, points: usize) -> bool {
+        // Once several were there it stays so: when one goes away, the others' rows are here already.
+        let several = points > 1 || self.several;
         if self.several != several {
             // Sensors came or went: they have the same time to answer what is asked now.
             (self.opened, self.lan, self.rows, self.several) = (self.last, Lan::default(), None, several);
         }
-        // What was refused because too much was open is asked for again: somebody may have left since.
-        let rows = rows_wish(&self.query, several);
-        let shares = several.then(|| shares_wish(&self.query));
+        let query = &self.query;
+        let kind = self.kind();
+        let of_slice = |filtered: bool, (all, least, most): (u32, u32, u32), facility, group| Query {
+            facility,
+            group,
+            filter: if filtered { query.filter.clone() } else { Filter::default() },
+            order: Order { by: OrderBy::Octets, ascending: false },
+            limit: (all / u32::try_from(points.max(1)).unwrap_or(u32::MAX)).clamp(least, most),
+            ..query.clone()
+        };
+        let flows = |filtered| of_slice(filtered, FLOWS, Facility::Traffic, Group::Flow);
+        let filtered = several && query.facility.is_of_flows() && !query.filter.is_all();
+        let wanted = [
+            (&mut self.rows, rows_wish(query, several).filter(|_| kind.is_none()), false),
+            (&mut self.keys, kind.map(|_| of_slice(true, KEYS, query.facility, query.group)), true),
+            (&mut self.flows, filtered.then(|| flows(true)), true),
+            (&mut self.shares, several.then(|| flows(false)), true),
+        ];
         let mut granted = true;
-        for (guard, wanted) in [(&mut self.rows, rows), (&mut self.shares, shares)] {
-            if let (None, Some(query)) = (&guard, wanted) {
-                *guard = live.wish(&query);
+        // What was refused because too much was open is asked for again: somebody may have left since.
+        for (guard, query, slice) in wanted {
+            if let (None, Some(query)) = (&guard, query) {
+                *guard = live.wish(&query, slice);
                 granted &= guard.is_some();
             }
         }
         granted
+    }
+
+    /// The table of the LAN that is asked for; `None` if it is of one point, or of something else than keys of flows.
+    fn kind(&self) -> Option<Kind> {
+        Kind::of(self.query.facility, self.query.group).filter(|_| self.several)
     }
 
     fn report(&mut self, view: &Collector, now: Timestamp) -> Report {
@@ -117,8 +152,7 @@ impl LiveQuestion {
             .filter(|(seen, snapshot)| inside(&seen.name, &snapshot.interface.name))
             .map(|(seen, snapshot)| (snapshot, point(seen, snapshot)))
             .unzip();
-        // Once several were there it stays so: when one goes away, the others' rows are here already.
-        let granted = self.wish(&view.live, points.len() > 1 || self.several);
+        let granted = self.wish(&view.live, points.len());
 
         let mut report = Report {
             facility: self.query.facility,
@@ -133,35 +167,43 @@ impl LiveQuestion {
         if !granted {
             report.notes.push(Report::CROWDED.to_owned());
         }
-        self.fill(&mut report, &snapshots, &points);
-        self.over_time(&view.live, &mut report, (&snapshots, &points), now);
+        let present = present(&view.live, &seen, &points);
+        self.fill(&view.live, &mut report, (&snapshots, &points, &present), now);
+        self.over_time(&view.live, &mut report, (&snapshots, &points, &present), now);
         report.gaps = silences(&seen, &self.query, now);
         view.census(&mut report, &self.query.scope, now);
         report
     }
 
     /// Rows, totals and what is to be said of them.
-    fn fill<'s>(&mut self, report: &mut Report, snapshots: &[&'s InterfaceSnapshot], points: &[ObservationPoint]) {
+    fn fill<'s>(
+        &mut self,
+        live: &Live,
+        report: &mut Report,
+        (snapshots, points, present): (&[&'s InterfaceSnapshot], &[ObservationPoint], &[PointIndex]),
+        now: Timestamp,
+    ) {
         let mut waiting = Vec::new();
-        let (several, rows, shares) = (self.several, self.rows.as_ref(), self.shares.as_ref());
+        let (several, kind) = (self.several, self.kind());
         let query = &self.query;
-        // Every point's answer, where one is due.
-        let mut answers = |id: Option<u64>, needed: bool| -> Vec<Option<&'s Answer>> {
-            let Some(id) = id else { return vec![None; points.len()] };
-            let answer = |(snapshot, point): (&&'s InterfaceSnapshot, &ObservationPoint)| {
-                let answer = snapshot.answers.iter().find(|answer| answer.id == id);
-                if answer.is_none() && !snapshot.gone && needed {
-                    waiting.push(point.id.sensor.clone());
-                }
-                answer
-            };
-            snapshots.iter().zip(points).map(answer).collect()
+        // Every point's answer.
+        let id = self.rows.as_ref().map(WishGuard::id);
+        let answer = |(snapshot, point): (&&'s InterfaceSnapshot, &ObservationPoint)| {
+            let answer = snapshot.answers.iter().find(|answer| Some(answer.id) == id);
+            if answer.is_none() && !snapshot.gone && id.is_some() {
+                waiting.push(point.id.sensor.clone());
+            }
+            answer
         };
-        let own = answers(rows.map(WishGuard::id), true);
-        let common = answers(shares.map(WishGuard::id), false);
-        if several {
-            self.lan.hear(points, &common);
-        }
+        let own: Vec<Option<&'s Answer>> = snapshots.iter().zip(points).map(answer).collect();
+        let flows = if query.filter.is_all() { &self.shares } else { &self.flows };
+        let question = LanQuestion {
+            scope: &query.scope,
+            filter: &query.filter,
+            present,
+            flows: flows.as_ref().map(WishGuard::id),
+            now,
+        };
         if let ([Some(answer)], false) = (&own[..], several) {
             let wanted = answer.matched.min(query.limit.into());
             if (answer.rows.len() as u64) < wanted && query.facility != Facility::Packets {
@@ -171,20 +213,32 @@ impl LiveQuestion {
         match query.facility {
             Facility::Interfaces => interfaces(query, points, snapshots, &own, report),
             Facility::Packets => lines(query, &own, points, report),
-            facility if several && facility.is_of_flows() => {
-                self.lan.flows(query, points, &own, report);
+            Facility::Traffic if several && kind.is_none() => {
+                let totals = live.lan().totals(&question, |_, _| {});
+                report.interval.from = totals.since.unwrap_or(report.interval.from);
+                self.lan.flows(query, points, &own, &totals, report);
             }
             _ if !several => alone(query, &own, points, report),
-            facility => {
-                let mut table = Table::new(points);
-                for (point, answer) in own.iter().enumerate().filter_map(|(point, answer)| Some((point, (*answer)?))) {
-                    table.answer(point, answer, facility);
+            facility => match kind {
+                Some(kind) => {
+                    let (keys, mut lan) = (self.keys.as_ref().map(WishGuard::id), live.lan());
+                    let silent = |point: &&PointIndex| keys.is_some_and(|keys| !lan.has_answered(**point, keys));
+                    let silent = present.iter().filter(silent).filter_map(|point| lan.points.get(*point));
+                    waiting.extend(silent.map(|point| point.id.sensor.clone()));
+                    let answer = lan.table(&question, kind, keys);
+                    report.interval.from = answer.1.since.unwrap_or(report.interval.from);
+                    lan::table(query, kind, answer, &lan.points, report);
                 }
-                table.finish(query, None, report);
-                if facility.counted().is_some_and(Counted::per_point) {
-                    report.notes.push(EACH.to_owned());
+                None => {
+                    let mut table = Table::new(points);
+                    let answers = own.iter().enumerate().filter_map(|(point, answer)| Some((point, (*answer)?)));
+                    answers.for_each(|(point, answer)| table.answer(point, answer, facility));
+                    table.finish(query, None, report);
+                    if facility.counted().is_some_and(Counted::per_point) {
+                        report.notes.push(EACH.to_owned());
+                    }
                 }
-            }
+            },
         }
         for answer in own.iter().flatten() {
             if let Some(since) = answer.since {
@@ -210,13 +264,29 @@ impl LiveQuestion {
         &mut self,
         live: &Live,
         report: &mut Report,
-        (snapshots, points): (&[&InterfaceSnapshot], &[ObservationPoint]),
+        (snapshots, points, present): (&[&InterfaceSnapshot], &[ObservationPoint], &[PointIndex]),
         now: Timestamp,
     ) {
         let several = self.several;
+        let mut shares: HashMap<Point, Share> = HashMap::new();
+        if several {
+            let (scope, filter) = (&self.query.scope, &Filter::default());
+            let flows = self.shares.as_ref().map(WishGuard::id);
+            let mut lan = live.lan();
+            let mut known = Vec::new();
+            lan.totals(&LanQuestion { scope, filter, present, flows, now }, |point, share| known.push((point, share)));
+            let named = |(point, share)| Some((lan.points.get(point)?.id.clone(), share));
+            shares = known.into_iter().filter_map(named).collect();
+        }
         for (snapshot, point) in snapshots.iter().zip(points) {
             let rate = snapshot.rate - snapshot.own_rate;
-            report.rate += if several { self.lan.note(&point.id, now).of_traffic(rate) } else { rate };
+            report.rate += if several {
+                let share = shares.get(&point.id).copied().unwrap_or_default();
+                self.lan.note(&point.id, share, now);
+                share.of_traffic(rate)
+            } else {
+                rate
+            };
         }
         let (lan, filter) = (&self.lan, &self.query.filter);
         let (from, octets) = live.strip(&self.query.scope, now, |sensor, interface, second, octets| {
@@ -232,6 +302,19 @@ impl LiveQuestion {
     }
 }
 
+/// The points that speak now, by their numbers in the LAN. A sensor whose clock is far ahead counts for itself only.
+fn present(live: &Live, seen: &[LiveSensor], points: &[ObservationPoint]) -> Vec<PointIndex> {
+    let lan = live.lan();
+    let near = |point: &&ObservationPoint| {
+        let sensor = seen.iter().find(|seen| seen.name == point.id.sensor);
+        point.fresh && sensor.is_some_and(|seen| seen.offset <= AHEAD)
+    };
+    let mut present: Vec<PointIndex> =
+        points.iter().filter(near).filter_map(|point| lan.points.of(&point.id)).collect();
+    present.sort_unstable();
+    present
+}
+
 fn point(seen: &LiveSensor, interface: &InterfaceSnapshot) -> ObservationPoint {
     let fresh = seen.presence == Presence::Reporting && !interface.gone;
     let settings = &seen.snapshot.settings.settings;
@@ -242,24 +325,10 @@ fn point(seen: &LiveSensor, interface: &InterfaceSnapshot) -> ObservationPoint {
 fn rows_wish(query: &Query, several: bool) -> Option<Query> {
     match query.facility {
         Facility::Interfaces if query.filter.is_all() => None,
-        facility if several && facility.is_of_flows() => {
-            let sorted = query.facility == Facility::Traffic && query.group == Group::Flow;
-            // Where there is no room for all flows, what the rows are sorted by decides which are folded.
-            let order = match query.order.by {
-                _ if sorted => query.order,
-                by @ (OrderBy::Rate | OrderBy::Packets) => Order { by, ascending: false },
-                _ => Order::default(),
-            };
-            Some(Query { facility: Facility::Traffic, group: Group::Flow, order, limit: Wish::LIMIT, ..query.clone() })
-        }
+        // What is among the first at one point need not be at another.
+        Facility::Traffic if several => Some(Query { limit: Wish::LIMIT, ..query.clone() }),
         _ => Some(query.clone()),
     }
-}
-
-/// The wish that tells which part of each point others see too.
-fn shares_wish(query: &Query) -> Query {
-    let (scope, order) = (query.scope.clone(), Order { by: OrderBy::Octets, ascending: false });
-    Query { facility: Facility::Traffic, scope, order, limit: SHARES, ..Query::default() }
 }
 
 /// Sensors of the scope that were heard before and are silent now.
@@ -271,7 +340,7 @@ fn silences(seen: &[LiveSensor], query: &Query, now: Timestamp) -> Vec<Gap> {
         let inside = open.filter(|interface| query.scope.holds(&seen.name, &interface.interface.name));
         inside.map(|interface| Gap {
             interval: Interval::new(seen.received, now),
-            point: traf_model::Point::new(&seen.name, &interface.interface.name),
+            point: Point::new(&seen.name, &interface.interface.name),
         })
     });
     gaps::by_sensor(gaps.collect())

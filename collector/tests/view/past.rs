@@ -23,7 +23,10 @@ async fn every_facility_of_the_past_adds_up_and_slices_count_whole() {
     let traffic = past(&desk, Facility::Traffic, "", Scope::default()).await;
     assert_eq!((traffic.interval, traffic.live, traffic.dropped), (covered, false, 3));
     let [conversation, other] = &traffic.rows[..] else { panic!("{:#?}", traffic.rows) };
-    assert_eq!(conversation.item, Item::Flow(traf_model::Flow { traffic: times(flow.traffic, 3), evidence: Evidence::NONE, ..flow }));
+    assert_eq!(
+        conversation.item,
+        Item::Flow(traf_model::Flow { traffic: times(flow.traffic, 3), evidence: traf_model::Evidence::NONE, ..flow })
+    );
     assert!(matches!(other.item, Item::Other(_, traffic, 9) if traffic.total().octets == 1_500));
     assert_eq!(traffic.total.total(), Counters::new(105, 64_500));
     assert_eq!(conversation.rate.total().octets, 63_000 / 30);

@@ -95,8 +95,7 @@ impl RowEvidence {
 const BOTH: u8 = 3;
 
 /// True if two rows of one key, of slices that are one apart at most, prove each other to be of the same packets.
-#[cfg(test)]
-pub(super) fn same(a: &RowEvidence, b: &RowEvidence) -> bool {
+pub(crate) fn same(a: &RowEvidence, b: &RowEvidence) -> bool {
     RowEvidence::proves(a.shared(b), a.many || b.many)
 }
 

@@ -256,9 +256,10 @@ impl Marks {
         Ok(())
     }
 
-    /// Writes the runs of this transaction, and the marks that have changed since their rows were made.
-    pub(super) async fn store(&mut self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
-        for Change { row, primary, settled } in std::mem::take(&mut self.changes) {
+    /// Writes the runs of this transaction, and the marks that have changed since their rows were made; returns the latter.
+    pub(super) async fn store(&mut self, connection: &mut SqliteConnection) -> Result<Vec<Change>, StoreError> {
+        let changes = std::mem::take(&mut self.changes);
+        for Change { row, primary, settled } in changes.iter().copied() {
             let update = sqlx::query("update flow set prim = ? where id = ?").bind(primary).bind(row);
             update.execute(&mut *connection).await?;
             if settled > 0 {
@@ -280,7 +281,7 @@ impl Marks {
                 .await?;
         }
         self.warn();
-        Ok(())
+        Ok(changes)
     }
 
     /// The record of a row counts from now on, in its run and in memory.

@@ -13,7 +13,8 @@ use super::facts::{FLOW_BITS, FlowNumber, FlowRow, LedgerRow, MinuteRow, OtherFl
 use super::marks::Marked;
 use super::number;
 use super::table::{InsertInto, SliceKey};
-use crate::store::{Delivery, Identity, StoreError};
+use crate::live::committed::Decided;
+use crate::store::{Delivery, Identity, PointKey, StoreError};
 
 columns! {
     /// A delivery, and the slice that it stands for.
@@ -109,14 +110,15 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// Adds a delivery under the number of its slice, with its marks; returns how many of its sequence numbers are declared lost.
+    /// Adds a delivery under the number of its slice, with its marks; returns how many of its sequence numbers are declared lost, and who
+    /// counts of each of its flow rows, in their order.
     pub(super) fn add(
         &mut self,
         (slice, delivery): (i64, &Delivery),
         dictionary: &Dictionary,
         marked: &Marked,
         now: Timestamp,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<(u64, Vec<Decided>), StoreError> {
         let (summary, sensor) = (&delivery.summary, delivery.sensor);
         let ts = summary.slice.from.seconds();
         let lost = declared_lost(delivery);
@@ -152,15 +154,20 @@ impl Rows {
         };
         let mut id = slice << FLOW_BITS;
         let mut decisions = marked.decisions.iter();
+        let mut decided = Vec::with_capacity(marked.decisions.len());
         for of_interface in &summary.interfaces {
             let interface = dictionary.interface(sensor, &of_interface.interface.name)?;
             self.add_interface((slice, sensor, interface), seen, of_interface, dictionary)?;
             for (flow, decision) in of_interface.flows.iter().zip(&mut decisions) {
+                let elected = decision.elected;
+                let elected = PointKey { sensor: elected.sensor, interface: elected.interface };
+                let point = PointKey { sensor, interface };
+                decided.push(Decided { point, counts: decision.counts, elected });
                 self.flows.push((FlowNumber { id, interface }, FlowRow::new(ts, flow, decision.counts)));
                 id += 1;
             }
         }
-        Ok(lost)
+        Ok((lost, decided))
     }
 
     fn add_interface(

@@ -60,7 +60,7 @@ impl Store {
 
 columns! {
     /// What decides about a hello or a delivery.
-    KnownSensor { epoch: u64, mark: Mark, site: String }
+    KnownSensor { epoch: u64, mark: Mark, name: String, site: String }
 }
 
 columns! {

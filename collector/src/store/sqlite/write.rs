@@ -6,16 +6,27 @@ use sqlx::Transaction;
 use sqlx::sqlite::{Sqlite, SqliteConnection};
 use traf_model::Timestamp;
 
+use super::facts::FLOW_BITS;
 use super::marks::Marks;
 use super::rows::Rows;
 use super::sensors::KnownSensor;
 use super::table::{read, select};
 use super::{Memory, Store, number};
+use crate::live::committed::{Committed, CommittedSlice};
 use crate::store::{Delivery, Mark, Outcome, StoreError};
 
 impl Store {
     /// Writes deliveries in one transaction, each with its sensor's mark; what is at or below the mark is left out.
     pub async fn apply(&self, deliveries: &[Delivery], now: Timestamp) -> Result<Vec<Outcome>, StoreError> {
+        Ok(self.commit(deliveries, now).await?.0)
+    }
+
+    /// The same; says besides which rows count.
+    pub(crate) async fn commit(
+        &self,
+        deliveries: &[Delivery],
+        now: Timestamp,
+    ) -> Result<(Vec<Outcome>, Committed), StoreError> {
         let mut memory = self.memory.lock().await;
         let transaction = self.writer.begin_with("begin immediate").await?;
         let written = write(transaction, &mut memory, deliveries, (now, now.after(self.clock_ahead))).await;
@@ -31,7 +42,7 @@ async fn write(
     memory: &mut Memory,
     deliveries: &[Delivery],
     (now, latest): (Timestamp, Timestamp),
-) -> Result<Vec<Outcome>, StoreError> {
+) -> Result<(Vec<Outcome>, Committed), StoreError> {
     let connection = &mut *transaction;
     let Memory { dictionary, marks, last_slice } = memory;
     dictionary.make_room();
@@ -42,9 +53,10 @@ async fn write(
     };
     let mut rows = Rows::default();
     let mut outcomes = Vec::with_capacity(deliveries.len());
+    let mut committed = Committed::default();
     for delivery in deliveries {
         let known = sqlx::query(SENSOR.as_str()).bind(delivery.sensor).fetch_one(&mut *connection).await?;
-        let KnownSensor { mark, site, .. } = read(&known)?;
+        let KnownSensor { mark, name, site, .. } = read(&known)?;
         if delivery.to_seq <= mark.seq {
             outcomes.push(Outcome::Stored(mark));
         } else if delivery.from_seq != mark.seq + 1 {
@@ -57,16 +69,18 @@ async fn write(
                 true => Marks::set_aside(delivery, dictionary)?,
                 false => marks.decide(connection, (slice, delivery), &site, dictionary, now).await?,
             };
-            let lost = rows.add((slice, delivery), dictionary, &marked, now)?;
+            let (lost, decisions) = rows.add((slice, delivery), dictionary, &marked, now)?;
             let ahead = if marked.suspect { delivery.summary.slice.to.since(now) } else { 0 };
+            let (summary, first_row) = (delivery.summary.clone(), slice << FLOW_BITS);
+            committed.slices.push(CommittedSlice { sensor: name, site, summary, first_row, decisions });
             outcomes.push(Outcome::Stored(advance(connection, delivery, lost, ahead).await?));
         }
     }
     rows.insert(connection, dictionary).await?;
-    marks.store(connection).await?;
+    committed.changes = marks.store(connection).await?;
     *last_slice = Some(slice);
     transaction.commit().await?;
-    Ok(outcomes)
+    Ok((outcomes, committed))
 }
 
 static SENSOR: LazyLock<String> = LazyLock::new(|| select::<KnownSensor>("sensor f", "where f.id = ?"));

@@ -1,0 +1,146 @@
+//! What sensors count in slices that are not committed yet: of each point and wish the latest answer of each slice.
+//!
+//! An answer leaves when its slice is committed, so no slice is missing and none counts twice.
+
+use std::collections::{BTreeMap, HashMap};
+
+use traf_model::time::SECOND;
+use traf_model::{Answer, Class, Flow, Item, Timestamp, Traffic};
+
+use super::points::{FlowId, PointIndex, Points};
+use super::tally::TableKey;
+
+/// Slices of one point and wish.
+const SLICES: usize = 8;
+/// Of these, slices whose rows are kept; of the others only the totals.
+const WITH_ROWS: usize = 3;
+/// Nanoseconds without an answer after which those of a wish are forgotten.
+const MEMORY: i64 = 10 * SECOND;
+
+/// A row of an answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TailRow {
+    pub(crate) key: TableKey,
+    pub(crate) traffic: Traffic,
+    pub(crate) rate: Traffic,
+    pub(crate) flows: u64,
+    pub(crate) peers: u64,
+}
+
+/// A flow of an answer, with its traffic in the slice.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TailFlow {
+    pub(crate) id: FlowId,
+    pub(crate) flow: Flow,
+    pub(crate) rate: Traffic,
+}
+
+/// The answer of one slice.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SliceAnswer {
+    pub(crate) total: Traffic,
+    pub(crate) rows: Vec<TailRow>,
+    pub(crate) flows: Vec<TailFlow>,
+    /// Traffic of each class that is in none of the flows.
+    pub(crate) others: Vec<(Class, Traffic)>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    heard: Timestamp,
+    slices: BTreeMap<Timestamp, SliceAnswer>,
+}
+
+/// All answers of slices that are not committed.
+#[derive(Default)]
+pub(crate) struct Answers {
+    waiting: HashMap<(PointIndex, u64), Waiting>,
+    /// Start of the newest slice of each point that is committed.
+    committed: HashMap<PointIndex, Timestamp>,
+}
+
+impl Answers {
+    /// Takes the answers to wishes for slices out of those of a point. True if one of them is the first to its wish.
+    pub(crate) fn hear(
+        &mut self,
+        point: PointIndex,
+        answers: &mut Vec<Answer>,
+        points: &Points,
+        now: Timestamp,
+    ) -> bool {
+        let before = self.waiting.len();
+        let committed = self.committed.get(&point).copied();
+        for answer in answers.extract_if(.., |answer| answer.slice.is_some()) {
+            let Some(slice) = answer.slice else { continue };
+            let waiting = self.waiting.entry((point, answer.id)).or_default();
+            waiting.heard = now;
+            if committed.is_none_or(|committed| slice > committed) {
+                waiting.slices.insert(slice, read(answer, point, points));
+                waiting.bound();
+            }
+        }
+        let first = self.waiting.len() > before;
+        self.waiting.retain(|(other, _), waiting| *other != point || now.since(waiting.heard) <= MEMORY);
+        first
+    }
+
+    /// A slice of a point is committed.
+    pub(crate) fn commit(&mut self, point: PointIndex, slice: Timestamp) {
+        let committed = self.committed.entry(point).or_insert(slice);
+        *committed = (*committed).max(slice);
+        for ((other, _), waiting) in &mut self.waiting {
+            if *other == point {
+                waiting.slices.retain(|start, _| *start > slice);
+            }
+        }
+    }
+
+    /// True if a point has answered a wish.
+    pub(crate) fn has(&self, point: PointIndex, wish: u64) -> bool {
+        self.waiting.contains_key(&(point, wish))
+    }
+
+    /// The slices that a point answered, the oldest first.
+    pub(crate) fn of(
+        &self,
+        point: PointIndex,
+        wish: u64,
+    ) -> impl DoubleEndedIterator<Item = (Timestamp, &SliceAnswer)> {
+        let slices = self.waiting.get(&(point, wish)).into_iter().flat_map(|waiting| &waiting.slices);
+        slices.map(|(start, answer)| (*start, answer))
+    }
+}
+
+impl Waiting {
+    fn bound(&mut self) {
+        while self.slices.len() > SLICES {
+            self.slices.pop_first();
+        }
+        for answer in self.slices.values_mut().rev().skip(WITH_ROWS) {
+            answer.rows = Vec::new();
+        }
+    }
+}
+
+fn read(answer: Answer, point: PointIndex, points: &Points) -> SliceAnswer {
+    let mut slice = SliceAnswer { total: answer.total, ..SliceAnswer::default() };
+    for row in answer.rows {
+        match row.item {
+            Item::Flow(flow) => {
+                slice.flows.push(TailFlow { id: points.flow(point, &flow), flow, rate: row.rate });
+            }
+            Item::Other(class, traffic, _) => slice.others.push((class, traffic)),
+            item => {
+                let Some(key) = TableKey::of_item(&item, points.sensor(point)) else { continue };
+                let traffic = item.traffic();
+                let (flows, peers) = match item {
+                    Item::Counted(_, _, counts) => (counts.flows, counts.peers),
+                    Item::Group(.., flows) => (flows, 0),
+                    _ => (0, 0),
+                };
+                slice.rows.push(TailRow { key, traffic, rate: row.rate, flows, peers });
+            }
+        }
+    }
+    slice
+}

@@ -1,0 +1,39 @@
+//! The news of a commit for the live view: the slices that were stored, and which of their rows count in a LAN.
+
+use std::sync::Arc;
+
+use traf_model::Summary;
+
+use crate::report::primary::{Change, RowKey};
+use crate::store::PointKey;
+
+/// Slices of one transaction.
+#[derive(Default)]
+pub(crate) struct Committed {
+    pub(crate) slices: Vec<CommittedSlice>,
+    /// Marks of rows, of these slices and of earlier ones, that are others from now on.
+    pub(crate) changes: Vec<Change>,
+}
+
+/// One slice of a sensor.
+pub(crate) struct CommittedSlice {
+    /// The sensor's name.
+    pub(crate) sensor: String,
+    /// Its site.
+    pub(crate) site: String,
+    pub(crate) summary: Arc<Summary>,
+    /// Key of its first flow row; the others follow.
+    pub(crate) first_row: RowKey,
+    /// Of its flow rows, in their order.
+    pub(crate) decisions: Vec<Decided>,
+}
+
+/// Where a flow row was seen, and whose rows of this flow count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Decided {
+    pub(crate) point: PointKey,
+    /// The row counts in its LAN.
+    pub(crate) counts: bool,
+    /// The point whose rows of this flow count.
+    pub(crate) elected: PointKey,
+}

@@ -1,0 +1,130 @@
+//! All observation points that were heard of, live or by their slices, under small numbers.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+
+use traf_model::{Flow, Interface, Point, Settings};
+
+use crate::report::point::ObservationPoint;
+use crate::report::primary::SharedFlow;
+use crate::store::PointKey;
+
+/// The number of an observation point.
+pub(crate) type PointIndex = u32;
+
+/// Number of a point that is not known.
+pub(crate) const UNKNOWN: PointIndex = u32::MAX;
+
+/// A flow as all points of its site know it, as a keyed hash: two of a million share one with a probability of 10^-7.
+pub(crate) type FlowId = u64;
+
+/// The points, by their numbers.
+#[derive(Default)]
+pub(crate) struct Points {
+    all: Vec<ObservationPoint>,
+    /// The number of the site and the number of the sensor of each.
+    homes: Vec<(u32, u32)>,
+    by_name: HashMap<Point, PointIndex>,
+    by_key: HashMap<PointKey, PointIndex>,
+    sites: HashMap<String, u32>,
+    sensors: HashMap<String, u32>,
+    seed: RandomState,
+}
+
+impl Points {
+    /// The number of an interface of a sensor at a site. What is known of it is brought up to date.
+    pub(crate) fn learn(
+        &mut self,
+        (sensor, site): (&str, &str),
+        interface: &Interface,
+        settings: Option<&Settings>,
+    ) -> PointIndex {
+        let id = Point::new(sensor, &interface.name);
+        let home = (number(&mut self.sites, site), number(&mut self.sensors, sensor));
+        match self.by_name.get(&id) {
+            Some(index) => {
+                let known = &mut self.all[*index as usize];
+                let same = settings.is_none() && known.site == site && known.interface == *interface;
+                if !same {
+                    let ports = std::mem::take(&mut known.ports);
+                    *known = ObservationPoint::new((sensor, site), interface, true, settings);
+                    if settings.is_none() {
+                        known.ports = ports;
+                    }
+                    self.homes[*index as usize] = home;
+                }
+                *index
+            }
+            None => {
+                let index = self.all.len() as PointIndex;
+                self.all.push(ObservationPoint::new((sensor, site), interface, true, settings));
+                self.homes.push(home);
+                self.by_name.insert(id, index);
+                index
+            }
+        }
+    }
+
+    /// Notes the store's number of a point.
+    pub(crate) fn note_key(&mut self, key: PointKey, index: PointIndex) {
+        self.by_key.insert(key, index);
+    }
+
+    /// The point under a number of the store.
+    pub(crate) fn of_key(&self, key: PointKey) -> PointIndex {
+        self.by_key.get(&key).copied().unwrap_or(UNKNOWN)
+    }
+
+    /// The number of a point.
+    pub(crate) fn of(&self, point: &Point) -> Option<PointIndex> {
+        self.by_name.get(point).copied()
+    }
+
+    /// All of them, by their numbers.
+    pub(crate) fn all(&self) -> &[ObservationPoint] {
+        &self.all
+    }
+
+    /// One of them.
+    pub(crate) fn get(&self, index: PointIndex) -> Option<&ObservationPoint> {
+        self.all.get(index as usize)
+    }
+
+    /// The number of a point's site.
+    pub(crate) fn site(&self, index: PointIndex) -> u32 {
+        self.homes.get(index as usize).map_or(0, |(site, _)| *site)
+    }
+
+    /// The number of a point's sensor.
+    pub(crate) fn sensor(&self, index: PointIndex) -> u32 {
+        self.homes.get(index as usize).map_or(0, |(_, sensor)| *sensor)
+    }
+
+    /// The name of a sensor.
+    pub(crate) fn sensor_name(&self, sensor: u32) -> String {
+        let first = self.homes.iter().position(|(_, other)| *other == sensor);
+        first.map(|first| self.all[first].id.sensor.clone()).unwrap_or_default()
+    }
+
+    /// The name of a site.
+    pub(crate) fn site_name(&self, site: u32) -> String {
+        let first = self.homes.iter().position(|(other, _)| *other == site);
+        first.map(|first| self.all[first].site.clone()).unwrap_or_default()
+    }
+
+    /// A flow that a point sees.
+    pub(crate) fn flow(&self, index: PointIndex, flow: &Flow) -> FlowId {
+        let Some(point) = self.get(index) else { return 0 };
+        let (site, sensor) = self.homes[index as usize];
+        self.seed.hash_one(SharedFlow::new(site.into(), (sensor.into(), index.into()), &point.interface, flow))
+    }
+}
+
+fn number(known: &mut HashMap<String, u32>, name: &str) -> u32 {
+    if let Some(number) = known.get(name) {
+        return *number;
+    }
+    let number = known.len() as u32;
+    known.insert(name.to_owned(), number);
+    number
+}

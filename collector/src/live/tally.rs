@@ -1,0 +1,279 @@
+//! Sums of what was committed of one scope under one filter: each byte once, in bounded memory, one total for all tables.
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+
+use traf_model::facility::{COUNTED, HOSTS};
+use traf_model::{
+    Class, Classes, Counted, Facility, FlowKey, Group, GroupKey, Interval, Item, Key, Ports, Timestamp, Traffic,
+};
+
+use super::history::RecentRow;
+use super::points::{PointIndex, Points};
+use crate::report::filter::class_of;
+use crate::report::point::Share;
+
+/// Pairs of a host and a peer that are told apart: 9 MB. Later ones are not counted.
+const PAIRS: usize = 500_000;
+/// Flows from before the beginning that are told apart.
+const OLDER: usize = 100_000;
+
+/// A table of flows under keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Kind {
+    Counted(Counted),
+    Group(Group),
+}
+
+/// A key of any of the tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum TableKey {
+    Counted(Key),
+    Address(IpAddr),
+    Port(u8, u16),
+    Pair(IpAddr, IpAddr),
+    /// The sensor's number.
+    Sensor(u32),
+}
+
+/// A key, and the number of the site where it means that.
+pub(crate) type SiteKey = (u32, TableKey);
+
+impl Kind {
+    /// All of them.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        let counted = COUNTED.into_iter().filter(|facility| facility.shares().is_some()).map(Self::Counted);
+        counted.chain([Group::Address, Group::Port, Group::Pair, Group::Sensor].map(Self::Group))
+    }
+
+    /// The table of a facility; `None` if flows under keys are not its source.
+    pub(crate) fn of(facility: Facility, group: Group) -> Option<Self> {
+        match facility {
+            Facility::Traffic if group != Group::Flow => Some(Self::Group(group)),
+            Facility::Counted(counted) if counted.shares().is_some() => Some(Self::Counted(counted)),
+            _ => None,
+        }
+    }
+
+    /// True if the traffic of a flow counts at both of its ends.
+    pub(crate) fn both_ends(self) -> bool {
+        matches!(self, Self::Counted(facility) if facility.both_ends)
+    }
+
+    /// True if packets of a class count in the table.
+    pub(crate) fn covers(self, class: Class) -> bool {
+        match self {
+            Self::Counted(facility) => (facility.covers)(class),
+            Self::Group(_) => true,
+        }
+    }
+
+    /// The keys of a flow that a point sees, and whether its forward direction is inbound for them.
+    pub(crate) fn keys(self, flow: &FlowKey, point: PointIndex, points: &Points) -> [Option<(SiteKey, bool)>; 2] {
+        let site = points.site(point);
+        match self {
+            Self::Counted(facility) => {
+                let none = Ports::default();
+                let ports = points.get(point).map_or(&none, |point| &point.ports);
+                let shares = facility.shares().map(|shares| shares(flow, ports)).unwrap_or_default();
+                let site = if facility.everywhere { 0 } else { site };
+                shares.map(|share| share.map(|share| ((site, TableKey::Counted(share.key)), share.reversed)))
+            }
+            Self::Group(Group::Sensor) => [Some(((site, TableKey::Sensor(points.sensor(point))), false)), None],
+            Self::Group(group) => {
+                let key = group.of(flow, "").and_then(|key| TableKey::of_group(&key, 0));
+                [key.map(|key| ((site, key), false)), None]
+            }
+        }
+    }
+}
+
+impl TableKey {
+    /// The key of a group; of a sensor itself its number.
+    pub(crate) fn of_group(key: &GroupKey, sensor: u32) -> Option<Self> {
+        Some(match key {
+            GroupKey::Address(address) => Self::Address(*address),
+            GroupKey::Port(protocol, port) => Self::Port(*protocol, *port),
+            GroupKey::Pair(source, destination) => Self::Pair(*source, *destination),
+            GroupKey::Sensor(_) => Self::Sensor(sensor),
+        })
+    }
+
+    /// The key of an item that a sensor answers.
+    pub(crate) fn of_item(item: &Item, sensor: u32) -> Option<Self> {
+        match item {
+            Item::Counted(_, key, _) => Some(Self::Counted(*key)),
+            Item::Group(key, ..) => Self::of_group(key, sensor),
+            _ => None,
+        }
+    }
+}
+
+/// Sums under a key.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct KeySum {
+    pub(crate) traffic: Traffic,
+    pub(crate) flows: u64,
+    pub(crate) peers: u64,
+    pub(crate) points: Vec<PointIndex>,
+}
+
+/// Sums of one point.
+#[derive(Clone, Default)]
+pub(crate) struct PointSum {
+    /// The part of its rows that counts.
+    pub(crate) share: Share,
+    /// Traffic without a row, and the number of its flows.
+    pub(crate) others: HashMap<Class, (Traffic, u64)>,
+}
+
+/// Keys with their sums; those of the fewest octets leave when there are too many.
+struct KeyTable {
+    kind: Kind,
+    rows: HashMap<SiteKey, KeySum>,
+}
+
+/// The sums.
+pub(crate) struct LanTally {
+    /// Keys of each table that are kept.
+    capacity: usize,
+    tables: Vec<KeyTable>,
+    /// Traffic of the rows that count.
+    pub(crate) classes: Classes,
+    pub(crate) points: HashMap<PointIndex, PointSum>,
+    /// Start of the first slice.
+    pub(crate) since: Option<Timestamp>,
+    pairs: HashSet<(u32, IpAddr, IpAddr)>,
+    older: HashSet<u64>,
+}
+
+impl LanTally {
+    pub(crate) fn new(capacity: usize) -> Self {
+        let tables = Kind::all().map(|kind| KeyTable { kind, rows: HashMap::new() }).collect();
+        let (classes, points, since, pairs, older) = Default::default();
+        Self { capacity, tables, classes, points, since, pairs, older }
+    }
+
+    /// A slice begins: of it the rows that are added next.
+    pub(crate) fn begin(&mut self, slice: Interval) {
+        self.since = Some(self.since.map_or(slice.from, |since| since.min(slice.from)));
+    }
+
+    /// Adds a row of a slice, as one that counts or does not.
+    pub(crate) fn add(&mut self, row: &RecentRow, counts: bool, slice: Interval, points: &Points) {
+        let (octets, traffic) = (row.octets(), row.traffic());
+        let share = Share { counted: if counts { octets } else { 0 }, seen: octets };
+        self.points.entry(row.point).or_default().share.add(share);
+        if !counts {
+            for table in &mut self.tables {
+                for (key, _) in table.kind.keys(&row.key, row.point, points).into_iter().flatten() {
+                    if let Some(sum) = table.rows.get_mut(&key) {
+                        sum.see(row.point);
+                    }
+                }
+            }
+            return;
+        }
+        self.classes.add(class_of(&row.key), traffic);
+        // A flow is counted in the slice that it begins in; one that was there before, when it is seen first.
+        let earlier = self.since.is_some_and(|since| row.first < since);
+        let begins = row.first >= slice.from || earlier && self.older.len() < OLDER && self.older.insert(row.flow);
+        let (source, destination) = (row.key.source.address, row.key.destination.address);
+        let pair = (points.site(row.point), source.min(destination), source.max(destination));
+        let acquainted = self.pairs.len() >= PAIRS || !self.pairs.insert(pair);
+        for table in &mut self.tables {
+            let mut before = None;
+            for (key, reversed) in table.kind.keys(&row.key, row.point, points).into_iter().flatten() {
+                let sum = table.rows.entry(key).or_default();
+                sum.traffic += if reversed { traffic.reversed() } else { traffic };
+                sum.see(row.point);
+                // A flow from a key to itself is one flow.
+                if before != Some(key) {
+                    sum.flows += u64::from(begins);
+                    sum.peers += u64::from(!acquainted && table.kind == Kind::Counted(HOSTS));
+                }
+                before = Some(key);
+            }
+            if table.rows.len() > self.capacity + self.capacity / 4 {
+                table.trim(self.capacity);
+            }
+        }
+    }
+
+    /// A row that was added before counts from now on, or no longer.
+    pub(crate) fn change(&mut self, row: &RecentRow, counts: bool, slice: Interval, points: &Points) {
+        let octets = row.octets();
+        if counts {
+            if let Some(sum) = self.points.get_mut(&row.point) {
+                sum.share.seen = sum.share.seen.saturating_sub(octets);
+            }
+            return self.add(row, true, slice, points);
+        }
+        if let Some(sum) = self.points.get_mut(&row.point) {
+            sum.share.counted = sum.share.counted.saturating_sub(octets);
+        }
+        let traffic = row.traffic();
+        let class = class_of(&row.key);
+        self.classes =
+            self.classes.rows().map(|(of, sum)| (of, if of == class { sum - traffic } else { sum })).collect();
+        for table in &mut self.tables {
+            for (key, reversed) in table.kind.keys(&row.key, row.point, points).into_iter().flatten() {
+                if let Some(sum) = table.rows.get_mut(&key) {
+                    sum.traffic = sum.traffic - if reversed { traffic.reversed() } else { traffic };
+                    sum.flows -= u64::from(row.first >= slice.from).min(sum.flows);
+                }
+            }
+        }
+    }
+
+    /// Adds flows of a point without a row.
+    pub(crate) fn add_other(&mut self, point: PointIndex, class: Class, traffic: Traffic, flows: u64) {
+        let (sum, count) = self.points.entry(point).or_default().others.entry(class).or_default();
+        *sum += traffic;
+        *count = count.saturating_add(flows);
+    }
+
+    /// The rows of a table.
+    pub(crate) fn rows(&self, kind: Kind) -> impl Iterator<Item = (&SiteKey, &KeySum)> {
+        self.tables.iter().filter(move |table| table.kind == kind).flat_map(|table| &table.rows)
+    }
+
+    /// What has no row of its own, by class: of each point the share that its rows have.
+    pub(crate) fn others(&self) -> HashMap<Class, (Traffic, u64)> {
+        let mut others: HashMap<Class, (Traffic, u64)> = HashMap::new();
+        for point in self.points.values() {
+            for (class, (traffic, flows)) in &point.others {
+                let (sum, count) = others.entry(*class).or_default();
+                *sum += point.share.of_traffic(*traffic);
+                *count = count.saturating_add(point.share.of(*flows));
+            }
+        }
+        others
+    }
+}
+
+impl KeyTable {
+    /// Keeps the busiest; what the others counted is in the total only.
+    fn trim(&mut self, capacity: usize) {
+        let mut octets: Vec<u64> = self.rows.values().map(|sum| sum.traffic.total().octets).collect();
+        let spare = octets.len().saturating_sub(capacity);
+        if spare == 0 {
+            return;
+        }
+        let limit = *octets.select_nth_unstable(spare - 1).1;
+        let mut spare = spare;
+        self.rows.retain(|_, sum| {
+            let leaves = spare > 0 && sum.traffic.total().octets <= limit;
+            spare -= usize::from(leaves);
+            !leaves
+        });
+    }
+}
+
+impl KeySum {
+    fn see(&mut self, point: PointIndex) {
+        if !self.points.contains(&point) {
+            self.points.push(point);
+        }
+    }
+}
