@@ -24,6 +24,7 @@ mod flows;
 mod fragments;
 mod interface_counters;
 mod keyed_hash;
+mod large_counts;
 mod live;
 mod local_addresses;
 mod other_flows;

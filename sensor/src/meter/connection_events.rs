@@ -6,6 +6,7 @@
 use traf_model::{Endpoint, Mac, Timestamp};
 
 use super::flow_state;
+use super::flow_table::FlowTable;
 use super::slot::Slot;
 use crate::parse::packet::{Fragment, Packet, flag};
 
@@ -87,7 +88,7 @@ impl EventQueue {
 
     /// A TCP packet was counted and followed, which began the flow (`new`), or found it in the state `before`.
     #[cold]
-    pub(super) fn packet(&mut self, packet: &Packet, before: u16, new: bool, slot: &mut Slot) {
+    pub(super) fn packet(&mut self, packet: &Packet, before: u16, new: bool, table: &mut FlowTable, slot: usize) {
         let way = usize::from(packet.reverse);
         // A FIN that belongs to no connection begins none (IPTraf); it only counts.
         let stray = new && packet.flags & (flag::FIN | flag::SYN) == flag::FIN;
@@ -107,20 +108,20 @@ impl EventQueue {
         let spoke = flow_state::spoke(before, way);
         if let Some(mac) = mac
             && spoke
-            && let Some(known) = slot.cold.mac(way)
+            && let Some(known) = table.flows[slot].cold.mac(way)
             && known != mac
         {
-            slot.cold.macs[way] = mac.0;
+            table.flows[slot].cold.macs[way] = mac.0;
             self.push(event(ConnectionChange::Moved(known)));
         }
         if !spoke && packet.flags & flag::RST == 0 {
             self.push(event(ConnectionChange::First { syn: packet.flags & flag::SYN != 0 }));
         }
-        let turned = flow_state::turned(before, &slot.warm, way);
+        let turned = flow_state::turned(before, &table.flows[slot].warm, way);
         if turned.acknowledged {
             self.push(event(ConnectionChange::Acknowledged));
         }
-        let counted = |way| counted(way, slot, packet.at);
+        let counted = |way| counted(way, table, slot, packet.at);
         if turned.fin {
             self.push(event(ConnectionChange::Fin(counted(way))));
         }
@@ -156,20 +157,26 @@ pub(super) fn connection(
     at: i64,
     way: usize,
     what: impl Fn(DirectionCounts, DirectionCounts) -> ConnectionChange,
-    slot: &Slot,
+    table: &FlowTable,
+    slot: usize,
 ) -> ConnectionEvent {
-    let key = slot.hot.key.flow(way == 1);
+    let key = table.flows[slot].hot.key.flow(way == 1);
     ConnectionEvent {
         at: Timestamp(at),
         source: key.source,
         destination: key.destination,
         octets: 0,
         mac: None,
-        what: what(counted(way, slot, at), counted(1 - way, slot, at)),
+        what: what(counted(way, table, slot, at), counted(1 - way, table, slot, at)),
     }
 }
 
-fn counted(way: usize, slot: &Slot, at: i64) -> DirectionCounts {
-    let (now, before) = (slot.hot.counted(way), slot.cold.counted(way));
-    DirectionCounts { packets: now.0 + before.0, octets: now.1 + before.1, nanos: at.saturating_sub(slot.cold.first) }
+fn counted(way: usize, table: &FlowTable, slot: usize, at: i64) -> DirectionCounts {
+    let Slot { hot, cold, .. } = &table.flows[slot];
+    let (now, before) = (hot.counted(way), table.before(slot, way));
+    DirectionCounts {
+        packets: now.0.saturating_add(before.0),
+        octets: now.1.saturating_add(before.1),
+        nanos: at.saturating_sub(cold.first),
+    }
 }

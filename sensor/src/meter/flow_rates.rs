@@ -110,7 +110,7 @@ impl RateReader<'_> {
 fn prime(table: &mut FlowTable) {
     for set in 0..table.sets() {
         for slot in table.slots(set) {
-            table.flows[slot].cold.sampled = [0, 1].map(|way| in_one(table.flows[slot].cold.counted(way)));
+            table.flows[slot].cold.sampled = [0, 1].map(|way| in_one(table.before(slot, way)));
         }
     }
 }
@@ -138,7 +138,7 @@ fn sample(mut flows: Vec<Growth>, before: i64, now: i64, table: &mut FlowTable) 
 
 /// Cumulative octets and packets of a flow one way, in one number.
 fn counts(table: &FlowTable, slot: usize, way: usize) -> u64 {
-    let (before, slice) = (table.flows[slot].cold.counted(way), table.flows[slot].hot.counted(way));
+    let (before, slice) = (table.before(slot, way), table.flows[slot].hot.counted(way));
     in_one((before.0 + slice.0, before.1 + slice.1))
 }
 

@@ -8,6 +8,7 @@
 use zerocopy::FromZeros;
 
 use super::keyed_hash::{KeyedHash, spread};
+use super::large_counts::LargeCounts;
 use super::slot::Slot;
 use crate::parse::packet::PackedKey;
 use crate::system::machine::{Pages, prefetch};
@@ -91,6 +92,8 @@ pub(super) struct FlowTable {
     sets: Pages<Set>,
     /// By slot: as many as there is room for.
     pub(super) flows: Pages<Slot>,
+    /// Of flows that carried very much.
+    pub(super) large: LargeCounts,
     seed: KeyedHash,
     started: i64,
     /// Flows that are here.
@@ -101,7 +104,14 @@ impl FlowTable {
     /// Room for `capacity` flows, rounded up to a multiple of eight. The memory is touched as flows come.
     pub(super) fn new(capacity: usize, started: i64) -> Self {
         let sets = capacity.div_ceil(WAYS).max(1);
-        Self { sets: Pages::new(sets), flows: Pages::new(sets * WAYS), seed: KeyedHash::random(), started, occupied: 0 }
+        Self {
+            sets: Pages::new(sets),
+            flows: Pages::new(sets * WAYS),
+            large: LargeCounts::default(),
+            seed: KeyedHash::random(),
+            started,
+            occupied: 0,
+        }
     }
 
     /// The time in ticks of about a millisecond, which wrap around after fifty days: good enough to tell old from new.
@@ -141,6 +151,11 @@ impl FlowTable {
             found &= found - 1;
         }
         None
+    }
+
+    /// Packets and octets of the slot's flow one way before this slice.
+    pub(super) fn before(&self, slot: usize, way: usize) -> (u64, u64) {
+        self.large.counted(slot, &self.flows[slot].cold, way)
     }
 
     /// The slot for a newcomer, and whether somebody has to leave it first.

@@ -96,7 +96,7 @@ impl Flows {
         if let Some(events) = &mut self.events
             && packet.key.protocol() == 6
         {
-            events.packet(packet, before, new, &mut self.table.flows[slot]);
+            events.packet(packet, before, new, &mut self.table, slot);
         }
         if half_full {
             self.spill(slot);
@@ -142,13 +142,13 @@ impl Flows {
     /// Tells of a connection that may still send that something else became of it.
     #[cold]
     fn tell_end(&mut self, slot: usize, at: i64, what: fn(DirectionCounts, DirectionCounts) -> ConnectionChange) {
-        let slot = &self.table.flows[slot];
+        let Slot { hot, warm, .. } = &self.table.flows[slot];
         if let Some(events) = &mut self.events
-            && slot.hot.key.protocol() == 6
-            && !flow_state::is_over(&slot.warm)
+            && hot.key.protocol() == 6
+            && !flow_state::is_over(warm)
         {
-            let initiator = usize::from(flow_state::second_began(&slot.warm));
-            events.push(connection_events::connection(at, initiator, what, slot));
+            let initiator = usize::from(flow_state::second_began(warm));
+            events.push(connection_events::connection(at, initiator, what, &self.table, slot));
         }
     }
 
@@ -200,6 +200,7 @@ impl Flows {
             }
         }
         self.gone.add(class, whole, 1);
+        self.table.large.forget(slot, &self.table.flows[slot].cold);
         if self.table.flows[slot].warm.state & flow_state::COALESCED != 0 {
             self.coalesced.forget(slot);
         }
@@ -227,7 +228,7 @@ impl Flows {
         let ways = [usize::from(second_began), usize::from(!second_began)];
         let [outbound, inbound] = ways.map(|way| {
             let (packets, octets) = hot.counted(way);
-            cold.add(way, packets, octets);
+            self.table.large.add(slot, cold, way, (packets, octets));
             Counters { packets, octets, coalesced: hidden[way] }
         });
         hot.empty();
@@ -251,7 +252,7 @@ impl Flows {
 
     /// Everything the slot's flow counted since it began; outbound is forward.
     pub(super) fn whole(&self, slot: usize) -> Traffic {
-        self.counted(slot, |flow, hidden, way| (flow.cold.counted(way), hidden.before[way])) + self.slice(slot)
+        self.counted(slot, |_, hidden, way| (self.table.before(slot, way), hidden.before[way])) + self.slice(slot)
     }
 
     /// Traffic of the slot's flow in this slice, not yet added to the facilities; outbound is forward.

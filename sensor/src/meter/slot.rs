@@ -1,6 +1,6 @@
-//! A flow in memory: 64 octets that every packet touches, 32 that nearly every packet touches, 64 that few do, side
+//! A flow in memory: 64 octets that every packet touches, 32 that nearly every packet touches, 56 that few do, side
 //! by side, because the page is dearer than the line: of a table of this size the processor knows few pages at a time. With
-//! its 8 octets of [`super::flow_table`] a flow costs 168 octets.
+//! its 8 octets of [`super::flow_table`] a flow costs 160 octets.
 
 use traf_model::Mac;
 use zerocopy::FromZeros;
@@ -112,33 +112,14 @@ pub(super) struct Cold {
     pub(super) macs: [[u8; 6]; 2],
     /// Cumulative counts when rates were last sampled: octets modulo 2^40, packets modulo 2^24.
     pub(super) sampled: [u64; 2],
-    /// Counted before this slice: packets and octets each way, their low halves.
-    low: [[u32; 2]; 2],
-    packets_high: [u8; 2],
-    octets_high: [[u8; 3]; 2],
+    /// Counted before this slice: packets and octets each way, as far as they fit ([`super::large_counts`]).
+    pub(super) low: [[u32; 2]; 2],
 }
 
 impl Cold {
     /// The MAC address that the packets of one way come from, if it is known.
     pub(super) fn mac(&self, way: usize) -> Option<Mac> {
         (self.macs[way] != [0; 6]).then_some(Mac(self.macs[way]))
-    }
-
-    /// Packets and octets one way before this slice.
-    pub(super) fn counted(&self, way: usize) -> (u64, u64) {
-        let [packets, octets] = self.low[way].map(u64::from);
-        let [x, y, z] = self.octets_high[way].map(u64::from);
-        (packets | u64::from(self.packets_high[way]) << 32, octets | x << 32 | y << 40 | z << 48)
-    }
-
-    /// Adds a slice's counts one way; a count that no longer fits (10^12 packets) stays at its end.
-    pub(super) fn add(&mut self, way: usize, packets: u64, octets: u64) {
-        let before = self.counted(way);
-        let packets = before.0.saturating_add(packets).min((1 << 40) - 1);
-        let octets = before.1.saturating_add(octets).min((1 << 56) - 1);
-        self.low[way] = [packets as u32, octets as u32];
-        self.packets_high[way] = (packets >> 32) as u8;
-        self.octets_high[way] = [(octets >> 32) as u8, (octets >> 40) as u8, (octets >> 48) as u8];
     }
 }
 
@@ -147,8 +128,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_flow_costs_160_octets_beside_its_place() {
-        assert_eq!((size_of::<Slot>(), Slot::OFTEN), (160, 96));
+    fn a_flow_costs_152_octets_beside_its_place() {
+        assert_eq!((size_of::<Slot>(), Slot::OFTEN), (152, 96));
     }
 
     #[test]
@@ -162,15 +143,5 @@ mod tests {
         assert_eq!(hot.counted(1).1, octets + u64::from(u32::MAX));
         hot.empty();
         assert_eq!((hot.counted(1), hot.flags(1), hot.window(1)), ((0, 0), 0xff, 0xffff));
-    }
-
-    #[test]
-    fn cold_counts_add_up_and_stay_at_their_end() {
-        let mut cold = Cold::new_zeroed();
-        cold.add(0, 0xff_1234_5678, 0x12_3456_789a_bcde);
-        assert_eq!(cold.counted(0), (0xff_1234_5678, 0x12_3456_789a_bcde));
-        cold.add(0, u64::MAX, u64::MAX);
-        assert_eq!(cold.counted(0), ((1 << 40) - 1, (1 << 56) - 1));
-        assert_eq!(cold.counted(1), (0, 0));
     }
 }

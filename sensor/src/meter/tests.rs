@@ -118,6 +118,31 @@ fn a_tag_for_a_priority_alone_parts_no_conversation_and_hides_no_direction() {
 }
 
 #[test]
+fn flows_of_terabytes_have_exact_counts_live_and_when_they_are_gone() {
+    let mut meter = meter(MeterConfig { flows: 64, ..MeterConfig::default() });
+    let wishes = [wish(Facility::Traffic, "", 10)];
+    let mut expected = 0;
+    for number in 0..2000 {
+        // Longer than its header can say: as long as the frame on the wire.
+        let mut bytes = udp(A, B, 5000 + number as u16 % 3, 53, 10);
+        bytes[16..18].fill(0);
+        meter.frame(Timestamp(number * SECOND / 10), u32::MAX, &bytes);
+        expected += u64::from(u32::MAX) - 14;
+        if number % 100 == 99 {
+            let snapshot = meter.snapshot(Timestamp(number * SECOND / 10), &wishes);
+            let rows = flows(&snapshot.answers[0].rows);
+            let sum = rows.iter().map(|flow| flow.traffic).sum::<Traffic>().total();
+            assert_eq!((rows.len(), sum.packets, sum.octets), (3, number as u64 + 1, expected));
+            meter.close(slice(number / 10 - 9, number / 10 + 1));
+        }
+    }
+    meter.close(slice(10_000, 10_010));
+    let snapshot = meter.snapshot(Timestamp(10_010 * SECOND), &wishes);
+    assert_eq!((snapshot.flows, snapshot.answers[0].total.total().octets), (0, expected));
+    assert_eq!(meter.flows.table.large.directions(), 0);
+}
+
+#[test]
 fn silence_longer_than_the_timeout_parts_a_flow() {
     let mut meter = meter(MeterConfig { flows: 64, ..MeterConfig::default() });
     let idle = 15 * 60 * SECOND;

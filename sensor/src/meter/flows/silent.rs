@@ -30,7 +30,7 @@ impl Flows {
         let (mut open, mut more) = (Vec::new(), 0);
         let table = &self.table;
         for slot in (0..table.sets()).flat_map(|set| table.slots(set)) {
-            let slot @ Slot { hot, warm, .. } = &table.flows[slot];
+            let Slot { hot, warm, .. } = &table.flows[slot];
             if hot.key.protocol() != 6 || now.saturating_sub(warm.last) > self.idle {
                 continue;
             }
@@ -43,7 +43,13 @@ impl Flows {
                     more += 1;
                     continue;
                 }
-                open.push(connection_events::connection(now, way, |counts, _| ConnectionChange::Active(counts), slot));
+                open.push(connection_events::connection(
+                    now,
+                    way,
+                    |counts, _| ConnectionChange::Active(counts),
+                    table,
+                    slot,
+                ));
             }
         }
         (open, more)

@@ -159,8 +159,8 @@ fn a_hundred_thousand_pairs_of_connections_with_numbers_of_their_own_are_far_apa
     let mut random = Random(0x5eed);
     let mut row = || {
         let numbers = (random.next() as u32, random.next() as u32);
-        let pieces: Vec<Piece> = (0..4).map(|_| (random.below(2) == 0, random.below(1400) as usize)).collect();
-        let (packets, _) = connection(numbers, &pieces, &[false; 4]);
+        let pieces: Vec<Piece> = (0..2).map(|_| (random.below(2) == 0, random.below(400) as usize)).collect();
+        let (packets, _) = connection(numbers, &pieces, &[false; 2]);
         let octets = packets.iter().map(|sent| sent.segment.len() as u32 + 20).sum::<u32>();
         let frames: Vec<_> = packets.iter().zip(1..).map(|(sent, at)| (at, sent.seen(&Way::default(), 0))).collect();
         (bare(&frames).halves(), octets)
