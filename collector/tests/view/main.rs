@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod alike;
 #[path = "../common/mod.rs"]
 mod common;
 mod live;
