@@ -39,9 +39,11 @@ fn shape(message: &MessageDescriptor, shapes: &mut String) -> Result<(), std::fm
         let (number, repeated) = (field.number(), field.is_list());
         writeln!(fields, "        Field {{ number: {number}, repeated: {repeated}, part: {part} }},")?;
     }
+    // The one message that stays.
+    let room = if name == "Snapshot" { "    const ROOM: usize = SNAPSHOT;\n" } else { "" };
     writeln!(
         shapes,
-        "impl Bounded for crate::{name} {{\n    const SHAPE: &'static Shape = &Shape {{ size: size_of::<Self>(), \
+        "impl Bounded for crate::{name} {{\n{room}    const SHAPE: &'static Shape = &Shape {{ size: size_of::<Self>(), \
          model: size_of::<[Classes; {classes}]>(), fields: &[\n{fields}    ] }};\n}}"
     )
 }

@@ -81,19 +81,24 @@ pub(crate) struct Connection {
 
 impl Port {
     /// The port of sensors and consoles.
-    pub(crate) fn of_peers(limits: &Limits) -> Self {
+    pub(crate) fn of_peers(limits: &Limits, turned_away: &Arc<TurnedAway>) -> Self {
         let peers = Places::new(limits.connections as usize, PER_KEY, KEPT);
-        Self { peers: Some(peers), ..Self::of_strangers(STRANGERS, limits) }
+        Self { peers: Some(peers), ..Self::of_strangers(STRANGERS, limits, turned_away) }
+    }
+
+    /// Places of admitted peers, where there are any.
+    pub(crate) fn peers(&self) -> Option<Arc<Places>> {
+        self.peers.clone()
     }
 
     /// The port of those who join.
-    pub(crate) fn of_joiners(limits: &Limits) -> Self {
-        Self::of_strangers(JOINERS, limits)
+    pub(crate) fn of_joiners(limits: &Limits, turned_away: &Arc<TurnedAway>) -> Self {
+        Self::of_strangers(JOINERS, limits, turned_away)
     }
 
-    fn of_strangers(places: usize, limits: &Limits) -> Self {
+    fn of_strangers(places: usize, limits: &Limits, turned_away: &Arc<TurnedAway>) -> Self {
         let [silent, handshakes] = [(); 2].map(|()| Places::new(places, limits.connections_per_address as usize, 0));
-        Self { silent, handshakes, peers: None, turned_away: Arc::default() }
+        Self { silent, handshakes, peers: None, turned_away: turned_away.clone() }
     }
 }
 

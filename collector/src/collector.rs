@@ -13,6 +13,7 @@ use crate::peers::Peers;
 use crate::secrets::Secrets;
 use crate::shared::SharedConfig;
 use crate::store::Store;
+use crate::turned_away::TurnedAway;
 use crate::writer::State;
 
 /// The messages of a stream to a peer, until it ends or fails.
@@ -28,6 +29,7 @@ pub(crate) struct Collector {
     pub(crate) shared: Arc<SharedConfig>,
     pub(crate) peers: Arc<Peers>,
     pub(crate) secrets: Secrets,
+    pub(crate) turned_away: Arc<TurnedAway>,
     pub(crate) stop: CancellationToken,
     /// Questions to the store that may be asked at once.
     pub(crate) turns: Arc<Semaphore>,

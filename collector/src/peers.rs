@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
+use traf_model::Timestamp;
 use traf_peer::{Identity, Role};
 
 use crate::secrets::{Peer, Secrets, SecretsError};
@@ -68,6 +69,13 @@ impl Peers {
     /// True if a peer that was admitted before still is.
     pub(crate) fn still(&self, peer: &Peer) -> bool {
         self.by_key.load().get(&peer.key).is_some_and(|now| now.revoked.is_none())
+    }
+
+    /// Keys that were revoked before `before`.
+    pub(crate) fn revoked(&self, before: Timestamp) -> Vec<[u8; 32]> {
+        let peers = self.by_key.load();
+        let revoked = peers.values().filter(|peer| peer.revoked.is_some_and(|revoked| revoked < before));
+        revoked.map(|peer| peer.key).collect()
     }
 
     /// All sensors, those revoked too, by name.

@@ -82,6 +82,14 @@ impl Places {
         taken.owners.entry(owner).or_default().insert(number, displaced.clone());
         Some(Place { places: self.clone(), owner, number, displaced })
     }
+
+    /// Ends all connections of an owner.
+    pub(crate) fn expel(&self, owner: Owner) {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        while taken.owners.contains_key(&owner) {
+            taken.displace(owner);
+        }
+    }
 }
 
 impl Taken {
@@ -170,6 +178,17 @@ mod tests {
         assert!(places.enter(c).is_none());
         entered.pop();
         assert!(places.enter(c).is_some());
+    }
+
+    #[test]
+    fn an_owner_that_is_expelled_leaves_all_its_places() {
+        let places = Places::new(9, 9, 1);
+        let [a, b] = [1, 2].map(|key| Owner::Key([key; 32]));
+        let entered: Vec<Place> = [a, b, a].map(|key| places.enter(key).unwrap()).into();
+        places.expel(a);
+        assert_eq!(gone(&entered), [0, 2]);
+        places.expel(a);
+        assert_eq!(places.taken.lock().unwrap().all, 1);
     }
 
     #[test]

@@ -30,6 +30,7 @@ use crate::ingest::{Ingest, Streams};
 use crate::join::{JoinService, MAX_REQUEST, Rate};
 use crate::live::Live;
 use crate::peers::Peers;
+use crate::places::{Owner, Places};
 use crate::secrets::Secrets;
 use crate::shared::SharedConfig;
 use crate::store::Store;
@@ -42,6 +43,8 @@ use crate::{access, clock, retention, tls};
 const MAX_QUESTION: usize = 1 << 20;
 /// Interval at which the record of peers is read again.
 const RELOAD: Duration = Duration::from_secs(1);
+/// Time in which the streams of a revoked peer end with words, before its connections end.
+const TOLD: Duration = Duration::from_secs(3);
 /// Interval at which the collector's own certificate is renewed; it holds for thirty days.
 const RENEW: Duration = Duration::from_secs(24 * 3600);
 
@@ -90,6 +93,7 @@ pub async fn run(
         shared,
         peers: peers.clone(),
         secrets: secrets.clone(),
+        turned_away: Arc::default(),
         stop: stop.clone(),
         turns: Arc::new(Semaphore::new(QUESTIONS)),
     };
@@ -102,11 +106,14 @@ pub async fn run(
     };
 
     let mut tasks = JoinSet::new();
-    tasks.spawn(serve(main, service_tls, Port::of_peers(&config.limits), &stop, routes(ingest, collector)));
+    let turned_away = collector.turned_away.clone();
+    let port = Port::of_peers(&config.limits, &turned_away);
+    let places = port.peers();
+    tasks.spawn(serve(main, service_tls, port, &stop, routes(ingest, collector)));
     let joining = wire::join_server::JoinServer::new(joining).max_decoding_message_size(MAX_REQUEST);
-    tasks.spawn(serve(join, join_tls, Port::of_joiners(&config.limits), &stop, Routes::new(joining)));
+    tasks.spawn(serve(join, join_tls, Port::of_joiners(&config.limits, &turned_away), &stop, Routes::new(joining)));
     tasks.spawn(ended(retention::keep(store.clone(), config.retention, stop.clone())));
-    tasks.spawn(ended(watch_peers(peers, live, stop.clone())));
+    tasks.spawn(ended(watch_peers(peers, live, places, stop.clone())));
     tasks.spawn(ended(renew(own, authority.clone(), stop.clone())));
 
     info!(cluster = authority.cluster, data = %config.data.display(), "listening on {}, joining on {}", addresses.main, addresses.join);
@@ -218,13 +225,17 @@ async fn drain(mut tasks: JoinSet<anyhow::Result<()>>) {
 }
 
 /// Another process may have admitted or revoked somebody.
-async fn watch_peers(peers: Arc<Peers>, live: Arc<Live>, stop: CancellationToken) {
+async fn watch_peers(peers: Arc<Peers>, live: Arc<Live>, places: Option<Arc<Places>>, stop: CancellationToken) {
     while tokio::time::timeout(RELOAD, stop.cancelled()).await.is_err() {
         if let Err(error) = peers.reload().await {
             warn!("the record of peers cannot be read: {error}");
         }
         for peer in peers.sensors().iter().filter(|peer| peer.revoked.is_some()) {
             live.forget(&peer.id);
+        }
+        // Its streams have been told why; a connection that stays would ask again and again.
+        for key in peers.revoked(clock::now().before(TOLD)) {
+            places.iter().for_each(|places| places.expel(Owner::Key(key)));
         }
     }
 }

@@ -99,13 +99,23 @@ async fn millions_of_empty_parts_are_refused_before_they_take_memory() {
         assert_eq!(status.code(), Code::InvalidArgument, "{status}");
         assert!(status.message().contains("its parts need more than 64 MiB of memory"), "{status}");
     }
-    // Interfaces of a snapshot.
-    let status = live(stolen.clone(), empty(0x32)).await;
-    assert_eq!(status.code(), Code::InvalidArgument, "{status}");
-    assert!(status.message().contains("its parts need more than 64 MiB of memory"), "{status}");
+    // Interfaces of a snapshot, of which one of each sensor stays in memory.
+    for count in [15_000_000, 100_000] {
+        let status = live(stolen.clone(), [0x32, 0].repeat(count)).await;
+        assert_eq!(status.code(), Code::InvalidArgument, "{status}");
+        assert!(status.message().contains("its parts need more than 32 MiB of memory"), "{status}");
+    }
     // A message that is large only when it is not compressed.
     let status = live(stolen, vec![0; 128 << 20]).await;
     assert_eq!(status.code(), Code::ResourceExhausted, "{status}");
+
+    let (code, token, _) = output(folder.path(), &["token", "create", "--role", "viewer"]);
+    assert_eq!(code, 0);
+    let desk = join(&joining, &token.parse().unwrap(), "desk", "test").await.unwrap().0;
+    let mut fleet =
+        ViewClient::new(channel(&main, &desk).unwrap()).fleet(wire::FleetQuery {}).await.unwrap().into_inner();
+    let notes = fleet.message().await.unwrap().unwrap().notes;
+    assert!(notes.iter().any(|note| note.contains("5 messages of sensors that cannot be used")), "{notes:?}");
 
     export.send(1, 2, 2, &summary(2)).await;
     export.acked(2).await;

@@ -207,8 +207,14 @@ async fn a_revoked_key_on_200_connections_keeps_nobody_out() {
     let pause = Duration::from_millis(100);
     let flood = Flood::start(20, 10, collector.addresses.main, Some(&tls(Some(&thief))), Some(pause));
     flood.opened(200).await;
-    all_get_in(&collector, &honest).await;
+    let mut streams = all_get_in(&collector, &honest).await;
     drop(flood);
+    // A screen says how many that were.
+    let told = tokio::time::timeout(DEADLINE, streams[0].message()).await.expect("it says nothing more").unwrap();
+    let notes = told.expect("the stream ended").notes;
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    let count = notes[0].split_once(" TLS handshakes that failed").map(|(words, _)| words.rsplit(' ').next().unwrap());
+    assert!(count.and_then(|count| count.parse().ok()).is_some_and(|count: u32| count >= 200), "{notes:?}");
     collector.stop().await;
 }
 
@@ -256,6 +262,26 @@ async fn two_hundred_machines_join_and_stay_connected_from_one_address() {
         let next = tokio::time::timeout(DEADLINE, stream.message()).await.expect("it says nothing more");
         assert!(next.unwrap().is_some());
     }
+    collector.stop().await;
+}
+
+#[tokio::test]
+async fn a_connection_of_a_revoked_peer_ends_though_it_asks_for_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let collector = Collector::start(&folder).await;
+    let [thief, honest] = [collector.join(Role::Sensor, "thief").await, collector.join(Role::Viewer, "desk").await];
+    let connect = async |credentials| {
+        let stream = connect([127, 0, 0, 1], collector.addresses.main).await.unwrap();
+        tls(Some(credentials)).connect(ServerName::try_from("collector").unwrap(), stream).await.unwrap()
+    };
+    let (mut idle, _other) = (connect(&thief).await, connect(&honest).await);
+    revoke_sensor(&collector.config, "thief").await.unwrap();
+    let ends = async {
+        let mut octets = [0; 256];
+        while matches!(idle.read(&mut octets).await, Ok(1..)) {}
+    };
+    tokio::time::timeout(Duration::from_secs(8), ends).await.expect("the connection stays");
+    assert!(fleet(&collector, &honest).await.is_ok());
     collector.stop().await;
 }
 

@@ -71,6 +71,7 @@ pub async fn sensors(client: &Client, sensors: &SensorsOptions, look: &Look, out
         fleet.sensors.retain(|sensor| sensors.sensor.is_empty() || sensors.sensor.contains(&sensor.name));
         writer.write(Answer::Fleet(&fleet)).context("writing the table")?;
         if !sensors.watch {
+            fleet.notes.iter().for_each(|note| say(note));
             return Ok(());
         }
     }

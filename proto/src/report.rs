@@ -12,7 +12,7 @@ messages! {
     };
     required InterfaceStats = InterfaceStats { interface, ledger, classes, peak, own, rates, peak_total };
     required SinglePacket = SinglePacket { number, at, kind, label, detail, octets, source, destination, mac };
-    required FleetState = Fleet { at, sensors };
+    required FleetState = Fleet { at, sensors, notes };
     required SensorState = SensorState {
         id, name, presence, connected, started, last_seen, stored, version, epoch, clock_offset, spool, interfaces, losses,
         trouble, site, settings, wanted

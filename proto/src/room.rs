@@ -14,10 +14,16 @@ use super::WireError;
 /// are flows; one that stands for four hours has no flows, but the minutes of up to 64 interfaces: 30 MB.
 const ROOM: usize = 64 << 20;
 
+/// The same of a snapshot, of which one of each sensor is always in memory: twice what a sensor sends at most in a second, if all of
+/// it is rows of counted facilities, which are the smallest.
+const SNAPSHOT: usize = 32 << 20;
+
 /// A message of the schema.
 pub(crate) trait Bounded {
     /// Its shape.
     const SHAPE: &'static Shape;
+    /// Octets of memory that its parts may take.
+    const ROOM: usize = ROOM;
 }
 
 /// A message as it takes memory.
@@ -51,9 +57,12 @@ include!(concat!(env!("OUT_DIR"), "/shapes.rs"));
 
 /// Octets of memory that the parts of a message take, if there is room for them.
 pub(crate) fn measure<T: Bounded>(octets: &[u8]) -> Result<usize, WireError> {
-    let mut room = ROOM;
-    walk(T::SHAPE, octets, &mut room)?;
-    Ok(ROOM - room)
+    let mut room = T::ROOM;
+    walk(T::SHAPE, octets, &mut room).map_err(|error| match error {
+        WireError::Room(_) => WireError::Room(T::ROOM >> 20),
+        error => error,
+    })?;
+    Ok(T::ROOM - room)
 }
 
 /// Octets that the allocator adds to each piece, and the smallest piece.
@@ -158,6 +167,24 @@ mod tests {
         let interfaces = vec![wire::InterfaceSummary { seconds, ..wire::InterfaceSummary::default() }];
         let octets = wire::Summary { interfaces, ..wire::Summary::default() }.encode_to_vec();
         assert_eq!(crate::decode(&octets), Err(WireError::Room(64)));
+    }
+
+    #[test]
+    fn the_largest_snapshot_of_a_sensor_has_room_and_a_larger_one_has_not() {
+        let counted = Some(wire::row::Item::Counted(wire::CountedRow {
+            key: Some(wire::counted_row::Key::Number(1)),
+            ..Default::default()
+        }));
+        let row = wire::Row { item: counted, facility: 6, ..wire::Row::default() };
+        let snapshot = |octets: usize| {
+            let rows = vec![row.clone(); octets / (row.encoded_len() + 2)];
+            let answers = vec![wire::Answer { rows, ..wire::Answer::default() }];
+            let interfaces = vec![wire::InterfaceSnapshot { answers, ..wire::InterfaceSnapshot::default() }];
+            measure::<wire::Snapshot>(&wire::Snapshot { interfaces, ..wire::Snapshot::default() }.encode_to_vec())
+        };
+        println!("{} octets a row, {:?}", row.encoded_len(), snapshot(256_000));
+        assert!(snapshot(256_000).is_ok());
+        assert_eq!(snapshot(8_000_000), Err(WireError::Room(SNAPSHOT >> 20)));
     }
 
     #[test]

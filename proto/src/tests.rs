@@ -385,6 +385,7 @@ impl Source<'_> {
     fn fleet(&mut self) -> Fleet {
         Fleet {
             at: self.time(),
+            notes: self.list(Self::text),
             sensors: self.list(|source| SensorState {
                 id: source.text(),
                 name: source.text(),

@@ -18,7 +18,7 @@ use super::interfaces::KnownInterfaces;
 use super::{Ingest, Turn};
 use crate::clock;
 use crate::secrets::{DigestKey, Peer};
-use crate::store::{Delivery, Hello, Mark, StoreError};
+use crate::store::{Delivery, Hello, Kept, Mark, StoreError};
 use crate::writer::Progress;
 
 /// From the opening of the stream to its hello.
@@ -149,7 +149,7 @@ impl ExportSession {
                     }
                     return Ok(Some(progress.mark));
                 }
-                message = self.inbound.message(), if !self.draining => match message? {
+                message = self.inbound.message(), if !self.draining => match message.inspect_err(|status| self.ingest.collector.turned_away.note_unread(status))? {
                     Some(wire::ExportRequest { message: Some(Message::Batch(batch)) }) => {
                         if let Some(known) = self.batch(batch).await? {
                             return Ok(Some(known));
@@ -190,6 +190,9 @@ impl ExportSession {
         } else {
             tokio::task::spawn_blocking(decode).await.map_err(|_| Status::internal("decoding a record failed"))?
         };
+        if self.interfaces.is_full() {
+            self.retire_interfaces().await;
+        }
         let fitted = summary.and_then(|(mut summary, memory)| {
             let others = self.interfaces.fit(&mut summary);
             if others > 0 {
@@ -200,6 +203,7 @@ impl ExportSession {
         });
         let (summary, memory) = fitted.map_err(|what| {
             warn!(sensor = self.peer.name, seq = to_seq, "a record cannot be used: {what}");
+            self.ingest.collector.turned_away.note_message();
             Status::invalid_argument(format!("record {to_seq} cannot be used: {what}"))
         })?;
         self.ingest.collector.live.note_unknown(&self.peer.id, summary.unknown);
@@ -215,5 +219,15 @@ impl ExportSession {
         }
         self.next = to_seq + 1;
         Ok(None)
+    }
+
+    /// Makes room for new names in the place of those of which the store has nothing any more.
+    async fn retire_interfaces(&mut self) {
+        match self.ingest.collector.store.kept().await {
+            Ok(Kept { flow, second, minute, ledger }) => {
+                self.interfaces.retire(flow.min(second).min(minute).min(ledger));
+            }
+            Err(error) => warn!(sensor = self.peer.name, "unused interfaces cannot be retired: {error}"),
+        }
     }
 }

@@ -2,9 +2,9 @@
 //! stolen sensor; each name stays as long as there are facts of it.
 //!
 //! When a sensor has as many as there is room for, new ones count together, as one interface more: they lose their names, and no
-//! sum loses a packet.
+//! sum loses a packet. A name whose facts have all been retired makes room for another.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use traf_model::{Class, Classes, Interface, InterfaceSummary, Second, Summary, Timestamp, Traffic};
 
@@ -13,14 +13,24 @@ const MOST: usize = 4_096;
 /// Name of the interface that stands for the others.
 const OTHERS: &str = "other interfaces";
 
-/// Names of the interfaces of a sensor.
+/// Names of the interfaces of a sensor, each with the end of its last slice.
 #[derive(Debug, Default)]
-pub(super) struct KnownInterfaces(HashSet<String>);
+pub(super) struct KnownInterfaces(HashMap<String, Timestamp>);
 
 impl KnownInterfaces {
     /// Those that the store has.
-    pub(super) fn new(stored: Vec<String>) -> Self {
+    pub(super) fn new(stored: Vec<(String, Timestamp)>) -> Self {
         Self(stored.into_iter().collect())
+    }
+
+    /// True if no other name finds a place.
+    pub(super) fn is_full(&self) -> bool {
+        self.0.len() >= MOST
+    }
+
+    /// Forgets names that had no slice since then: the store has nothing of them any more.
+    pub(super) fn retire(&mut self, before: Timestamp) {
+        self.0.retain(|_, last| *last >= before);
     }
 
     /// Learns the interfaces of a summary; those that find no place become one. Returns how many those are.
@@ -28,8 +38,11 @@ impl KnownInterfaces {
         let (mut named, mut others) = (Vec::new(), Vec::new());
         for part in summary.interfaces.drain(..) {
             let name = &part.interface.name;
-            let room = self.0.len() < MOST;
-            let known = name != OTHERS && (self.0.contains(name) || (room && self.0.insert(name.clone())));
+            let known = name != OTHERS && (self.0.contains_key(name) || !self.is_full());
+            if known {
+                let last = self.0.entry(name.clone()).or_default();
+                *last = summary.slice.to.max(*last);
+            }
             if known { named.push(part) } else { others.push(part) }
         }
         let count = others.len();
@@ -75,7 +88,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use traf_model::facility::SIZES;
-    use traf_model::{Counters, Key};
+    use traf_model::{Counters, Interval, Key};
 
     use super::*;
 
@@ -94,7 +107,7 @@ mod tests {
 
     #[test]
     fn interfaces_beyond_the_last_place_count_together() {
-        let mut known = KnownInterfaces::new((1..MOST).map(|number| format!("veth{number}")).collect());
+        let mut known = full(1..MOST);
         let mut summary = Summary {
             interfaces: [("eth0", 1), ("veth7", 2), ("new1", 30), ("new2", 400)].map(|(n, o)| part(n, o)).into(),
             ..Summary::default()
@@ -109,6 +122,24 @@ mod tests {
         others.counted.insert(SIZES, [(Key::Number(1), traffic.into())].into_iter().collect());
         assert_eq!(summary.interfaces, [part("eth0", 1), part("veth7", 2), others]);
         assert_eq!(known.0.len(), MOST);
+    }
+
+    /// Interfaces of which each had its last slice at the second of its number.
+    fn full(numbers: std::ops::Range<usize>) -> KnownInterfaces {
+        let named = |number| (format!("veth{number}"), Timestamp::from_seconds(number as i64));
+        KnownInterfaces::new(numbers.map(named).collect())
+    }
+
+    #[test]
+    fn a_name_that_is_not_used_any_more_makes_room_while_the_stream_is_open() {
+        let mut known = full(0..MOST);
+        let slice = Interval::new(Timestamp::from_seconds(9_000), Timestamp::from_seconds(9_010));
+        let summary = |name: &str| Summary { slice, interfaces: vec![part(name, 1)], ..Summary::default() };
+        assert_eq!(known.fit(&mut summary("veth7")), 0);
+        assert_eq!(known.fit(&mut summary("new")), 1);
+        known.retire(Timestamp::from_seconds(10));
+        assert_eq!(known.0.len(), MOST - 9, "ten are retired, but not the one that was used again");
+        assert_eq!((known.fit(&mut summary("new")), known.fit(&mut summary("veth7"))), (0, 0));
     }
 
     #[test]

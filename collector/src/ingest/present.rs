@@ -58,7 +58,7 @@ impl LiveSession {
                 status = self.turn.ended(&self.ingest.collector, &self.peer) => return Err(status),
                 Ok(()) = self.changed.changed() => {}
                 Ok(()) = self.shared.changed() => {}
-                message = self.inbound.message() => match message? {
+                message = self.inbound.message() => match message.inspect_err(|status| self.ingest.collector.turned_away.note_unread(status))? {
                     Some(snapshot) => {
                         self.snapshot(snapshot)?;
                         continue;
@@ -93,6 +93,7 @@ impl LiveSession {
         }
         let snapshot = Snapshot::try_from(snapshot).map_err(|error| {
             warn!(sensor = self.peer.name, "a snapshot cannot be used: {error}");
+            self.ingest.collector.turned_away.note_message();
             Status::invalid_argument(format!("the snapshot cannot be used: {error}"))
         })?;
         self.connected.update(snapshot, clock::now());

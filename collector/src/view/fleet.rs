@@ -72,7 +72,7 @@ impl Collector {
                 state
             })
             .collect();
-        Fleet { at: now, sensors }
+        Fleet { at: now, sensors, notes: self.turned_away.words().into_iter().collect() }
     }
 
     /// What is wrong with a sensor, whose last slice ended `ahead` nanoseconds after the collector's time if its clock is suspect.

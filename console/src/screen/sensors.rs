@@ -45,7 +45,10 @@ pub(super) fn draw(app: &App, buffer: &mut Buffer, body: Rect) {
         border::right(buffer, body, divider, body.x, &[("Active".to_owned(), Role::Mark)], theme);
     }
     let room = usize::from(lower.width.saturating_sub(2));
-    let lines = wrapped(details(sensor, at, &app.look), room);
+    let mut lines = details(sensor, at, &app.look);
+    let notes = app.fleet.iter().flat_map(|fleet| &fleet.notes);
+    lines.extend(notes.map(|note| (format!("collector: {}", clean(note)), Role::Warn)));
+    let lines = wrapped(lines, room);
     let first = app.details.0.min(lines.len().saturating_sub(usize::from(lower.height)));
     paragraph(buffer, lower.inner(Margin::new(1, 0)), &lines[first..], theme);
     if lines.len() > usize::from(lower.height) {

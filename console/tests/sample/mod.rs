@@ -382,5 +382,5 @@ pub fn fleet() -> Fleet {
     }];
     let mut pi = sensor("pi\x1b[31m");
     (pi.presence, pi.connected, pi.last_seen) = (Presence::Away, None, Some(ago(7_500)));
-    Fleet { at: now(), sensors: vec![nas, pi, sensor("web1")] }
+    Fleet { at: now(), sensors: vec![nas, pi, sensor("web1")], notes: Vec::new() }
 }

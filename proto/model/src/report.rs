@@ -228,6 +228,8 @@ pub struct Fleet {
     pub at: Timestamp,
     /// By name.
     pub sensors: Vec<SensorState>,
+    /// What is to be said of the collector, for people: the connections that it turned away.
+    pub notes: Vec<String>,
 }
 
 enumeration! {

@@ -39,10 +39,11 @@ impl Store {
         self.rows(sqlx::query(SENSORS.as_str()), |sensor| sensor).await
     }
 
-    /// The names of a sensor's interfaces.
-    pub async fn interfaces(&self, sensor: i64) -> Result<Vec<String>, StoreError> {
-        let names = sqlx::query_scalar("select name from interface where sensor = ?").bind(sensor);
-        Ok(names.fetch_all(&self.readers).await?)
+    /// The names of a sensor's interfaces, each with the end of its last slice.
+    pub async fn interfaces(&self, sensor: i64) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        let names = sqlx::query_as("select name, coalesce(last_ns, 0) from interface where sensor = ?").bind(sensor);
+        let names: Vec<(String, i64)> = names.fetch_all(&self.readers).await?;
+        Ok(names.into_iter().map(|(name, last)| (name, Timestamp(last))).collect())
     }
 
     /// All observation points.

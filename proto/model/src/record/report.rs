@@ -34,7 +34,8 @@ pub fn report(report: &Report) -> Value {
 
 /// All sensors as one document; each of them is in `rows`.
 pub fn fleet(fleet: &Fleet) -> Value {
-    json!({ "table": "sensors", "at": fleet.at, "rows": fleet.sensors.iter().map(sensor).collect::<Vec<_>>() })
+    let rows: Vec<Value> = fleet.sensors.iter().map(sensor).collect();
+    json!({ "table": "sensors", "at": fleet.at, "notes": fleet.notes, "rows": rows })
 }
 
 /// Sensor and interface where one observation point saw the row, and always all of them.
