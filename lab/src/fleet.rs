@@ -12,6 +12,7 @@
 //!
 //! Left out: live snapshots, and whatever a flow table folds.
 
+mod backlog;
 mod clock;
 mod collector;
 mod conversation;

@@ -143,7 +143,11 @@ impl Conversation {
                 sighting.size[way] = activity.size[way] as u32;
                 sighting.last = sighting.last.max(activity.at(way, to - 1));
                 if self.key.protocol == 6 {
-                    halves[way] = activity.sequence_before(way, to);
+                    // Zero would stand for nothing.
+                    halves[way] = match activity.sequence_before(way, to) {
+                        0 => u32::MAX,
+                        sequence => sequence,
+                    };
                 } else {
                     self.digest(activity, way, from..to, &mut least);
                 }
@@ -192,7 +196,7 @@ impl Activity {
         Counters::new(packets, packets * self.size[way])
     }
 
-    /// The sequence number behind so many packets. The SYN counts one.
+    /// The sequence number behind so many packets.
     fn sequence_before(&self, way: usize, packets: u64) -> u32 {
         self.sequence[way].wrapping_add((packets * self.payload[way]) as u32)
     }

@@ -17,11 +17,11 @@ pub struct Figures {
     pub slices: usize,
     /// Flow rows that the fleet delivered with them, without those of live sensors.
     pub rows: u64,
-    /// Octets of time that they cover.
+    /// Time that they cover.
     pub covered: Duration,
     /// From the first delivery to the last acknowledgement.
     pub elapsed: Duration,
-    /// For each slice the time until every sensor had its acknowledgement; empty if the slices waited in the spools.
+    /// The time that each slice took until every sensor had its acknowledgement; empty if all slices waited in the spools.
     pub slice_times: Vec<Duration>,
     /// From the sealing of a slice to its acknowledgement, of sensors without a backlog.
     pub latencies: Vec<Duration>,

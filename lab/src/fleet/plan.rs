@@ -77,8 +77,10 @@ pub struct Plan {
 /// Order of arrival.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Order {
-    /// All sensors begin at once, each with its oldest slice
+    /// Slice by slice: the next but one of any sensor only after all have delivered theirs
     In,
+    /// All sensors begin at once, each with its oldest slice
+    Together,
     /// Each sensor delivers in the order of time, but begins at a moment of its own: some end before others begin
     Random,
     /// The slices of each sensor are in an order of their own, too
@@ -138,6 +140,7 @@ impl Order {
     fn words(self) -> &'static str {
         match self {
             Self::In => ", in order",
+            Self::Together => ", together",
             Self::Random => ", random order",
             Self::Shuffled => ", shuffled",
         }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -23,18 +23,10 @@ use super::truth::Truth;
 use crate::process::Memory;
 use crate::wait::{Deadline, Probe, Stopwatch, eventually};
 
-/// Threads that make slices and seal them.
-const MAKERS: usize = 2;
-/// Between two looks at what waits.
-const LOOK: Duration = Duration::from_millis(10);
 /// Time without an acknowledgement after which a run has failed.
-const PATIENCE: Duration = Duration::from_secs(300);
+pub(super) const PATIENCE: Duration = Duration::from_secs(300);
 /// Pause in which the sensors connect to a collector that cannot be asked how many are there.
 const CONNECTING: Duration = Duration::from_secs(3);
-/// Part of the fleet that begins at once where each sensor begins at a moment of its own: one of so many.
-const EARLY: usize = 8;
-/// The part of all records after which the last sensor begins at the latest.
-const BEGUN: f64 = 0.7;
 /// Hosts that are compared.
 const HOSTS: usize = 20;
 
@@ -80,12 +72,12 @@ fn spools(plan: &Plan) -> Result<tempfile::TempDir> {
 }
 
 /// The sensors, their network, and the collector.
-struct Fleet<'a> {
-    plan: &'a Plan,
+pub(super) struct Fleet<'a> {
+    pub(super) plan: &'a Plan,
     collector: Option<LocalCollector>,
-    waiting: Vec<WaitingSensor>,
+    pub(super) waiting: Vec<WaitingSensor>,
     live: Vec<LiveSensor>,
-    network: Network,
+    pub(super) network: Network,
     truth: Truth,
     /// Start of the first slice.
     begin: Timestamp,
@@ -111,8 +103,9 @@ impl<'a> Fleet<'a> {
         let mut waiting = Vec::new();
         for (number, (name, credentials)) in names.into_iter().zip(credentials).enumerate() {
             let clock = if number < count { Clock::new(&mut random, plan.fault(number)) } else { Clock::default() };
-            let other_order = number < count && plan.order == Order::Shuffled && plan.speed.is_none();
-            waiting.push(WaitingSensor::new(spools, name, clock, credentials, other_order)?);
+            // At the pace of time nothing gathers.
+            let order = if number < count && plan.speed.is_none() { plan.order } else { Order::Together };
+            waiting.push(WaitingSensor::new(spools, name, clock, credentials, order)?);
         }
         // Sensors that are a day late or a year ahead share nothing: nobody else has slices of their time.
         let alone =
@@ -161,6 +154,7 @@ impl<'a> Fleet<'a> {
         let watch = Stopwatch::start();
         match self.plan.speed {
             Some(speed) => self.keep_pace(&mut sensors, speed, &mut figures).await?,
+            None if self.plan.order == Order::In => figures.slice_times = self.one_by_one(&mut sensors).await?,
             None => self.catch_up(&mut sensors).await?,
         }
         figures.elapsed = watch.elapsed();
@@ -186,54 +180,8 @@ impl<'a> Fleet<'a> {
         Ok(figures)
     }
 
-    /// Puts all slices into the spools; returns the number of flow rows.
-    fn gather(&mut self) -> Result<u64> {
-        let mut rows = 0;
-        for number in 0..self.plan.slice_count() {
-            let slice = self.advance(number);
-            rows += self.each(slice, |sensor, summary| sensor.seal(summary))?;
-        }
-        let seed = self.plan.seed;
-        let parts = self.waiting.chunks_mut(usize::from(self.plan.sensors).div_ceil(MAKERS));
-        std::thread::scope(|scope| {
-            let threads = parts.enumerate().map(|(part, sensors)| {
-                scope.spawn(move || {
-                    let mut random = Random::new(seed ^ (part as u64 + 1) << 32);
-                    sensors.iter_mut().try_for_each(|sensor| sensor.seal_rest(Random::new(random.number())))
-                })
-            });
-            threads.collect::<Vec<_>>().into_iter().try_for_each(joined)
-        })?;
-        Ok(rows)
-    }
-
-    /// Makes the slice of every waiting sensor, and hands it over; returns the number of flow rows.
-    fn each(
-        &mut self,
-        slice: Interval,
-        take: impl Fn(&mut WaitingSensor, Summary) -> Result<()> + Sync,
-    ) -> Result<u64> {
-        let (by_sensor, network, take) = (self.network.by_sensor(), &self.network, &take);
-        let part = by_sensor.len().div_ceil(MAKERS);
-        std::thread::scope(|scope| {
-            let parts = self.waiting.chunks_mut(part).zip(by_sensor.chunks(part)).enumerate();
-            let threads = parts.map(|(number, (sensors, places))| {
-                scope.spawn(move || {
-                    let mut rows = 0;
-                    for (place, (sensor, places)) in sensors.iter_mut().zip(places).enumerate() {
-                        let summary = summary(network, places, number * part + place, sensor.clock, slice);
-                        rows += summary.interfaces[0].flows.len() as u64;
-                        take(sensor, summary)?;
-                    }
-                    Ok(rows)
-                })
-            });
-            threads.collect::<Vec<_>>().into_iter().map(joined).sum()
-        })
-    }
-
     /// Goes on to a slice. The last one ends early, so that nothing of it falls into a slice that nobody delivers.
-    fn advance(&mut self, number: usize) -> Interval {
+    pub(super) fn advance(&mut self, number: usize) -> Interval {
         let from = Timestamp(self.begin.0 + number as i64 * SLICE);
         let slice = Interval::new(from, Timestamp(from.0 + SLICE));
         let last = self.plan.slice_count() + usize::from(self.restarts()) - 1;
@@ -257,39 +205,6 @@ impl<'a> Fleet<'a> {
             let there = collector.sensors()?;
             Ok(Probe::when(there >= count, || format!("{there} of {count}")))
         })
-    }
-
-    /// Lets the sensors deliver what has gathered, in the order of the plan.
-    async fn catch_up(&self, sensors: &mut [Sensor]) -> Result<()> {
-        let all: usize = sensors.iter().map(Sensor::waiting).sum();
-        let mut random = Random::new(self.plan.seed ^ 7);
-        // By how many records must be acknowledged before each sensor begins.
-        let mut moments: Vec<(usize, usize)> = (0..sensors.len()).map(|place| (0, place)).collect();
-        if self.plan.order != Order::In {
-            random.shuffle(&mut moments);
-            let early = sensors.len().div_ceil(EARLY);
-            let later = moments.iter_mut().skip(early);
-            later.for_each(|(moment, _)| *moment = (all as f64 * BEGUN * random.fraction()) as usize);
-        }
-        moments.sort_unstable();
-        let (mut moments, mut last) = (moments.into_iter().peekable(), (all, Stopwatch::start()));
-        loop {
-            let left: usize = sensors.iter().map(Sensor::waiting).sum();
-            let idle = sensors.iter().all(|sensor| sensor.is_held() || sensor.waiting() == 0);
-            let mut first = idle;
-            while let Some((_, place)) = moments.next_if(|(moment, _)| first || *moment <= all - left) {
-                sensors[place].open();
-                first = false;
-            }
-            if left == 0 {
-                return Ok(());
-            }
-            if left != last.0 {
-                last = (left, Stopwatch::start());
-            }
-            ensure!(last.1.elapsed() < PATIENCE, "{left} of {all} records are not acknowledged");
-            tokio::time::sleep(LOOK).await;
-        }
     }
 
     /// Seals each slice at its end, at all sensors.
@@ -379,8 +294,4 @@ async fn deliver_all(sensors: &[Sensor], summaries: Vec<Summary>) -> Result<Vec<
     let each = sensors.iter().zip(summaries).map(|(sensor, summary)| sensor.deliver(summary));
     let all = futures_util::future::try_join_all(each);
     tokio::time::timeout(PATIENCE, all).await.context("a slice is not acknowledged")?
-}
-
-fn joined<T>(thread: std::thread::ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
-    thread.join().map_err(|_| anyhow::anyhow!("a thread failed"))?
 }

@@ -1,5 +1,6 @@
 //! Sensors of a simulated fleet: the real spool and the real export over mutual TLS, without a capture.
 
+use std::collections::VecDeque;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -17,6 +18,7 @@ use traf_sensor::export::{self, SensorInfo};
 use traf_sensor::spool::{self, Spool, SpoolHandle, SpoolLimits};
 
 use super::clock::{Clock, now};
+use super::plan::Order;
 use super::random::Random;
 use super::slice::move_times;
 use crate::wait::Stopwatch;
@@ -35,8 +37,10 @@ pub(super) struct WaitingSensor {
     pub(super) clock: Clock,
     credentials: Credentials,
     spool: Spool,
-    /// Slices that go into the spool later: those of a wrong clock.
-    kept: Vec<Summary>,
+    /// Slices that go into the spool later: those of a wrong clock, and all if they are to go out one by one.
+    kept: VecDeque<Summary>,
+    /// True if the slices go out one by one.
+    one_by_one: bool,
     /// Folder of encoded slices that go into the spool later, in another order; and how many there are.
     set_aside: Option<(PathBuf, usize)>,
 }
@@ -48,6 +52,8 @@ pub(super) struct Sensor {
     spool: SpoolHandle,
     /// Nanoseconds by which its clock is wrong.
     shift: i64,
+    /// Slices that go out one by one.
+    kept: VecDeque<Summary>,
     /// Closed when nothing more is to be sealed.
     parts: mpsc::Sender<InterfaceSlice>,
     /// Holds the spool back until it is dropped.
@@ -74,28 +80,28 @@ pub(super) async fn join_all(url: &CollectorUrl, token: &Token, names: Vec<Strin
 }
 
 impl WaitingSensor {
-    /// A sensor with its spool in a folder of its own; with `other_order` its slices go into the spool in another order than that
-    /// of their times.
+    /// A sensor with its spool in a folder of its own, whose slices go out in this order.
     pub(super) fn new(
         folder: &Path,
         name: String,
         clock: Clock,
         credentials: Credentials,
-        other_order: bool,
+        order: Order,
     ) -> Result<Self> {
         let (spool, _) = Spool::open(&folder.join(&name), LIMITS, String::new())?;
         let set_aside = folder.join(format!("{name}-aside"));
-        if other_order {
+        if order == Order::Shuffled {
             fs::create_dir_all(&set_aside).with_context(|| format!("making {}", set_aside.display()))?;
         }
-        let set_aside = other_order.then_some((set_aside, 0));
-        Ok(Self { name, clock, credentials, spool, kept: Vec::new(), set_aside })
+        let set_aside = (order == Order::Shuffled).then_some((set_aside, 0));
+        let (kept, one_by_one) = (VecDeque::new(), order == Order::In);
+        Ok(Self { name, clock, credentials, spool, kept, one_by_one, set_aside })
     }
 
     /// Takes a slice.
     pub(super) fn seal(&mut self, summary: Summary) -> Result<()> {
         match &mut self.set_aside {
-            _ if self.clock.fault.is_some() => self.kept.push(summary),
+            _ if self.one_by_one || self.clock.fault.is_some() => self.kept.push_back(summary),
             Some((folder, count)) => {
                 let path = folder.join(count.to_string());
                 fs::write(&path, traf_proto::encode(&summary))
@@ -124,9 +130,11 @@ impl WaitingSensor {
     /// `begin`.
     pub(super) async fn start(mut self, begin: Timestamp) -> Result<Sensor> {
         let shift = self.clock.fault.map_or(0, |fault| fault.shift(begin, now()));
-        for mut summary in self.kept {
-            move_times(&mut summary, shift);
-            self.spool.seal(&summary);
+        if !self.one_by_one {
+            for mut summary in self.kept.drain(..) {
+                move_times(&mut summary, shift);
+                self.spool.seal(&summary);
+            }
         }
         let (parts, inbox) = mpsc::channel(spool::PARTS);
         let (spool, _) = spool::start(self.spool, inbox, || 1).context("starting a spool's thread")?;
@@ -143,7 +151,7 @@ impl WaitingSensor {
         // Its digests are made up: the key that the collector gives is not used.
         let (key, stop) = (watch::Sender::new(None), CancellationToken::new());
         let export = tokio::spawn(export::run(channel, introduction, spool.clone(), key, stop));
-        Ok(Sensor { clock: self.clock, spool, shift, parts, gate: Some(gate), export })
+        Ok(Sensor { clock: self.clock, spool, shift, kept: self.kept, parts, gate: Some(gate), export })
     }
 }
 
@@ -163,20 +171,28 @@ impl Sensor {
         self.gate = None;
     }
 
-    /// Seals a slice; it goes out at once.
+    /// Seals a slice; it goes out at once. Returns when it is durable.
     pub(super) async fn seal(&self, mut summary: Summary) -> Result<()> {
         move_times(&mut summary, self.shift);
-        Ok(self.spool.send(move |spool| spool.seal(&summary)).await?)
+        self.spool.send(move |spool| spool.seal(&summary)).await?;
+        // The status knows of the record as soon as the spool's thread has taken another request.
+        let (reply, answer) = oneshot::channel();
+        self.spool.send(move |_| _ = reply.send(())).await?;
+        answer.await.context("the spool's thread ended")
+    }
+
+    /// Seals the next of the slices that go out one by one.
+    pub(super) async fn seal_next(&mut self) -> Result<()> {
+        match self.kept.pop_front() {
+            Some(summary) => self.seal(summary).await,
+            None => Ok(()),
+        }
     }
 
     /// Seals a slice, and waits until all is acknowledged; returns how long that took, from when it was handed over.
     pub(super) async fn deliver(&self, summary: Summary) -> Result<Duration> {
         let watch = Stopwatch::start();
         self.seal(summary).await?;
-        // The status knows of the record as soon as the spool's thread has taken another request.
-        let (reply, answer) = oneshot::channel();
-        self.spool.send(move |_| _ = reply.send(())).await?;
-        answer.await.context("the spool's thread ended")?;
         self.spool.status().wait_for(|status| status.spool.records == 0).await.context("the spool's thread ended")?;
         Ok(watch.elapsed())
     }
