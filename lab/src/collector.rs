@@ -71,6 +71,15 @@ impl Collector {
         if text.is_empty() { Ok(0) } else { text.parse().with_context(|| format!("{query}: {text:?}")) }
     }
 
+    /// Waits until so many sensors have delivered two slices. From the second on, a new sensor has the digests' key.
+    pub fn wait_for_keys(&self, sensors: usize) -> Result<()> {
+        let query = "select count(*) from sensors where stored_records > 1";
+        eventually("two slices of every sensor", Deadline::seconds(60), || {
+            let count = self.number(query)?;
+            Ok(Probe::when(usize::try_from(count)? >= sensors, || format!("{count} of {sensors} sensors")))
+        })
+    }
+
     fn wait_until_ready(&mut self) -> Result<()> {
         let (machine, process, address) = (&self.machine, &mut self.process, &self.address);
         eventually("the collector to listen", Deadline::seconds(30), || {

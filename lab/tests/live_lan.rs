@@ -180,6 +180,7 @@ fn live_numbers_of_a_lan_are_those_of_its_mirror_port_each_second_and_of_the_pas
     let form = Form::new();
     let slice = if form.is_long() { "10s" } else { "2s" };
     let mut lan = MonitoredLan::new(&MACHINES, true, &["--slice", slice]).unwrap();
+    lan.collector.wait_for_keys(lan.sensors.len()).unwrap();
     let addresses = more_addresses(&lan);
     let [anna, ben, carl, dora] = &lan.lan.machines[..] else { panic!("four machines") };
     let _servers = [serve(ben, &addresses["ben"]), serve(carl, &addresses["carl"])];

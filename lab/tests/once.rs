@@ -36,6 +36,7 @@ impl Setup {
         };
         self.sensors.push(sensor.unwrap());
         self.console.wait_for_sensors(self.sensors.len()).unwrap();
+        self.collector.wait_for_keys(self.sensors.len()).unwrap();
     }
 
     /// The observation points that should see it.

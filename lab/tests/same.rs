@@ -96,6 +96,7 @@ fn four_points_before_in_and_behind_a_router_count_once() {
     };
     let _sensors = [sensor(anna, &[]), sensor(router, &["--interface", "eth1"]), sensor(&ben, &[])];
     console.wait_for_sensors(3).unwrap();
+    collector.wait_for_keys(3).unwrap();
 
     let address = behind.ipv4.to_string();
     let ports: Vec<String> = (0..12).map(|port| (7000 + port).to_string()).collect();

@@ -68,6 +68,7 @@ impl Links {
     /// Sends all runs at the same time: from the far end, or from the gate with `--back`. Answers begin when the gate has got
     /// so many frames on each link.
     pub(crate) fn send(&self, runs: &[Run<'_>], answers_after: u64) {
+        self.collector.wait_for_keys(self.sensors.len()).unwrap();
         let before = self.counts();
         let start = |Run { link, words }: &Run<'_>| {
             let back = words.contains("--back");
