@@ -37,14 +37,25 @@ impl Store {
         };
         let oldest = AssertSqlSafe(format!("select min(ts) from {table} where {which}"));
         let oldest: Option<i64> = sqlx::query_scalar(oldest).fetch_one(&self.readers).await?;
-        let oldest = oldest.unwrap_or(i64::MAX);
+        let mut oldest = oldest.unwrap_or(i64::MAX);
+        // Those of a clock that was ahead leave by when they came, not when their time has come.
+        let flows = tier == Tier::Flow;
+        if flows {
+            let suspect = "select min(stored_ns) / 1000000000 from slice where clock_suspect and has_flows";
+            let suspect: Option<i64> = sqlx::query_scalar(suspect).fetch_one(&self.readers).await?;
+            oldest = oldest.min(suspect.unwrap_or(i64::MAX));
+        }
         if oldest >= before {
             return Ok(false);
         }
         let until = before.min(oldest.saturating_add(STEP));
         let mut memory = self.memory.lock().await;
         let mut transaction = self.writer.begin_with("begin immediate").await?;
-        let leaving = format!("select id from slice where {which} and ts < ?");
+        let mut leaving = format!("select id from slice where {which} and ts < ?1");
+        if flows {
+            leaving +=
+                " union all select id from slice where clock_suspect and has_flows and stored_ns < ?1 * 1000000000";
+        }
         if matches!(tier, Tier::Flow | Tier::Ledger) {
             let slices: Vec<i64> =
                 sqlx::query_scalar(AssertSqlSafe(leaving.clone())).bind(until).fetch_all(&mut *transaction).await?;
@@ -57,10 +68,10 @@ impl Store {
         let key = |fact: &str| if fact == "mark" { "run" } else { "slice" };
         let of_slices = facts.iter().map(|fact| format!("delete from {fact} where {} in ({leaving})", key(fact)));
         let last = match tier {
-            Tier::Flow | Tier::Second => format!("update slice set {which} = 0 where {which} and ts < ?"),
+            Tier::Flow | Tier::Second => format!("update slice set {which} = 0 where id in ({leaving})"),
             Tier::Minute | Tier::Ledger => format!("delete from {table} where ts < ?"),
         };
-        let identities = (tier == Tier::Flow).then(|| "delete from identity where last_ns < ? * 1000000000".to_owned());
+        let identities = flows.then(|| "delete from identity where last_ns < ? * 1000000000".to_owned());
         let kept = format!("update kept set since = max(since, ?) where tier = '{}'", tier.name());
         for sql in of_slices.chain([last]).chain(identities).chain([kept]) {
             sqlx::query(AssertSqlSafe(sql)).bind(until).execute(&mut *transaction).await?;

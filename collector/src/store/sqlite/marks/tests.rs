@@ -12,7 +12,7 @@ use traf_model::{
 
 use super::super::Store;
 use super::*;
-use crate::store::{Hello, StoredSensor};
+use crate::store::{Hello, StoredSensor, Tier};
 
 const START: i64 = 1_790_000_000;
 const SENSORS: i64 = 40;
@@ -162,6 +162,22 @@ async fn a_clock_is_suspect_from_the_time_on_that_is_set() {
     }
     let ahead: Vec<i64> = lan.stored().await.iter().map(|sensor| sensor.clock_ahead / 1_000_000_000).collect();
     assert_eq!(ahead[..3], [0, 15, 0]);
+    lan.store.close().await;
+}
+
+#[tokio::test]
+async fn flows_of_next_year_leave_with_those_that_came_with_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut lan = Lan::open(&folder.path().join("history.db")).await;
+    for slice in 0..60 {
+        let year = slice + 365 * 8_640;
+        let both = [(0, summary(slice, flows(0, slice))), (1, summary(year, flows(1, year)))];
+        lan.deliver(&both, at(slice + 1)).await;
+    }
+    while lan.store.retire(Tier::Flow, at(30)).await.unwrap() {}
+    let left: Vec<i64> = lan.marked().await[..2].iter().map(|(rows, _)| rows / i64::from(FLOWS)).collect();
+    // Whole minutes; a slice comes when it is over.
+    assert!((30..36).contains(&left[0]) && (left[0]..=left[0] + 1).contains(&left[1]), "{left:?}");
     lan.store.close().await;
 }
 
