@@ -20,7 +20,7 @@ pub(super) const GROUP: usize = 64;
 const FRESH_GROUP: usize = 48;
 /// Rows after which a group takes no further delivery: as rows of the store they take some 300 octets each.
 pub(super) const ROWS: usize = 20_000;
-/// Nanoseconds since the end of its slice for which a delivery is fresh.
+/// Nanoseconds since the start of its slice for which a delivery is fresh.
 const FRESH: i64 = 30 * SECOND;
 
 /// A delivery that waits, with its room in the queue.
