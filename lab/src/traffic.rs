@@ -76,6 +76,9 @@ pub struct Frames {
     /// The interface that sends them.
     #[arg(long, default_value = "eth0")]
     pub interface: String,
+    /// Another interface, which sends the same packets at the same time, without a tag.
+    #[arg(long)]
+    pub twin: Option<String>,
     /// The address of the machine that gets them; its kernel drops them, for they name no address of its own.
     #[arg(long)]
     pub to: String,

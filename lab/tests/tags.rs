@@ -23,16 +23,17 @@ const CONVERSATIONS: usize = 2 * FLOWS;
 /// Tags of the shapes, there and back: one way only, another each way, and priority alone (VID 0), which is no VLAN.
 const SHAPES: [(Option<u16>, Option<u16>); 3] = [(Some(7), None), (Some(8), Some(9)), (Some(0), None)];
 
-/// Connections and datagrams with one host, with these tags there and back.
-fn tagged(link: usize, host: &str, there: Option<u16>, back: Option<u16>) -> Vec<(usize, String)> {
+/// Connections and datagrams with one host, with these tags there and back on the west link and, with a twin, plain on the east.
+fn tagged(host: &str, there: Option<u16>, back: Option<u16>, twin: bool) -> Vec<String> {
     let mut runs = Vec::new();
     for (kind, port) in [("--tcp", 8080), ("", 5060)] {
         for (direction, tag) in [("", there), ("--back", back)] {
             let size = 14 + PACKET + if tag.is_some() { TAG } else { 0 };
             let tag = tag.map_or_else(String::new, |vlan| format!("--vlan {vlan}"));
+            let twin = if twin { "--twin east" } else { "" };
             let ends = format!("--source {host}.2 --destination {host}.1 --port {port} {kind} {direction} {tag}");
             let count = FLOWS as u64 * FRAMES;
-            runs.push((link, format!("{ends} --flows {FLOWS} --count {count} --size {size} --rate {FLOWS} --seed 7")));
+            runs.push(format!("{ends} {twin} --flows {FLOWS} --count {count} --size {size} --rate {FLOWS} --seed 7"));
         }
     }
     runs
@@ -47,11 +48,11 @@ fn send(links: &Links) -> [Traffic; 2] {
     let before = links.counts();
     let mut runs = Vec::new();
     for (shape, (there, back)) in SHAPES.into_iter().enumerate() {
-        runs.extend(tagged(0, &host(shape, true), there, back));
-        runs.extend(tagged(1, &host(shape, true), None, None));
-        runs.extend(tagged(0, &host(shape, false), there, back));
+        for both in [true, false] {
+            runs.extend(tagged(&host(shape, both), there, back, both));
+        }
     }
-    let runs: Vec<Run<'_>> = runs.iter().map(|(link, words)| Run { link: *link, words }).collect();
+    let runs: Vec<Run<'_>> = runs.iter().map(|words| Run { link: 0, words }).collect();
     // Every conversation has begun by then: who sends first is the initiator.
     links.send(&runs, (SHAPES.len() * CONVERSATIONS) as u64 * 3 / 2);
     difference(links.counts(), before)
@@ -66,13 +67,13 @@ fn is_whole(row: &Value) -> bool {
 #[ignore = "needs namespaces"]
 fn tags_that_not_everybody_sees_split_no_conversation_hide_no_direction_and_invent_no_service() {
     let mut links = Links::new();
-    links.watch_gate();
+    links.watch(0);
     let [west, east] = send(&links);
     assert_eq!(west.total().packets, 2 * east.total().packets);
     let east = of_ip(east);
     assert_eq!(east.octets, east.packets * PACKET);
-    count(&links.console, &links.collector, Counters::new(2 * east.packets, 2 * east.octets), 10);
-    let mut wrong = Vec::new();
+    let expected = Counters::new(2 * east.packets, 2 * east.octets);
+    let mut wrong = count(&links.console, &links.collector, expected, 10);
     for (shape, tags) in SHAPES.iter().enumerate() {
         for (both, past) in [(true, false), (true, true), (false, false), (false, true)] {
             let what = format!("tags {tags:?}, both links {both}, past {past}");
@@ -106,8 +107,8 @@ fn a_priority_tag_is_no_vlan_in_a_file() {
     let links = Links::new();
     let gate = &links.lan.machines[0];
     let reference = ReferenceCapture::start(gate, "west", &links.lan.folder, "").unwrap();
-    let runs = tagged(0, &host(0, false), Some(0), None);
-    let runs: Vec<Run<'_>> = runs.iter().map(|(link, words)| Run { link: *link, words }).collect();
+    let runs = tagged(&host(0, false), Some(0), None, false);
+    let runs: Vec<Run<'_>> = runs.iter().map(|words| Run { link: 0, words }).collect();
     links.send(&runs, 0);
     let file = reference.stop().unwrap().file;
     let words = ["read", &file.to_string_lossy(), "--format", "json"];
