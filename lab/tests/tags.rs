@@ -4,10 +4,13 @@
 
 mod links;
 
+use std::time::Duration;
+
 use links::{Links, Run, count, difference, of_ip};
 use serde_json::Value;
 use traf_lab::ReferenceCapture;
 use traf_lab::process::binary;
+use traf_lab::wait::{Deadline, at_rest};
 use traf_model::{Counters, Traffic};
 
 /// Octets of a tag.
@@ -54,7 +57,7 @@ fn send(links: &Links) -> [Traffic; 2] {
     }
     let runs: Vec<Run<'_>> = runs.iter().map(|words| Run { link: 0, words }).collect();
     // Every conversation has begun by then: who sends first is the initiator.
-    links.send(&runs, (SHAPES.len() * CONVERSATIONS) as u64 * 3 / 2);
+    links.send(&runs, (SHAPES.len() * CONVERSATIONS) as u64 * 3 * 3 / 2);
     difference(links.counts(), before)
 }
 
@@ -109,7 +112,9 @@ fn a_priority_tag_is_no_vlan_in_a_file() {
     let reference = ReferenceCapture::start(gate, "west", &links.lan.folder, "").unwrap();
     let runs = tagged(&host(0, false), Some(0), None, false);
     let runs: Vec<Run<'_>> = runs.iter().map(|words| Run { link: 0, words }).collect();
-    links.send(&runs, 0);
+    links.send(&runs, CONVERSATIONS as u64);
+    // The capture has read the last of them, too.
+    at_rest("the links", Duration::from_secs(1), Deadline::seconds(10), || Ok(links.counts())).unwrap();
     let file = reference.stop().unwrap().file;
     let words = ["read", &file.to_string_lossy(), "--format", "json"];
     let document: Value = serde_json::from_str(&gate.run(&binary("traf-sensor").unwrap(), &words).unwrap()).unwrap();
