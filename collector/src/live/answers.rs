@@ -41,6 +41,9 @@ pub(crate) struct SliceAnswer {
     pub(crate) total: Traffic,
     pub(crate) rows: Vec<TailRow>,
     pub(crate) flows: Vec<TailFlow>,
+    /// Octets of the least of the flows that began earlier, and of those that began in the slice, where there are more of them than
+    /// are here.
+    pub(crate) least: [u64; 2],
     /// Traffic of each class that is in none of the flows.
     pub(crate) others: Vec<(Class, Traffic)>,
 }
@@ -123,6 +126,7 @@ impl Waiting {
 }
 
 fn read(answer: Answer, point: PointIndex, points: &Points) -> SliceAnswer {
+    let (matched, start) = (answer.matched, answer.slice.unwrap_or_default());
     let mut slice = SliceAnswer { total: answer.total, ..SliceAnswer::default() };
     for row in answer.rows {
         match row.item {
@@ -140,6 +144,13 @@ fn read(answer: Answer, point: PointIndex, points: &Points) -> SliceAnswer {
                 };
                 slice.rows.push(TailRow { key, traffic, rate: row.rate, flows, peers });
             }
+        }
+    }
+    if matched > slice.flows.len() as u64 {
+        slice.least = [u64::MAX; 2];
+        for tail in &slice.flows {
+            let least = &mut slice.least[usize::from(tail.flow.first >= start)];
+            *least = (*least).min(tail.flow.traffic.total().octets);
         }
     }
     slice

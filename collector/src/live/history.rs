@@ -74,11 +74,14 @@ pub(crate) struct RecentSlice {
     pub(crate) rows: Vec<RecentRow>,
 }
 
+/// A flow, a point, and the place of its row.
+type FlowEntry = (FlowId, PointIndex, u32);
+
 /// The last slices of every sensor.
 #[derive(Default)]
 pub(crate) struct History {
     /// By the store's number of the slice.
-    slices: BTreeMap<i64, (RecentSlice, Vec<(FlowId, PointIndex)>)>,
+    slices: BTreeMap<i64, (RecentSlice, Vec<FlowEntry>)>,
     sensors: HashMap<u32, VecDeque<i64>>,
     rows: usize,
     /// Grows with each change of a sensor's slices.
@@ -94,7 +97,7 @@ impl History {
         let over = if of_sensor.len() > KEPT { of_sensor.pop_front() } else { None };
         *self.versions.entry(slice.sensor).or_default() += 1;
         self.rows += slice.rows.len();
-        let mut flows: Vec<(FlowId, PointIndex)> = slice.rows.iter().map(|row| (row.flow, row.point)).collect();
+        let mut flows: Vec<FlowEntry> = slice.rows.iter().zip(0..).map(|(row, n)| (row.flow, row.point, n)).collect();
         flows.sort_unstable();
         self.slices.insert(number, (slice, flows));
         over.into_iter().for_each(|number| self.remove(number));
@@ -144,9 +147,13 @@ impl History {
         rows.filter(move |row| row.point == point)
     }
 
-    /// True if a point of a sensor had a row of a flow in the slices that tell shares.
-    pub(crate) fn holds(&self, sensor: u32, point: PointIndex, flow: FlowId) -> bool {
-        self.entries(sensor).take(SHARES).any(|(_, flows)| flows.binary_search(&(flow, point)).is_ok())
+    /// The rows of a flow at a point of a sensor, in the slices that tell shares.
+    pub(crate) fn rows_of(&self, sensor: u32, point: PointIndex, flow: FlowId) -> impl Iterator<Item = &RecentRow> {
+        self.entries(sensor).take(SHARES).flat_map(move |(slice, flows)| {
+            let first = flows.partition_point(|(other, at, _)| (*other, *at) < (flow, point));
+            let same = flows[first..].iter().take_while(move |(other, at, _)| (*other, *at) == (flow, point));
+            same.filter_map(|(.., place)| slice.rows.get(*place as usize))
+        })
     }
 
     /// Grows when anything of a sensor changes.
@@ -154,7 +161,7 @@ impl History {
         self.versions.get(&sensor).copied().unwrap_or_default()
     }
 
-    fn entries(&self, sensor: u32) -> impl Iterator<Item = &(RecentSlice, Vec<(FlowId, PointIndex)>)> {
+    fn entries(&self, sensor: u32) -> impl Iterator<Item = &(RecentSlice, Vec<FlowEntry>)> {
         let numbers = self.sensors.get(&sensor).into_iter().flatten().rev();
         numbers.filter_map(|number| self.slices.get(number))
     }

@@ -6,7 +6,7 @@ use traf_model::{Filter, InterfaceSnapshot, Scope, Settings, Timestamp};
 use super::answers::Answers;
 use super::committed::{Committed, CommittedSlice};
 use super::history::{History, RecentRow, RecentSlice};
-use super::points::{PointIndex, Points};
+use super::points::{PointIndex, Points, UNKNOWN};
 use super::sums::{Facts, LanSums, LanTotals, ShownRow};
 use super::tally::{Kind, SiteKey};
 use crate::report::filter::masked;
@@ -61,6 +61,9 @@ impl Lan {
         let mut first = false;
         for snapshot in interfaces {
             let point = self.points.learn((sensor, site), &snapshot.interface, Some(settings));
+            if point == UNKNOWN {
+                continue;
+            }
             first |= self.answers.hear(point, &mut snapshot.answers, &self.points, now);
         }
         // Who has just begun to look is not kept waiting.

@@ -12,8 +12,13 @@ use crate::store::PointKey;
 /// The number of an observation point.
 pub(crate) type PointIndex = u32;
 
-/// Number of a point that is not known.
+/// Number of a point that is not known, or found no place.
 pub(crate) const UNKNOWN: PointIndex = u32::MAX;
+
+/// Points of one sensor, whatever names it gives them.
+const OF_SENSOR: u32 = 2_048;
+/// Sites. What names more of them stands at one.
+const SITES: usize = 4_096;
 
 /// A flow as all points of its site know it, as a keyed hash: two of a million share one with a probability of 10^-7.
 pub(crate) type FlowId = u64;
@@ -28,6 +33,8 @@ pub(crate) struct Points {
     by_key: HashMap<PointKey, PointIndex>,
     sites: HashMap<String, u32>,
     sensors: HashMap<String, u32>,
+    /// Number of points of each sensor.
+    counts: Vec<u32>,
     seed: RandomState,
 }
 
@@ -40,7 +47,7 @@ impl Points {
         settings: Option<&Settings>,
     ) -> PointIndex {
         let id = Point::new(sensor, &interface.name);
-        let home = (number(&mut self.sites, site), number(&mut self.sensors, sensor));
+        let home = (number(&mut self.sites, site, SITES), number(&mut self.sensors, sensor, usize::MAX));
         match self.by_name.get(&id) {
             Some(index) => {
                 let known = &mut self.all[*index as usize];
@@ -56,6 +63,12 @@ impl Points {
                 *index
             }
             None => {
+                self.counts.resize(self.sensors.len(), 0);
+                let count = &mut self.counts[home.1 as usize];
+                if *count >= OF_SENSOR {
+                    return UNKNOWN;
+                }
+                *count += 1;
                 let index = self.all.len() as PointIndex;
                 self.all.push(ObservationPoint::new((sensor, site), interface, true, settings));
                 self.homes.push(home);
@@ -120,9 +133,12 @@ impl Points {
     }
 }
 
-fn number(known: &mut HashMap<String, u32>, name: &str) -> u32 {
+fn number(known: &mut HashMap<String, u32>, name: &str, most: usize) -> u32 {
     if let Some(number) = known.get(name) {
         return *number;
+    }
+    if known.len() >= most {
+        return u32::MAX;
     }
     let number = known.len() as u32;
     known.insert(name.to_owned(), number);

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use traf_model::time::SECOND;
-use traf_model::{Class, Classes, Counters, Family, Filter, Interval, Scope, Timestamp, Traffic, Transport};
+use traf_model::{Class, Classes, Counters, Family, Filter, Group, Interval, Scope, Timestamp, Traffic, Transport};
 
 use super::answers::Answers;
 use super::history::{History, RecentRow};
@@ -206,6 +206,10 @@ impl LanSums {
 
     /// Raises the totals where the rows of a table have more.
     fn lift(&mut self, kind: Kind) {
+        // Which sensor counts what of the tail may be another one when it is committed: that is no traffic.
+        if kind == Kind::Group(Group::Sensor) {
+            return;
+        }
         let rows: Traffic =
             self.shown.get(&kind).into_iter().flat_map(|shown| shown.rows.values()).map(|row| row.traffic).sum();
         let counted = if kind.both_ends() { greatest(rows.inbound, rows.outbound) } else { rows.total() };

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! tail = counts of each point x the part of its rows that would count now   (shares)
-//!      + flows that are too new for that, each once                         (new flows)
+//!      + flows that they name: known ones by their marks, new ones each once  (named flows)
 //!      + committed rows of others than an elected point that is away        (orphans)
 //! ```
 //!
@@ -31,8 +31,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) present: &'a [PointIndex],
 }
 
-/// A new flow as one point reports it.
-struct NewFlow {
+/// A flow that a point names.
+struct NamedFlow {
     point: PointIndex,
     key: FlowKey,
     traffic: Traffic,
@@ -58,7 +58,9 @@ struct PointTail {
 /// What flows tell of the tail.
 #[derive(Default)]
 pub(crate) struct FlowTail {
-    new: Vec<NewFlow>,
+    named: Vec<NamedFlow>,
+    /// Of these the ones that are not new.
+    known: HashSet<(FlowId, PointIndex)>,
     orphans: Vec<RecentRow>,
     /// Of flows whose elected point is away: the first of those that are here.
     heirs: HashMap<FlowId, PointIndex>,
@@ -85,6 +87,9 @@ pub(crate) struct TailSum {
 /// Shares of a point by key, and the version of the facts that they are made from.
 pub(crate) type KeyShares = HashMap<(Kind, PointIndex), (u64, HashMap<SiteKey, Share>)>;
 
+/// New flows, by the points that report them; true if they began in a slice that is not committed.
+type Reports = HashMap<FlowId, Vec<(PointIndex, TailFlow, bool)>>;
+
 /// True if two points that report a flow of the same ends saw the same packets. Live rows do not say of which generation their
 /// digests are: those of different keys do not agree anyway.
 fn joined(one: &Flow, other: &Flow) -> bool {
@@ -96,16 +101,15 @@ impl Scene<'_> {
     pub(crate) fn flows(&self, wish: u64) -> FlowTail {
         let mut tail = FlowTail { heirs: self.heirs(), ..FlowTail::default() };
         tail.version = self.version(&tail.heirs);
-        let (mut counted, mut reports) = (Vec::new(), HashMap::<FlowId, Vec<(PointIndex, TailFlow, bool)>>::new());
+        let (mut counted, mut reports) = (Vec::new(), Reports::new());
         for &point in self.present {
-            let (classes, since) = self.counted(point, wish, &mut reports);
+            let of_point = self.last_shares(point, &tail);
+            tail.points.insert(point, of_point);
+            let (classes, since) = self.counted(point, wish, &mut reports, &mut tail);
             tail.since = [tail.since, since].into_iter().flatten().min();
             counted.push((point, classes));
         }
-        self.elect(reports, &mut tail);
-        for &point in self.present {
-            tail.points.entry(point).or_default();
-        }
+        self.elect(reports, wish, &mut tail);
         for (point, classes) in counted {
             self.count(point, classes, &mut tail);
         }
@@ -116,17 +120,23 @@ impl Scene<'_> {
         tail
     }
 
-    /// Adds to the tail what counts of a point's classes.
-    fn count(&self, point: PointIndex, mut rest: Classes, tail: &mut FlowTail) {
-        let mut of_point = tail.points.remove(&point).unwrap_or_default();
+    /// The parts of a point's last committed rows that count.
+    fn last_shares(&self, point: PointIndex, tail: &FlowTail) -> PointTail {
+        let mut of_point = PointTail::default();
         for row in self.recent(point) {
             let share = Share { counted: if tail.counts(&row) { row.octets() } else { 0 }, seen: row.octets() };
             of_point.classes.entry(class_of(&row.key)).or_default().add(share);
             of_point.all.add(share);
         }
+        of_point
+    }
+
+    /// Adds to the tail what counts of a point's classes.
+    fn count(&self, point: PointIndex, mut rest: Classes, tail: &mut FlowTail) {
+        let mut of_point = tail.points.remove(&point).unwrap_or_default();
         of_point.now.seen = rest.rows().map(|(_, traffic)| traffic.total().octets).sum();
         let (mut taken, mut kept) = (Classes::default(), Classes::default());
-        for flow in tail.new.iter().filter(|flow| flow.point == point) {
+        for flow in tail.named.iter().filter(|flow| flow.point == point) {
             let class = class_of(&flow.key);
             taken.add(class, flow.traffic);
             if flow.counts {
@@ -158,10 +168,12 @@ impl Scene<'_> {
         shares: &mut KeyShares,
     ) -> HashMap<SiteKey, TailSum> {
         let mut sums: HashMap<SiteKey, TailSum> = HashMap::new();
+        // Of keys that are new at points: what the one that counts most of each counts.
+        let mut greatest: HashMap<SiteKey, TailSum> = HashMap::new();
         for &point in self.present {
             let of_point = tail.points.get(&point);
             let mut new: HashMap<SiteKey, (Traffic, Traffic, u64)> = HashMap::new();
-            for flow in tail.new.iter().filter(|flow| flow.point == point) {
+            for flow in tail.named.iter().filter(|flow| flow.point == point) {
                 self.under_keys(kind, point, &flow.key, |key, turned| {
                     let (traffic, rate, flows) = new.entry(key).or_default();
                     *traffic += turned(flow.traffic);
@@ -188,14 +200,21 @@ impl Scene<'_> {
                 let known = shares.get(&key).copied();
                 let share = of_point.map_or_else(Share::default, |of_point| of_point.of(known));
                 let sum = sums.entry(key).or_default();
+                sum.peers = sum.peers.max(found.peers);
+                sum.points.push(point);
+                if known.is_none() && of_point.is_some_and(|of_point| of_point.all.seen > 0) {
+                    let most = greatest.entry(key).or_default();
+                    if found.traffic.total().octets >= most.traffic.total().octets {
+                        (most.traffic, most.rate, most.flows) = (found.traffic, found.rate, found.flows);
+                    }
+                    continue;
+                }
                 sum.traffic += share.of_traffic(found.traffic - traffic);
                 sum.rate += share.of_traffic(found.rate - rate);
                 sum.flows += share.of(found.flows.saturating_sub(flows));
-                sum.peers = sum.peers.max(found.peers);
-                sum.points.push(point);
             }
         }
-        for flow in tail.new.iter().filter(|flow| flow.counts) {
+        for flow in tail.named.iter().filter(|flow| flow.counts) {
             let mut before = None;
             self.under_keys(kind, flow.point, &flow.key, |key, turned| {
                 let sum = sums.entry(key).or_default();
@@ -204,6 +223,13 @@ impl Scene<'_> {
                 sum.flows += u64::from(flow.begins && before != Some(key));
                 before = Some(key);
             });
+        }
+        for (key, most) in greatest {
+            // Part of it is counted already: of points that know the key, and of flows that are named.
+            let sum = sums.entry(key).or_default();
+            sum.traffic += most.traffic - sum.traffic;
+            sum.rate += most.rate - sum.rate;
+            sum.flows += most.flows.saturating_sub(sum.flows);
         }
         for row in &tail.orphans {
             self.under_keys(kind, row.point, &row.key, |key, turned| {
@@ -247,22 +273,32 @@ impl Scene<'_> {
         &known.1
     }
 
-    /// A point's traffic by class in the slices that are not committed, and the first of these. Flows that had no row in its
-    /// last slices go to `reports`.
+    /// A point's traffic by class in the slices that are not committed, and the first of these. Flows that it names count as their
+    /// last rows did; those that had none go to `reports`.
     fn counted(
         &self,
         point: PointIndex,
         wish: u64,
-        reports: &mut HashMap<FlowId, Vec<(PointIndex, TailFlow, bool)>>,
+        reports: &mut Reports,
+        of_flows: &mut FlowTail,
     ) -> (Classes, Option<Timestamp>) {
         let (mut classes, mut since, sensor) = (Classes::default(), None, self.points.sensor(point));
+        let newest = self.answers.of(point, wish).next_back().map(|(start, _)| start);
         for (start, answer) in self.answers.of(point, wish) {
             let first = *since.get_or_insert(start);
             let mut rest = answer.total;
             for tail in &answer.flows {
                 classes.add(class_of(&tail.flow.key), tail.flow.traffic);
                 rest = rest - tail.flow.traffic;
-                if self.history.holds(sensor, point, tail.id) {
+                let mut rows = self.history.rows_of(sensor, point, tail.id).peekable();
+                if rows.peek().is_some() {
+                    let counts = rows.any(|row| of_flows.counts(row));
+                    let TailFlow { flow, rate, .. } = *tail;
+                    // Rates are those of the last slice.
+                    let rate = if Some(start) == newest { rate } else { Traffic::default() };
+                    let (key, traffic) = (flow.key, flow.traffic);
+                    of_flows.named.push(NamedFlow { point, key, traffic, rate, counts, begins: false });
+                    of_flows.known.insert((tail.id, point));
                     continue;
                 }
                 let known = reports.entry(tail.id).or_default();
@@ -290,24 +326,57 @@ impl Scene<'_> {
 
     /// Elects at once whose report of a new flow counts: nobody's where a point that has seen it for longer counts it, else the
     /// greatest.
-    fn elect(&self, reports: HashMap<FlowId, Vec<(PointIndex, TailFlow, bool)>>, tail: &mut FlowTail) {
+    ///
+    /// A flow so small that another point may see it and not name it is left to the shares.
+    fn elect(&self, reports: Reports, wish: u64, tail: &mut FlowTail) {
+        // The octets from which on a point names all flows: those that began earlier, and new ones. The others may have counted a little
+        // less of a flow by now.
+        let least = |point: PointIndex, which: usize| {
+            let least = self.answers.of(point, wish).map(|(_, answer)| answer.least[which]).max();
+            least.map_or(0, |least| least.saturating_add(least / 4))
+        };
+        let mut unnamed: Vec<(u64, PointIndex)> = self.present.iter().map(|point| (least(*point, 1), *point)).collect();
+        unnamed.sort_unstable_by(|a, b| b.cmp(a));
+        let begin = |point: PointIndex| {
+            let first = self.answers.of(point, wish).next().map(|(start, _)| start);
+            first.unwrap_or(Timestamp(i64::MAX))
+        };
+        // A point that counted it counts it still, unless it would name it and does not: then it sees it no longer.
         let mut elsewhere: HashSet<FlowId> = HashSet::new();
         for &point in self.present {
-            for row in self.recent(point).filter(|row| reports.contains_key(&row.flow)) {
-                if tail.counts(&row) {
+            let least = least(point, 0);
+            for row in self.recent(point) {
+                let Some(reports) = reports.get(&row.flow).filter(|_| tail.counts(&row)) else { continue };
+                let greatest = reports.iter().map(|(_, seen, _)| seen.flow.traffic.total().octets).max();
+                // Where its slice is committed and the others' are not, its row is all that is known.
+                let ahead = reports.iter().any(|(other, ..)| begin(point) > begin(*other));
+                if ahead || tail.known.contains(&(row.flow, point)) || greatest.is_some_and(|greatest| greatest < least)
+                {
                     elsewhere.insert(row.flow);
                 }
             }
         }
         for (id, mut reports) in reports {
-            reports.sort_by_key(|(point, seen, _)| (std::cmp::Reverse(seen.flow.traffic.total().octets), *point));
+            let greatest = reports.iter().map(|(_, seen, _)| seen.flow.traffic.total().octets).max().unwrap_or(0);
+            // Of those that report about as much, whoever counts most elsewhere: so will the marks have it.
+            reports.sort_by_key(|(point, seen, _)| {
+                let octets = seen.flow.traffic.total().octets;
+                let octets = if octets >= greatest - greatest / 50 { greatest } else { octets };
+                let share = tail.points.get(point).map_or(0, |of_point| of_point.all.of(1_000));
+                (std::cmp::Reverse((octets, share)), *point)
+            });
             let mut greatest: Vec<Flow> = Vec::new();
+            let several = reports.len() > 1;
             for (point, TailFlow { flow, rate, .. }, begins) in reports {
+                let others = unnamed.iter().find(|(_, other)| *other != point).map_or(0, |(least, _)| *least);
+                if flow.traffic.total().octets < others && !several {
+                    continue;
+                }
                 let counts = !elsewhere.contains(&id) && !greatest.iter().any(|other| joined(other, &flow));
                 if counts {
                     greatest.push(flow);
                 }
-                tail.new.push(NewFlow { point, key: flow.key, traffic: flow.traffic, rate, counts, begins });
+                tail.named.push(NamedFlow { point, key: flow.key, traffic: flow.traffic, rate, counts, begins });
             }
         }
     }

@@ -41,7 +41,7 @@ const SILENCE: Duration = Duration::from_secs(1);
 const GATHER: Duration = Duration::from_millis(40);
 /// Rows of a slice that all points together are asked for, and the fewest and most of one point: of keys, and of the busiest flows.
 const KEYS: (u32, u32, u32) = (40_000, 100, 500);
-const FLOWS: (u32, u32, u32) = (20_000, 50, 200);
+const FLOWS: (u32, u32, u32) = (15_000, 50, 150);
 /// Nanoseconds that the clock of a sensor may be ahead: slices of the future do not count in a LAN.
 const AHEAD: i64 = 60 * traf_model::time::SECOND;
 

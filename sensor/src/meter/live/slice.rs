@@ -83,19 +83,25 @@ impl LiveView<'_> {
         Some(answer)
     }
 
-    /// The busiest flows; first, by class, all that is in none of them.
+    /// The busiest flows: of those that began in the slice, and of the others, as many of each as are wished. First, by class, all
+    /// that is in none of them.
     fn flows_of_slice(&self, wish: &Wish) -> Answer {
         let limit = wish.limit.min(Wish::LIMIT) as usize;
-        let mut octets = Vec::new();
-        self.each_of_slice(wish, |_| true, |flow, _, _| octets.push(flow.traffic.total().octets));
-        let mut answer = Answer { id: wish.id, matched: octets.len() as u64, ..Answer::default() };
-        let mut threshold = Threshold::among(octets.into_iter(), limit);
+        let mut octets = [Vec::new(), Vec::new()];
+        self.each_of_slice(
+            wish,
+            |_| true,
+            |flow, _, _| octets[usize::from(self.begins(&flow))].push(flow.traffic.total().octets),
+        );
+        let matched = octets.iter().map(Vec::len).sum::<usize>() as u64;
+        let mut answer = Answer { id: wish.id, matched, ..Answer::default() };
+        let mut thresholds = octets.map(|octets| Threshold::among(octets.into_iter(), limit));
         let mut others = if wish.filter.is_all() { self.meter.flows.other.clone() } else { OtherFlows::default() };
         self.each_of_slice(
             wish,
             |_| true,
             |flow, rate, class| {
-                if flow.traffic.is_empty() || !threshold.passes(flow.traffic.total().octets) {
+                if !thresholds[usize::from(self.begins(&flow))].passes(flow.traffic.total().octets) {
                     others.add(class, flow.traffic, 1);
                 } else {
                     answer.total += flow.traffic;
