@@ -5,8 +5,11 @@
 mod alike;
 #[path = "../common/mod.rs"]
 mod common;
+mod lan;
 mod live;
 mod past;
+
+use std::time::Duration;
 
 use common::{Collector, DEADLINE, Export, START, flow, snapshot, summary};
 use tokio::sync::mpsc;
