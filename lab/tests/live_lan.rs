@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use figures::{Figures, SECOND, Times, off, text, top};
 use traf_lab::demo::{self, MACHINES};
+use traf_lab::process::cpu;
 use traf_lab::reference::truth::{Facility, Key};
 use traf_lab::reference::{ReferenceCounts, TruePoint, Truth, Uniflow};
 use traf_lab::wait::{Deadline, Probe, Stopwatch, eventually};
@@ -206,6 +207,10 @@ fn live_numbers_of_a_lan_are_those_of_its_mirror_port_each_second_and_of_the_pas
         println!("traffic: {}", process.log().lines().last().unwrap_or_default());
     }
     drop(demo);
+    println!("CPU since the start: collector {:.1?}", cpu(lan.collector.process.pid()).unwrap());
+    for sensor in &lan.sensors {
+        println!("CPU since the start: sensor of {} {:.1?}", sensor.machine.name, cpu(sensor.process.pid()).unwrap());
+    }
     let kernel = lan.kernel().unwrap();
     let capture_file = reference.stop().unwrap();
     let mut truth = Truth::new(points(&lan));
