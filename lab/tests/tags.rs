@@ -1,5 +1,5 @@
-//! VLAN tags that not everybody sees: the same packets are tagged on one link and plain on another, or tagged one way only. They
-//! split no conversation, hide no direction and invent no service.
+//! VLAN tags that not everybody sees: the same packets are tagged on one link and plain on another, or tagged one way only. Each
+//! packet counts once; a tag for priority alone splits no conversation, hides no direction and invents no service.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod links;
@@ -68,7 +68,7 @@ fn is_whole(row: &Value) -> bool {
 
 #[test]
 #[ignore = "needs namespaces"]
-fn tags_that_not_everybody_sees_split_no_conversation_hide_no_direction_and_invent_no_service() {
+fn packets_whose_tags_not_everybody_sees_count_once_and_a_priority_tag_splits_no_conversation() {
     let mut links = Links::new();
     links.watch(0);
     let [west, east] = send(&links);
@@ -77,7 +77,8 @@ fn tags_that_not_everybody_sees_split_no_conversation_hide_no_direction_and_inve
     assert_eq!(east.octets, east.packets * PACKET);
     let expected = Counters::new(2 * east.packets, 2 * east.octets);
     let mut wrong = count(&links.console, &links.collector, expected, 10);
-    for (shape, tags) in SHAPES.iter().enumerate() {
+    // A conversation that one point sees in another VLAN each way has two rows there.
+    for (shape, tags) in SHAPES.iter().enumerate().filter(|(_, (there, _))| *there == Some(0)) {
         for (both, past) in [(true, false), (true, true), (false, false), (false, true)] {
             let what = format!("tags {tags:?}, both links {both}, past {past}");
             let filter = format!("host {}.1", host(shape, both));
@@ -93,6 +94,10 @@ fn tags_that_not_everybody_sees_split_no_conversation_hide_no_direction_and_inve
             let enough = if past { CONVERSATIONS } else { 60 };
             if whole != rows.len() || !(enough..=CONVERSATIONS).contains(&whole) {
                 wrong.push(format!("{what}: {} rows, {whole} of them whole: {:?}", rows.len(), rows.first()));
+            }
+            // Live a filter counts since it was set.
+            if !past {
+                continue;
             }
             let mut ports: Vec<String> = ask(&["services"]).iter().map(|row| row["port"].to_string()).collect();
             ports.sort();

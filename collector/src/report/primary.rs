@@ -90,6 +90,8 @@ pub(crate) struct Change {
     pub(crate) primary: bool,
     /// Octets of its slice that are no longer doubtful.
     pub(crate) settled: u64,
+    /// It counts in the place of another row of its slice, which does not any more.
+    pub(crate) replaces: bool,
 }
 
 /// Another observer's records of a flow in the slices around an observation.

@@ -159,7 +159,7 @@ impl Network {
                     state: FlowState::Active,
                     complete: true,
                     own: false,
-                    evidence: Evidence::NONE,
+                    evidence: Evidence::new([7, 9]),
                 });
                 flow.traffic += traffic;
                 flow.last = at(second);
@@ -434,7 +434,9 @@ fn a_flood_counts_once_however_many_see_it() {
             greatest = most(greatest, errors);
         }
         println!("flood seen by {}: {greatest:?}", seen.len());
-        assert!(greatest[0] <= 30 && greatest[1] <= 20, "{seen:?}: {greatest:?}");
+        // Of more equal flows than a point may name, each point names others.
+        let most = if seen.len() == 1 { 30 } else { 80 };
+        assert!(greatest[0] <= most && greatest[1] <= 20, "{seen:?}: {greatest:?}");
     }
 }
 

@@ -222,7 +222,7 @@ impl Group {
                 self.row = None;
                 return false;
             };
-            changes.push(Change { row, primary: false, settled: 0 });
+            changes.push(Change { row, primary: false, settled: 0, replaces: false });
             let rows = VecDeque::from([(slice, row, octets)]);
             self.company().successor = Some(Successor { observer: elected, rows });
         }
@@ -282,7 +282,12 @@ impl Group {
         for member in company.members {
             self.take_in(member.observer.observer(), member.last);
         }
-        changes.extend(company.doubtful.into_iter().map(|(_, row, settled)| Change { row, primary: false, settled }));
+        changes.extend(company.doubtful.into_iter().map(|(_, row, settled)| Change {
+            row,
+            primary: false,
+            settled,
+            replaces: false,
+        }));
     }
 
     /// Notes a row that counts although another group is there.
@@ -335,14 +340,14 @@ impl Group {
             let slices = covered.get(&self.elected.sensor());
             !slices.is_some_and(|all| all.iter().any(|one| one.from < slice.to && one.to > slice.from))
         };
-        let mut change = |row, primary| changes.push(Change { row, primary, settled: 0 });
+        let mut change = |row, primary, replaces| changes.push(Change { row, primary, settled: 0, replaces });
         let next = Interval::new(last.to, Timestamp(last.to.0.saturating_add(last.nanos())));
         let together = successor.rows.iter().filter(|(slice, ..)| *slice == last).count() == 1;
         for (slice, row, octets) in successor.rows {
             if slice.from > last.from && slice.from < until {
                 let apart = slice.from.since(last.from) > step(slice, last);
                 if apart || away(slice) {
-                    change(row, true);
+                    change(row, true, false);
                 }
             } else if slice == last
                 && together
@@ -351,8 +356,8 @@ impl Group {
                 && let Some(cut) = self.row
             {
                 // The elected one's sensor ended within this slice: the successor saw all of it.
-                change(cut, false);
-                change(row, true);
+                change(cut, false, false);
+                change(row, true, true);
             }
         }
     }

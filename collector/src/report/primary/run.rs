@@ -70,12 +70,17 @@ impl Run {
         kept.filter_map(|(row, record)| Some((row, *self.observers.get(record.number())?, *record)))
     }
 
-    /// The row of a number counts from now on; returns its observer and record.
-    pub(crate) fn mark(&mut self, row: usize) -> Option<(Observer, MarkRecord)> {
-        let record = self.records.get_mut(row)?;
-        record.who |= MARKED;
-        let observer = self.observers.get(record.number())?;
-        (record.fingerprint != 0).then_some((*observer, *record))
+    /// The record of a row, and its observer.
+    pub(crate) fn record(&self, row: usize) -> Option<(Observer, MarkRecord)> {
+        let record = self.records.get(row).filter(|record| record.fingerprint != 0)?;
+        Some((*self.observers.get(record.number())?, *record))
+    }
+
+    /// The row of a number counts from now on.
+    pub(crate) fn mark(&mut self, row: usize) {
+        if let Some(record) = self.records.get_mut(row) {
+            record.who |= MARKED;
+        }
     }
 
     /// As the store keeps it; nothing if there are no records.

@@ -82,7 +82,7 @@ impl Lan {
             self.rows.insert(number, (observation, decision.counts));
             self.runs.push((observation, evidence, decision.counts));
         }
-        for Change { row, primary, settled } in changes {
+        for Change { row, primary, settled, .. } in changes {
             let stored = self.rows.get_mut(&row).unwrap();
             stored.1 = primary;
             self.doubtful -= settled;

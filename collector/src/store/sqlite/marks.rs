@@ -258,20 +258,25 @@ impl Marks {
 
     /// Writes the runs of this transaction, and the marks that have changed since their rows were made; returns the latter.
     pub(super) async fn store(&mut self, connection: &mut SqliteConnection) -> Result<Vec<Change>, StoreError> {
-        let changes = std::mem::take(&mut self.changes);
-        for Change { row, primary, settled } in changes.iter().copied() {
+        let mut changes = std::mem::take(&mut self.changes);
+        let mut written = 0;
+        for place in 0..changes.len() {
+            let Change { row, primary, settled, replaces } = changes[place];
+            // A record that still counts although its row no longer does harms nobody: the row that counts in its place proves
+            // the same.
+            if primary && !self.mark(connection, row, replaces).await? {
+                continue;
+            }
+            changes[written] = changes[place];
+            written += 1;
             let update = sqlx::query("update flow set prim = ? where id = ?").bind(primary).bind(row);
             update.execute(&mut *connection).await?;
             if settled > 0 {
                 let update = "update slice set doubtful_octets = max(0, doubtful_octets - ?) where id = ?";
                 sqlx::query(update).bind(number(settled)).bind(row >> FLOW_BITS).execute(&mut *connection).await?;
             }
-            // A record that still counts although its row no longer does harms nobody: the row that counts in its place proves
-            // the same.
-            if primary {
-                self.mark(connection, row).await?;
-            }
         }
+        changes.truncate(written);
         for (run, (_, records)) in std::mem::take(&mut self.runs) {
             let octets = records.to_octets();
             sqlx::query("insert into mark (run, records) values (?, ?)")
@@ -284,28 +289,26 @@ impl Marks {
         Ok(changes)
     }
 
-    /// The record of a row counts from now on, in its run and in memory.
-    async fn mark(&mut self, connection: &mut SqliteConnection, row: i64) -> Result<(), StoreError> {
+    /// The record of a row counts from now on, in its run and in memory; false if it does not, because a late row of another
+    /// observer counts already in its slice; not asked of a row that `replaces` another.
+    async fn mark(&mut self, connection: &mut SqliteConnection, row: i64, replaces: bool) -> Result<bool, StoreError> {
         let (id, place) = (row >> FLOW_BITS, (row & ((1 << FLOW_BITS) - 1)) as usize);
         if let Some((at, run)) = self.runs.get_mut(&id) {
-            if let Some((observer, record)) = run.mark(place) {
-                self.tables.mark(FlowId { site: at.0, fingerprint: record.fingerprint() }, at.1, observer);
-            }
-            return Ok(());
+            return Ok(mark_once(&mut self.tables, *at, (run, place), replaces));
         }
         let kept = "select s.ts, s.sensor, p.site, m.records from slice s join sensor p on p.id = s.sensor \
                     join mark m on m.run = s.id where s.id = ?";
         let kept: Option<(i64, i64, String, Vec<u8>)> =
             sqlx::query_as(kept).bind(id).fetch_optional(&mut *connection).await?;
-        let Some((ts, sensor, site, records)) = kept else { return Ok(()) };
-        let Some(mut run) = Run::read(sensor, &records) else { return Ok(()) };
-        if let Some((observer, record)) = run.mark(place) {
+        let Some((ts, sensor, site, records)) = kept else { return Ok(true) };
+        let Some(mut run) = Run::read(sensor, &records) else { return Ok(true) };
+        let at = (self.site(&site), Slots::at(Timestamp::from_seconds(ts)));
+        let counts = mark_once(&mut self.tables, at, (&mut run, place), replaces);
+        if counts {
             let update = sqlx::query("update mark set records = ? where run = ?").bind(run.to_octets()).bind(id);
             update.execute(&mut *connection).await?;
-            let flow = FlowId { site: self.site(&site), fingerprint: record.fingerprint() };
-            self.tables.mark(flow, Slots::at(Timestamp::from_seconds(ts)), observer);
         }
-        Ok(())
+        Ok(counts)
     }
 
     fn warn(&mut self) {
@@ -328,6 +331,25 @@ impl Marks {
         self.sites.insert(name.to_owned(), site);
         site
     }
+}
+
+/// Lets the record at a place of a run count, unless a record of another observer in that slot counts and proves the same.
+fn mark_once(
+    tables: &mut MarkTables,
+    (site, slot): (u32, i64),
+    (run, place): (&mut Run, usize),
+    replaces: bool,
+) -> bool {
+    let Some((observer, record)) = run.record(place) else { return true };
+    let flow = FlowId { site, fingerprint: record.fingerprint() };
+    let evidence = record.evidence(run.generation());
+    let mut others = tables.find(flow, Slots::single(slot), observer, &evidence).into_iter();
+    if !replaces && others.any(|found| found.counts) {
+        return false;
+    }
+    run.mark(place);
+    tables.mark(flow, slot, observer);
+    true
 }
 
 /// Fills a table with the records of a run.
