@@ -6,6 +6,7 @@
 pub(crate) mod answers;
 mod carried;
 pub(crate) mod committed;
+pub(crate) mod held;
 pub(crate) mod history;
 pub(crate) mod lan;
 pub(crate) mod points;
@@ -96,8 +97,8 @@ impl Live {
     }
 
     /// Takes what was committed.
-    pub(crate) fn commit(&self, committed: &Committed) {
-        self.lan().commit(committed);
+    pub(crate) fn commit(&self, committed: Committed, now: Timestamp) {
+        self.lan().commit(committed, now);
     }
 
     /// A sensor has opened its stream; it is connected until the guard is dropped, or a newer one is made.

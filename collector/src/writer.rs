@@ -169,7 +169,7 @@ impl Task {
                         state.commits += u64::from(result.is_ok());
                     });
                     return Some(result.map(|(outcomes, committed)| {
-                        self.live.commit(&committed);
+                        self.live.commit(committed, clock::now());
                         outcomes
                     }));
                 }

@@ -98,6 +98,12 @@ impl Answers {
         }
     }
 
+    /// Points that have answered about the slice that begins then, which is not committed.
+    pub(crate) fn points_of(&self, start: Timestamp) -> impl Iterator<Item = PointIndex> {
+        let about = self.waiting.iter().filter(move |(_, waiting)| waiting.slices.contains_key(&start));
+        about.map(|((point, _), _)| *point)
+    }
+
     /// True if a point has answered a wish.
     pub(crate) fn has(&self, point: PointIndex, wish: u64) -> bool {
         self.waiting.contains_key(&(point, wish))

@@ -5,6 +5,7 @@ use traf_model::{Filter, InterfaceSnapshot, Scope, Settings, Timestamp};
 
 use super::answers::Answers;
 use super::committed::{Committed, CommittedSlice};
+use super::held::Held;
 use super::history::{History, RecentRow, RecentSlice};
 use super::points::{PointIndex, Points, UNKNOWN};
 use super::sums::{Facts, LanSums, LanTotals, ShownRow};
@@ -27,6 +28,7 @@ pub(crate) struct Lan {
     pub(crate) points: Points,
     history: History,
     answers: Answers,
+    held: Held,
     whole: LanSums,
     parts: Vec<LanSums>,
 }
@@ -45,9 +47,9 @@ pub(crate) struct LanQuestion<'a> {
 impl Lan {
     /// With the slices that end after `begun`.
     pub(crate) fn new(begun: Timestamp) -> Self {
-        let (points, history, answers, parts) = Default::default();
+        let (points, history, answers, held, parts) = Default::default();
         let whole = LanSums::new(Scope::default(), Filter::default(), begun, KEYS);
-        Self { begun, points, history, answers, whole, parts }
+        Self { begun, points, history, answers, held, whole, parts }
     }
 
     /// Takes the answers about slices out of a snapshot of a sensor.
@@ -58,6 +60,7 @@ impl Lan {
         interfaces: &mut [InterfaceSnapshot],
         now: Timestamp,
     ) {
+        self.release(now);
         let mut first = false;
         for snapshot in interfaces {
             let point = self.points.learn((sensor, site), &snapshot.interface, Some(settings));
@@ -72,18 +75,34 @@ impl Lan {
         }
     }
 
-    /// Adds what was committed.
-    pub(crate) fn commit(&mut self, committed: &Committed) {
-        for slice in &committed.slices {
-            self.add(slice);
+    /// Takes what was committed.
+    pub(crate) fn commit(&mut self, committed: Committed, now: Timestamp) {
+        for slice in committed.slices {
+            self.held.add(slice, now);
         }
-        self.outdate();
         for change in &committed.changes {
+            if self.held.change(change) {
+                continue;
+            }
             if let Some((row, slice)) = self.history.change(change.row, change.primary) {
                 for sums in self.parts.iter_mut().chain([&mut self.whole]) {
                     sums.change(&row, change.primary, slice, &self.points);
                 }
             }
+        }
+        self.release(now);
+    }
+
+    /// Adds the slices that wait for no other sensor.
+    fn release(&mut self, now: Timestamp) {
+        let Self { held, answers, points, .. } = self;
+        let ready = held.take(now, |held, start| {
+            let mut waiting = answers.points_of(start).filter_map(|point| points.get(point));
+            waiting.any(|point| !held.has(&point.id.sensor, start))
+        });
+        if !ready.is_empty() {
+            ready.iter().for_each(|slice| self.add(slice));
+            self.outdate();
         }
     }
 
@@ -164,7 +183,7 @@ impl Lan {
 
     /// The sums of a scope and a filter, and all that is not theirs. They begin with the slices that are in memory.
     fn sums<'s>(&'s mut self, question: &LanQuestion<'_>) -> (&'s mut LanSums, Facts<'s>) {
-        let Self { begun, points, history, answers, whole, parts } = self;
+        let Self { begun, points, history, answers, whole, parts, .. } = self;
         let facts = Facts { points, history, answers };
         let LanQuestion { scope, filter, now, .. } = *question;
         if scope.0.is_empty() && filter.is_all() {

@@ -220,7 +220,7 @@ impl Network {
         let (sensor, site) = (self.sensors[number].name.clone(), String::new());
         let slice = CommittedSlice { sensor, site, summary, first_row: self.rows << 20, decisions };
         self.rows += 1;
-        self.lan.commit(&Committed { slices: vec![slice], changes: Vec::new() });
+        self.lan.commit(Committed { slices: vec![slice], changes: Vec::new() }, at(self.second));
     }
 
     /// A sensor's answers about a slice: the busiest flows, and the busiest keys of each table.
