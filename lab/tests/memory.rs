@@ -94,7 +94,7 @@ fn a_hundred_thousand_flows_behind_the_screen_cost_the_console_60_megabytes_at_m
     assert!(memory.peak <= MOST, "{memory}");
 }
 
-/// Rows of a list whose title says `· 400 of 100,000`.
+/// Rows of a list whose title says `· 1,000 of 100,000`.
 fn listed(screen: &str, of: &str) -> Option<u64> {
-    screen.split_once(of)?.0.rsplit_once("· ")?.1.parse().ok()
+    screen.split_once(of)?.0.rsplit_once("· ")?.1.replace(',', "").parse().ok()
 }
