@@ -188,11 +188,15 @@ impl Meter {
                 }
                 let selected = self.filtered.frame(packet, &self.interface.name);
                 if packet.is_ip() {
-                    packet.evidence = evidence::half(packet, captured, self.digest_key.as_ref());
                     if packet.fragment != Fragment::Whole {
                         self.fragments.follow(packet);
                     } else if packet.class.transport == Transport::Icmp {
                         note_unreachable(&mut self.unreachable, self.waiting, packet, captured);
+                    }
+                    if let Some(key) = &self.digest_key
+                        && packet.key.protocol() != 6
+                    {
+                        packet.sequence = evidence::half(packet, captured, key);
                     }
                     self.selected[self.waiting] = selected;
                     self.waiting += 1;

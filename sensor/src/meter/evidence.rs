@@ -1,8 +1,8 @@
 //! Evidence of a flow's packets ([`traf_model::Evidence`]), as they are captured. Pure.
 //!
 //! ```text
-//! frame ─► half: TCP: sequence number behind the segment     ─► add: the later of its direction   ─► of: the row's
-//!                else: keyed digest of 32 octets of payload  ─►      the two least of both        ─►
+//! packet ─► TCP:  sequence number behind the segment             ─► add: the later of its direction ─► of: the row's
+//!           else: half: keyed digest of 32 octets of its payload ─►      the two least of both
 //! ```
 //!
 //! A half says the same of a packet wherever it is captured. So it leaves out what a switch, a router or offload changes: TTL,
@@ -32,27 +32,24 @@ const BURST: i64 = 50_000;
 /// The digests of packets that begin a burst are so many bits smaller.
 const PREFERENCE: u32 = 5;
 
-/// The half that a packet adds to the evidence of its flow; zero for none. Without a key only TCP has any.
+/// The half that an IP packet other than TCP adds to the evidence of its flow; zero for none.
 #[inline(always)]
-pub(super) fn half(packet: &Packet, captured: &[u8], key: Option<&DigestKey>) -> u32 {
-    if packet.key.protocol() == TCP {
-        return sequence_end(packet);
-    }
+pub(super) fn half(packet: &Packet, captured: &[u8], key: &DigestKey) -> u32 {
     // The greatest digest stands for none.
-    key.and_then(|key| digest(packet, captured, key)).map_or(0, |digest| !digest)
+    digest(packet, captured, key).map_or(0, |digest| !digest)
 }
 
 /// Adds a packet to the evidence of its flow; `new` says that the flow begins with it, `last` is the time of the one before.
 #[inline(always)]
 pub(super) fn add(evidence: &mut [u32; 2], packet: &Packet, new: bool, last: i64) {
-    let half = packet.evidence;
     if packet.key.protocol() == TCP {
+        let Some(end) = sequence_end(packet) else { return };
         let top = &mut evidence[usize::from(packet.reverse)];
-        let later = *top == 0 || half.wrapping_sub(*top) as i32 > 0;
-        *top = if half != 0 && later { half } else { *top };
-    } else {
-        let burst = new | (packet.at.saturating_sub(last) > BURST);
-        let half = if burst & (half != 0) { !(!half >> PREFERENCE) } else { half };
+        let later = (*top == 0) | (end.wrapping_sub(*top) as i32 > 0);
+        *top = if later { end } else { *top };
+    } else if packet.sequence != 0 {
+        let burst = new | (packet.at.wrapping_sub(last) > BURST);
+        let half = if burst { !(!packet.sequence >> PREFERENCE) } else { packet.sequence };
         let [least, next] = *evidence;
         *evidence = [least.max(half), next.max(least.min(half))];
     }
@@ -65,22 +62,46 @@ pub(super) fn of(slot: &Slot) -> Evidence {
     Evidence::new(if turned { [second, first] } else { [first, second] })
 }
 
-/// Sequence number behind a segment (RFC 9293, 3.4), or 2^32 - 1 where that is zero; zero for none.
+/// Sequence number behind a segment (RFC 9293, 3.4), or 2^32 - 1 where that is zero.
 #[inline(always)]
-fn sequence_end(packet: &Packet) -> u32 {
-    // The number of an RST may be any. A header that is cut, or in another fragment, has no flags.
-    if packet.flags == 0 || packet.flags & flag::RST != 0 {
-        return 0;
+fn sequence_end(packet: &Packet) -> Option<u32> {
+    let mut end = packet.sequence.wrapping_add(packet.payload);
+    // Most segments have an ACK, and none of the others.
+    if packet.flags & (flag::ACK | flag::SYN | flag::FIN | flag::RST) != flag::ACK {
+        // The number of an RST may be any. A header that is cut, or in another fragment, has no flags.
+        if packet.flags == 0 || packet.flags & flag::RST != 0 {
+            return None;
+        }
+        end = end.wrapping_add(u32::from(packet.flags & flag::FIN) + u32::from(packet.flags & flag::SYN != 0));
     }
-    let controls = (packet.flags & flag::FIN) + (packet.flags & flag::SYN) / flag::SYN;
-    let end = packet.sequence.wrapping_add(packet.payload).wrapping_add(u32::from(controls));
-    end.wrapping_sub(u32::from(end == 0))
+    Some(end.wrapping_sub(u32::from(end == 0)))
 }
 
 /// Digest of a packet: of the first octets that its transport header carries, of how many these are, and of IPv4's identification
 /// or IPv6's flow label. `None` if they were not captured.
-#[inline]
+#[inline(always)]
 fn digest(packet: &Packet, captured: &[u8], key: &DigestKey) -> Option<u32> {
+    let transport = usize::from(packet.transport);
+    let usual = packet.key.protocol() == UDP && packet.payload >= BODY as u32;
+    let (body, length) =
+        if usual { (words(&chunk(captured, transport + 8)?), BODY) } else { other_body(packet, captured)? };
+    if packet.network == Packet::DEEP {
+        return None;
+    }
+    let network = usize::from(packet.network);
+    let label = if packet.key.version() == 6 {
+        u32::from_be_bytes(chunk(captured, network)?) & 0x000f_ffff
+    } else {
+        u32::from(u16::from_be_bytes(chunk(captured, network + 4)?))
+    };
+    let ([a, b, c, d], [s, t, u, v, w, x]) = (body, key.words);
+    let both = fold(a ^ s, b ^ t) ^ fold(c ^ u, d ^ v) ^ w;
+    Some((fold(both, u64::from(label) ^ x ^ (length as u64) << 56) >> 32) as u32)
+}
+
+/// The octets of a digest, and how many: of datagrams that carry fewer than others, and of all that is not UDP.
+#[inline(never)]
+fn other_body(packet: &Packet, captured: &[u8]) -> Option<([u64; 4], usize)> {
     if packet.fragment == Fragment::Later || packet.transport == 0 {
         return None;
     }
@@ -105,14 +126,7 @@ fn digest(packet: &Packet, captured: &[u8], key: &DigestKey) -> Option<u32> {
         SCTP => body[0] = u64::from_le_bytes(chunk(captured, transport)?),
         _ => {}
     }
-    let label = if packet.key.version() == 6 {
-        u32::from_be_bytes(chunk(captured, network)?) & 0x000f_ffff
-    } else {
-        u32::from(u16::from_be_bytes(chunk(captured, network + 4)?))
-    };
-    let ([a, b, c, d], [s, t, u, v, w, x]) = (body, key.words);
-    let both = fold(a ^ s, b ^ t) ^ fold(c ^ u, d ^ v) ^ w;
-    Some((fold(both, u64::from(label) ^ x ^ (length as u64) << 56) >> 32) as u32)
+    Some((body, length))
 }
 
 /// Octets that a mask keeps, then those that it does not: begun at `BODY - length`, it keeps `length` octets.

@@ -55,7 +55,7 @@ fn ipv4(packet: &mut Packet, vlan: u16, bytes: &[u8], wire: u32) -> Option<()> {
     packet.dscp = tos >> 2;
     let total = u32::from(u16::from_be_bytes([l0, l1]));
     packet.octets = if total < 20 { wire } else { total.min(wire) };
-    packet.transport = packet.header + 20;
+    packet.transport = u16::from(packet.header) + 20;
     packet.bad_checksum = !checksum::holds(header);
     let segment = bytes.get(20..bytes.len().min(packet.octets as usize))?;
     let source = u128::from(u32::from_be_bytes([s0, s1, s2, s3]));
@@ -73,7 +73,7 @@ fn ipv6(packet: &mut Packet, vlan: u16, bytes: &[u8], wire: u32) -> Option<()> {
     packet.dscp = header[0] << 2 & 0x3c | header[1] >> 6;
     let payload = u32::from(u16::from_be_bytes([header[4], header[5]]));
     packet.octets = if payload == 0 { wire } else { (payload + 40).min(wire) };
-    packet.transport = packet.header + 40;
+    packet.transport = u16::from(packet.header) + 40;
     let segment = bytes.get(40..bytes.len().min(packet.octets as usize))?;
     let (_, addresses) = header.split_first_chunk::<8>()?;
     let (source, destination) = addresses.split_first_chunk::<16>()?;

@@ -81,7 +81,7 @@ impl<'a> LinkCursor<'a> {
             4 => packet.sent = true,
             _ => {}
         }
-        packet.header = cooked.header as u16;
+        packet.header = cooked.header as u8;
         self.at = cooked.header;
         Some(self.ether_type(kind, Some(&mut packet.header)).is_some())
     }
@@ -108,7 +108,7 @@ impl<'a> LinkCursor<'a> {
             self.at = 2;
         }
         let ip = self.ppp()?;
-        packet.header = self.at as u16;
+        packet.header = self.at as u8;
         Some(ip)
     }
 
@@ -125,7 +125,7 @@ impl<'a> LinkCursor<'a> {
 
     /// Follows ether types to an IP header; `None` where there is none. VLAN tags are added to `header`, since the MTU does not
     /// bound them.
-    pub(super) fn ether_type(&mut self, mut kind: u16, mut header: Option<&mut u16>) -> Option<()> {
+    pub(super) fn ether_type(&mut self, mut kind: u16, mut header: Option<&mut u8>) -> Option<()> {
         while self.layers < LAYERS {
             self.kind = kind;
             match kind {

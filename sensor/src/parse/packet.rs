@@ -138,18 +138,17 @@ pub(crate) struct Packet {
     pub(crate) octets: u32,
     /// Octets that the transport header carries, on the wire.
     pub(crate) payload: u32,
-    /// TCP sequence number.
+    /// TCP sequence number. Of all else, set by the meter: its half of its flow's evidence ([`traf_model::Evidence`]), zero for
+    /// none.
     pub(crate) sequence: u32,
     /// TCP acknowledgement number.
     pub(crate) acknowledgement: u32,
     /// Identification of the datagram that a fragment belongs to.
     pub(crate) id: u32,
-    /// Its half of its flow's evidence ([`traf_model::Evidence`]), zero for none; set by the meter.
-    pub(crate) evidence: u32,
     /// Octets before the network layer, which the MTU does not bound.
-    pub(crate) header: u16,
-    /// Offset of the IP header in the frame.
-    pub(crate) network: u16,
+    pub(crate) header: u8,
+    /// Offset of the IP header in the frame, or [`Packet::DEEP`].
+    pub(crate) network: u8,
     /// TCP window.
     pub(crate) window: u16,
     /// Largest segment that a SYN announces; zero for none.
@@ -179,6 +178,9 @@ pub(crate) struct Packet {
 }
 
 impl Packet {
+    /// In place of the offset of an IP header that stands deeper in tunnels than this.
+    pub(crate) const DEEP: u8 = u8::MAX;
+
     /// A frame of which nothing is known yet but its length.
     #[inline(always)]
     pub(crate) fn new(length: u32) -> Self {

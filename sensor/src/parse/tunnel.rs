@@ -20,7 +20,7 @@ pub(super) fn parse(parser: Parser, packet: &mut Packet, walk: &mut LinkCursor<'
             inner.transport = u16::try_from(walk.at + usize::from(inner.transport)).unwrap_or_default();
         }
         inner.ether_type = 0;
-        inner.network = u16::try_from(walk.at).unwrap_or_default();
+        inner.network = u8::try_from(walk.at).unwrap_or(Packet::DEEP);
         inner.bad_checksum |= packet.bad_checksum;
         *packet = inner;
         walk.layers += 1;

@@ -36,7 +36,10 @@ fn bare(frames: &[(i64, Vec<u8>)]) -> Evidence {
     let (mut evidence, mut last) = ([0; 2], None);
     for (at, bytes) in frames {
         let mut packet = Parser::default().packet(LinkType::Ethernet, bytes.len() as u32, bytes).unwrap();
-        (packet.at, packet.evidence) = (*at, half(&packet, bytes, Some(&key())));
+        packet.at = *at;
+        if packet.key.protocol() != 6 {
+            packet.sequence = half(&packet, bytes, &key());
+        }
         add(&mut evidence, &packet, last.is_none(), last.unwrap_or_default());
         last = Some(*at);
     }

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 fn half_of(frame: &[u8], captured: usize) -> u32 {
     let captured = &frame[..captured.min(frame.len())];
     let packet = Parser { tunnels: false }.packet(LinkType::Ethernet, frame.len() as u32, captured).unwrap();
-    half(&packet, captured, Some(&key()))
+    half(&packet, captured, &key())
 }
 
 fn whole(sent: &Sent) -> u32 {
@@ -104,7 +104,7 @@ proptest! {
         for link in [LinkType::Ethernet, LinkType::RawIp, LinkType::LinuxSll] {
             for tunnels in [false, true] {
                 if let Ok(packet) = (Parser { tunnels }).packet(link, length, &bytes) {
-                    let _ = half(&packet, &bytes, Some(&key()));
+                    let _ = half(&packet, &bytes, &key());
                 }
             }
         }
