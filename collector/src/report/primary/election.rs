@@ -28,7 +28,7 @@ impl Election {
     /// Decides a row of the only observer that there is, or of the elected one of the only group; `None` for all others.
     pub(super) fn see_elected(&mut self, observation: &Observation) -> Option<Decision> {
         let Groups::One(group) = &mut self.groups else { return None };
-        if !group.is_elected(observation.observer) || group.is_behind(observation.slice) {
+        if !group.is_elected(observation.observer) || group.is_past(observation.slice) {
             return None;
         }
         group.again(observation);
@@ -58,9 +58,7 @@ impl Election {
                 None => self.found(observation),
             };
         };
-        let group = &self.groups()[own];
-        // Somebody else may have counted while the elected one had not delivered this slice.
-        if group.is_past(slice) || group.is_elected(observer) && group.is_behind(slice) {
+        if self.groups()[own].is_past(slice) {
             return alone(observation, found);
         }
         let group = &mut self.groups_mut()[own];
