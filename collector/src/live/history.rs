@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use traf_model::{Counters, Flow, FlowKey, Interval, Timestamp, Traffic};
 
 use super::points::{FlowId, PointIndex};
-use crate::report::primary::RowKey;
+use crate::report::primary::{FLOW_BITS, RowKey};
 
 /// Slices kept of a sensor: for so many an elected point may be silent before another counts.
 const KEPT: usize = 3;
@@ -13,8 +13,6 @@ const KEPT: usize = 3;
 const SHARES: usize = 2;
 /// Rows kept of all sensors: some 50 MB. When there are more, the slices that were committed first leave.
 const ROWS: usize = 450_000;
-/// Bits of a row's key that number the rows of a slice.
-const ROW_BITS: u32 = 20;
 
 /// A flow row.
 #[derive(Clone, Copy, Debug)]
@@ -91,7 +89,7 @@ pub(crate) struct History {
 impl History {
     /// Takes a slice; its first row has the key `first`.
     pub(crate) fn add(&mut self, first: RowKey, slice: RecentSlice) {
-        let number = first >> ROW_BITS;
+        let number = first >> FLOW_BITS;
         let of_sensor = self.sensors.entry(slice.sensor).or_default();
         of_sensor.push_back(number);
         let over = if of_sensor.len() > KEPT { of_sensor.pop_front() } else { None };
@@ -118,8 +116,8 @@ impl History {
 
     /// Changes the mark of a row; returns the row as it is then and its slice, if it is known and was another.
     pub(crate) fn change(&mut self, key: RowKey, counts: bool) -> Option<(RecentRow, Interval)> {
-        let (slice, _) = self.slices.get_mut(&(key >> ROW_BITS))?;
-        let row = slice.rows.get_mut(usize::try_from(key & ((1 << ROW_BITS) - 1)).ok()?)?;
+        let (slice, _) = self.slices.get_mut(&(key >> FLOW_BITS))?;
+        let row = slice.rows.get_mut(usize::try_from(key & ((1 << FLOW_BITS) - 1)).ok()?)?;
         if row.counts == counts {
             return None;
         }

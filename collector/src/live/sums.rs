@@ -13,7 +13,7 @@ use super::history::{History, RecentRow};
 use super::lan::LanQuestion;
 use super::points::{FlowId, PointIndex, Points};
 use super::tail::{FlowTail, KeyShares, Scene, TailSum, select};
-use super::tally::{Kind, LanTally, SiteKey};
+use super::tally::{Kind, LanTally, SiteKey, keep_busiest};
 use crate::report::filter::depends_on_observer;
 use crate::report::point::Share;
 
@@ -200,7 +200,7 @@ impl LanSums {
         for (key, value) in tail.into_iter().filter(|(_, value)| !value.traffic.is_empty() || !value.rate.is_empty()) {
             shown.rows.entry(key).or_default().rise(value);
         }
-        shown.trim(self.keys + self.keys / 4);
+        keep_busiest(&mut shown.rows, self.keys + self.keys / 4, |row| row.traffic);
         self.lift(kind);
     }
 
@@ -321,23 +321,6 @@ fn elect(elections: &mut HashMap<FlowId, Elected>, row: &RecentRow, slice: Inter
         *elected = own;
     }
     silent
-}
-
-impl Shown {
-    /// Keeps the busiest; what the others counted goes to what has no row.
-    fn trim(&mut self, keys: usize) {
-        if self.rows.len() <= keys {
-            return;
-        }
-        let mut octets: Vec<u64> = self.rows.values().map(|row| row.traffic.total().octets).collect();
-        let mut spare = octets.len() - keys;
-        let limit = *octets.select_nth_unstable(spare - 1).1;
-        self.rows.retain(|_, row| {
-            let leaves = spare > 0 && row.traffic.total().octets <= limit;
-            spare -= usize::from(leaves);
-            !leaves
-        });
-    }
 }
 
 impl ShownRow {

@@ -195,7 +195,7 @@ impl LanTally {
                 before = Some(key);
             }
             if table.rows.len() > self.capacity + self.capacity / 4 {
-                table.trim(self.capacity);
+                keep_busiest(&mut table.rows, self.capacity, |sum| sum.traffic);
             }
         }
     }
@@ -252,22 +252,17 @@ impl LanTally {
     }
 }
 
-impl KeyTable {
-    /// Keeps the busiest; what the others counted is in the total only.
-    fn trim(&mut self, capacity: usize) {
-        let mut octets: Vec<u64> = self.rows.values().map(|sum| sum.traffic.total().octets).collect();
-        let spare = octets.len().saturating_sub(capacity);
-        if spare == 0 {
-            return;
-        }
-        let limit = *octets.select_nth_unstable(spare - 1).1;
-        let mut spare = spare;
-        self.rows.retain(|_, sum| {
-            let leaves = spare > 0 && sum.traffic.total().octets <= limit;
-            spare -= usize::from(leaves);
-            !leaves
-        });
-    }
+/// Keeps the busiest rows, at most `capacity`; what the others counted is in the total only.
+pub(super) fn keep_busiest<R>(rows: &mut HashMap<SiteKey, R>, capacity: usize, traffic: impl Fn(&R) -> Traffic) {
+    let Some(mut spare) = rows.len().checked_sub(capacity).filter(|spare| *spare > 0) else { return };
+    let octets = |row: &R| traffic(row).total().octets;
+    let mut all: Vec<u64> = rows.values().map(octets).collect();
+    let limit = *all.select_nth_unstable(spare - 1).1;
+    rows.retain(|_, row| {
+        let leaves = spare > 0 && octets(row) <= limit;
+        spare -= usize::from(leaves);
+        !leaves
+    });
 }
 
 impl KeySum {

@@ -42,8 +42,11 @@ pub(crate) struct Observer {
     pub(crate) vlan: Option<u16>,
 }
 
-/// The key of a flow row in the store.
+/// The key of a flow row in the store: the number of its slice, and [`FLOW_BITS`] bits for its number in the slice.
 pub(crate) type RowKey = i64;
+
+/// Bits of a flow row's key that number the flows of one slice.
+pub(crate) const FLOW_BITS: u32 = 20;
 
 /// A flow of a site, in short: the number of the site, and the fingerprint of the flow. Two flows of one number do no harm, since
 /// nothing proves them the same.

@@ -107,6 +107,11 @@ impl Store {
         Self { clock_ahead, ..self }
     }
 
+    /// Time by which the end of a slice may lie after the collector's time.
+    pub(crate) fn clock_ahead(&self) -> Duration {
+        self.clock_ahead
+    }
+
     /// Closes it.
     pub async fn close(&self) {
         self.readers.close().await;

@@ -42,8 +42,6 @@ const GATHER: Duration = Duration::from_millis(40);
 /// Rows of a slice that all points together are asked for, and the fewest and most of one point: of keys, and of the busiest flows.
 const KEYS: (u32, u32, u32) = (40_000, 100, 500);
 const FLOWS: (u32, u32, u32) = (15_000, 50, 150);
-/// Nanoseconds that the clock of a sensor may be ahead: slices of the future do not count in a LAN.
-const AHEAD: i64 = 60 * traf_model::time::SECOND;
 
 /// A live question, and what is remembered of it from report to report.
 pub(super) struct LiveQuestion {
@@ -167,7 +165,7 @@ impl LiveQuestion {
         if !granted {
             report.notes.push(Report::CROWDED.to_owned());
         }
-        let present = present(&view.live, &seen, &points);
+        let present = present(view, &seen, &points, now);
         self.fill(&view.live, &mut report, (&snapshots, &points, &present), now);
         self.over_time(&view.live, &mut report, (&snapshots, &points, &present), now);
         report.gaps = silences(&seen, &self.query, now);
@@ -303,11 +301,11 @@ impl LiveQuestion {
 }
 
 /// The points that speak now, by their numbers in the LAN. A sensor whose clock is far ahead counts for itself only.
-fn present(live: &Live, seen: &[LiveSensor], points: &[ObservationPoint]) -> Vec<PointIndex> {
-    let lan = live.lan();
+fn present(view: &Collector, seen: &[LiveSensor], points: &[ObservationPoint], now: Timestamp) -> Vec<PointIndex> {
+    let (lan, ahead) = (view.live.lan(), now.after(view.store.clock_ahead()).since(now));
     let near = |point: &&ObservationPoint| {
         let sensor = seen.iter().find(|seen| seen.name == point.id.sensor);
-        point.fresh && sensor.is_some_and(|seen| seen.offset <= AHEAD)
+        point.fresh && sensor.is_some_and(|seen| seen.offset <= ahead)
     };
     let mut present: Vec<PointIndex> =
         points.iter().filter(near).filter_map(|point| lan.points.of(&point.id)).collect();

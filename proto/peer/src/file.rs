@@ -24,6 +24,14 @@ pub fn replace(path: &Path, octets: &[u8]) -> io::Result<()> {
     write().inspect_err(|_| drop(fs::remove_file(&aside)))
 }
 
+/// Reads a text file; `None` if there is none.
+pub fn read_if_there(path: &Path) -> io::Result<Option<String>> {
+    match fs::read_to_string(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        read => read.map(Some),
+    }
+}
+
 /// Makes a folder and those above it where they are missing, mode 0700.
 pub fn make_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)

@@ -1,7 +1,6 @@
 //! The key of the digests, in `digest.toml` in the data folder, which only its owner reads: a sensor that starts again has it at
 //! once.
 
-use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -29,11 +28,7 @@ struct Kept {
 pub(super) fn load(data: &Path) -> Result<Option<DigestKey>, String> {
     let path = data.join(FILE);
     let failed = |error: String| format!("{}: {error}", path.display());
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed(error.to_string())),
-    };
+    let Some(text) = file::read_if_there(&path).map_err(|error| failed(error.to_string()))? else { return Ok(None) };
     let Ok(Kept { generation, key }) = toml::from_str(&text) else {
         return Err(failed("it is not as the sensor wrote it".to_owned()));
     };
@@ -63,6 +58,7 @@ const HEAD: &str = "\
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;

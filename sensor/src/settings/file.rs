@@ -1,6 +1,5 @@
 //! The last change that holds, in `settings.toml` in the data folder. It outlives a restart without the collector.
 
-use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -27,11 +26,7 @@ struct Others {
 pub(super) fn load(data: &Path) -> Result<Option<Settings>, String> {
     let path = data.join(FILE);
     let failed = |error: String| format!("{}: {error}", path.display());
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed(error.to_string())),
-    };
+    let Some(text) = file::read_if_there(&path).map_err(|error| failed(error.to_string()))? else { return Ok(None) };
     let (settings, Others { revision }) = read(&text).map_err(failed)?;
     Ok(Some(settings.at(revision)))
 }
@@ -50,6 +45,8 @@ const HEAD: &str = "\
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use std::fs;
+
     use super::*;
 
     #[test]

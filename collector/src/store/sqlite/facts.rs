@@ -33,9 +33,6 @@ columns! {
     }
 }
 
-/// Bits of a flow's key that number the flows of one slice.
-pub(super) const FLOW_BITS: u32 = 20;
-
 impl SliceTable for FlowRow {
     const TABLE: &'static str = "flow";
     const KEY: &'static str = "id";

@@ -10,12 +10,11 @@ use traf_model::{Interval, Timestamp};
 
 use super::columns::columns;
 use super::dictionary::Dictionary;
-use super::facts::FLOW_BITS;
 use super::number;
 use super::table::{read, select};
 use crate::report::primary::{
-    Change, Decision, FlowId, Found, MEMORY, MarkRecord, MarkTables, Observation, Observer, Primaries, RowEvidence,
-    Run, SharedFlow, Slots,
+    Change, Decision, FLOW_BITS, FlowId, Found, MEMORY, MarkRecord, MarkTables, Observation, Observer, Primaries,
+    RowEvidence, Run, SharedFlow, Slots,
 };
 use crate::store::{Delivery, StoreError};
 
@@ -140,43 +139,35 @@ impl Marks {
         let (site, slice) = (self.site(site), summary.slice);
         let (slots, long) = (Slots::of(slice), Primaries::is_long(slice));
         self.primaries.delivered(sensor, slice, now, &mut self.changes);
-        let flows = || summary.interfaces.iter().flat_map(|of| of.flows.iter().map(move |flow| (&of.interface, flow)));
-        if flows().next().is_none() {
+        let rows = seen_rows(site, delivery, dictionary)?;
+        if rows.is_empty() {
             return Ok(Marked::default());
         }
         let mut others: Vec<Vec<Found>> = Vec::new();
         if long {
-            others = self.find_in_long(connection, (site, slots.around()), delivery, dictionary).await?;
+            others = self.find_in_long(connection, (site, slots.around()), &rows).await?;
             self.want(connection, site, Slots::single(slots.first())).await?;
         } else {
             self.want(connection, site, slots.around()).await?;
         }
         let mut run = Run::new(sensor, summary.generation);
         let mut marked = Marked::default();
-        let mut places = 0..;
-        for of_interface in &summary.interfaces {
-            let interface = dictionary.interface(sensor, &of_interface.interface.name)?;
-            for (flow, place) in of_interface.flows.iter().zip(&mut places) {
-                let observer = Observer { sensor, interface, vlan: flow.key.vlan };
-                let key = SharedFlow::new(site.into(), (sensor, interface), &of_interface.interface, flow);
-                let id = FlowId { site, fingerprint: key.fingerprint() };
-                let (octets, row) = (flow.traffic.total().octets, number << FLOW_BITS | place);
-                let observation = Observation { flow: id, observer, slice, octets, row };
-                let evidence = RowEvidence::new(flow, summary.generation);
-                let Self { primaries, tables, changes, .. } = self;
-                let decision = match others.get(place as usize) {
-                    Some(found) => Primaries::see_alone(&observation, found),
-                    None => {
-                        let find = || tables.find(id, slots.around(), observer, &evidence);
-                        primaries.see(&observation, find, changes)
-                    }
-                };
-                let record = MarkRecord::new(id.fingerprint, &evidence, decision.counts);
-                tables.add((site, slots.first()), record, (observer, summary.generation));
-                run.push(observer, record);
-                marked.doubtful = marked.doubtful.saturating_add(if decision.doubtful { octets } else { 0 });
-                marked.decisions.push(decision);
-            }
+        for (SeenRow { observer, flow, evidence }, place) in rows.into_iter().zip(0..) {
+            let (octets, row) = (evidence.total(), number << FLOW_BITS | place);
+            let observation = Observation { flow, observer, slice, octets, row };
+            let Self { primaries, tables, changes, .. } = self;
+            let decision = match others.get(place as usize) {
+                Some(found) => Primaries::see_alone(&observation, found),
+                None => {
+                    let find = || tables.find(flow, slots.around(), observer, &evidence);
+                    primaries.see(&observation, find, changes)
+                }
+            };
+            let record = MarkRecord::new(flow.fingerprint, &evidence, decision.counts);
+            tables.add((site, slots.first()), record, (observer, summary.generation));
+            run.push(observer, record);
+            marked.doubtful = marked.doubtful.saturating_add(if decision.doubtful { octets } else { 0 });
+            marked.decisions.push(decision);
         }
         marked.octets = run.size() as u64;
         self.runs.insert(number, ((site, slots.first()), run));
@@ -201,26 +192,13 @@ impl Marks {
         &mut self,
         connection: &mut SqliteConnection,
         (site, slots): (u32, Slots),
-        delivery: &Delivery,
-        dictionary: &Dictionary,
+        rows: &[SeenRow],
     ) -> Result<Vec<Vec<Found>>, StoreError> {
-        let mut all: Vec<Vec<Found>> = Vec::new();
+        let mut all = vec![Vec::new(); rows.len()];
         for slot in slots.iter().map(Slots::single) {
             self.want(connection, site, slot).await?;
-            let mut places = 0..;
-            for of_interface in &delivery.summary.interfaces {
-                let interface = dictionary.interface(delivery.sensor, &of_interface.interface.name)?;
-                for (flow, place) in of_interface.flows.iter().zip(&mut places) {
-                    let observer = Observer { sensor: delivery.sensor, interface, vlan: flow.key.vlan };
-                    let sensor = (delivery.sensor, interface);
-                    let key = SharedFlow::new(site.into(), sensor, &of_interface.interface, flow);
-                    let id = FlowId { site, fingerprint: key.fingerprint() };
-                    let evidence = RowEvidence::new(flow, delivery.summary.generation);
-                    if all.len() <= place {
-                        all.push(Vec::new());
-                    }
-                    all[place].extend(self.tables.find(id, slot, observer, &evidence));
-                }
+            for (row, found) in rows.iter().zip(&mut all) {
+                found.extend(self.tables.find(row.flow, slot, row.observer, &row.evidence));
             }
         }
         Ok(all)
@@ -350,6 +328,31 @@ fn mark_once(
     run.mark(place);
     tables.mark(flow, slot, observer);
     true
+}
+
+/// A flow row of a delivery: who saw what, and its evidence.
+struct SeenRow {
+    observer: Observer,
+    flow: FlowId,
+    evidence: RowEvidence,
+}
+
+/// The flow rows of a delivery, in their order.
+fn seen_rows(site: u32, delivery: &Delivery, dictionary: &Dictionary) -> Result<Vec<SeenRow>, StoreError> {
+    let (summary, sensor) = (&delivery.summary, delivery.sensor);
+    let mut rows = Vec::with_capacity(summary.interfaces.iter().map(|part| part.flows.len()).sum());
+    for part in &summary.interfaces {
+        let interface = dictionary.interface(sensor, &part.interface.name)?;
+        rows.extend(part.flows.iter().map(|flow| {
+            let key = SharedFlow::new(site.into(), (sensor, interface), &part.interface, flow);
+            SeenRow {
+                observer: Observer { sensor, interface, vlan: flow.key.vlan },
+                flow: FlowId { site, fingerprint: key.fingerprint() },
+                evidence: RowEvidence::new(flow, summary.generation),
+            }
+        }));
+    }
+    Ok(rows)
 }
 
 /// Fills a table with the records of a run.

@@ -5,7 +5,7 @@ use traf_model::Timestamp;
 
 use super::Store;
 use super::dictionary::Dictionary;
-use super::facts::FLOW_BITS;
+use crate::report::primary::FLOW_BITS;
 use crate::store::{Kept, StoreError, Tier};
 
 /// Seconds of the past that one transaction retires: a minute of a hundred sensors is deleted in some ten milliseconds.

@@ -9,11 +9,12 @@ use traf_model::{InterfaceSummary, Interval, Learnt, LossReason, Mac, Timestamp,
 use super::columns::columns;
 use super::counted::{self, CountedRow};
 use super::dictionary::Dictionary;
-use super::facts::{FLOW_BITS, FlowNumber, FlowRow, LedgerRow, MinuteRow, OtherFlowsRow, SecondRow};
+use super::facts::{FlowNumber, FlowRow, LedgerRow, MinuteRow, OtherFlowsRow, SecondRow};
 use super::marks::Marked;
 use super::number;
 use super::table::{InsertInto, SliceKey};
 use crate::live::committed::Decided;
+use crate::report::primary::FLOW_BITS;
 use crate::store::{Delivery, Identity, PointKey, StoreError};
 
 columns! {

@@ -6,13 +6,13 @@ use sqlx::Transaction;
 use sqlx::sqlite::{Sqlite, SqliteConnection};
 use traf_model::Timestamp;
 
-use super::facts::FLOW_BITS;
 use super::marks::Marks;
 use super::rows::Rows;
 use super::sensors::KnownSensor;
 use super::table::{read, select};
 use super::{Memory, Store, number};
 use crate::live::committed::{Committed, CommittedSlice};
+use crate::report::primary::FLOW_BITS;
 use crate::store::{Delivery, Mark, Outcome, StoreError};
 
 impl Store {
