@@ -28,11 +28,18 @@ impl Election {
     /// Decides a row of the only observer that there is, or of the elected one of the only group; `None` for all others.
     pub(super) fn see_elected(&mut self, observation: &Observation) -> Option<Decision> {
         let Groups::One(group) = &mut self.groups else { return None };
-        if !group.is_elected(observation.observer) || group.is_past(observation.slice) {
+        if !group.is_elected(observation.observer) || group.is_behind(observation.slice) {
             return None;
         }
         group.again(observation);
         Some(Decision { counts: true, elected: observation.observer, doubtful: false })
+    }
+
+    /// True for a row of the elected one of the only group, in a slice before its last one that memory still holds.
+    pub(super) fn is_overdue(&self, observation: &Observation) -> bool {
+        let Groups::One(group) = &self.groups else { return false };
+        let slice = observation.slice;
+        group.is_elected(observation.observer) && group.is_behind(slice) && !group.is_past(slice)
     }
 
     /// Decides a row, by what others have of the flow in the slices around it.

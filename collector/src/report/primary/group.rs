@@ -139,6 +139,11 @@ impl Group {
         self.last.from.since(slice.from) > SILENT * step(slice, self.last)
     }
 
+    /// True if a slice lies before its last one.
+    pub(super) fn is_behind(&self, slice: Interval) -> bool {
+        slice.from < self.last.from
+    }
+
     /// True if its elected observer has been silent for so long in a slice that anybody may take the mark.
     pub(super) fn is_silent(&self, slice: Interval) -> bool {
         slice.from.since(self.last.from) >= SILENT * step(slice, self.last)

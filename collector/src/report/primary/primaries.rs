@@ -62,11 +62,12 @@ impl Primaries {
         slice.nanos() > MEMORY
     }
 
-    /// Whether an observation counts. `find` says what other observers have of the flow in the slices around it.
+    /// Whether an observation counts. `find` says what other observers have of the flow in its slice, and in those around it if it
+    /// is asked so.
     pub(crate) fn see(
         &mut self,
         observation: &Observation,
-        find: impl FnOnce() -> Vec<Found>,
+        mut find: impl FnMut(bool) -> Vec<Found>,
         changes: &mut Vec<Change>,
     ) -> Decision {
         let touched = self.touched();
@@ -76,9 +77,13 @@ impl Primaries {
             if let Some(decision) = election.see_elected(observation) {
                 return decision;
             }
-            return election.see(observation, &find(), &self.covered, changes);
+            if election.is_overdue(observation) {
+                // Another may have counted in this very slice while the elected one had not delivered it.
+                return alone(observation, &find(false));
+            }
+            return election.see(observation, &find(true), &self.covered, changes);
         }
-        let found = find();
+        let found = find(true);
         let decision = alone(observation, &found);
         self.make_room(changes);
         let mut group = match found.iter().find(|found| found.counts) {

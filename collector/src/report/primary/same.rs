@@ -47,6 +47,11 @@ impl RowEvidence {
         Self { halves, octets: sides.map(octets), many, generation, tcp }
     }
 
+    /// True if sequence numbers are what it says.
+    pub(super) fn is_tcp(&self) -> bool {
+        self.tcp
+    }
+
     /// Octets of both directions.
     pub(crate) fn total(&self) -> u64 {
         self.octets[0].saturating_add(self.octets[1])

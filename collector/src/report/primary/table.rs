@@ -128,11 +128,21 @@ impl MarkTable {
         }
     }
 
-    /// Adds what others than `observer` have of a flow to what was found in other slices; `slot` is this one.
+    /// The evidence of an observer's own records of a flow.
+    pub(super) fn own(&self, fingerprint: u32, observer: Observer) -> impl Iterator<Item = RowEvidence> {
+        let records = self.chain(fingerprint).map(|place| self.places[place]);
+        records.filter(move |record| record.fingerprint == fingerprint).filter_map(move |record| {
+            let (witness, generation) = self.witnesses[record.number()];
+            (witness == observer).then(|| record.evidence(generation))
+        })
+    }
+
+    /// Adds what others than `observer` have of a flow to what was found in other slices; `slot` is this one. `own` is the evidence of
+    /// the observer's rows around it.
     pub(super) fn find(
         &self,
         (fingerprint, observer): (u32, Observer),
-        evidence: &RowEvidence,
+        (evidence, own): (&RowEvidence, &[RowEvidence]),
         slot: i64,
         found: &mut Vec<(Found, u8)>,
     ) {
@@ -160,7 +170,11 @@ impl MarkTable {
             let (known, shared) = &mut found[known];
             // Digests of two slices may prove together what one of them alone does not.
             *shared |= evidence.shared(&theirs);
-            let proves = RowEvidence::proves(*shared, evidence.many || theirs.many);
+            let many = evidence.many || theirs.many;
+            let by_own = own.iter().fold(theirs.shared(evidence), |shared, own| shared | theirs.shared(own));
+            // A row that meets no digest of the other is proved by no row but itself.
+            let proves =
+                RowEvidence::proves(*shared, many) || many && *shared != 0 && RowEvidence::proves(by_own, many);
             known.slice = known.slice.max(Slots::slice(slot));
             known.proven |= proves;
             known.marked |= record.is_marked();

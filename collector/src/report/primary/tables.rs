@@ -123,11 +123,17 @@ impl MarkTables {
         evidence: &RowEvidence,
     ) -> Vec<Found> {
         self.found.clear();
-        for slot in slots.iter() {
-            if let Some(table) = self.tables.get(&(flow.site, slot)) {
-                table.find((flow.fingerprint, observer), evidence, slot, &mut self.found);
-            }
+        let tables = || slots.iter().filter_map(|slot| Some((slot, self.tables.get(&(flow.site, slot))?)));
+        // One digest of many packets proves nothing; what two rows of an observer share with one of another does.
+        let own: Vec<RowEvidence> = match evidence.is_tcp() {
+            true => Vec::new(),
+            false => tables().flat_map(|(_, table)| table.own(flow.fingerprint, observer)).collect(),
+        };
+        let mut found = std::mem::take(&mut self.found);
+        for (slot, table) in tables() {
+            table.find((flow.fingerprint, observer), (evidence, &own), slot, &mut found);
         }
+        self.found = found;
         self.found.iter().map(|(found, _)| *found).collect()
     }
 
@@ -202,6 +208,26 @@ mod tests {
         let found = tables.find(flow, wanted, other, &evidence);
         assert!(matches!(found[..], [Found { proven: false, marked: true, .. }]), "{found:?}");
         assert!(tables.find(FlowId { site: 0, fingerprint: 8 }, wanted, other, &evidence).is_empty());
+    }
+
+    #[test]
+    fn of_many_packets_two_rows_of_an_observer_prove_what_one_does_not() {
+        let row = |halves| {
+            let traffic = traf_model::Traffic::outbound(traf_model::Counters::new(5_000, 500_000));
+            RowEvidence::new(&Flow { traffic, evidence: traf_model::Evidence::new(halves), ..flow() }, 1)
+        };
+        let observer = |sensor| Observer { sensor, interface: 1, vlan: None };
+        let flow = FlowId { site: 0, fingerprint: 7 };
+        for (before, proven) in [(None, false), (Some([8, 9]), false), (Some([1, 9]), true)] {
+            let mut tables = MarkTables::default();
+            tables.want(0, slots(100, 30));
+            tables.add((0, 10), MarkRecord::new(7, &row([1, 2]), true), (observer(1), 1));
+            if let Some(halves) = before {
+                tables.add((0, 10), MarkRecord::new(7, &row(halves), false), (observer(2), 1));
+            }
+            let found = tables.find(flow, slots(100, 30), observer(2), &row([2, 5]));
+            assert_eq!(found.iter().map(|found| found.proven).collect::<Vec<_>>(), [proven], "{before:?}");
+        }
     }
 
     fn flow() -> Flow {

@@ -74,7 +74,8 @@ impl Lan {
             let (octets, number) = (row.traffic.total().octets, number << 32 | sensor << 20 | place);
             let observation = Observation { flow, observer, slice, octets, row: number };
             let tables = &mut self.tables;
-            let find = || tables.find(flow, slots.around(), observer, &evidence);
+            let find =
+                |around: bool| tables.find(flow, if around { slots.around() } else { slots }, observer, &evidence);
             let decision = self.primaries.see(&observation, find, &mut changes);
             self.doubtful += if decision.doubtful { octets } else { 0 };
             let record = MarkRecord::new(flow.fingerprint, &evidence, decision.counts);

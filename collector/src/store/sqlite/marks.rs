@@ -159,7 +159,9 @@ impl Marks {
             let decision = match others.get(place as usize) {
                 Some(found) => Primaries::see_alone(&observation, found),
                 None => {
-                    let find = || tables.find(flow, slots.around(), observer, &evidence);
+                    let find = |around: bool| {
+                        tables.find(flow, if around { slots.around() } else { slots }, observer, &evidence)
+                    };
                     primaries.see(&observation, find, changes)
                 }
             };
