@@ -6,14 +6,20 @@
 pub(crate) mod answers;
 mod carried;
 pub(crate) mod committed;
+pub(crate) mod coverage;
 pub(crate) mod held;
 pub(crate) mod history;
 pub(crate) mod lan;
+mod named;
 pub(crate) mod points;
 mod ring;
+pub(crate) mod seen;
+mod sight;
 pub(crate) mod sums;
 pub(crate) mod tail;
 pub(crate) mod tally;
+mod together;
+pub(crate) mod unrowed;
 mod wishes;
 
 use std::collections::HashMap;

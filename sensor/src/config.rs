@@ -58,6 +58,10 @@ pub struct RunOptions {
     /// Flows in the table of an interface [default: 262144]
     #[arg(long, env = "TRAF_SENSOR_FLOWS", value_name = "N")]
     pub flows: Option<usize>,
+    /// Flows of an interface that keep a row of their own in a slice of the history; the others are counted by class, host and
+    /// service [default: 6000]
+    #[arg(long, env = "TRAF_SENSOR_HISTORY_FLOWS", value_name = "N")]
+    pub history_flows: Option<usize>,
     /// Octets of each frame that are looked at [default: 256]
     #[arg(long, env = "TRAF_SENSOR_SNAPLEN", value_name = "OCTETS")]
     pub snaplen: Option<u32>,
@@ -212,6 +216,7 @@ impl Config {
             },
             meter: MeterConfig {
                 flows: run.flows.or(file.flows).unwrap_or(meter.flows),
+                history_flows: run.history_flows.or(file.history_flows).unwrap_or(meter.history_flows),
                 tunnels: run.tunnels || file.tunnels,
                 ..meter
             },
@@ -224,11 +229,13 @@ impl Config {
         let Self { slice, snaplen, buffer, meter, spool, .. } = self;
         let seconds = slice.subsec_nanos() == 0 && (1..=3600).contains(&slice.as_secs());
         let octets = (68..=262_144).contains(snaplen);
-        let checks: [(_, _, &dyn fmt::Debug, _); 6] = [
+        let rows = &meter.history_flows;
+        let checks: [(_, _, &dyn fmt::Debug, _); 7] = [
             ("slice", seconds, slice, "write whole seconds, from 1s to 1h"),
             ("snaplen", octets, snaplen, "write 68 to 262144 octets: less does not hold the headers"),
             ("buffer", (256 << 10..=1 << 30).contains(buffer), buffer, "write 256KiB to 1GiB"),
             ("flows", (64..=1 << 24).contains(&meter.flows), &meter.flows, "write 64 to 16777216"),
+            ("history_flows", (100..=200_000).contains(rows), rows, "write 100 to 200000"),
             ("spool", spool.octets >= 1 << 20, &spool.octets, "write at least 1MiB"),
             ("spool_files", (16..=1 << 20).contains(&spool.files), &spool.files, "write 16 to 1048576"),
         ];
@@ -294,6 +301,7 @@ mod tests {
             ("snaplen = 10", "68 to 262144"),
             ("buffer = 1", "256KiB"),
             ("flows = 1", "64 to"),
+            ("history_flows = 1000000", "100 to 200000"),
             ("spool = \"1K\"", "at least 1MiB"),
         ] {
             let error = merge(&RunOptions::default(), text).unwrap_err().to_string();

@@ -104,6 +104,16 @@ impl Answers {
         about.map(|((point, _), _)| *point)
     }
 
+    /// True if the slice of a point that begins then is committed.
+    pub(crate) fn is_committed(&self, point: PointIndex, start: Timestamp) -> bool {
+        self.committed.get(&point).is_some_and(|committed| *committed >= start)
+    }
+
+    /// The answer of a point about the slice that begins then.
+    pub(crate) fn at(&self, point: PointIndex, wish: u64, start: Timestamp) -> Option<&SliceAnswer> {
+        self.waiting.get(&(point, wish))?.slices.get(&start)
+    }
+
     /// True if a point has answered a wish.
     pub(crate) fn has(&self, point: PointIndex, wish: u64) -> bool {
         self.waiting.contains_key(&(point, wish))

@@ -2,15 +2,19 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use traf_model::{Counters, Flow, FlowKey, Interval, Timestamp, Traffic};
+use traf_model::{Counters, Evidence, Filter, Flow, FlowKey, FlowState, Half, Interval, Timestamp, Traffic};
 
 use super::points::{FlowId, PointIndex};
+use crate::report::filter::masked;
+use crate::report::point::ObservationPoint;
 use crate::report::primary::{FLOW_BITS, RowKey};
 
 /// Slices kept of a sensor: for so many an elected point may be silent before another counts.
 const KEPT: usize = 3;
-/// Slices that tell shares.
-const SHARES: usize = 2;
+/// Slices that tell who sees what.
+const TOLD: usize = 2;
+/// Rows of the newest slices from which on one slice tells enough.
+const PLENTY: usize = 60_000;
 /// Rows kept of all sensors: some 50 MB. When there are more, the slices that were committed first leave.
 const ROWS: usize = 450_000;
 
@@ -61,6 +65,32 @@ impl RecentRow {
     pub(crate) fn octets(&self) -> u64 {
         self.octets[0].saturating_add(self.octets[1])
     }
+
+    /// The part of it that a filter selects, seen at `own`. Its MAC addresses are not known any more.
+    pub(crate) fn selected(&self, filter: &Filter, own: &ObservationPoint) -> Option<Self> {
+        if filter.is_all() {
+            return Some(*self);
+        }
+        let flow = Flow {
+            key: self.key,
+            traffic: self.traffic(),
+            first: self.first,
+            last: self.first,
+            forward: Half::default(),
+            reverse: Half::default(),
+            state: FlowState::Active,
+            complete: false,
+            own: false,
+            evidence: Evidence::NONE,
+        };
+        let flow = masked(filter, flow, &own.id.sensor, own.name())?;
+        Some(Self::new(&flow, self.flow, self.point, self.elected, self.counts))
+    }
+
+    /// The point whose row of this flow counts.
+    pub(crate) fn leader(&self) -> PointIndex {
+        if self.counts { self.point } else { self.elected }
+    }
 }
 
 /// A committed slice.
@@ -70,16 +100,15 @@ pub(crate) struct RecentSlice {
     pub(crate) slice: Interval,
     /// In the order of their keys.
     pub(crate) rows: Vec<RecentRow>,
+    /// Octets from which on every flow of the slice has a row, here and at other points; a little more than the least row.
+    pub(crate) complete: u64,
 }
-
-/// A flow, a point, and the place of its row.
-type FlowEntry = (FlowId, PointIndex, u32);
 
 /// The last slices of every sensor.
 #[derive(Default)]
 pub(crate) struct History {
     /// By the store's number of the slice.
-    slices: BTreeMap<i64, (RecentSlice, Vec<FlowEntry>)>,
+    slices: BTreeMap<i64, RecentSlice>,
     sensors: HashMap<u32, VecDeque<i64>>,
     rows: usize,
     /// Grows with each change of a sensor's slices.
@@ -95,9 +124,7 @@ impl History {
         let over = if of_sensor.len() > KEPT { of_sensor.pop_front() } else { None };
         *self.versions.entry(slice.sensor).or_default() += 1;
         self.rows += slice.rows.len();
-        let mut flows: Vec<FlowEntry> = slice.rows.iter().zip(0..).map(|(row, n)| (row.flow, row.point, n)).collect();
-        flows.sort_unstable();
-        self.slices.insert(number, (slice, flows));
+        self.slices.insert(number, slice);
         over.into_iter().for_each(|number| self.remove(number));
         while self.rows > ROWS
             && let Some(number) = self.slices.keys().next().copied()
@@ -107,7 +134,7 @@ impl History {
     }
 
     fn remove(&mut self, number: i64) {
-        let Some((slice, _)) = self.slices.remove(&number) else { return };
+        let Some(slice) = self.slices.remove(&number) else { return };
         self.rows -= slice.rows.len();
         if let Some(of_sensor) = self.sensors.get_mut(&slice.sensor) {
             of_sensor.retain(|other| *other != number);
@@ -116,7 +143,7 @@ impl History {
 
     /// Changes the mark of a row; returns the row as it is then and its slice, if it is known and was another.
     pub(crate) fn change(&mut self, key: RowKey, counts: bool) -> Option<(RecentRow, Interval)> {
-        let (slice, _) = self.slices.get_mut(&(key >> FLOW_BITS))?;
+        let slice = self.slices.get_mut(&(key >> FLOW_BITS))?;
         let row = slice.rows.get_mut(usize::try_from(key & ((1 << FLOW_BITS) - 1)).ok()?)?;
         if row.counts == counts {
             return None;
@@ -131,36 +158,41 @@ impl History {
 
     /// All slices that are kept, those committed first at the beginning.
     pub(crate) fn all(&self) -> impl Iterator<Item = &RecentSlice> {
-        self.slices.values().map(|(slice, _)| slice)
+        self.slices.values()
     }
 
     /// The slices of a sensor, the newest first.
     pub(crate) fn of(&self, sensor: u32) -> impl Iterator<Item = &RecentSlice> {
-        self.entries(sensor).map(|(slice, _)| slice)
+        let numbers = self.sensors.get(&sensor).into_iter().flatten().rev();
+        numbers.filter_map(|number| self.slices.get(number))
     }
 
-    /// The rows that tell the shares of a point.
-    pub(crate) fn recent(&self, sensor: u32, point: PointIndex) -> impl Iterator<Item = &RecentRow> {
-        let rows = self.of(sensor).take(SHARES).flat_map(|slice| &slice.rows);
-        rows.filter(move |row| row.point == point)
-    }
-
-    /// The rows of a flow at a point of a sensor, in the slices that tell shares.
-    pub(crate) fn rows_of(&self, sensor: u32, point: PointIndex, flow: FlowId) -> impl Iterator<Item = &RecentRow> {
-        self.entries(sensor).take(SHARES).flat_map(move |(slice, flows)| {
-            let first = flows.partition_point(|(other, at, _)| (*other, *at) < (flow, point));
-            let same = flows[first..].iter().take_while(move |(other, at, _)| (*other, *at) == (flow, point));
-            same.filter_map(|(.., place)| slice.rows.get(*place as usize))
+    /// The rows of some sensors that tell which points see a flow: of slices that all of them have committed, as far as none of
+    /// them lags by more than what is kept, and of flows so great that each of them has a row.
+    pub(crate) fn telling(&self, sensors: &[u32]) -> impl Iterator<Item = &RecentRow> {
+        let newest = || sensors.iter().filter_map(|sensor| self.of(*sensor).next());
+        let latest = newest().map(|slice| slice.slice.from).max().unwrap_or_default();
+        let lags = |slice: &&RecentSlice| latest.since(slice.slice.from) >= KEPT as i64 * slice.slice.nanos();
+        let common = newest().filter(|slice| !lags(slice)).map(|slice| slice.slice.from).min().unwrap_or_default();
+        let told = if newest().map(|slice| slice.rows.len()).sum::<usize>() > PLENTY { 1 } else { TOLD };
+        let near = move |slice: &&RecentSlice| {
+            let age = common.since(slice.slice.from);
+            (0..told as i64 * slice.slice.nanos()).contains(&age)
+        };
+        let slices: Vec<&RecentSlice> = sensors.iter().flat_map(|sensor| self.of(*sensor)).filter(near).collect();
+        let mut complete: HashMap<Timestamp, u64> = HashMap::new();
+        for slice in &slices {
+            let octets = complete.entry(slice.slice.from).or_default();
+            *octets = (*octets).max(slice.complete);
+        }
+        slices.into_iter().flat_map(move |slice| {
+            let complete = complete.get(&slice.slice.from).copied().unwrap_or_default();
+            slice.rows.iter().filter(move |row| row.octets() >= complete)
         })
     }
 
     /// Grows when anything of a sensor changes.
     pub(crate) fn version(&self, sensor: u32) -> u64 {
         self.versions.get(&sensor).copied().unwrap_or_default()
-    }
-
-    fn entries(&self, sensor: u32) -> impl Iterator<Item = &(RecentSlice, Vec<FlowEntry>)> {
-        let numbers = self.sensors.get(&sensor).into_iter().flatten().rev();
-        numbers.filter_map(|number| self.slices.get(number))
     }
 }

@@ -1,16 +1,16 @@
 //! LANs as they are now: what was committed of them, what their sensors answer, and the sums of each scope and filter.
 
 use traf_model::time::SECOND;
-use traf_model::{Filter, InterfaceSnapshot, Scope, Settings, Timestamp};
+use traf_model::{Filter, Flow, InterfaceSnapshot, InterfaceSummary, Scope, Settings, Timestamp};
 
 use super::answers::Answers;
-use super::committed::{Committed, CommittedSlice};
+use super::committed::{Committed, CommittedSlice, Decided};
 use super::held::Held;
 use super::history::{History, RecentRow, RecentSlice};
 use super::points::{PointIndex, Points, UNKNOWN};
 use super::sums::{Facts, LanSums, LanTotals, ShownRow};
 use super::tally::{Kind, SiteKey};
-use crate::report::filter::masked;
+use super::unrowed::PointSlice;
 use crate::report::point::Share;
 
 /// Keys of each table of the whole LAN, and of other scopes.
@@ -96,62 +96,79 @@ impl Lan {
     /// Adds the slices that wait for no other sensor.
     fn release(&mut self, now: Timestamp) {
         let Self { held, answers, points, .. } = self;
-        let ready = held.take(now, |held, start| {
+        let mut ready = held.take(now, |held, start| {
             let mut waiting = answers.points_of(start).filter_map(|point| points.get(point));
             waiting.any(|point| !held.has(&point.id.sensor, start))
         });
-        if !ready.is_empty() {
-            ready.iter().for_each(|slice| self.add(slice));
-            self.outdate();
+        if ready.is_empty() {
+            return;
         }
+        ready.sort_by_key(|slice| slice.summary.slice.from);
+        for slices in ready.chunk_by(|a, b| a.summary.slice.from == b.summary.slice.from) {
+            self.add(slices);
+        }
+        self.outdate();
     }
 
     fn outdate(&mut self) {
         self.parts.iter_mut().chain([&mut self.whole]).for_each(LanSums::outdate);
     }
 
-    fn add(&mut self, committed: &CommittedSlice) {
-        let CommittedSlice { sensor, site, summary, first_row, decisions } = committed;
-        let slice = summary.slice;
-        let counts = slice.to > self.begun;
-        let mut decisions = decisions.iter();
-        let mut rows = Vec::with_capacity(decisions.len());
-        let mut number = None;
-        if counts {
-            self.parts.iter_mut().chain([&mut self.whole]).for_each(|sums| sums.begin(sensor, slice));
+    /// Adds slices of one time.
+    fn add(&mut self, slices: &[CommittedSlice]) {
+        let start = slices.first().map(|slice| slice.summary.slice.from).unwrap_or_default();
+        let parts = || slices.iter().flat_map(|slice| &slice.summary.interfaces);
+        let lacks_rows = slices.iter().any(|slice| slice.summary.slice.to > self.begun)
+            && parts().any(|part| !part.other_flows.is_empty());
+        let of_time = self.history.all().filter(|slice| lacks_rows && slice.slice.from == start);
+        let before: Vec<RecentRow> = of_time.flat_map(|slice| &slice.rows).copied().collect();
+        let mut added: Vec<(PointIndex, Vec<RecentRow>, &InterfaceSummary)> = Vec::new();
+        for committed in slices {
+            let first = added.len();
+            self.read(committed, &mut added);
+            let slice = committed.summary.slice;
+            if slice.to > self.begun {
+                for sums in self.parts.iter_mut().chain([&mut self.whole]) {
+                    sums.begin(&committed.sensor, slice);
+                    added[first..].iter().for_each(|(_, rows, _)| sums.add_selected(rows, slice, &self.points));
+                }
+            }
+            let Some((point, ..)) = added.get(first) else { continue };
+            let of_sensor =
+                || added[first..].iter().map(|(point, rows, summary)| PointSlice { point: *point, rows, summary });
+            let complete = of_sensor().map(|slice| slice.complete()).max().unwrap_or_default();
+            let rows = added[first..].iter().flat_map(|(_, rows, _)| rows).copied().collect();
+            let sensor = self.points.sensor(*point);
+            self.history.add(committed.first_row, RecentSlice { sensor, slice, rows, complete });
         }
+        if !lacks_rows {
+            return;
+        }
+        added.sort_by_key(|(point, ..)| *point);
+        let of_points = added.iter().map(|(point, rows, summary)| PointSlice { point: *point, rows, summary });
+        let of_points: Vec<PointSlice<'_>> = of_points.collect();
+        for sums in self.parts.iter_mut().chain([&mut self.whole]) {
+            sums.add_unrowed(&of_points, &before, &self.points);
+        }
+    }
+
+    /// Reads the rows of a slice.
+    fn read<'s>(
+        &mut self,
+        committed: &'s CommittedSlice,
+        rows: &mut Vec<(PointIndex, Vec<RecentRow>, &'s InterfaceSummary)>,
+    ) {
+        let CommittedSlice { sensor, site, summary, decisions, .. } = committed;
+        let mut decisions = decisions.iter();
         for part in &summary.interfaces {
             let point = self.points.learn((sensor, site), &part.interface, None);
-            number = Some(self.points.sensor(point));
-            self.answers.commit(point, slice.from);
-            let first = rows.len();
-            for (flow, decided) in part.flows.iter().zip(&mut decisions) {
+            self.answers.commit(point, summary.slice.from);
+            let row = |(flow, decided): (&Flow, &Decided)| {
                 self.points.note_key(decided.point, point);
                 let elected = self.points.of_key(decided.elected);
-                let id = self.points.flow(point, flow);
-                rows.push(RecentRow::new(flow, id, point, elected, decided.counts));
-            }
-            for sums in self.parts.iter_mut().chain([&mut self.whole]).filter(|_| counts) {
-                let Some(own) = self.points.get(point).filter(|own| sums.concerns(&own.id.sensor, own.name())) else {
-                    continue;
-                };
-                for (row, flow) in rows[first..].iter().zip(&part.flows) {
-                    if sums.filter.is_all() {
-                        sums.add(row, slice, &self.points);
-                    } else if let Some(flow) = masked(&sums.filter, *flow, &own.id.sensor, own.name()) {
-                        let row = RecentRow::new(&flow, row.flow, point, row.elected, row.counts);
-                        sums.add(&row, slice, &self.points);
-                    }
-                }
-                for (class, traffic, flows) in &part.other_flows {
-                    if own.selected(&sums.filter, Some(*class)) == Some(true) {
-                        sums.tally.add_other(point, *class, *traffic, *flows);
-                    }
-                }
-            }
-        }
-        if let Some(sensor) = number {
-            self.history.add(*first_row, RecentSlice { sensor, slice, rows });
+                RecentRow::new(flow, self.points.flow(point, flow), point, elected, decided.counts)
+            };
+            rows.push((point, part.flows.iter().zip(&mut decisions).map(row).collect(), part));
         }
     }
 

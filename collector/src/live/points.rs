@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
-use traf_model::{Flow, Interface, Point, Settings};
+use traf_model::{Flow, Interface, Point, Ports, Settings};
 
 use crate::report::point::ObservationPoint;
 use crate::report::primary::SharedFlow;
@@ -76,6 +76,18 @@ impl Points {
                 index
             }
         }
+    }
+
+    /// Sets the ports that a point's sensor takes for served.
+    pub(crate) fn set_ports(&mut self, index: PointIndex, ports: &Ports) {
+        if let Some(point) = self.all.get_mut(index as usize) {
+            point.ports.clone_from(ports);
+        }
+    }
+
+    /// The number of a site.
+    pub(crate) fn site_number(&self, site: &str) -> Option<u32> {
+        self.sites.get(site).copied()
     }
 
     /// Notes the store's number of a point.

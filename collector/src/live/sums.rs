@@ -12,8 +12,11 @@ use super::answers::Answers;
 use super::history::{History, RecentRow};
 use super::lan::LanQuestion;
 use super::points::{FlowId, PointIndex, Points};
-use super::tail::{FlowTail, KeyShares, Scene, TailSum, select};
+use super::seen::SeenFlows;
+use super::sight::Sight;
+use super::tail::{FlowTail, Scene, TailSum};
 use super::tally::{Kind, LanTally, SiteKey, keep_busiest};
+use super::unrowed::{PointSlice, unrowed};
 use crate::report::filter::depends_on_observer;
 use crate::report::point::Share;
 
@@ -45,7 +48,7 @@ pub(super) struct LanSums {
     /// Time of the tail.
     looked: Timestamp,
     tail: FlowTail,
-    shares: KeyShares,
+    sight: Sight,
     shown: HashMap<Kind, Shown>,
     /// Shown totals by transport protocol.
     totals: Totals,
@@ -98,22 +101,17 @@ impl LanSums {
     pub(super) fn new(scope: Scope, filter: Filter, now: Timestamp, keys: usize) -> Self {
         let by_marks = scope.0.is_empty() && !depends_on_observer(&filter);
         let elections = (!by_marks).then(HashMap::new);
-        let (looked, tail, shares, shown, totals) = Default::default();
+        let (looked, tail, sight, shown, totals) = Default::default();
         let tally = LanTally::new(keys);
-        Self { scope, filter, asked: now, keys, tally, elections, looked, tail, shares, shown, totals }
+        Self { scope, filter, asked: now, keys, tally, elections, looked, tail, sight, shown, totals }
     }
 
     /// Adds the slices that are in memory, with what the filter selects of their rows.
     pub(super) fn begin_with(&mut self, facts: &Facts<'_>, begun: Timestamp) {
         for slice in facts.history.all().filter(|slice| slice.slice.to > begun) {
             self.begin(&facts.points.sensor_name(slice.sensor), slice.slice);
-            for row in &slice.rows {
-                let own = facts.points.get(row.point).filter(|own| self.concerns(&own.id.sensor, own.name()));
-                if own.is_some()
-                    && let Some(row) = select(row, &self.filter, facts.points)
-                {
-                    self.add(&row, slice.slice, facts.points);
-                }
+            for rows in slice.rows.chunk_by(|a, b| a.point == b.point) {
+                self.add_selected(rows, slice.slice, facts.points);
             }
         }
     }
@@ -137,7 +135,7 @@ impl LanSums {
     }
 
     /// Adds a row that the filter selects.
-    pub(super) fn add(&mut self, row: &RecentRow, slice: Interval, points: &Points) {
+    fn add(&mut self, row: &RecentRow, slice: Interval, points: &Points) {
         let counts = match &mut self.elections {
             None => row.counts,
             Some(elections) => elect(elections, row, slice),
@@ -145,15 +143,42 @@ impl LanSums {
         self.tally.add(row, counts, slice, points);
     }
 
+    /// Adds what the filter selects of a point's rows.
+    pub(super) fn add_selected(&mut self, rows: &[RecentRow], slice: Interval, points: &Points) {
+        let own = rows.first().and_then(|row| points.get(row.point));
+        let Some(own) = own.filter(|own| self.concerns(&own.id.sensor, own.name())) else { return };
+        for row in rows {
+            if let Some(row) = row.selected(&self.filter, own) {
+                self.add(&row, slice, points);
+            }
+        }
+    }
+
     /// The mark of a row is another.
     pub(super) fn change(&mut self, row: &RecentRow, counts: bool, slice: Interval, points: &Points) {
-        let inside = points.get(row.point).is_some_and(|own| self.concerns(&own.id.sensor, own.name()));
-        if inside
-            && self.elections.is_none()
-            && let Some(row) = select(row, &self.filter, points)
+        let own = points.get(row.point).filter(|own| self.concerns(&own.id.sensor, own.name()));
+        if self.elections.is_none()
+            && let Some(row) = own.and_then(|own| row.selected(&self.filter, own))
         {
             self.tally.change(&row, counts, slice, points);
         }
+    }
+
+    /// Adds what has no row in slices of one time, as far as classes tell whether the filter selects it. `before` are rows of the same
+    /// time that were added earlier.
+    pub(super) fn add_unrowed(&mut self, slices: &[PointSlice<'_>], before: &[RecentRow], points: &Points) {
+        let inside = |point: PointIndex| points.get(point).is_some_and(|own| self.concerns(&own.id.sensor, own.name()));
+        let slices: Vec<PointSlice<'_>> = slices.iter().filter(|slice| inside(slice.point)).copied().collect();
+        let before: Vec<RecentRow> = before.iter().filter(|row| inside(row.point)).copied().collect();
+        let mut unrowed = unrowed(&slices, &before, points);
+        if !self.filter.is_all() {
+            let own = slices.first().and_then(|slice| points.get(slice.point));
+            unrowed
+                .classes
+                .retain(|(class, _)| own.and_then(|own| own.selected(&self.filter, Some(*class))) == Some(true));
+            unrowed.keys.clear();
+        }
+        self.tally.add_unrowed(&unrowed);
     }
 
     /// Brings the tail of flows and the totals up to date.
@@ -162,8 +187,9 @@ impl LanSums {
             return;
         }
         self.looked = question.now;
-        let scene = scene(facts, question, &self.filter);
-        self.tail = question.flows.map(|wish| scene.flows(wish)).unwrap_or_default();
+        self.sight.look(facts, question, &self.filter);
+        let scene = scene(facts, question, &self.filter, &self.sight.seen);
+        self.tail = question.flows.map(|wish| scene.flows(wish, &self.sight.classes)).unwrap_or_default();
         let (classes, _) = self.value();
         let mut totals = Totals::default();
         classes.rows().for_each(|(class, traffic)| totals[class.transport as usize] += traffic.total());
@@ -184,8 +210,10 @@ impl LanSums {
             return;
         }
         shown.at = question.now;
-        let scene = scene(facts, question, &self.filter);
-        let mut tail = wish.map(|wish| scene.rows(kind, wish, &self.tail, &mut self.shares)).unwrap_or_default();
+        self.sight.look_at(kind, facts.points);
+        let scene = scene(facts, question, &self.filter, &self.sight.seen);
+        let coverage = |key: &SiteKey| self.sight.coverage(kind, key);
+        let mut tail = wish.map(|wish| scene.rows(kind, wish, &self.tail, coverage)).unwrap_or_default();
         for row in shown.rows.values_mut() {
             row.rate = Traffic::default();
         }
@@ -247,7 +275,7 @@ impl LanSums {
 
     /// All traffic by class, and of it what was committed without a row.
     fn value(&self) -> (Classes, HashMap<Class, (Traffic, u64)>) {
-        let (mut classes, others) = (self.tally.classes.clone(), self.tally.others());
+        let (mut classes, others) = (self.tally.classes.clone(), self.tally.others.clone());
         others.iter().for_each(|(class, (traffic, _))| classes.add(*class, *traffic));
         classes.merge(&self.tail.classes);
         (classes, others)
@@ -278,9 +306,9 @@ impl LanTotals {
     }
 }
 
-fn scene<'a>(facts: &Facts<'a>, question: &LanQuestion<'a>, filter: &'a Filter) -> Scene<'a> {
+fn scene<'a>(facts: &Facts<'a>, question: &LanQuestion<'a>, filter: &'a Filter, seen: &'a SeenFlows) -> Scene<'a> {
     let Facts { points, history, answers } = *facts;
-    Scene { points, history, answers, filter, present: question.present }
+    Scene { points, history, answers, filter, present: question.present, seen }
 }
 
 /// The total of a table.

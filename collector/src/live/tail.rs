@@ -1,25 +1,28 @@
 //! The last seconds of a LAN, which no slice covers yet: of the sensors' own counts each byte once, as far as can be known.
 //!
 //! ```text
-//! tail = counts of each point x the part of its rows that would count now   (shares)
-//!      + flows that they name: known ones by their marks, new ones each once  (named flows)
-//!      + committed rows of others than an elected point that is away        (orphans)
+//! tail = counts of the points, joined by what each sees of a key         (coverage)
+//!      + flows that they name, each once, where nobody sees all of a key (named)
+//!      + committed rows of others than an elected point that is away     (orphans)
 //! ```
 //!
-//! The shares are those of the last committed rows, elected again among the points that are present. Pure: no clock, no network.
+//! Each slice is joined for itself: of one that some points have committed only what they do not lead counts. Pure: no clock, no
+//! network.
 
-use std::collections::{HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use traf_model::{Class, Classes, Evidence, Filter, Flow, FlowKey, FlowState, Group, Half, Timestamp, Traffic};
+use traf_model::{Class, Classes, Filter, Group, Timestamp, Traffic};
 
-use super::answers::{Answers, TailFlow};
+use super::answers::{Answers, SliceAnswer};
+use super::coverage::{Amount, Coverage, Sharing};
 use super::history::{History, RecentRow};
-use super::points::{FlowId, PointIndex, Points};
+use super::named::{NamedFlow, Namer};
+use super::points::{PointIndex, Points};
+use super::seen::SeenFlows;
 use super::tally::{Kind, SiteKey};
-use crate::report::filter::{class_of, masked};
+use super::together::Together;
+use crate::report::filter::class_of;
 use crate::report::point::Share;
-use crate::report::primary::{RowEvidence, same};
 
 /// Everything that a tail is made from.
 pub(crate) struct Scene<'a> {
@@ -29,49 +32,33 @@ pub(crate) struct Scene<'a> {
     pub(crate) filter: &'a Filter,
     /// Points of the scope that speak now, in rising order.
     pub(crate) present: &'a [PointIndex],
+    /// Flows of the last committed slices, as the points of the scope saw them.
+    pub(crate) seen: &'a SeenFlows,
 }
 
-/// A flow that a point names.
-struct NamedFlow {
-    point: PointIndex,
-    key: FlowKey,
-    traffic: Traffic,
-    rate: Traffic,
-    /// It counts here.
-    counts: bool,
-    /// It began in a slice that is not committed.
-    begins: bool,
-}
-
-/// Of one point, the parts that count.
-#[derive(Default)]
-struct PointTail {
-    /// By class, of its last committed rows.
-    classes: HashMap<Class, Share>,
-    all: Share,
-    /// Of its new flows.
-    new: Share,
-    /// Of what it counts now.
-    now: Share,
+/// What points say of one slice, or, where it has no start, of the present second.
+pub(super) struct Part {
+    start: Option<Timestamp>,
+    /// Points that speak of it, in rising order, and the slice that each speaks of.
+    points: Vec<(PointIndex, Timestamp)>,
+    /// Points that have committed the slice.
+    before: Vec<PointIndex>,
+    named: Vec<NamedFlow>,
 }
 
 /// What flows tell of the tail.
 #[derive(Default)]
 pub(crate) struct FlowTail {
-    named: Vec<NamedFlow>,
-    /// Of these the ones that are not new.
-    known: HashSet<(FlowId, PointIndex)>,
+    parts: Vec<Part>,
     orphans: Vec<RecentRow>,
-    /// Of flows whose elected point is away: the first of those that are here.
-    heirs: HashMap<FlowId, PointIndex>,
-    points: HashMap<PointIndex, PointTail>,
+    /// Of what each point counts, the part that counts in the LAN.
+    shares: HashMap<PointIndex, Share>,
     /// The tail, each byte once.
     pub(crate) classes: Classes,
-    /// Octets of the tail that were counted by shares.
+    /// Octets of the tail that are shared out.
     pub(crate) estimated: u64,
     /// Start of the first slice in it.
     pub(crate) since: Option<Timestamp>,
-    version: u64,
 }
 
 /// What is in the tail under a key.
@@ -84,401 +71,214 @@ pub(crate) struct TailSum {
     pub(crate) points: Vec<PointIndex>,
 }
 
-/// Shares of a point by key, and the version of the facts that they are made from.
-pub(crate) type KeyShares = HashMap<(Kind, PointIndex), (u64, HashMap<SiteKey, Share>)>;
+/// The coverage of classes, by site.
+pub(crate) type ClassCoverage = HashMap<(u32, Class), Coverage>;
 
-/// New flows, by the points that report them; true if they began in a slice that is not committed.
-type Reports = HashMap<FlowId, Vec<(PointIndex, TailFlow, bool)>>;
-
-/// True if two points that report a flow of the same ends saw the same packets. Live rows do not say of which generation their
-/// digests are: those of different keys do not agree anyway.
-fn joined(one: &Flow, other: &Flow) -> bool {
-    same(&RowEvidence::new(one, 1), &RowEvidence::new(other, 1))
+impl Part {
+    fn sharing(&self, kind: Option<Kind>) -> Sharing<'_> {
+        let of_one = kind == Some(Kind::Group(Group::Sensor));
+        if of_one || !self.before.is_empty() { Sharing::Led(&self.before) } else { Sharing::Even }
+    }
 }
 
 impl Scene<'_> {
     /// The tail of flows, by the answers to a wish for the busiest of them.
-    pub(crate) fn flows(&self, wish: u64) -> FlowTail {
-        let mut tail = FlowTail { heirs: self.heirs(), ..FlowTail::default() };
-        tail.version = self.version(&tail.heirs);
-        let (mut counted, mut reports) = (Vec::new(), Reports::new());
-        for &point in self.present {
-            let of_point = self.last_shares(point, &tail);
-            tail.points.insert(point, of_point);
-            let (classes, since) = self.counted(point, wish, &mut reports, &mut tail);
-            tail.since = [tail.since, since].into_iter().flatten().min();
-            counted.push((point, classes));
+    pub(crate) fn flows(&self, wish: u64, coverage: &ClassCoverage) -> FlowTail {
+        let mut tail = FlowTail::default();
+        for mut part in self.parts(wish) {
+            part.named =
+                Namer { scene: self, wish, start: part.start, points: &part.points, before: &part.before }.named();
+            if let Some(start) = part.start {
+                tail.since = Some(tail.since.map_or(start, |since| since.min(start)));
+                self.add_classes(wish, &part, coverage, &mut tail);
+            }
+            tail.parts.push(part);
         }
-        self.elect(reports, wish, &mut tail);
-        for (point, classes) in counted {
-            self.count(point, classes, &mut tail);
-        }
-        tail.orphans = self.orphans(&tail.heirs);
+        tail.orphans = self.orphans();
         for row in &tail.orphans {
             tail.classes.add(class_of(&row.key), row.traffic());
         }
         tail
     }
 
-    /// The parts of a point's last committed rows that count.
-    fn last_shares(&self, point: PointIndex, tail: &FlowTail) -> PointTail {
-        let mut of_point = PointTail::default();
-        for row in self.recent(point) {
-            let share = Share { counted: if tail.counts(&row) { row.octets() } else { 0 }, seen: row.octets() };
-            of_point.classes.entry(class_of(&row.key)).or_default().add(share);
-            of_point.all.add(share);
+    /// The slices that points speak of, and the present.
+    fn parts(&self, wish: u64) -> Vec<Part> {
+        let mut slices: BTreeMap<Timestamp, Vec<(PointIndex, Timestamp)>> = BTreeMap::new();
+        let mut newest = Vec::new();
+        for &point in self.present {
+            let mut last = None;
+            for (start, _) in self.answers.of(point, wish) {
+                slices.entry(start).or_default().push((point, start));
+                last = Some((point, start));
+            }
+            newest.extend(last);
         }
-        of_point
+        let before = |start: Timestamp| -> Vec<PointIndex> {
+            self.present.iter().copied().filter(|point| self.answers.is_committed(*point, start)).collect()
+        };
+        let part = |(start, points)| Part { start: Some(start), points, before: before(start), named: Vec::new() };
+        let now = Part { start: None, points: newest, before: Vec::new(), named: Vec::new() };
+        slices.into_iter().map(part).chain([now]).collect()
     }
 
-    /// Adds to the tail what counts of a point's classes.
-    fn count(&self, point: PointIndex, mut rest: Classes, tail: &mut FlowTail) {
-        let mut of_point = tail.points.remove(&point).unwrap_or_default();
-        of_point.now.seen = rest.rows().map(|(_, traffic)| traffic.total().octets).sum();
-        let (mut taken, mut kept) = (Classes::default(), Classes::default());
-        for flow in tail.named.iter().filter(|flow| flow.point == point) {
-            let class = class_of(&flow.key);
-            taken.add(class, flow.traffic);
-            if flow.counts {
-                kept.add(class, flow.traffic);
+    /// Adds to the totals what counts of a slice.
+    fn add_classes(&self, wish: u64, part: &Part, coverage: &ClassCoverage, tail: &mut FlowTail) {
+        let mut together: BTreeMap<(u32, Class), Together> = BTreeMap::new();
+        for (point, start) in &part.points {
+            let Some(answer) = self.answers.at(*point, wish, *start) else { continue };
+            for (class, traffic) in classes(answer).rows() {
+                let amount = Amount { traffic, flows: 0 };
+                together.entry((self.points.site(*point), class)).or_default().count(*point, amount);
             }
-            let octets = flow.traffic.total().octets;
-            of_point.new.add(Share { counted: if flow.counts { octets } else { 0 }, seen: octets });
         }
-        rest = rest.since(&taken);
-        for (class, traffic) in rest.rows() {
-            let share = of_point.of(of_point.classes.get(&class).copied());
-            let part = share.of_traffic(traffic);
-            if share.counted > 0 && share.counted < share.seen {
-                tail.estimated = tail.estimated.saturating_add(part.total().octets);
+        for flow in &part.named {
+            let site = self.points.site(flow.point);
+            flow.once(|key, amount| together.entry((site, class_of(key))).or_default().name(amount));
+            flow.each(|point, key, amount| {
+                together.entry((site, class_of(key))).or_default().named_by(point, amount);
+            });
+            if let Some(points) = flow.news() {
+                together.entry((site, class_of(&flow.key))).or_default().news(points, flow.amount.octets());
             }
-            kept.add(class, part);
         }
-        of_point.now.counted = kept.rows().map(|(_, traffic)| traffic.total().octets).sum();
-        tail.classes.merge(&kept);
-        tail.points.insert(point, of_point);
+        for (key, together) in together {
+            let (joined, shares) = together.join(coverage.get(&key), part.sharing(None));
+            tail.classes.add(key.1, joined.amount.traffic);
+            tail.estimated = tail.estimated.saturating_add(joined.estimated);
+            for (point, share) in shares {
+                tail.shares.entry(point).or_default().add(share);
+            }
+        }
     }
 
     /// What is in the tail under the keys of a table, by the answers to its wish.
-    pub(crate) fn rows(
+    pub(crate) fn rows<'c>(
         &self,
         kind: Kind,
         wish: u64,
         tail: &FlowTail,
-        shares: &mut KeyShares,
+        coverage: impl Fn(&SiteKey) -> Option<&'c Coverage>,
     ) -> HashMap<SiteKey, TailSum> {
         let mut sums: HashMap<SiteKey, TailSum> = HashMap::new();
-        // Of keys that are new at points: what the one that counts most of each counts.
-        let mut greatest: HashMap<SiteKey, TailSum> = HashMap::new();
-        for &point in self.present {
-            let of_point = tail.points.get(&point);
-            let mut new: HashMap<SiteKey, (Traffic, Traffic, u64)> = HashMap::new();
-            for flow in tail.named.iter().filter(|flow| flow.point == point) {
-                self.under_keys(kind, point, &flow.key, |key, turned| {
-                    let (traffic, rate, flows) = new.entry(key).or_default();
-                    *traffic += turned(flow.traffic);
-                    *rate += turned(flow.rate);
-                    *flows += u64::from(flow.begins);
-                });
-            }
-            let shares = self.shares(kind, point, tail, shares);
-            let newest = self.answers.of(point, wish).next_back().map(|(start, _)| start);
-            let mut found: HashMap<SiteKey, TailSum> = HashMap::new();
-            for (start, answer) in self.answers.of(point, wish) {
+        for part in &tail.parts {
+            let mut together: HashMap<SiteKey, Together> = HashMap::new();
+            for (point, start) in &part.points {
+                let Some(answer) = self.answers.at(*point, wish, *start) else { continue };
                 for row in &answer.rows {
-                    let sum = found.entry((kind.site(point, self.points), row.key)).or_default();
-                    sum.traffic += row.traffic;
-                    sum.flows += row.flows;
+                    let key = (kind.site(*point, self.points), row.key);
+                    let sum = sums.entry(key).or_default();
+                    let (traffic, flows) = if part.start.is_some() { (row.traffic, row.flows) } else { (row.rate, 0) };
                     sum.peers = sum.peers.max(row.peers);
-                    if Some(start) == newest {
-                        sum.rate = row.rate;
+                    if !sum.points.contains(point) {
+                        sum.points.push(*point);
                     }
+                    together.entry(key).or_default().count(*point, Amount { traffic, flows });
                 }
             }
-            for (key, found) in found {
-                let (traffic, rate, flows) = new.get(&key).copied().unwrap_or_default();
-                let known = shares.get(&key).copied();
-                let share = of_point.map_or_else(Share::default, |of_point| of_point.of(known));
+            self.name(kind, part, &mut together);
+            for (key, together) in together {
+                let (joined, _) = together.join(coverage(&key), part.sharing(Some(kind)));
                 let sum = sums.entry(key).or_default();
-                sum.peers = sum.peers.max(found.peers);
-                sum.points.push(point);
-                if known.is_none() && of_point.is_some_and(|of_point| of_point.all.seen > 0) {
-                    let most = greatest.entry(key).or_default();
-                    if found.traffic.total().octets >= most.traffic.total().octets {
-                        (most.traffic, most.rate, most.flows) = (found.traffic, found.rate, found.flows);
-                    }
-                    continue;
+                if part.start.is_some() {
+                    sum.traffic += joined.amount.traffic;
+                    sum.flows = sum.flows.saturating_add(joined.amount.flows);
+                } else {
+                    sum.rate += joined.amount.traffic;
                 }
-                sum.traffic += share.of_traffic(found.traffic - traffic);
-                sum.rate += share.of_traffic(found.rate - rate);
-                sum.flows += share.of(found.flows.saturating_sub(flows));
             }
-        }
-        for flow in tail.named.iter().filter(|flow| flow.counts) {
-            let mut before = None;
-            self.under_keys(kind, flow.point, &flow.key, |key, turned| {
-                let sum = sums.entry(key).or_default();
-                sum.traffic += turned(flow.traffic);
-                sum.rate += turned(flow.rate);
-                sum.flows += u64::from(flow.begins && before != Some(key));
-                before = Some(key);
-            });
-        }
-        for (key, most) in greatest {
-            // Part of it is counted already: of points that know the key, and of flows that are named.
-            let sum = sums.entry(key).or_default();
-            sum.traffic += most.traffic - sum.traffic;
-            sum.rate += most.rate - sum.rate;
-            sum.flows += most.flows.saturating_sub(sum.flows);
         }
         for row in &tail.orphans {
-            self.under_keys(kind, row.point, &row.key, |key, turned| {
-                sums.entry(key).or_default().traffic += turned(row.traffic());
-            });
+            for (key, reversed) in kind.keys(&row.key, row.point, self.points).into_iter().flatten() {
+                let traffic = row.traffic();
+                sums.entry(key).or_default().traffic += if reversed { traffic.reversed() } else { traffic };
+            }
+        }
+        if kind == Kind::Group(Group::Sensor) {
+            bound(&mut sums, &tail.classes);
         }
         sums
     }
 
-    fn under_keys(
-        &self,
-        kind: Kind,
-        point: PointIndex,
-        flow: &FlowKey,
-        mut each: impl FnMut(SiteKey, &dyn Fn(Traffic) -> Traffic),
-    ) {
-        for (key, reversed) in kind.keys(flow, point, self.points).into_iter().flatten() {
-            each(key, &move |traffic| if reversed { traffic.reversed() } else { traffic });
-        }
-    }
-
-    /// Of a point, the part of its last committed rows of each key that would count now.
-    fn shares<'s>(
-        &self,
-        kind: Kind,
-        point: PointIndex,
-        tail: &FlowTail,
-        shares: &'s mut KeyShares,
-    ) -> &'s HashMap<SiteKey, Share> {
-        let version = tail.version.wrapping_add(self.history.version(self.points.sensor(point)));
-        let known = shares.entry((kind, point)).or_insert_with(|| (!version, HashMap::new()));
-        if known.0 != version {
-            known.0 = version;
-            known.1.clear();
-            for row in self.recent(point) {
-                let octets = row.octets();
-                let share = Share { counted: if tail.counts(&row) { octets } else { 0 }, seen: octets };
-                self.under_keys(kind, point, &row.key, |key, _| known.1.entry(key).or_default().add(share));
-            }
-        }
-        &known.1
-    }
-
-    /// A point's traffic by class in the slices that are not committed, and the first of these. Flows that it names count as their
-    /// last rows did; those that had none go to `reports`.
-    fn counted(
-        &self,
-        point: PointIndex,
-        wish: u64,
-        reports: &mut Reports,
-        of_flows: &mut FlowTail,
-    ) -> (Classes, Option<Timestamp>) {
-        let (mut classes, mut since, sensor) = (Classes::default(), None, self.points.sensor(point));
-        let newest = self.answers.of(point, wish).next_back().map(|(start, _)| start);
-        for (start, answer) in self.answers.of(point, wish) {
-            let first = *since.get_or_insert(start);
-            let mut rest = answer.total;
-            for tail in &answer.flows {
-                classes.add(class_of(&tail.flow.key), tail.flow.traffic);
-                rest = rest - tail.flow.traffic;
-                let mut rows = self.history.rows_of(sensor, point, tail.id).peekable();
-                if rows.peek().is_some() {
-                    let counts = rows.any(|row| of_flows.counts(row));
-                    let TailFlow { flow, rate, .. } = *tail;
-                    // Rates are those of the last slice.
-                    let rate = if Some(start) == newest { rate } else { Traffic::default() };
-                    let (key, traffic) = (flow.key, flow.traffic);
-                    of_flows.named.push(NamedFlow { point, key, traffic, rate, counts, begins: false });
-                    of_flows.known.insert((tail.id, point));
-                    continue;
+    /// Adds the flows that are named to their keys.
+    fn name(&self, kind: Kind, part: &Part, together: &mut HashMap<SiteKey, Together>) {
+        for flow in &part.named {
+            flow.once(|key, amount| {
+                let mut before = None;
+                for (key, reversed) in kind.keys(key, flow.point, self.points).into_iter().flatten() {
+                    // A flow from a key to itself is one flow.
+                    let flows = if before == Some(key) { 0 } else { amount.flows };
+                    together.entry(key).or_default().name(Amount { flows, ..amount.reversed_if(reversed) });
+                    before = Some(key);
                 }
-                let known = reports.entry(tail.id).or_default();
-                match known.iter_mut().find(|(other, ..)| *other == point) {
-                    Some((_, known, _)) => {
-                        let traffic = known.flow.traffic + tail.flow.traffic;
-                        *known = *tail;
-                        known.flow.traffic = traffic;
-                    }
-                    None => known.push((point, *tail, tail.flow.first >= first)),
-                }
-            }
-            for (class, traffic) in &answer.others {
-                classes.add(*class, *traffic);
-                rest = rest - *traffic;
-            }
-            // Rows that found no place in the message.
-            let busiest = classes.rows().max_by_key(|(_, traffic)| traffic.total().octets);
-            if let Some(class) = busiest.map(|(class, _)| class).or(Class::at(0)) {
-                classes.add(class, rest);
-            }
-        }
-        (classes, since)
-    }
-
-    /// Elects at once whose report of a new flow counts: nobody's where a point that has seen it for longer counts it, else the
-    /// greatest.
-    ///
-    /// A flow so small that another point may see it and not name it is left to the shares.
-    fn elect(&self, reports: Reports, wish: u64, tail: &mut FlowTail) {
-        // The octets from which on a point names all flows: those that began earlier, and new ones. The others may have counted a little
-        // less of a flow by now.
-        let least = |point: PointIndex, which: usize| {
-            let least = self.answers.of(point, wish).map(|(_, answer)| answer.least[which]).max();
-            least.map_or(0, |least| least.saturating_add(least / 4))
-        };
-        let mut unnamed: Vec<(u64, PointIndex)> = self.present.iter().map(|point| (least(*point, 1), *point)).collect();
-        unnamed.sort_unstable_by(|a, b| b.cmp(a));
-        let begin = |point: PointIndex| {
-            let first = self.answers.of(point, wish).next().map(|(start, _)| start);
-            first.unwrap_or(Timestamp(i64::MAX))
-        };
-        // A point that counted it counts it still, unless it would name it and does not: then it sees it no longer.
-        let mut elsewhere: HashSet<FlowId> = HashSet::new();
-        for &point in self.present {
-            let least = least(point, 0);
-            for row in self.recent(point) {
-                let Some(reports) = reports.get(&row.flow).filter(|_| tail.counts(&row)) else { continue };
-                let greatest = reports.iter().map(|(_, seen, _)| seen.flow.traffic.total().octets).max();
-                // Where its slice is committed and the others' are not, its row is all that is known.
-                let ahead = reports.iter().any(|(other, ..)| begin(point) > begin(*other));
-                if ahead || tail.known.contains(&(row.flow, point)) || greatest.is_some_and(|greatest| greatest < least)
-                {
-                    elsewhere.insert(row.flow);
-                }
-            }
-        }
-        for (id, mut reports) in reports {
-            let greatest = reports.iter().map(|(_, seen, _)| seen.flow.traffic.total().octets).max().unwrap_or(0);
-            // Of those that report about as much, whoever counts most elsewhere: so will the marks have it.
-            reports.sort_by_key(|(point, seen, _)| {
-                let octets = seen.flow.traffic.total().octets;
-                let octets = if octets >= greatest - greatest / 50 { greatest } else { octets };
-                let share = tail.points.get(point).map_or(0, |of_point| of_point.all.of(1_000));
-                (std::cmp::Reverse((octets, share)), *point)
             });
-            let mut greatest: Vec<Flow> = Vec::new();
-            let several = reports.len() > 1;
-            for (point, TailFlow { flow, rate, .. }, begins) in reports {
-                let others = unnamed.iter().find(|(_, other)| *other != point).map_or(0, |(least, _)| *least);
-                if flow.traffic.total().octets < others && !several {
-                    continue;
+            flow.each(|point, key, amount| {
+                for (key, reversed) in kind.keys(key, point, self.points).into_iter().flatten() {
+                    together.entry(key).or_default().named_by(point, amount.reversed_if(reversed));
                 }
-                let counts = !elsewhere.contains(&id) && !greatest.iter().any(|other| joined(other, &flow));
-                if counts {
-                    greatest.push(flow);
-                }
-                tail.named.push(NamedFlow { point, key: flow.key, traffic: flow.traffic, rate, counts, begins });
+            });
+            let Some(points) = flow.news().filter(|_| kind != Kind::Group(Group::Sensor)) else { continue };
+            for (key, _) in kind.keys(&flow.key, flow.point, self.points).into_iter().flatten() {
+                together.entry(key).or_default().news(points.clone(), flow.amount.octets());
             }
         }
     }
 
-    /// Of flows whose elected point is away, the first that is present: its rows count until the marks say so.
-    fn heirs(&self) -> HashMap<FlowId, PointIndex> {
-        let mut heirs = HashMap::new();
-        for &point in self.present {
-            for row in self.recent(point).filter(|row| !row.counts && !self.is_present(row.elected)) {
-                heirs.entry(row.flow).or_insert(point);
-            }
-        }
-        heirs
-    }
-
-    /// Committed rows of heirs, of slices that the elected point's sensor has not delivered.
-    fn orphans(&self, heirs: &HashMap<FlowId, PointIndex>) -> Vec<RecentRow> {
+    /// Committed rows of points that see the flows of one that is away, of slices that its sensor has not delivered: they count until
+    /// the marks say so. Of several points the first.
+    fn orphans(&self) -> Vec<RecentRow> {
+        let leaders = self.seen.leaders();
+        let away: HashSet<PointIndex> =
+            leaders.into_iter().filter(|point| self.present.binary_search(point).is_err()).collect();
+        let known = |point: &PointIndex| self.points.get(*point).is_some();
+        let last = |point: PointIndex| {
+            let last = self.history.of(self.points.sensor(point)).next()?.slice.from;
+            Some((point, last))
+        };
+        let away: HashMap<PointIndex, Timestamp> = away.into_iter().filter(known).filter_map(last).collect();
         let mut orphans = Vec::new();
-        if heirs.is_empty() {
+        if away.is_empty() {
             return orphans;
         }
         for &point in self.present {
             for slice in self.history.of(self.points.sensor(point)) {
                 let rows = slice.rows.iter().filter(|row| row.point == point && !row.counts);
-                for row in rows.filter(|row| heirs.get(&row.flow) == Some(&point) && !self.is_present(row.elected)) {
-                    let known = self.points.get(row.elected).is_some();
-                    let last = self.history.of(self.points.sensor(row.elected)).next().map(|last| last.slice.from);
-                    if known
-                        && last.is_some_and(|last| last < slice.slice.from)
-                        && let Some(row) = self.selected(row)
-                    {
-                        orphans.push(row);
-                    }
-                }
+                let lacks = |row: &&RecentRow| away.get(&row.elected).is_some_and(|last| *last < slice.slice.from);
+                let rows = rows.filter(lacks).filter(|row| self.seen.stands_for(row));
+                orphans.extend(rows.filter_map(|row| row.selected(self.filter, self.points.get(point)?)));
             }
         }
         orphans
     }
+}
 
-    fn is_present(&self, point: PointIndex) -> bool {
-        self.present.binary_search(&point).is_ok()
-    }
-
-    /// The rows that tell the shares of a point, as the filter selects them.
-    fn recent(&self, point: PointIndex) -> impl Iterator<Item = RecentRow> {
-        self.history.recent(self.points.sensor(point), point).filter_map(|row| self.selected(row))
-    }
-
-    fn selected(&self, row: &RecentRow) -> Option<RecentRow> {
-        select(row, self.filter, self.points)
-    }
-
-    fn version(&self, heirs: &HashMap<FlowId, PointIndex>) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        self.present.hash(&mut hasher);
-        if !heirs.is_empty() {
-            self.present.iter().for_each(|point| self.history.version(self.points.sensor(*point)).hash(&mut hasher));
-        }
-        hasher.finish()
+/// Sums that are no more than the total: who leads a flow is not known of all of them.
+fn bound(sums: &mut HashMap<SiteKey, TailSum>, classes: &Classes) {
+    let total = classes.rows().map(|(_, traffic)| traffic).sum::<Traffic>().total();
+    let all = sums.values().map(|sum| sum.traffic).sum::<Traffic>().total();
+    let share = Share { counted: total.octets.min(all.octets), seen: all.octets };
+    for sum in sums.values_mut() {
+        (sum.traffic, sum.rate) = (share.of_traffic(sum.traffic), share.of_traffic(sum.rate));
     }
 }
 
-/// The part of a committed row that a filter selects. Its MAC addresses are not known any more.
-pub(crate) fn select(row: &RecentRow, filter: &Filter, points: &Points) -> Option<RecentRow> {
-    if filter.is_all() {
-        return Some(*row);
+/// The traffic of an answer by class. Rows that found no place in the message count to the busiest class.
+fn classes(answer: &SliceAnswer) -> Classes {
+    let (mut classes, mut rest) = (Classes::default(), answer.total);
+    let flows = answer.flows.iter().map(|tail| (class_of(&tail.flow.key), tail.flow.traffic));
+    for (class, traffic) in flows.chain(answer.others.iter().copied()) {
+        classes.add(class, traffic);
+        rest = rest - traffic;
     }
-    let own = points.get(row.point)?;
-    let flow = Flow {
-        key: row.key,
-        traffic: row.traffic(),
-        first: row.first,
-        last: row.first,
-        forward: Half::default(),
-        reverse: Half::default(),
-        state: FlowState::Active,
-        complete: false,
-        own: false,
-        evidence: Evidence::NONE,
-    };
-    let flow = masked(filter, flow, &own.id.sensor, own.name())?;
-    Some(RecentRow::new(&flow, row.flow, row.point, row.elected, row.counts))
+    let busiest = classes.rows().max_by_key(|(_, traffic)| traffic.total().octets);
+    if let Some(class) = busiest.map(|(class, _)| class).or(Class::at(0)) {
+        classes.add(class, rest);
+    }
+    classes
 }
-
 impl FlowTail {
     /// The part of what a point counts now that counts in the LAN.
     pub(crate) fn share(&self, point: PointIndex) -> Share {
-        let Some(of_point) = self.points.get(&point) else { return Share::default() };
-        if of_point.now.seen > 0 { of_point.now } else { of_point.of(None) }
-    }
-
-    /// True if a row of a point that is present counts, or would if it were elected now.
-    fn counts(&self, row: &RecentRow) -> bool {
-        row.counts || self.heirs.get(&row.flow) == Some(&row.point)
-    }
-}
-
-impl PointTail {
-    /// The share of what has `known` for a share; of all its rows, or of its new flows, where that is not known.
-    fn of(&self, known: Option<Share>) -> Share {
-        let shares = [known.unwrap_or_default(), self.all, self.new];
-        shares.into_iter().find(|share| share.seen > 0).unwrap_or_default()
+        self.shares.get(&point).copied().unwrap_or_default()
     }
 }
 

@@ -8,10 +8,11 @@ use traf_model::{
     Class, Classes, Counted, Facility, FlowKey, Group, GroupKey, Interval, Item, Key, Ports, Timestamp, Traffic,
 };
 
+use super::coverage::Amount;
 use super::history::RecentRow;
 use super::points::{PointIndex, Points};
+use super::unrowed::Unrowed;
 use crate::report::filter::class_of;
-use crate::report::point::Share;
 
 /// Pairs of a host and a peer that are told apart: 9 MB. Later ones are not counted.
 const PAIRS: usize = 500_000;
@@ -58,6 +59,11 @@ impl Kind {
     /// True if the traffic of a flow counts at both of its ends.
     pub(crate) fn both_ends(self) -> bool {
         matches!(self, Self::Counted(facility) if facility.both_ends)
+    }
+
+    /// True if it is the table of a counted facility.
+    pub(crate) fn is(self, facility: Counted) -> bool {
+        self == Self::Counted(facility)
     }
 
     /// True if packets of a class count in the table.
@@ -118,15 +124,6 @@ pub(crate) struct KeySum {
     pub(crate) points: Vec<PointIndex>,
 }
 
-/// Sums of one point.
-#[derive(Clone, Default)]
-pub(crate) struct PointSum {
-    /// The part of its rows that counts.
-    pub(crate) share: Share,
-    /// Traffic without a row, and the number of its flows.
-    pub(crate) others: HashMap<Class, (Traffic, u64)>,
-}
-
 /// Keys with their sums; those of the fewest octets leave when there are too many.
 struct KeyTable {
     kind: Kind,
@@ -140,7 +137,8 @@ pub(crate) struct LanTally {
     tables: Vec<KeyTable>,
     /// Traffic of the rows that count.
     pub(crate) classes: Classes,
-    pub(crate) points: HashMap<PointIndex, PointSum>,
+    /// Traffic without a row, and the number of its flows; some of it may be under keys.
+    pub(crate) others: HashMap<Class, (Traffic, u64)>,
     /// Start of the first slice.
     pub(crate) since: Option<Timestamp>,
     pairs: HashSet<(u32, IpAddr, IpAddr)>,
@@ -150,8 +148,8 @@ pub(crate) struct LanTally {
 impl LanTally {
     pub(crate) fn new(capacity: usize) -> Self {
         let tables = Kind::all().map(|kind| KeyTable { kind, rows: HashMap::new() }).collect();
-        let (classes, points, since, pairs, older) = Default::default();
-        Self { capacity, tables, classes, points, since, pairs, older }
+        let (classes, others, since, pairs, older) = Default::default();
+        Self { capacity, tables, classes, others, since, pairs, older }
     }
 
     /// A slice begins: of it the rows that are added next.
@@ -161,9 +159,7 @@ impl LanTally {
 
     /// Adds a row of a slice, as one that counts or does not.
     pub(crate) fn add(&mut self, row: &RecentRow, counts: bool, slice: Interval, points: &Points) {
-        let (octets, traffic) = (row.octets(), row.traffic());
-        let share = Share { counted: if counts { octets } else { 0 }, seen: octets };
-        self.points.entry(row.point).or_default().share.add(share);
+        let traffic = row.traffic();
         if !counts {
             for table in &mut self.tables {
                 for (key, _) in table.kind.keys(&row.key, row.point, points).into_iter().flatten() {
@@ -194,23 +190,14 @@ impl LanTally {
                 }
                 before = Some(key);
             }
-            if table.rows.len() > self.capacity + self.capacity / 4 {
-                keep_busiest(&mut table.rows, self.capacity, |sum| sum.traffic);
-            }
+            table.bound(self.capacity);
         }
     }
 
     /// A row that was added before counts from now on, or no longer.
     pub(crate) fn change(&mut self, row: &RecentRow, counts: bool, slice: Interval, points: &Points) {
-        let octets = row.octets();
         if counts {
-            if let Some(sum) = self.points.get_mut(&row.point) {
-                sum.share.seen = sum.share.seen.saturating_sub(octets);
-            }
             return self.add(row, true, slice, points);
-        }
-        if let Some(sum) = self.points.get_mut(&row.point) {
-            sum.share.counted = sum.share.counted.saturating_sub(octets);
         }
         let traffic = row.traffic();
         let class = class_of(&row.key);
@@ -226,29 +213,26 @@ impl LanTally {
         }
     }
 
-    /// Adds flows of a point without a row.
-    pub(crate) fn add_other(&mut self, point: PointIndex, class: Class, traffic: Traffic, flows: u64) {
-        let (sum, count) = self.points.entry(point).or_default().others.entry(class).or_default();
-        *sum += traffic;
-        *count = count.saturating_add(flows);
+    /// Adds what has no row.
+    pub(crate) fn add_unrowed(&mut self, unrowed: &Unrowed) {
+        for (class, Amount { traffic, flows }) in &unrowed.classes {
+            let (sum, count) = self.others.entry(*class).or_default();
+            *sum += *traffic;
+            *count = count.saturating_add(*flows);
+        }
+        for (kind, key, traffic) in &unrowed.keys {
+            if let Some(table) = self.tables.iter_mut().find(|table| table.kind == *kind) {
+                table.rows.entry(*key).or_default().traffic += *traffic;
+            }
+        }
+        for table in &mut self.tables {
+            table.bound(self.capacity);
+        }
     }
 
     /// The rows of a table.
     pub(crate) fn rows(&self, kind: Kind) -> impl Iterator<Item = (&SiteKey, &KeySum)> {
         self.tables.iter().filter(move |table| table.kind == kind).flat_map(|table| &table.rows)
-    }
-
-    /// What has no row of its own, by class: of each point the share that its rows have.
-    pub(crate) fn others(&self) -> HashMap<Class, (Traffic, u64)> {
-        let mut others: HashMap<Class, (Traffic, u64)> = HashMap::new();
-        for point in self.points.values() {
-            for (class, (traffic, flows)) in &point.others {
-                let (sum, count) = others.entry(*class).or_default();
-                *sum += point.share.of_traffic(*traffic);
-                *count = count.saturating_add(point.share.of(*flows));
-            }
-        }
-        others
     }
 }
 
@@ -263,6 +247,14 @@ pub(super) fn keep_busiest<R>(rows: &mut HashMap<SiteKey, R>, capacity: usize, t
         spare -= usize::from(leaves);
         !leaves
     });
+}
+
+impl KeyTable {
+    fn bound(&mut self, capacity: usize) {
+        if self.rows.len() > capacity + capacity / 4 {
+            keep_busiest(&mut self.rows, capacity, |sum| sum.traffic);
+        }
+    }
 }
 
 impl KeySum {

@@ -55,7 +55,7 @@ impl Lan {
         table.conversations(counted, query.facility, query.group);
         let rows = table.classes();
         let all = totals.of_flows(table.total);
-        for (class, traffic, flows) in rest(all - table.total, &rows, totals) {
+        for (class, traffic, flows) in rest(all - table.total, |_| true, &rows, totals) {
             table.add(0, Traffic::default(), Item::Other(class, traffic, flows));
         }
         table.total = all;
@@ -86,12 +86,9 @@ pub(crate) fn table(
     };
     let drafts = rows.into_iter().map(&mut draft).collect();
     report.rows = cut(drafts, query, points.all());
-    if let Kind::Group(_) = kind {
-        let none = Classes::default();
-        let others = rest(report.total - counted, &none, &totals);
-        let other = |(class, traffic, flows)| Row::new(Traffic::default(), Item::Other(class, traffic, flows));
-        report.rows.extend(others.into_iter().map(other));
-    }
+    let others = rest(report.total - counted, |class| kind.covers(class), &Classes::default(), &totals);
+    let other = |(class, traffic, flows)| Row::new(Traffic::default(), Item::Other(class, traffic, flows));
+    report.rows.extend(others.into_iter().map(other));
     says(&totals, |class| kind.covers(class), report);
 }
 
@@ -114,16 +111,21 @@ fn item(kind: Kind, key: TableKey, row: &ShownRow, points: &Points) -> Item {
 }
 
 /// What has no row, by class: what was committed so, and the remainder as part of the class that has most.
-fn rest(mut rest: Traffic, rows: &Classes, totals: &LanTotals) -> Vec<(Class, Traffic, u64)> {
+fn rest(
+    mut rest: Traffic,
+    covers: impl Fn(Class) -> bool,
+    rows: &Classes,
+    totals: &LanTotals,
+) -> Vec<(Class, Traffic, u64)> {
     let left = totals.classes.since(rows);
     let mut others: Vec<(Class, Traffic, u64)> = Vec::new();
-    for (class, (traffic, flows)) in &totals.others {
+    for (class, (traffic, flows)) in totals.others.iter().filter(|(class, _)| covers(**class)) {
         let part = least(*traffic, rest);
         rest = rest - part;
         others.push((*class, part, *flows));
     }
-    let most = left.rows().max_by_key(|(_, traffic)| traffic.total().octets).map(|(class, _)| class);
-    if let Some(class) = most.or(Class::at(0)).filter(|_| !rest.is_empty()) {
+    let most = left.rows().filter(|(class, _)| covers(*class)).max_by_key(|(_, traffic)| traffic.total().octets);
+    if let Some(class) = most.map(|(class, _)| class).or(Class::at(0)).filter(|_| !rest.is_empty()) {
         match others.iter_mut().find(|(other, ..)| *other == class) {
             Some((_, traffic, _)) => *traffic += rest,
             None => others.push((class, rest, 0)),

@@ -134,28 +134,33 @@ impl<'a> Table<'a> {
         counted.shares
     }
 
-    /// Adds what has no row of its own: of each point the share that its flows have.
-    pub(crate) fn unnamed(&mut self, facility: Facility, shares: &[Share], others: Vec<Unnamed>) -> Estimates {
+    /// Adds what has no row of its own, each byte once.
+    pub(crate) fn unnamed(&mut self, facility: Facility, others: Vec<Unnamed>) -> Estimates {
         let mut estimates = Estimates::default();
         for Unnamed { point, class, traffic, flows, selected } in others {
-            let share = shares.get(point).copied().unwrap_or_default();
-            let part = share.of_traffic(traffic);
             let estimate = match selected {
                 Some(false) => continue,
                 Some(true) => &mut estimates.counted,
                 None => &mut estimates.undecided,
             };
-            *estimate = estimate.saturating_add(part.total().octets);
+            *estimate = estimate.saturating_add(traffic.total().octets);
             match facility {
                 _ if selected.is_none() => {}
-                Facility::Traffic => self.add(point, Traffic::default(), Item::Other(class, part, share.of(flows))),
+                Facility::Traffic => self.add(point, Traffic::default(), Item::Other(class, traffic, flows)),
                 Facility::Counted(counted) if facility.is_of_flows() && (counted.covers)(class) => {
-                    self.total += counted.total(part);
+                    self.total += counted.total(traffic);
                 }
                 _ => {}
             }
         }
         estimates
+    }
+
+    /// Adds traffic to a key that is in the total already.
+    pub(crate) fn add_known(&mut self, point: usize, facility: Counted, key: Key, traffic: Traffic) {
+        if let Some(sum) = self.entry(point, RowKey::Counted(facility, key), traffic) {
+            sum.add(traffic, Traffic::default(), &[]);
+        }
     }
 
     /// Adds the flows and peers of rows whose traffic was added before.

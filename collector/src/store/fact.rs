@@ -129,6 +129,17 @@ pub struct Slice {
     pub interval: Interval,
 }
 
+/// What an observation point counted in one slice.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct StoredSlice {
+    /// Conversations; true if the row counts in its LAN.
+    pub(crate) flows: Vec<(Flow, bool)>,
+    /// Conversations without a row: class, traffic, number.
+    pub(crate) others: Vec<(Class, Traffic, u64)>,
+    /// Keys of one counted facility.
+    pub(crate) keys: Vec<(Key, Traffic)>,
+}
+
 /// A row of a facility.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fact {

@@ -2,6 +2,7 @@
 
 mod flows;
 mod statistics;
+mod unrowed;
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;

@@ -13,7 +13,7 @@ use super::Store;
 use super::columns::columns;
 use super::dictionary::Dictionary;
 use super::pack;
-use super::table::{SliceKey, sums_of_window};
+use super::table::{SliceKey, at_moment, sums_of_window};
 use crate::store::{Fact, PointKey, Selection, StoreError};
 
 /// Stored key of what found no place.
@@ -30,6 +30,10 @@ static SUMS: LazyLock<HashMap<i64, String>> = LazyLock::new(|| {
     facilities.map(|(facility, number)| (number, sums(facility, number))).collect()
 });
 
+/// The statement that reads the keys of a facility in the slices that begin at a moment, by its stored number.
+static AT: LazyLock<HashMap<i64, String>> =
+    LazyLock::new(|| COUNTED.into_iter().map(|facility| (i64::from(facility.number), at(facility))).collect());
+
 /// Stored number of a facility, and of the part of its traffic that carried no IP.
 fn numbers(facility: Counted) -> [i64; 2] {
     let number = i64::from(facility.number);
@@ -37,13 +41,24 @@ fn numbers(facility: Counted) -> [i64; 2] {
 }
 
 fn sums(facility: Counted, number: i64) -> String {
-    let (word, join) = match facility.key {
-        KeyKind::Address => ("w.ip", "left join address w on w.id = g.key"),
-        KeyKind::Mac => ("w.mac", "left join mac w on w.id = g.key"),
-        KeyKind::Number => ("null", ""),
-    };
+    let (word, join) = word(facility, "g");
     let on = format!("f.slice = s.id and f.facility = {number}");
     format!("{} {join}", sums_of_window::<CountedRow>(&on).replace("w.word", word))
+}
+
+fn at(facility: Counted) -> String {
+    let (word, join) = word(facility, "f");
+    let from = format!("slice s cross join counted f on f.slice = s.id and f.facility = {} {join}", facility.number);
+    at_moment::<(PointKey, CountedRow)>(&from).replace("w.word", word)
+}
+
+/// The text of a key, and the join that it needs.
+fn word(facility: Counted, table: &str) -> (&'static str, String) {
+    match facility.key {
+        KeyKind::Address => ("w.ip", format!("left join address w on w.id = {table}.key")),
+        KeyKind::Mac => ("w.mac", format!("left join mac w on w.id = {table}.key")),
+        KeyKind::Number => ("null", String::new()),
+    }
 }
 
 /// The rows of a facility at an observation point in a slice.
@@ -122,8 +137,28 @@ impl Store {
     }
 }
 
+impl Store {
+    /// The keys of a counted facility in the slices that begin at a moment.
+    pub(super) async fn counted_at(
+        &self,
+        facility: Counted,
+        (start, sensors): (i64, &[i64]),
+        take: &mut (dyn FnMut(PointKey, Key, Traffic) + Send),
+    ) -> Result<(), StoreError> {
+        let Some(sql) = AT.get(&facility.number.into()) else { return Ok(()) };
+        let mut damaged = Ok(());
+        let row = &mut |(place, row): (PointKey, CountedRow)| match row.read(facility) {
+            Ok(Some(key)) => take(place, key, row.traffic),
+            Ok(None) => {}
+            Err(error) => damaged = Err(error),
+        };
+        self.each_at(sql, start, sensors, row).await?;
+        damaged
+    }
+}
+
 /// All statements, for the test that prepares them.
 #[cfg(test)]
 pub(super) fn statements() -> impl Iterator<Item = &'static str> {
-    SUMS.values().map(String::as_str)
+    SUMS.values().chain(AT.values()).map(String::as_str)
 }

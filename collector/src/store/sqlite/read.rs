@@ -1,20 +1,21 @@
 //! Facts of a window. The slices lead, and each leads to its rows by the first column of their keys; so a window costs what
 //! lies in it, however large the store is.
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use futures_util::TryStreamExt;
 use sqlx::query::Query;
 use sqlx::sqlite::{Sqlite, SqliteArguments};
-use traf_model::{Class, Facility, Interval, Loss, Timestamp, Traffic};
+use traf_model::{Class, Counted, Facility, Interval, Loss, Timestamp, Traffic};
 
 use super::columns::{Field, columns, sum};
 use super::facts::{FlowRow, LedgerRow, MinuteRow, OtherFlowsRow, SecondRow};
 use super::rows::LossRow;
-use super::table::{SliceTable, of_window, read, rows_of_window, select, sums_of_window};
+use super::table::{SliceTable, at_moment, of_window, read, rows_of_window, select, sums_of_window};
 use super::{Store, pack};
 use crate::report::point::{Doubts, Share};
-use crate::store::{Fact, Identity, PointKey, Selection, Slice, StoreError, Tier};
+use crate::store::{Fact, Identity, PointKey, Selection, Slice, StoreError, StoredSlice, Tier};
 
 columns!(for Share {
     counted: u64 = sum!("(f.forward_octets + f.reverse_octets) * f.prim"),
@@ -32,6 +33,10 @@ columns! {
 }
 
 columns! {
+    SliceStart { ts: i64 [in s] }
+}
+
+columns! {
     MissingStretch { sensor: i64 [in s], interface: Option<String>, interval: Interval }
 }
 
@@ -41,6 +46,14 @@ type Statement = LazyLock<String>;
 static SLICES: Statement = Statement::new(|| of_window::<Slice>("slice s", "order by s.ts, s.sensor, s.seq"));
 static FLOWS: Statement = Statement::new(rows_of_window::<FlowRow>);
 static OTHER_FLOWS: Statement = Statement::new(|| sums_of_window::<OtherFlowsRow>(OtherFlowsRow::ON));
+static WITHOUT_ROWS: Statement = Statement::new(|| {
+    of_window::<SliceStart>("slice s", "and s.id in (select slice from flow_other) group by s.ts order by s.ts")
+});
+static FLOWS_AT: Statement =
+    Statement::new(|| at_moment::<(PointKey, FlowRow)>(&format!("slice s cross join flow f on {}", FlowRow::ON)));
+static OTHER_FLOWS_AT: Statement = Statement::new(|| {
+    at_moment::<(PointKey, OtherFlowsRow)>(&format!("slice s cross join flow_other f on {}", OtherFlowsRow::ON))
+});
 static LEDGERS: Statement = Statement::new(rows_of_window::<LedgerRow>);
 static SECONDS: Statement = Statement::new(rows_of_window::<SecondRow>);
 static MINUTES: Statement = Statement::new(|| {
@@ -102,6 +115,54 @@ impl Store {
             Facility::Counted(facility) => self.counted_facts(facility, selection, take).await,
             Facility::Packets => Ok(()),
         }
+    }
+
+    /// Starts, in seconds, of the slices of a selection in which flows have no row.
+    pub(crate) async fn without_rows(&self, selection: &Selection) -> Result<Vec<i64>, StoreError> {
+        let starts: Vec<SliceStart> = self.all(&WITHOUT_ROWS, selection).await?;
+        Ok(starts.into_iter().map(|SliceStart { ts }| ts).collect())
+    }
+
+    /// The flows of the slices of some sensors that begin at a moment, with and without a row, and the keys of a facility.
+    pub(crate) async fn slices_at(
+        &self,
+        start: i64,
+        sensors: &[i64],
+        facility: Option<Counted>,
+    ) -> Result<HashMap<PointKey, StoredSlice>, StoreError> {
+        let mut slices: HashMap<PointKey, StoredSlice> = HashMap::new();
+        let flow = &mut |(place, row): (PointKey, FlowRow)| {
+            if let Fact::Flow(flow, counts) = row.into() {
+                slices.entry(place).or_default().flows.push((flow, counts));
+            }
+        };
+        self.each_at(&FLOWS_AT, start, sensors, flow).await?;
+        let other = &mut |(place, row): (PointKey, OtherFlowsRow)| {
+            slices.entry(place).or_default().others.push((row.class, row.traffic, row.keys));
+        };
+        self.each_at(&OTHER_FLOWS_AT, start, sensors, other).await?;
+        if let Some(facility) = facility {
+            let key = &mut |place: PointKey, key, traffic| {
+                slices.entry(place).or_default().keys.push((key, traffic));
+            };
+            self.counted_at(facility, (start, sensors), key).await?;
+        }
+        Ok(slices)
+    }
+
+    /// Every row of the slices that begin at a moment.
+    pub(super) async fn each_at<R: Field>(
+        &self,
+        sql: &'static str,
+        start: i64,
+        sensors: &[i64],
+        take: &mut (dyn FnMut(R) + Send),
+    ) -> Result<(), StoreError> {
+        let mut rows = sqlx::query(sql).bind(start).bind(json(sensors)).fetch(&self.readers);
+        while let Some(row) = rows.try_next().await? {
+            take(read(&row)?);
+        }
+        Ok(())
     }
 
     async fn fact_rows<R: SliceTable + Into<Fact>>(
@@ -228,10 +289,13 @@ mod tests {
 
     #[tokio::test]
     async fn every_statement_prepares_and_follows_the_time_key() {
-        let statements: [(&str, &'static str); 15] = [
+        let statements: [(&str, &'static str); 18] = [
             ("slices", &SLICES),
             ("flows", &FLOWS),
             ("other flows", &OTHER_FLOWS),
+            ("without rows", &WITHOUT_ROWS),
+            ("flows at", &FLOWS_AT),
+            ("other flows at", &OTHER_FLOWS_AT),
             ("ledgers", &LEDGERS),
             ("seconds", &SECONDS),
             ("minutes", &MINUTES),

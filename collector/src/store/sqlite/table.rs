@@ -102,6 +102,13 @@ pub(super) fn of_window<R: Field>(from: &str, then: &str) -> String {
     select::<R>(from, &format!("where {WINDOW} {then}"))
 }
 
+/// A statement that reads rows of `R` from slices `s` that begin in one second, of sensors as JSON, and what is joined with them.
+/// Slices with a suspect clock are left out.
+pub(super) fn at_moment<R: Field>(from: &str) -> String {
+    let then = "where s.ts = ?1 and s.sensor in (select value from json_each(?2)) and not s.clock_suspect";
+    select::<R>(from, then)
+}
+
 /// A statement that reads the rows of a table in a window, in the order of their slices.
 pub(super) fn rows_of_window<R: SliceTable>() -> String {
     let from = format!("slice s cross join {} f on {}", R::TABLE, R::ON);

@@ -41,9 +41,12 @@ impl Ask<'_> {
     /// Rows of a facility from recorded flows.
     pub(super) async fn conversations(&self, table: &mut Table<'_>, report: &mut Report) -> Result<(), StoreError> {
         let (facility, several) = (self.query.facility, self.several());
-        let (counted, others) = self.counted(&self.query.filter, true).await?;
-        let shares = table.conversations(counted, facility, self.query.group);
-        let estimates = table.unnamed(facility, &shares, others);
+        let (counted, mut others) = self.counted(&self.query.filter, !several).await?;
+        table.conversations(counted, facility, self.query.group);
+        if several {
+            others = self.unrowed(table).await?;
+        }
+        let estimates = table.unnamed(facility, others);
         report.notes.extend(left_out(estimates.undecided));
         if several && estimates.counted > 0 {
             report.notes.push(estimate(estimates.counted));

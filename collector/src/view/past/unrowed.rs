@@ -1,0 +1,80 @@
+//! Traffic without a flow row in slices of the past, joined as it is live.
+
+use std::collections::HashMap;
+
+use traf_model::{Counts, Facility, InterfaceSummary};
+
+use super::{Ask, StoreError};
+use crate::live::history::RecentRow;
+use crate::live::points::{FlowId, PointIndex, Points, UNKNOWN};
+use crate::live::tally::TableKey;
+use crate::live::unrowed::{PointSlice, Unrowed, unrowed};
+use crate::report::table::{Table, Unnamed};
+use crate::store::StoredSlice;
+
+impl Ask<'_> {
+    /// What has no row, by class, each byte once; what is known to be under keys is added to them.
+    pub(super) async fn unrowed(&self, table: &mut Table<'_>) -> Result<Vec<Unnamed>, StoreError> {
+        let starts = self.view.store.without_rows(&self.selection).await?;
+        if starts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut points = Points::default();
+        let mut places: HashMap<PointIndex, usize> = HashMap::new();
+        for (place, point) in self.points.iter().enumerate() {
+            let index = points.learn((&point.id.sensor, &point.site), &point.interface, None);
+            points.set_ports(index, &point.ports);
+            places.entry(index).or_insert(place);
+        }
+        let (mut unnamed, filter) = (Vec::new(), &self.query.filter);
+        for start in starts {
+            let facility = self.query.facility.counted().filter(|_| filter.is_all());
+            let stored = self.view.store.slices_at(start, &self.selection.sensors, facility).await?;
+            let Unrowed { classes, keys } = self.joined(stored, &points);
+            for (class, amount) in classes {
+                let selected = self.points.first().and_then(|own| own.selected(filter, Some(class)));
+                unnamed.push(Unnamed { point: 0, class, traffic: amount.traffic, flows: amount.flows, selected });
+            }
+            for (kind, (site, key), traffic) in keys {
+                let place = self.points.iter().position(|own| points.site_number(&own.site) == Some(site)).unwrap_or(0);
+                if let (Facility::Counted(facility), TableKey::Counted(key)) = (self.query.facility, key)
+                    && kind.is(facility)
+                {
+                    table.add_known(place, facility, key, traffic);
+                }
+            }
+        }
+        Ok(unnamed)
+    }
+
+    /// Slices of one time as one.
+    fn joined(&self, stored: HashMap<crate::store::PointKey, StoredSlice>, points: &Points) -> Unrowed {
+        let facility = self.query.facility.counted();
+        let mut slices: Vec<(PointIndex, Vec<RecentRow>, InterfaceSummary)> = Vec::new();
+        for (place, stored) in stored {
+            let own = self.places.get(&place).and_then(|place| self.points.get(*place));
+            let Some(point) = own.and_then(|own| points.of(&own.id)) else { continue };
+            let row = |(flow, counts): &(_, bool)| {
+                let elected = if *counts { point } else { UNKNOWN };
+                RecentRow::new(flow, points.flow(point, flow), point, elected, *counts)
+            };
+            let rows = stored.flows.iter().map(row).collect();
+            let mut summary = InterfaceSummary { other_flows: stored.others, ..InterfaceSummary::default() };
+            if let Some(facility) = facility {
+                let tally = summary.counted.entry(facility).or_default();
+                stored.keys.into_iter().for_each(|(key, traffic)| tally.add(key, Counts::from(traffic)));
+            }
+            slices.push((point, rows, summary));
+        }
+        slices.sort_by_key(|(point, ..)| *point);
+        // Rows that do not count belong to the one that does.
+        let all = slices.iter().flat_map(|(_, rows, _)| rows);
+        let elected: HashMap<FlowId, PointIndex> =
+            all.filter(|row| row.counts).map(|row| (row.flow, row.point)).collect();
+        for row in slices.iter_mut().flat_map(|(_, rows, _)| rows).filter(|row| !row.counts) {
+            row.elected = elected.get(&row.flow).copied().unwrap_or(UNKNOWN);
+        }
+        let of_points = slices.iter().map(|(point, rows, summary)| PointSlice { point: *point, rows, summary });
+        unrowed(&of_points.collect::<Vec<_>>(), &[], points)
+    }
+}
