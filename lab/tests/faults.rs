@@ -1,9 +1,11 @@
 //! Programs are killed while traffic flows. Afterwards nothing is counted twice, and what is missing is known.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use std::collections::BTreeMap;
+
 use nix::sys::signal::Signal;
 use traf_lab::wait::{Deadline, Probe, eventually};
-use traf_lab::{Console, Disk, Lan, MonitoredLan, Sensor};
+use traf_lab::{Console, Disk, Lan, MonitoredLan, ReferenceCapture, Sensor};
 
 /// Short slices: more of them are in flight when something dies.
 const SLICE: [&str; 2] = ["--slice", "2s"];
@@ -117,6 +119,42 @@ fn a_sensor_that_is_held_up_finds_what_passed_in_its_ring() {
     assert!(kernel["ben"].inbound.octets > 64_000_000, "{kernel:?}");
     assert_eq!(lan.stored_like(&kernel).unwrap(), kernel);
     println!("{}", lan.collector.verify().unwrap());
+}
+
+#[test]
+#[ignore = "needs namespaces"]
+fn frames_that_are_read_late_count_in_the_slice_of_their_time() {
+    let lan = MonitoredLan::new(&["anna", "ben"], false, &SLICE).unwrap();
+    let [anna, ben] = &lan.lan.machines[..] else { panic!("two machines") };
+    lan.next_slice("ben").unwrap();
+    let reference = ReferenceCapture::start(ben, "eth0", &lan.lan.folder, "ip").unwrap();
+    let to = &lan.lan.interfaces[1].mac;
+    let frames = |count: &str| {
+        let load = ["frames", "--to", to, "--count", count, "--flows", "3000", "--rate", "8000", "--size", "120"];
+        anna.traffic(&load).unwrap();
+    };
+    frames("8000");
+    // Longer than two slices.
+    lan.sensors[1].process.signal(Signal::SIGSTOP).unwrap();
+    frames("40000");
+    lan.sensors[1].process.signal(Signal::SIGCONT).unwrap();
+    frames("8000");
+    let kernel = lan.kernel().unwrap();
+    assert_eq!(lan.stored_like(&kernel).unwrap(), kernel);
+    let capture_file = reference.stop().unwrap();
+
+    let slice = |second: i64| second - second.rem_euclid(2);
+    let mut passed: BTreeMap<i64, i64> = BTreeMap::new();
+    for frame in capture_file.frames().unwrap().iter().filter(|frame| frame.packet.is_some()) {
+        *passed.entry(slice(frame.at.div_euclid(1_000_000_000))).or_default() += 1;
+    }
+    assert!(passed.len() >= 3 && passed.values().sum::<i64>() >= 56_000, "{passed:?}");
+    for (start, packets) in passed {
+        let query = format!("select coalesce(sum(packets), 0) from flows where sensor = 'ben' and ts = {start}");
+        let counted = lan.collector.number(&query).unwrap();
+        // The two captures stamp a frame at moments of their own, and other packets pass beside these.
+        assert!((counted - packets).abs() <= 100, "slice {start}: {counted}, not {packets}");
+    }
 }
 
 #[test]

@@ -242,7 +242,10 @@ impl InterfaceCapture {
             self.listen();
             let now = clock::now();
             self.write(now);
-            if let Some(slice) = self.slicer.tick(now) {
+            // Where frames wait that arrived before the end of the slice, they count in it, however late they are read.
+            if round == 0
+                && let Some(slice) = self.slicer.tick(now)
+            {
                 self.close(slice);
             }
             self.queue.send();
