@@ -51,7 +51,6 @@ pub(crate) fn doubts(doubts: point::Doubts) -> impl Iterator<Item = String> {
 /// Note on flows without a row that several observation points may have seen.
 pub(crate) fn estimate(octets: u64) -> String {
     format!(
-        "{octets} octets of the total had no row of their own and cannot be told apart: of each observation point that share \
-         counts which counts of its rows"
+        "{octets} octets of the total had no row of their own: what several observation points saw of them is estimated"
     )
 }
