@@ -123,8 +123,8 @@ pub struct Meter {
     /// Filters that select each packet of the batch.
     selected: [SelectedFilters; BATCH],
     waiting: usize,
-    /// Flows that ICMP errors of this batch speak of, and which of its packets that were.
-    unreachable: Vec<(usize, PackedKey)>,
+    /// Flows and directions that ICMP errors of this batch speak of, and which of its packets that were.
+    unreachable: Vec<(usize, (PackedKey, bool))>,
     packet_log: PacketLog,
     flows: Flows,
     fragments: Fragments,
@@ -217,14 +217,23 @@ impl Meter {
         for (position, packet) in positions.iter_mut().zip(batch) {
             *position = self.flows.table.position(&packet.key);
         }
-        for (position, packet) in positions.iter().zip(batch) {
-            self.flows.table.prefetch(*position, self.flows.table.tick(packet.at));
+        let table = &self.flows.table;
+        let mut apart = false;
+        for (position, packet) in positions.iter_mut().zip(batch) {
+            if !table.prefetch(*position, packet, table.tick(packet.at)) {
+                (*position, apart) = (table.position_apart(&packet.key), true);
+            }
+        }
+        if apart {
+            for (position, packet) in positions.iter().zip(batch).filter(|(position, _)| position.apart) {
+                table.prefetch(*position, packet, table.tick(packet.at));
+            }
         }
         let mut unreachable = self.unreachable.drain(..).peekable();
         for (place, (position, packet)) in positions.iter().zip(batch).enumerate() {
             let slot = self.flows.packet(*position, packet);
-            if let Some((_, key)) = unreachable.next_if(|(at, _)| *at == place) {
-                self.flows.unreachable(&key);
+            if let Some((_, (key, reverse))) = unreachable.next_if(|(at, _)| *at == place) {
+                self.flows.unreachable(&key, reverse);
             }
             let warm = &self.flows.table.flows[slot].warm;
             let (second_began, own) = (flow_state::second_began(warm), warm.state & flow_state::OWN != 0);
@@ -389,10 +398,10 @@ fn learn(flows: &mut Flows, packet: &Packet, captured: &[u8]) {
 
 /// Notes the flow that an ICMP error speaks of, which is at a place of the batch.
 #[cold]
-fn note_unreachable(unreachable: &mut Vec<(usize, PackedKey)>, place: usize, packet: &Packet, captured: &[u8]) {
+fn note_unreachable(unreachable: &mut Vec<(usize, (PackedKey, bool))>, place: usize, packet: &Packet, captured: &[u8]) {
     if unreachable.len() < BATCH
-        && let Some((key, _)) = parse::unreachable(packet, captured)
+        && let Some(quoted) = parse::unreachable(packet, captured)
     {
-        unreachable.push((place, key));
+        unreachable.push((place, quoted));
     }
 }

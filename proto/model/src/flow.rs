@@ -36,7 +36,7 @@ impl fmt::Display for Endpoint {
 pub struct FlowKey {
     /// IP protocol number.
     pub protocol: u8,
-    /// Outermost VLAN identifier.
+    /// Outermost VLAN identifier: the first tag of either direction, if their tags differ.
     pub vlan: Option<u16>,
     /// The initiator.
     pub source: Endpoint,

@@ -204,6 +204,11 @@ pub(super) fn second_began(warm: &Warm) -> bool {
     warm.state & SECOND_BEGAN != 0
 }
 
+/// The key's second end, or its first, is the initiator.
+pub(super) fn set_initiator(warm: &mut Warm, second_began: bool) {
+    warm.state = warm.state & !SECOND_BEGAN | if second_began { SECOND_BEGAN } else { 0 };
+}
+
 /// The beginning was seen.
 pub(super) fn is_complete(warm: &Warm) -> bool {
     warm.state & COMPLETE != 0

@@ -4,87 +4,27 @@
 //! flow in probation that was silent for longest. Two places of eight at least are not protected. A flow that was
 //! answered, or sent four packets, is protected; where six are, the one of the fewest packets and the longest silence
 //! loses its protection. So a scan or a flood pushes out itself, and nobody can lock the table.
+//!
+//! The set of a flow depends on its ends alone, so that it is found under any VLAN tag ([`super::flows`]). Where several VLANs have flows
+//! of the same ends, those after the first stand *apart*, in sets that depend on the VLAN too: else they would crowd into one set.
 
-use zerocopy::FromZeros;
+mod set;
 
 use super::keyed_hash::{KeyedHash, spread};
 use super::large_counts::LargeCounts;
 use super::slot::Slot;
-use crate::parse::packet::PackedKey;
+use crate::parse::packet::{PackedKey, Packet};
 use crate::system::machine::{Pages, prefetch};
-
-/// Places of a set.
-const WAYS: usize = 8;
-
-/// Of which may be protected.
-const PROTECTED_WAYS: u32 = 6;
-
-/// Somebody is here.
-const OCCUPIED: u8 = 0x80;
-/// Not to be pushed out directly.
-const PROTECTED: u8 = 0x40;
-/// The first to be pushed out.
-const OVER: u8 = 0x20;
-/// Logarithm of the packets seen, one less after each slice.
-const CLASS: u8 = 0x0f;
-
-/// One line for eight places.
-#[derive(Clone, Copy, FromZeros)]
-#[repr(C, align(64))]
-struct Set {
-    /// Part of the hash; never zero where somebody is.
-    tags: [u16; WAYS],
-    /// Time of the last packet of each, in ticks.
-    last: [u32; WAYS],
-    states: [u8; WAYS],
-    /// Not zero if the flow had a packet in this slice.
-    touched: [u8; WAYS],
-}
-
-impl Set {
-    #[inline(always)]
-    fn matches(&self, tag: u16) -> u32 {
-        self.tags.iter().enumerate().fold(0, |mask, (way, &other)| mask | u32::from(other == tag) << way)
-    }
-
-    /// One bit, of value `bit`, in each way's state.
-    #[inline(always)]
-    fn states_with(&self, bit: u8) -> u64 {
-        u64::from_ne_bytes(self.states) & u64::from_ne_bytes([bit; WAYS])
-    }
-
-    /// The way of the lowest rank among those for which `wanted` holds.
-    #[inline(always)]
-    fn weakest(&self, now: u32, by_class: bool, wanted: impl Fn(u8) -> bool) -> usize {
-        let rank = |way: usize| {
-            let state = self.states[way];
-            let class = if by_class { u64::from(state & CLASS) } else { 0 };
-            // Who was seen after a late packet is not old.
-            let age = (now.wrapping_sub(self.last[way]) as i32).max(0) as u32;
-            let freshness = u64::from(u32::MAX - age);
-            u64::from(!wanted(state)) << 62 | class << 32 | freshness
-        };
-        (0..WAYS).min_by_key(|&way| rank(way)).unwrap_or_default()
-    }
-
-    /// The way that a new flow takes: a free one, else that of the victim.
-    #[inline(always)]
-    fn victim(&self, now: u32) -> usize {
-        if let Some(way) = self.states.iter().position(|state| state & OCCUPIED == 0) {
-            return way;
-        }
-        match self.states.iter().position(|state| state & OVER != 0) {
-            Some(way) => way,
-            None => self.weakest(now, false, |state| state & PROTECTED == 0),
-        }
-    }
-}
+use set::{APART, CLASS, OCCUPIED, OVER, PROTECTED, PROTECTED_WAYS, Set, TOUCHED, VLAN_BITS, WAYS};
+pub(super) use set::{OtherTag, Slots};
 
 /// Set and tag of a key.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Position {
     set: u32,
     tag: u16,
+    /// The set depends on the VLAN.
+    pub(super) apart: bool,
 }
 
 /// The places, and what is kept of each flow.
@@ -98,6 +38,8 @@ pub(super) struct FlowTable {
     started: i64,
     /// Flows that are here.
     pub(super) occupied: usize,
+    /// Flows among them that stand apart.
+    apart: usize,
 }
 
 impl FlowTable {
@@ -111,6 +53,7 @@ impl FlowTable {
             seed: KeyedHash::random(),
             started,
             occupied: 0,
+            apart: 0,
         }
     }
 
@@ -120,23 +63,43 @@ impl FlowTable {
         (at.wrapping_sub(self.started) >> 20) as u32
     }
 
-    /// Set and tag of a key; prefetches the cache line of its set.
+    /// Set and tag of a key; prefetches the cache line of its set. The set is the same for all VLANs.
     #[inline(always)]
     pub(super) fn position(&self, key: &PackedKey) -> Position {
-        let hash = self.seed.flow(key);
-        let set = spread(hash, self.sets.len());
-        prefetch(&self.sets, set, size_of::<Set>());
-        Position { set: set as u32, tag: hash as u16 | 1 }
+        self.position_of(self.seed.flow(key), key, false)
     }
 
-    /// Asks for the lines of the flow that is probably meant, or of the one that would have to go for it.
+    /// Set and tag of a key that stands apart.
+    pub(super) fn position_apart(&self, key: &PackedKey) -> Position {
+        self.position_of(self.seed.pair(self.seed.flow(key), key.vlan().into()), key, true)
+    }
+
     #[inline(always)]
-    pub(super) fn prefetch(&self, position: Position, tick: u32) {
+    fn position_of(&self, hash: u64, key: &PackedKey, apart: bool) -> Position {
+        let set = spread(hash, self.sets.len());
+        prefetch(&self.sets, set, size_of::<Set>());
+        Position { set: set as u32, tag: (hash as u16 ^ key.vlan() << 1 & VLAN_BITS) | 1, apart }
+    }
+
+    /// Asks for the lines of the flow that is probably meant, or of the one that would have to go for it. `false` if it may stand
+    /// apart.
+    #[inline(always)]
+    pub(super) fn prefetch(&self, position: Position, packet: &Packet, tick: u32) -> bool {
         let set = &self.sets[position.set as usize];
-        let found = set.matches(position.tag);
+        let mut found = set.matches(position.tag);
+        if found == 0 {
+            found = set.matches_ends(position.tag);
+            if found != 0 && self.apart > 0 {
+                let first = position.set as usize * WAYS + found.trailing_zeros() as usize;
+                if self.other_tag(first) != OtherTag::of(packet) {
+                    return false;
+                }
+            }
+        }
         let way = if found != 0 { found.trailing_zeros() as usize } else { set.victim(tick) };
         let slot = position.set as usize * WAYS + way;
         prefetch(&self.flows, slot, if found != 0 { Slot::OFTEN } else { size_of::<Slot>() });
+        true
     }
 
     /// The slot of a key.
@@ -153,6 +116,41 @@ impl FlowTable {
         None
     }
 
+    /// The slots of flows with the ends of a key, in any VLAN.
+    pub(super) fn of_ends(&self, position: Position, key: &PackedKey) -> Slots {
+        let (set, key) = (position.set as usize, key.untagged());
+        let mut ways = self.sets[set].matches_ends(position.tag);
+        for slot in (Slots { set, ways }) {
+            if !self.flows[slot].hot.key.untagged().is(&key) {
+                ways &= !(1 << (slot % WAYS));
+            }
+        }
+        Slots { set, ways }
+    }
+
+    /// The slot of a key that stands apart.
+    pub(super) fn find_apart(&self, key: &PackedKey) -> Option<usize> {
+        if self.apart == 0 { None } else { self.find(self.position_apart(key), key) }
+    }
+
+    /// The direction of the slot's flow whose packets carry another tag than its key.
+    pub(super) fn other_tag(&self, slot: usize) -> OtherTag {
+        OtherTag(self.sets[slot / WAYS].marks[slot % WAYS] & !TOUCHED)
+    }
+
+    /// Notes the direction of the slot's flow whose packets carry another tag than its key.
+    pub(super) fn set_other_tag(&mut self, slot: usize, other: OtherTag) {
+        let (set, way) = self.at(slot);
+        set.marks[way] = set.marks[way] & TOUCHED | other.0;
+    }
+
+    /// Gives the slot's flow this key, which differs from its own in the VLAN only.
+    pub(super) fn rename(&mut self, slot: usize, position: Position, key: PackedKey) {
+        self.flows[slot].hot.key = key;
+        let (set, way) = self.at(slot);
+        set.tags[way] = position.tag;
+    }
+
     /// Packets and octets of the slot's flow one way before this slice.
     pub(super) fn before(&self, slot: usize, way: usize) -> (u64, u64) {
         self.large.counted(slot, &self.flows[slot].cold, way)
@@ -167,21 +165,23 @@ impl FlowTable {
 
     /// Gives the slot to a new flow, in probation.
     pub(super) fn place(&mut self, slot: usize, position: Position, tick: u32) {
+        self.free(slot);
         let (set, way) = self.at(slot);
-        let newly = set.states[way] & OCCUPIED == 0;
         set.tags[way] = position.tag;
         set.last[way] = tick;
-        set.states[way] = OCCUPIED;
-        set.touched[way] = 1;
-        self.occupied += usize::from(newly);
+        set.states[way] = if position.apart { OCCUPIED | APART } else { OCCUPIED };
+        set.marks[way] = TOUCHED;
+        self.occupied += 1;
+        self.apart += usize::from(position.apart);
     }
 
     /// Frees a slot.
     pub(super) fn free(&mut self, slot: usize) {
         let (set, way) = self.at(slot);
-        let occupied = set.states[way] & OCCUPIED != 0;
-        (set.tags[way], set.states[way], set.touched[way]) = (0, 0, 0);
-        self.occupied -= usize::from(occupied);
+        let state = std::mem::take(&mut set.states[way]);
+        (set.tags[way], set.marks[way]) = (0, 0);
+        self.occupied -= usize::from(state & OCCUPIED != 0);
+        self.apart -= usize::from(state & APART != 0);
     }
 
     /// A packet of the flow: `packets` in this slice so far. `answered` says that both ends spoke, `over` that nothing
@@ -190,7 +190,7 @@ impl FlowTable {
     pub(super) fn seen(&mut self, slot: usize, tick: u32, packets: u32, answered: bool, over: bool) {
         let (set, way) = self.at(slot);
         set.last[way] = tick;
-        set.touched[way] = 1;
+        set.marks[way] |= TOUCHED;
         let state = set.states[way];
         if over {
             set.states[way] = state & !PROTECTED | OVER;
@@ -214,42 +214,36 @@ impl FlowTable {
     }
 
     /// The slots of a set's flows.
-    pub(super) fn slots(&self, set: usize) -> impl Iterator<Item = usize> + use<> {
-        slots(set, self.ways(set, |line, way| line.states[way] & OCCUPIED != 0))
+    pub(super) fn slots(&self, set: usize) -> Slots {
+        Slots { set, ways: self.ways(set, |line, way| line.states[way] & OCCUPIED != 0) }
     }
 
     /// The slots of a set's flows that were seen in this slice.
-    pub(super) fn touched(&self, set: usize) -> impl Iterator<Item = usize> + use<> {
-        slots(set, self.ways(set, |line, way| line.touched[way] != 0))
+    pub(super) fn touched(&self, set: usize) -> Slots {
+        Slots { set, ways: self.ways(set, |line, way| line.marks[way] & TOUCHED != 0) }
     }
 
     /// The slots of a set's flows that were last seen at most `ticks` before `now`: all, or the protected among them.
-    pub(super) fn recent(
-        &self,
-        set: usize,
-        now: u32,
-        ticks: u32,
-        protected: bool,
-    ) -> impl Iterator<Item = usize> + use<> {
+    pub(super) fn recent(&self, set: usize, now: u32, ticks: u32, protected: bool) -> Slots {
         let wanted = if protected { OCCUPIED | PROTECTED } else { OCCUPIED };
         let recent = |line: &Set, way: usize| {
             line.states[way] & wanted == wanted && now.wrapping_sub(line.last[way]) as i32 <= ticks as i32
         };
-        slots(set, self.ways(set, recent))
+        Slots { set, ways: self.ways(set, recent) }
     }
 
     /// The slots of a set's flows that were last seen more than `ticks` before `now`.
-    pub(super) fn silent(&self, set: usize, now: u32, ticks: u32) -> impl Iterator<Item = usize> + use<> {
+    pub(super) fn silent(&self, set: usize, now: u32, ticks: u32) -> Slots {
         let silent = |line: &Set, way: usize| {
             line.states[way] & OCCUPIED != 0 && now.wrapping_sub(line.last[way]) as i32 > ticks as i32
         };
-        slots(set, self.ways(set, silent))
+        Slots { set, ways: self.ways(set, silent) }
     }
 
     /// Begins a slice: nobody is touched, and everybody's class is one less.
     pub(super) fn next_slice(&mut self) {
         for set in self.sets.iter_mut() {
-            set.touched = [0; WAYS];
+            set.marks.iter_mut().for_each(|mark| *mark &= !TOUCHED);
             set.states.iter_mut().filter(|state| **state & CLASS != 0).for_each(|state| *state -= 1);
         }
     }
@@ -265,16 +259,6 @@ impl FlowTable {
         let line = &self.sets[set];
         (0..WAYS).fold(0, |mask, way| mask | u32::from(wanted(line, way)) << way)
     }
-}
-
-/// The slots of these ways of a set.
-#[inline(always)]
-fn slots(set: usize, mut ways: u32) -> impl Iterator<Item = usize> {
-    std::iter::from_fn(move || {
-        let way = (ways != 0).then(|| ways.trailing_zeros() as usize)?;
-        ways &= ways - 1;
-        Some(set * WAYS + way)
-    })
 }
 
 #[cfg(test)]

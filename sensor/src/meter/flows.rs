@@ -6,6 +6,7 @@
 
 mod seal;
 mod silent;
+mod tags;
 
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ use super::flow_table::{FlowTable, Position};
 use super::other_flows::OtherFlows;
 use super::slot::{Hot, Slot};
 use super::tables::Tables;
-use crate::parse::packet::{NO_VLAN, PackedKey, Packet};
+use crate::parse::packet::{PackedKey, Packet};
 
 /// Packets that make a flow worth a row of its own when it is pushed out.
 const WORTH: u64 = 4;
@@ -36,6 +37,7 @@ pub(super) struct Flows {
     pub(super) events: Option<Box<EventQueue>>,
     idle: i64,
     history: usize,
+    /// Our own connections, without their VLANs.
     own: Vec<PackedKey>,
     /// Rows of flows that left within the slice.
     pub(super) parted: Vec<Flow>,
@@ -76,15 +78,8 @@ impl Flows {
     pub(super) fn packet(&mut self, position: Position, packet: &Packet) -> usize {
         let tick = self.table.tick(packet.at);
         let (slot, new) = match self.table.find(position, &packet.key) {
-            Some(slot) => {
-                let Slot { hot, warm, cold } = &self.table.flows[slot];
-                let anew = flow_state::begins_anew(packet, hot, warm, cold, self.idle);
-                if anew {
-                    self.begin_anew(slot, position, packet, tick);
-                }
-                (slot, anew)
-            }
-            None => (self.begin(position, packet, tick), true),
+            Some(slot) => (slot, self.renews(slot, position, packet, tick)),
+            None => self.in_any_vlan(position, packet, tick),
         };
         let Slot { hot, warm, cold } = &mut self.table.flows[slot];
         let before = warm.state;
@@ -115,10 +110,10 @@ impl Flows {
         }
     }
 
-    /// An ICMP error says that the end which a packet was sent to cannot be reached.
-    pub(super) fn unreachable(&mut self, key: &PackedKey) {
-        let position = self.table.position(key);
-        if let Some(slot) = self.table.find(position, key) {
+    /// An ICMP error says that the end which a packet of this key and direction was sent to cannot be reached.
+    pub(super) fn unreachable(&mut self, key: &PackedKey, reverse: bool) {
+        // It comes as the answer comes, and with its tag.
+        if let Some(slot) = self.answered_by(key, usize::from(!reverse)) {
             flow_state::unreachable(&mut self.table.flows[slot].warm);
         }
     }
@@ -132,8 +127,7 @@ impl Flows {
     pub(super) fn set_own(&mut self, keys: Vec<PackedKey>) {
         self.own = keys;
         for key in &self.own {
-            let position = self.table.position(key);
-            if let Some(slot) = self.table.find(position, key) {
+            for slot in self.table.of_ends(self.table.position(key), key) {
                 self.table.flows[slot].warm.state |= flow_state::OWN;
             }
         }
@@ -150,6 +144,17 @@ impl Flows {
             let initiator = usize::from(flow_state::second_began(warm));
             events.push(connection_events::connection(at, initiator, what, &self.table, slot));
         }
+    }
+
+    /// Begins a flow in the place of the slot's, if that is over for this packet; true if so.
+    #[inline(always)]
+    fn renews(&mut self, slot: usize, position: Position, packet: &Packet, tick: u32) -> bool {
+        let Slot { hot, warm, cold } = &self.table.flows[slot];
+        let anew = flow_state::begins_anew(packet, hot, warm, cold, self.idle);
+        if anew {
+            self.begin_anew(slot, position, packet, tick);
+        }
+        anew
     }
 
     #[inline(never)]
@@ -182,7 +187,7 @@ impl Flows {
         let Slot { hot, warm, cold } = &mut self.table.flows[slot];
         *hot = Hot::new(packet.key);
         flow_state::begin(packet, warm, cold);
-        if !self.own.is_empty() && self.own.iter().any(|key| same_but_vlan(key, &packet.key)) {
+        if !self.own.is_empty() && self.own.contains(&packet.key.untagged()) {
             warm.state |= flow_state::OWN;
         }
     }
@@ -305,10 +310,4 @@ impl Flows {
 
 fn nanos(idle: Duration) -> i64 {
     i64::try_from(idle.as_nanos()).unwrap_or(flow_state::NEVER)
-}
-
-/// Our own connection is known without its VLAN.
-fn same_but_vlan(own: &PackedKey, key: &PackedKey) -> bool {
-    const VLAN: u64 = (NO_VLAN as u64) << 40;
-    own.0[..4] == key.0[..4] && (own.0[4] | VLAN) == (key.0[4] | VLAN)
 }

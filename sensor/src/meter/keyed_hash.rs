@@ -15,10 +15,10 @@ impl KeyedHash {
         Self(rand::random())
     }
 
-    /// Of a flow key.
+    /// Of a flow key, whatever its VLAN.
     #[inline(always)]
     pub(super) fn flow(&self, key: &PackedKey) -> u64 {
-        let ([a, b, c, d, e], [s, t, u, v]) = (key.0, self.0);
+        let ([a, b, c, d, e], [s, t, u, v]) = (key.untagged().0, self.0);
         let first = multiply(a ^ s, b ^ t);
         let second = multiply(c ^ u, d ^ v);
         // Keys that differ only in their ports have one factor in common: after this product alone they lie at even distances,

@@ -8,6 +8,7 @@ mod scan;
 mod slices;
 #[path = "../../tests/sums/mod.rs"]
 mod sums;
+mod tags;
 mod traffic;
 
 use etherparse::{PacketBuilder, TcpHeader};
@@ -88,33 +89,6 @@ fn a_reused_key_gives_two_rows_with_their_own_beginning() {
     rows.sort();
     assert_eq!(rows, [(1, FlowState::Reset, 3), (4, FlowState::Reset, 3)]);
     assert!(summary.flows.iter().all(|flow| flow.complete && flow.key.destination.port == 22));
-}
-
-#[test]
-fn a_tag_for_a_priority_alone_parts_no_conversation_and_hides_no_direction() {
-    let mut meter = meter(MeterConfig { flows: 64, ..MeterConfig::default() });
-    for number in 0..3000 {
-        let forward = number % 3 != 0;
-        let ports = if forward { (40_000, 5060) } else { (5060, 40_000) };
-        let mut bytes = tcp(forward, ports, &|tcp| (tcp.ack, tcp.syn) = (true, number == 0), 100);
-        if forward {
-            bytes.splice(12..12, [0x81, 0x00, 0xe0, 0x00]);
-        }
-        give(&mut meter, number, &bytes);
-    }
-    let summary = meter.close(slice(0, 10));
-    sums::hold(&summary, "priority tags");
-    let flow = summary.flows[0];
-    assert_eq!((summary.flows.len(), flow.key.vlan, flow.key.destination.port), (1, None, 5060));
-    assert_eq!((flow.traffic.outbound.packets, flow.traffic.inbound.packets), (2000, 1000));
-    let services = &summary.counted[&SERVICES];
-    assert_eq!(services.len(), 1);
-    assert_eq!(*services.rows().next().unwrap().0, traf_model::Service::new(6, 5060).unwrap().key());
-    let vlans = &summary.counted[&traf_model::facility::VLANS];
-    assert_eq!(
-        vlans.rows().map(|(vlan, counts)| (*vlan, counts.traffic.total().packets)).collect::<Vec<_>>(),
-        [(Key::Number(0), 3000)]
-    );
 }
 
 #[test]

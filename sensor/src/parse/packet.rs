@@ -24,6 +24,9 @@ pub(crate) const NO_VLAN: u16 = u16::MAX;
 /// Identifier of a tag that names no VLAN, only a priority (IEEE 802.1Q, 9.6).
 pub(crate) const PRIORITY_TAG: u16 = 0;
 
+/// Bits of the VLAN in the last word of a key. All of them are set in a key without one.
+const VLAN: u64 = (NO_VLAN as u64) << 40;
+
 /// One end as numbers: the address (IPv4 in the low 32 bits) and the port.
 pub(crate) type PackedEnd = (u128, u16);
 
@@ -34,7 +37,7 @@ pub(crate) struct PackedKey(pub(crate) [u64; 5]);
 
 impl PackedKey {
     /// Of no flow, without a VLAN.
-    pub(crate) const NONE: Self = Self([0, 0, 0, 0, (NO_VLAN as u64) << 40]);
+    pub(crate) const NONE: Self = Self([0, 0, 0, 0, VLAN]);
 
     /// The key, and whether `source` is its second end.
     #[inline(always)]
@@ -55,6 +58,13 @@ impl PackedKey {
         self.0.iter().zip(&other.0).fold(0, |differing, (mine, theirs)| differing | (mine ^ theirs)) == 0
     }
 
+    /// The same flow without a VLAN.
+    #[inline(always)]
+    pub(crate) fn untagged(&self) -> Self {
+        let [a, a_high, b, b_high, rest] = self.0;
+        Self([a, a_high, b, b_high, rest | VLAN])
+    }
+
     /// First and second end.
     pub(crate) fn ends(&self) -> (PackedEnd, PackedEnd) {
         let [a, a_high, b, b_high, rest] = self.0;
@@ -67,6 +77,8 @@ impl PackedKey {
         (self.0[4] >> 32) as u8
     }
 
+    /// VLAN identifier, or [`NO_VLAN`].
+    #[inline(always)]
     pub(crate) fn vlan(&self) -> u16 {
         (self.0[4] >> 40) as u16
     }
