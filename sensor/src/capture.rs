@@ -6,6 +6,7 @@
 //! encodes nothing, resolves nothing and waits for nobody: finished slices go into a channel, and where that is full they
 //! wait here, bounded and counted.
 
+mod answering;
 mod answers;
 pub(crate) mod attachments;
 mod kernel_counters;
@@ -15,7 +16,7 @@ mod socket;
 
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use pcap::{Active, Capture, Precision};
@@ -24,6 +25,7 @@ use traf_model::{
     Answer, Endpoint, Interface, InterfaceSnapshot, InterfaceSummary, Interval, PortRange, Timestamp, Wish,
 };
 
+use crate::capture::answering::AnsweringTime;
 use crate::capture::answers::Answers;
 use crate::capture::attachments::INTERFACES;
 use crate::capture::snapshots::PostedSnapshot;
@@ -47,8 +49,6 @@ const BUSY: usize = 512;
 /// Longest nap of a busy thread, in milliseconds: one for each MiB of the ring, which so has room for the smallest frames at
 /// seven million a second.
 const NAP: u64 = 10;
-/// Time of each second in which answers are made: the ring must hold what comes meanwhile.
-const ANSWERING: Duration = Duration::from_millis(200);
 const SECOND: i64 = 1_000_000_000;
 
 /// Reason why an interface cannot be captured.
@@ -178,6 +178,7 @@ pub(crate) struct InterfaceCapture {
     name: String,
     log: Option<LogHandle>,
     answers: Answers,
+    answering: AnsweringTime,
     context: CaptureContext,
     controls: CaptureControls,
 }
@@ -204,6 +205,7 @@ impl InterfaceCapture {
             meter: Meter::new(meter, interface, handle.link, now),
             log: None,
             answers: Answers::default(),
+            answering: AnsweringTime::default(),
             context,
             controls,
         };
@@ -279,13 +281,15 @@ impl InterfaceCapture {
 
     /// Counts what waits, at most [`ROUND`] frames. A slice that ends within the round is sealed at its place.
     fn round(&mut self) -> Result<usize, CaptureError> {
-        let Self { handle, meter, slicer, kernel, .. } = self;
+        let Self { handle, meter, slicer, kernel, answering, .. } = self;
         let mut closed: Vec<(Interval, u32, InterfaceSummary, u64)> = Vec::new();
         let frames = handle.dispatch(Some(ROUND), |packet| {
             let header = packet.header;
             let at = Timestamp(header.ts.tv_sec.saturating_mul(SECOND).saturating_add(header.ts.tv_usec));
             if let Some(slice) = slicer.packet(at) {
-                closed.push((slice, meter.generation(), meter.close(slice), kernel.take()));
+                let generation = meter.generation();
+                let summary = answering.spend(clock::now(), |time| meter.close_within(slice, time));
+                closed.push((slice, generation, summary, kernel.take()));
             }
             kernel.frame();
             meter.frame(at, header.len, packet.data);
@@ -355,7 +359,8 @@ impl InterfaceCapture {
 
     fn close(&mut self, slice: Interval) {
         let generation = self.meter.generation();
-        let summary = self.meter.close(slice);
+        let Self { answering, meter, .. } = self;
+        let summary = answering.spend(clock::now(), |time| meter.close_within(slice, time));
         let frames = self.kernel.take();
         self.hand_over(slice, generation, summary, frames);
     }
@@ -370,11 +375,10 @@ impl InterfaceCapture {
         self.queue.put(slice, generation, summary);
     }
 
-    /// Answers to the wishes, as many anew as [`ANSWERING`] allows.
-    #[allow(clippy::disallowed_methods, reason = "the time that the answers take is a matter of this thread")]
+    /// Answers to the wishes, as many anew as there is time for.
     fn answers(&mut self, now: Timestamp, wishes: &[Wish]) -> Vec<Answer> {
-        let (began, meter) = (Instant::now(), &self.meter);
-        self.answers.renew(wishes, |wish| meter.answer(now, wish).into_iter().collect(), || began.elapsed() < ANSWERING)
+        let Self { answering, answers, meter, .. } = self;
+        answering.spend(now, |time| answers.renew(wishes, |wish| meter.answer(now, wish).into_iter().collect(), time))
     }
 
     fn state(&mut self, now: Timestamp, wishes: &[Wish]) -> InterfaceSnapshot {

@@ -57,7 +57,7 @@ use filtered::{FilterTable, SelectedFilters};
 use flow_rates::FlowRates;
 use flows::Flows;
 use fragments::Fragments;
-use live::slice::SealedAnswers;
+use live::sealed::SealedAnswers;
 use local_addresses::LocalAddresses;
 use packet_log::{PacketLog, PacketRecord};
 use rates::AverageRates;
@@ -321,19 +321,29 @@ impl Meter {
 
     /// Seals what was counted since the last close. The caller knows what the kernel dropped.
     pub fn close(&mut self, slice: Interval) -> InterfaceSummary {
+        self.close_within(slice, || true)
+    }
+
+    /// The same, with answers to the wishes about this slice as long as there is `time`, but to one of them at least.
+    pub(crate) fn close_within(&mut self, slice: Interval, time: impl FnMut() -> bool) -> InterfaceSummary {
         self.flush();
         let now = slice.to.0.max(self.latest);
-        if !self.sealed.wishes().is_empty() {
-            self.flows.tables.complete();
-            self.filtered.complete();
-        }
-        let view = live::LiveView { meter: self, now: Timestamp(now) };
-        let answers = self.sealed.wishes().iter().filter_map(|wish| view.slice_answer(wish, slice.from)).collect();
-        self.sealed.add(slice, answers);
+        self.answer_slice(slice, Timestamp(now), time);
         let (flows, other) = self.flows.seal(now);
         self.filtered.seal(slice, &self.interface);
         self.digest_key = self.next_digest_key;
         InterfaceSummary { flows, other_flows: other.rows(), ..self.flows.tables.seal(slice, &self.interface) }
+    }
+
+    fn answer_slice(&mut self, slice: Interval, now: Timestamp, time: impl FnMut() -> bool) {
+        if self.sealed.are_wished() {
+            self.flows.tables.complete();
+            self.filtered.complete();
+        }
+        let mut sealed = std::mem::take(&mut self.sealed);
+        let view = live::LiveView { meter: self, now };
+        sealed.seal(slice, |wish| view.slice_answer(wish, slice.from), time);
+        self.sealed = sealed;
     }
 
     /// The present state, cumulative, and the answers to the wishes. Called once a second, it also keeps the rates.

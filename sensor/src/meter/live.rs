@@ -1,7 +1,8 @@
 //! Answers to wishes: exact, over everything that is in the tables now, in memory that does not grow with them.
 
 mod keys;
-pub(super) mod slice;
+pub(super) mod sealed;
+mod slice;
 mod sums;
 mod top;
 

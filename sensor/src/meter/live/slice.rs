@@ -5,10 +5,9 @@
 
 use std::collections::HashMap;
 
-use traf_model::time::SECOND;
 use traf_model::{
-    Answer, Cast, Class, Counted, Counts, Facility, Flow, FlowKey, Group, GroupKey, Interval, Item, Key, Order, Row,
-    Timestamp, Traffic, Wish,
+    Answer, Cast, Class, Counted, Counts, Facility, Flow, FlowKey, Group, GroupKey, Item, Key, Order, Row, Timestamp,
+    Traffic, Wish,
 };
 
 use super::LiveView;
@@ -19,49 +18,6 @@ use crate::meter::other_flows::OtherFlows;
 use crate::meter::tables::Tables;
 use crate::meter::threshold::Threshold;
 use crate::parse::packet::PackedKey;
-
-/// Nanoseconds for which a sealed slice is answered.
-const ANSWERED: i64 = 3 * SECOND;
-/// Sealed slices that are answered at once.
-const SLICES: usize = 2;
-
-/// Wishes for slices, and their answers of sealed slices.
-#[derive(Default)]
-pub(in crate::meter) struct SealedAnswers {
-    wishes: Vec<Wish>,
-    slices: Vec<(Interval, Vec<Answer>)>,
-}
-
-impl SealedAnswers {
-    /// Notes the wishes that are to be answered when the slice is sealed.
-    pub(in crate::meter) fn look(&mut self, wishes: &[Wish]) {
-        let of_slices = || wishes.iter().filter(|wish| wish.slice);
-        if !self.wishes.iter().eq(of_slices()) {
-            self.wishes = of_slices().cloned().collect();
-        }
-    }
-
-    pub(in crate::meter) fn wishes(&self) -> &[Wish] {
-        &self.wishes
-    }
-
-    /// Takes the answers of a slice that is being sealed.
-    pub(in crate::meter) fn add(&mut self, slice: Interval, answers: Vec<Answer>) {
-        if self.slices.len() >= SLICES {
-            self.slices.remove(0);
-        }
-        if !answers.is_empty() {
-            self.slices.push((slice, answers));
-        }
-    }
-
-    /// Answers of slices that ended lately, to wishes that still stand.
-    pub(in crate::meter) fn answers(&mut self, now: Timestamp) -> Vec<Answer> {
-        self.slices.retain(|(slice, _)| (-ANSWERED..=ANSWERED).contains(&now.since(slice.to)));
-        let wished = |answer: &&Answer| self.wishes.iter().any(|wish| wish.id == answer.id);
-        self.slices.iter().flat_map(|(_, answers)| answers).filter(wished).cloned().collect()
-    }
-}
 
 impl LiveView<'_> {
     /// The answer about the slice that began at `from` and is not folded yet; `None` where the wish is of something else than
