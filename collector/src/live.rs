@@ -12,6 +12,7 @@ pub(crate) mod history;
 pub(crate) mod lan;
 mod named;
 pub(crate) mod points;
+mod proofs;
 mod ring;
 pub(crate) mod seen;
 mod sight;

@@ -9,7 +9,7 @@ mod sqlite;
 
 use std::path::PathBuf;
 
-pub(crate) use fact::StoredSlice;
+pub(crate) use fact::{ProvenFlow, StoredSlice};
 pub use fact::{
     Delivery, Fact, Finding, Hello, Identity, Kept, Mark, Outcome, PointKey, Selection, Slice, StoredPoint,
     StoredSensor, Tier,

@@ -4,7 +4,10 @@
 
 mod links;
 
-use links::{Links, Run, count, difference, of_ip};
+use std::collections::BTreeMap;
+
+use links::{Links, Run, count, difference, of_ip, table};
+use serde_json::Value;
 use traf_lab::wait::Deadline;
 use traf_lab::{Console, Lan, Machine, Sensor, Switch};
 use traf_model::Traffic;
@@ -50,6 +53,33 @@ fn send_lookalikes(links: &Links) -> [Traffic; 2] {
     difference(links.counts(), before)
 }
 
+/// Sentences on what is wrong: the list of single flows of a filter and some points has, live and past, so many rows of so many
+/// packets.
+fn list(console: &Console, filter: &str, points: &[&str], expected: &[(u64, usize)]) -> Vec<String> {
+    let (mut wrong, by) = (Vec::new(), Deadline::seconds(8));
+    let scope: Vec<&str> = points.iter().flat_map(|point| ["--interface", point]).collect();
+    for (name, window) in [("live", &[][..]), ("past", &["--from", "-5m"])] {
+        let words = [&["traffic", "--limit", "1000", "--filter", filter], &scope[..], window].concat();
+        let right = |report: &Value| rows(report) == expected.iter().copied().collect();
+        let shown = table(console, &words, by, right);
+        println!("{name} list of {points:?}: {:?}", rows(&shown));
+        if !right(&shown) {
+            wrong.push(format!("{name} list of {points:?}: {:?}, not {expected:?}", rows(&shown)));
+        }
+    }
+    wrong
+}
+
+/// The number of rows of single flows, by their packets.
+fn rows(report: &Value) -> BTreeMap<u64, usize> {
+    let mut rows = BTreeMap::new();
+    for row in report["rows"].as_array().into_iter().flatten().filter(|row| row["other"] != true) {
+        let packets = ["forward", "reverse"].map(|way| row[way]["packets"].as_u64().unwrap());
+        *rows.entry(packets.iter().sum()).or_default() += 1;
+    }
+    rows
+}
+
 #[test]
 #[ignore = "needs namespaces"]
 fn two_links_with_equal_addresses_and_different_packets_both_count() {
@@ -70,7 +100,19 @@ fn both_ends_of_two_links_with_equal_addresses_count_each_link_once() {
     links.watch(0);
     links.watch(1);
     let [west, east] = send_lookalikes(&links);
-    let wrong = count(&links.console, &links.collector, of_ip(west) + of_ip(east), 10);
+    let mut wrong = count(&links.console, &links.collector, of_ip(west) + of_ip(east), 10);
+    // Single flows of three kinds: of a link those that both of its ends saw are one, of two links they are two.
+    let flows = "portrange 1024-1173 and (host 192.168.1.3 or host fe80::3 or host 10.0.0.2)";
+    let (one, both) = (&[(6, 450)][..], &[(6, 450), (4, 450)][..]);
+    for (points, expected) in [
+        (&[][..], both),
+        (&["gate/west", "far/west"], one),
+        (&["gate/west", "gate/east"], both),
+        (&["gate/east", "far/west"], both),
+        (&["gate/west", "gate/east", "far/west"], both),
+    ] {
+        wrong.extend(list(&links.console, flows, points, expected));
+    }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

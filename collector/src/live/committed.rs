@@ -34,6 +34,6 @@ pub(crate) struct Decided {
     pub(crate) point: PointKey,
     /// The row counts in its LAN.
     pub(crate) counts: bool,
-    /// The point whose rows of this flow count.
-    pub(crate) elected: PointKey,
+    /// The point whose rows of this flow count, and the VLAN that it sees it in.
+    pub(crate) elected: (PointKey, Option<u16>),
 }

@@ -18,6 +18,10 @@ const PLENTY: usize = 60_000;
 /// Rows kept of all sensors: some 50 MB. When there are more, the slices that were committed first leave.
 const ROWS: usize = 450_000;
 
+/// A flow, and the point whose rows of it count, with the VLAN that it sees it in. Flows of equal ends that were not proved to be the
+/// same have several.
+pub(crate) type FlowGroup = (FlowId, PointIndex, Option<u16>);
+
 /// A flow row.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RecentRow {
@@ -26,6 +30,8 @@ pub(crate) struct RecentRow {
     pub(crate) point: PointIndex,
     /// The point whose rows of this flow count.
     pub(crate) elected: PointIndex,
+    /// The VLAN that it sees the flow in.
+    elected_vlan: Option<u16>,
     /// This row counts.
     pub(crate) counts: bool,
     /// First packet of the flow.
@@ -36,7 +42,13 @@ pub(crate) struct RecentRow {
 }
 
 impl RecentRow {
-    pub(crate) fn new(flow: &Flow, id: FlowId, point: PointIndex, elected: PointIndex, counts: bool) -> Self {
+    pub(crate) fn new(
+        flow: &Flow,
+        id: FlowId,
+        point: PointIndex,
+        (elected, elected_vlan): (PointIndex, Option<u16>),
+        counts: bool,
+    ) -> Self {
         let Traffic { inbound, outbound } = flow.traffic;
         let short = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
         Self {
@@ -44,12 +56,23 @@ impl RecentRow {
             flow: id,
             point,
             elected,
+            elected_vlan,
             counts,
             first: flow.first,
             octets: [inbound.octets, outbound.octets],
             packets: [short(inbound.packets), short(outbound.packets)],
             coalesced: [short(inbound.coalesced), short(outbound.coalesced)],
         }
+    }
+
+    /// The observers that were proved to see what this one sees, by the one of them whose rows count.
+    pub(crate) fn group(&self) -> FlowGroup {
+        (self.flow, self.elected, self.elected_vlan)
+    }
+
+    /// The point whose rows count, and its VLAN.
+    pub(crate) fn elected(&self) -> (PointIndex, Option<u16>) {
+        (self.elected, self.elected_vlan)
     }
 
     /// Outbound is forward.
@@ -84,7 +107,7 @@ impl RecentRow {
             evidence: Evidence::NONE,
         };
         let flow = masked(filter, flow, &own.id.sensor, own.name())?;
-        Some(Self::new(&flow, self.flow, self.point, self.elected, self.counts))
+        Some(Self::new(&flow, self.flow, self.point, self.elected(), self.counts))
     }
 
     /// The point whose row of this flow counts.
@@ -150,7 +173,7 @@ impl History {
         }
         row.counts = counts;
         if counts {
-            row.elected = row.point;
+            (row.elected, row.elected_vlan) = (row.point, row.key.vlan);
         }
         *self.versions.entry(slice.sensor).or_default() += 1;
         Some((*row, slice.slice))

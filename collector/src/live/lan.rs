@@ -8,6 +8,7 @@ use super::committed::{Committed, CommittedSlice, Decided};
 use super::held::Held;
 use super::history::{History, RecentRow, RecentSlice};
 use super::points::{PointIndex, Points, UNKNOWN};
+use super::proofs::{Observer, Proofs};
 use super::sums::{Facts, LanSums, LanTotals, ShownRow};
 use super::tally::{Kind, SiteKey};
 use super::unrowed::PointSlice;
@@ -27,6 +28,7 @@ pub(crate) struct Lan {
     begun: Timestamp,
     pub(crate) points: Points,
     history: History,
+    proofs: Proofs,
     answers: Answers,
     held: Held,
     whole: LanSums,
@@ -47,9 +49,9 @@ pub(crate) struct LanQuestion<'a> {
 impl Lan {
     /// With the slices that end after `begun`.
     pub(crate) fn new(begun: Timestamp) -> Self {
-        let (points, history, answers, held, parts) = Default::default();
+        let (points, history, proofs, answers, held, parts) = Default::default();
         let whole = LanSums::new(Scope::default(), Filter::default(), begun, KEYS);
-        Self { begun, points, history, answers, held, whole, parts }
+        Self { begun, points, history, proofs, answers, held, whole, parts }
     }
 
     /// Takes the answers about slices out of a snapshot of a sensor.
@@ -165,11 +167,19 @@ impl Lan {
             self.answers.commit(point, summary.slice.from);
             let row = |(flow, decided): (&Flow, &Decided)| {
                 self.points.note_key(decided.point, point);
-                let elected = self.points.of_key(decided.elected);
+                let (elected, vlan) = decided.elected;
+                let elected = (self.points.of_key(elected), vlan);
                 RecentRow::new(flow, self.points.flow(point, flow), point, elected, decided.counts)
             };
-            rows.push((point, part.flows.iter().zip(&mut decisions).map(row).collect(), part));
+            let of_point: Vec<RecentRow> = part.flows.iter().zip(&mut decisions).map(row).collect();
+            of_point.iter().for_each(|row| self.proofs.note(row, summary.slice.to));
+            rows.push((point, of_point, part));
         }
+    }
+
+    /// The observer that stands for those that were proved to see what a point sees of a flow.
+    pub(crate) fn proven(&self, point: PointIndex, flow: &Flow) -> Observer {
+        self.proofs.of(self.points.flow(point, flow), (point, flow.key.vlan))
     }
 
     /// True if a point has answered a wish for slices.

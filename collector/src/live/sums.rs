@@ -9,9 +9,9 @@ use traf_model::time::SECOND;
 use traf_model::{Class, Classes, Counters, Family, Filter, Group, Interval, Scope, Timestamp, Traffic, Transport};
 
 use super::answers::Answers;
-use super::history::{History, RecentRow};
+use super::history::{FlowGroup, History, RecentRow};
 use super::lan::LanQuestion;
-use super::points::{FlowId, PointIndex, Points};
+use super::points::{PointIndex, Points};
 use super::seen::SeenFlows;
 use super::sight::Sight;
 use super::tail::{FlowTail, Scene, TailSum};
@@ -44,7 +44,7 @@ pub(super) struct LanSums {
     keys: usize,
     pub(super) tally: LanTally,
     /// `None` where the marks of the store say who counts.
-    elections: Option<HashMap<FlowId, Elected>>,
+    elections: Option<HashMap<FlowGroup, Elected>>,
     /// Time of the tail.
     looked: Timestamp,
     tail: FlowTail,
@@ -330,16 +330,17 @@ fn greatest(one: Counters, other: Counters) -> Counters {
     }
 }
 
-/// Whether a row of a flow counts in a part of a LAN: whoever sees it first, until it is silent.
-fn elect(elections: &mut HashMap<FlowId, Elected>, row: &RecentRow, slice: Interval) -> bool {
+/// Whether a row of a flow counts in a part of a LAN: of those that were proved to see the same whoever sees it first, until it is
+/// silent.
+fn elect(elections: &mut HashMap<FlowGroup, Elected>, row: &RecentRow, slice: Interval) -> bool {
     let own = Elected { point: row.point, vlan: row.key.vlan, last: slice.from };
-    if elections.len() >= ELECTED && !elections.contains_key(&row.flow) {
+    if elections.len() >= ELECTED && !elections.contains_key(&row.group()) {
         elections.retain(|_, elected| slice.from.since(elected.last) <= SILENT * slice.nanos());
         if elections.len() >= ELECTED {
             return true;
         }
     }
-    let elected = elections.entry(row.flow).or_insert(own);
+    let elected = elections.entry(row.group()).or_insert(own);
     if (elected.point, elected.vlan) == (own.point, own.vlan) {
         elected.last = elected.last.max(own.last);
         return true;

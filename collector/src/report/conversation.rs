@@ -1,28 +1,35 @@
 //! Flows of several slices and observation points become conversations, and each is counted once.
 //!
-//! Two records are one conversation when the same observer reports them with the same beginning (or the later has none), or
-//! when two observers of one site see the same ends talk at the same time, unless both count in one slice: then nothing proves
-//! that they saw the same packets. Which observer counts: in the past whose rows
-//! carry the mark; where the marks do not say (live, or a part of a LAN), the fullest, who keeps it while it is nearly so.
+//! ```text
+//! record ─► SharedFlow ─► its observer's conversation ─┬─ joined with another observer's where that is proved ─► JoinedFlow
+//!                         (the same beginning, or the  │
+//!                         later record has none)       └─ without proof each counts
+//! ```
+//!
+//! Two observers saw the same packets where the evidence of their rows says so, where that was proved in an earlier live list
+//! ([`Elected`]), or where the store has decided so. Rows whose evidence is not at hand are joined by their marks: at one time one of
+//! them at most counts, for two that count in one slice were not proved to be the same.
+//!
+//! Which observer counts: in the past whose rows carry the mark; where the marks do not say (live, or a part of a LAN), the
+//! fullest, who keeps it while it is nearly so.
+
+mod elected;
+mod sighting;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 
-use traf_model::time::SECOND;
-use traf_model::{Flow, Half, Merge as _, Traffic};
+use traf_model::{Flow, Merge as _, Traffic};
 
+pub(crate) use self::elected::Elected;
+use self::elected::Member;
+pub(crate) use self::sighting::Sighting;
 use super::point::{ObservationPoint, Share, scopes};
 use super::primary::SharedFlow;
 
-/// Clocks of two points, and the moments at which they first see a conversation, may differ by this.
-const APART: i64 = 5 * SECOND;
-/// Nanoseconds of a slice.
-const SLICE: i64 = 10 * SECOND;
 /// Conversations of one table; what comes after them is only in the total.
 const CAPACITY: usize = 500_000;
-
-/// The observer that counted last time, by conversation.
-#[derive(Debug, Default)]
-pub(crate) struct Elected(HashMap<SharedFlow, traf_model::Point>);
 
 /// Conversations in the making.
 pub(crate) struct Conversations<'a> {
@@ -38,19 +45,18 @@ pub(crate) struct Conversations<'a> {
 /// Records beyond the capacity: traffic that counts, and their number.
 pub(crate) type Overflow = (Traffic, u64);
 
-struct Conversation {
-    seen: Vec<Sighting>,
+/// What says which observer of a conversation counts.
+pub(crate) enum Counting<'e> {
+    /// The marks of the rows.
+    Marks,
+    /// Their traffic, and who counted before where that is remembered.
+    Fullest(Option<&'e mut Elected>),
 }
 
-/// One observer's record of a conversation, in its own orientation.
-struct Sighting {
-    point: usize,
-    flow: Flow,
-    rate: Traffic,
-    /// Of its rows those that are marked.
-    marked: Traffic,
-    /// Slot of the last one of them.
-    counted: Option<i64>,
+/// A conversation, by observer.
+#[derive(Default)]
+struct Conversation {
+    seen: Vec<Sighting>,
 }
 
 /// A conversation, counted once.
@@ -79,46 +85,77 @@ impl<'a> Conversations<'a> {
         Self { points, scopes: scopes(points), several, flows: HashMap::new(), count: 0, overflow: Overflow::default() }
     }
 
-    /// Adds what a point says; in the past, whether that row is marked.
-    pub(crate) fn add(&mut self, point: usize, rate: Traffic, flow: Flow, marked: bool) {
-        let Some((site, host)) = self.scopes.get(point).copied() else { return };
-        let place = (host as i64, point as i64);
-        let mut ends = SharedFlow::new(site as i64, place, &self.points[point].interface, &flow);
+    /// Adds a record of an observation point. Those of the past come in the order of their slices.
+    pub(crate) fn add(&mut self, record: Sighting) {
+        let Some((site, host)) = self.scopes.get(record.point).copied() else { return };
+        let (place, flow) = ((host as i64, record.point as i64), &record.flow);
+        let mut ends = SharedFlow::new(site as i64, place, &self.points[record.point].interface, flow);
         if !self.several {
             ends.flow = flow.key.canonical();
         }
-        let conversations = self.flows.entry(ends).or_default();
+        let all = self.flows.entry(ends).or_default();
+        let before = all.len();
         // The newest first: a port used again belongs to its last conversation.
-        let place = conversations.iter().rposition(|known| known.goes_on(point, &flow));
-        let place = place.or_else(|| conversations.iter().rposition(|known| known.meets(point, &flow, marked)));
-        if let Some(known) = place.and_then(|place| conversations.get_mut(place)) {
-            known.join(Sighting::new(point, rate, flow, marked));
-        } else if self.count < CAPACITY {
-            self.count += 1;
-            conversations.push(Conversation { seen: vec![Sighting::new(point, rate, flow, marked)] });
-        } else {
-            self.overflow.merge((if marked || !self.several { flow.traffic } else { Traffic::default() }, 1));
+        let known = all.iter().rposition(|known| known.goes_on(&record));
+        let known = known.or_else(|| all.iter().rposition(|known| known.meets(&record)));
+        if known.is_none() && self.count >= CAPACITY {
+            let counts = if self.several { record.marked } else { record.flow.traffic };
+            return self.overflow.merge((counts, 1));
+        }
+        let mut joined = known.map(|known| all.remove(known)).unwrap_or_default();
+        // Whom it proves to have seen the same.
+        for other in all.extract_if(.., |other| other.is_proved_by(&record)) {
+            other.seen.into_iter().for_each(|seen| joined.join(seen));
+        }
+        joined.join(record);
+        all.push(joined);
+        self.count = self.count + all.len() - before;
+    }
+
+    /// Joins what was proved in an earlier list.
+    pub(crate) fn recall(&mut self, elected: &Elected) {
+        self.join_by(|ends, seen| elected.group(ends, &Member::of(seen)));
+    }
+
+    /// Joins what the store has decided to be the same: `proven` says who stands for those that see what a point sees of a flow.
+    pub(crate) fn decide<Observer: PartialEq>(&mut self, proven: impl Fn(usize, &Flow) -> Option<Observer>) {
+        self.join_by(|_, seen| proven(seen.point, &seen.flow));
+    }
+
+    /// Joins conversations of equal ends that have records of one group.
+    fn join_by<Group: PartialEq>(&mut self, group: impl Fn(&SharedFlow, &Sighting) -> Option<Group>) {
+        for (ends, all) in self.flows.iter_mut().filter(|(_, all)| all.len() > 1) {
+            let groups = |known: &Conversation| known.seen.iter().filter_map(|seen| group(ends, seen)).collect();
+            let mut groups: Vec<Vec<Group>> = all.iter().map(groups).collect();
+            for place in (1..all.len()).rev() {
+                let own = |earlier: &Vec<Group>| earlier.iter().any(|group| groups[place].contains(group));
+                let Some(earlier) = groups[..place].iter().position(own) else { continue };
+                let (more, joined) = (groups.remove(place), all.remove(place));
+                groups[earlier].extend(more);
+                joined.seen.into_iter().for_each(|seen| all[earlier].join(seen));
+            }
         }
     }
 
-    /// Counts each once: of the observer that is the fullest, or was elected last time and is nearly so; without `elected` the
-    /// rows that carry the mark. Those of which nothing counts here are left out.
-    pub(crate) fn finish(self, elected: Option<&mut Elected>) -> JoinedFlows {
-        let mut rows = Vec::with_capacity(self.count);
+    /// Counts each once. Those of which nothing counts here are left out.
+    pub(crate) fn finish(self, mut counting: Counting<'_>) -> JoinedFlows {
+        let mut rows = Vec::with_capacity(self.flows.len());
         let mut shares = vec![Share::default(); self.points.len()];
-        let mut newly = HashMap::new();
+        let mut newly = Elected::of(self.points);
         for (ends, conversations) in self.flows {
             for conversation in conversations {
                 for seen in &conversation.seen {
                     let share = &mut shares[seen.point];
                     share.seen = share.seen.saturating_add(seen.flow.traffic.total().octets);
                 }
-                let once = match &elected {
-                    None => conversation.marked(),
-                    Some(last) => {
-                        let once = conversation.fullest(self.points, last.0.get(&ends));
+                let once = match &counting {
+                    Counting::Marks => conversation.marked(),
+                    Counting::Fullest(None) => conversation.fullest(self.points, None),
+                    Counting::Fullest(Some(last)) => {
+                        let members: Vec<Member> = conversation.seen.iter().map(Member::of).collect();
+                        let once = conversation.fullest(self.points, last.counted(&ends, &members));
                         if let (true, [(point, _)]) = (self.several, &once.by[..]) {
-                            newly.insert(ends, self.points[*point].id.clone());
+                            newly.note(ends, members, *point);
                         }
                         once
                     }
@@ -132,8 +169,8 @@ impl<'a> Conversations<'a> {
                 }
             }
         }
-        if let Some(elected) = elected {
-            elected.0 = newly;
+        if let Counting::Fullest(Some(elected)) = &mut counting {
+            **elected = newly;
         }
         JoinedFlows { rows, shares, overflow: self.overflow }
     }
@@ -141,22 +178,25 @@ impl<'a> Conversations<'a> {
 
 impl Conversation {
     /// True if an observer of it goes on.
-    fn goes_on(&self, point: usize, flow: &Flow) -> bool {
-        let own = self.seen.iter().find(|seen| seen.is_of(point, flow));
-        own.is_some_and(|seen| seen.flow.first == flow.first || (!flow.complete && flow.first > seen.flow.first))
+    fn goes_on(&self, record: &Sighting) -> bool {
+        self.seen.iter().find(|seen| seen.is_of(record)).is_some_and(|seen| seen.goes_on(record))
     }
 
-    /// True if another observer sees it too: at the same time, and not counted beside one of it in the same slice. Two that count
-    /// were not proved to see the same packets.
-    fn meets(&self, point: usize, flow: &Flow, marked: bool) -> bool {
-        let overlaps =
-            |seen: &Sighting| flow.first.since(seen.flow.last) <= APART && seen.flow.first.since(flow.last) <= APART;
-        let counts = |seen: &Sighting| marked && seen.counted == Some(slot(flow));
-        !self.seen.iter().any(|seen| seen.is_of(point, flow) || counts(seen)) && self.seen.iter().any(overlaps)
+    /// True if the marks say that another observer sees it too: at the same time, and not counted beside one of it in the same
+    /// slice.
+    fn meets(&self, record: &Sighting) -> bool {
+        !record.has_evidence()
+            && !self.seen.iter().any(|seen| seen.is_of(record) || seen.counts_beside(record))
+            && self.seen.iter().any(|seen| seen.overlaps(record))
+    }
+
+    /// True if evidence says that another observer of it saw the packets of a record.
+    fn is_proved_by(&self, record: &Sighting) -> bool {
+        record.has_evidence() && self.seen.iter().any(|seen| !seen.is_of(record) && seen.is_proved_by(record))
     }
 
     fn join(&mut self, seen: Sighting) {
-        match self.seen.iter_mut().find(|known| known.is_of(seen.point, &seen.flow)) {
+        match self.seen.iter_mut().find(|known| known.is_of(&seen)) {
             Some(known) => known.add(seen),
             None => self.seen.push(seen),
         }
@@ -172,15 +212,15 @@ impl Conversation {
         self.once(chosen, rate, by)
     }
 
-    /// Counts the fullest, or `last` when it is nearly so. Who no longer speaks counts only when nobody else does.
-    fn fullest(self, points: &[ObservationPoint], last: Option<&traf_model::Point>) -> JoinedFlow {
+    /// Counts the fullest, or the point that counted last when it is nearly so. Who no longer speaks counts only when nobody else
+    /// does.
+    fn fullest(self, points: &[ObservationPoint], last: Option<usize>) -> JoinedFlow {
         let fresh = self.seen.iter().any(|seen| points[seen.point].fresh);
         let octets = |seen: &Sighting| seen.flow.traffic.total().octets;
         let weight =
             |seen: &Sighting| if fresh && !points[seen.point].fresh { 0 } else { octets(seen).saturating_add(1) };
         let mut chosen = self.best(weight);
-        if let Some(last) = last
-            && let Some(kept) = self.seen.iter().position(|seen| points[seen.point].id == *last)
+        if let Some(kept) = self.seen.iter().position(|seen| Some(seen.point) == last)
             && weight(&self.seen[kept]) >= weight(&self.seen[chosen]) / 10 * 9
             && weight(&self.seen[kept]) > 0
         {
@@ -210,204 +250,5 @@ impl Conversation {
         }
         let observed_by = self.seen.iter().map(|seen| seen.point).collect();
         JoinedFlow { flow, rate, by, observed_by }
-    }
-}
-
-impl Sighting {
-    fn new(point: usize, rate: Traffic, flow: Flow, marked: bool) -> Self {
-        let counted = marked.then(|| slot(&flow));
-        let marked = if marked { flow.traffic } else { Traffic::default() };
-        Self { point, flow, rate, marked, counted }
-    }
-
-    /// True if it is the record of an observer.
-    fn is_of(&self, point: usize, flow: &Flow) -> bool {
-        self.point == point && self.flow.key.vlan == flow.key.vlan
-    }
-
-    /// A later record of the same observer.
-    fn add(&mut self, later: Self) {
-        let Self { mut flow, rate, .. } = later;
-        self.rate += later.turned(rate, &self.flow);
-        self.marked += later.turned(later.marked, &self.flow);
-        self.counted = self.counted.max(later.counted);
-        if later.is_turned(&self.flow) {
-            flow.traffic = flow.traffic.reversed();
-            (flow.key, flow.forward, flow.reverse) = (flow.key.reversed(), flow.reverse, flow.forward);
-        }
-        self.flow.traffic += flow.traffic;
-        if flow.last >= self.flow.last {
-            (self.flow.forward, self.flow.reverse) =
-                (after(self.flow.forward, flow.forward), after(self.flow.reverse, flow.reverse));
-            (self.flow.state, self.flow.last) = (flow.state, flow.last);
-        }
-        self.flow.first = self.flow.first.min(flow.first);
-        self.flow.complete |= flow.complete;
-        self.flow.own |= flow.own;
-    }
-
-    /// Two observers may not agree on who began.
-    fn is_turned(&self, other: &Flow) -> bool {
-        (self.flow.key.source, self.flow.key.destination) != (other.key.source, other.key.destination)
-    }
-
-    fn turned(&self, traffic: Traffic, other: &Flow) -> Traffic {
-        if self.is_turned(other) { traffic.reversed() } else { traffic }
-    }
-}
-
-/// Number of the slice that a row is of: its last packet lies in it.
-fn slot(flow: &Flow) -> i64 {
-    flow.last.0.div_euclid(SLICE)
-}
-
-/// The later record of a direction; flags seen stay seen, and a direction that was silent keeps what is known of it.
-fn after(known: Half, mut newer: Half) -> Half {
-    newer.flags |= known.flags;
-    if newer.size == 0 {
-        (newer.size, newer.window, newer.last_flags) = (known.size, known.window, known.last_flags);
-    }
-    newer.mac = newer.mac.or(known.mac);
-    newer.word = newer.word.or(known.word);
-    newer
-}
-
-#[cfg(test)]
-mod tests {
-    use traf_model::{Counters, Endpoint, Evidence, FlowKey, FlowState, Interface, Timestamp};
-
-    use super::*;
-
-    fn points(sites: &[&str]) -> Vec<ObservationPoint> {
-        let interface = Interface { name: "eth0".to_owned(), ..Interface::default() };
-        let point = |(number, site): (usize, &&str)| {
-            ObservationPoint::new((&format!("s{number}"), site), &interface, true, None)
-        };
-        sites.iter().enumerate().map(point).collect()
-    }
-
-    fn flow(first: i64, last: i64, octets: u64) -> Flow {
-        let end = |last, port| Endpoint::new([10, 0, 0, last].into(), port);
-        Flow {
-            key: FlowKey { protocol: 6, vlan: None, source: end(1, 5000), destination: end(2, 80) },
-            traffic: Traffic::outbound(Counters::new(1, octets)),
-            first: Timestamp::from_seconds(first),
-            last: Timestamp::from_seconds(last),
-            forward: Half::default(),
-            reverse: Half::default(),
-            state: FlowState::Established,
-            complete: true,
-            own: false,
-            evidence: Evidence::NONE,
-        }
-    }
-
-    fn turned(flow: Flow) -> Flow {
-        Flow { key: flow.key.reversed(), traffic: flow.traffic.reversed(), ..flow }
-    }
-
-    /// Octets, who counts, who saw; most octets first.
-    fn count(
-        points: &[ObservationPoint],
-        elected: Option<&mut Elected>,
-        records: &[(usize, Flow, bool)],
-    ) -> Vec<(u64, Vec<usize>, Vec<usize>)> {
-        let mut all = Conversations::new(points);
-        records.iter().for_each(|(point, flow, marked)| all.add(*point, Traffic::default(), *flow, *marked));
-        let mut rows: Vec<_> = all
-            .finish(elected)
-            .rows
-            .into_iter()
-            .map(|once| {
-                let by = once.by.iter().map(|(point, _)| *point).collect();
-                (once.flow.traffic.total().octets, by, once.observed_by)
-            })
-            .collect();
-        rows.sort_by(|a, b| b.cmp(a));
-        rows
-    }
-
-    #[test]
-    fn slices_of_one_conversation_are_one_row_and_a_port_used_again_is_another() {
-        let rest = Flow { complete: false, ..flow(40, 45, 7) };
-        let records =
-            [(0, flow(0, 5, 10), true), (0, flow(0, 15, 20), true), (0, flow(16, 18, 5), true), (0, rest, true)];
-        let rows = count(&points(&[""]), None, &records);
-        assert_eq!(rows, [(30, vec![0], vec![0]), (12, vec![0], vec![0])]);
-    }
-
-    #[test]
-    fn of_two_that_see_one_conversation_the_marked_rows_count_even_turned_around() {
-        let records =
-            [(0, flow(0, 5, 10), true), (1, turned(flow(1, 6, 11)), false), (1, turned(flow(1, 16, 9)), true)];
-        let rows = count(&points(&["", ""]), None, &records);
-        assert_eq!(rows, [(19, vec![0, 1], vec![0, 1])]);
-    }
-
-    #[test]
-    fn two_that_both_count_in_a_slice_are_two_conversations() {
-        // Equal addresses on two links: in a hundred slices, and two thousand pairs of ends.
-        let ends = |flow: Flow, port| {
-            let mut flow = flow;
-            flow.key.source.port = port;
-            flow
-        };
-        let mut records = Vec::new();
-        for slice in 0..100 {
-            for port in 0..2_000 {
-                let of = |octets| ends(flow(0, slice * 10 + 5, octets), port);
-                records.extend([(0, of(10), true), (1, of(7), true)]);
-            }
-        }
-        let rows = count(&points(&["", ""]), None, &records);
-        assert_eq!(rows.len(), 4_000);
-        assert!(rows[..2_000].iter().all(|row| *row == (1_000, vec![0], vec![0])));
-        assert!(rows[2_000..].iter().all(|row| *row == (700, vec![1], vec![1])));
-    }
-
-    #[test]
-    fn without_marks_the_fullest_counts_and_keeps_it_while_it_is_nearly_so() {
-        let (points, mut elected) = (points(&["", ""]), Elected::default());
-        let mut who = |a: u64, b: u64| {
-            let records = [(0, flow(0, 5, a), false), (1, flow(0, 5, b), false)];
-            count(&points, Some(&mut elected), &records)[0].clone()
-        };
-        assert_eq!(who(100, 99), (100, vec![0], vec![0, 1]));
-        assert_eq!(who(200, 210), (200, vec![0], vec![0, 1]));
-        assert_eq!(who(200, 300), (300, vec![1], vec![0, 1]));
-    }
-
-    #[test]
-    fn who_no_longer_speaks_gives_way_to_who_does() {
-        let mut points = points(&["", ""]);
-        points[0].fresh = false;
-        let records = [(0, flow(0, 5, 100), false), (1, flow(0, 5, 90), false)];
-        assert_eq!(count(&points, Some(&mut Elected::default()), &records), [(90, vec![1], vec![0, 1])]);
-    }
-
-    #[test]
-    fn sites_are_apart_and_so_is_what_never_leaves_its_host() {
-        let records = [(0, flow(0, 5, 10), true), (1, flow(0, 5, 20), true)];
-        assert_eq!(count(&points(&["a", "b"]), None, &records).len(), 2);
-        let home = |octets| {
-            let mut flow = flow(0, 5, octets);
-            (flow.key.source.address, flow.key.destination.address) = ([127, 0, 0, 1].into(), [127, 0, 0, 1].into());
-            flow
-        };
-        let records = [(0, home(10), true), (1, home(20), true)];
-        assert_eq!(count(&points(&["", ""]), None, &records).len(), 2);
-    }
-
-    #[test]
-    fn one_vlan_of_a_trunk_counts_in_a_lan_and_both_at_the_trunk_itself() {
-        let tagged = |vlan, octets| {
-            let mut flow = flow(0, 5, octets);
-            flow.key.vlan = Some(vlan);
-            flow
-        };
-        let records = [(0, tagged(7, 10), true), (0, tagged(9, 10), false)];
-        assert_eq!(count(&points(&["", ""]), None, &records), [(10, vec![0], vec![0, 0])]);
-        let alone = count(&points(&[""]), Some(&mut Elected::default()), &records);
-        assert_eq!(alone.iter().map(|(octets, ..)| octets).sum::<u64>(), 20);
     }
 }

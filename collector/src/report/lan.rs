@@ -6,10 +6,11 @@ use traf_model::{
     Answer, Class, Classes, Counts, Group, GroupKey, Item, Point, Query, Report, Row, Timestamp, Traffic,
 };
 
-use crate::live::points::Points;
+use crate::live::lan::Lan as Network;
+use crate::live::points::{PointIndex, Points};
 use crate::live::sums::{LanTotals, ShownRow};
 use crate::live::tally::{Kind, SiteKey, TableKey};
-use crate::report::conversation::{Conversations, Elected};
+use crate::report::conversation::{Conversations, Counting, Elected, Sighting};
 use crate::report::estimate;
 use crate::report::point::{ObservationPoint, Share, ShareHistory};
 use crate::report::table::{Draft, Table, cut};
@@ -40,18 +41,22 @@ impl Lan {
         query: &Query,
         points: &[ObservationPoint],
         answers: &[Option<&Answer>],
-        totals: &LanTotals,
+        (network, totals): (&Network, &LanTotals),
         report: &mut Report,
     ) {
         let (mut conversations, mut table) = (Conversations::new(points), Table::new(points));
         for (point, answer) in answers.iter().enumerate().filter_map(|(point, answer)| Some((point, (*answer)?))) {
             for row in &answer.rows {
                 if let Item::Flow(flow) = row.item {
-                    conversations.add(point, row.rate, flow, false);
+                    conversations.add(Sighting::live(point, row.rate, flow));
                 }
             }
         }
-        let counted = conversations.finish(Some(&mut self.elected));
+        self.elected.follow(points);
+        conversations.recall(&self.elected);
+        let known: Vec<Option<PointIndex>> = points.iter().map(|point| network.points.of(&point.id)).collect();
+        conversations.decide(|point, flow| Some(network.proven(known[point]?, flow)));
+        let counted = conversations.finish(Counting::Fullest(Some(&mut self.elected)));
         table.conversations(counted, query.facility, query.group);
         let rows = table.classes();
         let all = totals.of_flows(table.total);

@@ -24,7 +24,7 @@ mod tables;
 
 pub(crate) use self::primaries::{MEMORY, Primaries};
 pub(crate) use self::run::Run;
-pub(crate) use self::same::{RowEvidence, same};
+pub(crate) use self::same::{RowEvidence, same, same_as_any};
 pub(crate) use self::shared_flow::SharedFlow;
 pub(crate) use self::table::MarkRecord;
 pub(crate) use self::tables::{MarkTables, Slots};

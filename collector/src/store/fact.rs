@@ -8,6 +8,8 @@ use traf_model::{
     Traffic, enumeration,
 };
 
+use crate::report::primary::RowEvidence;
+
 /// Everything up to and including this is stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mark {
@@ -151,6 +153,15 @@ pub enum Fact {
     Ledger(Box<Ledger>, Traffic, [u32; 2]),
     /// A key of a counted facility; `None` is `other`.
     Counted(Option<Key>, Counts),
+}
+
+/// A conversation in one slice.
+pub(crate) struct ProvenFlow {
+    pub(crate) flow: Flow,
+    /// The row counts in its LAN.
+    pub(crate) marked: bool,
+    /// Start of its slice, and what it proves of its packets; `None` where that is retired, or was not asked for.
+    pub(crate) proof: Option<(Timestamp, RowEvidence)>,
 }
 
 /// An address behind a station, as its sensor saw it.

@@ -6,6 +6,7 @@ mod dictionary;
 mod facts;
 mod marks;
 mod pack;
+mod proven;
 mod read;
 mod retention;
 mod rows;

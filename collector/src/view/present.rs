@@ -212,9 +212,10 @@ impl LiveQuestion {
             Facility::Interfaces => interfaces(query, points, snapshots, &own, report),
             Facility::Packets => lines(query, &own, points, report),
             Facility::Traffic if several && kind.is_none() => {
-                let totals = live.lan().totals(&question, |_, _| {});
+                let mut lan = live.lan();
+                let totals = lan.totals(&question, |_, _| {});
                 report.interval.from = totals.since.unwrap_or(report.interval.from);
-                self.lan.flows(query, points, &own, &totals, report);
+                self.lan.flows(query, points, &own, (&lan, &totals), report);
             }
             _ if !several => alone(query, &own, points, report),
             facility => match kind {

@@ -125,7 +125,8 @@ pub(crate) const LINKS: [&str; 2] = ["west", "east"];
 const GATE_MAC: &str = "00:00:5e:00:01:01";
 const END_MAC: &str = "02:54:09:00:00:02";
 
-fn table(console: &Console, words: &[&str], by: Deadline, wanted: impl Fn(&Value) -> bool) -> Value {
+/// A table, as soon as it is as wanted; at the deadline the last one.
+pub(crate) fn table(console: &Console, words: &[&str], by: Deadline, wanted: impl Fn(&Value) -> bool) -> Value {
     let mut last = Value::Null;
     let found = eventually("the table", by, || {
         last = console.table(words)?;

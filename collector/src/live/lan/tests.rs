@@ -212,7 +212,11 @@ impl Network {
             if elected.0 == number || from - elected.1 >= 30 {
                 *elected = (number, from);
             }
-            decisions.push(Decided { point: point(number), counts: elected.0 == number, elected: point(elected.0) });
+            decisions.push(Decided {
+                point: point(number),
+                counts: elected.0 == number,
+                elected: (point(elected.0), None),
+            });
         }
         let interface = self.sensors[number].interface.clone();
         let summary = InterfaceSummary { interface, flows, ..InterfaceSummary::default() };

@@ -8,8 +8,8 @@
 
 use std::collections::HashMap;
 
-use super::Observer;
 use super::table::{MARKED, MarkRecord, TCP};
+use super::{Observer, RowEvidence};
 
 const HEAD: usize = 6;
 const OBSERVER: usize = 10;
@@ -74,6 +74,11 @@ impl Run {
     pub(crate) fn record(&self, row: usize) -> Option<(Observer, MarkRecord)> {
         let record = self.records.get(row).filter(|record| record.fingerprint != 0)?;
         Some((*self.observers.get(record.number())?, *record))
+    }
+
+    /// What a row proves of its packets.
+    pub(crate) fn evidence(&self, row: usize) -> Option<RowEvidence> {
+        self.record(row).map(|(_, record)| record.evidence(self.generation))
     }
 
     /// The row of a number counts from now on.

@@ -6,7 +6,8 @@
 //! * All else: the two share one of their least digests. Digests are keyed, so only those of one generation of the key compare.
 //!   Where a row has more than 4,096 packets, two: the least of so many values of 32 bits agree by chance.
 
-use traf_model::{Counters, Flow};
+use traf_model::time::SECOND;
+use traf_model::{Counters, Flow, Traffic};
 
 /// Octets by which a keep-alive, a SYN, or a segment at the border of two slices may be apart.
 const MARGIN: u64 = 2_000;
@@ -16,6 +17,9 @@ const WIDE: u64 = 1 << 28;
 const MANY: u64 = 4_096;
 /// Protocol number of TCP.
 const TCP: u8 = 6;
+/// Seconds of a slice, and nanoseconds.
+const SLICE_SECONDS: u64 = 10;
+const SLICE: i64 = SLICE_SECONDS as i64 * SECOND;
 
 /// What a row says of its packets, in the order of its key: the direction from the smaller end first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +49,23 @@ impl RowEvidence {
         }
         let many = flow.traffic.total().packets > MANY;
         Self { halves, octets: sides.map(octets), many, generation, tcp }
+    }
+
+    /// Of a live row, whose counts are of the whole flow and whose evidence is of the running slice: it proves no more than what came
+    /// at this rate in a slice. Live rows do not say of which generation their digests are: those of different keys do not agree anyway.
+    pub(crate) fn live(flow: &Flow, rate: Traffic) -> Self {
+        if flow.last.since(flow.first) <= 2 * SLICE {
+            return Self::new(flow, 1);
+        }
+        let least = |all: Counters, rate: Counters| {
+            let part = |all: u64, rate: u64| all.min(rate.saturating_mul(SLICE_SECONDS).max(1));
+            Counters::new(part(all.packets, rate.packets), part(all.octets, rate.octets))
+        };
+        let traffic = Traffic {
+            inbound: least(flow.traffic.inbound, rate.inbound),
+            outbound: least(flow.traffic.outbound, rate.outbound),
+        };
+        Self::new(&Flow { traffic, ..*flow }, 1)
     }
 
     /// True if sequence numbers are what it says.
@@ -101,13 +122,21 @@ const BOTH: u8 = 3;
 
 /// True if two rows of one key, of slices that are one apart at most, prove each other to be of the same packets.
 pub(crate) fn same(a: &RowEvidence, b: &RowEvidence) -> bool {
-    RowEvidence::proves(a.shared(b), a.many || b.many)
+    same_as_any(a, [*b])
+}
+
+/// True if a row and rows of another observer, of slices that are one apart at most, prove that both saw the same packets.
+pub(crate) fn same_as_any(row: &RowEvidence, others: impl IntoIterator<Item = RowEvidence>) -> bool {
+    let (shared, many) = others
+        .into_iter()
+        .fold((0, row.many), |(shared, many), other| (shared | row.shared(&other), many || other.many));
+    RowEvidence::proves(shared, many)
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use traf_model::{Endpoint, Evidence, FlowKey, FlowState, Half, Timestamp, Traffic};
+    use traf_model::{Endpoint, Evidence, FlowKey, FlowState, Half, Timestamp};
 
     use super::*;
 

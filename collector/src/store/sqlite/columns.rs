@@ -199,6 +199,7 @@ scalars! {
     bool: key, (value, _w) => *value, bool => Ok;
     String: key, (value, _w) => value.clone(), String => Ok;
     Vec<u8>: key, (value, _w) => value.clone(), Vec<u8> => Ok;
+    Option<Vec<u8>>: key, (value, _w) => value.clone(), Option<Vec<u8>> => Ok;
     Option<u64>: key, (value, _w) => value.map(number), Option<u64> => Ok;
     Option<u32>: key, (value, _w) => *value, Option<u32> => Ok;
     Option<u16>: key, (value, _w) => *value, Option<u16> => Ok;

@@ -61,7 +61,7 @@ impl FlowRow {
     }
 }
 
-impl From<FlowRow> for Fact {
+impl From<FlowRow> for Flow {
     fn from(row: FlowRow) -> Self {
         let at = |micros: i64| Timestamp((row.start * 1_000_000 + micros).saturating_mul(1_000));
         let half = |window: i64, size, Station(mac)| Half { window: window as u16, size, mac, ..Half::default() };
@@ -78,7 +78,14 @@ impl From<FlowRow> for Fact {
             evidence: Evidence::NONE,
         };
         pack::read_status(row.status, &mut flow);
-        Self::Flow(flow, row.prim)
+        flow
+    }
+}
+
+impl From<FlowRow> for Fact {
+    fn from(row: FlowRow) -> Self {
+        let marked = row.prim;
+        Self::Flow(row.into(), marked)
     }
 }
 

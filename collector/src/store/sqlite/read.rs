@@ -41,10 +41,10 @@ columns! {
 }
 
 /// A statement, made when it is needed first.
-type Statement = LazyLock<String>;
+pub(super) type Statement = LazyLock<String>;
 
 static SLICES: Statement = Statement::new(|| of_window::<Slice>("slice s", "order by s.ts, s.sensor, s.seq"));
-static FLOWS: Statement = Statement::new(rows_of_window::<FlowRow>);
+pub(super) static FLOWS: Statement = Statement::new(rows_of_window::<FlowRow>);
 static OTHER_FLOWS: Statement = Statement::new(|| sums_of_window::<OtherFlowsRow>(OtherFlowsRow::ON));
 static WITHOUT_ROWS: Statement = Statement::new(|| {
     of_window::<SliceStart>("slice s", "and s.id in (select slice from flow_other) group by s.ts order by s.ts")
@@ -109,7 +109,7 @@ impl Store {
         match facility {
             Facility::Traffic => {
                 self.fact_rows::<FlowRow>(&FLOWS, selection, take).await?;
-                self.fact_rows::<OtherFlowsRow>(&OTHER_FLOWS, selection, take).await
+                self.other_flows(selection, take).await
             }
             Facility::Interfaces => self.fact_rows::<LedgerRow>(&LEDGERS, selection, take).await,
             Facility::Counted(facility) => self.counted_facts(facility, selection, take).await,
@@ -172,6 +172,15 @@ impl Store {
         take: &mut (dyn FnMut(PointKey, Fact) + Send),
     ) -> Result<(), StoreError> {
         self.each(sql, selection, &mut |(place, row): (PointKey, R)| take(place, row.into())).await
+    }
+
+    /// The flows of a selection without a row of their own, added up by observation point and class.
+    pub(crate) async fn other_flows(
+        &self,
+        selection: &Selection,
+        take: &mut (dyn FnMut(PointKey, Fact) + Send),
+    ) -> Result<(), StoreError> {
+        self.fact_rows::<OtherFlowsRow>(&OTHER_FLOWS, selection, take).await
     }
 
     /// Traffic of classes by the second or the minute: the start of each in seconds since 1970.
@@ -289,7 +298,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_statement_prepares_and_follows_the_time_key() {
-        let statements: [(&str, &'static str); 18] = [
+        let statements: [(&str, &'static str); 19] = [
             ("slices", &SLICES),
             ("flows", &FLOWS),
             ("other flows", &OTHER_FLOWS),
@@ -308,6 +317,7 @@ mod tests {
             ("missing", &MISSING),
             ("identities", &IDENTITIES),
             ("runs", &super::super::marks::RUNS),
+            ("proven flows", &super::super::proven::PROVEN),
         ];
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&dir.path().join("history.db")).await.unwrap();

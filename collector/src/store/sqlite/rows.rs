@@ -161,7 +161,7 @@ impl Rows {
             self.add_interface((slice, sensor, interface), seen, of_interface, dictionary)?;
             for (flow, decision) in of_interface.flows.iter().zip(&mut decisions) {
                 let elected = decision.elected;
-                let elected = PointKey { sensor: elected.sensor, interface: elected.interface };
+                let elected = (PointKey { sensor: elected.sensor, interface: elected.interface }, elected.vlan);
                 let point = PointKey { sensor, interface };
                 decided.push(Decided { point, counts: decision.counts, elected });
                 self.flows.push((FlowNumber { id, interface }, FlowRow::new(ts, flow, decision.counts)));

@@ -1,11 +1,12 @@
 //! Answers from recorded flows: conversations, and groups and counted facilities folded from them, each byte once.
 
-use traf_model::{Facility, Filter, Report, Traffic};
+use traf_model::{Filter, Report};
 
 use super::{Ask, Fact, StoreError};
-use crate::report::conversation::{Conversations, Elected, JoinedFlows};
+use crate::report::conversation::{Conversations, Counting, JoinedFlows, Sighting};
 use crate::report::table::{Table, Unnamed};
 use crate::report::{doubts, estimate, filter, left_out};
+use crate::store::ProvenFlow;
 
 impl Ask<'_> {
     /// The flows that a filter selects, each counted once, and if they are wanted those without a row.
@@ -14,28 +15,38 @@ impl Ask<'_> {
         wanted: &Filter,
         others: bool,
     ) -> Result<(JoinedFlows, Vec<Unnamed>), StoreError> {
-        let mut conversations = Conversations::new(&self.points);
-        let mut rest = Vec::new();
-        self.each(Facility::Traffic, |point, fact| {
-            let own = &self.points[point];
-            match fact {
-                Fact::Flow(flow, marked) => {
-                    if let Some(flow) = filter::masked(wanted, flow, &own.id.sensor, own.name()) {
-                        conversations.add(point, Traffic::default(), flow, marked);
-                    }
-                }
-                Fact::OtherFlows(class, traffic, flows) if others => {
-                    let selected = own.selected(wanted, Some(class));
-                    rest.push(Unnamed { point, class, traffic, flows, selected });
-                }
-                _ => {}
-            }
-        })
-        .await?;
+        // The marks of the store are those of whole sites.
         let marked = self.several() && self.whole && !filter::depends_on_observer(wanted);
-        let mut elected = Elected::default();
-        let counted = conversations.finish((!marked).then_some(&mut elected));
-        Ok((counted, rest))
+        let evidence = self.several() && !marked;
+        let mut conversations = Conversations::new(&self.points);
+        let mut take = |place, ProvenFlow { flow, marked, proof }: ProvenFlow| {
+            let Some(point) = self.places.get(&place).copied() else { return };
+            let own = &self.points[point];
+            if let Some(flow) = filter::masked(wanted, flow, &own.id.sensor, own.name()) {
+                let sighting = Sighting::stored(point, flow, marked);
+                conversations.add(match proof {
+                    Some((slice, evidence)) => sighting.with_evidence(slice, evidence),
+                    None => sighting,
+                });
+            }
+        };
+        self.view.store.flows(&self.selection, evidence, &mut take).await?;
+        let rest = if others { self.without_row(wanted).await? } else { Vec::new() };
+        let counting = if marked { Counting::Marks } else { Counting::Fullest(None) };
+        Ok((conversations.finish(counting), rest))
+    }
+
+    /// Flows of a class without a row, at each point.
+    async fn without_row(&self, wanted: &Filter) -> Result<Vec<Unnamed>, StoreError> {
+        let mut rest = Vec::new();
+        let mut take = |place, fact| {
+            if let (Some(point), Fact::OtherFlows(class, traffic, flows)) = (self.places.get(&place), fact) {
+                let selected = self.points[*point].selected(wanted, Some(class));
+                rest.push(Unnamed { point: *point, class, traffic, flows, selected });
+            }
+        };
+        self.view.store.other_flows(&self.selection, &mut take).await?;
+        Ok(rest)
     }
 
     /// Rows of a facility from recorded flows.

@@ -56,7 +56,7 @@ impl Ask<'_> {
             let Some(point) = own.and_then(|own| points.of(&own.id)) else { continue };
             let row = |(flow, counts): &(_, bool)| {
                 let elected = if *counts { point } else { UNKNOWN };
-                RecentRow::new(flow, points.flow(point, flow), point, elected, *counts)
+                RecentRow::new(flow, points.flow(point, flow), point, (elected, flow.key.vlan), *counts)
             };
             let rows = stored.flows.iter().map(row).collect();
             let mut summary = InterfaceSummary { other_flows: stored.others, ..InterfaceSummary::default() };

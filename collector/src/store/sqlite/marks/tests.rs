@@ -12,7 +12,8 @@ use traf_model::{
 
 use super::super::Store;
 use super::*;
-use crate::store::{Hello, StoredSensor, Tier};
+use crate::report::primary::same;
+use crate::store::{Hello, ProvenFlow, Selection, StoredSensor, Tier};
 
 const START: i64 = 1_790_000_000;
 const SENSORS: i64 = 40;
@@ -271,10 +272,27 @@ async fn evidence_is_retired_by_its_age_and_by_its_octets() {
         let sql = "select count(*), sum(length(records)), (select sum(mark_octets) from slice) from mark";
         sqlx::query_as(sql).fetch_one(&lan.store.readers).await.unwrap()
     };
+    // Slices whose rows have the evidence that they were delivered with, and rows without.
+    let proven = async |lan: &Lan| -> (usize, usize) {
+        let (mut slices, mut without) = (std::collections::HashSet::new(), 0);
+        let selection = Selection { interval: Interval::new(at(0), at(60)), sensors: vec![lan.sensors[0]] };
+        let mut take = |_, row: ProvenFlow| {
+            let Some((slice, evidence)) = row.proof else { return without += 1 };
+            let number = (slice.seconds() - START) / 10;
+            let sent = flows(0, number).into_iter().find(|flow| flow.key == row.flow.key).unwrap();
+            assert!(same(&evidence, &RowEvidence::new(&sent, 0)), "{evidence:?}");
+            slices.insert(number);
+        };
+        lan.store.flows(&selection, true, &mut take).await.unwrap();
+        (slices.len(), without)
+    };
     let (runs, octets, noted) = kept(&lan).await;
     assert_eq!((runs, octets), (60, noted));
+    assert_eq!(proven(&lan).await, (60, 0));
     while lan.store.retire_evidence(at(30), u64::MAX).await.unwrap() {}
-    assert!((24..=30).contains(&kept(&lan).await.0), "{:?}", kept(&lan).await);
+    let runs = usize::try_from(kept(&lan).await.0).unwrap();
+    assert!((24..=30).contains(&runs), "{runs}");
+    assert_eq!(proven(&lan).await, (runs, (60 - runs) * FLOWS as usize));
     let most = (octets / 6).cast_unsigned();
     while lan.store.retire_evidence(at(0), most).await.unwrap() {}
     let (runs, left, noted) = kept(&lan).await;
