@@ -9,11 +9,11 @@ mod sqlite;
 
 use std::path::PathBuf;
 
-pub(crate) use fact::{ProvenFlow, StoredSlice};
 pub use fact::{
     Delivery, Fact, Finding, Hello, Identity, Kept, Mark, Outcome, PointKey, Selection, Slice, StoredPoint,
     StoredSensor, Tier,
 };
+pub(crate) use fact::{ProvenFlow, StoredSlice};
 pub use sqlite::Store;
 
 /// Errors of the store.

@@ -27,7 +27,11 @@ pub(crate) struct Amount {
 
 /// The known flows of a key, by the points that see them.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Coverage(Vec<Sight>);
+pub(crate) struct Coverage {
+    sights: Vec<Sight>,
+    /// Octets that points saw once more.
+    again: Vec<(PointIndex, u64)>,
+}
 
 /// Flows that the same points see.
 #[derive(Clone, Debug)]
@@ -60,18 +64,34 @@ impl Coverage {
     /// Adds a flow. `points` are in rising order.
     pub(crate) fn add(&mut self, points: &Arc<[PointIndex]>, leader: PointIndex, octets: u64) {
         let same = |sight: &&mut Sight| sight.leader == leader && Arc::ptr_eq(&sight.points, points);
-        if let Some(sight) = self.0.iter_mut().find(same) {
+        if let Some(sight) = self.sights.iter_mut().find(same) {
             sight.octets = sight.octets.saturating_add(octets);
-        } else if self.0.len() < SETS {
-            self.0.push(Sight { points: points.clone(), leader, octets });
+        } else if self.sights.len() < SETS {
+            self.sights.push(Sight { points: points.clone(), leader, octets });
         }
+    }
+
+    /// Adds octets that a point saw once more.
+    pub(crate) fn add_again(&mut self, point: PointIndex, octets: u64) {
+        match self.again.iter_mut().find(|(other, _)| *other == point) {
+            Some((_, sum)) => *sum = sum.saturating_add(octets),
+            None => self.again.push((point, octets)),
+        }
+    }
+
+    /// Of what a point counts, the part that it sees for the first time.
+    pub(crate) fn once(&self, point: PointIndex) -> Share {
+        let Some((_, again)) = self.again.iter().find(|(other, _)| *other == point) else { return Share::default() };
+        let sights = self.sights.iter().filter(|sight| sight.points.contains(&point));
+        let counted = sights.fold(0_u64, |sum, sight| sum.saturating_add(sight.octets));
+        Share { counted, seen: counted.saturating_add(*again) }
     }
 
     /// The place of a point that sees everything which is known to be seen by those that count, which are in rising order, with their
     /// octets; of several the one that counts most.
     pub(crate) fn whole(&self, counts: &[(PointIndex, u64)]) -> Option<usize> {
         let (mut seen, mut all) = (vec![0_u64; counts.len()], 0_u64);
-        for Sight { points, octets, .. } in &self.0 {
+        for Sight { points, octets, .. } in &self.sights {
             let mut inside = false;
             for place in points.iter().filter_map(|point| place(counts, *point)) {
                 seen[place] = seen[place].saturating_add(*octets);
@@ -86,7 +106,7 @@ impl Coverage {
     /// The part of each point's count that counts in the LAN.
     pub(crate) fn parts(&self, counts: &[(PointIndex, u64)], sharing: Sharing<'_>) -> Vec<Share> {
         let mut parts = vec![Share::default(); counts.len()];
-        for Sight { points, leader, octets } in &self.0 {
+        for Sight { points, leader, octets } in &self.sights {
             let places = || points.iter().filter_map(|point| place(counts, *point));
             let inside = places().count().max(1) as u64;
             // Of flows whose leader is away the first that is here.
@@ -102,6 +122,11 @@ impl Coverage {
                     Sharing::Led(_) => 0,
                 };
                 parts[place].add(Share { counted, seen: *octets });
+            }
+        }
+        for (point, octets) in &self.again {
+            if let Some(place) = place(counts, *point) {
+                parts[place].add(Share { counted: 0, seen: *octets });
             }
         }
         parts
@@ -171,6 +196,16 @@ mod tests {
         let half = coverage(&[(&[1, 2], 1, 100), (&[2, 3], 3, 100), (&[1, 3], 3, 40)]);
         let parts = Join::Parts(vec![share(70, 140), share(100, 200), share(70, 140)]);
         assert_eq!(half.join(&[(1, 9), (2, 9), (3, 9)], Sharing::Even), parts);
+    }
+
+    #[test]
+    fn what_a_point_sees_on_both_sides_of_a_router_counts_once() {
+        let mut coverage = coverage(&[(&[1, 2], 1, 100), (&[2], 2, 100)]);
+        coverage.add_again(2, 150);
+        assert_eq!(coverage.join(&[(1, 100), (2, 350)], Sharing::Even), Join::Whole(1));
+        assert_eq!(coverage.once(2), Share { counted: 200, seen: 350 });
+        assert_eq!(coverage.once(2).of(700), 400);
+        assert_eq!(coverage.once(1).of(700), 700);
     }
 
     #[test]

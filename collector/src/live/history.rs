@@ -110,9 +110,9 @@ impl RecentRow {
         Some(Self::new(&flow, self.flow, self.point, self.elected(), self.counts))
     }
 
-    /// The point whose row of this flow counts.
-    pub(crate) fn leader(&self) -> PointIndex {
-        if self.counts { self.point } else { self.elected }
+    /// Says whose rows of the flow count.
+    pub(crate) fn elect(&mut self, (point, vlan): (PointIndex, Option<u16>)) {
+        (self.elected, self.elected_vlan) = (point, vlan);
     }
 }
 

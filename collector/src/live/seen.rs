@@ -7,7 +7,7 @@ use std::sync::Arc;
 use traf_model::FlowKey;
 
 use super::coverage::Coverage;
-use super::history::RecentRow;
+use super::history::{FlowGroup, RecentRow};
 use super::points::{FlowId, PointIndex};
 
 /// A flow that one or several points saw.
@@ -20,24 +20,41 @@ pub(crate) struct SeenFlow {
     /// All points that saw it, in rising order.
     pub(crate) points: Arc<[PointIndex]>,
     octets: u64,
+    /// Octets that points saw once more, in another VLAN: on both sides of a router.
+    again: Vec<(PointIndex, u64)>,
 }
 
 /// Flows by their numbers. Those of equal ends that are not the same stand apart.
 #[derive(Debug, Default)]
 pub(crate) struct SeenFlows(Vec<SeenFlow>);
 
+/// What of a row is needed: where it belongs, and its octets.
+struct SeenRow {
+    group: FlowGroup,
+    point: PointIndex,
+    octets: u64,
+    key: FlowKey,
+}
+
 impl SeenFlows {
     pub(crate) fn new(rows: impl Iterator<Item = RecentRow>) -> Self {
-        let mut rows: Vec<(FlowId, PointIndex, PointIndex, u64, FlowKey)> =
-            rows.map(|row| (row.flow, row.leader(), row.point, row.octets(), row.key)).collect();
-        rows.sort_unstable_by_key(|(id, leader, point, ..)| (*id, *leader, *point));
+        let row = |row: RecentRow| SeenRow { group: row.group(), point: row.point, octets: row.octets(), key: row.key };
+        let mut rows: Vec<SeenRow> = rows.map(row).collect();
+        rows.sort_unstable_by_key(|row| (row.group, row.point, row.key.vlan));
         let mut sets: HashSet<Arc<[PointIndex]>> = HashSet::new();
-        let same = |a: &(FlowId, PointIndex, _, _, _), b: &(FlowId, PointIndex, _, _, _)| (a.0, a.1) == (b.0, b.1);
-        let flow = |rows: &[(FlowId, PointIndex, PointIndex, u64, FlowKey)]| {
-            let of_point = rows.chunk_by(|a, b| a.2 == b.2);
-            let octets = of_point.map(|rows| rows.iter().fold(0_u64, |sum, row| sum.saturating_add(row.3)));
-            let octets = octets.max().unwrap_or_default();
-            let points: Arc<[PointIndex]> = rows.chunk_by(|a, b| a.2 == b.2).map(|rows| rows[0].2).collect();
+        let flow = |rows: &[SeenRow]| {
+            let (mut points, mut octets, mut again) = (Vec::new(), 0, Vec::new());
+            for of_point in rows.chunk_by(|a, b| a.point == b.point) {
+                let in_vlan = of_point.chunk_by(|a, b| a.key.vlan == b.key.vlan);
+                let sum = |rows: &[SeenRow]| rows.iter().fold(0_u64, |sum, row| sum.saturating_add(row.octets));
+                let (most, all) = in_vlan
+                    .map(sum)
+                    .fold((0, 0_u64), |(most, all), octets| (octets.max(most), all.saturating_add(octets)));
+                points.push(of_point[0].point);
+                octets = most.max(octets);
+                again.extend((all > most).then(|| (of_point[0].point, all - most)));
+            }
+            let points: Arc<[PointIndex]> = points.into();
             let points = match sets.get(&points) {
                 Some(known) => known.clone(),
                 None => {
@@ -45,9 +62,10 @@ impl SeenFlows {
                     points
                 }
             };
-            SeenFlow { id: rows[0].0, key: rows[0].4, leader: rows[0].1, points, octets }
+            let (id, leader, _) = rows[0].group;
+            SeenFlow { id, key: rows[0].key, leader, points, octets, again }
         };
-        Self(rows.chunk_by(same).map(flow).collect())
+        Self(rows.chunk_by(|a, b| a.group == b.group).map(flow).collect())
     }
 
     /// Flows of the same ends; of one that is known there is one.
@@ -59,9 +77,9 @@ impl SeenFlows {
 
     /// True if a row stands for its flow: no other row does, of the same slice.
     pub(crate) fn stands_for(&self, row: &RecentRow) -> bool {
-        let leader = row.leader();
+        let (_, leader, vlan) = row.group();
         if leader == row.point {
-            return true;
+            return vlan == row.key.vlan;
         }
         let flow = self.of(row.flow).iter().find(|flow| flow.leader == leader);
         flow.is_some_and(|flow| !flow.points.contains(&leader) && flow.points.first() == Some(&row.point))
@@ -80,7 +98,9 @@ impl SeenFlows {
         let mut all: HashMap<K, Coverage> = HashMap::new();
         for flow in &self.0 {
             for key in keys(flow) {
-                all.entry(key).or_default().add(&flow.points, flow.leader, flow.octets);
+                let coverage = all.entry(key).or_default();
+                coverage.add(&flow.points, flow.leader, flow.octets);
+                flow.again.iter().for_each(|(point, octets)| coverage.add_again(*point, *octets));
             }
         }
         all

@@ -73,11 +73,12 @@ impl Together {
         let join = whole.map_or_else(|| Join::Parts(known.parts(&octets, sharing)), Join::Whole);
         match join {
             Join::Whole(whole) => {
+                let once = all.once(octets[whole].0);
                 let part = |(place, (point, octets)): (usize, &(PointIndex, u64))| {
-                    (*point, Share { counted: if place == whole { *octets } else { 0 }, seen: *octets })
+                    (*point, Share { counted: if place == whole { once.of(*octets) } else { 0 }, seen: *octets })
                 };
                 let shares = octets.iter().enumerate().map(part).collect();
-                (Joined { amount: self.counts[whole].1, estimated: 0 }, shares)
+                (Joined { amount: self.counts[whole].1.part(once), estimated: 0 }, shares)
             }
             Join::Parts(parts) => {
                 let mut joined = Joined { amount: self.named, estimated: 0 };

@@ -67,8 +67,9 @@ impl Counts {
         let mut most = Amount::default();
         self.points.iter().for_each(|(.., unrowed)| most += *unrowed);
         let none = Coverage::default();
-        let all = match coverage.unwrap_or(&none).join(&octets, sharing) {
-            Join::Whole(whole) => self.points[whole].1,
+        let coverage = coverage.unwrap_or(&none);
+        let all = match coverage.join(&octets, sharing) {
+            Join::Whole(whole) => self.points[whole].1.part(coverage.once(octets[whole].0)),
             Join::Parts(shares) => {
                 let mut sum = Amount::default();
                 for ((_, all, unrowed), share) in self.points.iter().zip(shares) {

@@ -69,10 +69,10 @@ impl Ask<'_> {
         slices.sort_by_key(|(point, ..)| *point);
         // Rows that do not count belong to the one that does.
         let all = slices.iter().flat_map(|(_, rows, _)| rows);
-        let elected: HashMap<FlowId, PointIndex> =
-            all.filter(|row| row.counts).map(|row| (row.flow, row.point)).collect();
+        let counting = all.filter(|row| row.counts);
+        let elected: HashMap<FlowId, _> = counting.map(|row| (row.flow, (row.point, row.key.vlan))).collect();
         for row in slices.iter_mut().flat_map(|(_, rows, _)| rows).filter(|row| !row.counts) {
-            row.elected = elected.get(&row.flow).copied().unwrap_or(UNKNOWN);
+            row.elect(elected.get(&row.flow).copied().unwrap_or((UNKNOWN, None)));
         }
         let of_points = slices.iter().map(|(point, rows, summary)| PointSlice { point: *point, rows, summary });
         unrowed(&of_points.collect::<Vec<_>>(), &[], points)
