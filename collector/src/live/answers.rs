@@ -52,6 +52,8 @@ pub(crate) struct SliceAnswer {
 struct Waiting {
     heard: Timestamp,
     slices: BTreeMap<Timestamp, SliceAnswer>,
+    /// The newest slice, if it is committed and nothing was heard since: its rates still hold.
+    last: Option<(Timestamp, SliceAnswer)>,
 }
 
 /// All answers of slices that are not committed.
@@ -78,6 +80,7 @@ impl Answers {
             let waiting = self.waiting.entry((point, answer.id)).or_default();
             waiting.heard = now;
             if committed.is_none_or(|committed| slice > committed) {
+                waiting.last = None;
                 waiting.slices.insert(slice, read(answer, point, points));
                 waiting.bound();
             }
@@ -93,7 +96,11 @@ impl Answers {
         *committed = (*committed).max(slice);
         for ((other, _), waiting) in &mut self.waiting {
             if *other == point {
-                waiting.slices.retain(|start, _| *start > slice);
+                let kept = waiting.slices.split_off(&Timestamp(slice.0.saturating_add(1)));
+                let gone = std::mem::replace(&mut waiting.slices, kept);
+                if waiting.slices.is_empty() {
+                    waiting.last = gone.into_iter().next_back().or(waiting.last.take());
+                }
             }
         }
     }
@@ -109,9 +116,17 @@ impl Answers {
         self.committed.get(&point).is_some_and(|committed| *committed >= start)
     }
 
-    /// The answer of a point about the slice that begins then.
+    /// The answer of a point about the slice that begins then, which may be committed if it is the newest.
     pub(crate) fn at(&self, point: PointIndex, wish: u64, start: Timestamp) -> Option<&SliceAnswer> {
-        self.waiting.get(&(point, wish))?.slices.get(&start)
+        let waiting = self.waiting.get(&(point, wish))?;
+        let last = || waiting.last.as_ref().filter(|(last, _)| *last == start).map(|(_, answer)| answer);
+        waiting.slices.get(&start).or_else(last)
+    }
+
+    /// Start of the newest slice that a point answered, which may be committed.
+    pub(crate) fn newest(&self, point: PointIndex, wish: u64) -> Option<Timestamp> {
+        let waiting = self.waiting.get(&(point, wish))?;
+        waiting.slices.keys().next_back().copied().or_else(|| waiting.last.as_ref().map(|(start, _)| *start))
     }
 
     /// True if a point has answered a wish.

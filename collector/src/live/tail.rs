@@ -106,12 +106,10 @@ impl Scene<'_> {
         let mut slices: BTreeMap<Timestamp, Vec<(PointIndex, Timestamp)>> = BTreeMap::new();
         let mut newest = Vec::new();
         for &point in self.present {
-            let mut last = None;
             for (start, _) in self.answers.of(point, wish) {
                 slices.entry(start).or_default().push((point, start));
-                last = Some((point, start));
             }
-            newest.extend(last);
+            newest.extend(self.answers.newest(point, wish).map(|start| (point, start)));
         }
         let before = |start: Timestamp| -> Vec<PointIndex> {
             self.present.iter().copied().filter(|point| self.answers.is_committed(*point, start)).collect()
