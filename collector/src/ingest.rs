@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
@@ -25,7 +26,12 @@ pub(crate) struct Ingest {
     pub(crate) collector: Collector,
     pub(crate) writer: Writer,
     pub(crate) streams: Streams,
+    pub(crate) decoders: Arc<Semaphore>,
 }
+
+/// Large records that are decoded at a time: one thread writes, so more would only fill the queue, and each thread has its own
+/// free memory.
+pub(crate) const DECODERS: usize = 2;
 
 #[tonic::async_trait]
 impl wire::ingest_server::Ingest for Ingest {

@@ -26,7 +26,7 @@ use crate::authority::Authority;
 use crate::collector::Collector;
 use crate::config::Config;
 use crate::folder::Folder;
-use crate::ingest::{Ingest, Streams};
+use crate::ingest::{DECODERS, Ingest, Streams};
 use crate::join::{JoinService, MAX_REQUEST, Rate};
 use crate::live::Live;
 use crate::peers::Peers;
@@ -97,7 +97,8 @@ pub async fn run(
         stop: stop.clone(),
         turns: Arc::new(Semaphore::new(QUESTIONS)),
     };
-    let ingest = Ingest { collector: collector.clone(), writer: writer.clone(), streams: Streams::default() };
+    let (streams, decoders) = (Streams::default(), Arc::new(Semaphore::new(DECODERS)));
+    let ingest = Ingest { collector: collector.clone(), writer: writer.clone(), streams, decoders };
     let joining = JoinService {
         authority: authority.clone(),
         collector: collector.clone(),

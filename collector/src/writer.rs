@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
@@ -24,8 +24,8 @@ const COMPANY: Duration = Duration::from_millis(50);
 const DELIVERIES: usize = 4_096;
 /// Deliveries of one sensor that wait: its first ones are needed, so that of all sensors the oldest slice can be taken.
 const OF_ONE: usize = 16;
-/// Octets of memory of all deliveries that wait.
-const WAITING: usize = 96 << 20;
+/// Octets of memory of all deliveries that wait: some 130 slices of 500 flows.
+const WAITING: usize = 32 << 20;
 /// Between two tries while the store cannot write.
 const PATIENCE: Duration = Duration::from_millis(500);
 
@@ -49,6 +49,12 @@ pub(crate) struct Writer {
     pub(crate) state: watch::Receiver<State>,
 }
 
+/// Room in the queue: a place of its sensor, and octets.
+pub(crate) struct Room {
+    _place: OwnedSemaphorePermit,
+    _octets: OwnedSemaphorePermit,
+}
+
 /// State of the task.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct State {
@@ -67,18 +73,18 @@ impl Writer {
         (Self { jobs, room: Arc::new(Semaphore::new(WAITING)), places: Arc::default(), state: watched }, task)
     }
 
-    /// Queues a delivery of `octets` in memory, as soon as there is room; false when the task has ended.
-    pub(crate) async fn write(
-        &self,
-        delivery: Delivery,
-        octets: usize,
-        progress: &Arc<watch::Sender<Progress>>,
-    ) -> bool {
+    /// Waits for room for a delivery of a sensor that takes so many octets of memory, before any of it is taken; `None` when
+    /// nothing is written any more.
+    pub(crate) async fn room(&self, sensor: i64, octets: usize) -> Option<Room> {
         let octets = u32::try_from(octets.clamp(1, WAITING)).unwrap_or(u32::MAX);
-        let places = self.places(delivery.sensor);
-        let Ok(place) = places.acquire_owned().await else { return false };
-        let Ok(room) = self.room.clone().acquire_many_owned(octets).await else { return false };
-        self.jobs.send(Job { delivery, progress: progress.clone(), _room: [place, room] }).await.is_ok()
+        let place = self.places(sensor).acquire_owned().await.ok()?;
+        let octets = self.room.clone().acquire_many_owned(octets).await.ok()?;
+        Some(Room { _place: place, _octets: octets })
+    }
+
+    /// Queues a delivery; false when the task has ended.
+    pub(crate) async fn write(&self, delivery: Delivery, room: Room, progress: &Arc<watch::Sender<Progress>>) -> bool {
+        self.jobs.send(Job { delivery, progress: progress.clone(), _room: room }).await.is_ok()
     }
 
     fn places(&self, sensor: i64) -> Arc<Semaphore> {

@@ -24,7 +24,7 @@ mod room;
 mod rows;
 mod summary;
 
-pub use summary::{decode, decode_measured, encode};
+pub use summary::{decode, decode_after_measure, encode, measure};
 
 pub use generated::*;
 

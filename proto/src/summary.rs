@@ -35,14 +35,18 @@ pub fn encode(summary: &Summary) -> Vec<u8> {
 
 /// Reads them.
 pub fn decode(octets: &[u8]) -> Result<Summary, WireError> {
-    decode_measured(octets).map(|(summary, _)| summary)
+    measure(octets)?;
+    decode_after_measure(octets)
 }
 
-/// Reads them; also returns the octets of memory that this takes.
-pub fn decode_measured(octets: &[u8]) -> Result<(Summary, usize), WireError> {
-    let memory = room::measure::<wire::Summary>(octets)?;
-    let summary = wire::Summary::decode(octets).map_err(|error| WireError::Decode(error.to_string()))?;
-    Ok((summary.try_into()?, memory))
+/// Octets of memory that reading them takes, if that is not too much.
+pub fn measure(octets: &[u8]) -> Result<usize, WireError> {
+    room::measure::<wire::Summary>(octets)
+}
+
+/// Reads what was measured before.
+pub fn decode_after_measure(octets: &[u8]) -> Result<Summary, WireError> {
+    wire::Summary::decode(octets).map_err(|error| WireError::Decode(error.to_string()))?.try_into()
 }
 
 /// `Summary.interfaces` and `InterfaceSummary.flows` in the schema.

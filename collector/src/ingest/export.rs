@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures_util::{Stream, TryFutureExt as _, stream};
 use tokio::sync::watch;
+use tokio_util::bytes::Bytes;
 use tonic::{Status, Streaming};
 use tracing::{debug, info, warn};
 use traf_model::Summary;
@@ -180,45 +181,54 @@ impl ExportSession {
                 self.next
             )));
         }
-        let size = octets.len();
-        let decode = move || -> Result<(Summary, usize), String> {
-            let (summary, memory) = traf_proto::decode_measured(&octets).map_err(|error| error.to_string())?;
-            check(&summary).map(|()| (summary, memory))
+        let memory = traf_proto::measure(&octets).map_err(|error| self.unusable(to_seq, &error.to_string()))?;
+        // While the store cannot write this waits; the wish to end must still be heard.
+        let room = tokio::select! {
+            () = self.ingest.collector.stop.cancelled() => None,
+            () = self.turn.over.cancelled() => return Ok(None),
+            room = self.ingest.writer.room(self.sensor, memory) => room,
         };
-        let summary = if size < LARGE {
-            decode()
-        } else {
-            tokio::task::spawn_blocking(decode).await.map_err(|_| Status::internal("decoding a record failed"))?
-        };
+        let Some(room) = room else { return Err(shutting_down()) };
+        let summary = self.decode(octets).await?;
         if self.interfaces.is_full() {
             self.retire_interfaces().await;
         }
-        let fitted = summary.and_then(|(mut summary, memory)| {
+        let fitted = summary.and_then(|mut summary| {
             let others = self.interfaces.fit(&mut summary);
             if others > 0 {
                 debug!(sensor = self.peer.name, seq = to_seq, "{others} interfaces find no place: they count together");
                 check(&summary)?;
             }
-            Ok((Arc::new(summary), memory))
+            Ok(Arc::new(summary))
         });
-        let (summary, memory) = fitted.map_err(|what| {
-            warn!(sensor = self.peer.name, seq = to_seq, "a record cannot be used: {what}");
-            self.ingest.collector.turned_away.note_message();
-            Status::invalid_argument(format!("record {to_seq} cannot be used: {what}"))
-        })?;
+        let summary = fitted.map_err(|what| self.unusable(to_seq, &what))?;
         self.ingest.collector.live.note_unknown(&self.peer.id, summary.unknown);
         let delivery = Delivery { sensor: self.sensor, epoch, from_seq, to_seq, summary };
-        // While the store cannot write this waits; the wish to end must still be heard.
-        let queued = tokio::select! {
-            () = self.ingest.collector.stop.cancelled() => false,
-            () = self.turn.over.cancelled() => return Ok(None),
-            queued = self.ingest.writer.write(delivery, memory, &self.progress) => queued,
-        };
-        if !queued {
-            return Err(Status::unavailable("the collector is shutting down: come again soon"));
+        if !self.ingest.writer.write(delivery, room, &self.progress).await {
+            return Err(shutting_down());
         }
         self.next = to_seq + 1;
         Ok(None)
+    }
+
+    /// Reads a summary, and checks it.
+    async fn decode(&self, octets: Bytes) -> Result<Result<Summary, String>, Status> {
+        let size = octets.len();
+        let decode = move || {
+            let summary = traf_proto::decode_after_measure(&octets).map_err(|error| error.to_string())?;
+            check(&summary).map(|()| summary)
+        };
+        if size < LARGE {
+            return Ok(decode());
+        }
+        let _turn = self.ingest.decoders.acquire().await.map_err(|_| shutting_down())?;
+        tokio::task::spawn_blocking(decode).await.map_err(|_| Status::internal("decoding a record failed"))
+    }
+
+    fn unusable(&self, seq: u64, what: &str) -> Status {
+        warn!(sensor = self.peer.name, seq, "a record cannot be used: {what}");
+        self.ingest.collector.turned_away.note_message();
+        Status::invalid_argument(format!("record {seq} cannot be used: {what}"))
     }
 
     /// Makes room for new names in the place of those of which the store has nothing any more.
@@ -230,4 +240,8 @@ impl ExportSession {
             Err(error) => warn!(sensor = self.peer.name, "unused interfaces cannot be retired: {error}"),
         }
     }
+}
+
+fn shutting_down() -> Status {
+    Status::unavailable("the collector is shutting down: come again soon")
 }

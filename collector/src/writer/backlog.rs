@@ -7,11 +7,11 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use traf_model::Timestamp;
 use traf_model::time::SECOND;
 
-use super::Progress;
+use super::{Progress, Room};
 use crate::store::Delivery;
 
 /// Deliveries of one group.
@@ -27,7 +27,7 @@ const FRESH: i64 = 30 * SECOND;
 pub(super) struct Job {
     pub(super) delivery: Delivery,
     pub(super) progress: Arc<watch::Sender<Progress>>,
-    pub(super) _room: [OwnedSemaphorePermit; 2],
+    pub(super) _room: Room,
 }
 
 /// Deliveries that wait.
@@ -110,7 +110,7 @@ mod tests {
         Job {
             delivery: Delivery { sensor, epoch: 1, from_seq: seq, to_seq: seq, summary: Arc::new(summary) },
             progress: Arc::new(watch::channel(Progress::default()).0),
-            _room: [permit(), permit()],
+            _room: Room { _place: permit(), _octets: permit() },
         }
     }
 
