@@ -401,6 +401,8 @@ impl Company {
     /// Adds a member, if there is room.
     fn add(&mut self, member: Member) {
         if self.members.len() < MEMBERS {
+            // Mostly one or two: a vector would take room for four.
+            self.members.reserve_exact(1);
             self.members.push(member);
         }
     }

@@ -12,8 +12,8 @@ use super::{FlowId, Found, Observer};
 
 /// Nanoseconds of a slot: a slice of the usual length.
 const SLOT: i64 = 10 * SECOND;
-/// Octets of all tables: some 200 sensors' slices of 2,000 flows for eight slots.
-const OCTETS: usize = 64 << 20;
+/// Octets of all tables: the slices of 200 sensors of 2,000 flows for four slots.
+const OCTETS: usize = 40 << 20;
 /// Slots of one slice that are looked at: ten minutes. Flows of longer slices do not exist, because a spool that folds slices
 /// leaves flows out.
 const MOST: i64 = 60;
