@@ -6,6 +6,7 @@ mod dictionary;
 mod facts;
 mod marks;
 mod pack;
+mod progress;
 mod proven;
 mod read;
 mod retention;

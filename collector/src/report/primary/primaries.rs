@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use foldhash::quality::RandomState;
 use traf_model::time::SECOND;
 use traf_model::{Interval, Timestamp};
 
@@ -22,7 +23,7 @@ const SLICES: usize = 64;
 /// The elected observer of each flow.
 #[derive(Debug)]
 pub(crate) struct Primaries {
-    pub(super) flows: HashMap<FlowId, Election>,
+    pub(super) flows: HashMap<FlowId, Election, RandomState>,
     /// Slices that each sensor has delivered lately.
     covered: Covered,
     now: Timestamp,
@@ -35,7 +36,7 @@ pub(crate) struct Primaries {
 
 impl Default for Primaries {
     fn default() -> Self {
-        let (flows, covered, never) = (HashMap::new(), HashMap::new(), Timestamp(i64::MIN));
+        let (flows, covered, never) = (HashMap::default(), HashMap::new(), Timestamp(i64::MIN));
         Self { flows, covered, now: never, swept: never, capacity: CAPACITY, forgotten: 0 }
     }
 }

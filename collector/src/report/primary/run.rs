@@ -8,6 +8,8 @@
 
 use std::collections::HashMap;
 
+use foldhash::quality::RandomState;
+
 use super::table::{MARKED, MarkRecord, TCP};
 use super::{Observer, RowEvidence};
 
@@ -23,7 +25,7 @@ pub(crate) struct Run {
     sensor: i64,
     generation: u32,
     observers: Vec<Observer>,
-    numbers: HashMap<Observer, u16>,
+    numbers: HashMap<Observer, u16, RandomState>,
     records: Vec<MarkRecord>,
 }
 
@@ -133,7 +135,7 @@ impl Run {
         Some(Self {
             sensor,
             generation: u32::from_le_bytes(*generation),
-            numbers: HashMap::new(),
+            numbers: HashMap::default(),
             observers: observers.chunks_exact(OBSERVER).map(observer).collect::<Option<_>>()?,
             records: records.chunks_exact(RECORD).map(record).collect::<Option<_>>()?,
         })
@@ -159,7 +161,7 @@ mod tests {
                 let who = who & !(TCP - 1) | (who % observers.len() as u16);
                 MarkRecord { fingerprint, halves, octets, who }
             }).collect();
-            let run = Run { sensor: 7, generation, observers, numbers: HashMap::new(), records };
+            let run = Run { sensor: 7, generation, observers, numbers: HashMap::default(), records };
             prop_assert_eq!(run.to_octets().len(), run.size());
             prop_assert_eq!(Run::read(7, &run.to_octets()), Some(run));
         }

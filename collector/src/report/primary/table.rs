@@ -6,6 +6,8 @@
 
 use std::collections::HashMap;
 
+use foldhash::quality::RandomState;
+
 use super::same::RowEvidence;
 use super::{Found, Observer, Slots};
 
@@ -45,7 +47,7 @@ pub(super) struct MarkTable {
     places: Vec<MarkRecord>,
     records: usize,
     witnesses: Vec<Witness>,
-    numbers: HashMap<Witness, u16>,
+    numbers: HashMap<Witness, u16, RandomState>,
     /// When it was used last, by the tables' own count.
     pub(super) used: u64,
 }

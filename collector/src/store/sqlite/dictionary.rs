@@ -8,12 +8,13 @@ use std::hash::Hash;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use foldhash::quality::RandomState;
 use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqliteConnection;
-use traf_model::{Interface, Key, Mac, Summary, Tally};
+use traf_model::{Interface, Key, Mac, Tally};
 
 use super::pack;
-use crate::store::StoreError;
+use crate::store::{Delivery, StoreError};
 
 /// Addresses remembered: 300,000 in about 20 MB.
 const CAPACITY: usize = 300_000;
@@ -21,8 +22,8 @@ const CAPACITY: usize = 300_000;
 /// The writer's memory of dictionaries.
 #[derive(Debug, Default)]
 pub(super) struct Dictionary {
-    addresses: HashMap<IpAddr, i64>,
-    macs: HashMap<Mac, i64>,
+    addresses: HashMap<IpAddr, i64, RandomState>,
+    macs: HashMap<Mac, i64, RandomState>,
     interfaces: HashMap<(i64, String), (i64, Interface)>,
 }
 
@@ -34,29 +35,40 @@ impl Dictionary {
         }
     }
 
-    /// Gives a number to everything that a summary names.
+    /// Gives a number to everything that deliveries name.
     pub(super) async fn learn(
         &mut self,
         connection: &mut SqliteConnection,
-        sensor: i64,
-        summary: &Summary,
+        deliveries: &[&Delivery],
     ) -> Result<(), StoreError> {
         let (mut addresses, mut macs) = (HashSet::new(), HashSet::new());
-        for interface in &summary.interfaces {
+        let mut address = |address: IpAddr| {
+            if !self.addresses.contains_key(&address) {
+                addresses.insert(address);
+            }
+        };
+        let mut mac = |mac: Mac| {
+            if !self.macs.contains_key(&mac) {
+                macs.insert(mac);
+            }
+        };
+        for interface in deliveries.iter().flat_map(|delivery| &delivery.summary.interfaces) {
             for flow in &interface.flows {
-                addresses.extend([flow.key.source.address, flow.key.destination.address]);
-                macs.extend([flow.forward.mac, flow.reverse.mac].into_iter().flatten());
+                [flow.key.source.address, flow.key.destination.address].into_iter().for_each(&mut address);
+                [flow.forward.mac, flow.reverse.mac].into_iter().flatten().for_each(&mut mac);
             }
             for (key, counts) in interface.counted.values().flat_map(Tally::rows) {
-                addresses.extend(key.address());
-                macs.extend(key.mac());
-                addresses.extend(counts.addresses.iter().map(|learnt| learnt.address));
+                key.address().into_iter().for_each(&mut address);
+                key.mac().into_iter().for_each(&mut mac);
+                counts.addresses.iter().map(|learnt| learnt.address).for_each(&mut address);
             }
         }
         number(connection, ("address", "ip"), &mut self.addresses, addresses).await?;
         number(connection, ("mac", "mac"), &mut self.macs, macs).await?;
-        for interface in &summary.interfaces {
-            self.learn_interface(connection, sensor, &interface.interface).await?;
+        for delivery in deliveries {
+            for interface in &delivery.summary.interfaces {
+                self.learn_interface(connection, delivery.sensor, &interface.interface).await?;
+            }
         }
         Ok(())
     }
@@ -124,15 +136,15 @@ fn unknown(word: impl Display) -> StoreError {
     StoreError::Damaged(format!("no number for {word}"))
 }
 
-/// Learns the numbers of the words of a dictionary table that are not known yet; new words are added to the table.
+/// Learns the numbers of words of a dictionary table; new words are added to the table.
 async fn number<K: Display + FromStr + Ord + Hash>(
     connection: &mut SqliteConnection,
     (table, word): (&str, &str),
-    known: &mut HashMap<K, i64>,
+    known: &mut HashMap<K, i64, RandomState>,
     words: HashSet<K>,
 ) -> Result<(), StoreError> {
     // In their order, in which the index of the table takes the least room.
-    let mut words: Vec<K> = words.into_iter().filter(|word| !known.contains_key(word)).collect();
+    let mut words: Vec<K> = words.into_iter().collect();
     words.sort_unstable();
     if words.is_empty() {
         return Ok(());

@@ -11,7 +11,7 @@ use traf_model::{Interval, Timestamp};
 use super::columns::columns;
 use super::dictionary::Dictionary;
 use super::number;
-use super::table::{read, select};
+use super::table::{InsertInto, read, select};
 use crate::report::primary::{
     Change, Decision, FLOW_BITS, FlowId, Found, MEMORY, MarkRecord, MarkTables, Observation, Observer, Primaries,
     RowEvidence, Run, SharedFlow, Slots,
@@ -32,6 +32,13 @@ columns! {
     /// A delivery of the last minute.
     RecentRow { id: i64, sensor: i64, interval: Interval, stored: Timestamp, mark_octets: u64, site: String [in p] }
 }
+
+columns! {
+    /// A run that is inserted.
+    MarkRow { run: i64, records: Vec<u8> }
+}
+
+static MARK: InsertInto<MarkRow> = InsertInto::new("mark", "");
 
 /// The runs of a site whose slices begin in a stretch of time.
 pub(super) static RUNS: LazyLock<String> = LazyLock::new(|| {
@@ -237,7 +244,11 @@ impl Marks {
     }
 
     /// Writes the runs of this transaction, and the marks that have changed since their rows were made; returns the latter.
-    pub(super) async fn store(&mut self, connection: &mut SqliteConnection) -> Result<Vec<Change>, StoreError> {
+    pub(super) async fn store(
+        &mut self,
+        connection: &mut SqliteConnection,
+        dictionary: &Dictionary,
+    ) -> Result<Vec<Change>, StoreError> {
         let mut changes = std::mem::take(&mut self.changes);
         let mut written = 0;
         for place in 0..changes.len() {
@@ -257,14 +268,10 @@ impl Marks {
             }
         }
         changes.truncate(written);
-        for (run, (_, records)) in std::mem::take(&mut self.runs) {
-            let octets = records.to_octets();
-            sqlx::query("insert into mark (run, records) values (?, ?)")
-                .bind(run)
-                .bind(octets)
-                .execute(&mut *connection)
-                .await?;
-        }
+        let runs = std::mem::take(&mut self.runs).into_iter();
+        let runs: Vec<MarkRow> =
+            runs.map(|(run, (_, records))| MarkRow { run, records: records.to_octets() }).collect();
+        MARK.insert(connection, dictionary, &runs).await?;
         self.warn();
         Ok(changes)
     }

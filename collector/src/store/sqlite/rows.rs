@@ -12,6 +12,7 @@ use super::dictionary::Dictionary;
 use super::facts::{FlowNumber, FlowRow, LedgerRow, MinuteRow, OtherFlowsRow, SecondRow};
 use super::marks::Marked;
 use super::number;
+use super::progress::json;
 use super::table::{InsertInto, SliceKey};
 use crate::live::committed::Decided;
 use crate::report::primary::FLOW_BITS;
@@ -90,6 +91,15 @@ struct Totals {
     dropped: u64,
     /// From the start of its first slice to the end of its last one.
     slices: Interval,
+}
+
+impl Totals {
+    fn to_json(&self, (sensor, interface): (i64, i64)) -> String {
+        let Traffic { inbound, outbound } = self.traffic;
+        let counts = [inbound.packets, inbound.octets, outbound.packets, outbound.octets, self.received, self.dropped];
+        let counts = counts.map(|count| number(count).to_string()).join(",");
+        format!("[{sensor},{interface},{counts},{},{}]", self.slices.from.0, self.slices.to.0)
+    }
 }
 
 /// Rows of one transaction, by table.
@@ -231,29 +241,21 @@ impl Rows {
             learnt: Learnt { address, first: seen.from, last: seen.to },
         };
         IDENTITY.insert(connection, words, &self.identities.into_iter().map(identity).collect::<Vec<_>>()).await?;
-        for ((sensor, interface), Totals { traffic, received, dropped, slices }) in self.totals {
-            sqlx::query(
-                "update interface set in_packets = min(9223372036854775807, in_packets + ?), \
-                 in_octets = min(9223372036854775807, in_octets + ?), \
-                 out_packets = min(9223372036854775807, out_packets + ?), \
-                 out_octets = min(9223372036854775807, out_octets + ?), \
-                 received = min(9223372036854775807, received + ?), \
-                 dropped = min(9223372036854775807, dropped + ?), first_ns = min(coalesce(first_ns, ?7), ?7), \
-                 last_ns = max(coalesce(last_ns, ?8), ?8) where sensor = ?9 and id = ?10",
-            )
-            .bind(number(traffic.inbound.packets))
-            .bind(number(traffic.inbound.octets))
-            .bind(number(traffic.outbound.packets))
-            .bind(number(traffic.outbound.octets))
-            .bind(number(received))
-            .bind(number(dropped))
-            .bind(slices.from.0)
-            .bind(slices.to.0)
-            .bind(sensor)
-            .bind(interface)
-            .execute(&mut *connection)
-            .await?;
-        }
+        let totals = json(self.totals.into_iter().map(|(place, totals)| totals.to_json(place)));
+        sqlx::query(
+            "update interface set in_packets = min(9223372036854775807, in_packets + (value ->> 2)), \
+             in_octets = min(9223372036854775807, in_octets + (value ->> 3)), \
+             out_packets = min(9223372036854775807, out_packets + (value ->> 4)), \
+             out_octets = min(9223372036854775807, out_octets + (value ->> 5)), \
+             received = min(9223372036854775807, received + (value ->> 6)), \
+             dropped = min(9223372036854775807, dropped + (value ->> 7)), \
+             first_ns = min(coalesce(first_ns, value ->> 8), value ->> 8), \
+             last_ns = max(coalesce(last_ns, value ->> 9), value ->> 9) \
+             from json_each(?) where sensor = value ->> 0 and interface.id = value ->> 1",
+        )
+        .bind(totals)
+        .execute(connection)
+        .await?;
         Ok(())
     }
 }
