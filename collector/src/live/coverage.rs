@@ -71,6 +71,11 @@ impl Coverage {
         }
     }
 
+    /// True if no flow is known.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.sights.is_empty()
+    }
+
     /// Adds octets that a point saw once more.
     pub(crate) fn add_again(&mut self, point: PointIndex, octets: u64) {
         match self.again.iter_mut().find(|(other, _)| *other == point) {

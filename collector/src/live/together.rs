@@ -67,8 +67,9 @@ impl Together {
             let all = all.insert(known.clone());
             self.news.iter().for_each(|(points, octets)| all.add(points, UNKNOWN, *octets));
         }
-        // New flows tell who sees all, and count for themselves: shares are those of the others.
+        // New flows tell who sees all, and count for themselves: shares are those of the others, where any are known.
         let all = all.as_ref().unwrap_or(known);
+        let known = if known.is_empty() { all } else { known };
         let whole = if sharing == Sharing::Even { all.whole(&octets) } else { None };
         let join = whole.map_or_else(|| Join::Parts(known.parts(&octets, sharing)), Join::Whole);
         match join {
