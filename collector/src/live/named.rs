@@ -37,6 +37,9 @@ pub(super) struct Namer<'a> {
     pub(super) before: &'a [PointIndex],
 }
 
+/// Octets from which on each of the points names all flows: of those that began before its slice, and in it.
+struct Least(Vec<(PointIndex, Timestamp, [u64; 2])>);
+
 /// A flow as a point names it.
 type Named = (PointIndex, TailFlow);
 
@@ -86,7 +89,7 @@ impl Namer<'_> {
                 }
             }
         }
-        let committed = self.committed();
+        let (committed, least) = (self.committed(), self.least());
         let mut named = Vec::new();
         for (id, mut left) in reports {
             let mut idle = None;
@@ -95,7 +98,7 @@ impl Namer<'_> {
                 if members.is_empty() {
                     idle = Some(flow);
                 } else {
-                    named.push(self.flow(&members, Some(flow)));
+                    named.push(self.flow(&members, Some(flow), &least));
                 }
             }
             // A flow that nobody sees any more where it was seen has moved here.
@@ -104,8 +107,8 @@ impl Namer<'_> {
                     .extract_if(.., |(point, flow)| *point == first.0 || joined(&flow.flow, &first.1.flow))
                     .collect();
                 let known = idle.take();
-                if known.is_some() || !self.may_be_unnamed(&members) {
-                    let mut flow = self.flow(&members, known);
+                if known.is_some() || !least.may_be_unnamed(&members) {
+                    let mut flow = self.flow(&members, known, &least);
                     flow.counts &= !committed.contains(&id);
                     named.push(flow);
                 }
@@ -122,7 +125,7 @@ impl Namer<'_> {
     }
 
     /// One flow, as its points report it and as the committed slices know it.
-    fn flow(&self, members: &[Named], known: Option<&SeenFlow>) -> NamedFlow {
+    fn flow(&self, members: &[Named], known: Option<&SeenFlow>, least: &Least) -> NamedFlow {
         let octets = |named: &Named| named.1.flow.traffic.total().octets;
         let most = members.iter().max_by_key(|named| octets(named)).copied().unwrap_or(members[0]);
         let leads = known.and_then(|flow| members.iter().copied().find(|(point, _)| *point == flow.leader));
@@ -132,7 +135,7 @@ impl Namer<'_> {
         // Others see it and do not name it, because they name greater ones.
         let silent = known.into_iter().flat_map(|flow| flow.points.iter().copied());
         let silent = silent.filter(|point| members.iter().all(|(other, _)| other != point));
-        let silent = silent.filter(|point| self.least(*point, &most.1).is_some_and(|least| octets(&most) < least));
+        let silent = silent.filter(|point| least.of(*point, &most.1).is_some_and(|least| octets(&most) < least));
         seen.extend(silent.map(|point| (point, most.1.flow.key, self.amount(&most.1))));
         NamedFlow {
             point,
@@ -152,21 +155,32 @@ impl Namer<'_> {
         }
     }
 
+    /// From answers; others may have counted a little less of a flow by now.
+    fn least(&self) -> Least {
+        let of = |(point, start): &(PointIndex, Timestamp)| {
+            let answer = self.scene.answers.at(*point, self.wish, *start)?;
+            Some((*point, *start, answer.least.map(|least| least.saturating_add(least / 4))))
+        };
+        Least(self.points.iter().filter_map(of).collect())
+    }
+}
+
+impl Least {
     /// True if a point may see a new flow that it does not name: then it is left to the shares.
     fn may_be_unnamed(&self, members: &[Named]) -> bool {
         let octets = |named: &Named| named.1.flow.traffic.total().octets;
         let Some(most) = members.iter().max_by_key(|named| octets(named)) else { return false };
-        let others = self.points.iter().filter(|(other, _)| members.iter().all(|(point, _)| point != other));
-        others.filter_map(|(other, _)| self.least(*other, &most.1)).any(|least| octets(most) < least)
+        let mut others = self.0.iter().filter(|(other, ..)| members.iter().all(|(point, _)| point != other));
+        others.any(|other| octets(most) < Self::in_slice(other, &most.1))
     }
 
-    /// Octets from which on a point names all flows that began as this one did, before the slice or in it. Others may have counted a
-    /// little less of a flow by now. `None` if the point says nothing.
-    fn least(&self, point: PointIndex, flow: &TailFlow) -> Option<u64> {
-        let place = self.points.binary_search_by_key(&point, |(point, _)| *point).ok()?;
-        let (_, start) = self.points[place];
-        let answer = self.scene.answers.at(point, self.wish, start)?;
-        let least = answer.least[usize::from(flow.flow.first >= start)];
-        Some(least.saturating_add(least / 4))
+    /// Of a point, for a flow that began before its slice or in it. `None` if the point says nothing.
+    fn of(&self, point: PointIndex, flow: &TailFlow) -> Option<u64> {
+        let place = self.0.binary_search_by_key(&point, |(point, ..)| *point).ok()?;
+        Some(Self::in_slice(&self.0[place], flow))
+    }
+
+    fn in_slice((_, start, least): &(PointIndex, Timestamp, [u64; 2]), flow: &TailFlow) -> u64 {
+        least[usize::from(flow.flow.first >= *start)]
     }
 }

@@ -10,6 +10,7 @@ use traf_model::time::SECOND;
 
 use super::history::RecentRow;
 use super::points::{FlowId, PointIndex, UNKNOWN};
+use super::tally::keep_busiest;
 
 /// Proofs kept: some 10 MB.
 const MOST: usize = 220_000;
@@ -61,12 +62,7 @@ impl Proofs {
 
     fn make_room(&mut self, now: Timestamp) {
         self.0.retain(|_, proof| now.since(proof.last) <= KEPT);
-        let spare = self.0.len().saturating_sub(MOST / 4 * 3);
-        if spare > 0 {
-            let mut octets: Vec<u64> = self.0.values().map(|proof| proof.octets).collect();
-            let least = *octets.select_nth_unstable(spare - 1).1;
-            self.0.retain(|_, proof| proof.octets > least);
-        }
+        keep_busiest(&mut self.0, MOST / 4 * 3, |proof| proof.octets);
     }
 }
 

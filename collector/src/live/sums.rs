@@ -228,7 +228,7 @@ impl LanSums {
         for (key, value) in tail.into_iter().filter(|(_, value)| !value.traffic.is_empty() || !value.rate.is_empty()) {
             shown.rows.entry(key).or_default().rise(value);
         }
-        keep_busiest(&mut shown.rows, self.keys + self.keys / 4, |row| row.traffic);
+        keep_busiest(&mut shown.rows, self.keys + self.keys / 4, |row| row.traffic.total().octets);
         self.lift(kind);
     }
 

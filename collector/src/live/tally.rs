@@ -237,10 +237,9 @@ impl LanTally {
 }
 
 /// Keeps the busiest rows, at most `capacity`; what the others counted is in the total only.
-pub(super) fn keep_busiest<R>(rows: &mut HashMap<SiteKey, R>, capacity: usize, traffic: impl Fn(&R) -> Traffic) {
+pub(super) fn keep_busiest<K, R>(rows: &mut HashMap<K, R>, capacity: usize, octets: impl Fn(&R) -> u64) {
     let Some(mut spare) = rows.len().checked_sub(capacity).filter(|spare| *spare > 0) else { return };
-    let octets = |row: &R| traffic(row).total().octets;
-    let mut all: Vec<u64> = rows.values().map(octets).collect();
+    let mut all: Vec<u64> = rows.values().map(&octets).collect();
     let limit = *all.select_nth_unstable(spare - 1).1;
     rows.retain(|_, row| {
         let leaves = spare > 0 && octets(row) <= limit;
@@ -252,7 +251,7 @@ pub(super) fn keep_busiest<R>(rows: &mut HashMap<SiteKey, R>, capacity: usize, t
 impl KeyTable {
     fn bound(&mut self, capacity: usize) {
         if self.rows.len() > capacity + capacity / 4 {
-            keep_busiest(&mut self.rows, capacity, |sum| sum.traffic);
+            keep_busiest(&mut self.rows, capacity, |sum| sum.traffic.total().octets);
         }
     }
 }

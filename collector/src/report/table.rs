@@ -13,7 +13,7 @@ use traf_model::{
 
 use super::conversation::{JoinedFlow, JoinedFlows, Overflow};
 use super::filter::class_of;
-use super::point::{ObservationPoint, Share, scopes};
+use super::point::{ObservationPoint, scopes};
 
 /// Rows of one table; what comes after them is only in the total.
 const CAPACITY: usize = 500_000;
@@ -118,8 +118,8 @@ impl<'a> Table<'a> {
         self.more = self.more.max(answer.matched.saturating_sub(answer.rows.len() as u64));
     }
 
-    /// Adds conversations, as rows of a facility; returns which part of each point counted.
-    pub(crate) fn conversations(&mut self, counted: JoinedFlows, facility: Facility, group: Group) -> Vec<Share> {
+    /// Adds conversations, as rows of a facility.
+    pub(crate) fn conversations(&mut self, counted: JoinedFlows, facility: Facility, group: Group) {
         for once in counted.rows {
             match facility {
                 Facility::Counted(facility) if fullest_counts(facility) => self.observe_ends(&once, facility),
@@ -131,7 +131,6 @@ impl<'a> Table<'a> {
             }
         }
         self.overflow(counted.overflow);
-        counted.shares
     }
 
     /// Adds what has no row of its own, each byte once.

@@ -47,7 +47,8 @@ static SLICES: Statement = Statement::new(|| of_window::<Slice>("slice s", "orde
 pub(super) static FLOWS: Statement = Statement::new(rows_of_window::<FlowRow>);
 static OTHER_FLOWS: Statement = Statement::new(|| sums_of_window::<OtherFlowsRow>(OtherFlowsRow::ON));
 static WITHOUT_ROWS: Statement = Statement::new(|| {
-    of_window::<SliceStart>("slice s", "and s.id in (select slice from flow_other) group by s.ts order by s.ts")
+    let then = "and exists (select 1 from flow_other f where f.slice = s.id) group by s.ts order by s.ts";
+    of_window::<SliceStart>("slice s", then)
 });
 static FLOWS_AT: Statement =
     Statement::new(|| at_moment::<(PointKey, FlowRow)>(&format!("slice s cross join flow f on {}", FlowRow::ON)));

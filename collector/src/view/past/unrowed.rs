@@ -20,11 +20,9 @@ impl Ask<'_> {
             return Ok(Vec::new());
         }
         let mut points = Points::default();
-        let mut places: HashMap<PointIndex, usize> = HashMap::new();
-        for (place, point) in self.points.iter().enumerate() {
+        for point in &self.points {
             let index = points.learn((&point.id.sensor, &point.site), &point.interface, None);
             points.set_ports(index, &point.ports);
-            places.entry(index).or_insert(place);
         }
         let (mut unnamed, filter) = (Vec::new(), &self.query.filter);
         for start in starts {
