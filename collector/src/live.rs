@@ -3,6 +3,7 @@
 //! Latest wins; nothing is queued. All of it is in memory and bounded: what is forgotten at a restart comes again within a
 //! second.
 
+mod aggregated;
 pub(crate) mod answers;
 mod carried;
 pub(crate) mod committed;

@@ -13,8 +13,8 @@ use traf_collector::store::{Delivery, Fact, Hello, Identity, Outcome, Selection,
 use traf_collector::verify::Finding;
 use traf_model::facility::{COUNTED, KeyKind};
 use traf_model::{
-    Class, ClassGroup, Counted, Counters, Counts, Facility, Interval, Key, Learnt, Mac, Second, Summary, Timestamp,
-    Traffic,
+    AggregatedFlow, Class, ClassGroup, Counted, Counters, Counts, Facility, FlowKey, Interval, Key, Learnt, Mac,
+    Second, Summary, Timestamp, Traffic,
 };
 
 /// The collector's time: after all slices.
@@ -49,11 +49,17 @@ prop_compose! {
         flows in proptest::collection::vec((any::<(u8, u16)>(), traffic()), 0..250),
         keys in proptest::collection::vec((any::<u8>(), traffic()), 0..40),
         other in traffic(),
+        aggregated in proptest::collection::btree_map(any::<(u8, u16)>(), traffic(), 0..60),
         classes in proptest::collection::vec((0usize..Class::COUNT, 0i64..10, traffic()), 0..30),
     ) -> Summary {
         let mut summary = summary(slice);
         let from = summary.slice.from;
         let interface = &mut summary.interfaces[0];
+        let aggregated = aggregated.into_iter().map(|((last, port), traffic)| {
+            let key = FlowKey { protocol: 6, vlan: None, source: end(last, 0), destination: end(1, port) };
+            AggregatedFlow { key, traffic, flows: 1 }
+        });
+        interface.aggregated_flows = aggregated.collect();
         interface.flows = flows.into_iter().map(|((last, port), traffic)| {
             let mut flow = flow(from);
             (flow.key.source, flow.traffic) = (end(last, port), traffic);
@@ -87,8 +93,8 @@ fn counted(facility: Counted, number: u8, traffic: Traffic) -> (Key, Counts) {
     }
 }
 
-/// Traffic of flows, of classes, and of each counted facility.
-type Sums = [Traffic; 2 + COUNTED.len()];
+/// Traffic of flows, of classes, of aggregated flows, and of each counted facility.
+type Sums = [Traffic; 3 + COUNTED.len()];
 
 fn delivered(summaries: &[Summary]) -> Sums {
     let mut sums = Sums::default();
@@ -96,7 +102,8 @@ fn delivered(summaries: &[Summary]) -> Sums {
         sums[0] += interface.flows.iter().map(|flow| flow.traffic).sum::<Traffic>();
         sums[0] += interface.other_flows.iter().map(|(_, traffic, _)| *traffic).sum::<Traffic>();
         sums[1] += interface.classes().group(ClassGroup::Total);
-        for (facility, sum) in COUNTED.into_iter().zip(&mut sums[2..]) {
+        sums[2] += interface.aggregated_flows.iter().map(|flow| flow.traffic).sum::<Traffic>();
+        for (facility, sum) in COUNTED.into_iter().zip(&mut sums[3..]) {
             if let Some(tally) = interface.counted.get(&facility) {
                 *sum += tally.rows().map(|(_, counts)| counts.traffic).sum::<Traffic>() + tally.other().traffic;
             }
@@ -109,8 +116,9 @@ async fn stored(store: &Store, sensor: i64) -> Sums {
     let interval = Interval::new(Timestamp::from_seconds(START), Timestamp::from_seconds(START + 100_000));
     let selection = Selection { interval, sensors: vec![sensor] };
     let mut sums = Sums::default();
-    let facilities = [Facility::Traffic, Facility::Interfaces].into_iter().chain(COUNTED.map(Facility::Counted));
-    for (facility, sum) in facilities.zip(&mut sums) {
+    let facilities = COUNTED.into_iter().map(Facility::Counted).zip(3..);
+    for (facility, place) in [(Facility::Traffic, 0), (Facility::Interfaces, 1)].into_iter().chain(facilities) {
+        let sum = &mut sums[place];
         store
             .facts(facility, &selection, &mut |_, fact| match fact {
                 Fact::Flow(flow, _) => *sum += flow.traffic,
@@ -126,6 +134,8 @@ async fn stored(store: &Store, sensor: i64) -> Sums {
         let sum = &mut sums[1];
         store.classes(tier, &selection, &mut |_, _, _, traffic| *sum += traffic).await.unwrap();
     }
+    let sum = &mut sums[2];
+    store.aggregated_flows(&selection, &mut |_, flow| *sum += flow.traffic).await.unwrap();
     sums
 }
 

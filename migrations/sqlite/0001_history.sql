@@ -190,6 +190,25 @@ create table flow_other (
     primary key (slice, interface, class)
 ) strict, without rowid;
 
+-- Parts of `flow_other` by their ends, whatever the source's port, as far as the sensor had room for them; a source that is
+-- 0.0.0.0 or :: stands for any. IP octets.
+create table flow_aggregated (
+    slice integer not null,
+    interface integer not null,
+    protocol integer not null,
+    source integer not null,
+    destination integer not null,
+    destination_port integer not null,
+    forward_packets integer not null,
+    forward_octets integer not null,
+    forward_coalesced integer not null,
+    reverse_packets integer not null,
+    reverse_octets integer not null,
+    reverse_coalesced integer not null,
+    flows integer not null,
+    primary key (slice, interface, protocol, source, destination, destination_port)
+) strict, without rowid;
+
 -- Counted facilities: traffic under a key. `facility` is its number (3 sizes, 4 services, 5 stations, 6 hosts; the views have
 -- names); a negative number is the part of the same facility's traffic that carried no IP, of stations only. `key` is the number
 -- of an address or a MAC in its dictionary, else the number that the facility defines: of a service protocol << 16 | port, of a

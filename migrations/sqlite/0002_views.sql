@@ -85,6 +85,36 @@ left join address b on b.id = f.destination
 left join mac m on m.id = f.forward_mac
 left join mac n on n.id = f.reverse_mac;
 
+-- Conversations without a row in `flows`, by their ends, as far as the sensor had room for them.
+create view aggregated_flows as
+select
+    d.ts,
+    strftime('%Y-%m-%dT%H:%M:%SZ', d.ts, 'unixepoch') as time,
+    s.name as sensor,
+    i.name as interface,
+    s.site,
+    case f.protocol when 1 then 'icmp' when 2 then 'igmp' when 6 then 'tcp' when 17 then 'udp' when 47 then 'gre'
+        when 50 then 'esp' when 51 then 'ah' when 58 then 'icmp6' when 89 then 'ospf' when 132 then 'sctp'
+        else cast(f.protocol as text) end as protocol,
+    a.ip as source,
+    b.ip as destination,
+    f.destination_port,
+    f.forward_packets,
+    f.forward_octets,
+    f.forward_coalesced,
+    f.reverse_packets,
+    f.reverse_octets,
+    f.reverse_coalesced,
+    f.forward_packets + f.reverse_packets as packets,
+    f.forward_octets + f.reverse_octets as octets,
+    f.flows
+from slice d
+cross join flow_aggregated f on f.slice = d.id
+left join sensor s on s.id = d.sensor
+left join interface i on i.sensor = d.sensor and i.id = f.interface
+left join address a on a.id = f.source
+left join address b on b.id = f.destination;
+
 create view hosts as
 select
     d.ts,

@@ -4,7 +4,8 @@ use super::WireError;
 use super::field::{Field, fields, messages};
 use crate as wire;
 use traf_model::{
-    Class, Classes, Counters, Endpoint, Flow, FlowKey, Half, Interface, Learnt, Ledger, Loss, Nic, Traffic,
+    AggregatedFlow, Class, Classes, Counters, Endpoint, Flow, FlowKey, Half, Interface, Learnt, Ledger, Loss, Nic,
+    Traffic,
 };
 
 /// Addresses of an interface that are kept, the first ones: of a machine that serves thousands a sensor sends them all.
@@ -18,6 +19,7 @@ messages! {
     required FlowKey = FlowKey { protocol, vlan, source, destination };
     optional Half = Half { flags, last_flags, window, size, mac, word };
     required Flow = Flow { key, traffic, first, last, forward, reverse, state, complete, own, evidence };
+    required AggregatedFlow = AggregatedFlow { key, traffic, flows };
     required Learnt = Learnt { address, first, last };
     required Interface = Interface { name, index, mac, addresses, mtu, speed, link, loopback, mirror }
         check |mut wire: wire::Interface| {

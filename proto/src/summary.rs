@@ -56,7 +56,7 @@ const FLOWS: u32 = 4;
 messages! {
     required Second = Second { at, classes };
     required InterfaceSummary = InterfaceSummary {
-        interface, ledger, seconds, other_flows, counted, own, largest_inbound, largest_outbound
+        interface, ledger, seconds, other_flows, aggregated_flows, counted, own, largest_inbound, largest_outbound
     } later { flows };
 }
 

@@ -98,6 +98,10 @@ impl Source<'_> {
         }
     }
 
+    fn aggregated_flow(&mut self) -> AggregatedFlow {
+        AggregatedFlow { key: self.flow().key, traffic: self.traffic(), flows: self.number(8) }
+    }
+
     fn flow(&mut self) -> Flow {
         Flow {
             key: FlowKey {
@@ -200,6 +204,7 @@ impl Source<'_> {
                 seconds: source.list(|source| Second { at: source.time(), classes: source.classes() }),
                 flows: source.list(Self::flow),
                 other_flows: source.list(|source| (source.class(), source.traffic(), source.number(8))),
+                aggregated_flows: source.list(Self::aggregated_flow),
                 counted: COUNTED.map(|facility| (facility, source.tally(facility))).into_iter().collect(),
                 own: source.traffic(),
                 largest_inbound: source.number(4) as u32,

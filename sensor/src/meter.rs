@@ -10,6 +10,7 @@
 //! first. Memory is fixed: every table is bounded, and what finds no place stands in an `other` of its own. Time is an
 //! argument; nothing here captures, stores or sends.
 
+mod aggregated_flows;
 mod coalesced;
 pub(crate) mod connection_events;
 mod counter;
@@ -329,10 +330,11 @@ impl Meter {
         self.flush();
         let now = slice.to.0.max(self.latest);
         self.answer_slice(slice, Timestamp(now), time);
-        let (flows, other) = self.flows.seal(now);
+        let (flows, other, aggregated_flows) = self.flows.seal(now);
         self.filtered.seal(slice, &self.interface);
         self.digest_key = self.next_digest_key;
-        InterfaceSummary { flows, other_flows: other.rows(), ..self.flows.tables.seal(slice, &self.interface) }
+        let counted = self.flows.tables.seal(slice, &self.interface);
+        InterfaceSummary { flows, other_flows: other.rows(), aggregated_flows, ..counted }
     }
 
     fn answer_slice(&mut self, slice: Interval, now: Timestamp, time: impl FnMut() -> bool) {

@@ -13,6 +13,8 @@ const INTERFACES: usize = 1_024;
 const LOSSES: usize = 10_000;
 /// Flows of one summary: the store numbers them with 20 bits.
 const FLOWS: usize = 1 << 20;
+/// Aggregated flows of one interface.
+const AGGREGATED: usize = 10_000;
 /// Nanoseconds of the longest slice: a day, and an hour for a clock that was turned back.
 const LONGEST: i64 = 25 * 3600 * SECOND;
 /// Nanoseconds since 1970 after which no slice lies: the year 2200.
@@ -54,6 +56,7 @@ pub(super) fn check(summary: &Summary) -> Result<(), String> {
 
 fn check_interface(summary: &InterfaceSummary, slice: Interval) -> Result<(), String> {
     once(summary.other_flows.iter().map(|(class, ..)| *class)).ok_or("a class of folded flows is there twice")?;
+    check_aggregated(summary)?;
     let keys = summary.counted.values().flat_map(|tally| tally.rows().map(|(key, _)| *key));
     if keys.filter_map(Key::number).any(|number| i64::try_from(number).is_err()) {
         return Err("a number of a key is out of range".to_owned());
@@ -95,6 +98,25 @@ fn check_interface(summary: &InterfaceSummary, slice: Interval) -> Result<(), St
     Ok(())
 }
 
+/// Aggregated flows are parts of the flows without a row.
+fn check_aggregated(summary: &InterfaceSummary) -> Result<(), String> {
+    let aggregated = &summary.aggregated_flows;
+    if aggregated.len() > AGGREGATED {
+        return Err(format!("{} aggregated flows are too many", aggregated.len()));
+    }
+    if aggregated.iter().any(|flow| flow.key != flow.key.aggregated()) {
+        return Err("an aggregated flow has a VLAN or a source's port".to_owned());
+    }
+    once(aggregated.iter().map(|flow| flow.key)).ok_or("an aggregated flow is there twice")?;
+    let sum: Traffic = aggregated.iter().map(|flow| flow.traffic).sum();
+    let others: Traffic = summary.other_flows.iter().map(|(_, traffic, _)| *traffic).sum();
+    let (sum, others) = (sum.total(), others.total());
+    if sum.packets > others.packets || sum.octets > others.octets {
+        return Err("aggregated flows are more than the flows without a row".to_owned());
+    }
+    Ok(())
+}
+
 fn once<T: Eq + std::hash::Hash>(mut keys: impl Iterator<Item = T>) -> Option<()> {
     let mut seen = HashSet::new();
     keys.all(|key| seen.insert(key)).then_some(())
@@ -104,8 +126,8 @@ fn once<T: Eq + std::hash::Hash>(mut keys: impl Iterator<Item = T>) -> Option<()
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use traf_model::Class;
     use traf_model::facility::SIZES;
+    use traf_model::{AggregatedFlow, Class, Endpoint, FlowKey};
 
     use super::*;
 
@@ -138,6 +160,30 @@ mod tests {
         let wanted =
             "interface `eth0`: 37500000000001 packets and 0 octets in 60 s cannot be: that is more than 100 Tbit/s";
         assert_eq!(words, wanted);
+    }
+
+    #[test]
+    fn aggregated_flows_are_parts_of_what_has_no_row() {
+        let end = |last| Endpoint::new([10, 0, 0, last].into(), 0);
+        let key = FlowKey { protocol: 6, vlan: None, source: end(1), destination: Endpoint::new(end(2).address, 80) };
+        let traffic = Traffic::outbound(Counters::new(1, 100));
+        let of = |keys: &[FlowKey]| {
+            let mut all = summary(&[("eth0", 2)]);
+            let interface = &mut all.interfaces[0];
+            interface.other_flows = vec![(Class::at(0).unwrap(), traffic + traffic, 2)];
+            interface.aggregated_flows =
+                keys.iter().map(|key| AggregatedFlow { key: *key, traffic, flows: 1 }).collect();
+            check(&all)
+        };
+        let others = |last| FlowKey { destination: Endpoint::new(end(last).address, 80), ..key };
+        assert_eq!(of(&[key, others(3)]), Ok(()));
+        assert!(of(&[key, key]).unwrap_err().contains("there twice"));
+        assert!(of(&[key, others(3), others(4)]).unwrap_err().contains("more than the flows without a row"));
+        assert!(of(&[FlowKey { vlan: Some(1), ..key }]).unwrap_err().contains("VLAN"));
+        let many: Vec<FlowKey> = (0..=AGGREGATED as u32)
+            .map(|n| FlowKey { source: Endpoint::new(std::net::Ipv4Addr::from(n).into(), 0), ..key })
+            .collect();
+        assert!(of(&many).unwrap_err().contains("too many"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use traf_model::{Counters, Evidence, Filter, Flow, FlowKey, FlowState, Half, Interval, Timestamp, Traffic};
+use traf_model::{Counters, Filter, Flow, FlowKey, Interval, Timestamp, Traffic};
 
 use super::points::{FlowId, PointIndex};
 use crate::report::filter::masked;
@@ -94,18 +94,7 @@ impl RecentRow {
         if filter.is_all() {
             return Some(*self);
         }
-        let flow = Flow {
-            key: self.key,
-            traffic: self.traffic(),
-            first: self.first,
-            last: self.first,
-            forward: Half::default(),
-            reverse: Half::default(),
-            state: FlowState::Active,
-            complete: false,
-            own: false,
-            evidence: Evidence::NONE,
-        };
+        let flow = Flow::new(self.key, self.traffic(), self.first);
         let flow = masked(filter, flow, &own.id.sensor, own.name())?;
         Some(Self::new(&flow, self.flow, self.point, self.elected(), self.counts))
     }

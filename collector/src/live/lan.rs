@@ -9,8 +9,8 @@ use super::held::Held;
 use super::history::{History, RecentRow, RecentSlice};
 use super::points::{PointIndex, Points, UNKNOWN};
 use super::proofs::{Observer, Proofs};
-use super::sums::{Facts, LanSums, LanTotals, ShownRow};
-use super::tally::{Kind, SiteKey};
+use super::sums::{Facts, LanSums, LanTable, LanTotals};
+use super::tally::Kind;
 use super::unrowed::PointSlice;
 use crate::report::point::Share;
 
@@ -195,17 +195,12 @@ impl Lan {
         sums.total(question.now)
     }
 
-    /// A table of a LAN by the answers to a wish for it: the rows under their keys, and the totals.
-    pub(crate) fn table(
-        &mut self,
-        question: &LanQuestion<'_>,
-        kind: Kind,
-        wish: Option<u64>,
-    ) -> (Vec<(SiteKey, ShownRow)>, LanTotals) {
+    /// A table of a LAN by the answers to a wish for it.
+    pub(crate) fn table(&mut self, question: &LanQuestion<'_>, kind: Kind, wish: Option<u64>) -> LanTable {
         let (sums, rest) = self.sums(question);
         sums.look(&rest, question);
         sums.show(&rest, question, kind, wish);
-        (sums.rows(kind), sums.total(question.now))
+        sums.table(kind, question.now)
     }
 
     /// The sums of a scope and a filter, and all that is not theirs. They begin with the slices that are in memory.

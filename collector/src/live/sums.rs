@@ -70,6 +70,15 @@ struct Elected {
 struct Shown {
     at: Timestamp,
     rows: HashMap<SiteKey, ShownRow>,
+    total: Traffic,
+}
+
+/// A table of a LAN, as it is shown.
+pub(crate) struct LanTable {
+    pub(crate) rows: Vec<(SiteKey, ShownRow)>,
+    /// Of the rows and what has none; neither way is less than before.
+    pub(crate) total: Traffic,
+    pub(crate) totals: LanTotals,
 }
 
 /// A row of a table.
@@ -170,13 +179,12 @@ impl LanSums {
         let inside = |point: PointIndex| points.get(point).is_some_and(|own| self.concerns(&own.id.sensor, own.name()));
         let slices: Vec<PointSlice<'_>> = slices.iter().filter(|slice| inside(slice.point)).copied().collect();
         let before: Vec<RecentRow> = before.iter().filter(|row| inside(row.point)).copied().collect();
-        let mut unrowed = unrowed(&slices, &before, points);
+        let mut unrowed = unrowed(&slices, &before, points, |_| self.filter.is_all());
         if !self.filter.is_all() {
             let own = slices.first().and_then(|slice| points.get(slice.point));
             unrowed
                 .classes
                 .retain(|(class, _)| own.and_then(|own| own.selected(&self.filter, Some(*class))) == Some(true));
-            unrowed.keys.clear();
         }
         self.tally.add_unrowed(&unrowed);
     }
@@ -249,10 +257,15 @@ impl LanSums {
         }
     }
 
-    /// The rows of a table as they are shown.
-    pub(super) fn rows(&self, kind: Kind) -> Vec<(SiteKey, ShownRow)> {
-        let rows = self.shown.get(&kind).into_iter().flat_map(|shown| &shown.rows);
-        rows.filter(|(_, row)| !row.traffic.is_empty()).map(|(key, row)| (*key, row.clone())).collect()
+    /// A table as it is shown.
+    pub(super) fn table(&mut self, kind: Kind, now: Timestamp) -> LanTable {
+        let totals = self.total(now);
+        let shown = self.shown.entry(kind).or_default();
+        let rows = shown.rows.iter().filter(|(_, row)| !row.traffic.is_empty());
+        let rows: Vec<(SiteKey, ShownRow)> = rows.map(|(key, row)| (*key, row.clone())).collect();
+        let counted = rows.iter().map(|(_, row)| row.traffic).sum();
+        shown.total = risen(kind, totals.of(kind, counted), shown.total);
+        LanTable { rows, total: shown.total, totals }
     }
 
     /// The totals as they are shown.
@@ -319,6 +332,18 @@ fn total_of(totals: &Totals, kind: Kind) -> Counters {
 
 fn covers(kind: Kind, transport: Transport) -> bool {
     kind.covers(Class { family: Family::Ipv4, transport, cast: traf_model::Cast::Unicast })
+}
+
+/// A total, neither way of which is less than before: which way what has no row went is an estimate.
+fn risen(kind: Kind, total: Traffic, before: Traffic) -> Traffic {
+    let inbound = greatest(total.inbound, before.inbound);
+    if kind.both_ends() {
+        return Traffic { inbound, outbound: greatest(total.outbound, before.outbound) };
+    }
+    let all = total.total();
+    let most = all - before.outbound;
+    let inbound = inbound - (inbound - most);
+    Traffic { inbound, outbound: all - inbound }
 }
 
 /// The greater of both, field by field.

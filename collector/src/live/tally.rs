@@ -61,11 +61,6 @@ impl Kind {
         matches!(self, Self::Counted(facility) if facility.both_ends)
     }
 
-    /// True if it is the table of a counted facility.
-    pub(crate) fn is(self, facility: Counted) -> bool {
-        self == Self::Counted(facility)
-    }
-
     /// True if packets of a class count in the table.
     pub(crate) fn covers(self, class: Class) -> bool {
         match self {
@@ -103,6 +98,16 @@ impl TableKey {
             GroupKey::Pair(source, destination) => Self::Pair(*source, *destination),
             GroupKey::Sensor(_) => Self::Sensor(sensor),
         })
+    }
+
+    /// The group that it is the key of; what a sensor's number means is not said here.
+    pub(crate) fn group(self) -> Option<GroupKey> {
+        match self {
+            Self::Address(address) => Some(GroupKey::Address(address)),
+            Self::Port(protocol, port) => Some(GroupKey::Port(protocol, port)),
+            Self::Pair(source, destination) => Some(GroupKey::Pair(source, destination)),
+            Self::Counted(_) | Self::Sensor(_) => None,
+        }
     }
 
     /// The key of an item that a sensor answers.
@@ -220,9 +225,11 @@ impl LanTally {
             *sum += *traffic;
             *count = count.saturating_add(*flows);
         }
-        for (kind, key, traffic) in &unrowed.keys {
+        for (kind, key, Amount { traffic, flows }) in &unrowed.keys {
             if let Some(table) = self.tables.iter_mut().find(|table| table.kind == *kind) {
-                table.rows.entry(*key).or_default().traffic += *traffic;
+                let sum = table.rows.entry(*key).or_default();
+                sum.traffic += *traffic;
+                sum.flows = sum.flows.saturating_add(*flows);
             }
         }
         for table in &mut self.tables {

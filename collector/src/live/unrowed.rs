@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use traf_model::{Class, Counted, Counters, InterfaceSummary, Traffic};
 
+use super::aggregated;
 use super::coverage::{Amount, Coverage, Join, Sharing};
 use super::history::RecentRow;
 use super::points::{PointIndex, Points};
@@ -29,7 +30,7 @@ pub(crate) struct PointSlice<'a> {
 pub(crate) struct Unrowed {
     pub(crate) classes: Vec<(Class, Amount)>,
     /// The part of it that is known to be under keys.
-    pub(crate) keys: Vec<(Kind, SiteKey, Traffic)>,
+    pub(crate) keys: Vec<(Kind, SiteKey, Amount)>,
 }
 
 /// Counts of one thing: of each point all of it, and the part of that without a row; and what rows have, each byte once.
@@ -85,9 +86,14 @@ impl Counts {
     }
 }
 
-/// What has no row in slices of one time, of points in rising order. `before` are rows of the same time at points whose slices
-/// were counted earlier.
-pub(crate) fn unrowed(slices: &[PointSlice<'_>], before: &[RecentRow], points: &Points) -> Unrowed {
+/// What has no row in slices of one time, of points in rising order: by class, and under the keys of some tables. `before` are rows
+/// of the same time at points whose slices were counted earlier.
+pub(crate) fn unrowed(
+    slices: &[PointSlice<'_>],
+    before: &[RecentRow],
+    points: &Points,
+    wanted: impl Fn(Kind) -> bool,
+) -> Unrowed {
     if slices.iter().all(|slice| slice.summary.other_flows.is_empty()) {
         return Unrowed::default();
     }
@@ -101,12 +107,32 @@ pub(crate) fn unrowed(slices: &[PointSlice<'_>], before: &[RecentRow], points: &
     let sharing = if counted.is_empty() { Sharing::Even } else { Sharing::Led(&counted) };
 
     let mut unrowed = Unrowed { classes: classes(slices, (&all, &known), sharing, points), keys: Vec::new() };
-    for kind in Kind::all() {
-        let Kind::Counted(facility) = kind else { continue };
+    let covered = |kind: Kind| {
+        let mut sum = Amount::default();
         let covered = unrowed.classes.iter().filter(|(class, _)| kind.covers(*class));
-        let most = covered.map(|(_, amount)| facility.total(amount.traffic)).sum();
-        unrowed.keys.extend(keys(slices, (&all, &known), sharing, points, facility, most));
+        covered.for_each(|(_, amount)| sum += *amount);
+        sum
+    };
+    let mut found = Vec::new();
+    for kind in Kind::all().filter(|kind| wanted(*kind)) {
+        if let Kind::Counted(facility) = kind {
+            let Amount { traffic, flows } = covered(kind);
+            let most = Amount { traffic: facility.total(traffic), flows };
+            let keys = keys(slices, (&all, &known), sharing, points, facility);
+            found.extend(bounded(keys, most).map(|(key, amount)| (kind, key, amount)));
+        }
     }
+    // Of what was counted earlier it is not known which ends it had.
+    if before.is_empty() && Kind::all().any(|kind| matches!(kind, Kind::Group(_)) && wanted(kind)) {
+        let mut groups: HashMap<Kind, Vec<(SiteKey, Amount)>> = HashMap::new();
+        for (kind, key, amount) in aggregated::groups(slices, &all, points) {
+            groups.entry(kind).or_default().push((key, amount));
+        }
+        for (kind, keys) in groups.into_iter().filter(|(kind, _)| wanted(*kind)) {
+            found.extend(bounded(keys, covered(kind)).map(|(key, amount)| (kind, key, amount)));
+        }
+    }
+    unrowed.keys = found;
     unrowed
 }
 
@@ -137,15 +163,14 @@ fn classes(
     unrowed.filter(|(_, amount)| *amount != Amount::default()).collect()
 }
 
-/// The keys of a facility, which together have no more than `most`.
+/// The keys of a facility.
 fn keys(
     slices: &[PointSlice<'_>],
     (all, known): (&SeenFlows, &SeenFlows),
     sharing: Sharing<'_>,
     points: &Points,
     facility: Counted,
-    most: Traffic,
-) -> Vec<(Kind, SiteKey, Traffic)> {
+) -> Vec<(SiteKey, Amount)> {
     let kind = Kind::Counted(facility);
     let mut counts: HashMap<SiteKey, Counts> = HashMap::new();
     for slice in slices {
@@ -178,13 +203,20 @@ fn keys(
     counts.retain(|_, counts| counts.points.iter().any(|(.., unrowed)| unrowed.octets() > 0));
     let coverage = known.coverage(|flow: &SeenFlow| {
         let keys = kind.keys(&flow.key, flow.points[0], points);
-        keys.into_iter().flatten().map(|(key, _)| key)
+        keys.into_iter().flatten().map(|(key, _)| key).filter(|key| counts.contains_key(key))
     });
-    let found: Vec<(SiteKey, Traffic)> =
-        counts.iter().map(|(key, counts)| (*key, counts.unrowed(coverage.get(key), sharing).traffic)).collect();
-    let sum: Traffic = found.iter().map(|(_, traffic)| *traffic).sum();
-    let bounded = found.into_iter().map(|(key, traffic)| (kind, key, scaled(traffic, sum, most)));
-    bounded.filter(|(.., traffic)| !traffic.is_empty()).collect()
+    counts.iter().map(|(key, counts)| (*key, counts.unrowed(coverage.get(key), sharing))).collect()
+}
+
+/// Keys that together have no more than `most`.
+fn bounded(keys: Vec<(SiteKey, Amount)>, most: Amount) -> impl Iterator<Item = (SiteKey, Amount)> {
+    let mut sum = Amount::default();
+    keys.iter().for_each(|(_, amount)| sum += *amount);
+    let keys = keys.into_iter().map(move |(key, amount)| {
+        let flows = Share { counted: most.flows.min(sum.flows), seen: sum.flows }.of(amount.flows);
+        (key, Amount { traffic: scaled(amount.traffic, sum.traffic, most.traffic), flows })
+    });
+    keys.filter(|(_, amount)| !amount.traffic.is_empty())
 }
 
 /// A part of `sum`, made smaller as `sum` has to be to be no more than `most`. Which way it went is told differently for flows

@@ -2,18 +2,16 @@
 
 use std::collections::HashMap;
 
-use traf_model::{
-    Answer, Class, Classes, Counts, Group, GroupKey, Item, Point, Query, Report, Row, Timestamp, Traffic,
-};
+use traf_model::{Answer, Class, Classes, Counts, GroupKey, Item, Point, Query, Report, Row, Timestamp, Traffic};
 
 use crate::live::lan::Lan as Network;
 use crate::live::points::{PointIndex, Points};
-use crate::live::sums::{LanTotals, ShownRow};
+use crate::live::sums::{LanTable, LanTotals, ShownRow};
 use crate::live::tally::{Kind, SiteKey, TableKey};
 use crate::report::conversation::{Conversations, Counting, Elected, Sighting};
 use crate::report::estimate;
 use crate::report::point::{ObservationPoint, Share, ShareHistory};
-use crate::report::table::{Draft, Table, cut};
+use crate::report::table::{Draft, Table, cut, parts_of};
 
 /// Seconds that the strip shows.
 const STRIP: i64 = 300;
@@ -73,12 +71,12 @@ impl Lan {
 pub(crate) fn table(
     query: &Query,
     kind: Kind,
-    (rows, totals): (Vec<(SiteKey, ShownRow)>, LanTotals),
+    LanTable { rows, total, totals }: LanTable,
     points: &Points,
     report: &mut Report,
 ) {
     let counted: Traffic = rows.iter().map(|(_, row)| row.traffic).sum();
-    report.total = totals.of(kind, counted);
+    report.total = total;
     // What the title counts can be scrolled to.
     report.matched = (rows.len() as u64).min(Query::LIMIT.into());
     let mut sites = HashMap::new();
@@ -104,31 +102,21 @@ fn item(kind: Kind, key: TableKey, row: &ShownRow, points: &Points) -> Item {
             let (peers, flows) = if facility.peers { (row.peers, row.flows) } else { (0, 0) };
             Item::Counted(facility, key, Counts { peers, flows, ..row.traffic.into() })
         }
-        (_, TableKey::Address(address)) => group(GroupKey::Address(address)),
-        (_, TableKey::Port(protocol, port)) => group(GroupKey::Port(protocol, port)),
-        (_, TableKey::Pair(source, destination)) => group(GroupKey::Pair(source, destination)),
         (_, TableKey::Sensor(sensor)) => group(GroupKey::Sensor(points.sensor_name(sensor))),
-        (
-            Kind::Group(Group::Flow | Group::Address | Group::Port | Group::Pair | Group::Sensor),
-            TableKey::Counted(_),
-        ) => group(GroupKey::Sensor(String::new())),
+        (_, key) => group(key.group().unwrap_or_else(|| GroupKey::Sensor(String::new()))),
     }
 }
 
 /// What has no row, by class: what was committed so, and the remainder as part of the class that has most.
 fn rest(
-    mut rest: Traffic,
+    rest: Traffic,
     covers: impl Fn(Class) -> bool,
     rows: &Classes,
     totals: &LanTotals,
 ) -> Vec<(Class, Traffic, u64)> {
     let left = totals.classes.since(rows);
-    let mut others: Vec<(Class, Traffic, u64)> = Vec::new();
-    for (class, (traffic, flows)) in totals.others.iter().filter(|(class, _)| covers(**class)) {
-        let part = least(*traffic, rest);
-        rest = rest - part;
-        others.push((*class, part, *flows));
-    }
+    let known = totals.others.iter().filter(|(class, _)| covers(**class));
+    let (mut others, rest) = parts_of(known.map(|(class, (traffic, flows))| (*class, *traffic, *flows)), rest);
     let most = left.rows().filter(|(class, _)| covers(*class)).max_by_key(|(_, traffic)| traffic.total().octets);
     if let Some(class) = most.map(|(class, _)| class).or(Class::at(0)).filter(|_| !rest.is_empty()) {
         match others.iter_mut().find(|(other, ..)| *other == class) {
@@ -139,11 +127,6 @@ fn rest(
     others.retain(|(_, traffic, flows)| !traffic.is_empty() || *flows > 0);
     others.sort_by_key(|(class, ..)| *class);
     others
-}
-
-/// The lesser of both, field by field.
-fn least(one: Traffic, other: Traffic) -> Traffic {
-    one - (one - other)
 }
 
 /// Says what of the totals is an estimate.

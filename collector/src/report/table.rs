@@ -13,7 +13,7 @@ use traf_model::{
 
 use super::conversation::{JoinedFlow, JoinedFlows, Overflow};
 use super::filter::class_of;
-use super::point::{ObservationPoint, scopes};
+use super::point::{ObservationPoint, Share, scopes};
 
 /// Rows of one table; what comes after them is only in the total.
 const CAPACITY: usize = 500_000;
@@ -28,6 +28,8 @@ pub(crate) struct Table<'a> {
     observed: HashMap<(usize, Counted, Key), Vec<Observation>>,
     drafts: Vec<Draft>,
     others: HashMap<Class, (Traffic, u64)>,
+    /// Traffic of `others` that is in groups.
+    known: Traffic,
     /// Traffic of the rows, and of what has none.
     pub(crate) total: Traffic,
     overflow: Overflow,
@@ -155,10 +157,20 @@ impl<'a> Table<'a> {
         estimates
     }
 
-    /// Adds traffic to a key that is in the total already.
-    pub(crate) fn add_known(&mut self, point: usize, facility: Counted, key: Key, traffic: Traffic) {
-        if let Some(sum) = self.entry(point, RowKey::Counted(facility, key), traffic) {
+    /// Adds what is in the total already, as part of what has no row of its own.
+    pub(crate) fn add_known(&mut self, point: usize, item: &Item) {
+        let traffic = item.traffic();
+        let (key, flows) = match item {
+            Item::Counted(facility, key, _) => (RowKey::Counted(*facility, *key), 0),
+            Item::Group(key, _, flows) => {
+                self.known += traffic;
+                (RowKey::Group(key.clone()), *flows)
+            }
+            _ => return,
+        };
+        if let Some(sum) = self.entry(point, key, traffic) {
             sum.add(traffic, Traffic::default(), &[]);
+            sum.flows = sum.flows.saturating_add(flows);
         }
     }
 
@@ -322,10 +334,12 @@ impl<'a> Table<'a> {
         }
         report.matched = self.drafts.len() as u64 + self.more;
         let mut rows = cut(self.drafts, query, self.points);
-        let mut others: Vec<(Class, (Traffic, u64))> =
-            self.others.into_iter().filter(|(_, (traffic, keys))| !traffic.is_empty() || *keys > 0).collect();
-        others.sort_by_key(|(class, _)| *class);
-        rows.extend(others.into_iter().map(|(class, (traffic, keys))| {
+        let all = self.others.values().map(|(traffic, _)| *traffic).sum::<Traffic>();
+        let others = self.others.into_iter().map(|(class, (traffic, keys))| (class, traffic, keys));
+        let (mut others, _) = parts_of(others, all - self.known);
+        others.retain(|(_, traffic, keys)| !traffic.is_empty() || *keys > 0);
+        others.sort_by_key(|(class, ..)| *class);
+        rows.extend(others.into_iter().map(|(class, traffic, keys)| {
             let rate = nanos.map_or_else(Traffic::default, |nanos| traffic.per_second(nanos));
             Row::new(rate, Item::Other(class, traffic, keys))
         }));
@@ -391,4 +405,19 @@ fn named((mut row, mut seen): Draft, points: &[ObservationPoint]) -> Row {
         row.site.clone_from(&point.site);
     }
     row
+}
+
+/// The parts of what has no row that `rest` holds, with as large a part of the keys; and what of `rest` is left.
+pub(super) fn parts_of(
+    others: impl Iterator<Item = (Class, Traffic, u64)>,
+    mut rest: Traffic,
+) -> (Vec<(Class, Traffic, u64)>, Traffic) {
+    let part = |(class, traffic, keys): (Class, Traffic, u64)| {
+        // The lesser of both, field by field.
+        let part = traffic - (traffic - rest);
+        rest = rest - part;
+        let share = Share { counted: part.total().octets, seen: traffic.total().octets };
+        (class, part, share.of(keys))
+    };
+    (others.map(part).collect(), rest)
 }

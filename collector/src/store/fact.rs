@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use traf_model::{
-    Class, Counts, Flow, Interface, InterfaceSummary, Interval, Key, Learnt, Ledger, Mac, Summary, Tally, Timestamp,
-    Traffic, enumeration,
+    AggregatedFlow, Class, Counts, Flow, Interface, InterfaceSummary, Interval, Key, Learnt, Ledger, Mac, Summary,
+    Tally, Timestamp, Traffic, enumeration,
 };
 
 use crate::report::primary::RowEvidence;
@@ -138,6 +138,8 @@ pub(crate) struct StoredSlice {
     pub(crate) flows: Vec<(Flow, bool)>,
     /// Conversations without a row: class, traffic, number.
     pub(crate) others: Vec<(Class, Traffic, u64)>,
+    /// The same by their ends, as far as that is known.
+    pub(crate) aggregated: Vec<AggregatedFlow>,
     /// Keys of one counted facility.
     pub(crate) keys: Vec<(Key, Traffic)>,
 }

@@ -225,7 +225,7 @@ impl LiveQuestion {
                     let silent = present.iter().filter(silent).filter_map(|point| lan.points.get(*point));
                     waiting.extend(silent.map(|point| point.id.sensor.clone()));
                     let answer = lan.table(&question, kind, keys);
-                    report.interval.from = answer.1.since.unwrap_or(report.interval.from);
+                    report.interval.from = answer.totals.since.unwrap_or(report.interval.from);
                     lan::table(query, kind, answer, &lan.points, report);
                 }
                 None => {

@@ -14,9 +14,9 @@ use tonic::transport::Channel;
 use traf_collector::{Addresses, Config};
 use traf_model::facility::{HOSTS, SERVICES, SIZES, STATIONS};
 use traf_model::{
-    Bracket, Class, Classes, Counters, Counts, Endpoint, Evidence, Flow, FlowKey, FlowState, Half, Interface,
-    InterfaceSnapshot, InterfaceSummary, Interval, Key, Ledger, Mac, Second, Service, Snapshot, Summary, Timestamp,
-    Traffic,
+    AggregatedFlow, Bracket, Class, Classes, Counters, Counts, Endpoint, Evidence, Flow, FlowKey, FlowState, Half,
+    Interface, InterfaceSnapshot, InterfaceSummary, Interval, Key, Ledger, Mac, Second, Service, Snapshot, Summary,
+    Timestamp, Traffic,
 };
 use traf_peer::Role;
 use traf_peer::{CollectorUrl, Credentials, channel, join};
@@ -221,6 +221,11 @@ fn interface_summary(from: Timestamp, slice: i64) -> InterfaceSummary {
         seconds: vec![Second { at: Timestamp::from_seconds(from.seconds() + slice % 10), classes }],
         flows: vec![conversation],
         other_flows: vec![(udp_other, other, 3)],
+        aggregated_flows: vec![AggregatedFlow {
+            key: FlowKey { protocol: 17, vlan: None, source: end(1, 0), destination: end(2, 53) },
+            traffic: Traffic::inbound(Counters::new(4, 400)),
+            flows: 2,
+        }],
         ..InterfaceSummary::default()
     };
     let ip = conversation.traffic;

@@ -132,7 +132,7 @@ impl Sensor {
         self.seq += 1;
         let mut part = summary(0).interfaces.remove(0);
         part.flows = flows_of(point, slice, 10);
-        (part.other_flows, part.counted, part.seconds) = Default::default();
+        (part.other_flows, part.aggregated_flows, part.counted, part.seconds) = Default::default();
         let summary = Summary { slice, sealed: slice.to, interfaces: vec![part], generation: 1, ..Summary::default() };
         self.export.send(1, self.seq, self.seq, &summary).await;
         self.export.acked(self.seq).await;

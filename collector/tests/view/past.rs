@@ -151,6 +151,34 @@ async fn flows_of_the_past_are_grouped_as_asked_and_add_up() {
 }
 
 #[tokio::test]
+async fn groups_of_the_past_hold_flows_without_a_row_as_far_as_their_ends_are_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let collector = Collector::start(&folder).await;
+    let desk = two_sensors(&collector).await;
+    let interval = Interval::new(Timestamp::from_seconds(START + 15), Timestamp::from_seconds(START + 35));
+    // One sensor has two of the three slices.
+    let one = Scope(vec![Point::new("web2", "eth0")]);
+    for (scope, slices) in [(Scope::default(), 3), (one, 1)] {
+        let query = Query { window: Window::Past(interval), group: Group::Port, scope, limit: 10, ..Query::default() };
+        let report = next(&mut watch(&desk, &query).await).await;
+        let (mut groups, mut other) = (Vec::new(), (0, 0));
+        for row in &report.rows {
+            match &row.item {
+                Item::Group(key, traffic, flows) => groups.push((key.clone(), traffic.total().octets, *flows)),
+                Item::Other(_, traffic, flows) => other = (traffic.total().octets, *flows),
+                item => panic!("{item:?}"),
+            }
+        }
+        // Of a slice 21,000 octets have a row, 400 in two flows have ends, and 100 have neither.
+        let wanted = [(GroupKey::Port(6, 443), slices * 21_000, 1), (GroupKey::Port(17, 53), slices * 400, slices * 2)];
+        assert_eq!(groups, wanted, "{:?}", query.scope);
+        assert_eq!(other.0, slices * 100);
+        assert_eq!(report.total.total().octets, slices * 21_500);
+    }
+    collector.stop().await;
+}
+
+#[tokio::test]
 async fn sites_that_use_the_same_addresses_are_kept_apart() {
     let folder = tempfile::tempdir().unwrap();
     let collector = Collector::start(&folder).await;

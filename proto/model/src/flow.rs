@@ -1,7 +1,7 @@
 //! Biflows (RFC 5103): a conversation, both directions in one record.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::{Evidence, Mac, Ports, Service, Timestamp, Traffic};
 
@@ -56,6 +56,20 @@ impl FlowKey {
         let (source, destination) = (self.source.port, self.destination.port);
         let port = if ports.serves_source(source, destination) { source } else { destination };
         Service::new(self.protocol, port)
+    }
+
+    /// The key of an aggregated flow that this one is part of.
+    pub const fn aggregated(self) -> Self {
+        Self { vlan: None, source: Endpoint::new(self.source.address, 0), ..self }
+    }
+
+    /// The same for flows from any source.
+    pub const fn from_any(self) -> Self {
+        let any = match self.source.address {
+            IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        };
+        Self { vlan: None, source: Endpoint::new(any, 0), ..self }
     }
 
     /// The same for both orientations: the smaller endpoint first.
@@ -160,6 +174,35 @@ pub struct Flow {
     pub own: bool,
     /// Of its packets in the slice.
     pub evidence: Evidence,
+}
+
+impl Flow {
+    /// A flow of which no more is known than its ends, its traffic and a time.
+    pub fn new(key: FlowKey, traffic: Traffic, at: Timestamp) -> Self {
+        Self {
+            key,
+            traffic,
+            first: at,
+            last: at,
+            forward: Half::default(),
+            reverse: Half::default(),
+            state: FlowState::Active,
+            complete: false,
+            own: false,
+            evidence: Evidence::NONE,
+        }
+    }
+}
+
+/// Flows without a row of their own that have the same ends but for the source's port: an aggregated flow (RFC 7015, 2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AggregatedFlow {
+    /// Without VLAN and the source's port. An unspecified source address stands for any.
+    pub key: FlowKey,
+    /// Outbound is forward, inbound is reverse. IP octets.
+    pub traffic: Traffic,
+    /// Number of flows.
+    pub flows: u64,
 }
 
 #[cfg(test)]

@@ -66,7 +66,7 @@ pub use class::{Cast, Class, ClassGroup, Classes, Family, Transport};
 pub use evidence::Evidence;
 pub use facility::{Counted, Facility};
 pub use filter::{Filter, FilterError, NamedFilter, Rules};
-pub use flow::{Endpoint, Flow, FlowKey, FlowState, Half, Word};
+pub use flow::{AggregatedFlow, Endpoint, Flow, FlowKey, FlowState, Half, Word};
 pub use interface::{Interface, Ledger, Nic};
 pub use key::{Counts, Key, Learnt};
 pub use mac::Mac;

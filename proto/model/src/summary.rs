@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    Class, Classes, Counted, Counts, Flow, Interface, Interval, Key, Ledger, Merge, Tally, Timestamp, Traffic,
+    AggregatedFlow, Class, Classes, Counted, Counts, Flow, Interface, Interval, Key, Ledger, Merge, Tally, Timestamp,
+    Traffic,
 };
 
 /// A sealed slice of one sensor.
@@ -36,6 +37,8 @@ pub struct InterfaceSummary {
     pub flows: Vec<Flow>,
     /// By class, what the flow table folded: traffic (IP octets) and keys.
     pub other_flows: Vec<(Class, Traffic, u64)>,
+    /// Parts of `other_flows` by their ends, as far as there is room for them; each key once.
+    pub aggregated_flows: Vec<AggregatedFlow>,
     /// Counted facilities. Their rows and `other` add up to the classes that they cover.
     pub counted: BTreeMap<Counted, Tally<Key, Counts>>,
     /// Our own stream to the collector (frame octets), already in every count above.

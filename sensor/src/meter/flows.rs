@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use traf_model::{Class, Counted, Counters, Evidence, Filter, Flow, Half, Timestamp, Traffic};
 
+use super::aggregated_flows::AggregatedFlows;
 use super::coalesced::{CoalescedPackets, Estimate};
 use super::connection_events::{self, ConnectionChange, DirectionCounts, EventQueue};
 use super::evidence;
@@ -48,6 +49,8 @@ pub(super) struct Flows {
     pub(super) opened: i64,
     /// Without a row, in this slice.
     pub(super) other: OtherFlows,
+    /// The same by the ends of the flows.
+    aggregated: AggregatedFlows,
     /// Everything that left the table.
     pub(super) gone: OtherFlows,
 }
@@ -69,6 +72,7 @@ impl Flows {
             spilled: false,
             opened: started,
             other: OtherFlows::default(),
+            aggregated: AggregatedFlows::default(),
             gone: OtherFlows::default(),
         }
     }
@@ -201,7 +205,7 @@ impl Flows {
             if whole.total().packets >= worth && self.parted.len() < self.parted_capacity {
                 self.parted.push(Flow { evidence, ..self.row(slot, traffic, i64::MIN) });
             } else {
-                self.other.add(class, traffic, 1);
+                self.add_other(slot, traffic, 1);
             }
         }
         self.gone.add(class, whole, 1);
@@ -219,8 +223,15 @@ impl Flows {
             self.parted.push(Flow { evidence, ..self.row(slot, traffic, i64::MIN) });
             self.spilled = true;
         } else {
-            self.other.add(self.class(slot), traffic, 0);
+            self.add_other(slot, traffic, 0);
         }
+    }
+
+    /// Adds what has no row of its own.
+    fn add_other(&mut self, slot: usize, traffic: Traffic, flows: u64) {
+        self.other.add(self.class(slot), traffic, flows);
+        let Slot { hot, warm, .. } = &self.table.flows[slot];
+        self.aggregated.add(hot.key.flow(flow_state::second_began(warm)), traffic, flows);
     }
 
     /// Takes what the slot counted since the slice began: to the facilities, and to its cumulative counts. Gives it too, and its

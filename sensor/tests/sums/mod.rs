@@ -1,5 +1,7 @@
 //! Invariants I1 and I2: every frame is in exactly one place, in every facility.
 
+use std::collections::HashSet;
+
 use traf_model::facility::{COUNTED, Octets, Source};
 use traf_model::{Class, ClassGroup, Counters, Counts, Family, FlowKey, InterfaceSummary, Merge, Traffic, Transport};
 
@@ -25,6 +27,10 @@ pub(crate) fn hold(summary: &InterfaceSummary, what: &str) {
     let counted: Counters = group(ClassGroup::Total).total();
     assert!(counted.octets >= (flows + other).total().octets, "{what}: IP octets exceed frame octets");
 
+    let aggregated: Traffic = summary.aggregated_flows.iter().map(|flow| flow.traffic).sum();
+    assert!(aggregated.total().packets <= other.total().packets, "{what}: aggregated flows");
+    let keys: HashSet<FlowKey> = summary.aggregated_flows.iter().map(|flow| flow.key).collect();
+    assert_eq!(keys.len(), summary.aggregated_flows.len(), "{what}: keys of aggregated flows");
     facilities(summary, what);
 }
 

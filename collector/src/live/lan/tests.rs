@@ -14,6 +14,8 @@ use traf_model::{
 
 use super::*;
 use crate::live::committed::Decided;
+use crate::live::sums::ShownRow;
+use crate::live::tally::SiteKey;
 use crate::live::tally::TableKey;
 use crate::report::filter::class_of;
 use crate::store::PointKey;
@@ -70,6 +72,8 @@ struct Network {
     /// Octets of each host in the last second.
     rates: HashMap<IpAddr, u64>,
     total: Traffic,
+    /// Of each table as it was shown last.
+    totals: HashMap<u64, Traffic>,
     random: u64,
 }
 
@@ -93,7 +97,20 @@ impl Network {
         let sensors = (0..sensors).map(sensor).collect();
         let (talks, elected, hosts, rates, total) = Default::default();
         let lan = Lan::new(at(0));
-        Self { lan, sensors, talks, second: 0, lag: 1, rows: 1, elected, hosts, rates, total, random: 7 }
+        Self {
+            lan,
+            sensors,
+            talks,
+            second: 0,
+            lag: 1,
+            rows: 1,
+            elected,
+            hosts,
+            rates,
+            total,
+            totals: HashMap::new(),
+            random: 7,
+        }
     }
 
     fn random(&mut self, below: u64) -> u64 {
@@ -297,7 +314,7 @@ impl Network {
         answers
     }
 
-    fn ask(&mut self, id: u64, kind: Kind) -> (Vec<(SiteKey, ShownRow)>, LanTotals) {
+    fn ask(&mut self, id: u64, kind: Kind) -> LanTable {
         let present: Vec<PointIndex> = (0..self.sensors.len())
             .filter(|number| self.sensors[*number].speaks)
             .filter_map(|number| self.lan.points.of(&traf_model::Point::new(&self.sensors[number].name, "eth0")))
@@ -315,10 +332,13 @@ impl Network {
         let mut totals = Vec::new();
         let mut hosts = HashMap::new();
         for (id, kind) in TABLES {
-            let (rows, _) = self.ask(id, kind);
+            let LanTable { rows, total, .. } = self.ask(id, kind);
+            let last = self.totals.entry(id).or_default();
+            let falls = |now: Counters, last: Counters| now.packets < last.packets || now.octets < last.octets;
+            assert!(!falls(total.inbound, last.inbound) && !falls(total.outbound, last.outbound), "{kind:?} falls");
+            *last = total;
             for (key, row) in &rows {
                 let last = before.entry((id, *key)).or_default();
-                let falls = |now: Counters, last: Counters| now.packets < last.packets || now.octets < last.octets;
                 assert!(!falls(row.traffic.inbound, last.inbound), "{key:?} falls in second {}", self.second);
                 assert!(!falls(row.traffic.outbound, last.outbound), "{key:?} falls in second {}", self.second);
                 *last = row.traffic;
@@ -329,7 +349,7 @@ impl Network {
             totals.push((id, kind, rows.iter().map(|(_, row)| row.traffic).sum::<Traffic>()));
         }
         // The last table may have raised them: all are asked for at one moment.
-        let (_, all) = self.ask(TABLES[0].0, TABLES[0].1);
+        let all = self.ask(TABLES[0].0, TABLES[0].1).totals;
         let lan = all.of_flows(Traffic::default()).total();
         for (_, kind, rows) in totals {
             let total = all.of(kind, rows);

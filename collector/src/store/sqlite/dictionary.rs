@@ -11,7 +11,7 @@ use std::str::FromStr;
 use foldhash::quality::RandomState;
 use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqliteConnection;
-use traf_model::{Interface, Key, Mac, Tally};
+use traf_model::{AggregatedFlow, Interface, Key, Mac, Tally};
 
 use super::pack;
 use crate::store::{Delivery, StoreError};
@@ -56,6 +56,9 @@ impl Dictionary {
             for flow in &interface.flows {
                 [flow.key.source.address, flow.key.destination.address].into_iter().for_each(&mut address);
                 [flow.forward.mac, flow.reverse.mac].into_iter().flatten().for_each(&mut mac);
+            }
+            for AggregatedFlow { key, .. } in &interface.aggregated_flows {
+                [key.source.address, key.destination.address].into_iter().for_each(&mut address);
             }
             for (key, counts) in interface.counted.values().flat_map(Tally::rows) {
                 key.address().into_iter().for_each(&mut address);

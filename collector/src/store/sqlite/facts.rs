@@ -1,7 +1,10 @@
 //! The tables of facts: each row by the names of its columns, made from the model and turned into a [`Fact`].
 
+use std::net::IpAddr;
+
 use traf_model::{
-    Class, Counters, Evidence, Flow, FlowKey, FlowState, Half, InterfaceSummary, Ledger, Timestamp, Traffic,
+    AggregatedFlow, Class, Counters, Endpoint, Evidence, Flow, FlowKey, FlowState, Half, InterfaceSummary, Ledger,
+    Timestamp, Traffic,
 };
 
 use super::columns::{Station, columns};
@@ -92,6 +95,43 @@ impl From<FlowRow> for Fact {
 columns! {
     /// Conversations of a class that had no row in the sensor's table.
     OtherFlowsRow in "flow_other" { class: Class, traffic: Traffic, keys: u64 }
+}
+
+columns! {
+    /// Conversations of the same ends that had no row in the sensor's table.
+    AggregatedFlowRow in "flow_aggregated" {
+        protocol: u8,
+        source: IpAddr,
+        destination: IpAddr,
+        destination_port: u16,
+        forward: Counters,
+        reverse: Counters,
+        flows: u64,
+    }
+}
+
+impl From<&AggregatedFlow> for AggregatedFlowRow {
+    fn from(aggregated: &AggregatedFlow) -> Self {
+        let AggregatedFlow { key, traffic, flows } = *aggregated;
+        Self {
+            protocol: key.protocol,
+            source: key.source.address,
+            destination: key.destination.address,
+            destination_port: key.destination.port,
+            forward: traffic.outbound,
+            reverse: traffic.inbound,
+            flows,
+        }
+    }
+}
+
+impl From<AggregatedFlowRow> for AggregatedFlow {
+    fn from(row: AggregatedFlowRow) -> Self {
+        let (source, destination) =
+            (Endpoint::new(row.source, 0), Endpoint::new(row.destination, row.destination_port));
+        let key = FlowKey { protocol: row.protocol, vlan: None, source, destination };
+        Self { key, traffic: Traffic { inbound: row.reverse, outbound: row.forward }, flows: row.flows }
+    }
 }
 
 impl From<OtherFlowsRow> for Fact {

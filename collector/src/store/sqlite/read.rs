@@ -7,10 +7,10 @@ use std::sync::LazyLock;
 use futures_util::TryStreamExt;
 use sqlx::query::Query;
 use sqlx::sqlite::{Sqlite, SqliteArguments};
-use traf_model::{Class, Counted, Facility, Interval, Loss, Timestamp, Traffic};
+use traf_model::{AggregatedFlow, Class, Counted, Facility, Interval, Loss, Timestamp, Traffic};
 
 use super::columns::{Field, columns, sum};
-use super::facts::{FlowRow, LedgerRow, MinuteRow, OtherFlowsRow, SecondRow};
+use super::facts::{AggregatedFlowRow, FlowRow, LedgerRow, MinuteRow, OtherFlowsRow, SecondRow};
 use super::rows::LossRow;
 use super::table::{SliceTable, at_moment, of_window, read, rows_of_window, select, sums_of_window};
 use super::{Store, pack};
@@ -55,6 +55,11 @@ static FLOWS_AT: Statement =
 static OTHER_FLOWS_AT: Statement = Statement::new(|| {
     at_moment::<(PointKey, OtherFlowsRow)>(&format!("slice s cross join flow_other f on {}", OtherFlowsRow::ON))
 });
+static AGGREGATED_AT: Statement = Statement::new(|| {
+    let from = format!("slice s cross join flow_aggregated f on {}", AggregatedFlowRow::ON);
+    at_moment::<(PointKey, AggregatedFlowRow)>(&from)
+});
+static AGGREGATED: Statement = Statement::new(|| sums_of_window::<AggregatedFlowRow>(AggregatedFlowRow::ON));
 static LEDGERS: Statement = Statement::new(rows_of_window::<LedgerRow>);
 static SECONDS: Statement = Statement::new(rows_of_window::<SecondRow>);
 static MINUTES: Statement = Statement::new(|| {
@@ -142,6 +147,10 @@ impl Store {
             slices.entry(place).or_default().others.push((row.class, row.traffic, row.keys));
         };
         self.each_at(&OTHER_FLOWS_AT, start, sensors, other).await?;
+        let aggregated = &mut |(place, row): (PointKey, AggregatedFlowRow)| {
+            slices.entry(place).or_default().aggregated.push(row.into());
+        };
+        self.each_at(&AGGREGATED_AT, start, sensors, aggregated).await?;
         if let Some(facility) = facility {
             let key = &mut |place: PointKey, key, traffic| {
                 slices.entry(place).or_default().keys.push((key, traffic));
@@ -182,6 +191,16 @@ impl Store {
         take: &mut (dyn FnMut(PointKey, Fact) + Send),
     ) -> Result<(), StoreError> {
         self.fact_rows::<OtherFlowsRow>(&OTHER_FLOWS, selection, take).await
+    }
+
+    /// The same by their ends, as far as these are known.
+    pub async fn aggregated_flows(
+        &self,
+        selection: &Selection,
+        take: &mut (dyn FnMut(PointKey, AggregatedFlow) + Send),
+    ) -> Result<(), StoreError> {
+        let aggregated = &mut |(place, row): (PointKey, AggregatedFlowRow)| take(place, row.into());
+        self.each(&AGGREGATED, selection, aggregated).await
     }
 
     /// Traffic of classes by the second or the minute: the start of each in seconds since 1970.

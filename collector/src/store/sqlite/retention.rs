@@ -30,10 +30,14 @@ impl Store {
         let before = before.seconds() - before.seconds().rem_euclid(60);
         // Rows of slices that leave too; those of flows go by their range of keys.
         let (table, which, facts): (_, _, &[&str]) = match tier {
-            Tier::Flow => ("slice", "has_flows", &["flow_other", "counted"]),
+            Tier::Flow => ("slice", "has_flows", &["flow_other", "flow_aggregated", "counted"]),
             Tier::Second => ("slice", "has_seconds", &["second"]),
             Tier::Minute => ("minute", "true", &[]),
-            Tier::Ledger => ("slice", "true", &["slice_ledger", "loss", "flow_other", "counted", "second", "mark"]),
+            Tier::Ledger => (
+                "slice",
+                "true",
+                &["slice_ledger", "loss", "flow_other", "flow_aggregated", "counted", "second", "mark"],
+            ),
         };
         let oldest = AssertSqlSafe(format!("select min(ts) from {table} where {which}"));
         let oldest: Option<i64> = sqlx::query_scalar(oldest).fetch_one(&self.readers).await?;

@@ -9,7 +9,7 @@ use traf_model::{InterfaceSummary, Interval, Learnt, LossReason, Mac, Timestamp,
 use super::columns::columns;
 use super::counted::{self, CountedRow};
 use super::dictionary::Dictionary;
-use super::facts::{FlowNumber, FlowRow, LedgerRow, MinuteRow, OtherFlowsRow, SecondRow};
+use super::facts::{AggregatedFlowRow, FlowNumber, FlowRow, LedgerRow, MinuteRow, OtherFlowsRow, SecondRow};
 use super::marks::Marked;
 use super::number;
 use super::progress::json;
@@ -56,6 +56,7 @@ static LOSS: InsertInto<LossRow> = InsertInto::new("loss", "");
 static LEDGER: InsertInto<(SliceKey, LedgerRow)> = InsertInto::new("slice_ledger", "");
 static FLOW: InsertInto<(FlowNumber, FlowRow)> = InsertInto::new("flow", "");
 static OTHER_FLOWS: InsertInto<(SliceKey, OtherFlowsRow)> = InsertInto::new("flow_other", "");
+static AGGREGATED: InsertInto<(SliceKey, AggregatedFlowRow)> = InsertInto::new("flow_aggregated", "");
 static COUNTED: InsertInto<(SliceKey, CountedRow)> = InsertInto::new("counted", "");
 static SECOND: InsertInto<(SliceKey, SecondRow)> = InsertInto::new("second", "");
 static MINUTE: InsertInto<MinuteRow> = InsertInto::new(
@@ -110,6 +111,7 @@ pub(super) struct Rows {
     ledgers: Vec<(SliceKey, LedgerRow)>,
     flows: Vec<(FlowNumber, FlowRow)>,
     other_flows: Vec<(SliceKey, OtherFlowsRow)>,
+    aggregated: Vec<(SliceKey, AggregatedFlowRow)>,
     counted: Vec<(SliceKey, CountedRow)>,
     seconds: Vec<(SliceKey, SecondRow)>,
     /// By start, sensor, interface and class.
@@ -193,6 +195,8 @@ impl Rows {
             let row = OtherFlowsRow { class: *class, traffic: *traffic, keys: *keys };
             self.other_flows.push((SliceKey { slice, interface }, row));
         }
+        let aggregated = summary.aggregated_flows.iter().map(AggregatedFlowRow::from);
+        self.aggregated.extend(aggregated.map(|row| (SliceKey { slice, interface }, row)));
         for (facility, tally) in &summary.counted {
             counted::rows((slice, interface), (*facility, tally), dictionary, &mut self.counted)?;
             for (mac, counts) in tally.rows().filter_map(|(key, counts)| Some((key.mac()?, counts))) {
@@ -229,6 +233,7 @@ impl Rows {
         LEDGER.insert(connection, words, &self.ledgers).await?;
         FLOW.insert(connection, words, &self.flows).await?;
         OTHER_FLOWS.insert(connection, words, &self.other_flows).await?;
+        AGGREGATED.insert(connection, words, &self.aggregated).await?;
         // In the order of their keys: rows of a new slice go to the end of the table.
         self.counted.sort_unstable_by_key(|(of, row)| (of.slice, row.facility, of.interface, row.key));
         COUNTED.insert(connection, words, &self.counted).await?;

@@ -207,6 +207,27 @@ select
     (select name || ': ' || lost || ' of ' || declared || ' declared' from w where lost <> declared limit 1)
 from w;
 
+--- I2 meter: flows without a row that have ends are no more than all without a row, in every slice
+, w as (
+    select
+        a.slice, a.interface, a.packets,
+        coalesce((select sum(o.in_packets + o.out_packets) from flow_other o
+            where o.slice = a.slice and o.interface = a.interface), 0) as others
+    from (
+        select slice, interface, sum(forward_packets + reverse_packets) as packets from flow_aggregated group by 1, 2
+    ) a
+)
+select
+    count(*),
+    coalesce(sum(packets > others), 0),
+    (select s.name || '/' || n.name || ' at ' || datetime(d.ts, 'unixepoch') || ': ' || packets || ' of ' || others
+     from w
+     join slice d on d.id = w.slice
+     join sensor s on s.id = d.sensor
+     join interface n on n.sensor = d.sensor and n.id = w.interface
+     where packets > others limit 1)
+from w;
+
 --- I2 meter: the {name} and their `other` are the packets of their classes, in every slice
 , w as (
     select

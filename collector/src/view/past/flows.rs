@@ -1,6 +1,6 @@
 //! Answers from recorded flows: conversations, and groups and counted facilities folded from them, each byte once.
 
-use traf_model::{Filter, Report};
+use traf_model::{Facility, Filter, Report};
 
 use super::{Ask, Fact, StoreError};
 use crate::report::conversation::{Conversations, Counting, JoinedFlows, Sighting};
@@ -56,6 +56,8 @@ impl Ask<'_> {
         table.conversations(counted, facility, self.query.group);
         if several {
             others = self.unrowed(table).await?;
+        } else if facility == Facility::Traffic && self.query.filter.is_all() {
+            self.aggregated(table).await?;
         }
         let estimates = table.unnamed(facility, others);
         report.notes.extend(left_out(estimates.undecided));

@@ -2,15 +2,16 @@
 
 use std::collections::HashMap;
 
-use traf_model::{Counts, Facility, InterfaceSummary};
+use traf_model::{AggregatedFlow, Counts, Group, InterfaceSummary, Item};
 
 use super::{Ask, StoreError};
+use crate::live::coverage::Amount;
 use crate::live::history::RecentRow;
 use crate::live::points::{FlowId, PointIndex, Points, UNKNOWN};
-use crate::live::tally::TableKey;
+use crate::live::tally::{Kind, TableKey};
 use crate::live::unrowed::{PointSlice, Unrowed, unrowed};
 use crate::report::table::{Table, Unnamed};
-use crate::store::StoredSlice;
+use crate::store::{PointKey, StoredSlice};
 
 impl Ask<'_> {
     /// What has no row, by class, each byte once; what is known to be under keys is added to them.
@@ -26,27 +27,30 @@ impl Ask<'_> {
         }
         let (mut unnamed, filter) = (Vec::new(), &self.query.filter);
         for start in starts {
-            let facility = self.query.facility.counted().filter(|_| filter.is_all());
+            let kind = Kind::of(self.query.facility, self.query.group).filter(|_| filter.is_all());
+            let facility = self.query.facility.counted().filter(|_| kind.is_some());
             let stored = self.view.store.slices_at(start, &self.selection.sensors, facility).await?;
-            let Unrowed { classes, keys } = self.joined(stored, &points);
+            let Unrowed { classes, keys } = self.joined(stored, &points, kind);
             for (class, amount) in classes {
                 let selected = self.points.first().and_then(|own| own.selected(filter, Some(class)));
                 unnamed.push(Unnamed { point: 0, class, traffic: amount.traffic, flows: amount.flows, selected });
             }
-            for (kind, (site, key), traffic) in keys {
+            for (kind, (site, key), Amount { traffic, flows }) in keys {
                 let place = self.points.iter().position(|own| points.site_number(&own.site) == Some(site)).unwrap_or(0);
-                if let (Facility::Counted(facility), TableKey::Counted(key)) = (self.query.facility, key)
-                    && kind.is(facility)
-                {
-                    table.add_known(place, facility, key, traffic);
-                }
+                let item = match (kind, key) {
+                    (Kind::Counted(facility), TableKey::Counted(key)) => {
+                        Some(Item::Counted(facility, key, traffic.into()))
+                    }
+                    (_, key) => key.group().map(|key| Item::Group(key, traffic, flows)),
+                };
+                item.iter().for_each(|item| table.add_known(place, item));
             }
         }
         Ok(unnamed)
     }
 
     /// Slices of one time as one.
-    fn joined(&self, stored: HashMap<crate::store::PointKey, StoredSlice>, points: &Points) -> Unrowed {
+    fn joined(&self, stored: HashMap<PointKey, StoredSlice>, points: &Points, kind: Option<Kind>) -> Unrowed {
         let facility = self.query.facility.counted();
         let mut slices: Vec<(PointIndex, Vec<RecentRow>, InterfaceSummary)> = Vec::new();
         for (place, stored) in stored {
@@ -57,7 +61,8 @@ impl Ask<'_> {
                 RecentRow::new(flow, points.flow(point, flow), point, (elected, flow.key.vlan), *counts)
             };
             let rows = stored.flows.iter().map(row).collect();
-            let mut summary = InterfaceSummary { other_flows: stored.others, ..InterfaceSummary::default() };
+            let (other_flows, aggregated_flows) = (stored.others, stored.aggregated);
+            let mut summary = InterfaceSummary { other_flows, aggregated_flows, ..InterfaceSummary::default() };
             if let Some(facility) = facility {
                 let tally = summary.counted.entry(facility).or_default();
                 stored.keys.into_iter().for_each(|(key, traffic)| tally.add(key, Counts::from(traffic)));
@@ -73,6 +78,20 @@ impl Ask<'_> {
             row.elect(elected.get(&row.flow).copied().unwrap_or((UNKNOWN, None)));
         }
         let of_points = slices.iter().map(|(point, rows, summary)| PointSlice { point: *point, rows, summary });
-        unrowed(&of_points.collect::<Vec<_>>(), &[], points)
+        unrowed(&of_points.collect::<Vec<_>>(), &[], points, |other| kind == Some(other))
+    }
+
+    /// Adds the groups of one point's flows without a row.
+    pub(super) async fn aggregated(&self, table: &mut Table<'_>) -> Result<(), StoreError> {
+        let group = self.query.group;
+        let mut take = |place, AggregatedFlow { key, traffic, flows }: AggregatedFlow| {
+            let Some(point) = self.places.get(&place) else { return };
+            // Of any source no pair is known.
+            let known = group != Group::Pair || !key.source.address.is_unspecified();
+            if let Some(key) = group.of(&key, &self.points[*point].id.sensor).filter(|_| known) {
+                table.add_known(*point, &Item::Group(key, traffic, flows));
+            }
+        };
+        self.view.store.aggregated_flows(&self.selection, &mut take).await
     }
 }

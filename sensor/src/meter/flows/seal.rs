@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
 use traf_model::time::SECOND;
-use traf_model::{Evidence, Flow, Traffic};
+use traf_model::{AggregatedFlow, Evidence, Flow, Traffic};
 
 use super::Flows;
 use crate::meter::flow_state;
@@ -20,8 +20,9 @@ const SHOWN: RangeInclusive<i64> = 60 * SECOND..=3600 * SECOND;
 const FEW: usize = 64;
 
 impl Flows {
-    /// Ends the slice: rows of the busiest flows, and the others by class. Flows that were over long ago are forgotten.
-    pub(in crate::meter) fn seal(&mut self, now: i64) -> (Vec<Flow>, OtherFlows) {
+    /// Ends the slice: rows of the busiest flows, and the others by class and by their ends. Flows that were over long ago are
+    /// forgotten.
+    pub(in crate::meter) fn seal(&mut self, now: i64) -> (Vec<Flow>, OtherFlows, Vec<AggregatedFlow>) {
         self.tables.facilities.flush();
         let parted = std::mem::take(&mut self.parted);
         let octets = |slot: usize| self.table.flows[slot].hot.counted(0).1 + self.table.flows[slot].hot.counted(1).1;
@@ -35,6 +36,7 @@ impl Flows {
             } else {
                 let (key, _) = PackedKey::of(&flow.key);
                 self.other.add(key.class(traf_model::Cast::Unicast), flow.traffic, 1);
+                self.aggregated.add(flow.key, flow.traffic, 1);
             }
         }
         for set in 0..self.table.sets() {
@@ -46,7 +48,7 @@ impl Flows {
                 if threshold.passes(traffic.total().octets) {
                     rows.push(Flow { evidence, ..self.row(slot, traffic, now) });
                 } else {
-                    self.other.add(self.class(slot), traffic, 1);
+                    self.add_other(slot, traffic, 1);
                 }
             }
         }
@@ -56,7 +58,7 @@ impl Flows {
         self.table.next_slice();
         self.opened = now;
         self.expire(now);
-        (rows, std::mem::take(&mut self.other))
+        (rows, std::mem::take(&mut self.other), std::mem::take(&mut self.aggregated).into_rows())
     }
 
     /// Frees the slots of flows that ended, or fell silent, long enough ago.

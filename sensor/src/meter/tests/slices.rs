@@ -233,3 +233,26 @@ fn a_seal_answers_the_wishes_that_it_has_time_for_and_seals_all_that_was_counted
     assert_eq!(turns.len(), all.len());
     assert_eq!(turns.iter().sum::<u64>(), 16);
 }
+
+#[test]
+fn groups_are_whole_where_there_are_fewer_rows_than_flows() {
+    let groups = |config: MeterConfig| {
+        let mut meter = meter(config);
+        second(&mut meter, 0, 5_000, 3);
+        let summary = meter.close(slice(0, 10));
+        sums::hold(&summary, "groups");
+        let flows = summary.flows.iter().map(|flow| (flow.key, flow.traffic));
+        let all = flows.chain(summary.aggregated_flows.iter().map(|flow| (flow.key, flow.traffic)));
+        let mut groups = BTreeMap::<String, Traffic>::new();
+        for (key, traffic) in all {
+            for group in [Group::Address, Group::Port] {
+                *groups.entry(group.of(&key, "").unwrap().to_string()).or_default() += traffic;
+            }
+        }
+        (summary.flows.len(), groups)
+    };
+    let (flows, truth) = groups(MeterConfig { flows: 65_536, ..config() });
+    assert!(flows > 4_500, "{flows}");
+    let (rows, found) = groups(MeterConfig { history_flows: 100, ..config() });
+    assert_eq!((rows, found), (100, truth));
+}
