@@ -72,10 +72,11 @@ impl Machine {
         self.run(&binary("traf-lab")?, &[&["traffic"], words].concat())
     }
 
-    /// Starts one of the lab's own generators.
+    /// Starts one of the lab's own generators. It gives way to the programs that count what it sends: on a machine that is slow there
+    /// is less traffic, and not less of it counted.
     pub fn start_traffic(&self, words: &[&str]) -> Result<Process> {
         let name = format!("traffic-{}", words.first().unwrap_or(&"none"));
-        self.start_as(&name, &binary("traf-lab")?, &[&["traffic"], words].concat())
+        self.start_as(&name, "nice", &[&["-n", "10", &binary("traf-lab")?, "traffic"], words].concat())
     }
 
     /// Starts `traf-lab traffic serve` at these addresses; returns when it serves.

@@ -202,7 +202,9 @@ fn live_numbers_of_a_lan_are_those_of_its_mirror_port_each_second_and_of_the_pas
     let shown: Vec<(Facility, Vec<Shown>)> =
         watches.into_iter().map(|watch| (watch.facility, watch.stop().unwrap())).collect();
     for mut process in floods.into_iter().chain(asking) {
-        assert!(process.wait(Deadline::seconds(20)).unwrap().success(), "traffic: {}", process.log());
+        // A machine that is slow takes longer.
+        let deadline = Deadline::seconds(20 + form.seconds);
+        assert!(process.wait(deadline).unwrap().success(), "traffic: {}", process.log());
         // Two floods write one log.
         println!("traffic: {}", process.log().lines().last().unwrap_or_default());
     }

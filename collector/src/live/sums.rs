@@ -240,15 +240,15 @@ impl LanSums {
         self.lift(kind);
     }
 
-    /// Raises the totals where the rows of a table have more.
+    /// Raises the totals where the rows of a table have more, or where one way of its total would fall.
     fn lift(&mut self, kind: Kind) {
         // Which sensor counts what of the tail may be another one when it is committed: that is no traffic.
         if kind == Kind::Group(Group::Sensor) {
             return;
         }
-        let rows: Traffic =
-            self.shown.get(&kind).into_iter().flat_map(|shown| shown.rows.values()).map(|row| row.traffic).sum();
-        let counted = if kind.both_ends() { greatest(rows.inbound, rows.outbound) } else { rows.total() };
+        let Some(shown) = self.shown.get(&kind) else { return };
+        let Traffic { inbound, outbound } = shown.least();
+        let counted = if kind.both_ends() { greatest(inbound, outbound) } else { inbound + outbound };
         let lifted = [Transport::Tcp, Transport::Udp, Transport::Other].into_iter();
         // What it is of cannot be told apart any more: of most, where the table holds that.
         let most = lifted.filter(|transport| covers(kind, *transport));
@@ -263,8 +263,8 @@ impl LanSums {
         let shown = self.shown.entry(kind).or_default();
         let rows = shown.rows.iter().filter(|(_, row)| !row.traffic.is_empty());
         let rows: Vec<(SiteKey, ShownRow)> = rows.map(|(key, row)| (*key, row.clone())).collect();
-        let counted = rows.iter().map(|(_, row)| row.traffic).sum();
-        shown.total = risen(kind, totals.of(kind, counted), shown.total);
+        let estimate = totals.of(kind, rows.iter().map(|(_, row)| row.traffic).sum());
+        shown.total = at_least(shown.least(), estimate);
         LanTable { rows, total: shown.total, totals }
     }
 
@@ -311,11 +311,7 @@ impl LanTotals {
     }
 
     fn filled(&self, rows: Traffic, all: Counters) -> Traffic {
-        let rest = all - rows.total();
-        let known = self.classes.rows().map(|(_, traffic)| traffic).sum::<Traffic>();
-        let inbound = Share { counted: known.inbound.octets, seen: known.total().octets };
-        let inbound = inbound.of_traffic(Traffic::inbound(rest)).inbound;
-        Traffic { inbound: rows.inbound + inbound, outbound: rows.outbound + (rest - inbound) }
+        rows + Share::divided(all - rows.total(), self.classes.rows().map(|(_, traffic)| traffic).sum())
     }
 }
 
@@ -334,14 +330,21 @@ fn covers(kind: Kind, transport: Transport) -> bool {
     kind.covers(Class { family: Family::Ipv4, transport, cast: traf_model::Cast::Unicast })
 }
 
-/// A total, neither way of which is less than before: which way what has no row went is an estimate.
-fn risen(kind: Kind, total: Traffic, before: Traffic) -> Traffic {
-    let inbound = greatest(total.inbound, before.inbound);
-    if kind.both_ends() {
-        return Traffic { inbound, outbound: greatest(total.outbound, before.outbound) };
+impl Shown {
+    /// What each way of the total is at least: what the rows have, and what it was before.
+    fn least(&self) -> Traffic {
+        let rows: Traffic = self.rows.values().map(|row| row.traffic).sum();
+        Traffic {
+            inbound: greatest(rows.inbound, self.total.inbound),
+            outbound: greatest(rows.outbound, self.total.outbound),
+        }
     }
+}
+
+/// A total with at least so much each way: which way what has no row went is an estimate.
+fn at_least(least: Traffic, total: Traffic) -> Traffic {
     let all = total.total();
-    let most = all - before.outbound;
+    let (inbound, most) = (greatest(total.inbound, least.inbound), all - least.outbound);
     let inbound = inbound - (inbound - most);
     Traffic { inbound, outbound: all - inbound }
 }

@@ -99,6 +99,13 @@ impl Share {
         Traffic { inbound: of(traffic.inbound), outbound: of(traffic.outbound) }
     }
 
+    /// Counts of which it is not known which way they went, divided like other traffic.
+    pub(crate) fn divided(counts: Counters, like: Traffic) -> Traffic {
+        let share = Self { counted: like.inbound.octets, seen: like.total().octets };
+        let inbound = share.of_traffic(Traffic::inbound(counts)).inbound;
+        Traffic { inbound, outbound: counts - inbound }
+    }
+
     pub(crate) fn add(&mut self, other: Self) {
         self.counted = self.counted.saturating_add(other.counted);
         self.seen = self.seen.saturating_add(other.seen);

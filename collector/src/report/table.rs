@@ -28,7 +28,9 @@ pub(crate) struct Table<'a> {
     observed: HashMap<(usize, Counted, Key), Vec<Observation>>,
     drafts: Vec<Draft>,
     others: HashMap<Class, (Traffic, u64)>,
-    /// Traffic of `others` that is in groups.
+    /// Traffic of a counted facility that has no row.
+    unnamed: Traffic,
+    /// Traffic of `others`, or of `unnamed`, that is known to be under keys.
     known: Traffic,
     /// Traffic of the rows, and of what has none.
     pub(crate) total: Traffic,
@@ -149,7 +151,7 @@ impl<'a> Table<'a> {
                 _ if selected.is_none() => {}
                 Facility::Traffic => self.add(point, Traffic::default(), Item::Other(class, traffic, flows)),
                 Facility::Counted(counted) if facility.is_of_flows() && (counted.covers)(class) => {
-                    self.total += counted.total(traffic);
+                    self.unnamed += counted.total(traffic);
                 }
                 _ => {}
             }
@@ -162,12 +164,10 @@ impl<'a> Table<'a> {
         let traffic = item.traffic();
         let (key, flows) = match item {
             Item::Counted(facility, key, _) => (RowKey::Counted(*facility, *key), 0),
-            Item::Group(key, _, flows) => {
-                self.known += traffic;
-                (RowKey::Group(key.clone()), *flows)
-            }
+            Item::Group(key, _, flows) => (RowKey::Group(key.clone()), *flows),
             _ => return,
         };
+        self.known += traffic;
         if let Some(sum) = self.entry(point, key, traffic) {
             sum.add(traffic, Traffic::default(), &[]);
             sum.flows = sum.flows.saturating_add(flows);
@@ -334,9 +334,19 @@ impl<'a> Table<'a> {
         }
         report.matched = self.drafts.len() as u64 + self.more;
         let mut rows = cut(self.drafts, query, self.points);
-        let all = self.others.values().map(|(traffic, _)| *traffic).sum::<Traffic>();
+        let all = self.others.values().map(|(traffic, _)| *traffic).sum::<Traffic>() + self.unnamed;
+        let mut rest = all - self.known;
+        self.total += self.unnamed;
+        if !query.facility.counted().is_some_and(|facility| facility.both_ends) {
+            // Which way it went keys know better than classes.
+            rest = Share::divided(all.total() - self.known.total(), all);
+            self.total = self.total - all + self.known + rest;
+        }
         let others = self.others.into_iter().map(|(class, (traffic, keys))| (class, traffic, keys));
-        let (mut others, _) = parts_of(others, all - self.known);
+        let (mut others, left) = parts_of(others, rest);
+        if let Some((_, most, _)) = others.iter_mut().max_by_key(|(_, traffic, _)| traffic.total().octets) {
+            *most += left;
+        }
         others.retain(|(_, traffic, keys)| !traffic.is_empty() || *keys > 0);
         others.sort_by_key(|(class, ..)| *class);
         rows.extend(others.into_iter().map(|(class, traffic, keys)| {

@@ -231,10 +231,15 @@ fn grown(facility: Facility, key: &Key, truth: &Truth, from: i64, to: i64) -> Co
     Counters::new(after.packets - before.packets, after.octets - before.octets)
 }
 
-/// True if the first rows are the busiest, in their order; rows within a tenth of each other may stand either way.
+/// True if the first rows were the busiest, in their order, at a moment that is no older than a snapshot.
 fn in_order(facility: Facility, shown: &Shown, truth: &Truth) -> bool {
+    (0..=AGE / STEP).any(|step| in_order_at(facility, shown, truth, shown.at - step * STEP))
+}
+
+/// The same at one moment; rows within a tenth of each other may stand either way.
+fn in_order_at(facility: Facility, shown: &Shown, truth: &Truth, at: i64) -> bool {
     let table: HashMap<String, u64> = truth
-        .table(facility, shown.at)
+        .table(facility, at)
         .into_iter()
         .map(|(key, traffic)| (truth.name(&key), traffic.total().octets))
         .collect();
