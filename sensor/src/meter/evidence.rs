@@ -1,13 +1,13 @@
 //! Evidence of a flow's packets ([`traf_model::Evidence`]), as they are captured. Pure.
 //!
 //! ```text
-//! packet ─► TCP:  sequence number behind the segment             ─► add: the later of its direction ─► of: the row's
-//!           else: half: keyed digest of 32 octets of its payload ─►      the two least of both
+//! packet ─► TCP:  sequence number behind the segment              ─► add: the later of its direction ─► of: the row's
+//!           else: half: keyed digest of 32 octets of its payload  ─►      the least after the longest silence, and of all
 //! ```
 //!
 //! A half says the same of a packet wherever it is captured. So it leaves out what a switch, a router or offload changes: TTL,
-//! DSCP, lengths, checksums, VLAN tags and MAC addresses. A frame of many segments has the half of its first; that one begins a
-//! burst at every observation point, so what begins a burst is preferred.
+//! DSCP, lengths, checksums, VLAN tags and MAC addresses. A frame of many segments has the half of its first segment. That one comes
+//! after a silence of the flow at every observation point, and the others do not: so one half is of a packet after a silence.
 
 use traf_model::Evidence;
 
@@ -25,12 +25,8 @@ const SCTP: u8 = 132;
 
 /// Octets of payload in a digest.
 const BODY: usize = 32;
-
-/// Nanoseconds since the flow's last packet after which another begins a burst. The segments of one offloaded frame follow each
-/// other within a few microseconds.
-const BURST: i64 = 50_000;
-/// The digests of packets that begin a burst are so many bits smaller.
-const PREFERENCE: u32 = 5;
+/// Octets that are read at once.
+const PART: usize = 16;
 
 /// The half that an IP packet other than TCP adds to the evidence of its flow; zero for none.
 #[inline(always)]
@@ -48,10 +44,10 @@ pub(super) fn add(evidence: &mut [u32; 2], packet: &Packet, new: bool, last: i64
         let later = (*top == 0) | (end.wrapping_sub(*top) as i32 > 0);
         *top = if later { end } else { *top };
     } else if packet.sequence != 0 {
-        let burst = new | (packet.at.wrapping_sub(last) > BURST);
-        let half = if burst { !(!packet.sequence >> PREFERENCE) } else { packet.sequence };
-        let [least, next] = *evidence;
-        *evidence = [least.max(half), next.max(least.min(half))];
+        let silence = if new { i64::MAX } else { packet.at.wrapping_sub(last) };
+        let after_silence =
+            silence_class(silence) << Evidence::DIGEST.count_ones() | packet.sequence & Evidence::DIGEST;
+        *evidence = [evidence[0].max(after_silence), evidence[1].max(packet.sequence)];
     }
 }
 
@@ -77,87 +73,76 @@ fn sequence_end(packet: &Packet) -> Option<u32> {
     Some(end.wrapping_sub(u32::from(end == 0)))
 }
 
+/// Class of a silence in nanoseconds, 0 to 7: less than 2^16 (66 us), 2^18, 2^20, ... 2^28 (268 ms), and longer.
+///
+/// The segments of one offloaded frame follow each other within a few microseconds; behind a link of 100 Mbit/s within 120. The
+/// classes are wide, so that nearly every packet has the same one at all observation points.
+#[inline(always)]
+fn silence_class(silence: i64) -> u32 {
+    let bits = u64::BITS - (silence.max(0) as u64 | 1).leading_zeros();
+    (bits.clamp(15, 29) - 15) / 2
+}
+
 /// Digest of a packet: of the first octets that its transport header carries, of how many these are, and of IPv4's identification
 /// or IPv6's flow label. `None` if they were not captured.
 #[inline(always)]
 fn digest(packet: &Packet, captured: &[u8], key: &DigestKey) -> Option<u32> {
-    let transport = usize::from(packet.transport);
-    let usual = packet.key.protocol() == UDP && packet.payload >= BODY as u32;
-    let (body, length) =
-        if usual { (words(&chunk(captured, transport + 8)?), BODY) } else { other_body(packet, captured)? };
-    if packet.network == Packet::DEEP {
+    if packet.network == Packet::DEEP || packet.transport == 0 || packet.fragment == Fragment::Later {
         return None;
     }
+    let (start, length, head) = if packet.key.protocol() == UDP {
+        (usize::from(packet.transport) + 8, packet.payload as usize, 0)
+    } else {
+        other_body(packet, captured)?
+    };
+    let length = length.min(BODY);
+    // The first part and the last, which overlap where the body is shorter than two. Of one that is shorter than a part, its octets
+    // end the part, twice. Nothing of a variable length is copied: that costs more than all the rest.
+    let masks: [u64; 2] = words(&chunk(&MASK, length.min(PART))?);
+    let part = |end: usize| {
+        let words = words(&chunk(captured, (start + end).wrapping_sub(PART))?);
+        Some([words[0] & masks[0], words[1] & masks[1]])
+    };
+    let ([a, b], [c, d]) = (part(length.min(PART))?, part(length)?);
     let network = usize::from(packet.network);
     let label = if packet.key.version() == 6 {
         u32::from_be_bytes(chunk(captured, network)?) & 0x000f_ffff
     } else {
         u32::from(u16::from_be_bytes(chunk(captured, network + 4)?))
     };
-    let ([a, b, c, d], [s, t, u, v, w, x]) = (body, key.words);
+    let [s, t, u, v, w, x] = key.words;
     let both = fold(a ^ s, b ^ t) ^ fold(c ^ u, d ^ v) ^ w;
-    Some((fold(both, u64::from(label) ^ x ^ (length as u64) << 56) >> 32) as u32)
+    let rest = u64::from(label) | u64::from(head) << 20 | (length as u64) << 56;
+    Some((fold(both, rest ^ x) >> 32) as u32)
 }
 
-/// The octets of a digest, and how many: of datagrams that carry fewer than others, and of all that is not UDP.
+/// Of what is not UDP: where the octets of its digest begin, how many there are, and what is digested beside them.
 #[inline(never)]
-fn other_body(packet: &Packet, captured: &[u8]) -> Option<([u64; 4], usize)> {
-    if packet.fragment == Fragment::Later || packet.transport == 0 {
-        return None;
-    }
-    let (network, transport) = (usize::from(packet.network), usize::from(packet.transport));
-    // The body stands behind what is skipped; its first octets at least are there.
-    let (skipped, least) = match packet.key.protocol() {
-        UDP => (8, 0),
-        // Without the checksum: type and code, then what follows it.
-        ICMP | ICMPV6 => (2, 2),
-        // Without the checksum: ports and tag, then the chunks.
-        SCTP => (4, 8),
+fn other_body(packet: &Packet, captured: &[u8]) -> Option<(usize, usize, u32)> {
+    let transport = usize::from(packet.transport);
+    // Without the checksums.
+    let (skipped, head) = match packet.key.protocol() {
+        // Type and code.
+        ICMP | ICMPV6 => (4, u32::from(u16::from_be_bytes(chunk(captured, transport)?))),
+        // The verification tag (RFC 9260, 3.1).
+        SCTP => (12, u32::from_be_bytes(chunk(captured, transport + 4)?)),
         _ => (0, 0),
     };
     let start = transport + skipped;
-    let length = (network + packet.octets as usize).checked_sub(start).filter(|&length| length >= least)?.min(BODY);
-    if captured.len() < start + length {
-        return None;
-    }
-    let mut body = body(captured, start, length);
-    match packet.key.protocol() {
-        ICMP | ICMPV6 => body[0] = body[0] & !0xffff | u64::from(u16::from_le_bytes(chunk(captured, transport)?)),
-        SCTP => body[0] = u64::from_le_bytes(chunk(captured, transport)?),
-        _ => {}
-    }
-    Some((body, length))
+    let length = (usize::from(packet.network) + packet.octets as usize).checked_sub(start)?;
+    Some((start, length, head))
 }
 
-/// Octets that a mask keeps, then those that it does not: begun at `BODY - length`, it keeps `length` octets.
-const MASK: [u8; 2 * BODY] = {
-    let mut mask = [0; 2 * BODY];
-    let (keep, _) = mask.split_at_mut(BODY);
-    keep.copy_from_slice(&[0xff; BODY]);
+/// Octets that a mask leaves out, then those that it keeps: begun at `length`, it keeps the last `length` octets of a part.
+const MASK: [u8; 2 * PART] = {
+    let mut mask = [0; 2 * PART];
+    let (_, keep) = mask.split_at_mut(PART);
+    keep.copy_from_slice(&[0xff; PART]);
     mask
 };
 
-/// `length` octets from `start` on, then zeros. Nothing of a variable length is copied: that costs more than all the rest.
 #[inline(always)]
-fn body(captured: &[u8], start: usize, length: usize) -> [u64; 4] {
-    let words = match chunk::<BODY>(captured, start) {
-        Some(octets) => words(&octets),
-        None => [0, 8, 16, 24].map(|word| last_word(captured, start + word)),
-    };
-    let masks = chunk(&MASK, BODY - length.min(BODY)).map_or([0; 4], |octets| self::words(&octets));
-    std::array::from_fn(|place| words[place] & masks[place])
-}
-
-/// The word at `at`, with zeros for what is behind the last octet.
-#[inline(always)]
-fn last_word(captured: &[u8], at: usize) -> u64 {
-    let from = at.min(captured.len().saturating_sub(8));
-    let word = chunk(captured, from).map_or(0, u64::from_le_bytes);
-    word.checked_shr(8 * (at - from) as u32).unwrap_or(0)
-}
-
-#[inline(always)]
-fn words(octets: &[u8; BODY]) -> [u64; 4] {
+fn words(octets: &[u8; PART]) -> [u64; 2] {
     let (words, _) = octets.as_chunks::<8>();
     std::array::from_fn(|place| u64::from_le_bytes(words[place]))
 }

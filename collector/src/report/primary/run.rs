@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! generation u32 | observers u16 | observer: interface i64, vlan u16 (65535: none) | … | record | …
-//! record: fingerprint u32 | evidence u32, u32 | octets u8, u8 | observer, TCP, many, marked u16      all little-endian
+//! record: fingerprint u32 | evidence u32, u32 | octets u8, u8 | observer, TCP, marked u16      all little-endian
 //! ```
 
 use std::collections::HashMap;

@@ -3,18 +3,19 @@
 //! * TCP: in every direction that both saw, the highest sequence numbers are apart by no more than the fewer octets of the
 //!   two, and 2,000. The fewer, so that whoever claims many octets overlaps with nothing more. A direction of more than
 //!   2^28 octets covers too much of the sequence space to prove anything alone.
-//! * All else: the two share one of their least digests. Digests are keyed, so only those of one generation of the key compare.
-//!   Where a row has more than 4,096 packets, two: the least of so many values of 32 bits agree by chance.
+//! * All else: the two share one of their digests. Digests are keyed, so only those of one generation of the key compare.
+//!   A digest of less than 2^13 is the least of very many, and those of different packets may agree by chance: it takes two.
 
 use traf_model::time::SECOND;
-use traf_model::{Counters, Flow, Traffic};
+use traf_model::{Counters, Evidence, Flow, Traffic};
 
 /// Octets by which a keep-alive, a SYN, or a segment at the border of two slices may be apart.
 const MARGIN: u64 = 2_000;
 /// Octets above which a direction alone proves nothing.
 const WIDE: u64 = 1 << 28;
-/// Packets above which one digest proves nothing.
-const MANY: u64 = 4_096;
+/// Complement of a digest, from which on it proves nothing alone. Of 2^29 values, 2^13 are left out: whatever the number of
+/// packets of two flows, their least digests agree above that with a chance of no more than 1 : 90,000.
+const CROWDED: u32 = Evidence::DIGEST - (1 << 13);
 /// Protocol number of TCP.
 const TCP: u8 = 6;
 /// Seconds of a slice, and nanoseconds.
@@ -24,12 +25,10 @@ const SLICE: i64 = SLICE_SECONDS as i64 * SECOND;
 /// What a row says of its packets, in the order of its key: the direction from the smaller end first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RowEvidence {
-    /// Of the flow row: by direction if it is of TCP.
+    /// Of the flow row: by direction if it is of TCP; else the digests alone.
     pub(super) halves: [u32; 2],
     /// Octets of each direction.
     pub(super) octets: [u64; 2],
-    /// More packets than one digest can speak for.
-    pub(super) many: bool,
     /// Generation of the digests' key; zero for none.
     pub(super) generation: u32,
     pub(super) tcp: bool,
@@ -47,8 +46,10 @@ impl RowEvidence {
                 halves.reverse();
             }
         }
-        let many = flow.traffic.total().packets > MANY;
-        Self { halves, octets: sides.map(octets), many, generation, tcp }
+        if !tcp {
+            halves = halves.map(|half| half & Evidence::DIGEST);
+        }
+        Self { halves, octets: sides.map(octets), generation, tcp }
     }
 
     /// Of a live row, whose counts are of the whole flow and whose evidence is of the running slice: it proves no more than what came
@@ -78,7 +79,8 @@ impl RowEvidence {
         self.octets[0].saturating_add(self.octets[1])
     }
 
-    /// Which of its digests the other has, too, one bit each; of TCP both if the rows are the same.
+    /// Which of its digests the other has, too, one bit each; both if one of them proves alone that the rows are the same, or
+    /// sequence numbers do.
     pub(super) fn shared(&self, other: &Self) -> u8 {
         if self.tcp != other.tcp {
             return 0;
@@ -89,14 +91,12 @@ impl RowEvidence {
         if self.generation == 0 || self.generation != other.generation {
             return 0;
         }
-        let has = |half: u32| half != 0 && other.halves.contains(&half);
-        u8::from(has(self.halves[0])) | u8::from(has(self.halves[1])) << 1
-    }
-
-    /// True if what is shared with rows of another observer proves that both saw the same packets; `many` if one of them has
-    /// more packets than one digest can speak for.
-    pub(super) fn proves(shared: u8, many: bool) -> bool {
-        if many { shared == BOTH } else { shared != 0 }
+        let has = |digest: u32| digest != 0 && other.halves.contains(&digest);
+        let [first, second] = self.halves;
+        if [first, second].iter().any(|digest| *digest <= CROWDED && has(*digest)) {
+            return BOTH;
+        }
+        u8::from(has(first)) | u8::from(second != first && has(second)) << 1
     }
 
     fn sequences_meet(&self, other: &Self) -> bool {
@@ -117,8 +117,8 @@ impl RowEvidence {
     }
 }
 
-/// Both digests, or a proof by sequence numbers.
-const BOTH: u8 = 3;
+/// Both digests, or as good as both.
+pub(super) const BOTH: u8 = 3;
 
 /// True if two rows of one key, of slices that are one apart at most, prove each other to be of the same packets.
 pub(crate) fn same(a: &RowEvidence, b: &RowEvidence) -> bool {
@@ -127,10 +127,7 @@ pub(crate) fn same(a: &RowEvidence, b: &RowEvidence) -> bool {
 
 /// True if a row and rows of another observer, of slices that are one apart at most, prove that both saw the same packets.
 pub(crate) fn same_as_any(row: &RowEvidence, others: impl IntoIterator<Item = RowEvidence>) -> bool {
-    let (shared, many) = others
-        .into_iter()
-        .fold((0, row.many), |(shared, many), other| (shared | row.shared(&other), many || other.many));
-    RowEvidence::proves(shared, many)
+    others.into_iter().fold(0, |shared, other| shared | row.shared(&other)) == BOTH
 }
 
 #[cfg(test)]
@@ -160,8 +157,8 @@ mod tests {
         RowEvidence::new(&row(TCP, halves, octets.map(|octets| Counters::new(u64::from(octets > 0), octets))), 0)
     }
 
-    fn udp(halves: [u32; 2], packets: u64, generation: u32) -> RowEvidence {
-        RowEvidence::new(&row(17, halves, [Counters::new(packets, packets * 100), Counters::default()]), generation)
+    fn udp(halves: [u32; 2], generation: u32) -> RowEvidence {
+        RowEvidence::new(&row(17, halves, [Counters::new(10, 1_000), Counters::default()]), generation)
     }
 
     #[test]
@@ -193,16 +190,26 @@ mod tests {
 
     #[test]
     fn all_else_is_the_same_when_a_digest_of_one_key_is() {
-        let a = udp([7, 8], 10, 3);
-        assert!(same(&a, &udp([9, 7], 10, 3)));
-        assert!(!same(&a, &udp([9, 10], 10, 3)));
-        assert!(!same(&a, &udp([7, 8], 10, 4)), "of another key");
-        assert!(!same(&udp([7, 8], 10, 0), &udp([7, 8], 10, 0)), "of none");
-        assert!(!same(&udp([0, 0], 10, 3), &udp([0, 0], 10, 3)), "nothing");
-        assert!(!same(&udp([7, 0], 1, 3), &udp([8, 0], 1, 3)), "nothing twice");
-        for (packets, other, proven) in [(4_096, 7, true), (4_097, 7, false), (4_097, 8, true)] {
-            assert_eq!(same(&a, &udp([7, if other == 7 { 9 } else { 8 }], packets, 3)), proven, "{packets}");
-        }
+        let a = udp([7, 8], 3);
+        assert!(same(&a, &udp([9, 7], 3)));
+        assert!(same(&a, &udp([5 << 29 | 8, 9], 3)), "after silences of different length");
+        assert!(!same(&a, &udp([9, 10], 3)));
+        assert!(!same(&a, &udp([7, 8], 4)), "of another key");
+        assert!(!same(&udp([7, 8], 0), &udp([7, 8], 0)), "of none");
+        assert!(!same(&udp([0, 0], 3), &udp([0, 0], 3)), "nothing");
+        assert!(!same(&udp([7, 0], 3), &udp([8, 0], 3)), "nothing twice");
+    }
+
+    #[test]
+    fn of_digests_that_are_the_least_of_very_many_it_takes_two() {
+        let [crowded, another, alone] = [1, 1 << 12, 1 << 13].map(|digest| Evidence::DIGEST - digest);
+        let a = udp([crowded, another], 3);
+        assert!(!same(&a, &udp([crowded, 9], 3)));
+        assert!(same(&a, &udp([another, crowded], 3)));
+        assert!(same_as_any(&a, [udp([crowded, 9], 3), udp([8, another], 3)]), "of two rows");
+        let twice = udp([crowded, u32::MAX - 1], 3);
+        assert!(!same(&twice, &twice), "of one packet");
+        assert!(same(&udp([crowded, alone], 3), &udp([alone, 9], 3)));
     }
 
     /// 100,000 pairs of rows that have nothing in common but their key.
@@ -215,7 +222,7 @@ mod tests {
             let mut halves = || [random.next() as u32, random.next() as u32];
             let (one, other) = (halves(), halves());
             assert!(!same(&tcp(one, own), &tcp(other, others)), "{one:?} {other:?} {own:?} {others:?}");
-            assert!(!same(&udp(one, 1_000, 3), &udp(other, 1_000, 3)), "{one:?} {other:?}");
+            assert!(!same(&udp(one, 3), &udp(other, 3)), "{one:?} {other:?}");
         }
     }
 

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use foldhash::quality::RandomState;
 
-use super::same::RowEvidence;
+use super::same::{BOTH, RowEvidence};
 use super::{Found, Observer, Slots};
 
 /// Places that are looked at for one fingerprint.
@@ -27,14 +27,12 @@ pub(crate) struct MarkRecord {
     pub(super) halves: [u32; 2],
     /// Octets of each direction, as [`code`] has them.
     pub(super) octets: [u8; 2],
-    /// Number of the observer in its list; [`TCP`], [`MANY`] and [`MARKED`].
+    /// Number of the observer in its list; [`TCP`] and [`MARKED`].
     pub(super) who: u16,
 }
 
 /// The evidence is of TCP. The bits below it are the observer's number.
 pub(super) const TCP: u16 = 1 << 13;
-/// More packets than one digest can speak for.
-pub(super) const MANY: u16 = 1 << 14;
 /// The row counts.
 pub(super) const MARKED: u16 = 1 << 15;
 
@@ -76,14 +74,14 @@ impl MarkRecord {
     /// Of a row; who saw it is said by whoever keeps it.
     pub(crate) fn new(fingerprint: u32, evidence: &RowEvidence, marked: bool) -> Self {
         let flag = |flag: u16, set: bool| if set { flag } else { 0 };
-        let who = flag(TCP, evidence.tcp) | flag(MANY, evidence.many) | flag(MARKED, marked);
+        let who = flag(TCP, evidence.tcp) | flag(MARKED, marked);
         Self { fingerprint, halves: evidence.halves, octets: evidence.octets.map(code), who }
     }
 
     /// What it says of its row, in a run of a generation of digests.
     pub(crate) fn evidence(self, generation: u32) -> RowEvidence {
-        let (many, tcp) = (self.who & MANY != 0, self.who & TCP != 0);
-        RowEvidence { halves: self.halves, octets: self.octets.map(octets_of), many, generation, tcp }
+        let tcp = self.who & TCP != 0;
+        RowEvidence { halves: self.halves, octets: self.octets.map(octets_of), generation, tcp }
     }
 
     /// The fingerprint of its flow.
@@ -172,11 +170,9 @@ impl MarkTable {
             let (known, shared) = &mut found[known];
             // Digests of two slices may prove together what one of them alone does not.
             *shared |= evidence.shared(&theirs);
-            let many = evidence.many || theirs.many;
             let by_own = own.iter().fold(theirs.shared(evidence), |shared, own| shared | theirs.shared(own));
             // A row that meets no digest of the other is proved by no row but itself.
-            let proves =
-                RowEvidence::proves(*shared, many) || many && *shared != 0 && RowEvidence::proves(by_own, many);
+            let proves = *shared == BOTH || *shared != 0 && by_own == BOTH;
             known.slice = known.slice.max(Slots::slice(slot));
             known.proven |= proves;
             known.marked |= record.is_marked();

@@ -46,9 +46,12 @@ fn bare(frames: &[(i64, Vec<u8>)]) -> Evidence {
     Evidence::new(evidence)
 }
 
-/// True if two rows of a protocol other than TCP share a half.
+/// True if two rows of a protocol other than TCP share a digest that proves something alone.
 fn share(a: Evidence, b: Evidence) -> bool {
-    a.halves().iter().any(|half| *half != 0 && b.halves().contains(half))
+    let digests = |row: Evidence| row.halves().map(|half| half & Evidence::DIGEST);
+    digests(a)
+        .iter()
+        .any(|digest| *digest != 0 && *digest < Evidence::DIGEST - (1 << 13) && digests(b).contains(digest))
 }
 
 /// xorshift: the same numbers in every run.
