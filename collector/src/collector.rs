@@ -14,6 +14,7 @@ use crate::secrets::Secrets;
 use crate::shared::SharedConfig;
 use crate::store::Store;
 use crate::turned_away::TurnedAway;
+use crate::view::watches::Watches;
 use crate::writer::State;
 
 /// The messages of a stream to a peer, until it ends or fails.
@@ -33,4 +34,6 @@ pub(crate) struct Collector {
     pub(crate) stop: CancellationToken,
     /// Questions to the store that may be asked at once.
     pub(crate) turns: Arc<Semaphore>,
+    /// Streams of answers that are open.
+    pub(crate) watches: Arc<Watches>,
 }

@@ -4,17 +4,22 @@ mod check;
 mod export;
 mod interfaces;
 mod present;
+mod sites;
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use futures_util::{Stream, StreamExt as _};
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 use traf_proto as wire;
 
+use self::sites::Sites;
 use crate::access::{caller, over};
 use crate::collector::{Answers, Collector};
 use crate::secrets::Peer;
@@ -27,7 +32,11 @@ pub(crate) struct Ingest {
     pub(crate) writer: Writer,
     pub(crate) streams: Streams,
     pub(crate) decoders: Arc<Semaphore>,
+    pub(crate) sites: Arc<Sites>,
 }
+
+/// Path of the method that takes snapshots.
+pub(crate) const LIVE: &str = "/traf.v1.Ingest/Live";
 
 /// Large records that are decoded at a time: one thread writes, so more would only fill the queue, and each thread has its own
 /// free memory.
@@ -43,13 +52,44 @@ impl wire::ingest_server::Ingest for Ingest {
         request: Request<Streaming<wire::ExportRequest>>,
     ) -> Result<Response<Self::ExportStream>, Status> {
         let peer = caller(&request)?;
-        Ok(Response::new(Box::pin(export::answers(self.clone(), peer, request.into_inner()))))
+        let over = CancellationToken::new();
+        let answers = export::answers(self.clone(), peer, request.into_inner(), over.clone());
+        Ok(Response::new(driven(answers, over)))
     }
 
     async fn live(&self, request: Request<Streaming<wire::Snapshot>>) -> Result<Response<Self::LiveStream>, Status> {
         let peer = caller(&request)?;
-        Ok(Response::new(Box::pin(present::answers(self.clone(), peer, request.into_inner()))))
+        let over = CancellationToken::new();
+        let answers = present::answers(self.clone(), peer, request.into_inner(), over.clone());
+        Ok(Response::new(driven(answers, over)))
     }
+}
+
+/// Makes the answers of a stream in a task of its own, each when the one before it is taken. When `over` is cancelled and the sensor
+/// takes no answer, the stream lets go of all that it has read.
+fn driven<T: Send + 'static>(
+    answers: impl Stream<Item = Result<T, Status>> + Send + 'static,
+    over: CancellationToken,
+) -> Answers<T> {
+    let (out, taken) = mpsc::channel(1);
+    tokio::spawn(async move {
+        let mut answers = pin!(answers);
+        loop {
+            let room = tokio::select! {
+                biased;
+                room = out.reserve() => room,
+                () = over.cancelled() => return,
+            };
+            let Ok(room) = room else { return };
+            let answer = tokio::select! {
+                () = out.closed() => return,
+                answer = answers.next() => answer,
+            };
+            let Some(answer) = answer else { return };
+            room.send(answer);
+        }
+    });
+    Box::pin(ReceiverStream::new(taken))
 }
 
 /// One stream of each kind for each sensor: the newest wins.
@@ -72,8 +112,9 @@ pub(crate) struct Turn {
 }
 
 impl Streams {
-    fn take(&self, kind: &'static str, sensor: &str) -> Turn {
-        let (key, over) = ((kind, sensor.to_owned()), CancellationToken::new());
+    /// Takes the turn of a kind for the stream that `over` ends.
+    fn take(&self, kind: &'static str, sensor: &str, over: CancellationToken) -> Turn {
+        let key = (kind, sensor.to_owned());
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(older) = open.insert(key.clone(), over.clone()) {
             older.cancel();
@@ -117,12 +158,25 @@ mod tests {
     #[tokio::test]
     async fn the_newest_stream_of_a_sensor_wins() {
         let streams = Streams::default();
-        let first = streams.take("export", "a");
-        let other = streams.take("live", "a");
-        let second = streams.take("export", "a");
+        let take = |kind| streams.take(kind, "a", CancellationToken::new());
+        let (first, other, second) = (take("export"), take("live"), take("export"));
         assert_eq!([&first, &other, &second].map(|turn| turn.over.is_cancelled()), [true, false, false]);
         drop(first);
-        let _third = streams.take("export", "a");
+        let _third = take("export");
         assert!(second.over.is_cancelled());
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_is_over_lets_go_though_nobody_takes_its_answers() {
+        let (over, held) = (CancellationToken::new(), Arc::new(()));
+        let read = held.clone();
+        let _untaken = driven(futures_util::stream::repeat_with(move || Ok(Arc::strong_count(&read))), over.clone());
+        over.cancel();
+        let gone = async {
+            while Arc::strong_count(&held) > 1 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), gone).await.unwrap();
     }
 }

@@ -39,6 +39,9 @@ use self::wishes::{Granted, Wishes};
 
 /// Silence after which a connected sensor is late.
 const LATE: i64 = 3 * SECOND;
+/// Rows of answers of one sensor, in its snapshot and once more of slices that are not committed: more than `live_rate` lets it
+/// send in three seconds. They take some 30 MB.
+const ROWS: usize = 100_000;
 
 /// The present state of all sensors.
 pub(crate) struct Live {
@@ -207,12 +210,13 @@ impl Connected {
     /// Takes what the sensor says; an older connection than the newest is not heard.
     pub(crate) fn update(&self, mut snapshot: Snapshot, now: Timestamp) {
         let mut state = self.live.state();
-        let Some(present) = state.sensors.get_mut(&self.id).filter(|present| present.connection == self.connection)
-        else {
+        let State { sensors, wishes, .. } = &mut *state;
+        let Some(present) = sensors.get_mut(&self.id).filter(|present| present.connection == self.connection) else {
             return;
         };
         let seen = &mut present.seen;
         seen.offset = snapshot.at.since(now);
+        snapshot.interfaces.iter_mut().for_each(|interface| wishes.sift(&mut interface.answers));
         let (name, settings) = ((&*seen.name, &*snapshot.site), &snapshot.settings.settings);
         self.live.lan().hear(name, settings, &mut snapshot.interfaces, now);
         present.rings.retain(|name, _| snapshot.interfaces.iter().any(|interface| interface.interface.name == *name));

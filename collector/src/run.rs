@@ -26,7 +26,7 @@ use crate::authority::Authority;
 use crate::collector::Collector;
 use crate::config::Config;
 use crate::folder::Folder;
-use crate::ingest::{DECODERS, Ingest, Streams};
+use crate::ingest::{DECODERS, Ingest, LIVE, Streams};
 use crate::join::{JoinService, MAX_REQUEST, Rate};
 use crate::live::Live;
 use crate::peers::Peers;
@@ -39,8 +39,12 @@ use crate::view::QUESTIONS;
 use crate::writer::Writer;
 use crate::{access, clock, retention, tls};
 
-/// Octets of the largest question of a console.
-const MAX_QUESTION: usize = 1 << 20;
+/// Octets of the largest question of a console: a scope of 1,000 points with short names, or a filter with as many words.
+const MAX_QUESTION: usize = 256 << 10;
+/// Octets of the largest snapshot of a sensor: four times what `live_rate` is at most.
+const MAX_SNAPSHOT: usize = 4 << 20;
+/// Octets that a peer may send before they are read: of a stream, and of a connection.
+const WINDOWS: (u32, u32) = (256 << 10, 1 << 20);
 /// Interval at which the record of peers is read again.
 const RELOAD: Duration = Duration::from_secs(1);
 /// Time in which the streams of a revoked peer end with words, before its connections end.
@@ -96,9 +100,11 @@ pub async fn run(
         turned_away: Arc::default(),
         stop: stop.clone(),
         turns: Arc::new(Semaphore::new(QUESTIONS)),
+        watches: Arc::default(),
     };
     let (streams, decoders) = (Streams::default(), Arc::new(Semaphore::new(DECODERS)));
-    let ingest = Ingest { collector: collector.clone(), writer: writer.clone(), streams, decoders };
+    let ingest =
+        Ingest { collector: collector.clone(), writer: writer.clone(), streams, decoders, sites: Arc::default() };
     let joining = JoinService {
         authority: authority.clone(),
         collector: collector.clone(),
@@ -166,18 +172,20 @@ async fn bind(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener>
 
 fn routes(ingest: Ingest, collector: Collector) -> Routes {
     let check = from_fn_with_state(collector.peers.clone(), access::check);
-    let ingest = wire::ingest_server::IngestServer::new(ingest)
-        .max_decoding_message_size(MAX_MESSAGE)
-        .accept_compressed(Zstd)
-        .send_compressed(Zstd);
+    let ingest = |largest| {
+        wire::ingest_server::IngestServer::new(ingest.clone())
+            .max_decoding_message_size(largest)
+            .accept_compressed(Zstd)
+            .send_compressed(Zstd)
+    };
     let view = wire::view_server::ViewServer::new(collector.clone())
         .max_decoding_message_size(MAX_QUESTION)
         .max_encoding_message_size(MAX_MESSAGE)
         .accept_compressed(Zstd)
         .send_compressed(Zstd);
     let admin = wire::admin_server::AdminServer::new(collector).max_decoding_message_size(MAX_QUESTION);
-    let routes = Routes::new(ingest).add_service(view).add_service(admin).into_axum_router();
-    routes.layer(check).into()
+    let routes = Routes::new(ingest(MAX_MESSAGE)).add_service(view).add_service(admin).into_axum_router();
+    routes.route_service(LIVE, ingest(MAX_SNAPSHOT)).layer(check).into()
 }
 
 /// Serves one listener; returns when all its connections have ended. Every connection is bounded in streams, headers, windows
@@ -198,8 +206,8 @@ fn serve(
             .max_concurrent_streams(Some(32))
             .http2_max_header_list_size(Some(8 << 10))
             .http2_max_pending_accept_reset_streams(Some(20))
-            .initial_stream_window_size(Some(1 << 20))
-            .initial_connection_window_size(Some(4 << 20));
+            .initial_stream_window_size(Some(WINDOWS.0))
+            .initial_connection_window_size(Some(WINDOWS.1));
         let served = server.add_routes(routes).serve_with_incoming_shutdown(ReceiverStream::new(connections), stop);
         served.await.context("serving connections")
     }

@@ -7,6 +7,7 @@ mod fleet;
 mod past;
 mod present;
 mod repeat;
+pub(crate) mod watches;
 
 use futures_util::stream;
 use tonic::{Request, Response, Status};
@@ -33,24 +34,27 @@ impl wire::view_server::View for Collector {
         let query = Query::try_from(request.into_inner())
             .map_err(|error| Status::invalid_argument(format!("the question cannot be read: {error}")))?;
         debug!(console = peer.name, ?query, "watch");
-        Ok(Response::new(match query.window {
+        let watch = self.watches.open(&peer)?;
+        Ok(Response::new(watch.keep(match query.window {
             Window::Live => repeat(self.clone(), peer, present::LiveQuestion::new(self, query)),
             Window::Last(length) => repeat(self.clone(), peer, past::LastStretch { query, length }),
             Window::Past(interval) => {
                 let view = self.clone();
                 Box::pin(stream::once(async move { view.past(&query, interval, clock::now()).await }))
             }
-        }))
+        })))
     }
 
     async fn fleet(&self, request: Request<wire::FleetQuery>) -> Result<Response<Self::FleetStream>, Status> {
         let peer = caller(&request)?;
-        Ok(Response::new(repeat(self.clone(), peer, fleet::FleetStates::default())))
+        let watch = self.watches.open(&peer)?;
+        Ok(Response::new(watch.keep(repeat(self.clone(), peer, fleet::FleetStates::default()))))
     }
 
     async fn filters(&self, request: Request<wire::FiltersQuery>) -> Result<Response<Self::FiltersStream>, Status> {
         let peer = caller(&request)?;
-        Ok(Response::new(repeat(self.clone(), peer, filters::Filters::new(self))))
+        let watch = self.watches.open(&peer)?;
+        Ok(Response::new(watch.keep(repeat(self.clone(), peer, filters::Filters::new(self)))))
     }
 }
 

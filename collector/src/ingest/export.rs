@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_util::{Stream, TryFutureExt as _, stream};
 use tokio::sync::watch;
 use tokio_util::bytes::Bytes;
+use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 use tracing::{debug, info, warn};
 use traf_model::Summary;
@@ -32,9 +33,10 @@ pub(super) fn answers(
     ingest: Ingest,
     peer: Arc<Peer>,
     inbound: Streaming<wire::ExportRequest>,
+    over: CancellationToken,
 ) -> impl Stream<Item = Result<wire::ExportAck, Status>> {
     let answers = async {
-        let session = hello(ingest, peer, inbound).await?;
+        let session = hello(ingest, peer, inbound, over).await?;
         Ok(stream::try_unfold(Box::new(session), |mut session| async {
             let next = session.next().await;
             let next = next.inspect_err(|status| {
@@ -53,8 +55,14 @@ async fn hello(
     ingest: Ingest,
     peer: Arc<Peer>,
     mut inbound: Streaming<wire::ExportRequest>,
+    over: CancellationToken,
 ) -> Result<ExportSession, Status> {
-    let first = tokio::time::timeout(HELLO, inbound.message()).await;
+    // Of the streams of a sensor that have not said hello only the newest may hold a message.
+    let mut first = ingest.streams.take("hello", &peer.id, over.clone());
+    let first = tokio::select! {
+        status = first.ended(&ingest.collector, &peer) => return Err(status),
+        first = tokio::time::timeout(HELLO, inbound.message()) => first,
+    };
     let first = first.map_err(|_| Status::deadline_exceeded("no hello within ten seconds"))??;
     let Some(Message::Hello(hello)) = first.and_then(|first| first.message) else {
         return Err(Status::failed_precondition("the first message of a stream is a hello"));
@@ -66,6 +74,7 @@ async fn hello(
         version: hello.version.chars().take(64).collect(),
         epoch: hello.epoch,
     };
+    ingest.sites.note(&peer.id, &known.site).map_err(Status::resource_exhausted)?;
     let store = &ingest.collector.store;
     let answer: Result<_, StoreError> = async {
         Ok(match store.hello(&known).await? {
@@ -93,7 +102,7 @@ async fn hello(
     // History goes on without: it only lacks evidence.
     let key = key.inspect_err(|error| warn!(sensor = peer.name, "no digest key for the sensor: {error}")).ok();
     info!(sensor = peer.name, epoch = hello.epoch, mark = mark.seq, "history: connected");
-    let turn = ingest.streams.take("export", &peer.id);
+    let turn = ingest.streams.take("export", &peer.id, over);
     let (progress, mut committed) = watch::channel(Progress { mark, failed: String::new() });
     // The sensor hears at once what is stored.
     committed.mark_changed();

@@ -1,9 +1,12 @@
 //! One sensor's present: a snapshot a second in, the wishes of the consoles out whenever they change.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::{Stream, stream};
 use tokio::sync::watch;
+use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 use tracing::{info, warn};
 use traf_model::{Settings, Snapshot, Wish};
@@ -17,21 +20,26 @@ use crate::shared::State;
 
 /// Interfaces of one snapshot.
 const INTERFACES: usize = 1_024;
+/// Between two snapshots that are read: a sensor sends one a second.
+const PACE: Duration = Duration::from_millis(50);
 
 /// The wishes to one stream.
 pub(super) fn answers(
     ingest: Ingest,
     peer: Arc<Peer>,
     inbound: Streaming<wire::Snapshot>,
+    over: CancellationToken,
 ) -> impl Stream<Item = Result<wire::Wishes, Status>> {
-    let turn = ingest.streams.take("live", &peer.id);
+    let turn = ingest.streams.take("live", &peer.id, over);
     let connected = ingest.collector.live.connect(&peer.id, &peer.name, clock::now());
     let mut changed = ingest.collector.live.wished.subscribe();
     // What is wished now goes out at once.
     changed.mark_changed();
     info!(sensor = peer.name, "live: connected");
     let shared = ingest.collector.shared.state.subscribe();
-    let session = LiveSession { ingest, peer, inbound, turn, connected, changed, shared, sent: None };
+    let mut pace = interval(PACE);
+    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let session = LiveSession { ingest, peer, inbound, pace, due: false, turn, connected, changed, shared, sent: None };
     stream::try_unfold(Box::new(session), |mut session| async {
         let next = session.next().await;
         let next = next.inspect_err(|status| info!(sensor = session.peer.name, "live: ended: {}", status.message()))?;
@@ -43,6 +51,9 @@ struct LiveSession {
     ingest: Ingest,
     peer: Arc<Peer>,
     inbound: Streaming<wire::Snapshot>,
+    pace: Interval,
+    /// The next snapshot may be read.
+    due: bool,
     turn: Turn,
     connected: Connected,
     changed: watch::Receiver<()>,
@@ -58,8 +69,13 @@ impl LiveSession {
                 status = self.turn.ended(&self.ingest.collector, &self.peer) => return Err(status),
                 Ok(()) = self.changed.changed() => {}
                 Ok(()) = self.shared.changed() => {}
-                message = self.inbound.message() => match message.inspect_err(|status| self.ingest.collector.turned_away.note_unread(status))? {
+                _ = self.pace.tick(), if !self.due => {
+                    self.due = true;
+                    continue;
+                }
+                message = self.inbound.message(), if self.due => match message.inspect_err(|status| self.ingest.collector.turned_away.note_unread(status))? {
                     Some(snapshot) => {
+                        self.due = false;
                         self.snapshot(snapshot)?;
                         continue;
                     }
@@ -96,6 +112,7 @@ impl LiveSession {
             self.ingest.collector.turned_away.note_message();
             Status::invalid_argument(format!("the snapshot cannot be used: {error}"))
         })?;
+        self.ingest.sites.note(&self.peer.id, &snapshot.site).map_err(Status::resource_exhausted)?;
         self.connected.update(snapshot, clock::now());
         Ok(())
     }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use traf_model::time::SECOND;
 use traf_model::{Answer, Class, Flow, Item, Timestamp, Traffic};
 
+use super::ROWS;
 use super::points::{FlowId, PointIndex, Points};
 use super::tally::TableKey;
 
@@ -90,6 +91,23 @@ impl Answers {
         first
     }
 
+    /// Forgets answers of a sensor while they have too many rows, those to the wishes that were answered longest ago first.
+    pub(crate) fn bound(&mut self, sensor: u32, points: &Points) {
+        let of_sensor = self.waiting.iter().filter(|((point, _), _)| points.sensor(*point) == sensor);
+        let mut waiting: Vec<_> = of_sensor.map(|(place, waiting)| (waiting.heard, *place, waiting.rows())).collect();
+        let mut rows: usize = waiting.iter().map(|(.., rows)| rows).sum();
+        if rows > ROWS {
+            waiting.sort_unstable();
+        }
+        for (_, place, of_wish) in waiting {
+            if rows <= ROWS {
+                return;
+            }
+            self.waiting.remove(&place);
+            rows -= of_wish;
+        }
+    }
+
     /// A slice of a point is committed.
     pub(crate) fn commit(&mut self, point: PointIndex, slice: Timestamp) {
         let committed = self.committed.entry(point).or_insert(slice);
@@ -146,6 +164,11 @@ impl Answers {
 }
 
 impl Waiting {
+    fn rows(&self) -> usize {
+        let answers = self.slices.values().chain(self.last.iter().map(|(_, answer)| answer));
+        answers.map(|answer| answer.rows.len() + answer.flows.len()).sum()
+    }
+
     fn bound(&mut self) {
         while self.slices.len() > SLICES {
             self.slices.pop_first();

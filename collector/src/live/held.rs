@@ -12,6 +12,8 @@ use crate::report::primary::Change;
 const PATIENCE: i64 = 2 * SECOND;
 /// Flow rows of all that wait; beyond them nobody waits.
 const ROWS: usize = 400_000;
+/// Flow rows of the largest slice that waits.
+const OF_ONE: usize = 150_000;
 
 /// Slices that wait, in the order in which they were committed.
 #[derive(Default)]
@@ -52,9 +54,10 @@ impl Held {
         let ready: Vec<Timestamp> = starts
             .into_iter()
             .filter(|start| {
-                let of_start = self.0.iter().filter(|(_, slice)| slice.summary.slice.from == *start);
-                let waited = of_start.map(|(since, _)| now.since(*since)).max().unwrap_or(0);
-                crowded || !(0..PATIENCE).contains(&waited) || !awaited(self, *start)
+                let of_start = || self.0.iter().filter(|(_, slice)| slice.summary.slice.from == *start);
+                let waited = of_start().map(|(since, _)| now.since(*since)).max().unwrap_or(0);
+                let large = of_start().any(|(_, slice)| slice.decisions.len() > OF_ONE);
+                crowded || large || !(0..PATIENCE).contains(&waited) || !awaited(self, *start)
             })
             .collect();
         self.0.extract_if(.., |(_, slice)| ready.contains(&slice.summary.slice.from)).map(|(_, slice)| slice).collect()

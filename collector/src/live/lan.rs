@@ -71,6 +71,7 @@ impl Lan {
             }
             first |= self.answers.hear(point, &mut snapshot.answers, &self.points, now);
         }
+        self.answers.bound(self.points.sensor_number(sensor), &self.points);
         // Who has just begun to look is not kept waiting.
         if first {
             self.outdate();

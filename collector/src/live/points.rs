@@ -125,6 +125,11 @@ impl Points {
         self.homes.get(index as usize).map_or(0, |(_, sensor)| *sensor)
     }
 
+    /// The number of a sensor under its name; `UNKNOWN` of one that has no points.
+    pub(crate) fn sensor_number(&self, name: &str) -> u32 {
+        self.sensors.get(name).copied().unwrap_or(UNKNOWN)
+    }
+
     /// The name of a sensor.
     pub(crate) fn sensor_name(&self, sensor: u32) -> String {
         let first = self.homes.iter().position(|(_, other)| *other == sensor);

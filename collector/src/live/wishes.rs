@@ -3,7 +3,7 @@
 //!
 //! Nobody is refused for the rows of others: a sensor shares out the octets of its stream among the wishes.
 
-use traf_model::{Facility, Order, Query, Scope, Wish};
+use traf_model::{Answer, Class, Facility, Order, Query, Scope, Wish};
 
 use crate::report::filter::specialise;
 
@@ -69,6 +69,15 @@ impl Wishes {
         self.open.retain(|open| !open.users.is_empty());
     }
 
+    /// Leaves of a sensor's answers those to wishes that stand, each with no more rows than were wished.
+    pub(super) fn sift(&self, answers: &mut Vec<Answer>) {
+        answers.retain_mut(|answer| {
+            let wish = self.open.iter().find(|open| open.wish.id == answer.id);
+            wish.iter().for_each(|wish| answer.rows.truncate(wish.rows()));
+            wish.is_some()
+        });
+    }
+
     /// Those that have to do with a sensor.
     pub(super) fn of(&self, sensor: &str) -> Vec<Wish> {
         self.open.iter().filter_map(|open| open.of(sensor)).collect()
@@ -76,6 +85,12 @@ impl Wishes {
 }
 
 impl SharedWish {
+    /// Rows of the largest answer: the first of every order, and one of each class for the rest.
+    fn rows(&self) -> usize {
+        let limit = self.users.iter().map(|user| user.limit).max().unwrap_or_default() as usize;
+        limit.saturating_mul(self.users.len().min(Wish::ORDERS)).saturating_add(Class::COUNT)
+    }
+
     /// The wish of those who look at a sensor; `None` if nobody does.
     fn of(&self, sensor: &str) -> Option<Wish> {
         let users = || self.users.iter().filter(|user| user.scope.holds_sensor(sensor));

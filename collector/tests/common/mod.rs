@@ -2,6 +2,8 @@
 
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used)] // each test file uses its part
 
+pub mod flood;
+pub mod octets;
 pub mod process;
 
 use std::path::Path;
@@ -138,7 +140,7 @@ impl Export {
 
     pub async fn ack(&mut self) -> Result<wire::ExportAck, tonic::Status> {
         let ack = tokio::time::timeout(DEADLINE, self.acks.message()).await.expect("no answer in time")?;
-        Ok(ack.expect("the stream ended"))
+        ack.ok_or_else(|| tonic::Status::aborted("the stream ended"))
     }
 
     /// Until everything up to `seq` is committed.

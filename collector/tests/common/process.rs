@@ -1,5 +1,6 @@
 //! A collector as a process of its own.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
@@ -8,8 +9,10 @@ use traf_peer::CollectorUrl;
 
 use super::DEADLINE;
 
+/// The program of this tree, or that of the folder `TRAF_PROGRAMS`.
 pub fn program(folder: &Path, words: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_traf-collector"));
+    let programs = std::env::var_os("TRAF_PROGRAMS").map(|folder| Path::new(&folder).join("traf-collector"));
+    let mut command = Command::new(programs.unwrap_or_else(|| env!("CARGO_BIN_EXE_traf-collector").into()));
     command.args(words).arg("--data").arg(folder).env_remove("RUST_LOG");
     command
 }
@@ -39,9 +42,16 @@ impl Drop for Running {
     }
 }
 
-/// Starts it and waits until it says where it listens.
+/// Starts it on loopback and waits until it says where it listens.
 pub async fn start(folder: &Path) -> (Running, CollectorUrl, CollectorUrl) {
-    let words = ["run", "--listen", "127.0.0.1:0", "--join-listen", "127.0.0.1:0"];
+    let (child, main, join) = start_at(folder, "127.0.0.1:0").await;
+    let url = |address| format!("https://{address}").parse().unwrap();
+    (child, url(main), url(join))
+}
+
+/// Starts it on an address, twice any port of it.
+pub async fn start_at(folder: &Path, listen: &str) -> (Running, SocketAddr, SocketAddr) {
+    let words = ["run", "--listen", listen, "--join-listen", listen];
     let addresses = folder.join("addresses");
     let _ = std::fs::remove_file(&addresses);
     let child = Running(program(folder, &words).stderr(Stdio::null()).spawn().unwrap());
@@ -54,9 +64,9 @@ pub async fn start(folder: &Path) -> (Running, CollectorUrl, CollectorUrl) {
         }
     };
     let text = tokio::time::timeout(DEADLINE, look).await.expect("it does not listen");
-    let url = |name: &str| {
+    let address = |name: &str| {
         let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
-        format!("https://{}", line.trim()).parse().unwrap()
+        line.trim().parse().unwrap()
     };
-    (child, url("main "), url("join "))
+    (child, address("main "), address("join "))
 }
