@@ -209,3 +209,32 @@ fn read(answer: Answer, point: PointIndex, points: &Points) -> SliceAnswer {
     }
     slice
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use traf_model::facility::HOSTS;
+    use traf_model::{Counts, Interface, Key, Row};
+
+    use super::*;
+
+    #[test]
+    fn a_sensor_has_rows_of_the_wishes_that_it_answered_last_and_takes_none_from_others() {
+        let mut points = Points::default();
+        let learn = |points: &mut Points, sensor| points.learn((sensor, ""), &Interface::default(), None);
+        let (stolen, honest) = (learn(&mut points, "stolen"), learn(&mut points, "web1"));
+        let row = Row::new(Traffic::default(), Item::Counted(HOSTS, Key::Number(1), Counts::default()));
+        let mut answers = Answers::default();
+        for (second, id) in (100..).zip(1..=8) {
+            for (point, sensor, rows) in [(honest, "web1", 1), (stolen, "stolen", ROWS / 4)] {
+                let slice = Some(Timestamp::from_seconds(10));
+                let mut said = vec![Answer { id, rows: vec![row.clone(); rows], slice, ..Answer::default() }];
+                answers.hear(point, &mut said, &points, Timestamp::from_seconds(second));
+                answers.bound(points.sensor_number(sensor), &points);
+            }
+        }
+        let kept = |point| (1..=8).filter(|id| answers.has(point, *id)).collect::<Vec<_>>();
+        assert_eq!((kept(stolen), kept(honest)), (vec![5, 6, 7, 8], (1..=8).collect()));
+    }
+}

@@ -63,3 +63,39 @@ impl Held {
         self.0.extract_if(.., |(_, slice)| ready.contains(&slice.summary.slice.from)).map(|(_, slice)| slice).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use traf_model::{Interval, Summary};
+
+    use super::*;
+    use crate::live::committed::Decided;
+    use crate::store::PointKey;
+
+    fn slice(start: i64, rows: usize) -> CommittedSlice {
+        let [from, to] = [start, start + 10].map(Timestamp::from_seconds);
+        let point = PointKey { sensor: 1, interface: 1 };
+        CommittedSlice {
+            sensor: "web1".to_owned(),
+            site: String::new(),
+            summary: Arc::new(Summary { slice: Interval::new(from, to), ..Summary::default() }),
+            first_row: 0,
+            decisions: vec![Decided { point, counts: true, elected: (point, None) }; rows],
+        }
+    }
+
+    #[test]
+    fn a_slice_waits_for_others_unless_it_is_large() {
+        let (mut held, now) = (Held::default(), Timestamp::from_seconds(100));
+        held.add(slice(10, OF_ONE), now);
+        held.add(slice(20, OF_ONE + 1), now);
+        let starts =
+            |taken: Vec<CommittedSlice>| taken.iter().map(|slice| slice.summary.slice.from.seconds()).collect();
+        let ready: Vec<i64> = starts(held.take(now, |_, _| true));
+        assert_eq!(ready, [20]);
+        let ready: Vec<i64> = starts(held.take(Timestamp::from_seconds(102), |_, _| true));
+        assert_eq!(ready, [10]);
+    }
+}

@@ -112,7 +112,7 @@ impl SharedWish {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-    use traf_model::{Group, OrderBy, Point};
+    use traf_model::{Group, Item, OrderBy, Point, Row, Traffic};
 
     use super::*;
 
@@ -153,6 +153,21 @@ mod tests {
             ..query("", 20)
         };
         assert_ne!(wishes.add(&packets(true), false).unwrap().id, wishes.add(&packets(false), false).unwrap().id);
+    }
+
+    #[test]
+    fn answers_that_nobody_wished_and_rows_beyond_the_wish_are_left_out() {
+        let mut wishes = Wishes::default();
+        let granted = wishes.add(&query("tcp", 2), false).unwrap();
+        let row = Row::new(Traffic::default(), Item::Other(Class::at(0).unwrap(), Traffic::default(), 1));
+        let answer = |id| Answer { id, rows: vec![row.clone(); 1_000], ..Answer::default() };
+        let mut answers = vec![answer(granted.id), answer(granted.id + 1), answer(0)];
+        wishes.sift(&mut answers);
+        let left = |answers: &[Answer]| answers.iter().map(|answer| (answer.id, answer.rows.len())).collect::<Vec<_>>();
+        assert_eq!(left(&answers), [(granted.id, 2 + Class::COUNT)]);
+        wishes.remove(&granted);
+        wishes.sift(&mut answers);
+        assert_eq!(left(&answers), []);
     }
 
     #[test]

@@ -30,7 +30,8 @@ impl Running {
     /// The most memory that it ever had, in octets.
     pub fn peak(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let line = line.expect("the program has ended");
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
     }
 }

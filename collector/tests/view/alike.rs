@@ -90,6 +90,35 @@ async fn equal_ends_without_proof_count_both_and_the_report_says_how_much() {
     collector.stop().await;
 }
 
+/// A10: a stolen sensor has seen the packets, claims a great number in its first slice and then next to nothing.
+#[tokio::test]
+async fn who_claims_much_once_and_then_one_octet_takes_nothing_more_from_the_lan() {
+    let folder = tempfile::tempdir().unwrap();
+    let collector = Collector::start(&folder).await;
+    let mut sensors = Vec::new();
+    for name in ["stolen", "web1"] {
+        sensors.push(Export::open(collector.joined(Role::Sensor, name).await, 1).await.unwrap().0);
+    }
+    for number in 1..=8 {
+        for (sensor, octets) in sensors.iter_mut().zip([if number == 1 { 5_000_000_000 } else { 1 }, 1_000]) {
+            let mut seen = of(&[("eth0", flows(6, ["10.0.0.1", "10.0.0.2"], 1, octets))]);
+            seen.slice = summary(number).slice;
+            seen.sealed = seen.slice.to;
+            sensor.send(1, number as u64, number as u64, &seen).await;
+            sensor.acked(number as u64).await;
+        }
+    }
+    let desk = collector.joined(Role::Viewer, "desk").await;
+    let at = |slice: i64| Timestamp::from_seconds(START + slice * 10);
+    for (from, to) in [(4, 5), (4, 9)] {
+        let window = Window::Past(Interval::new(at(from), at(to)));
+        let query = Query { facility: Facility::Traffic, window, limit: 100, ..Query::default() };
+        let report = next(&mut watch(&desk, &query).await).await;
+        assert_eq!(report.total.total().octets, (to - from) as u64 * u64::from(PAIRS) * 1_000, "{:?}", report.notes);
+    }
+    collector.stop().await;
+}
+
 /// A3: a slice of next year.
 #[tokio::test]
 #[allow(clippy::disallowed_methods)]
