@@ -92,7 +92,8 @@ async fn idle_connections_to_the_join_port_keep_nobody_from_joining() {
     let folder = tempfile::tempdir().unwrap();
     let collector = Collector::start(&folder).await;
     let token = create_token(&collector.config, Role::Sensor, Duration::from_secs(600), 1).await.unwrap();
-    let flood = Flood::start(&loopback(20), 52, collector.addresses.join, Some(&tls(None)), None);
+    let flood =
+        Flood::start(&loopback(20), 52, collector.addresses.join, Some(&tls(None)), Some(Duration::from_millis(100)));
     flood.opened(1024).await;
     let join = async {
         while join(&collector.join_url(), &token, "web1", "test").await.is_err() {
