@@ -1,8 +1,10 @@
 //! Sums of what was committed of one scope under one filter: each byte once, in bounded memory, one total for all tables.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasher;
 use std::net::IpAddr;
 
+use foldhash::quality::RandomState;
 use traf_model::facility::{COUNTED, HOSTS};
 use traf_model::{
     Class, Classes, Counted, Facility, FlowKey, Group, GroupKey, Interval, Item, Key, Ports, Timestamp, Traffic,
@@ -14,8 +16,8 @@ use super::points::{PointIndex, Points};
 use super::unrowed::Unrowed;
 use crate::report::filter::class_of;
 
-/// Pairs of a host and a peer that are told apart: 9 MB. Later ones are not counted.
-const PAIRS: usize = 500_000;
+/// Pairs of a host and a peer that are told apart: 5 MB. Later ones are not counted.
+const PAIRS: usize = 450_000;
 /// Flows from before the beginning that are told apart.
 const OLDER: usize = 100_000;
 
@@ -146,15 +148,17 @@ pub(crate) struct LanTally {
     pub(crate) others: HashMap<Class, (Traffic, u64)>,
     /// Start of the first slice.
     pub(crate) since: Option<Timestamp>,
-    pairs: HashSet<(u32, IpAddr, IpAddr)>,
-    older: HashSet<u64>,
+    /// By a keyed hash.
+    pairs: HashSet<u64, RandomState>,
+    older: HashSet<u64, RandomState>,
+    seed: RandomState,
 }
 
 impl LanTally {
     pub(crate) fn new(capacity: usize) -> Self {
         let tables = Kind::all().map(|kind| KeyTable { kind, rows: HashMap::new() }).collect();
-        let (classes, others, since, pairs, older) = Default::default();
-        Self { capacity, tables, classes, others, since, pairs, older }
+        let (classes, others, since, pairs, older, seed) = Default::default();
+        Self { capacity, tables, classes, others, since, pairs, older, seed }
     }
 
     /// A slice begins: of it the rows that are added next.
@@ -180,7 +184,7 @@ impl LanTally {
         let earlier = self.since.is_some_and(|since| row.first < since);
         let begins = row.first >= slice.from || earlier && self.older.len() < OLDER && self.older.insert(row.flow);
         let (source, destination) = (row.key.source.address, row.key.destination.address);
-        let pair = (points.site(row.point), source.min(destination), source.max(destination));
+        let pair = self.seed.hash_one((points.site(row.point), source.min(destination), source.max(destination)));
         let acquainted = self.pairs.len() >= PAIRS || !self.pairs.insert(pair);
         for table in &mut self.tables {
             let mut before = None;
