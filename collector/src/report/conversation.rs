@@ -20,6 +20,7 @@ mod tests;
 
 use std::collections::HashMap;
 
+use foldhash::quality::RandomState;
 use traf_model::{Flow, Merge as _, Traffic};
 
 pub(crate) use self::elected::Elected;
@@ -37,7 +38,7 @@ pub(crate) struct Conversations<'a> {
     scopes: Vec<(usize, usize)>,
     /// Several points see the same: ends are what counts, not who saw them or in which VLAN.
     several: bool,
-    flows: HashMap<SharedFlow, Vec<Conversation>>,
+    flows: HashMap<SharedFlow, Vec<Conversation>, RandomState>,
     count: usize,
     overflow: Overflow,
 }
@@ -82,7 +83,8 @@ pub(crate) struct JoinedFlows {
 impl<'a> Conversations<'a> {
     pub(crate) fn new(points: &'a [ObservationPoint]) -> Self {
         let several = points.len() > 1;
-        Self { points, scopes: scopes(points), several, flows: HashMap::new(), count: 0, overflow: Overflow::default() }
+        let (flows, overflow) = (HashMap::default(), Overflow::default());
+        Self { points, scopes: scopes(points), several, flows, count: 0, overflow }
     }
 
     /// Adds a record of an observation point. Those of the past come in the order of their slices.
@@ -108,6 +110,8 @@ impl<'a> Conversations<'a> {
             other.seen.into_iter().for_each(|seen| joined.join(seen));
         }
         joined.join(record);
+        // Mostly one: a vector would take room for four.
+        all.reserve_exact(1);
         all.push(joined);
         self.count = self.count + all.len() - before;
     }
@@ -198,7 +202,11 @@ impl Conversation {
     fn join(&mut self, seen: Sighting) {
         match self.seen.iter_mut().find(|known| known.is_of(&seen)) {
             Some(known) => known.add(seen),
-            None => self.seen.push(seen),
+            None => {
+                // Mostly one or two: a vector would take room for four.
+                self.seen.reserve_exact(1);
+                self.seen.push(seen);
+            }
         }
     }
 

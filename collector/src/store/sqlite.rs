@@ -47,6 +47,9 @@ const MIGRATIONS: [(&str, &str); 3] = [
 /// Time after the collector's by which the end of a slice may lie, if nothing else is set.
 const CLOCK_AHEAD: Duration = Duration::from_secs(60);
 
+/// Rows that a reader's thread hands over before it waits: each wait is a switch of tasks. Of the largest rows they take a megabyte.
+const ROWS_UNDER_WAY: usize = 500;
+
 /// The history in a file.
 #[derive(Clone, Debug)]
 pub struct Store {
@@ -129,7 +132,13 @@ async fn readers(path: &Path) -> Result<SqlitePool, sqlx::Error> {
     SqlitePoolOptions::new()
         .max_connections(4)
         .acquire_timeout(Duration::from_secs(10))
-        .connect_with(options(path).read_only(true).pragma("query_only", "on").pragma("cache_size", "-8192"))
+        .connect_with(
+            options(path)
+                .read_only(true)
+                .pragma("query_only", "on")
+                .pragma("cache_size", "-8192")
+                .row_buffer_size(ROWS_UNDER_WAY),
+        )
         .await
 }
 

@@ -25,32 +25,32 @@ pub(crate) struct Sighting {
     counted: Option<i64>,
     /// Beginning of the flow as its last row says.
     pub(super) began: Timestamp,
-    /// Of the last two rows, the later first; nothing where it is not at hand.
-    evidence: [Option<SliceEvidence>; 2],
+    /// Of the last two rows, the later first; nothing where it is not at hand. Most tables do without: it takes no room there.
+    evidence: Vec<SliceEvidence>,
 }
 
 impl Sighting {
     /// A live row.
     pub(crate) fn live(point: usize, rate: Traffic, flow: Flow) -> Self {
-        let evidence = RowEvidence::live(&flow, rate);
-        Self { rate, evidence: [Some((0, evidence)), None], ..Self::stored(point, flow, false) }
+        let evidence = vec![(0, RowEvidence::live(&flow, rate))];
+        Self { rate, evidence, ..Self::stored(point, flow, false) }
     }
 
     /// A row of the store, with its mark.
     pub(crate) fn stored(point: usize, flow: Flow, marked: bool) -> Self {
         let counted = marked.then(|| slot(flow.last));
         let marked = if marked { flow.traffic } else { Traffic::default() };
-        Self { point, rate: Traffic::default(), marked, counted, began: flow.first, evidence: [None; 2], flow }
+        Self { point, rate: Traffic::default(), marked, counted, began: flow.first, evidence: Vec::new(), flow }
     }
 
     /// The same with its evidence, of a slice that begins then.
     pub(crate) fn with_evidence(self, slice: Timestamp, evidence: RowEvidence) -> Self {
-        Self { evidence: [Some((slot(slice), evidence)), None], ..self }
+        Self { evidence: vec![(slot(slice), evidence)], ..self }
     }
 
     /// True if it says what its packets were.
     pub(super) fn has_evidence(&self) -> bool {
-        self.evidence[0].is_some()
+        !self.evidence.is_empty()
     }
 
     /// True if it is of the same observer.
@@ -77,8 +77,8 @@ impl Sighting {
     /// True if its last rows, and a record of another observer in slices that are one apart at most, say that both saw the same
     /// packets.
     pub(super) fn is_proved_by(&self, record: &Self) -> bool {
-        let Some((slot, evidence)) = &record.evidence[0] else { return false };
-        let near = self.evidence.iter().flatten().filter(|(own, _)| own.abs_diff(*slot) <= 1);
+        let Some((slot, evidence)) = record.evidence.first() else { return false };
+        let near = self.evidence.iter().filter(|(own, _)| own.abs_diff(*slot) <= 1);
         same_as_any(evidence, near.map(|(_, evidence)| *evidence))
     }
 
@@ -90,7 +90,8 @@ impl Sighting {
         self.counted = self.counted.max(later.counted);
         self.began = self.began.max(later.began);
         if later.has_evidence() {
-            self.evidence = [later.evidence[0], self.evidence[0]];
+            self.evidence.splice(..0, later.evidence.first().copied());
+            self.evidence.truncate(2);
         }
         if later.is_turned(&self.flow) {
             flow.traffic = flow.traffic.reversed();

@@ -327,6 +327,8 @@ impl Group {
         let observer = observation.observer.into();
         match &mut self.company().successor {
             Some(successor) if successor.observer == observer => {
+                // Mostly two.
+                successor.rows.reserve_exact(1);
                 successor.rows.push_back(row);
                 if successor.rows.len() > ROWS {
                     successor.rows.pop_front();
