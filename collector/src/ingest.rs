@@ -2,6 +2,7 @@
 
 mod check;
 mod export;
+pub(crate) mod inbound;
 mod interfaces;
 mod present;
 mod sites;
@@ -19,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 use traf_proto as wire;
 
+use self::inbound::Inbound;
 use self::sites::Sites;
 use crate::access::{caller, over};
 use crate::collector::{Answers, Collector};
@@ -32,6 +34,7 @@ pub(crate) struct Ingest {
     pub(crate) writer: Writer,
     pub(crate) streams: Streams,
     pub(crate) decoders: Arc<Semaphore>,
+    pub(crate) unpacked: Arc<Semaphore>,
     pub(crate) sites: Arc<Sites>,
 }
 
@@ -53,7 +56,8 @@ impl wire::ingest_server::Ingest for Ingest {
     ) -> Result<Response<Self::ExportStream>, Status> {
         let peer = caller(&request)?;
         let over = CancellationToken::new();
-        let answers = export::answers(self.clone(), peer, request.into_inner(), over.clone());
+        let inbound = Inbound::new(&request, self.unpacked.clone())?;
+        let answers = export::answers(self.clone(), peer, inbound, over.clone());
         Ok(Response::new(driven(answers, over)))
     }
 

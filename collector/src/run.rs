@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
@@ -26,6 +26,7 @@ use crate::authority::Authority;
 use crate::collector::Collector;
 use crate::config::Config;
 use crate::folder::Folder;
+use crate::ingest::inbound::{UNPACKED, lay_aside};
 use crate::ingest::{DECODERS, Ingest, LIVE, Streams};
 use crate::join::{JoinService, MAX_REQUEST, Rate};
 use crate::live::Live;
@@ -102,9 +103,15 @@ pub async fn run(
         turns: Arc::new(Semaphore::new(QUESTIONS)),
         watches: Arc::default(),
     };
-    let (streams, decoders) = (Streams::default(), Arc::new(Semaphore::new(DECODERS)));
-    let ingest =
-        Ingest { collector: collector.clone(), writer: writer.clone(), streams, decoders, sites: Arc::default() };
+    let [decoders, unpacked] = [DECODERS, UNPACKED].map(|number| Arc::new(Semaphore::new(number)));
+    let ingest = Ingest {
+        collector: collector.clone(),
+        writer: writer.clone(),
+        streams: Streams::default(),
+        decoders,
+        unpacked,
+        sites: Arc::default(),
+    };
     let joining = JoinService {
         authority: authority.clone(),
         collector: collector.clone(),
@@ -185,7 +192,7 @@ fn routes(ingest: Ingest, collector: Collector) -> Routes {
         .send_compressed(Zstd);
     let admin = wire::admin_server::AdminServer::new(collector).max_decoding_message_size(MAX_QUESTION);
     let routes = Routes::new(ingest(MAX_MESSAGE)).add_service(view).add_service(admin).into_axum_router();
-    routes.route_service(LIVE, ingest(MAX_SNAPSHOT)).layer(check).into()
+    routes.route_service(LIVE, ingest(MAX_SNAPSHOT)).layer(from_fn(lay_aside)).layer(check).into()
 }
 
 /// Serves one listener; returns when all its connections have ended. Every connection is bounded in streams, headers, windows

@@ -33,6 +33,11 @@ impl<T: Message + Send + 'static, U: Bounded + Message + Default + Send + 'stati
     }
 }
 
+/// The decoder of what a sensor exports.
+pub fn export_decoder() -> impl Decoder<Item = crate::ExportRequest, Error = Status> {
+    BoundedCodec::<crate::ExportAck, crate::ExportRequest>::default().decoder()
+}
+
 /// Its decoder.
 #[derive(Clone, Debug)]
 pub(crate) struct BoundedDecoder<U>(ProstDecoder<U>);

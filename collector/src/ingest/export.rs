@@ -9,13 +9,14 @@ use futures_util::{Stream, TryFutureExt as _, stream};
 use tokio::sync::watch;
 use tokio_util::bytes::Bytes;
 use tokio_util::sync::CancellationToken;
-use tonic::{Status, Streaming};
+use tonic::Status;
 use tracing::{debug, info, warn};
 use traf_model::Summary;
 use traf_proto as wire;
 use traf_proto::export_request::Message;
 
 use super::check::check;
+use super::inbound::Inbound;
 use super::interfaces::KnownInterfaces;
 use super::{Ingest, Turn};
 use crate::clock;
@@ -32,7 +33,7 @@ const LARGE: usize = 64 << 10;
 pub(super) fn answers(
     ingest: Ingest,
     peer: Arc<Peer>,
-    inbound: Streaming<wire::ExportRequest>,
+    inbound: Inbound,
     over: CancellationToken,
 ) -> impl Stream<Item = Result<wire::ExportAck, Status>> {
     let answers = async {
@@ -54,7 +55,7 @@ pub(super) fn answers(
 async fn hello(
     ingest: Ingest,
     peer: Arc<Peer>,
-    mut inbound: Streaming<wire::ExportRequest>,
+    mut inbound: Inbound,
     over: CancellationToken,
 ) -> Result<ExportSession, Status> {
     // Of the streams of a sensor that have not said hello only the newest may hold a message.
@@ -127,7 +128,7 @@ async fn hello(
 struct ExportSession {
     ingest: Ingest,
     peer: Arc<Peer>,
-    inbound: Streaming<wire::ExportRequest>,
+    inbound: Inbound,
     turn: Turn,
     sensor: i64,
     interfaces: KnownInterfaces,
