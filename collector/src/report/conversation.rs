@@ -71,15 +71,6 @@ pub(crate) struct JoinedFlow {
     pub(crate) observed_by: Vec<usize>,
 }
 
-/// All of them.
-#[derive(Default)]
-pub(crate) struct JoinedFlows {
-    pub(crate) rows: Vec<JoinedFlow>,
-    /// By point.
-    pub(crate) shares: Vec<Share>,
-    pub(crate) overflow: Overflow,
-}
-
 impl<'a> Conversations<'a> {
     pub(crate) fn new(points: &'a [ObservationPoint]) -> Self {
         let several = points.len() > 1;
@@ -141,9 +132,9 @@ impl<'a> Conversations<'a> {
         }
     }
 
-    /// Counts each once. Those of which nothing counts here are left out.
-    pub(crate) fn finish(self, mut counting: Counting<'_>) -> JoinedFlows {
-        let mut rows = Vec::with_capacity(self.flows.len());
+    /// Counts each once and hands it to `take`, so that two forms of all of them are never in memory. Those of which nothing counts
+    /// here are left out. Returns the shares of the points, and what found no room.
+    pub(crate) fn finish(self, mut counting: Counting<'_>, mut take: impl FnMut(JoinedFlow)) -> (Vec<Share>, Overflow) {
         let mut shares = vec![Share::default(); self.points.len()];
         let mut newly = Elected::of(self.points);
         for (ends, conversations) in self.flows {
@@ -169,14 +160,14 @@ impl<'a> Conversations<'a> {
                     share.counted = share.counted.saturating_add(traffic.total().octets);
                 }
                 if !once.flow.traffic.is_empty() {
-                    rows.push(once);
+                    take(once);
                 }
             }
         }
         if let Counting::Fullest(Some(elected)) = &mut counting {
             **elected = newly;
         }
-        JoinedFlows { rows, shares, overflow: self.overflow }
+        (shares, self.overflow)
     }
 }
 

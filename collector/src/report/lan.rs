@@ -54,8 +54,10 @@ impl Lan {
         conversations.recall(&self.elected);
         let known: Vec<Option<PointIndex>> = points.iter().map(|point| network.points.of(&point.id)).collect();
         conversations.decide(|point, flow| Some(network.proven(known[point]?, flow)));
-        let counted = conversations.finish(Counting::Fullest(Some(&mut self.elected)));
-        table.conversations(counted, query.facility, query.group);
+        let counting = Counting::Fullest(Some(&mut self.elected));
+        let take = |once| table.conversation(once, query.facility, query.group);
+        let (_, overflow) = conversations.finish(counting, take);
+        table.overflow(overflow);
         let rows = table.classes();
         let all = totals.of_flows(table.total);
         for (class, traffic, flows) in rest(all - table.total, |_| true, &rows, totals) {

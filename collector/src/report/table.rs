@@ -11,7 +11,7 @@ use traf_model::{
     Traffic,
 };
 
-use super::conversation::{JoinedFlow, JoinedFlows, Overflow};
+use super::conversation::{JoinedFlow, Overflow};
 use super::filter::class_of;
 use super::point::{ObservationPoint, Share, scopes};
 
@@ -122,19 +122,16 @@ impl<'a> Table<'a> {
         self.more = self.more.max(answer.matched.saturating_sub(answer.rows.len() as u64));
     }
 
-    /// Adds conversations, as rows of a facility.
-    pub(crate) fn conversations(&mut self, counted: JoinedFlows, facility: Facility, group: Group) {
-        for once in counted.rows {
-            match facility {
-                Facility::Counted(facility) if fullest_counts(facility) => self.observe_ends(&once, facility),
-                Facility::Counted(facility) => self.shares(&once, facility, true),
-                _ => {
-                    self.total += once.flow.traffic;
-                    self.group(once, group);
-                }
+    /// Adds a conversation, as a row of a facility or a part of its rows.
+    pub(crate) fn conversation(&mut self, once: JoinedFlow, facility: Facility, group: Group) {
+        match facility {
+            Facility::Counted(facility) if fullest_counts(facility) => self.observe_ends(&once, facility),
+            Facility::Counted(facility) => self.shares(&once, facility, true),
+            _ => {
+                self.total += once.flow.traffic;
+                self.group(once, group);
             }
         }
-        self.overflow(counted.overflow);
     }
 
     /// Adds what has no row of its own, each byte once.
@@ -174,9 +171,9 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Adds the flows and peers of rows whose traffic was added before.
-    pub(crate) fn add_peers(&mut self, counted: &JoinedFlows, facility: Counted) {
-        counted.rows.iter().for_each(|once| self.shares(once, facility, false));
+    /// Adds a flow and its peers to rows whose traffic was added before.
+    pub(crate) fn add_peers(&mut self, once: &JoinedFlow, facility: Counted) {
+        self.shares(once, facility, false);
     }
 
     /// Traffic of the rows by class, where they are flows.
@@ -188,7 +185,8 @@ impl<'a> Table<'a> {
         self.drafts.iter().filter_map(flow).collect()
     }
 
-    fn overflow(&mut self, overflow: Overflow) {
+    /// Adds what found no room to the total.
+    pub(crate) fn overflow(&mut self, overflow: Overflow) {
         self.total += overflow.0;
         self.overflow.merge(overflow);
     }

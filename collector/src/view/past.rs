@@ -179,7 +179,8 @@ impl<'a> Ask<'a> {
                 } else {
                     self.keyed(facility, &mut table, report).await?;
                     if facility.peers {
-                        table.add_peers(&self.counted(&query.filter, false).await?.0, facility);
+                        let (conversations, counting) = self.flows(&query.filter).await?;
+                        conversations.finish(counting, |once| table.add_peers(&once, facility));
                     }
                 }
                 if facility.per_point() {

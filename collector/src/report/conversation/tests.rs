@@ -71,7 +71,8 @@ fn count(all: Conversations<'_>, counting: Counting<'_>) -> Vec<Counted> {
         observed_by.sort_unstable();
         (once.flow.traffic.total().octets, by, observed_by)
     };
-    let mut rows: Vec<Counted> = all.finish(counting).rows.into_iter().map(counted).collect();
+    let mut rows: Vec<Counted> = Vec::new();
+    all.finish(counting, |once| rows.push(counted(once)));
     rows.sort_by(|a, b| b.cmp(a));
     rows
 }

@@ -3,18 +3,14 @@
 use traf_model::{Facility, Filter, Report};
 
 use super::{Ask, Fact, StoreError};
-use crate::report::conversation::{Conversations, Counting, JoinedFlows, Sighting};
+use crate::report::conversation::{Conversations, Counting, Sighting};
 use crate::report::table::{Table, Unnamed};
 use crate::report::{doubts, estimate, filter, left_out};
 use crate::store::ProvenFlow;
 
 impl Ask<'_> {
-    /// The flows that a filter selects, each counted once, and if they are wanted those without a row.
-    pub(super) async fn counted(
-        &self,
-        wanted: &Filter,
-        others: bool,
-    ) -> Result<(JoinedFlows, Vec<Unnamed>), StoreError> {
+    /// The flows that a filter selects, and how they are counted once.
+    pub(super) async fn flows(&self, wanted: &Filter) -> Result<(Conversations<'_>, Counting<'static>), StoreError> {
         // The marks of the store are those of whole sites.
         let marked = self.several() && self.whole && !filter::depends_on_observer(wanted);
         let evidence = self.several() && !marked;
@@ -31,9 +27,7 @@ impl Ask<'_> {
             }
         };
         self.view.store.flows(&self.selection, evidence, &mut take).await?;
-        let rest = if others { self.without_row(wanted).await? } else { Vec::new() };
-        let counting = if marked { Counting::Marks } else { Counting::Fullest(None) };
-        Ok((conversations.finish(counting), rest))
+        Ok((conversations, if marked { Counting::Marks } else { Counting::Fullest(None) }))
     }
 
     /// Flows of a class without a row, at each point.
@@ -52,11 +46,11 @@ impl Ask<'_> {
     /// Rows of a facility from recorded flows.
     pub(super) async fn conversations(&self, table: &mut Table<'_>, report: &mut Report) -> Result<(), StoreError> {
         let (facility, several) = (self.query.facility, self.several());
-        let (counted, mut others) = self.counted(&self.query.filter, !several).await?;
-        table.conversations(counted, facility, self.query.group);
-        if several {
-            others = self.unrowed(table).await?;
-        } else if facility == Facility::Traffic && self.query.filter.is_all() {
+        let (conversations, counting) = self.flows(&self.query.filter).await?;
+        let (_, overflow) = conversations.finish(counting, |once| table.conversation(once, facility, self.query.group));
+        table.overflow(overflow);
+        let others = if several { self.unrowed(table).await? } else { self.without_row(&self.query.filter).await? };
+        if !several && facility == Facility::Traffic && self.query.filter.is_all() {
             self.aggregated(table).await?;
         }
         let estimates = table.unnamed(facility, others);

@@ -91,7 +91,8 @@ impl Ask<'_> {
         if report.interval.from < kept.flow || (!self.whole && self.selection.interval.nanos() > JOINED) {
             report.notes.push(format!("of rate and strip: {SEVERAL}"));
         } else if !self.whole {
-            shares.constant = self.counted(&Filter::default(), false).await?.0.shares;
+            let (conversations, counting) = self.flows(&Filter::default()).await?;
+            shares.constant = conversations.finish(counting, drop).0;
         } else {
             for (place, (slice, share)) in self.view.store.counted(selection).await? {
                 let Some(point) = self.places.get(&place) else { continue };
