@@ -110,8 +110,8 @@ impl SliceCounts {
                 self.count(facility, share.key, if share.reversed { ip.reversed() } else { ip });
             }
         }
-        self.station(mac_of(key.source.address), key.source.address, frames, ip, last);
-        self.station(GATEWAY, key.destination.address, frames.reversed(), ip.reversed(), last);
+        self.station(mac_of(key.source.address), key.source.address, frames, last);
+        self.station(GATEWAY, key.destination.address, frames.reversed(), last);
         self.flows.push(flow(conversation, sighting, sensor, clock));
     }
 
@@ -119,10 +119,10 @@ impl SliceCounts {
         self.counted.entry(facility).or_default().add(key, traffic.into());
     }
 
-    fn station(&mut self, mac: Mac, address: IpAddr, frames: Traffic, ip: Traffic, last: Timestamp) {
+    fn station(&mut self, mac: Mac, address: IpAddr, frames: Traffic, last: Timestamp) {
         let counts = self.stations.entry(mac).or_default();
         counts.traffic += frames;
-        counts.ip += ip;
+        counts.ip += frames;
         // As many addresses as are kept; a router has too many in any case.
         if counts.addresses.len() < Counts::ADDRESSES {
             counts.seen(Learnt { address, first: self.slice.from, last });
