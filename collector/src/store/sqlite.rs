@@ -38,10 +38,11 @@ const APPLICATION: i64 = 0x5452_4146;
 const SCHEMA: i64 = 3;
 
 /// Every migration, in order.
-const MIGRATIONS: [(&str, &str); 3] = [
+const MIGRATIONS: [(&str, &str); 4] = [
     ("history", include_str!("../../../migrations/sqlite/0001_history.sql")),
     ("views", include_str!("../../../migrations/sqlite/0002_views.sql")),
     ("shared", include_str!("../../../migrations/sqlite/0003_shared.sql")),
+    ("identity", include_str!("../../../migrations/sqlite/0004_identity.sql")),
 ];
 
 /// Time after the collector's by which the end of a slice may lie, if nothing else is set.
