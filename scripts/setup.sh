@@ -57,6 +57,11 @@ need_tools_elsewhere() {
     exit 1
 }
 
+# The folder of what cargo builds.
+target_folder() {
+    cargo metadata --format-version 1 --no-deps --offline | sed 's/.*"target_directory":"\([^"]*\)".*/\1/'
+}
+
 # Finds cargo, and checks that it is as new as the workspace asks.
 need_rust() {
     local wanted have
