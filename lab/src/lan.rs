@@ -25,8 +25,9 @@ use crate::process::Process;
 use crate::switch::{Interface, Switch};
 use crate::wait::{Deadline, at_rest};
 
-/// Longest silence between two unasked frames of a kernel: a repeated report of multicast membership.
-const STILL: Duration = Duration::from_millis(2500);
+/// Longer than any silence between two frames of one event. Kernels of the lab repeat reports of multicast membership after
+/// 100 ms at most, ask for a neighbour at once, and acknowledge or resend after 200 ms.
+const STILL: Duration = Duration::from_millis(750);
 /// The number of the collector's machine in its addresses.
 const TOWER: u8 = 250;
 

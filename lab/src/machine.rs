@@ -35,7 +35,8 @@ impl Machine {
              for c in all default; do \
                sysctl -qw net.ipv6.conf.$c.disable_ipv6=0 net.ipv6.conf.$c.accept_dad=0 net.ipv6.conf.$c.dad_transmits=0 \
                  net.ipv6.conf.$c.router_solicitations=0 net.ipv6.conf.$c.accept_ra=0 net.ipv6.conf.$c.addr_gen_mode=1 \
-                 net.ipv4.conf.$c.rp_filter=0; \
+                 net.ipv4.conf.$c.rp_filter=0 net.ipv6.conf.$c.mldv2_unsolicited_report_interval=100 \
+                 net.ipv4.conf.$c.igmpv3_unsolicited_report_interval=100; \
              done",
         )?;
         Ok(machine)

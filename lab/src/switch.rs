@@ -59,7 +59,7 @@ impl Switch {
         machine.sh(&format!(
             "ip link set {interface} address {mac}; \
              ethtool -K {interface} rxvlan off txvlan off; \
-             sysctl -qw net.ipv4.neigh.{interface}.delay_first_probe_time=1 net.ipv6.neigh.{interface}.delay_first_probe_time=1; \
+             sysctl -qw net.ipv4.neigh.{interface}.delay_first_probe_time=0 net.ipv6.neigh.{interface}.delay_first_probe_time=0; \
              ip link set {interface} up; \
              ip addr add {ipv4}/24 dev {interface}; \
              ip addr add {ipv6}/64 dev {interface} nodad"

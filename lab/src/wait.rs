@@ -105,6 +105,16 @@ pub fn at_rest<T: PartialEq + std::fmt::Debug>(
     })
 }
 
+/// Waits for many things at once, each on a thread of its own; their results in the same order. A process that is started in
+/// it ends with its thread.
+pub fn together<T: Sync, A: Send>(what: &[T], wait: impl Fn(&T) -> A + Sync) -> Vec<A> {
+    std::thread::scope(|scope| {
+        let waits: Vec<_> = what.iter().map(|what| scope.spawn(|| wait(what))).collect();
+        let ended = waits.into_iter().map(std::thread::ScopedJoinHandle::join);
+        ended.map(|ended| ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+    })
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

@@ -84,7 +84,7 @@ fn by_name(reference_counts: &ReferenceCounts) -> BTreeMap<Uniflow, Counters> {
 #[test]
 #[ignore = "needs namespaces"]
 fn the_kernel_the_console_and_sql_count_the_same_and_flows_are_what_tshark_counts() {
-    let mut lan = MonitoredLan::new(&["anna", "ben", "carl"], true, &[]).unwrap();
+    let mut lan = MonitoredLan::new(&["anna", "ben", "carl"], true, &["--slice", "2s"]).unwrap();
     let reference = ReferenceCapture::start(&lan.lan.machines[1], "eth0", &lan.lan.folder, "").unwrap();
     traffic_of_every_kind(&lan.lan);
     let kernel = lan.kernel().unwrap();

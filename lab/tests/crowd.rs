@@ -11,7 +11,7 @@ const NAMES: [&str; 5] = ["anna", "ben", "carl", "dora", "emil"];
 /// Different flows of each machine, and frames a second of all of them.
 const FLOWS: u64 = 3_000;
 const RATE: u64 = 1_000;
-const FRAMES: u64 = 30 * RATE;
+const FRAMES: u64 = 20 * RATE;
 /// Table, sensor, filter, order and page of a console: no two have the same. Some ask for what all sensors saw.
 fn questions() -> Vec<Vec<String>> {
     let question = |number: usize| {

@@ -16,7 +16,7 @@ use traf_model::Traffic;
 /// The MTU of the lab's interfaces.
 const MTU: u64 = 1500;
 /// Seconds of a slice, which begins where they divide the time.
-const SLICE: i64 = 10;
+const SLICE: i64 = 4;
 const SECOND: i64 = 1_000_000_000;
 /// Conversations of both families with ben, some that ben begins: offloaded bulk, datagrams, fragments, pings.
 fn conversations(lan: &Lan) {
@@ -184,7 +184,7 @@ fn same(what: &str, shown: &Expected, expected: &Expected) {
 #[test]
 #[ignore = "needs namespaces"]
 fn every_facility_counts_what_tshark_and_the_kernel_count_live_and_past() {
-    let lan = MonitoredLan::new(&["anna", "ben", "carl"], false, &[]).unwrap();
+    let lan = MonitoredLan::new(&["anna", "ben", "carl"], false, &["--slice", &format!("{SLICE}s")]).unwrap();
     let reference = ReferenceCapture::start(&lan.lan.machines[1], "eth0", &lan.lan.folder, "").unwrap();
     let tower = &lan.lan.tower;
     let from = slice(tower);

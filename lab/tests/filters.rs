@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use traf_lab::reference::{ReferenceCounts, Uniflow};
-use traf_lab::wait::{Deadline, Probe, at_rest, eventually};
+use traf_lab::wait::{Deadline, Probe, at_rest, eventually, together};
 use traf_lab::{Collector, Console, Lan, Process, ReferenceCapture, Sensor};
 use traf_model::Counters;
 
 /// Flows that are not asked for and never rest: UDP from the ports 1024 to 21023 of 198.18.0.0.
 const CROWD: u32 = 20_000;
-/// Of them all together: each sends 46 octets in ten seconds, two slices.
-const RATE: &str = "2000";
+/// Frames a second of them all: the first of each, and then one in ten seconds, two slices.
+const RATES: [&str; 2] = ["8000", "2000"];
 /// A debug build lets nothing go while it is busy.
 const SENSOR: [&str; 4] = ["--buffer", "64MiB", "--slice", "5s"];
 /// More than all that is selected.
@@ -81,24 +81,22 @@ impl Setup {
 
     /// Somebody looks through each filter, so that the sensor counts what it selects: since when.
     fn look(&self) -> (Vec<Process>, Vec<String>) {
-        let mut since = Vec::new();
-        let watches = FILTERS.iter().map(|(filter, _)| {
+        let watch = |filter| {
             let words = ["sizes", "--filter", filter, "--limit", "1", "--watch", "--format", "json"];
-            let watch = self.console.start(&words).unwrap();
-            since.push(self.table("sizes", filter, &[])["from"].as_str().unwrap().to_owned());
-            watch
-        });
-        (watches.collect(), since)
+            self.console.start(&words).unwrap()
+        };
+        let since = |(filter, _): &(&str, &str)| self.table("sizes", filter, &[])["from"].as_str().unwrap().to_owned();
+        (FILTERS.iter().map(|(filter, _)| watch(filter)).collect(), together(&FILTERS, since))
     }
 
     /// Twenty thousand flows, each larger than the few that are looked for, that go on.
     fn crowd(&self) -> Process {
         let (anna, flows, to) = (&self.lan.machines[0], CROWD.to_string(), &self.lan.interfaces[1].mac);
-        let words = ["frames", "--to", to, "--flows", &flows, "--rate", RATE];
-        anna.traffic(&[&words[..], &["--count", &flows, "--size", "600"]].concat()).unwrap();
+        let words = ["frames", "--to", to, "--flows", &flows, "--rate"];
+        anna.traffic(&[&words[..], &[RATES[0], "--count", &flows, "--size", "600"]].concat()).unwrap();
         // In a slice with these there would be no rows for the few.
         self.stored();
-        anna.start_traffic(&[&words[..], &["--count", "100000000"]].concat()).unwrap()
+        anna.start_traffic(&[&words[..], &[RATES[1], "--count", "100000000"]].concat()).unwrap()
     }
 
     /// Waits until two slices more are stored: what was there before is whole, and in no slice to come.
@@ -256,14 +254,6 @@ fn packets(expected: &ReferenceCounts) -> Counters {
 
 fn twice(count: Counters) -> Counters {
     count + count
-}
-
-/// Asks many things at once: each is answered at the next second.
-fn together<T: Sync, A: Send>(what: &[T], ask: impl Fn(&T) -> A + Sync) -> Vec<A> {
-    std::thread::scope(|scope| {
-        let asked: Vec<_> = what.iter().map(|what| scope.spawn(|| ask(what))).collect();
-        asked.into_iter().map(|asked| asked.join().unwrap()).collect()
-    })
 }
 
 /// Packets and octets of a row or a total, both ways.

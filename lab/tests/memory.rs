@@ -40,18 +40,10 @@ fn a_hundred_thousand_flows_behind_the_screen_cost_the_console_60_megabytes_at_m
     let _sensor = Sensor::start(&lan.machines[1], &collector, &lan.folder, "eth0", &SENSOR).unwrap();
     console.wait_for_sensors(1).unwrap();
     let flows = FLOWS.to_string();
-    let words = [
-        "frames",
-        "--to",
-        &lan.interfaces[1].mac,
-        "--flows",
-        &flows,
-        "--count",
-        "100000000",
-        "--rate",
-        "5000",
-        "--syn",
-    ];
+    let words = ["frames", "--to", &lan.interfaces[1].mac, "--flows", &flows, "--syn"];
+    // Each flow begins, and goes on at a pace that leaves room for the screens.
+    lan.machines[0].traffic(&[&words[..], &["--count", &flows, "--rate", "20000"]].concat()).unwrap();
+    let words = [&words[..], &["--count", "100000000", "--rate", "5000"]].concat();
     let _traffic = lan.machines[0].start_traffic(&words).unwrap();
     eventually("the flows", Deadline::seconds(120), || {
         let there = console.table(&["traffic", "--limit", "1"])?["matched"].as_u64().unwrap_or(0);

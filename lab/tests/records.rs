@@ -74,7 +74,7 @@ fn same(a: &Value, b: &Value) -> bool {
 #[test]
 #[ignore = "needs namespaces"]
 fn a_file_and_a_sensor_that_saw_the_same_frames_have_the_same_rows() {
-    let lan = MonitoredLan::new(&["anna", "ben"], true, &[]).unwrap();
+    let lan = MonitoredLan::new(&["anna", "ben"], true, &["--slice", "2s"]).unwrap();
     let from = lan.lan.tower.run("date", &["-u", "-d", "-1 minute", "+%FT%TZ"]).unwrap();
     let reference = ReferenceCapture::start(&lan.lan.watch, "mon0", &lan.lan.folder, "").unwrap();
     traffic(&lan);

@@ -6,9 +6,9 @@ mod links;
 
 use std::collections::BTreeMap;
 
-use links::{Links, Run, count, difference, of_ip, table};
+use links::{Links, Run, WINDOWS, count, difference, of_ip, table};
 use serde_json::Value;
-use traf_lab::wait::Deadline;
+use traf_lab::wait::{Deadline, together};
 use traf_lab::{Console, Lan, Machine, Sensor, Switch};
 use traf_model::Traffic;
 
@@ -56,12 +56,13 @@ fn send_lookalikes(links: &Links) -> [Traffic; 2] {
 /// Sentences on what is wrong: the list of single flows of a filter and some points has, live and past, so many rows of so many
 /// packets.
 fn list(console: &Console, filter: &str, points: &[&str], expected: &[(u64, usize)]) -> Vec<String> {
-    let (mut wrong, by) = (Vec::new(), Deadline::seconds(8));
+    let (mut wrong, by) = (Vec::new(), Deadline::seconds(20));
     let scope: Vec<&str> = points.iter().flat_map(|point| ["--interface", point]).collect();
-    for (name, window) in [("live", &[][..]), ("past", &["--from", "-5m"])] {
-        let words = [&["traffic", "--limit", "1000", "--filter", filter], &scope[..], window].concat();
-        let right = |report: &Value| rows(report) == expected.iter().copied().collect();
-        let shown = table(console, &words, by, right);
+    let right = |report: &Value| rows(report) == expected.iter().copied().collect();
+    let tables = together(&WINDOWS, |(_, window)| {
+        table(console, &[&["traffic", "--limit", "1000", "--filter", filter], &scope[..], window].concat(), by, right)
+    });
+    for ((name, _), shown) in WINDOWS.iter().zip(tables) {
         println!("{name} list of {points:?}: {:?}", rows(&shown));
         if !right(&shown) {
             wrong.push(format!("{name} list of {points:?}: {:?}, not {expected:?}", rows(&shown)));
@@ -104,15 +105,14 @@ fn both_ends_of_two_links_with_equal_addresses_count_each_link_once() {
     // Single flows of three kinds: of a link those that both of its ends saw are one, of two links they are two.
     let flows = "portrange 1024-1173 and (host 192.168.1.3 or host fe80::3 or host 10.0.0.2)";
     let (one, both) = (&[(6, 450)][..], &[(6, 450), (4, 450)][..]);
-    for (points, expected) in [
-        (&[][..], both),
+    let lists: [(&[&str], _); 5] = [
+        (&[], both),
         (&["gate/west", "far/west"], one),
         (&["gate/west", "gate/east"], both),
         (&["gate/east", "far/west"], both),
         (&["gate/west", "gate/east", "far/west"], both),
-    ] {
-        wrong.extend(list(&links.console, flows, points, expected));
-    }
+    ];
+    wrong.extend(together(&lists, |(points, expected)| list(&links.console, flows, points, expected)).concat());
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

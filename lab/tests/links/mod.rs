@@ -1,7 +1,7 @@
 //! Two links of one gate with nothing on them but the frames that a test sends; and totals, live, past and marked.
 
 use serde_json::Value;
-use traf_lab::wait::{Deadline, Probe, eventually};
+use traf_lab::wait::{Deadline, Probe, eventually, together};
 use traf_lab::{Collector, Console, Lan, Sensor, counters};
 use traf_model::{Counters, Traffic};
 
@@ -93,21 +93,21 @@ pub(crate) fn count(console: &Console, collector: &Collector, expected: Counters
     let right = |found: Counters, expected: Counters| {
         near(found.packets, expected.packets) && near(found.octets, expected.octets)
     };
-    let (mut wrong, by) = (Vec::new(), Deadline::seconds(12));
-    for (name, window) in [("live", &[][..]), ("past", &["--from", "-5m"])] {
-        // Both ends of a packet are hosts.
-        for (facility, times) in [("traffic", 1), ("traffic --group pair", 1), ("services", 1), ("hosts", 2)] {
-            let words: Vec<&str> = facility.split(' ').chain(window.iter().copied()).collect();
-            let expected = Counters::new(expected.packets * times, expected.octets * times);
-            let shown = table(console, &words, by, |report| right(total(report), expected));
-            let found = total(&shown);
-            println!(
-                "{name} {facility}: {}/{} of {}/{}",
-                found.packets, found.octets, expected.packets, expected.octets
-            );
-            if !right(found, expected) {
-                wrong.push(format!("{name} {facility}: {found:?}, not {expected:?}; notes {}", shown["notes"]));
-            }
+    let (mut wrong, by) = (Vec::new(), Deadline::seconds(30));
+    // Both ends of a packet are hosts.
+    let facilities = [("traffic", 1), ("traffic --group pair", 1), ("services", 1), ("hosts", 2)];
+    let asked = WINDOWS.iter().flat_map(|window| facilities.map(|(facility, times)| (*window, facility, times)));
+    let asked: Vec<_> = asked.collect();
+    let tables = together(&asked, |((_, window), facility, times)| {
+        let words: Vec<&str> = facility.split(' ').chain(window.iter().copied()).collect();
+        let expected = Counters::new(expected.packets * times, expected.octets * times);
+        (table(console, &words, by, |report| right(total(report), expected)), expected)
+    });
+    for (((name, _), facility, _), (shown, expected)) in asked.iter().zip(tables) {
+        let found = total(&shown);
+        println!("{name} {facility}: {}/{} of {}/{}", found.packets, found.octets, expected.packets, expected.octets);
+        if !right(found, expected) {
+            wrong.push(format!("{name} {facility}: {found:?}, not {expected:?}; notes {}", shown["notes"]));
         }
     }
     let marked = marked(collector);
@@ -119,6 +119,8 @@ pub(crate) fn count(console: &Console, collector: &Collector, expected: Counters
     wrong
 }
 
+/// Windows of a table: their names, and their words.
+pub(crate) const WINDOWS: [(&str, &[&str]); 2] = [("live", &[]), ("past", &["--from", "-5m"])];
 /// The links; their interfaces have the same names at both ends.
 pub(crate) const LINKS: [&str; 2] = ["west", "east"];
 /// MAC addresses of both links.
