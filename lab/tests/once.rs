@@ -54,7 +54,7 @@ fn a_sensor_that_stops_half_way_leaves_the_total_and_one_gap() {
     (0..3).for_each(|_| setup.another());
     let (_serve, to, _) = setup.lan.serve(1, 9004).unwrap();
     let (from, before) = (setup.now(), setup.anna());
-    let rate = (BULK / 10).to_string();
+    let rate = (BULK / 20).to_string();
     let mut traffic =
         setup.lan.machines[0].start_traffic(&["tcp", &to, "--octets", &BULK.to_string(), "--rate", &rate]).unwrap();
     let half = |report: &Value| octets(report) > BULK / 2;
