@@ -37,10 +37,11 @@ const WAITING: usize = 64;
 const HANDSHAKE: Duration = Duration::from_secs(3);
 /// Time for joining after the handshake: one call, and a disk that is slow.
 const JOINING: Duration = Duration::from_secs(10);
-/// Sockets that have not said anything, and as many handshakes under way, on the port of sensors and consoles.
-const STRANGERS: usize = 512;
+/// Sockets that have not said anything, and handshakes under way, on the port of sensors and consoles. Of the former there are
+/// more: each is a file descriptor and little else, and the more there are, the later a peer with a slow machine is the oldest.
+const STRANGERS: [usize; 2] = [1_536, 512];
 /// The same on the port of those who join. There a connection keeps the place of its handshake.
-const JOINERS: usize = 256;
+const JOINERS: [usize; 2] = [256, 256];
 /// Connections of one key: a sensor has one, each window and each command of a console has one.
 ///
 /// The newest is let in and the oldest ends: a machine that lost its network comes back while its old connections still
@@ -96,8 +97,9 @@ impl Port {
         Self::of_strangers(JOINERS, limits, turned_away)
     }
 
-    fn of_strangers(places: usize, limits: &Limits, turned_away: &Arc<TurnedAway>) -> Self {
-        let [silent, handshakes] = [(); 2].map(|()| Places::new(places, limits.connections_per_address as usize, 0));
+    fn of_strangers(places: [usize; 2], limits: &Limits, turned_away: &Arc<TurnedAway>) -> Self {
+        let each = limits.connections_per_address as usize;
+        let [silent, handshakes] = places.map(|all| Places::new(all, each, 0));
         Self { silent, handshakes, peers: None, turned_away: turned_away.clone() }
     }
 }

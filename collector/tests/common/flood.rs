@@ -141,8 +141,8 @@ async fn stay(mut stream: TcpStream, tls: Option<&TlsConnector>, opened: &Atomic
         return;
     };
     let stream = tls.connect(ServerName::try_from("collector").unwrap(), stream).await;
-    opened.fetch_add(1, Relaxed);
     let Ok(mut stream) = stream else { return };
+    opened.fetch_add(1, Relaxed);
     while matches!(stream.read(&mut octets).await, Ok(1..)) {}
 }
 
