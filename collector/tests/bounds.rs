@@ -191,7 +191,7 @@ async fn a_sensor_that_names_ever_new_sites_is_refused() {
 }
 
 #[tokio::test]
-async fn a_key_has_64_tables_open_at_most_and_the_next_is_refused_in_words() {
+async fn a_key_has_128_tables_open_at_most_and_the_next_is_refused_in_words() {
     let folder = tempfile::tempdir().unwrap();
     let collector = Collector::start(&folder).await;
     let (thief, desk) = (collector.join(Role::Viewer, "thief").await, collector.join(Role::Viewer, "desk").await);
@@ -200,8 +200,8 @@ async fn a_key_has_64_tables_open_at_most_and_the_next_is_refused_in_words() {
         wire::Query::from(&Query { window: Window::Live, filter, limit: 1_000, ..Query::default() })
     };
     let mut open = Vec::new();
-    for port in 1..=64 {
-        // Two connections.
+    for port in 1..=128 {
+        // Four connections.
         if port % 32 == 1 {
             open.push((ViewClient::new(collector.channel(&thief)), Vec::new()));
         }
@@ -211,14 +211,14 @@ async fn a_key_has_64_tables_open_at_most_and_the_next_is_refused_in_words() {
         streams.push(stream);
     }
     let mut view = ViewClient::new(collector.channel(&thief));
-    let refused = view.watch(query(65)).await.unwrap_err();
+    let refused = view.watch(query(129)).await.unwrap_err();
     assert_eq!(refused.code(), Code::ResourceExhausted);
-    assert_eq!(refused.message(), "64 tables of `thief` are open already: close one");
-    assert!(ViewClient::new(collector.channel(&desk)).watch(query(65)).await.is_ok());
+    assert_eq!(refused.message(), "128 tables of `thief` are open already: close one");
+    assert!(ViewClient::new(collector.channel(&desk)).watch(query(129)).await.is_ok());
     // A table that is closed makes room.
     drop(open.pop());
     let room = async {
-        while view.watch(query(65)).await.is_err() {
+        while view.watch(query(129)).await.is_err() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };

@@ -10,7 +10,7 @@ use crate::collector::Answers;
 use crate::secrets::Peer;
 
 /// Streams of one key: a screen has two or three, and a machine may show several.
-const OF_KEY: usize = 64;
+const OF_KEY: usize = 128;
 
 /// Number of open streams of each key.
 #[derive(Debug, Default)]
