@@ -18,6 +18,9 @@ use crate::system::machine::{Pages, prefetch};
 use set::{APART, CLASS, OCCUPIED, OVER, PROTECTED, PROTECTED_WAYS, Set, TOUCHED, VLAN_BITS, WAYS};
 pub(super) use set::{OtherTag, Slots};
 
+/// Sets between the one that is looked at and the one whose flows are asked for.
+const AHEAD: usize = 4;
+
 /// Set and tag of a key.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Position {
@@ -216,6 +219,17 @@ impl FlowTable {
     /// The slots of a set's flows.
     pub(super) fn slots(&self, set: usize) -> Slots {
         Slots { set, ways: self.ways(set, |line, way| line.states[way] & OCCUPIED != 0) }
+    }
+
+    /// The slots of all flows, in their order. What stands some sets ahead is asked for meanwhile: else more than half of a pass
+    /// is waiting for memory.
+    pub(super) fn all(&self) -> impl Iterator<Item = usize> {
+        (0..self.sets()).flat_map(|set| {
+            if set + AHEAD < self.sets() {
+                self.slots(set + AHEAD).for_each(|slot| prefetch(&self.flows, slot, size_of::<Slot>()));
+            }
+            self.slots(set)
+        })
     }
 
     /// The slots of a set's flows that were seen in this slice.

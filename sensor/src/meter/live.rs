@@ -10,6 +10,7 @@ use std::collections::HashMap;
 
 use traf_model::{Answer, Facility, Flow, FlowKey, Group, GroupKey, InterfaceStats, Item, Timestamp, Traffic, Wish};
 
+use super::slot::Slot;
 use super::{Meter, flow_state};
 use sums::{Part, Sum};
 use top::Top;
@@ -97,9 +98,14 @@ impl LiveView<'_> {
     fn each_flow(&self, wish: &Wish, wanted: impl Fn(&FlowKey) -> bool, mut each: impl FnMut(usize, Flow, Traffic)) {
         let mut reader = self.meter.rates.reader();
         let table = &self.meter.flows.table;
-        for slot in (0..table.sets()).flat_map(|set| table.slots(set)) {
+        for slot in table.all() {
             let second_began = flow_state::second_began(&table.flows[slot].warm);
-            if !wanted(&table.flows[slot].hot.key.flow(second_began)) {
+            let key = table.flows[slot].hot.key.flow(second_began);
+            if !wanted(&key) {
+                continue;
+            }
+            let (forward, reverse) = self.directions(wish, slot, &key);
+            if !forward && !reverse {
                 continue;
             }
             let mut flow = self.meter.flows.row(slot, self.meter.flows.whole(slot), self.now.0);
@@ -107,16 +113,23 @@ impl LiveView<'_> {
             if second_began {
                 rate = rate.reversed();
             }
-            let (forward, reverse) = wish.filter.directions(&flow, "", &self.meter.interface.name);
             if !forward {
                 (flow.traffic.outbound, rate.outbound) = Default::default();
             }
             if !reverse {
                 (flow.traffic.inbound, rate.inbound) = Default::default();
             }
-            if (forward || reverse) && !flow.traffic.is_empty() {
+            if !flow.traffic.is_empty() {
                 each(slot, flow, rate);
             }
         }
+    }
+
+    /// The directions of the flow in a slot that the filter selects. Asked before the row is made: most filters select few.
+    fn directions(&self, wish: &Wish, slot: usize, key: &FlowKey) -> (bool, bool) {
+        let Slot { warm, cold, .. } = &self.meter.flows.table.flows[slot];
+        let (a, b) = (cold.mac(0), cold.mac(1));
+        let macs = if flow_state::second_began(warm) { (b, a) } else { (a, b) };
+        wish.filter.directions_of(key, macs, "", &self.meter.interface.name)
     }
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::network::masked;
 use super::{End, Expression, Filter, Test};
 use crate::names::service_port;
-use crate::{Endpoint, Flow, Mac};
+use crate::{Endpoint, Flow, FlowKey, Mac};
 
 /// A packet, or one direction of a flow, as a filter sees it.
 #[derive(Clone, Copy, Debug)]
@@ -34,23 +34,30 @@ impl Filter {
 
     /// The directions of a flow that are selected: forward, reverse.
     pub fn directions(&self, flow: &Flow, sensor: &str, interface: &str) -> (bool, bool) {
+        self.directions_of(&flow.key, (flow.forward.mac, flow.reverse.mac), sensor, interface)
+    }
+
+    /// The same of a flow of this key, with the MAC addresses of its source and its destination.
+    pub fn directions_of(
+        &self,
+        key: &FlowKey,
+        macs: (Option<Mac>, Option<Mac>),
+        sensor: &str,
+        interface: &str,
+    ) -> (bool, bool) {
         if self.is_all() {
             return (true, true);
         }
         let forward = Subject {
             sensor,
             interface,
-            ether_type: if flow.key.source.address.is_ipv4() { 0x0800 } else { 0x86dd },
-            protocol: Some(flow.key.protocol),
-            ends: Some((flow.key.source, flow.key.destination)),
-            vlan: flow.key.vlan,
-            macs: (flow.forward.mac, flow.reverse.mac),
+            ether_type: if key.source.address.is_ipv4() { 0x0800 } else { 0x86dd },
+            protocol: Some(key.protocol),
+            ends: Some((key.source, key.destination)),
+            vlan: key.vlan,
+            macs,
         };
-        let reverse = Subject {
-            ends: Some((flow.key.destination, flow.key.source)),
-            macs: (flow.reverse.mac, flow.forward.mac),
-            ..forward
-        };
+        let reverse = Subject { ends: Some((key.destination, key.source)), macs: (macs.1, macs.0), ..forward };
         (self.matches(&forward), self.matches(&reverse))
     }
 }

@@ -29,7 +29,7 @@ impl Flows {
     pub(in crate::meter) fn open(&self, now: i64, limit: usize) -> (Vec<ConnectionEvent>, u64) {
         let (mut open, mut more) = (Vec::new(), 0);
         let table = &self.table;
-        for slot in (0..table.sets()).flat_map(|set| table.slots(set)) {
+        for slot in table.all() {
             let Slot { hot, warm, .. } = &table.flows[slot];
             if hot.key.protocol() != 6 || now.saturating_sub(warm.last) > self.idle {
                 continue;

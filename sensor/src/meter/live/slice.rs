@@ -166,7 +166,8 @@ impl LiveView<'_> {
         self.each_slot_of_slice(wish, &wanted, |slot, flow, rate| each(flow, rate, flows.class(slot)));
         for flow in flows.parted.iter().filter(|flow| wanted(&flow.key)) {
             let mut rate = Traffic::default();
-            if let Some(flow) = self.selected(wish, *flow, &mut rate) {
+            let directions = wish.filter.directions(flow, "", &self.meter.interface.name);
+            if let Some(flow) = selected(directions, *flow, &mut rate) {
                 each(flow, rate, PackedKey::of(&flow.key).0.class(Cast::Unicast));
             }
         }
@@ -181,12 +182,17 @@ impl LiveView<'_> {
     ) {
         let mut reader = self.meter.rates.reader();
         let flows = &self.meter.flows;
-        for slot in (0..flows.table.sets()).flat_map(|set| flows.table.slots(set)) {
+        for slot in flows.table.all() {
             let second_began = flow_state::second_began(&flows.table.flows[slot].warm);
-            if !wanted(&flows.table.flows[slot].hot.key.flow(second_began)) {
+            let key = flows.table.flows[slot].hot.key.flow(second_began);
+            if !wanted(&key) {
                 continue;
             }
-            let mut flow = flows.row(slot, flows.slice(slot), self.now.0);
+            let directions = self.directions(wish, slot, &key);
+            if directions == (false, false) {
+                continue;
+            }
+            let flow = flows.row(slot, flows.slice(slot), self.now.0);
             let mut rate = reader.rate(slot, flow.first);
             if second_began {
                 rate = rate.reversed();
@@ -194,27 +200,25 @@ impl LiveView<'_> {
             if flow.traffic.is_empty() && rate.is_empty() {
                 continue;
             }
-            if let Some(selected) = self.selected(wish, flow, &mut rate) {
-                flow = selected;
+            if let Some(flow) = selected(directions, flow, &mut rate) {
                 each(slot, flow, rate);
             }
         }
-    }
-
-    /// The directions of a flow that the filter selects, if it selects any.
-    fn selected(&self, wish: &Wish, mut flow: Flow, rate: &mut Traffic) -> Option<Flow> {
-        let (forward, reverse) = wish.filter.directions(&flow, "", &self.meter.interface.name);
-        if !forward {
-            (flow.traffic.outbound, rate.outbound) = Default::default();
-        }
-        if !reverse {
-            (flow.traffic.inbound, rate.inbound) = Default::default();
-        }
-        ((forward || reverse) && !(flow.traffic.is_empty() && rate.is_empty())).then_some(flow)
     }
 
     /// True if a flow began in the slice.
     fn begins(&self, flow: &Flow) -> bool {
         flow.first.0 >= self.meter.flows.opened
     }
+}
+
+/// A flow's selected directions, if any of them counts anything.
+fn selected((forward, reverse): (bool, bool), mut flow: Flow, rate: &mut Traffic) -> Option<Flow> {
+    if !forward {
+        (flow.traffic.outbound, rate.outbound) = Default::default();
+    }
+    if !reverse {
+        (flow.traffic.inbound, rate.inbound) = Default::default();
+    }
+    (!(flow.traffic.is_empty() && rate.is_empty())).then_some(flow)
 }
