@@ -1,5 +1,6 @@
 //! Thirty consoles over five sensors, each with another order, filter or page: when the first answer comes, how old the numbers are
-//! afterwards, what the live streams take, and the CPU. With thousands of flows on each sensor, and with a hundred thousand.
+//! afterwards, what the live streams take, and the CPU. With thousands of flows on each sensor, with a hundred thousand, and with
+//! so small a live stream that tables get fewer rows.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod load;
@@ -15,8 +16,12 @@ use traf_lab::{Console, MonitoredLan, Process};
 const NAMES: [&str; 5] = ["anna", "ben", "carl", "dora", "emil"];
 /// Longest time to the first answer.
 const FIRST: Duration = Duration::from_secs(2);
-/// Octets a second of a sensor's live stream: the setting's own value.
-const RATE: f64 = 256_000.0;
+/// Octets a second of a sensor's live stream: what the setting is by itself, and its least.
+const LIVE: [u64; 2] = [256_000, 32_000];
+/// Flows of a machine that all have rows at the sensors.
+const ROWS: u64 = 10_000;
+/// Rows of a table that fill a screen.
+const SCREEN: u64 = 60;
 /// Seconds after the end of a slice in which it may be sent, too.
 const SUMMARY: u64 = 3;
 /// Seconds that the consoles look.
@@ -29,12 +34,9 @@ struct Form {
     flows: u64,
     /// Frames a second of a machine.
     rate: u64,
+    /// Octets a second of a sensor's live stream, before compression.
+    live: u64,
 }
-
-const FORMS: [Form; 2] = [
-    Form { name: "6,000 flows a sensor", flows: 3_000, rate: 1_000 },
-    Form { name: "100,000 flows a sensor", flows: 50_000, rate: 2_500 },
-];
 
 impl Form {
     /// Seconds until each flow was seen.
@@ -80,14 +82,31 @@ fn questions() -> Vec<Question> {
 
 #[test]
 #[ignore = "needs namespaces"]
-fn thirty_consoles_are_answered_within_two_seconds_and_the_streams_stay_inside_their_rate() {
-    let wrong: Vec<String> = FORMS.iter().flat_map(trial).collect();
+fn thirty_consoles_over_6_000_flows_a_sensor_are_answered_and_the_streams_stay_inside_their_rate() {
+    holds(&Form { name: "6,000 flows a sensor", flows: 3_000, rate: 1_000, live: LIVE[0] });
+}
+
+#[test]
+#[ignore = "needs namespaces"]
+fn thirty_consoles_over_100_000_flows_a_sensor_are_answered_and_the_streams_stay_inside_their_rate() {
+    holds(&Form { name: "100,000 flows a sensor", flows: 50_000, rate: 2_500, live: LIVE[0] });
+}
+
+#[test]
+#[ignore = "needs namespaces"]
+fn totals_stay_exact_where_a_small_stream_makes_rows_fewer() {
+    holds(&Form { name: "6,000 flows a sensor, 32 KB/s", flows: 3_000, rate: 1_000, live: LIVE[1] });
+}
+
+fn holds(form: &Form) {
+    let wrong = trial(form);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// Sentences on what is wrong.
 fn trial(form: &Form) -> Vec<String> {
-    let lan = MonitoredLan::new(&NAMES, false, &[]).unwrap();
+    let live = format!("{}KB", form.live / 1000);
+    let lan = MonitoredLan::new(&NAMES, false, &["--live-rate", &live]).unwrap();
     // A key has sixteen connections.
     let admin = Console::join("admin", &lan.lan.tower, &lan.collector, &lan.lan.folder).unwrap();
     let watch = Stopwatch::start();
@@ -111,11 +130,18 @@ fn trial(form: &Form) -> Vec<String> {
     let (busy, own) = (busy.percent(), own.percent());
 
     println!("\n{}: load {}", form.name, load::average());
-    let mut wrong = exact(form, &questions, &consoles, traffic);
+    let seen = |place: usize| load::counts(pids[place]).seen - base[place].seen;
+    let mut wrong = exact(form, &questions, &consoles, traffic, seen);
     let samples = recorder.samples();
     let ended = began + Duration::from_secs(SECONDS - 5);
     wrong.extend(answers(&questions, &consoles, (&samples, &base), ended));
-    wrong.extend(streams(&samples, (began, ended), date() - watch.elapsed()));
+    wrong.extend(streams(&samples, (began, ended), date() - watch.elapsed(), form.live as f64));
+    let fewer = |console: &&Looking| console.last().is_some_and(|last| (last.rows as u64) < SCREEN.min(last.matched));
+    let fewer = consoles.iter().filter(fewer).count();
+    println!("{fewer} of {} tables have fewer rows than a screen", consoles.len());
+    if (fewer > 0) != (form.live < LIVE[0]) {
+        wrong.push(format!("{fewer} tables have fewer rows than a screen at {} octets a second", form.live));
+    }
     for (name, percent) in [("alone", alone), ("with 30 consoles", busy)] {
         let sensors: Vec<String> = percent[1..].iter().map(|percent| format!("{percent:.1}")).collect();
         println!("CPU {name}: collector {:.1} %, sensors {} %", percent[0], sensors.join(", "));
@@ -138,22 +164,34 @@ fn send(lan: &MonitoredLan, form: &Form) -> Vec<Process> {
 }
 
 /// At rest each sensor has what its machine and its neighbour have sent, however many rows a console asked for.
-fn exact(form: &Form, questions: &[Question], consoles: &[Looking], mut traffic: Vec<Process>) -> Vec<String> {
+fn exact(
+    form: &Form,
+    questions: &[Question],
+    consoles: &[Looking],
+    mut traffic: Vec<Process>,
+    seen: impl Fn(usize) -> u64,
+) -> Vec<String> {
     traffic.iter_mut().for_each(|one| assert!(one.wait(Deadline::seconds(120)).unwrap().success()));
-    let of_filter =
-        questions.iter().zip(consoles).filter(|(question, _)| question.words.iter().any(|word| word.contains("53")));
+    let by = Deadline::seconds(20);
     let wrong = |(question, console): (&Question, &Looking)| {
-        let flows = if question.words.iter().any(|word| word == "--group") { None } else { Some(2 * form.flows) };
-        let settled = eventually(&console.question, Deadline::seconds(20), || {
+        let (place, times) = (question.sensor?, question.times?);
+        let has = |word: &str| question.words.iter().any(|one| one.contains(word));
+        // A filter selects rows; of more flows than this some have none, for their set of the flow table is full.
+        if has("53") && form.flows > ROWS {
+            return None;
+        }
+        let flows = (has("53") && !has("--group")).then_some(2 * form.flows);
+        let settled = eventually(&console.question, by, || {
             let last = console.last().unwrap();
             // A frame that the capture lost is counted as lost.
-            let right = last.packets + last.dropped == 2 * form.frames()
+            let sent = if has("53") { 2 * form.frames() } else { seen(place) };
+            let right = last.packets / times + last.dropped == sent
                 && flows.is_none_or(|flows| last.dropped > 0 || last.matched == flows);
-            Ok(Probe::when(right, || format!("{last:?}, not {} packets of {flows:?} flows", 2 * form.frames())))
+            Ok(Probe::when(right, || format!("{last:?}, not {sent} packets of {flows:?} flows")))
         });
         settled.err().map(|error| error.to_string())
     };
-    of_filter.filter_map(wrong).collect()
+    questions.iter().zip(consoles).filter_map(wrong).collect()
 }
 
 /// First answers and ages of the reports until `ended`.
@@ -212,8 +250,13 @@ fn age(
     samples.get(place).map(|(then, _)| report.at.as_secs_f64() - then.as_secs_f64())
 }
 
-/// Octets a second of each sensor's stream, without the seconds in which summaries are sent.
-fn streams(samples: &[(Duration, Vec<Counts>)], (began, ended): (Duration, Duration), epoch: Duration) -> Vec<String> {
+/// Octets a second of each sensor's stream on the wire, which are compressed, without the seconds in which summaries are sent.
+fn streams(
+    samples: &[(Duration, Vec<Counts>)],
+    (began, ended): (Duration, Duration),
+    epoch: Duration,
+    rate: f64,
+) -> Vec<String> {
     let mut wrong = Vec::new();
     let stream = |at: Duration, place: usize| {
         let sample = samples.partition_point(|(then, _)| *then < at).min(samples.len() - 1);
@@ -234,12 +277,12 @@ fn streams(samples: &[(Duration, Vec<Counts>)], (began, ended): (Duration, Durat
         let mean = |all: &[f64]| all.iter().sum::<f64>() / all.len() as f64;
         let most = quiet.iter().copied().fold(0.0, f64::max);
         println!(
-            "{name}: live stream {:.0} KB/s, at most {:.0} KB in a second; with summaries {:.0} KB/s",
+            "{name}: live stream {:.1} KB/s, compressed, at most {:.1} KB in a second; with summaries {:.0} KB/s",
             mean(&quiet) / 1e3,
             most / 1e3,
             mean(&all) / 1e3
         );
-        if mean(&quiet) > RATE {
+        if mean(&quiet) > rate {
             wrong.push(format!("{name}: {:.0} octets a second", mean(&quiet)));
         }
     }
