@@ -20,14 +20,17 @@ pub(crate) struct Counts {
     /// Frames that the LAN's interface sent, and those that it sent or got.
     pub(crate) sent: u64,
     pub(crate) seen: u64,
-    /// Octets that the sensor sent to the collector, as TCP has them.
+    /// Octets that the sensor sent to the collector, as TCP has them: snapshots and summaries are compressed.
     pub(crate) stream: u64,
 }
+
+/// Times since the beginning of a trial, and the counters of all sensors then.
+pub(crate) type Samples = Vec<(Duration, Vec<Counts>)>;
 
 /// Counters of all sensors, from the beginning of a trial on.
 pub(crate) struct Recorder {
     stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<Vec<(Duration, Vec<Counts>)>>>,
+    thread: Option<JoinHandle<Samples>>,
 }
 
 impl Recorder {
@@ -47,7 +50,7 @@ impl Recorder {
     }
 
     /// Ends it.
-    pub(crate) fn samples(mut self) -> Vec<(Duration, Vec<Counts>)> {
+    pub(crate) fn samples(mut self) -> Samples {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.take().map(|thread| thread.join().unwrap()).unwrap_or_default()
     }
