@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 use traf_proto as wire;
 
-use self::inbound::Inbound;
+use self::inbound::{Inbound, Records};
 use self::sites::Sites;
 use crate::access::{caller, over};
 use crate::collector::{Answers, Collector};
@@ -38,9 +38,6 @@ pub(crate) struct Ingest {
     pub(crate) sites: Arc<Sites>,
 }
 
-/// Path of the method that takes snapshots.
-pub(crate) const LIVE: &str = "/traf.v1.Ingest/Live";
-
 /// Large records that are decoded at a time: one thread writes, so more would only fill the queue, and each thread has its own
 /// free memory.
 pub(crate) const DECODERS: usize = 2;
@@ -56,7 +53,7 @@ impl wire::ingest_server::Ingest for Ingest {
     ) -> Result<Response<Self::ExportStream>, Status> {
         let peer = caller(&request)?;
         let over = CancellationToken::new();
-        let inbound = Inbound::new(&request, self.unpacked.clone())?;
+        let inbound = Records::new(&request, self.unpacked.clone())?;
         let answers = export::answers(self.clone(), peer, inbound, over.clone());
         Ok(Response::new(driven(answers, over)))
     }
@@ -64,7 +61,8 @@ impl wire::ingest_server::Ingest for Ingest {
     async fn live(&self, request: Request<Streaming<wire::Snapshot>>) -> Result<Response<Self::LiveStream>, Status> {
         let peer = caller(&request)?;
         let over = CancellationToken::new();
-        let answers = present::answers(self.clone(), peer, request.into_inner(), over.clone());
+        let inbound = Inbound::of_snapshots(&request)?;
+        let answers = present::answers(self.clone(), peer, inbound, over.clone());
         Ok(Response::new(driven(answers, over)))
     }
 }

@@ -27,7 +27,7 @@ use crate::collector::Collector;
 use crate::config::Config;
 use crate::folder::Folder;
 use crate::ingest::inbound::{UNPACKED, lay_aside};
-use crate::ingest::{DECODERS, Ingest, LIVE, Streams};
+use crate::ingest::{DECODERS, Ingest, Streams};
 use crate::join::{JoinService, MAX_REQUEST, Rate};
 use crate::live::Live;
 use crate::peers::Peers;
@@ -42,8 +42,6 @@ use crate::{access, clock, retention, tls};
 
 /// Octets of the largest question of a console: a scope of 1,000 points with short names, or a filter with as many words.
 const MAX_QUESTION: usize = 256 << 10;
-/// Octets of the largest snapshot of a sensor: four times what `live_rate` is at most.
-const MAX_SNAPSHOT: usize = 4 << 20;
 /// Octets that a peer may send before they are read: of a stream, and of a connection.
 const WINDOWS: (u32, u32) = (256 << 10, 1 << 20);
 /// Interval at which the record of peers is read again.
@@ -179,20 +177,18 @@ async fn bind(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener>
 
 fn routes(ingest: Ingest, collector: Collector) -> Routes {
     let check = from_fn_with_state(collector.peers.clone(), access::check);
-    let ingest = |largest| {
-        wire::ingest_server::IngestServer::new(ingest.clone())
-            .max_decoding_message_size(largest)
-            .accept_compressed(Zstd)
-            .send_compressed(Zstd)
-    };
+    let ingest = wire::ingest_server::IngestServer::new(ingest)
+        .max_decoding_message_size(MAX_MESSAGE)
+        .accept_compressed(Zstd)
+        .send_compressed(Zstd);
     let view = wire::view_server::ViewServer::new(collector.clone())
         .max_decoding_message_size(MAX_QUESTION)
         .max_encoding_message_size(MAX_MESSAGE)
         .accept_compressed(Zstd)
         .send_compressed(Zstd);
     let admin = wire::admin_server::AdminServer::new(collector).max_decoding_message_size(MAX_QUESTION);
-    let routes = Routes::new(ingest(MAX_MESSAGE)).add_service(view).add_service(admin).into_axum_router();
-    routes.route_service(LIVE, ingest(MAX_SNAPSHOT)).layer(from_fn(lay_aside)).layer(check).into()
+    let routes = Routes::new(ingest).add_service(view).add_service(admin).into_axum_router();
+    routes.layer(from_fn(lay_aside)).layer(check).into()
 }
 
 /// Serves one listener; returns when all its connections have ended. Every connection is bounded in streams, headers, windows

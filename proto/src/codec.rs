@@ -38,7 +38,12 @@ pub fn export_decoder() -> impl Decoder<Item = crate::ExportRequest, Error = Sta
     BoundedCodec::<crate::ExportAck, crate::ExportRequest>::default().decoder()
 }
 
-/// Its decoder.
+/// The decoder of a sensor's present.
+pub fn snapshot_decoder() -> impl Decoder<Item = crate::Snapshot, Error = Status> {
+    BoundedCodec::<crate::Wishes, crate::Snapshot>::default().decoder()
+}
+
+/// Decoder of [`BoundedCodec`].
 #[derive(Clone, Debug)]
 pub(crate) struct BoundedDecoder<U>(ProstDecoder<U>);
 

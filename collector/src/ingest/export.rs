@@ -16,7 +16,7 @@ use traf_proto as wire;
 use traf_proto::export_request::Message;
 
 use super::check::check;
-use super::inbound::Inbound;
+use super::inbound::Records;
 use super::interfaces::KnownInterfaces;
 use super::{Ingest, Turn};
 use crate::clock;
@@ -33,7 +33,7 @@ const LARGE: usize = 64 << 10;
 pub(super) fn answers(
     ingest: Ingest,
     peer: Arc<Peer>,
-    inbound: Inbound,
+    inbound: Records,
     over: CancellationToken,
 ) -> impl Stream<Item = Result<wire::ExportAck, Status>> {
     let answers = async {
@@ -55,7 +55,7 @@ pub(super) fn answers(
 async fn hello(
     ingest: Ingest,
     peer: Arc<Peer>,
-    mut inbound: Inbound,
+    mut inbound: Records,
     over: CancellationToken,
 ) -> Result<ExportSession, Status> {
     // Of the streams of a sensor that have not said hello only the newest may hold a message.
@@ -128,7 +128,7 @@ async fn hello(
 struct ExportSession {
     ingest: Ingest,
     peer: Arc<Peer>,
-    inbound: Inbound,
+    inbound: Records,
     turn: Turn,
     sensor: i64,
     interfaces: KnownInterfaces,

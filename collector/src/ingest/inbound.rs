@@ -1,4 +1,4 @@
-//! The messages of an export stream, one at a time.
+//! The messages of a sensor's stream, one at a time.
 //!
 //! tonic keeps the buffers of the largest message of a stream for as long as the stream is open, and while a message waits for room
 //! in the queue it waits decompressed: of 200 sensors with 2,000 flows a slice that were 150 MB. Here the octets of a message are
@@ -19,20 +19,22 @@ use traf_proto as wire;
 use traf_proto::MAX_MESSAGE;
 use traf_proto::export_request::Message;
 
-/// Messages of all streams that are decompressed at a time, until what is in them is decoded.
+/// Exported messages of all streams that are decompressed at a time, until what is in them is decoded.
 pub(crate) const UNPACKED: usize = 4;
+/// Octets of the largest snapshot of a sensor: four times what `live_rate` is at most.
+const MAX_SNAPSHOT: usize = 4 << 20;
 /// Octets in front of a message: a flag for compression, and its length.
 const HEAD: usize = 5;
-/// Octets for which room is made before they are there.
+/// Octets for which room is made before they are there; of a message that is longer, as many again as have come.
 const AT_ONCE: usize = 256 << 10;
 
 /// Body of a request that is not tonic's to read.
 #[derive(Clone)]
 struct LaidAside(Arc<Mutex<Option<Body>>>);
 
-/// Lays the body of an export aside: tonic finds an empty one.
+/// Lays the body of a sensor's stream aside: tonic finds an empty one.
 pub(crate) async fn lay_aside(mut request: Request, next: Next) -> Response {
-    if request.uri().path() == "/traf.v1.Ingest/Export" {
+    if request.uri().path().starts_with("/traf.v1.Ingest/") {
         let body = std::mem::take(request.body_mut());
         request.extensions_mut().insert(LaidAside(Arc::new(Mutex::new(Some(body)))));
     }
@@ -40,7 +42,7 @@ pub(crate) async fn lay_aside(mut request: Request, next: Next) -> Response {
 }
 
 /// The messages.
-pub(super) struct Inbound {
+pub(super) struct Inbound<M> {
     /// Only ever borrowed: a body cannot be shared by threads, and the lock says that it is not.
     chunks: Mutex<BodyDataStream>,
     /// Of the chunk that came last, octets that are not in a message yet.
@@ -48,6 +50,15 @@ pub(super) struct Inbound {
     /// The message that is gathered, with its head.
     message: Vec<u8>,
     encoding: Option<CompressionEncoding>,
+    /// Octets of the largest message.
+    most: usize,
+    /// Makes a stream of one message.
+    one: fn(Body, Option<CompressionEncoding>) -> Streaming<M>,
+}
+
+/// The messages of an export.
+pub(super) struct Records {
+    messages: Inbound<wire::ExportRequest>,
     turns: Arc<Semaphore>,
 }
 
@@ -63,9 +74,51 @@ impl AsRef<[u8]> for Unpacked {
     }
 }
 
-impl Inbound {
+impl Records {
     /// Of a request whose body was laid aside.
     pub(super) fn new<T>(request: &tonic::Request<T>, turns: Arc<Semaphore>) -> Result<Self, Status> {
+        let one = |message, encoding| {
+            Streaming::new_request(traf_proto::export_decoder(), message, encoding, Some(MAX_MESSAGE))
+        };
+        Ok(Self { messages: Inbound::new(request, MAX_MESSAGE, one)?, turns })
+    }
+
+    /// The next message, when it has a turn; `None` at the end of the stream. Whoever no longer waits for it loses nothing.
+    pub(super) async fn message(&mut self) -> Result<Option<wire::ExportRequest>, Status> {
+        if !self.messages.gather().await? {
+            return Ok(None);
+        }
+        let turn = self.turns.clone().acquire_owned().await;
+        let turn = turn.map_err(|_| Status::unavailable("the collector is shutting down"))?;
+        let mut message = self.messages.take().await?;
+        if let Some(wire::ExportRequest { message: Some(Message::Batch(batch)) }) = &mut message {
+            let octets = std::mem::take(&mut batch.summary);
+            batch.summary = Bytes::from_owner(Unpacked { octets, _turn: turn });
+        }
+        Ok(message)
+    }
+}
+
+impl Inbound<wire::Snapshot> {
+    /// The present of a sensor, of a request whose body was laid aside.
+    pub(super) fn of_snapshots<T>(request: &tonic::Request<T>) -> Result<Self, Status> {
+        Self::new(request, MAX_SNAPSHOT, |message, encoding| {
+            Streaming::new_request(traf_proto::snapshot_decoder(), message, encoding, Some(MAX_SNAPSHOT))
+        })
+    }
+
+    /// The next message; `None` at the end of the stream. Whoever no longer waits for it loses nothing.
+    pub(super) async fn message(&mut self) -> Result<Option<wire::Snapshot>, Status> {
+        if self.gather().await? { self.take().await } else { Ok(None) }
+    }
+}
+
+impl<M> Inbound<M> {
+    fn new<T>(
+        request: &tonic::Request<T>,
+        most: usize,
+        one: fn(Body, Option<CompressionEncoding>) -> Streaming<M>,
+    ) -> Result<Self, Status> {
         let body = request.extensions().get::<LaidAside>();
         let body = body.and_then(|LaidAside(body)| body.lock().unwrap_or_else(PoisonError::into_inner).take());
         let body = body.ok_or_else(|| Status::internal("the body of the request is gone"))?;
@@ -76,38 +129,37 @@ impl Inbound {
             rest: Bytes::new(),
             message: Vec::new(),
             encoding: encoding.map(|_| CompressionEncoding::Zstd),
-            turns,
+            most,
+            one,
         })
     }
 
-    /// The next message; `None` at the end of the stream. Whoever no longer waits for it loses nothing.
-    pub(super) async fn message(&mut self) -> Result<Option<wire::ExportRequest>, Status> {
+    /// Gathers the next message; false at the end of the stream.
+    async fn gather(&mut self) -> Result<bool, Status> {
         while let Some(lacking) = self.lacking() {
             if self.rest.is_empty() {
                 let chunks = self.chunks.get_mut().unwrap_or_else(PoisonError::into_inner);
                 match chunks.next().await.transpose().map_err(|error| Status::from_error(error.into_inner())) {
                     Ok(Some(chunk)) => self.rest = chunk,
-                    Ok(None) if self.message.is_empty() => return Ok(None),
+                    Ok(None) if self.message.is_empty() => return Ok(false),
                     Ok(None) => return Err(Status::internal("the stream ended within a message")),
-                    Err(status) if status.code() == Code::Cancelled => return Ok(None),
+                    Err(status) if status.code() == Code::Cancelled => return Ok(false),
                     Err(status) => return Err(status),
                 }
             }
             let part = self.rest.split_to(lacking.min(self.rest.len()));
-            self.message.reserve_exact(lacking.min(AT_ONCE));
+            if self.message.capacity() - self.message.len() < part.len() {
+                self.message.reserve_exact(lacking.min(AT_ONCE.max(self.message.len())));
+            }
             self.message.extend_from_slice(&part);
         }
-        let turn = self.turns.clone().acquire_owned().await;
-        let turn = turn.map_err(|_| Status::unavailable("the collector is shutting down"))?;
-        let message = Body::from(std::mem::take(&mut self.message));
-        let decoder = traf_proto::export_decoder();
-        let mut one = Streaming::new_request(decoder, message, self.encoding, Some(MAX_MESSAGE));
-        let mut message = one.message().await?;
-        if let Some(wire::ExportRequest { message: Some(Message::Batch(batch)) }) = &mut message {
-            let octets = std::mem::take(&mut batch.summary);
-            batch.summary = Bytes::from_owner(Unpacked { octets, _turn: turn });
-        }
-        Ok(message)
+        Ok(true)
+    }
+
+    /// Decompresses and decodes the message that was gathered.
+    async fn take(&mut self) -> Result<Option<M>, Status> {
+        let message = std::mem::take(&mut self.message);
+        (self.one)(Body::from(message), self.encoding).message().await
     }
 
     /// Number of octets that the head, or then the message, lacks; `None` if it is whole. One that is too long is refused by its head.
@@ -115,7 +167,7 @@ impl Inbound {
         let whole = match self.message.first_chunk::<HEAD>() {
             None => HEAD,
             Some([_, length @ ..]) => match u32::from_be_bytes(*length) as usize {
-                length if length > MAX_MESSAGE => return None,
+                length if length > self.most => return None,
                 length => HEAD + length,
             },
         };
@@ -144,12 +196,12 @@ mod tests {
     }
 
     /// A stream of octets that come in chunks of a size.
-    fn inbound(octets: &[u8], chunk: usize, turns: usize) -> Inbound {
+    fn inbound(octets: &[u8], chunk: usize, turns: usize) -> Records {
         let chunks: Vec<_> = octets.chunks(chunk).map(|part| Ok::<_, Status>(Bytes::copy_from_slice(part))).collect();
         let mut request = tonic::Request::new(());
         let body = Body::from_stream(stream::iter(chunks));
         request.extensions_mut().insert(LaidAside(Arc::new(Mutex::new(Some(body)))));
-        Inbound::new(&request, Arc::new(Semaphore::new(turns))).unwrap()
+        Records::new(&request, Arc::new(Semaphore::new(turns))).unwrap()
     }
 
     #[tokio::test]

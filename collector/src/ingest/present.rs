@@ -7,11 +7,12 @@ use futures_util::{Stream, stream};
 use tokio::sync::watch;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
-use tonic::{Status, Streaming};
+use tonic::Status;
 use tracing::{info, warn};
 use traf_model::{Settings, Snapshot, Wish};
 use traf_proto as wire;
 
+use super::inbound::Inbound;
 use super::{Ingest, Turn};
 use crate::clock;
 use crate::live::Connected;
@@ -27,7 +28,7 @@ const PACE: Duration = Duration::from_millis(50);
 pub(super) fn answers(
     ingest: Ingest,
     peer: Arc<Peer>,
-    inbound: Streaming<wire::Snapshot>,
+    inbound: Inbound<wire::Snapshot>,
     over: CancellationToken,
 ) -> impl Stream<Item = Result<wire::Wishes, Status>> {
     let turn = ingest.streams.take("live", &peer.id, over);
@@ -50,7 +51,7 @@ pub(super) fn answers(
 struct LiveSession {
     ingest: Ingest,
     peer: Arc<Peer>,
-    inbound: Streaming<wire::Snapshot>,
+    inbound: Inbound<wire::Snapshot>,
     pace: Interval,
     /// The next snapshot may be read.
     due: bool,
