@@ -92,6 +92,7 @@ fn largest() -> Summary {
     let interface = &mut all.interfaces[0];
     interface.flows[0].traffic = half;
     interface.other_flows = vec![(class, half, u64::MAX)];
+    interface.aggregated_flows.clear();
     interface.seconds = vec![Second { at: all.slice.from, classes: [(class, most)].into_iter().collect() }];
     let keys: [(Counted, Key); 4] = [
         (SIZES, Bracket { from: 0, to: Some(75) }.key()),

@@ -91,8 +91,8 @@ pub(crate) struct Change {
     pub(crate) row: RowKey,
     /// Its mark from now on.
     pub(crate) primary: bool,
-    /// Octets of its slice that are no longer doubtful.
-    pub(crate) settled: u64,
+    /// Its octets are no longer doubtful.
+    pub(crate) settles: bool,
     /// It counts in the place of another row of its slice, which does not any more.
     pub(crate) replaces: bool,
 }

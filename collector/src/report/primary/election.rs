@@ -26,12 +26,17 @@ impl Election {
     }
 
     /// Decides a row of the only observer that there is, or of the elected one of the only group; `None` for all others.
-    pub(super) fn see_elected(&mut self, observation: &Observation) -> Option<Decision> {
+    pub(super) fn see_elected(
+        &mut self,
+        observation: &Observation,
+        covered: &Covered,
+        changes: &mut Vec<Change>,
+    ) -> Option<Decision> {
         let Groups::One(group) = &mut self.groups else { return None };
         if !group.is_elected(observation.observer) || group.is_behind(observation.slice) {
             return None;
         }
-        group.again(observation);
+        group.again(observation, covered, changes);
         Some(Decision { counts: true, elected: observation.observer, doubtful: false })
     }
 

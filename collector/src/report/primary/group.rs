@@ -88,6 +88,12 @@ impl ObserverId {
         (self.0 >> 40).cast_signed()
     }
 
+    /// True if its sensor has delivered nothing of the time of a slice.
+    fn is_away(self, slice: Interval, covered: &Covered) -> bool {
+        let slices = covered.get(&self.sensor());
+        !slices.is_some_and(|all| all.iter().any(|one| one.from < slice.to && one.to > slice.from))
+    }
+
     fn observer(self) -> Observer {
         let vlan = self.0 as u16;
         let interface = (self.0 >> 16 & 0xff_ffff).cast_signed();
@@ -149,8 +155,17 @@ impl Group {
         slice.from.since(self.last.from) >= SILENT * step(slice, self.last)
     }
 
-    /// A row of its elected observer.
-    pub(super) fn again(&mut self, observation: &Observation) {
+    /// A row of its elected observer. What its successor saw counts where the elected one's sensor was away.
+    pub(super) fn again(&mut self, observation: &Observation, covered: &Covered, changes: &mut Vec<Change>) {
+        let slice = observation.slice;
+        if slice.from.since(self.last.from) > step(slice, self.last) {
+            self.fill_gap(slice.from, covered, changes);
+        }
+        self.note_elected(observation);
+    }
+
+    /// Notes a row of its elected observer.
+    fn note_elected(&mut self, observation: &Observation) {
         let slice = observation.slice;
         if slice.from == self.last.from {
             // A second row in the slice: it can no longer lose its mark by changing one row.
@@ -190,7 +205,7 @@ impl Group {
     pub(super) fn see(&mut self, observation: &Observation, covered: &Covered, changes: &mut Vec<Change>) -> bool {
         let slice = observation.slice;
         if self.is_elected(observation.observer) {
-            self.again(observation);
+            self.again(observation, covered, changes);
             return true;
         }
         if self.is_silent(slice) {
@@ -227,7 +242,7 @@ impl Group {
                 self.row = None;
                 return false;
             };
-            changes.push(Change { row, primary: false, settled: 0, replaces: false });
+            changes.push(Change { row, primary: false, settles: false, replaces: false });
             let rows = VecDeque::from([(slice, row, octets)]);
             self.company().successor = Some(Successor { observer: elected, rows });
         }
@@ -287,12 +302,8 @@ impl Group {
         for member in company.members {
             self.take_in(member.observer.observer(), member.last);
         }
-        changes.extend(company.doubtful.into_iter().map(|(_, row, settled)| Change {
-            row,
-            primary: false,
-            settled,
-            replaces: false,
-        }));
+        let settled = company.doubtful.into_iter();
+        changes.extend(settled.map(|(_, row, _)| Change { row, primary: false, settles: true, replaces: false }));
     }
 
     /// Notes a row that counts although another group is there.
@@ -309,7 +320,7 @@ impl Group {
     /// A row that was decided before a restart.
     pub(super) fn recall(&mut self, observation: &Observation, primary: bool) {
         match (self.is_elected(observation.observer), primary) {
-            (true, _) => self.again(observation),
+            (true, _) => self.note_elected(observation),
             (false, true) => self.elect(observation),
             (false, false) => {
                 self.take_in(observation.observer, observation.slice);
@@ -339,15 +350,21 @@ impl Group {
         }
     }
 
+    /// Marks the successor's rows of slices in which the elected observer's sensor was away, before it came back.
+    fn fill_gap(&mut self, until: Timestamp, covered: &Covered, changes: &mut Vec<Change>) {
+        let (last, elected) = (self.last.from, self.elected);
+        let Some(successor) = self.company.as_mut().and_then(|company| company.successor.as_mut()) else { return };
+        let inside = |slice: Interval| slice.from > last && slice.from < until && elected.is_away(slice, covered);
+        let rows = successor.rows.iter().filter(|(slice, ..)| inside(*slice));
+        changes.extend(rows.map(|(_, row, _)| Change { row: *row, primary: true, settles: false, replaces: false }));
+    }
+
     /// Marks the successor's rows before `until`, wherever the elected observer's sensor was away.
     fn hand_over(&mut self, until: Timestamp, covered: &Covered, changes: &mut Vec<Change>) {
         let Some(successor) = self.company.as_mut().and_then(|company| company.successor.take()) else { return };
         let last = self.last;
-        let away = |slice: Interval| {
-            let slices = covered.get(&self.elected.sensor());
-            !slices.is_some_and(|all| all.iter().any(|one| one.from < slice.to && one.to > slice.from))
-        };
-        let mut change = |row, primary, replaces| changes.push(Change { row, primary, settled: 0, replaces });
+        let away = |slice: Interval| self.elected.is_away(slice, covered);
+        let mut change = |row, primary, replaces| changes.push(Change { row, primary, settles: false, replaces });
         let next = Interval::new(last.to, Timestamp(last.to.0.saturating_add(last.nanos())));
         let together = successor.rows.iter().filter(|(slice, ..)| *slice == last).count() == 1;
         for (slice, row, octets) in successor.rows {

@@ -75,7 +75,7 @@ impl Primaries {
         let known = self.flows.get_mut(&observation.flow);
         if let Some(election) = known {
             election.touched = touched;
-            if let Some(decision) = election.see_elected(observation) {
+            if let Some(decision) = election.see_elected(observation, &self.covered, changes) {
                 return decision;
             }
             if election.is_overdue(observation) {

@@ -83,10 +83,10 @@ impl Lan {
             self.rows.insert(number, (observation, decision.counts));
             self.runs.push((observation, evidence, decision.counts));
         }
-        for Change { row, primary, settled, .. } in changes {
+        for Change { row, primary, settles, .. } in changes {
             let stored = self.rows.get_mut(&row).unwrap();
             stored.1 = primary;
-            self.doubtful -= settled;
+            self.doubtful -= if settles { stored.0.octets } else { 0 };
             if primary {
                 self.tables.mark(stored.0.flow, Slots::of(stored.0.slice).first(), stored.0.observer);
                 self.runs.iter_mut().filter(|(run, ..)| run.row == row).for_each(|run| run.2 = true);
@@ -161,6 +161,24 @@ fn a_sensor_that_stops_leaves_the_total_as_it_is() {
             }
         }
         assert_eq!((lan.marked(), lan.doubled()), (20 * 1000, 0));
+    }
+}
+
+#[test]
+fn a_sensor_that_is_away_for_less_than_its_mark_lasts_leaves_no_gap() {
+    for away in 1..=2 {
+        for later in [1, 2] {
+            let mut lan = Lan::default();
+            for number in 0..20 {
+                for sensor in if later == 1 { [2, 1] } else { [1, 2] } {
+                    // In a slice the first one delivers nothing; whoever comes first there.
+                    if sensor == 2 || !(10..10 + away).contains(&number) {
+                        lan.deliver(sensor, number, &[(7, 1000)]);
+                    }
+                }
+            }
+            assert_eq!((lan.marked(), lan.doubled()), (20 * 1000, 0), "{away} {later}");
+        }
     }
 }
 

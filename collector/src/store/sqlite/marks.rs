@@ -10,7 +10,6 @@ use traf_model::{Interval, Timestamp};
 
 use super::columns::columns;
 use super::dictionary::Dictionary;
-use super::number;
 use super::table::{InsertInto, read, select};
 use crate::report::primary::{
     Change, Decision, FLOW_BITS, FlowId, Found, MEMORY, MarkRecord, MarkTables, Observation, Observer, Primaries,
@@ -252,7 +251,7 @@ impl Marks {
         let mut changes = std::mem::take(&mut self.changes);
         let mut written = 0;
         for place in 0..changes.len() {
-            let Change { row, primary, settled, replaces } = changes[place];
+            let Change { row, primary, settles, replaces } = changes[place];
             // A record that still counts although its row no longer does harms nobody: the row that counts in its place proves
             // the same.
             if primary && !self.mark(connection, row, replaces).await? {
@@ -262,9 +261,11 @@ impl Marks {
             written += 1;
             let update = sqlx::query("update flow set prim = ? where id = ?").bind(primary).bind(row);
             update.execute(&mut *connection).await?;
-            if settled > 0 {
-                let update = "update slice set doubtful_octets = max(0, doubtful_octets - ?) where id = ?";
-                sqlx::query(update).bind(number(settled)).bind(row >> FLOW_BITS).execute(&mut *connection).await?;
+            if settles {
+                // After a restart memory knows about how many octets it has, the row itself says it exactly.
+                let update = "update slice set doubtful_octets = max(0, doubtful_octets - coalesce((select forward_octets + \
+                     reverse_octets from flow where id = ?1), 0)) where id = ?1 >> ?2";
+                sqlx::query(update).bind(row).bind(FLOW_BITS).execute(&mut *connection).await?;
             }
         }
         changes.truncate(written);
