@@ -335,8 +335,9 @@ impl<'a> Table<'a> {
         let all = self.others.values().map(|(traffic, _)| *traffic).sum::<Traffic>() + self.unnamed;
         let mut rest = all - self.known;
         self.total += self.unnamed;
-        if !query.facility.counted().is_some_and(|facility| facility.both_ends) {
-            // Which way it went keys know better than classes.
+        let both_ends = query.facility.counted().is_some_and(|facility| facility.both_ends);
+        if rest + self.known != all && !both_ends {
+            // Keys have more one way than classes say: they know better.
             rest = Share::divided(all.total() - self.known.total(), all);
             self.total = self.total - all + self.known + rest;
         }
@@ -428,4 +429,30 @@ pub(super) fn parts_of(
         (class, part, share.of(keys))
     };
     (others.map(part).collect(), rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use traf_model::Counters;
+
+    use super::*;
+
+    #[test]
+    fn both_ways_of_what_has_no_row_stay_as_they_are() {
+        // Few large packets one way, many small ones the other.
+        let traffic = Traffic { inbound: Counters::new(10, 10_000), outbound: Counters::new(200, 8_000) };
+        let class = Class {
+            family: traf_model::Family::Ipv4,
+            transport: traf_model::Transport::Tcp,
+            cast: traf_model::Cast::Unicast,
+        };
+        let (mut table, mut report) = (Table::new(&[]), Report::default());
+        table.add(0, Traffic::default(), Item::Other(class, traffic, 3));
+        table.finish(&Query::default(), None, &mut report);
+        assert_eq!(report.total, traffic);
+        assert_eq!(
+            report.rows.iter().map(|row| row.item.clone()).collect::<Vec<_>>(),
+            [Item::Other(class, traffic, 3)]
+        );
+    }
 }
