@@ -60,24 +60,14 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
     use proptest::prelude::*;
-    use traf_model::{Endpoint, Evidence, FlowKey, Timestamp};
+    use traf_model::{Endpoint, FlowKey, Timestamp};
 
     use super::*;
 
     fn flow() -> Flow {
         let end = Endpoint::new([10, 0, 0, 1].into(), 1);
-        Flow {
-            key: FlowKey { protocol: 6, vlan: None, source: end, destination: end },
-            traffic: Default::default(),
-            first: Timestamp(0),
-            last: Timestamp(0),
-            forward: Half::default(),
-            reverse: Half::default(),
-            state: FlowState::Active,
-            complete: false,
-            own: false,
-            evidence: Evidence::NONE,
-        }
+        let key = FlowKey { protocol: 6, vlan: None, source: end, destination: end };
+        Flow::new(key, Default::default(), Timestamp(0))
     }
 
     proptest! {
