@@ -1,97 +1,197 @@
-//! Aggregated flows of several points as one: groups of flows that have no row, each byte once. Pure.
+//! Flows that are not known one by one, of several points as one: those without a row, beside those with one. Pure.
 //!
-//! Flows of the same ends take the same way, so whoever reports such a key sees all of it, and the greatest count is the LAN's. Where
-//! a flood fills a sensor's places, its keys stand for any source, and which keys of one source found a place differs from point to
-//! point: there the greatest count of the responder's port is no less than that of its parts.
+//! Flows of the same ends take the same way, so of the points that have any flow in common whoever sees some of them sees all of
+//! them, and the greatest count is the LAN's. Points that have none in common stand at different links: what they count adds up.
+//! What rows have of it is subtracted.
+//!
+//! Where a flood fills a sensor's places, its keys stand for any source, and which keys of one source found a place differs from point
+//! to point: there the count of the responder's port is no less than that of its parts.
 
 use std::collections::HashMap;
 
-use traf_model::{FlowKey, Group};
+use traf_model::{AggregatedFlow, Class, FlowKey};
 
-use super::coverage::Amount;
-use super::points::{PointIndex, Points};
-use super::seen::SeenFlows;
-use super::tally::{Kind, SiteKey, TableKey};
-use super::unrowed::PointSlice;
+use super::coverage::{Amount, Coverage};
+use super::history::RecentRow;
+use super::points::{FlowId, PointIndex, Points, UNKNOWN};
+use super::seen::{SeenFlow, SeenFlows};
+use crate::report::filter::class_of;
 
-/// What points count under a key in one slice.
-#[derive(Default)]
-struct Counts {
-    /// Of each point, in rising order.
-    points: Vec<(PointIndex, Amount)>,
+/// Flows by their ends without the source's port, and by the responder's end alone.
+pub(super) struct Aggregated<'a> {
+    points: &'a Points,
+    /// What points see once more, by class.
+    coverage: HashMap<(u32, Class), Coverage>,
+    /// Points that have flows in common, by one of them.
+    links: HashMap<PointIndex, PointIndex>,
+    pairs: HashMap<FlowId, Ends>,
+    responders: HashMap<FlowId, Ends>,
+}
+
+/// What points count between two ends.
+struct Ends {
+    /// The ends, as the first point has them that sees any of it.
+    key: FlowKey,
+    counts: Vec<Count>,
     /// What rows have, each byte once.
     rows: Amount,
+    /// Some of it has no row.
+    lacks_rows: bool,
 }
 
-/// Counts by the number of the site and the ends of the flows.
-type Ends = HashMap<(u32, FlowKey), Counts>;
+/// What one point counts between two ends.
+#[derive(Clone, Copy)]
+struct Count {
+    point: PointIndex,
+    all: Amount,
+    /// Without the rows of flows that are so great that other points have rows for them.
+    rest: Amount,
+}
 
-impl Counts {
-    fn count(&mut self, point: PointIndex, amount: Amount) {
-        match self.points.last_mut() {
-            Some((last, sum)) if *last == point => *sum += amount,
-            _ => self.points.push((point, amount)),
+/// Flows between two ends without a row, each byte once. An unspecified source stands for any.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Joined {
+    pub(super) id: FlowId,
+    pub(super) point: PointIndex,
+    pub(super) key: FlowKey,
+    pub(super) amount: Amount,
+}
+
+impl Ends {
+    fn count(&mut self, point: PointIndex, amount: Amount, is_rest: bool) {
+        // Points come one after the other.
+        let place = match self.counts.last() {
+            Some(last) if last.point == point => Some(self.counts.len() - 1),
+            _ => self.counts.iter().position(|count| count.point == point),
+        };
+        let place = place.unwrap_or_else(|| {
+            self.counts.push(Count { point, all: Amount::default(), rest: Amount::default() });
+            self.counts.len() - 1
+        });
+        self.counts[place].all += amount;
+        self.counts[place].rest += if is_rest { amount } else { Amount::default() };
+    }
+}
+
+impl<'a> Aggregated<'a> {
+    /// Of points that see flows together, and their rows.
+    pub(super) fn new<'r>(seen: &SeenFlows, rows: impl Iterator<Item = &'r RecentRow>, points: &'a Points) -> Self {
+        let coverage = seen.coverage(|flow| [(points.site(flow.points[0]), class_of(&flow.key))]);
+        let mut links: HashMap<PointIndex, PointIndex> = HashMap::new();
+        for row in rows.filter(|row| !row.counts) {
+            let (elected, _) = row.elected();
+            if elected != UNKNOWN && elected != row.point {
+                let [one, other] = [row.point, elected].map(|point| first(&links, point));
+                links.insert(one.max(other), one.min(other));
+            }
+        }
+        Self { points, coverage, links, pairs: HashMap::new(), responders: HashMap::new() }
+    }
+
+    /// Adds what a point counts of flows without a row.
+    pub(super) fn add(&mut self, point: PointIndex, flow: &AggregatedFlow) {
+        let amount = Amount { traffic: flow.traffic, flows: flow.flows };
+        for ends in self.ends(point, &flow.key) {
+            ends.count(point, amount, true);
+            ends.lacks_rows = true;
         }
     }
 
-    /// What has no row, once.
-    fn unrowed(&self) -> Amount {
-        let most = self.points.iter().map(|(_, amount)| *amount).max_by_key(|amount| amount.octets());
-        most.unwrap_or_default().beyond(self.rows)
-    }
-}
-
-/// The groups of flows without a row in slices of one time, of points in rising order.
-pub(super) fn groups(slices: &[PointSlice<'_>], all: &SeenFlows, points: &Points) -> Vec<(Kind, SiteKey, Amount)> {
-    let (mut pairs, mut responders) = (Ends::new(), Ends::new());
-    for slice in slices {
-        let site = points.site(slice.point);
-        for flow in &slice.summary.aggregated_flows {
-            pairs.entry((site, flow.key)).or_default();
-            responders.entry((site, flow.key.from_any())).or_default();
+    /// Adds a row: whether it is of a great flow, and stands for it.
+    pub(super) fn add_row(&mut self, row: &RecentRow, great: bool, stands: bool) {
+        let amount = Amount { traffic: row.traffic(), flows: 1 };
+        for ends in self.ends(row.point, &row.key) {
+            ends.count(row.point, amount, !great);
+            ends.rows += if stands { amount } else { Amount::default() };
         }
     }
-    for slice in slices {
-        let site = points.site(slice.point);
-        let mut each = |key: FlowKey, amount: Amount, stands: bool| {
-            for (ends, key) in [(&mut pairs, key.aggregated()), (&mut responders, key.from_any())] {
-                if let Some(counts) = ends.get_mut(&(site, key)) {
-                    counts.count(slice.point, amount);
-                    counts.rows += if stands { amount } else { Amount::default() };
+
+    /// The ends of a flow: those of its pair, and its responder's.
+    fn ends(&mut self, point: PointIndex, key: &FlowKey) -> [&mut Ends; 2] {
+        let Self { pairs, responders, points, .. } = self;
+        [(pairs, key.aggregated()), (responders, key.from_any())].map(|(known, key)| {
+            let new = || Ends { key, counts: Vec::new(), rows: Amount::default(), lacks_rows: false };
+            known.entry(points.ends(point, &key)).or_insert_with(new)
+        })
+    }
+
+    /// What has no row, by its ends.
+    pub(super) fn unrowed(&self) -> Vec<Joined> {
+        let lacks_rows = |(_, ends): &(&FlowId, &Ends)| ends.lacks_rows;
+        let mut parts: HashMap<FlowId, Amount> = HashMap::new();
+        let mut joined = Vec::new();
+        for (id, ends) in self.pairs.iter().filter(lacks_rows).filter(|(_, ends)| !is_of_any(&ends.key)) {
+            let (point, amount) = self.joined(ends);
+            *parts.entry(self.points.ends(point, &ends.key.from_any())).or_default() += amount;
+            joined.push(Joined { id: *id, point, key: ends.key, amount });
+        }
+        for (id, ends) in self.responders.iter().filter(lacks_rows) {
+            let (point, amount) = self.joined(ends);
+            let amount = amount.beyond(parts.get(id).copied().unwrap_or_default());
+            joined.push(Joined { id: *id, point, key: ends.key, amount });
+        }
+        joined.retain(|joined| joined.amount != Amount::default());
+        joined
+    }
+
+    /// One of the points that see some ends, and what has no row there, once.
+    fn joined(&self, ends: &Ends) -> (PointIndex, Amount) {
+        let mut sum = Amount::default();
+        for of_link in self.by_link(ends) {
+            let most = of_link.iter().map(|count| self.once(ends, count.point, count.all)).max_by_key(Amount::octets);
+            sum += most.unwrap_or_default();
+        }
+        (ends.counts.first().map_or(UNKNOWN, |count| count.point), sum.beyond(ends.rows))
+    }
+
+    /// Who sees the flows between two ends: those that count at least half of what is counted most. Each stands for one flow.
+    pub(super) fn seen(&self) -> Vec<SeenFlow> {
+        let mut seen = Vec::new();
+        for (id, ends) in &self.pairs {
+            for of_link in self.by_link(ends) {
+                let once = |count: &Count| (count.point, self.once(ends, count.point, count.rest).octets());
+                let Some((leader, octets)) = of_link.iter().map(once).max_by_key(|(_, octets)| *octets) else {
+                    continue;
+                };
+                let half = of_link.iter().map(once).filter(|(_, once)| *once >= octets.div_ceil(2));
+                let points: Vec<PointIndex> = half.map(|(point, _)| point).collect();
+                let again = of_link.iter().map(|count| (count.point, count.rest.octets() - once(count).1));
+                let again = again.filter(|(_, octets)| *octets > 0).collect();
+                if octets > 0 {
+                    seen.push(SeenFlow { id: *id, key: ends.key, leader, points: points.into(), octets, again });
                 }
             }
-        };
-        for flow in &slice.summary.aggregated_flows {
-            each(flow.key, Amount { traffic: flow.traffic, flows: flow.flows }, false);
         }
-        for row in slice.rows {
-            each(row.key, Amount { traffic: row.traffic(), flows: 1 }, all.stands_for(row));
-        }
+        seen
     }
-    sums(&pairs, &responders)
+
+    /// What a point sees for the first time: on both sides of a router it sees everything twice.
+    fn once(&self, ends: &Ends, point: PointIndex, amount: Amount) -> Amount {
+        let coverage = self.coverage.get(&(self.points.site(point), class_of(&ends.key)));
+        amount.part(coverage.map(|coverage| coverage.once(point)).unwrap_or_default())
+    }
+
+    /// What the points of each link count, in rising order.
+    fn by_link(&self, ends: &Ends) -> Vec<Vec<Count>> {
+        let mut counts: Vec<(PointIndex, Count)> =
+            ends.counts.iter().map(|count| (first(&self.links, count.point), *count)).collect();
+        counts.sort_unstable_by_key(|(link, count)| (*link, count.point));
+        let of_link = counts.chunk_by(|a, b| a.0 == b.0);
+        of_link.map(|counts| counts.iter().map(|(_, count)| *count).collect()).collect()
+    }
 }
 
-/// What has no row under each group.
-fn sums(pairs: &Ends, responders: &Ends) -> Vec<(Kind, SiteKey, Amount)> {
-    let mut groups: HashMap<(Group, SiteKey), Amount> = HashMap::new();
-    let mut parts: HashMap<(u32, FlowKey), Amount> = HashMap::new();
-    let mut add = |group: Group, site: u32, key: &FlowKey, amount: Amount| {
-        if let Some(key) = group.of(key, "").and_then(|key| TableKey::of_group(&key, 0)) {
-            *groups.entry((group, (site, key))).or_default() += amount;
-        }
-    };
-    for ((site, key), counts) in pairs.iter().filter(|((_, key), _)| !key.source.address.is_unspecified()) {
-        let amount = counts.unrowed();
-        *parts.entry((*site, key.from_any())).or_default() += amount;
-        add(Group::Pair, *site, key, amount);
+/// The first of the points that have flows in common with one.
+fn first(links: &HashMap<PointIndex, PointIndex>, mut point: PointIndex) -> PointIndex {
+    while let Some(other) = links.get(&point).filter(|other| **other != point) {
+        point = *other;
     }
-    for ((site, key), counts) in responders {
-        let (all, parts) = (counts.unrowed(), parts.get(&(*site, *key)).copied().unwrap_or_default());
-        let amount = if all.octets() > parts.octets() { all } else { parts };
-        add(Group::Address, *site, key, amount);
-        add(Group::Port, *site, key, amount);
-    }
-    groups.into_iter().map(|((group, key), amount)| (Kind::Group(group), key, amount)).collect()
+    point
+}
+
+/// True if a key stands for any source.
+pub(super) fn is_of_any(key: &FlowKey) -> bool {
+    key.source.address.is_unspecified()
 }
 
 #[cfg(test)]
@@ -106,6 +206,9 @@ mod tests {
 
     use super::*;
     use crate::live::history::RecentRow;
+    use crate::live::tally::Kind;
+    use crate::live::unrowed::{Earlier, PointSlice, unrowed};
+    use crate::report::filter::class_of;
 
     fn key(source: u8, port: u16, destination: u8) -> FlowKey {
         let end = |last, port| Endpoint::new([10, 0, 0, last].into(), port);
@@ -134,14 +237,17 @@ mod tests {
                 RecentRow::new(&flow, points.flow(point, &flow), point, (leader, None), leader == point)
             };
             let rows: Vec<RecentRow> = rows.iter().map(row).collect();
-            let summary = InterfaceSummary { aggregated_flows: flows.to_vec(), ..InterfaceSummary::default() };
+            let all = flows.iter().map(|flow| (flow.traffic, flow.flows));
+            let other_flows = all.map(|(traffic, flows)| (class_of(&key(1, 1, 1)), traffic, flows)).collect();
+            let summary =
+                InterfaceSummary { aggregated_flows: flows.to_vec(), other_flows, ..InterfaceSummary::default() };
             parts.push((point, rows, summary));
         }
-        let all = SeenFlows::new(parts.iter().flat_map(|(_, rows, _)| rows).copied());
         let slices: Vec<PointSlice<'_>> =
             parts.iter().map(|(point, rows, summary)| PointSlice { point: *point, rows, summary }).collect();
-        let groups = groups(&slices, &all, &points).into_iter();
-        groups.map(|(_, (_, key), sum)| (key.group().unwrap(), (sum.traffic.total().packets, sum.flows))).collect()
+        let unrowed = unrowed(&slices, &Earlier::default(), &points, |kind| matches!(kind, Kind::Group(_)));
+        let sum = |amount: &Amount| (amount.traffic.total().packets, amount.flows);
+        unrowed.keys.iter().map(|((_, (_, key)), amount)| (key.group().unwrap(), sum(amount))).collect()
     }
 
     #[test]
@@ -149,7 +255,7 @@ mod tests {
         // A mirror and both ends of ten flows: each has rows of others.
         let flows: Vec<FlowKey> = (0..10).map(|port| key(1, 1_000 + port, 2)).collect();
         let rest = |rows: u64| [aggregated(key(1, 0, 2), 10 - rows)];
-        let found = found(&[(&flows[..2], &rest(2)), (&flows[1..4], &rest(3)), (&[], &rest(0))]);
+        let found = found(&[(&flows[..2], &rest(2)), (&flows[1..4], &rest(3)), (&flows[..1], &rest(1))]);
         let address = |last: u8| IpAddr::from([10, 0, 0, last]);
         let six = (6, 6);
         let wanted = [
@@ -173,7 +279,8 @@ mod tests {
             let own = (first..first + 3).map(|source| aggregated(key(source, 0, 9), 1));
             own.chain([aggregated(key(0, 0, 9).from_any(), 997)]).collect()
         };
-        let found = found(&[(&[], &of(10)), (&[], &of(20))]);
+        let common = [key(9, 1, 9)];
+        let found = found(&[(&common, &of(10)), (&common, &of(20))]);
         assert_eq!(found[&GroupKey::Address([10, 0, 0, 9].into())], (1_000, 1_000));
         assert_eq!(found[&GroupKey::Port(6, 443)], (1_000, 1_000));
         assert_eq!(found.keys().filter(|key| matches!(key, GroupKey::Pair(..))).count(), 6);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use traf_model::{Counters, Filter, Flow, FlowKey, Interval, Timestamp, Traffic};
+use traf_model::{AggregatedFlow, Counters, Filter, Flow, FlowKey, Interval, Timestamp, Traffic};
 
 use super::points::{FlowId, PointIndex};
 use crate::report::filter::masked;
@@ -112,8 +112,24 @@ pub(crate) struct RecentSlice {
     pub(crate) slice: Interval,
     /// In the order of their keys.
     pub(crate) rows: Vec<RecentRow>,
+    /// Flows without a row, by their ends.
+    pub(crate) aggregated: Vec<(PointIndex, AggregatedFlow)>,
     /// Octets from which on every flow of the slice has a row, here and at other points; a little more than the least row.
     pub(crate) complete: u64,
+}
+
+impl RecentSlice {
+    /// Rows of all kinds.
+    fn size(&self) -> usize {
+        self.rows.len() + self.aggregated.len()
+    }
+}
+
+/// Some of the last slices of several sensors.
+pub(crate) struct Telling<'a> {
+    slices: Vec<&'a RecentSlice>,
+    /// Octets from which on every point has a row of a flow, by slice.
+    complete: HashMap<Timestamp, u64>,
 }
 
 /// The last slices of every sensor.
@@ -127,6 +143,21 @@ pub(crate) struct History {
     versions: HashMap<u32, u64>,
 }
 
+impl Telling<'_> {
+    /// Rows, and whether each is of a flow so great that every point which sees it has one.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (&RecentRow, bool)> {
+        self.slices.iter().flat_map(|slice| {
+            let complete = self.complete.get(&slice.slice.from).copied().unwrap_or_default();
+            slice.rows.iter().map(move |row| (row, row.octets() >= complete))
+        })
+    }
+
+    /// Flows without a row.
+    pub(crate) fn aggregated(&self) -> impl Iterator<Item = &(PointIndex, AggregatedFlow)> {
+        self.slices.iter().flat_map(|slice| &slice.aggregated)
+    }
+}
+
 impl History {
     /// Takes a slice; its first row has the key `first`.
     pub(crate) fn add(&mut self, first: RowKey, slice: RecentSlice) {
@@ -135,7 +166,7 @@ impl History {
         of_sensor.push_back(number);
         let over = if of_sensor.len() > KEPT { of_sensor.pop_front() } else { None };
         *self.versions.entry(slice.sensor).or_default() += 1;
-        self.rows += slice.rows.len();
+        self.rows += slice.size();
         self.slices.insert(number, slice);
         over.into_iter().for_each(|number| self.remove(number));
         while self.rows > ROWS
@@ -147,7 +178,7 @@ impl History {
 
     fn remove(&mut self, number: i64) {
         let Some(slice) = self.slices.remove(&number) else { return };
-        self.rows -= slice.rows.len();
+        self.rows -= slice.size();
         if let Some(of_sensor) = self.sensors.get_mut(&slice.sensor) {
             of_sensor.retain(|other| *other != number);
         }
@@ -179,9 +210,9 @@ impl History {
         numbers.filter_map(|number| self.slices.get(number))
     }
 
-    /// The rows of some sensors that tell which points see a flow: of slices that all of them have committed, as far as none of
-    /// them lags by more than what is kept, and of flows so great that each of them has a row.
-    pub(crate) fn telling(&self, sensors: &[u32]) -> impl Iterator<Item = &RecentRow> {
+    /// The slices of some sensors that tell which points see a flow: those that all of them have committed, as far as none of them
+    /// lags by more than what is kept.
+    pub(crate) fn telling(&self, sensors: &[u32]) -> Telling<'_> {
         let newest = || sensors.iter().filter_map(|sensor| self.of(*sensor).next());
         let latest = newest().map(|slice| slice.slice.from).max().unwrap_or_default();
         let lags = |slice: &&RecentSlice| latest.since(slice.slice.from) >= KEPT as i64 * slice.slice.nanos();
@@ -197,10 +228,7 @@ impl History {
             let octets = complete.entry(slice.slice.from).or_default();
             *octets = (*octets).max(slice.complete);
         }
-        slices.into_iter().flat_map(move |slice| {
-            let complete = complete.get(&slice.slice.from).copied().unwrap_or_default();
-            slice.rows.iter().filter(move |row| row.octets() >= complete)
-        })
+        Telling { slices, complete }
     }
 
     /// Grows when anything of a sensor changes.

@@ -11,7 +11,7 @@ use super::points::{PointIndex, Points, UNKNOWN};
 use super::proofs::{Observer, Proofs};
 use super::sums::{Facts, LanSums, LanTable, LanTotals};
 use super::tally::Kind;
-use super::unrowed::PointSlice;
+use super::unrowed::{Earlier, PointSlice};
 use crate::report::point::Share;
 
 /// Keys of each table of the whole LAN, and of other scopes.
@@ -123,8 +123,11 @@ impl Lan {
         let parts = || slices.iter().flat_map(|slice| &slice.summary.interfaces);
         let lacks_rows = slices.iter().any(|slice| slice.summary.slice.to > self.begun)
             && parts().any(|part| !part.other_flows.is_empty());
-        let of_time = self.history.all().filter(|slice| lacks_rows && slice.slice.from == start);
-        let before: Vec<RecentRow> = of_time.flat_map(|slice| &slice.rows).copied().collect();
+        let mut earlier = Earlier::default();
+        for slice in self.history.all().filter(|slice| lacks_rows && slice.slice.from == start) {
+            earlier.rows.extend(&slice.rows);
+            earlier.aggregated.extend(&slice.aggregated);
+        }
         let mut added: Vec<(PointIndex, Vec<RecentRow>, &InterfaceSummary)> = Vec::new();
         for committed in slices {
             let first = added.len();
@@ -141,8 +144,11 @@ impl Lan {
                 || added[first..].iter().map(|(point, rows, summary)| PointSlice { point: *point, rows, summary });
             let complete = of_sensor().map(|slice| slice.complete()).max().unwrap_or_default();
             let rows = added[first..].iter().flat_map(|(_, rows, _)| rows).copied().collect();
-            let sensor = self.points.sensor(*point);
-            self.history.add(committed.first_row, RecentSlice { sensor, slice, rows, complete });
+            let aggregated = of_sensor().flat_map(|PointSlice { point, summary, .. }| {
+                summary.aggregated_flows.iter().map(move |flow| (point, *flow))
+            });
+            let (sensor, aggregated) = (self.points.sensor(*point), aggregated.collect());
+            self.history.add(committed.first_row, RecentSlice { sensor, slice, rows, aggregated, complete });
         }
         if !lacks_rows {
             return;
@@ -151,7 +157,7 @@ impl Lan {
         let of_points = added.iter().map(|(point, rows, summary)| PointSlice { point: *point, rows, summary });
         let of_points: Vec<PointSlice<'_>> = of_points.collect();
         for sums in self.parts.iter_mut().chain([&mut self.whole]) {
-            sums.add_unrowed(&of_points, &before, &self.points);
+            sums.add_unrowed(&of_points, &earlier, &self.points);
         }
     }
 

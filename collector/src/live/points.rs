@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
-use traf_model::{Flow, Interface, Point, Ports, Settings};
+use traf_model::{Flow, FlowKey, Interface, Point, Ports, Settings};
 
 use crate::report::point::ObservationPoint;
 use crate::report::primary::SharedFlow;
@@ -140,6 +140,15 @@ impl Points {
     pub(crate) fn site_name(&self, site: u32) -> String {
         let first = self.homes.iter().position(|(other, _)| *other == site);
         first.map(|first| self.all[first].site.clone()).unwrap_or_default()
+    }
+
+    /// Flows of the same ends that a point sees, whatever their sources' ports. Which stations they have is not known: points that
+    /// see a link-scope address may mean the same.
+    pub(crate) fn ends(&self, index: PointIndex, key: &FlowKey) -> FlowId {
+        let (site, sensor) = self.homes.get(index as usize).copied().unwrap_or_default();
+        let loopback =
+            self.get(index).is_none_or(|point| point.interface.loopback) || key.destination.address.is_loopback();
+        self.seed.hash_one((site, loopback.then_some(sensor), key))
     }
 
     /// A flow that a point sees.

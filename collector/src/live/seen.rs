@@ -13,20 +13,23 @@ use super::points::{FlowId, PointIndex};
 /// A flow that one or several points saw.
 #[derive(Clone, Debug)]
 pub(crate) struct SeenFlow {
-    id: FlowId,
+    pub(super) id: FlowId,
     pub(crate) key: FlowKey,
     /// The point whose rows count.
     pub(crate) leader: PointIndex,
     /// All points that saw it, in rising order.
     pub(crate) points: Arc<[PointIndex]>,
-    octets: u64,
+    pub(super) octets: u64,
     /// Octets that points saw once more, in another VLAN: on both sides of a router.
-    again: Vec<(PointIndex, u64)>,
+    pub(super) again: Vec<(PointIndex, u64)>,
 }
 
-/// Flows by their numbers. Those of equal ends that are not the same stand apart.
+/// Flows by their numbers; those of equal ends that are not the same stand apart. And what is known of others by their ends.
 #[derive(Debug, Default)]
-pub(crate) struct SeenFlows(Vec<SeenFlow>);
+pub(crate) struct SeenFlows {
+    flows: Vec<SeenFlow>,
+    aggregated: Vec<SeenFlow>,
+}
 
 /// What of a row is needed: where it belongs, and its octets.
 struct SeenRow {
@@ -65,14 +68,19 @@ impl SeenFlows {
             let (id, leader, _) = rows[0].group;
             SeenFlow { id, key: rows[0].key, leader, points, octets, again }
         };
-        Self(rows.chunk_by(|a, b| a.group == b.group).map(flow).collect())
+        Self { flows: rows.chunk_by(|a, b| a.group == b.group).map(flow).collect(), aggregated: Vec::new() }
+    }
+
+    /// Adds what is known of flows by their ends, for the coverage.
+    pub(super) fn add_aggregated(&mut self, flows: Vec<SeenFlow>) {
+        self.aggregated.extend(flows);
     }
 
     /// Flows of the same ends; of one that is known there is one.
     pub(crate) fn of(&self, id: FlowId) -> &[SeenFlow] {
-        let first = self.0.partition_point(|flow| flow.id < id);
-        let length = self.0[first..].partition_point(|flow| flow.id == id);
-        &self.0[first..first + length]
+        let first = self.flows.partition_point(|flow| flow.id < id);
+        let length = self.flows[first..].partition_point(|flow| flow.id == id);
+        &self.flows[first..first + length]
     }
 
     /// True if a row stands for its flow: no other row does, of the same slice.
@@ -87,7 +95,7 @@ impl SeenFlows {
 
     /// Leaders of flows.
     pub(crate) fn leaders(&self) -> HashSet<PointIndex> {
-        self.0.iter().map(|flow| flow.leader).collect()
+        self.flows.iter().map(|flow| flow.leader).collect()
     }
 
     /// The coverage of each key.
@@ -96,7 +104,7 @@ impl SeenFlows {
         keys: impl Fn(&SeenFlow) -> L,
     ) -> HashMap<K, Coverage> {
         let mut all: HashMap<K, Coverage> = HashMap::new();
-        for flow in &self.0 {
+        for flow in self.flows.iter().chain(&self.aggregated) {
             for key in keys(flow) {
                 let coverage = all.entry(key).or_default();
                 coverage.add(&flow.points, flow.leader, flow.octets);

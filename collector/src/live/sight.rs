@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use traf_model::{Filter, Group, Timestamp};
 
+use super::aggregated::Aggregated;
 use super::coverage::Coverage;
 use super::lan::LanQuestion;
 use super::points::Points;
@@ -43,10 +44,20 @@ impl Sight {
             return;
         }
         let present = |point| question.present.binary_search(&point).is_ok();
-        let rows = history.telling(&sensors).filter(|row| present(row.point));
-        let rows: Vec<_> = rows.filter_map(|row| row.selected(filter, points.get(row.point)?)).collect();
-        (self.version, self.made, self.rows) = (version, question.now, rows.len() as i64);
-        self.seen = SeenFlows::new(rows.into_iter());
+        let telling = history.telling(&sensors);
+        let rows = || telling.rows().filter(|(row, _)| present(row.point));
+        let great =
+            rows().filter(|(_, great)| *great).filter_map(|(row, _)| row.selected(filter, points.get(row.point)?));
+        self.seen = SeenFlows::new(great);
+        (self.version, self.made, self.rows) = (version, question.now, rows().count() as i64);
+        // What a filter selects of flows without a row is not known.
+        if filter.is_all() {
+            let mut aggregated = Aggregated::new(&self.seen, rows().map(|(row, _)| row), points);
+            rows().filter(|(_, great)| !great).for_each(|(row, _)| aggregated.add_row(row, false, false));
+            let flows = telling.aggregated().filter(|(point, _)| present(*point));
+            flows.for_each(|(point, flow)| aggregated.add(*point, flow));
+            self.seen.add_aggregated(aggregated.seen());
+        }
         self.classes = self.seen.coverage(|flow| [(points.site(flow.points[0]), class_of(&flow.key))]);
         self.keys.clear();
     }

@@ -16,7 +16,7 @@ use super::seen::SeenFlows;
 use super::sight::Sight;
 use super::tail::{FlowTail, Scene, TailSum};
 use super::tally::{Kind, LanTally, SiteKey, keep_busiest};
-use super::unrowed::{PointSlice, unrowed};
+use super::unrowed::{Earlier, PointSlice, unrowed};
 use crate::report::filter::depends_on_observer;
 use crate::report::point::Share;
 
@@ -173,18 +173,20 @@ impl LanSums {
         }
     }
 
-    /// Adds what has no row in slices of one time, as far as classes tell whether the filter selects it. `before` are rows of the same
-    /// time that were added earlier.
-    pub(super) fn add_unrowed(&mut self, slices: &[PointSlice<'_>], before: &[RecentRow], points: &Points) {
+    /// Adds what has no row in slices of one time, as far as classes tell whether the filter selects it.
+    pub(super) fn add_unrowed(&mut self, slices: &[PointSlice<'_>], earlier: &Earlier, points: &Points) {
         let inside = |point: PointIndex| points.get(point).is_some_and(|own| self.concerns(&own.id.sensor, own.name()));
         let slices: Vec<PointSlice<'_>> = slices.iter().filter(|slice| inside(slice.point)).copied().collect();
-        let before: Vec<RecentRow> = before.iter().filter(|row| inside(row.point)).copied().collect();
-        let mut unrowed = unrowed(&slices, &before, points, |_| self.filter.is_all());
+        let earlier = Earlier {
+            rows: earlier.rows.iter().filter(|row| inside(row.point)).copied().collect(),
+            aggregated: earlier.aggregated.iter().filter(|(point, _)| inside(*point)).copied().collect(),
+        };
+        let mut unrowed = unrowed(&slices, &earlier, points, |_| self.filter.is_all());
         if !self.filter.is_all() {
             let own = slices.first().and_then(|slice| points.get(slice.point));
             unrowed
                 .classes
-                .retain(|(class, _)| own.and_then(|own| own.selected(&self.filter, Some(*class))) == Some(true));
+                .retain(|class, _| own.and_then(|own| own.selected(&self.filter, Some(*class))) == Some(true));
         }
         self.tally.add_unrowed(&unrowed);
     }
@@ -296,23 +298,28 @@ impl LanSums {
 }
 
 impl LanTotals {
-    /// The total of a table with these rows. Which way the rest went is not known everywhere: like the rows.
+    /// The total of a table with these rows.
     pub(crate) fn of(&self, kind: Kind, rows: Traffic) -> Traffic {
         let all = total_of(&self.totals, kind);
         if kind.both_ends() {
             return Traffic { inbound: all, outbound: all };
         }
-        self.filled(rows, all)
+        let classes: Traffic =
+            self.classes.rows().filter(|(class, _)| kind.covers(*class)).map(|(_, traffic)| traffic).sum();
+        filled(rows, all, if kind.faces_initiators() { classes.reversed() } else { classes })
     }
 
     /// The total of all flows, of which some have rows.
     pub(crate) fn of_flows(&self, rows: Traffic) -> Traffic {
-        self.filled(rows, self.totals.iter().fold(Counters::default(), |sum, of| sum + *of))
+        let all = self.totals.iter().fold(Counters::default(), |sum, of| sum + *of);
+        filled(rows, all, self.classes.rows().map(|(_, traffic)| traffic).sum())
     }
+}
 
-    fn filled(&self, rows: Traffic, all: Counters) -> Traffic {
-        rows + Share::divided(all - rows.total(), self.classes.rows().map(|(_, traffic)| traffic).sum())
-    }
+/// So much in all, each way at least what the rows have, and beyond them as the classes say.
+fn filled(rows: Traffic, all: Counters, classes: Traffic) -> Traffic {
+    let known = Traffic { outbound: classes.outbound - (classes.total() - all), ..classes };
+    at_least(rows, Traffic { outbound: known.outbound + (all - known.total()), ..known })
 }
 
 fn scene<'a>(facts: &Facts<'a>, question: &LanQuestion<'a>, filter: &'a Filter, seen: &'a SeenFlows) -> Scene<'a> {

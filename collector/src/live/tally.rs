@@ -5,7 +5,7 @@ use std::hash::BuildHasher;
 use std::net::IpAddr;
 
 use foldhash::quality::RandomState;
-use traf_model::facility::{COUNTED, HOSTS};
+use traf_model::facility::{COUNTED, HOSTS, SERVICES};
 use traf_model::{
     Class, Classes, Counted, Facility, FlowKey, Group, GroupKey, Interval, Item, Key, Ports, Timestamp, Traffic,
 };
@@ -61,6 +61,11 @@ impl Kind {
     /// True if the traffic of a flow counts at both of its ends.
     pub(crate) fn both_ends(self) -> bool {
         matches!(self, Self::Counted(facility) if facility.both_ends)
+    }
+
+    /// True if what initiators send is inbound, as it is for a service.
+    pub(crate) fn faces_initiators(self) -> bool {
+        self == Self::Counted(SERVICES)
     }
 
     /// True if packets of a class count in the table.
@@ -229,7 +234,7 @@ impl LanTally {
             *sum += *traffic;
             *count = count.saturating_add(*flows);
         }
-        for (kind, key, Amount { traffic, flows }) in &unrowed.keys {
+        for ((kind, key), Amount { traffic, flows }) in &unrowed.keys {
             if let Some(table) = self.tables.iter_mut().find(|table| table.kind == *kind) {
                 let sum = table.rows.entry(*key).or_default();
                 sum.traffic += *traffic;

@@ -1,17 +1,20 @@
 //! Traffic of committed slices without a flow row: how much of it counts in a LAN, and under which keys.
 //!
-//! A sensor gives the busiest flows of a slice a row, counts the others by class, and each host, service and protocol with all of
-//! its packets. What the points count together is joined as in the tail of the present; what rows have is subtracted. Keys never get
-//! more than the classes have.
+//! ```text
+//! without a row = aggregated flows, joined by their ends                  (aggregated)
+//!               + what found no place there, by class and by the points' own tables of hosts, services and protocols
+//! ```
+//!
+//! The rest is joined as the tail of the present is, and keys never get more of it than the classes have.
 
 use std::collections::HashMap;
 
-use traf_model::{Class, Counted, Counters, InterfaceSummary, Traffic};
+use traf_model::{AggregatedFlow, Class, Counted, Counters, Group, InterfaceSummary, Traffic};
 
-use super::aggregated;
+use super::aggregated::{Aggregated, Joined, is_of_any};
 use super::coverage::{Amount, Coverage, Join, Sharing};
 use super::history::RecentRow;
-use super::points::{PointIndex, Points};
+use super::points::{FlowId, PointIndex, Points};
 use super::seen::{SeenFlow, SeenFlows};
 use super::tally::{Kind, SiteKey, TableKey};
 use crate::report::filter::class_of;
@@ -25,19 +28,39 @@ pub(crate) struct PointSlice<'a> {
     pub(crate) summary: &'a InterfaceSummary,
 }
 
+/// What was counted earlier of the slices of one time: of points that delivered theirs before.
+#[derive(Default)]
+pub(crate) struct Earlier {
+    pub(crate) rows: Vec<RecentRow>,
+    pub(crate) aggregated: Vec<(PointIndex, AggregatedFlow)>,
+}
+
 /// Traffic without a row that counts in a LAN.
 #[derive(Debug, Default)]
 pub(crate) struct Unrowed {
-    pub(crate) classes: Vec<(Class, Amount)>,
+    pub(crate) classes: HashMap<Class, Amount>,
     /// The part of it that is known to be under keys.
-    pub(crate) keys: Vec<(Kind, SiteKey, Amount)>,
+    pub(crate) keys: HashMap<(Kind, SiteKey), Amount>,
 }
 
-/// Counts of one thing: of each point all of it, and the part of that without a row; and what rows have, each byte once.
+/// What is known of flows without a row by their ends, and what else is needed for the rest.
+struct Rest<'a> {
+    slices: &'a [PointSlice<'a>],
+    points: &'a Points,
+    /// All flows with a row.
+    all: SeenFlows,
+    /// Flows that every point which sees them names.
+    known: SeenFlows,
+    joined: Vec<Joined>,
+    sharing: Sharing<'a>,
+}
+
+/// Counts of one thing: of each point all of it, and the part of that of which nothing else is known; and what is counted already,
+/// each byte once.
 #[derive(Default)]
 struct Counts {
     points: Vec<(PointIndex, Amount, Amount)>,
-    rows: Amount,
+    counted: Amount,
 }
 
 impl PointSlice<'_> {
@@ -52,29 +75,29 @@ impl PointSlice<'_> {
 }
 
 impl Counts {
-    fn count(&mut self, point: PointIndex, all: Amount, unrowed: Amount) {
+    fn count(&mut self, point: PointIndex, all: Amount, rest: Amount) {
         match self.points.last_mut() {
-            Some((last, sum, rest)) if *last == point => {
+            Some((last, sum, of_rest)) if *last == point => {
                 *sum += all;
-                *rest += unrowed;
+                *of_rest += rest;
             }
-            _ => self.points.push((point, all, unrowed)),
+            _ => self.points.push((point, all, rest)),
         }
     }
 
-    /// What has no row, once.
-    fn unrowed(&self, coverage: Option<&Coverage>, sharing: Sharing<'_>) -> Amount {
+    /// The rest, once.
+    fn rest(&self, coverage: Option<&Coverage>, sharing: Sharing<'_>) -> Amount {
         let octets: Vec<(PointIndex, u64)> = self.points.iter().map(|(point, all, _)| (*point, all.octets())).collect();
         let mut most = Amount::default();
-        self.points.iter().for_each(|(.., unrowed)| most += *unrowed);
+        self.points.iter().for_each(|(.., rest)| most += *rest);
         let none = Coverage::default();
         let coverage = coverage.unwrap_or(&none);
         let all = match coverage.join(&octets, sharing) {
             Join::Whole(whole) => self.points[whole].1.part(coverage.once(octets[whole].0)),
             Join::Parts(shares) => {
                 let mut sum = Amount::default();
-                for ((_, all, unrowed), share) in self.points.iter().zip(shares) {
-                    sum += if sharing == Sharing::Even { all.part(share) } else { unrowed.part(share) };
+                for ((_, all, rest), share) in self.points.iter().zip(shares) {
+                    sum += if sharing == Sharing::Even { all.part(share) } else { rest.part(share) };
                 }
                 if sharing != Sharing::Even {
                     return sum;
@@ -82,130 +105,199 @@ impl Counts {
                 sum
             }
         };
-        all.beyond(self.rows).at_most(most)
+        all.beyond(self.counted).at_most(most)
     }
 }
 
-/// What has no row in slices of one time, of points in rising order: by class, and under the keys of some tables. `before` are rows
-/// of the same time at points whose slices were counted earlier.
+/// What has no row in slices of one time, of points in rising order: by class, and under the keys of some tables.
 pub(crate) fn unrowed(
     slices: &[PointSlice<'_>],
-    before: &[RecentRow],
+    earlier: &Earlier,
     points: &Points,
     wanted: impl Fn(Kind) -> bool,
 ) -> Unrowed {
     if slices.iter().all(|slice| slice.summary.other_flows.is_empty()) {
         return Unrowed::default();
     }
-    let complete = slices.iter().map(PointSlice::complete).max().unwrap_or_default();
-    let rows = || slices.iter().flat_map(|slice| slice.rows).chain(before).copied();
-    let all = SeenFlows::new(rows());
-    let known = SeenFlows::new(rows().filter(|row| row.octets() >= complete));
-    let mut counted: Vec<PointIndex> = before.iter().map(|row| row.point).collect();
+    let mut counted: Vec<PointIndex> = earlier.rows.iter().map(|row| row.point).collect();
     counted.sort_unstable();
     counted.dedup();
     let sharing = if counted.is_empty() { Sharing::Even } else { Sharing::Led(&counted) };
+    let rest = Rest::new(slices, earlier, points, sharing);
 
-    let mut unrowed = Unrowed { classes: classes(slices, (&all, &known), sharing, points), keys: Vec::new() };
-    let covered = |kind: Kind| {
-        let mut sum = Amount::default();
-        let covered = unrowed.classes.iter().filter(|(class, _)| kind.covers(*class));
-        covered.for_each(|(_, amount)| sum += *amount);
-        sum
-    };
-    let mut found = Vec::new();
-    for kind in Kind::all().filter(|kind| wanted(*kind)) {
+    let mut classes: HashMap<Class, Amount> = HashMap::new();
+    for (class, amount) in rest.classes() {
+        *classes.entry(class).or_default() += amount;
+    }
+    let mut keys: HashMap<(Kind, SiteKey), Amount> = HashMap::new();
+    for kind in Kind::all().filter(|kind| *kind != Kind::Group(Group::Sensor) && wanted(*kind)) {
+        for joined in &rest.joined {
+            joined.under(kind, points, |key, amount| *keys.entry((kind, key)).or_default() += amount);
+        }
         if let Kind::Counted(facility) = kind {
-            let Amount { traffic, flows } = covered(kind);
-            let most = Amount { traffic: facility.total(traffic), flows };
-            let keys = keys(slices, (&all, &known), sharing, points, facility);
-            found.extend(bounded(keys, most).map(|(key, amount)| (kind, key, amount)));
-        }
-    }
-    // Of what was counted earlier it is not known which ends it had.
-    if before.is_empty() && Kind::all().any(|kind| matches!(kind, Kind::Group(_)) && wanted(kind)) {
-        let mut groups: HashMap<Kind, Vec<(SiteKey, Amount)>> = HashMap::new();
-        for (kind, key, amount) in aggregated::groups(slices, &all, points) {
-            groups.entry(kind).or_default().push((key, amount));
-        }
-        for (kind, keys) in groups.into_iter().filter(|(kind, _)| wanted(*kind)) {
-            found.extend(bounded(keys, covered(kind)).map(|(key, amount)| (kind, key, amount)));
-        }
-    }
-    unrowed.keys = found;
-    unrowed
-}
-
-fn classes(
-    slices: &[PointSlice<'_>],
-    (all, known): (&SeenFlows, &SeenFlows),
-    sharing: Sharing<'_>,
-    points: &Points,
-) -> Vec<(Class, Amount)> {
-    let mut counts: HashMap<(u32, Class), Counts> = HashMap::new();
-    for slice in slices {
-        let site = points.site(slice.point);
-        for row in slice.rows {
-            let amount = Amount { traffic: row.traffic(), flows: 1 };
-            let counts = counts.entry((site, class_of(&row.key))).or_default();
-            counts.count(slice.point, amount, Amount::default());
-            if all.stands_for(row) {
-                counts.rows += amount;
+            let most = rest.most(facility, &classes);
+            for (key, amount) in bounded(rest.keys(facility), most) {
+                *keys.entry((kind, key)).or_default() += amount;
             }
         }
-        for (class, traffic, flows) in &slice.summary.other_flows {
-            let amount = Amount { traffic: *traffic, flows: *flows };
-            counts.entry((site, *class)).or_default().count(slice.point, amount, amount);
-        }
     }
-    let coverage = known.coverage(|flow| [(points.site(flow.points[0]), class_of(&flow.key))]);
-    let unrowed = counts.iter().map(|(key, counts)| (key.1, counts.unrowed(coverage.get(key), sharing)));
-    unrowed.filter(|(_, amount)| *amount != Amount::default()).collect()
+    for joined in &rest.joined {
+        *classes.entry(class_of(&joined.key)).or_default() += joined.amount;
+    }
+    classes.retain(|_, amount| *amount != Amount::default());
+    Unrowed { classes, keys }
 }
 
-/// The keys of a facility.
-fn keys(
-    slices: &[PointSlice<'_>],
-    (all, known): (&SeenFlows, &SeenFlows),
-    sharing: Sharing<'_>,
-    points: &Points,
-    facility: Counted,
-) -> Vec<(SiteKey, Amount)> {
-    let kind = Kind::Counted(facility);
-    let mut counts: HashMap<SiteKey, Counts> = HashMap::new();
-    for slice in slices {
-        let mut of_rows: HashMap<SiteKey, Traffic> = HashMap::new();
-        for row in slice.rows {
-            for (key, reversed) in kind.keys(&row.key, row.point, points).into_iter().flatten() {
-                let traffic = if reversed { row.traffic().reversed() } else { row.traffic() };
-                *of_rows.entry(key).or_default() += traffic;
-                if all.stands_for(row) {
-                    counts.entry(key).or_default().rows += Amount { traffic, flows: 0 };
+impl Joined {
+    /// Hands over the keys of a table that it is under. Of any source only the other end is known.
+    fn under(&self, kind: Kind, points: &Points, mut take: impl FnMut(SiteKey, Amount)) {
+        let of_any = is_of_any(&self.key);
+        if of_any && kind == Kind::Group(Group::Pair) {
+            return;
+        }
+        let mut before = None;
+        for (key, reversed) in kind.keys(&self.key, self.point, points).into_iter().flatten() {
+            if of_any && kind.both_ends() && !reversed {
+                continue;
+            }
+            // A flow from a key to itself is one flow.
+            let flows = if before == Some(key) { 0 } else { self.amount.flows };
+            take(key, Amount { flows, ..self.amount.reversed_if(reversed) });
+            before = Some(key);
+        }
+    }
+}
+
+impl<'a> Rest<'a> {
+    fn new(slices: &'a [PointSlice<'a>], earlier: &Earlier, points: &'a Points, sharing: Sharing<'a>) -> Self {
+        let complete = slices.iter().map(PointSlice::complete).max().unwrap_or_default();
+        let rows = || slices.iter().flat_map(|slice| slice.rows).chain(&earlier.rows).copied();
+        let all = SeenFlows::new(rows());
+        let mut known = SeenFlows::new(rows().filter(|row| row.octets() >= complete));
+        let great = |row: &RecentRow| row.octets() >= complete;
+        let every = slices.iter().flat_map(|slice| slice.rows).chain(&earlier.rows);
+        let mut aggregated = Aggregated::new(&known, every, points);
+        for row in &earlier.rows {
+            aggregated.add_row(row, great(row), all.stands_for(row));
+        }
+        earlier.aggregated.iter().for_each(|(point, flow)| aggregated.add(*point, flow));
+        let counted: HashMap<FlowId, Amount> = match earlier.aggregated.is_empty() {
+            true => HashMap::new(),
+            false => aggregated.unrowed().into_iter().map(|joined| (joined.id, joined.amount)).collect(),
+        };
+        for slice in slices {
+            slice.rows.iter().for_each(|row| aggregated.add_row(row, great(row), all.stands_for(row)));
+            slice.summary.aggregated_flows.iter().for_each(|flow| aggregated.add(slice.point, flow));
+        }
+        let mut joined = aggregated.unrowed();
+        for joined in &mut joined {
+            joined.amount = joined.amount.beyond(counted.get(&joined.id).copied().unwrap_or_default());
+        }
+        known.add_aggregated(aggregated.seen());
+        Self { slices, points, all, known, joined, sharing }
+    }
+
+    /// The rest by class.
+    fn classes(&self) -> Vec<(Class, Amount)> {
+        let mut counts: HashMap<(u32, Class), Counts> = HashMap::new();
+        for slice in self.slices {
+            let site = self.points.site(slice.point);
+            for row in slice.rows {
+                let amount = Amount { traffic: row.traffic(), flows: 1 };
+                let counts = counts.entry((site, class_of(&row.key))).or_default();
+                counts.count(slice.point, amount, Amount::default());
+                if self.all.stands_for(row) {
+                    counts.counted += amount;
                 }
             }
+            let mut aggregated: HashMap<Class, Amount> = HashMap::new();
+            for flow in &slice.summary.aggregated_flows {
+                *aggregated.entry(class_of(&flow.key)).or_default() +=
+                    Amount { traffic: flow.traffic, flows: flow.flows };
+            }
+            for (class, traffic, flows) in &slice.summary.other_flows {
+                let amount = Amount { traffic: *traffic, flows: *flows };
+                let rest = amount.beyond(aggregated.get(class).copied().unwrap_or_default());
+                counts.entry((site, *class)).or_default().count(slice.point, amount, rest);
+            }
         }
-        let site = if facility.everywhere { 0 } else { points.site(slice.point) };
-        let tally = slice.summary.counted.get(&facility);
-        let told = tally.into_iter().flat_map(|tally| tally.rows());
-        let told = told.map(|(key, counts)| ((site, TableKey::Counted(*key)), counts.traffic));
-        let mut told: HashMap<SiteKey, Traffic> = told.collect();
-        for (key, rows) in of_rows {
-            // The key of a row may be among those that found no place in the table.
-            let told = told.remove(&key).filter(|told| told.total().octets > rows.total().octets).unwrap_or(rows);
-            let [all, unrowed] = [told, told - rows].map(|traffic| Amount { traffic, flows: 0 });
-            counts.entry(key).or_default().count(slice.point, all, unrowed);
+        for joined in &self.joined {
+            let site = self.points.site(joined.point);
+            counts.entry((site, class_of(&joined.key))).or_default().counted += joined.amount;
         }
-        for (key, traffic) in told {
-            let amount = Amount { traffic, flows: 0 };
-            counts.entry(key).or_default().count(slice.point, amount, amount);
-        }
+        counts.retain(|_, counts| counts.points.iter().any(|(.., rest)| rest.octets() > 0));
+        let coverage = self.known.coverage(|flow| [class(flow, self.points)]);
+        counts.iter().map(|(key, counts)| (key.1, counts.rest(coverage.get(key), self.sharing))).collect()
     }
-    counts.retain(|_, counts| counts.points.iter().any(|(.., unrowed)| unrowed.octets() > 0));
-    let coverage = known.coverage(|flow: &SeenFlow| {
-        let keys = kind.keys(&flow.key, flow.points[0], points);
-        keys.into_iter().flatten().map(|(key, _)| key).filter(|key| counts.contains_key(key))
-    });
-    counts.iter().map(|(key, counts)| (*key, counts.unrowed(coverage.get(key), sharing))).collect()
+
+    /// What the keys of a facility have of the rest at most: with the sources of which nothing is known.
+    fn most(&self, facility: Counted, classes: &HashMap<Class, Amount>) -> Amount {
+        let kind = Kind::Counted(facility);
+        let mut most = Amount::default();
+        let of_any = |joined: &&Joined| facility.both_ends && is_of_any(&joined.key);
+        let joined = self.joined.iter().filter(of_any).map(|joined| (class_of(&joined.key), joined.amount));
+        for (_, amount) in
+            classes.iter().map(|(class, amount)| (*class, *amount)).filter(|(class, _)| kind.covers(*class))
+        {
+            most += Amount { traffic: facility.total(amount.traffic), flows: amount.flows };
+        }
+        joined.filter(|(class, _)| kind.covers(*class)).for_each(|(_, amount)| most += amount);
+        most
+    }
+
+    /// The keys of a facility, of the rest.
+    fn keys(&self, facility: Counted) -> Vec<(SiteKey, Amount)> {
+        let (kind, points) = (Kind::Counted(facility), self.points);
+        let mut counts: HashMap<SiteKey, Counts> = HashMap::new();
+        for slice in self.slices {
+            let mut named: HashMap<SiteKey, Traffic> = HashMap::new();
+            for row in slice.rows {
+                for (key, reversed) in kind.keys(&row.key, row.point, points).into_iter().flatten() {
+                    let traffic = if reversed { row.traffic().reversed() } else { row.traffic() };
+                    *named.entry(key).or_default() += traffic;
+                    if self.all.stands_for(row) {
+                        counts.entry(key).or_default().counted += Amount { traffic, flows: 0 };
+                    }
+                }
+            }
+            for flow in &slice.summary.aggregated_flows {
+                let amount = Amount { traffic: flow.traffic, flows: 0 };
+                Joined { id: 0, point: slice.point, key: flow.key, amount }
+                    .under(kind, points, |key, amount| *named.entry(key).or_default() += amount.traffic);
+            }
+            let site = if facility.everywhere { 0 } else { points.site(slice.point) };
+            let tally = slice.summary.counted.get(&facility);
+            let told = tally.into_iter().flat_map(|tally| tally.rows());
+            let told = told.map(|(key, counts)| ((site, TableKey::Counted(*key)), counts.traffic));
+            let mut told: HashMap<SiteKey, Traffic> = told.collect();
+            for (key, named) in named {
+                // The key of a row may be among those that found no place in the table.
+                let told = told.remove(&key).filter(|told| told.total().octets > named.total().octets).unwrap_or(named);
+                let [all, rest] = [told, told - named].map(|traffic| Amount { traffic, flows: 0 });
+                counts.entry(key).or_default().count(slice.point, all, rest);
+            }
+            for (key, traffic) in told {
+                let amount = Amount { traffic, flows: 0 };
+                counts.entry(key).or_default().count(slice.point, amount, amount);
+            }
+        }
+        for joined in &self.joined {
+            joined.under(kind, points, |key, amount| {
+                counts.entry(key).or_default().counted += Amount { flows: 0, ..amount };
+            });
+        }
+        counts.retain(|_, counts| counts.points.iter().any(|(.., rest)| rest.octets() > 0));
+        let coverage = self.known.coverage(|flow: &SeenFlow| {
+            let keys = kind.keys(&flow.key, flow.points[0], points);
+            keys.into_iter().flatten().map(|(key, _)| key).filter(|key| counts.contains_key(key))
+        });
+        counts.iter().map(|(key, counts)| (*key, counts.rest(coverage.get(key), self.sharing))).collect()
+    }
+}
+
+/// The site and the class of a flow.
+fn class(flow: &SeenFlow, points: &Points) -> (u32, Class) {
+    (points.site(flow.points[0]), class_of(&flow.key))
 }
 
 /// Keys that together have no more than `most`.

@@ -58,10 +58,10 @@ impl Ports {
     }
 
     /// True if the source's port is the service, of two that a flow has: it is where only that one counts as a service; in
-    /// any other case the initiator asked for the destination's.
+    /// any other case the initiator asked for the destination's. Port 0 serves nobody: it stands for those of aggregated flows.
     #[inline]
     pub fn serves_source(&self, source: u16, destination: u16) -> bool {
-        self.holds(source) && !self.holds(destination)
+        source != 0 && self.holds(source) && !self.holds(destination)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::live::coverage::Amount;
 use crate::live::history::RecentRow;
 use crate::live::points::{FlowId, PointIndex, Points, UNKNOWN};
 use crate::live::tally::{Kind, TableKey};
-use crate::live::unrowed::{PointSlice, Unrowed, unrowed};
+use crate::live::unrowed::{Earlier, PointSlice, Unrowed, unrowed};
 use crate::report::table::{Table, Unnamed};
 use crate::store::{PointKey, StoredSlice};
 
@@ -35,7 +35,7 @@ impl Ask<'_> {
                 let selected = self.points.first().and_then(|own| own.selected(filter, Some(class)));
                 unnamed.push(Unnamed { point: 0, class, traffic: amount.traffic, flows: amount.flows, selected });
             }
-            for (kind, (site, key), Amount { traffic, flows }) in keys {
+            for ((kind, (site, key)), Amount { traffic, flows }) in keys {
                 let place = self.points.iter().position(|own| points.site_number(&own.site) == Some(site)).unwrap_or(0);
                 let item = match (kind, key) {
                     (Kind::Counted(facility), TableKey::Counted(key)) => {
@@ -78,7 +78,7 @@ impl Ask<'_> {
             row.elect(elected.get(&row.flow).copied().unwrap_or((UNKNOWN, None)));
         }
         let of_points = slices.iter().map(|(point, rows, summary)| PointSlice { point: *point, rows, summary });
-        unrowed(&of_points.collect::<Vec<_>>(), &[], points, |other| kind == Some(other))
+        unrowed(&of_points.collect::<Vec<_>>(), &Earlier::default(), points, |other| kind == Some(other))
     }
 
     /// Adds the groups of one point's flows without a row.
