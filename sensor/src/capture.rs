@@ -378,7 +378,7 @@ impl InterfaceCapture {
     /// Answers to the wishes, as many anew as there is time for.
     fn answers(&mut self, now: Timestamp, wishes: &[Wish]) -> Vec<Answer> {
         let Self { answering, answers, meter, .. } = self;
-        answering.spend(now, |time| answers.renew(wishes, |wish| meter.answer(now, wish).into_iter().collect(), time))
+        answering.spend(now, |time| answers.renew(wishes, |wishes| meter.answers(now, wishes), time))
     }
 
     fn state(&mut self, now: Timestamp, wishes: &[Wish]) -> InterfaceSnapshot {

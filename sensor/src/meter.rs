@@ -59,6 +59,7 @@ use flow_rates::FlowRates;
 use flows::Flows;
 use fragments::Fragments;
 use live::sealed::SealedAnswers;
+pub(crate) use live::together::together;
 use local_addresses::LocalAddresses;
 use packet_log::{PacketLog, PacketRecord};
 use rates::AverageRates;
@@ -344,7 +345,7 @@ impl Meter {
         }
         let mut sealed = std::mem::take(&mut self.sealed);
         let view = live::LiveView { meter: self, now };
-        sealed.seal(slice, |wish| view.slice_answer(wish, slice.from), time);
+        sealed.seal(slice, |wishes| view.slice_answers(wishes, slice.from), time);
         self.sealed = sealed;
     }
 
@@ -359,6 +360,11 @@ impl Meter {
         live::LiveView { meter: self, now }.answer(wish)
     }
 
+    /// The answers to several of them, at less cost.
+    pub(crate) fn answers(&self, now: Timestamp, wishes: &[&Wish]) -> Vec<Answer> {
+        live::LiveView { meter: self, now }.answers(wishes)
+    }
+
     /// The present state without answers. Called once a second, it also keeps the rates that the wishes need.
     pub(crate) fn state(&mut self, now: Timestamp, wishes: &[Wish]) -> InterfaceSnapshot {
         self.flush();
@@ -366,7 +372,8 @@ impl Meter {
         self.flows.tables.roll(now, opened, wishes, &self.interface);
         self.filtered.roll(now, opened, wishes, &self.interface, &self.flows.tables.facilities.ports);
         self.flows.tell_silent(now.0);
-        self.rates.roll(now.0, opened, !wishes.is_empty(), &mut self.flows.table);
+        let Flows { table, left, .. } = &mut self.flows;
+        self.rates.roll(now.0, opened, !wishes.is_empty(), (table, left));
         self.sealed.look(wishes);
         let AverageRates { total: rate, own: own_rate, .. } = self.flows.tables.rated;
         let stats = self.flows.tables.stats(&self.interface);

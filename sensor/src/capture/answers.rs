@@ -1,7 +1,10 @@
-//! Answers of an interface to the wishes of the consoles. Each costs a pass over the flow table, and while it is made nothing is
-//! captured: so the oldest are made anew for as long as the time for them lasts, and the others stay as they are.
+//! Answers of an interface to the wishes of the consoles. They cost passes over the flow table, and while they are made nothing is
+//! captured: so the oldest are made anew for as long as the time for them lasts, with those that cost little beside them, and the
+//! others stay as they are.
 
 use traf_model::{Answer, Wish};
+
+use crate::meter::together;
 
 /// Answers as they were made last.
 #[derive(Debug, Default)]
@@ -25,7 +28,7 @@ impl Answers {
     pub(super) fn renew(
         &mut self,
         wishes: &[Wish],
-        mut make: impl FnMut(&Wish) -> Vec<Answer>,
+        mut make: impl FnMut(&[&Wish]) -> Vec<Answer>,
         mut time: impl FnMut() -> bool,
     ) -> Vec<Answer> {
         self.round += 1;
@@ -42,11 +45,15 @@ impl Answers {
         }
         let mut oldest: Vec<&mut Known> = self.known.iter_mut().collect();
         oldest.sort_by_key(|known| known.made);
-        for (place, known) in oldest.into_iter().enumerate() {
+        for (place, wishes) in together(oldest, |known| &known.wish).into_iter().enumerate() {
             if place > 0 && !time() {
                 break;
             }
-            (known.answers, known.made) = (make(&known.wish), self.round);
+            let mut answers = make(&wishes.iter().map(|known| &known.wish).collect::<Vec<_>>());
+            for known in wishes {
+                known.answers = answers.extract_if(.., |answer| answer.id == known.wish.id).collect();
+                known.made = self.round;
+            }
         }
         self.known.iter().flat_map(|known| known.answers.iter().cloned()).collect()
     }
@@ -66,9 +73,9 @@ mod tests {
     /// Wishes that are answered anew, and all that is answered, when there is time for `most`.
     fn round(answers: &mut Answers, wishes: &[Wish], matched: u64, most: usize) -> (Vec<u64>, Vec<(u64, u64)>) {
         let (mut made, mut left) = (Vec::new(), most - 1);
-        let make = |wish: &Wish| {
-            made.push(wish.id);
-            vec![Answer { id: wish.id, matched, ..Answer::default() }]
+        let make = |wishes: &[&Wish]| {
+            made.extend(wishes.iter().map(|wish| wish.id));
+            wishes.iter().map(|wish| Answer { id: wish.id, matched, ..Answer::default() }).collect()
         };
         let time = || {
             left = left.wrapping_sub(1);

@@ -2,19 +2,24 @@
 //!
 //! Sampled once a second while anybody looks: the flows that were seen, and by how much their counts grew. The first look
 //! has the slice so far for its sample. Where more flows were seen than there is room for, the protected ones come first;
-//! what is left out now is in the next sample.
+//! what is left out now is in the next sample. What leaves the table is still counted, by its ends: in a flood flows leave soon.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
-use traf_model::{Counters, Timestamp, Traffic};
+use foldhash::fast::RandomState;
+use traf_model::{Counters, FlowKey, Timestamp, Traffic};
 
+use super::flow_state;
 use super::flow_table::FlowTable;
+use super::slot::Slot;
 
 /// Seconds of an average.
 const SECONDS: usize = 5;
 
 /// Flows of one sample.
-const FLOWS: usize = 16_384;
+const FLOWS: usize = 65_536;
+/// Flows that left the table between two samples, and keys of those of one sample.
+const LEFT: usize = 32_768;
 
 /// Seconds without a wish after which sampling stops.
 const ATTENTION: i64 = 10 * traf_model::time::SECOND;
@@ -29,11 +34,30 @@ struct Growth {
     counts: [u64; 2],
 }
 
-/// The growth of all flows between two moments, by slot.
+/// The growth of all flows between two moments, by slot; and of those that left the table since, by their ends.
 struct Sample {
     from: i64,
     to: i64,
     flows: Vec<Growth>,
+    left: HashMap<FlowKey, [u64; 2], RandomState>,
+}
+
+/// A flow that left the table.
+pub(super) struct LeftFlow {
+    slot: u32,
+    first: i64,
+    /// Its ends without the source's port; the key's first end is the initiator.
+    key: FlowKey,
+    second_began: bool,
+    /// Growth since the last sample.
+    counts: [u64; 2],
+}
+
+/// Flows that left the table since the last sample; only noted while anybody looks.
+#[derive(Default)]
+pub(super) struct LeftFlows {
+    looked_at: bool,
+    flows: Vec<LeftFlow>,
 }
 
 /// The last samples.
@@ -47,15 +71,23 @@ pub(super) struct FlowRates {
 
 impl FlowRates {
     /// Takes a sample if anybody looks; the slice was opened at `opened`.
-    pub(super) fn roll(&mut self, now: i64, opened: i64, wished: bool, table: &mut FlowTable) {
+    pub(super) fn roll(
+        &mut self,
+        now: i64,
+        opened: i64,
+        wished: bool,
+        (table, left): (&mut FlowTable, &mut LeftFlows),
+    ) {
         if wished {
             self.wished = now;
         }
         if !wished && now.saturating_sub(self.wished) > ATTENTION {
             self.samples.clear();
             self.sampled = None;
+            *left = LeftFlows::default();
             return;
         }
+        left.looked_at = true;
         let before = *self.sampled.get_or_insert_with(|| {
             prime(table);
             opened
@@ -66,43 +98,87 @@ impl FlowRates {
         }
         let spare = if self.samples.len() >= SECONDS { self.samples.pop_front() } else { None };
         let flows = spare.map(|sample| sample.flows).unwrap_or_default();
-        self.samples.push_back(Sample { from: before, to: now, flows: sample(flows, before, now, table) });
+        let flows = sample(flows, before, now, table);
+        self.samples.push_back(Sample { from: before, to: now, flows, left: HashMap::default() });
         self.sampled = Some(now);
+        left.flows.drain(..).for_each(|flow| self.leave(&flow));
+    }
+
+    /// A flow left before the last sample was taken.
+    fn leave(&mut self, flow: &LeftFlow) {
+        let newest = self.samples.len().saturating_sub(1);
+        for (number, sample) in self.samples.iter_mut().enumerate() {
+            let counts = if number == newest {
+                flow.counts
+            } else if sample.to < flow.first {
+                continue;
+            } else if let Ok(place) = sample.flows.binary_search_by_key(&flow.slot, |growth| growth.slot) {
+                sample.flows[place].counts
+            } else {
+                continue;
+            };
+            if sample.left.len() < LEFT || sample.left.contains_key(&flow.key) {
+                let counts = if flow.second_began { [counts[1], counts[0]] } else { counts };
+                let [outbound, inbound] = sample.left.entry(flow.key).or_default();
+                (*outbound, *inbound) = (add(*outbound, counts[0]), add(*inbound, counts[1]));
+            }
+        }
+    }
+
+    /// Growth of flows that left the table, by their ends without the source's port; outbound is forward.
+    pub(super) fn left(&self) -> HashMap<FlowKey, Traffic, RandomState> {
+        let mut sums: HashMap<FlowKey, Traffic, RandomState> = HashMap::default();
+        for (key, [outbound, inbound]) in self.samples.iter().flat_map(|sample| &sample.left) {
+            *sums.entry(*key).or_default() += Traffic { outbound: counters(*outbound), inbound: counters(*inbound) };
+        }
+        sums
+    }
+
+    /// Nanoseconds in which it all grew.
+    pub(super) fn nanos(&self) -> i64 {
+        self.samples.front().zip(self.samples.back()).map_or(0, |(first, last)| last.to.saturating_sub(first.from))
     }
 
     /// A reader that is asked for slots in rising order.
     pub(super) fn reader(&self) -> RateReader<'_> {
-        let samples = self.samples.front().zip(self.samples.back());
-        RateReader {
-            nanos: samples.map_or(0, |(first, last)| last.to.saturating_sub(first.from)),
-            rests: self.samples.iter().map(|sample| (sample.to, &sample.flows[..])).collect(),
+        RateReader(self.samples.iter().map(|sample| (sample.to, &sample.flows[..])).collect())
+    }
+}
+
+impl LeftFlows {
+    /// Notes a flow that leaves a slot, if anybody looks and there is room.
+    pub(super) fn note(&mut self, table: &FlowTable, slot: usize) {
+        if !self.looked_at || self.flows.len() >= LEFT {
+            return;
         }
+        let Slot { hot, warm, cold } = &table.flows[slot];
+        let second_began = flow_state::second_began(warm);
+        let counts = [0, 1].map(|way| grown(cold.sampled[way], counts(table, slot, way)));
+        let key = hot.key.flow(second_began).aggregated();
+        self.flows.push(LeftFlow { slot: slot as u32, first: cold.first, key, second_began, counts });
     }
 }
 
 /// Reads all samples side by side.
-pub(super) struct RateReader<'a> {
-    nanos: i64,
-    rests: Vec<(i64, &'a [Growth])>,
-}
+pub(super) struct RateReader<'a>(Vec<(i64, &'a [Growth])>);
 
 impl RateReader<'_> {
-    /// Per second, of the flow that stands in `slot` since `first`: outbound is from the key's first end.
-    pub(super) fn rate(&mut self, slot: usize, first: Timestamp) -> Traffic {
+    /// Growth of the flow that stands in `slot` since `first`: outbound is from the key's first end.
+    pub(super) fn growth(&mut self, slot: usize, first: Timestamp) -> Traffic {
         let mut sum = [Counters::default(); 2];
-        for (to, rest) in &mut self.rests {
+        for (to, rest) in &mut self.0 {
             while let [growth, after @ ..] = *rest
                 && growth.slot as usize <= slot
             {
                 *rest = after;
                 // A sample from before the flow began is of the one that stood here before.
                 if growth.slot as usize == slot && first.0 <= *to {
-                    let counters = growth.counts.map(|count| Counters::new(count >> 40, count & OCTETS));
+                    let counters = growth.counts.map(counters);
                     sum = [sum[0] + counters[0], sum[1] + counters[1]];
                 }
             }
         }
-        Traffic { outbound: sum[0], inbound: sum[1] }.per_second(self.nanos)
+        Traffic { outbound: sum[0], inbound: sum[1] }
     }
 }
 
@@ -145,6 +221,16 @@ fn counts(table: &FlowTable, slot: usize, way: usize) -> u64 {
 /// Packets and octets in one number.
 fn in_one((packets, octets): (u64, u64)) -> u64 {
     octets & OCTETS | packets << 40
+}
+
+fn counters(count: u64) -> Counters {
+    Counters::new(count >> 40, count & OCTETS)
+}
+
+/// The sum of two counts; what it cannot hold is lost.
+fn add(one: u64, other: u64) -> u64 {
+    let (one, other) = (counters(one), counters(other));
+    in_one((one.packets + other.packets, one.octets + other.octets))
 }
 
 fn grown(then: u64, now: u64) -> u64 {

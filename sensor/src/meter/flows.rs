@@ -18,6 +18,7 @@ use super::connection_events::{self, ConnectionChange, DirectionCounts, EventQue
 use super::evidence;
 use super::facilities::Facilities;
 use super::flow_delta::FlowDelta;
+use super::flow_rates::LeftFlows;
 use super::flow_state;
 use super::flow_table::{FlowTable, Position};
 use super::other_flows::OtherFlows;
@@ -53,6 +54,8 @@ pub(super) struct Flows {
     aggregated: AggregatedFlows,
     /// Everything that left the table.
     pub(super) gone: OtherFlows,
+    /// What left it lately.
+    pub(super) left: LeftFlows,
 }
 
 impl Flows {
@@ -74,6 +77,7 @@ impl Flows {
             other: OtherFlows::default(),
             aggregated: AggregatedFlows::default(),
             gone: OtherFlows::default(),
+            left: LeftFlows::default(),
         }
     }
 
@@ -209,6 +213,7 @@ impl Flows {
             }
         }
         self.gone.add(class, whole, 1);
+        self.left.note(&self.table, slot);
         self.table.large.forget(slot, &self.table.flows[slot].cold);
         if self.table.flows[slot].warm.state & flow_state::COALESCED != 0 {
             self.coalesced.forget(slot);

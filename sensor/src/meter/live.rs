@@ -1,18 +1,23 @@
 //! Answers to wishes: exact, over everything that is in the tables now, in memory that does not grow with them.
 
 mod keys;
+mod peers;
 pub(super) mod sealed;
 mod slice;
 mod sums;
+pub(crate) mod together;
 mod top;
 
 use std::collections::HashMap;
 
-use traf_model::{Answer, Facility, Flow, FlowKey, Group, GroupKey, InterfaceStats, Item, Timestamp, Traffic, Wish};
+use foldhash::fast::RandomState;
+use traf_model::{
+    Answer, Facility, Filter, Flow, FlowKey, Group, GroupKey, InterfaceStats, Item, Timestamp, Traffic, Wish,
+};
 
 use super::slot::Slot;
 use super::{Meter, flow_state};
-use sums::{Part, Sum};
+use sums::Sums;
 use top::Top;
 
 /// Tables and figures that answers are made from.
@@ -29,14 +34,14 @@ impl LiveView<'_> {
     /// filter was set.
     pub(super) fn answer(&self, wish: &Wish) -> Option<Answer> {
         if wish.slice {
-            return self.slice_answer(wish, self.meter.slice);
+            return self.slice_answers(&[wish], self.meter.slice).pop();
         }
         let mut top = Top::new(wish);
         match wish.facility {
             Facility::Packets => return Some(self.meter.packet_log.answer(wish, &self.meter.interface)),
             Facility::Traffic => {
                 if wish.group == Group::Flow {
-                    self.each_flow(wish, |_| true, |_, flow, rate| top.push(rate, Item::Flow(flow)));
+                    self.each_flow(wish, |_, flow, growth| top.push(self.rate(growth), Item::Flow(flow)));
                 } else {
                     self.groups(wish, &mut top);
                 }
@@ -65,6 +70,16 @@ impl LiveView<'_> {
         Some(answer)
     }
 
+    /// The answers to several wishes: to those for a slice under one filter in one go.
+    pub(super) fn answers(&self, wishes: &[&Wish]) -> Vec<Answer> {
+        let (of_slice, others): (Vec<&Wish>, Vec<&Wish>) = wishes.iter().copied().partition(|wish| wish.slice);
+        let mut answers: Vec<Answer> = others.into_iter().filter_map(|wish| self.answer(wish)).collect();
+        for wishes in of_slice.chunk_by(|a, b| a.filter == b.filter) {
+            answers.extend(self.slice_answers(wishes, self.meter.slice));
+        }
+        answers
+    }
+
     /// Traffic that left the table, by class. It cannot be filtered.
     fn gone(&self, wish: &Wish, top: &mut Top) {
         if wish.filter.is_all() {
@@ -77,59 +92,67 @@ impl LiveView<'_> {
     /// Flows added up by what they have in common; outbound is what the initiators sent.
     fn groups(&self, wish: &Wish, top: &mut Top) {
         let group = |key: &FlowKey| wish.group.of(key, "");
-        for part in Part::all(self.meter.flows.table.occupied) {
-            let mut sums = HashMap::<GroupKey, Sum>::new();
-            self.each_flow(
-                wish,
-                |key| group(key).is_some_and(|group| part.group(&group)),
-                |_, flow, rate| {
-                    if let Some(group) = group(&flow.key) {
-                        sums.entry(group).or_default().add(flow.traffic, rate, 1);
-                    }
-                },
-            );
-            for (group, sum) in sums {
-                top.push(sum.rate, Item::Group(group, sum.traffic, sum.flows));
+        let (mut sums, mut more) = (Sums::<GroupKey>::new(), true);
+        while more {
+            self.each_flow(wish, |_, flow, growth| {
+                if let Some(group) = group(&flow.key) {
+                    sums.add(group, flow.traffic, growth, 1);
+                }
+            });
+            for (key, growth) in self.left(&wish.filter) {
+                group(&key).into_iter().for_each(|group| sums.add(group, Traffic::default(), growth, 0));
+            }
+            let found;
+            (found, more) = sums.end();
+            for (group, sum) in found.into_iter().filter(|(_, sum)| !sum.traffic.is_empty()) {
+                top.push(self.rate(sum.growth), Item::Group(group, sum.traffic, sum.flows));
             }
         }
     }
 
-    /// Every flow that the filter selects, with the directions it selects, and its rate; only of the keys that are wanted.
-    fn each_flow(&self, wish: &Wish, wanted: impl Fn(&FlowKey) -> bool, mut each: impl FnMut(usize, Flow, Traffic)) {
+    /// Per second.
+    fn rate(&self, growth: Traffic) -> Traffic {
+        growth.per_second(self.meter.rates.nanos())
+    }
+
+    /// Growth of the flows that left the table in the last seconds, by their ends. They cannot be filtered.
+    fn left(&self, filter: &Filter) -> HashMap<FlowKey, Traffic, RandomState> {
+        if filter.is_all() { self.meter.rates.left() } else { HashMap::default() }
+    }
+
+    /// Every flow that the filter selects, with the directions it selects, and its growth in the last seconds.
+    fn each_flow(&self, wish: &Wish, mut each: impl FnMut(usize, Flow, Traffic)) {
         let mut reader = self.meter.rates.reader();
         let table = &self.meter.flows.table;
         for slot in table.all() {
             let second_began = flow_state::second_began(&table.flows[slot].warm);
             let key = table.flows[slot].hot.key.flow(second_began);
-            if !wanted(&key) {
-                continue;
-            }
-            let (forward, reverse) = self.directions(wish, slot, &key);
+            let (forward, reverse) = self.directions(&wish.filter, slot, &key);
             if !forward && !reverse {
                 continue;
             }
             let mut flow = self.meter.flows.row(slot, self.meter.flows.whole(slot), self.now.0);
-            let mut rate = reader.rate(slot, flow.first);
+            let mut growth = reader.growth(slot, flow.first);
             if second_began {
-                rate = rate.reversed();
+                growth = growth.reversed();
             }
             if !forward {
-                (flow.traffic.outbound, rate.outbound) = Default::default();
+                (flow.traffic.outbound, growth.outbound) = Default::default();
             }
             if !reverse {
-                (flow.traffic.inbound, rate.inbound) = Default::default();
+                (flow.traffic.inbound, growth.inbound) = Default::default();
             }
             if !flow.traffic.is_empty() {
-                each(slot, flow, rate);
+                each(slot, flow, growth);
             }
         }
     }
 
     /// The directions of the flow in a slot that the filter selects. Asked before the row is made: most filters select few.
-    fn directions(&self, wish: &Wish, slot: usize, key: &FlowKey) -> (bool, bool) {
+    fn directions(&self, filter: &Filter, slot: usize, key: &FlowKey) -> (bool, bool) {
         let Slot { warm, cold, .. } = &self.meter.flows.table.flows[slot];
         let (a, b) = (cold.mac(0), cold.mac(1));
         let macs = if flow_state::second_began(warm) { (b, a) } else { (a, b) };
-        wish.filter.directions_of(key, macs, "", &self.meter.interface.name)
+        filter.directions_of(key, macs, "", &self.meter.interface.name)
     }
 }

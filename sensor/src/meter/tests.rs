@@ -405,6 +405,41 @@ fn a_live_flow_has_the_rate_of_the_last_five_seconds() {
 }
 
 #[test]
+fn a_host_keeps_its_rate_while_a_flood_pushes_its_flows_out() {
+    let mut meter = meter(MeterConfig { flows: 512, ..MeterConfig::default() });
+    let mut rated = wish(HOSTS.into(), "", 10);
+    let wishes = [rated.clone(), {
+        (rated.id, rated.slice) = (2, true);
+        rated
+    }];
+    meter.snapshot(Timestamp(0), &wishes);
+    for second in 0..14_i64 {
+        for number in 0..1_000_u16 {
+            let at = second * SECOND + i64::from(1 + number) * (SECOND / 1_002);
+            let port = 2_000 + second as u16 * 1_000 + number;
+            if number % 10 == 0 {
+                // A short conversation: asked, and answered a little later.
+                give(&mut meter, at, &udp(A, B, port, 53, 72));
+                give(&mut meter, at + SECOND / 2_000, &udp(B, A, 53, port, 872));
+            }
+            // The flood, to somebody else.
+            give(&mut meter, at, &udp([10, 0, 0, 8], [10, 0, 0, 9], port, 7, 2));
+        }
+        if second == 9 {
+            meter.close(slice(0, 10));
+            meter.begin_slice(Timestamp(10 * SECOND));
+        }
+        let snapshot = meter.snapshot(Timestamp((second + 1) * SECOND), &wishes);
+        for answer in &snapshot.answers {
+            let asked = |row: &&traf_model::Row| matches!(row.item, Item::Counted(_, Key::Address(address), _) if address == std::net::IpAddr::from(A));
+            let row = answer.rows.iter().find(asked).unwrap();
+            assert_eq!(row.rate.outbound.packets, 100, "second {second}, wish {}", answer.id);
+            assert_eq!((row.rate.outbound.octets, row.rate.inbound.octets), (10_000, 90_000));
+        }
+    }
+}
+
+#[test]
 fn the_first_look_has_the_rates_of_the_slice_so_far() {
     let mut meter = meter(MeterConfig { flows: 64, ..MeterConfig::default() });
     give(&mut meter, SECOND, &udp(A, B, 5000, 53, 8972));

@@ -1,10 +1,12 @@
 //! Wishes for slices, and their answers of slices that were sealed lately.
 //!
-//! An answer costs passes over the flow table, and while it is made nothing is captured: so a seal answers as many wishes as there
+//! Answers cost passes over the flow table, and while they are made nothing is captured: so a seal answers as many wishes as there
 //! is time for. For the others the collector has what they were answered last while the slice ran, until the slice is committed.
 
 use traf_model::time::SECOND;
 use traf_model::{Answer, Interval, Timestamp, Wish};
+
+use super::together::together;
 
 /// Nanoseconds for which a sealed slice is answered.
 const ANSWERED: i64 = 3 * SECOND;
@@ -49,19 +51,19 @@ impl SealedAnswers {
     pub(in crate::meter) fn seal(
         &mut self,
         slice: Interval,
-        mut answer: impl FnMut(&Wish) -> Option<Answer>,
+        mut answer: impl FnMut(&[&Wish]) -> Vec<Answer>,
         mut time: impl FnMut() -> bool,
     ) {
         self.seals += 1;
         let mut wishes: Vec<&mut SliceWish> = self.wishes.iter_mut().collect();
         wishes.sort_by_key(|known| known.answered);
         let mut answers = Vec::new();
-        for (place, known) in wishes.into_iter().enumerate() {
+        for (place, mut wishes) in together(wishes, |known| &known.wish).into_iter().enumerate() {
             if place > 0 && !time() {
                 break;
             }
-            answers.extend(answer(&known.wish));
-            known.answered = self.seals;
+            wishes.iter_mut().for_each(|known| known.answered = self.seals);
+            answers.extend(answer(&wishes.iter().map(|known| &known.wish).collect::<Vec<_>>()));
         }
         if self.slices.len() >= SLICES {
             self.slices.remove(0);
@@ -81,12 +83,14 @@ impl SealedAnswers {
 
 #[cfg(test)]
 mod tests {
-    use traf_model::{Facility, Filter, Group, Order};
+    use traf_model::{Facility, Group, Order};
 
     use super::*;
 
+    /// Each under a filter of its own.
     fn wish(id: u64) -> Wish {
-        let (order, filter, group, also) = (Order::default(), Filter::default(), Group::Flow, Vec::new());
+        let filter = format!("port {id}").parse().unwrap_or_default();
+        let (order, group, also) = (Order::default(), Group::Flow, Vec::new());
         Wish { id, facility: Facility::Traffic, filter, group, order, also, limit: 9, slice: true }
     }
 
@@ -95,10 +99,10 @@ mod tests {
         let slice = Interval::new(Timestamp::from_seconds(second - 10), Timestamp::from_seconds(second));
         let spent = std::cell::Cell::new(0);
         let mut answered = Vec::new();
-        let answer = |wish: &Wish| {
+        let answer = |wishes: &[&Wish]| {
             spent.set(spent.get() + takes);
-            answered.push(wish.id);
-            Some(Answer { id: wish.id, ..Answer::default() })
+            answered.extend(wishes.iter().map(|wish| wish.id));
+            wishes.iter().map(|wish| Answer { id: wish.id, ..Answer::default() }).collect()
         };
         sealed.seal(slice, answer, || spent.get() < there_are);
         assert!(spent.get() < there_are + takes, "{} ms", spent.get());

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use traf_model::{Answer, Item, Merge, Order, Row, Traffic, Wish};
 
 /// The first rows of each order, every row once.
+#[derive(Default)]
 pub(super) struct Top {
     answer: Answer,
     others: Vec<Row>,
