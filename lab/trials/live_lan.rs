@@ -158,15 +158,35 @@ fn rows(shown: &Shown) -> BTreeMap<String, Traffic> {
     shown.rows.iter().map(|row| (row.key.clone(), row.traffic)).collect()
 }
 
-/// Hosts in SQL, each byte once.
+/// Hosts in SQL, each byte once: as `docs/sql.md` has it, with packets and both ways.
 fn hosts_in_sql(lan: &MonitoredLan) -> BTreeMap<String, Traffic> {
-    let query = "select address, sum(i), sum(io), sum(o), sum(oo) from ( \
-         select source as address, sum(reverse_packets) as i, sum(reverse_octets) as io, sum(forward_packets) as o, \
-           sum(forward_octets) as oo from flows where prim = 1 group by 1 union all \
-         select destination, sum(forward_packets), sum(forward_octets), sum(reverse_packets), sum(reverse_octets) \
-           from flows where prim = 1 group by 1) group by 1";
+    let ends = "ts, site, protocol, source, destination, destination_port";
+    let counts = ["forward_packets", "forward_octets", "reverse_packets", "reverse_octets"];
+    let list = |of: &dyn Fn(&str) -> String| counts.map(of).join(", ");
+    let of_point = |flows: &str, counted: &str, rowless: &str| {
+        let sums = list(&|count| format!("sum({count}) as {count}, sum({count} * {counted}) as counted_{count}"));
+        format!(
+            "select {ends}, sensor, interface, {sums}, {rowless} as rowless from {flows} group by {ends}, sensor, interface"
+        )
+    };
+    let seen =
+        format!("{} union all {}", of_point("flows", "prim", "0"), of_point("aggregated_flows", "0", "sum(octets)"));
+    let sums = list(&|count| format!("sum({count}) as {count}, sum(counted_{count}) as counted_{count}"));
+    let once = list(&|count| {
+        let counted = format!("sum(counted_{count})");
+        format!("case when sum(rowless) > 0 then max(max({count}), {counted}) else {counted} end as {count}")
+    });
+    let [fp, fo, rp, ro] = counts;
+    let query = format!(
+        "with seen as ({seen}), \
+           points as (select {ends}, {sums}, sum(rowless) as rowless from seen group by {ends}, sensor, interface), \
+           lan as (select {ends}, {once} from points group by {ends}) \
+         select address, sum(i), sum(io), sum(o), sum(oo) from ( \
+           select source as address, {rp} as i, {ro} as io, {fp} as o, {fo} as oo from lan union all \
+           select destination, {fp}, {fo}, {rp}, {ro} from lan) group by 1"
+    );
     let mut hosts = BTreeMap::new();
-    for row in lan.collector.sql(query).unwrap() {
+    for row in lan.collector.sql(&query).unwrap() {
         let fields: Vec<&str> = row.split('|').collect();
         let [i, io, o, oo] = [1, 2, 3, 4].map(|place| fields[place].parse().unwrap());
         let (inbound, outbound) = (Counters::new(i, io), Counters::new(o, oo));
