@@ -31,7 +31,7 @@ mod tests {
     #[test]
     fn wishes_for_a_slice_under_one_filter_are_answered_together() {
         let wish = |id: u64| {
-            let filter: Filter = if id % 3 == 0 { "udp" } else { "" }.parse().unwrap_or_default();
+            let filter: Filter = if id.is_multiple_of(3) { "udp" } else { "" }.parse().unwrap_or_default();
             let (facility, group, order, also) = (Facility::Traffic, Group::Flow, Order::default(), Vec::new());
             Wish { id, facility, filter, group, order, also, limit: 9, slice: id > 4 }
         };
