@@ -11,7 +11,9 @@
 //!
 //! Everything here is a function of its arguments: no store, no network, no clock.
 
+pub(crate) mod best;
 pub(crate) mod conversation;
+pub(crate) mod distinct;
 pub(crate) mod filter;
 pub(crate) mod gaps;
 pub(crate) mod interfaces;

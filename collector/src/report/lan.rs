@@ -8,10 +8,11 @@ use crate::live::lan::Lan as Network;
 use crate::live::points::{PointIndex, Points};
 use crate::live::sums::{LanTable, LanTotals, ShownRow};
 use crate::live::tally::{Kind, SiteKey, TableKey};
+use crate::report::best::{Best, Draft};
 use crate::report::conversation::{Conversations, Counting, Elected, Sighting};
 use crate::report::estimate;
 use crate::report::point::{ObservationPoint, Share, ShareHistory};
-use crate::report::table::{Draft, Table, cut, parts_of};
+use crate::report::table::{Table, named, parts_of};
 
 /// Seconds that the strip shows.
 const STRIP: i64 = 300;
@@ -89,8 +90,9 @@ pub(crate) fn table(
         let observers = row.points.iter().map(|point| *point as usize).collect();
         (Row { site, ..Row::new(row.rate, item(kind, key, &row, points)) }, observers)
     };
-    let drafts = rows.into_iter().map(&mut draft).collect();
-    report.rows = cut(drafts, query, points.all());
+    let mut best = Best::new(query);
+    rows.into_iter().for_each(|row| best.push(draft(row)));
+    report.rows = best.rows(|draft| named(draft, points.all()));
     let others = rest(report.total - counted, |class| kind.covers(class), &Classes::default(), &totals);
     let other = |(class, traffic, flows)| Row::new(Traffic::default(), Item::Other(class, traffic, flows));
     report.rows.extend(others.into_iter().map(other));

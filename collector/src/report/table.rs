@@ -3,15 +3,18 @@
 //! Keys of different sites are different rows. What several points count for themselves is added up. A MAC address that several
 //! points see is counted by one of them: by the interface that has this address, else by the fullest.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
+use foldhash::quality::RandomState;
 use traf_model::facility::Source;
 use traf_model::{
     Answer, Class, Classes, Counted, Counts, Facility, Group, GroupKey, Item, Key, Merge as _, Query, Report, Row,
     Traffic,
 };
 
+use super::best::{Best, Draft};
 use super::conversation::{JoinedFlow, Overflow};
+use super::distinct::Distinct;
 use super::filter::class_of;
 use super::point::{ObservationPoint, Share, scopes};
 
@@ -23,7 +26,8 @@ const CAPACITY: usize = 500_000;
 pub(crate) struct Table<'a> {
     points: &'a [ObservationPoint],
     scopes: Vec<(usize, usize)>,
-    sums: HashMap<(usize, RowKey), Sum>,
+    /// Boxed: a table that grows moves its places, which are many more than the sums.
+    sums: HashMap<(usize, RowKey), Box<Sum>, RandomState>,
     /// Keys of which the fullest point counts.
     observed: HashMap<(usize, Counted, Key), Vec<Observation>>,
     drafts: Vec<Draft>,
@@ -52,7 +56,7 @@ struct Sum {
     traffic: Traffic,
     rate: Traffic,
     flows: u64,
-    peers: HashSet<Key>,
+    peers: Distinct<Key>,
     /// Number of peers as observation points give it, where there are no flows to count.
     peers_given: u64,
     points: Vec<usize>,
@@ -77,9 +81,6 @@ pub(crate) struct Estimates {
     pub(crate) counted: u64,
     pub(crate) undecided: u64,
 }
-
-/// A row, and the points that saw it.
-pub(crate) type Draft = (Row, Vec<usize>);
 
 impl<'a> Table<'a> {
     pub(crate) fn new(points: &'a [ObservationPoint]) -> Self {
@@ -227,7 +228,7 @@ impl<'a> Table<'a> {
                 self.total += traffic;
                 self.entry(point, key, traffic)
             } else {
-                self.sums.get_mut(&(site, key))
+                self.sums.get_mut(&(site, key)).map(Box::as_mut)
             };
             let Some(sum) = sum else { continue };
             if counts {
@@ -236,7 +237,9 @@ impl<'a> Table<'a> {
             let other = shares[1 - place].map(|other| other.key);
             // A flow from a key to itself is one flow.
             sum.flows += u64::from(place == 0 || other != Some(share.key));
-            sum.peers.extend(other);
+            if let Some(other) = other {
+                sum.peers.insert(other);
+            }
         }
     }
 
@@ -303,6 +306,14 @@ impl<'a> Table<'a> {
     /// it.
     pub(crate) fn finish(mut self, query: &Query, nanos: Option<i64>, report: &mut Report) {
         let site = |point: usize| self.points.get(point).map(|point| point.site.clone()).unwrap_or_default();
+        let mut best = Best::new(query);
+        let mut finish = |(mut row, points): Draft| {
+            if let Some(nanos) = nanos {
+                row.rate = row.item.traffic().per_second(nanos);
+            }
+            best.push((row, points));
+        };
+        std::mem::take(&mut self.drafts).into_iter().for_each(&mut finish);
         for ((home, key), sum) in std::mem::take(&mut self.sums) {
             let (peers, flows) = (sum.peers.len() as u64 + sum.peers_given, sum.flows);
             let item = match key {
@@ -313,7 +324,7 @@ impl<'a> Table<'a> {
                 RowKey::Group(key) => Item::Group(key, sum.traffic, flows),
             };
             let site = if means_the_same_everywhere(&item) { String::new() } else { site(home) };
-            self.drafts.push((Row { site, ..Row::new(sum.rate, item) }, sum.points));
+            finish((Row { site, ..Row::new(sum.rate, item) }, sum.points));
         }
         for ((home, facility, key), observers) in std::mem::take(&mut self.observed) {
             let points: Vec<usize> = observers.iter().map(|(point, ..)| *point).collect();
@@ -325,13 +336,10 @@ impl<'a> Table<'a> {
             let Some((_, counts, rate)) = observers.into_iter().max_by_key(weight) else { continue };
             self.total += counts.traffic;
             let row = Row { site: site(home), ..Row::new(rate, Item::Counted(facility, key, counts)) };
-            self.drafts.push((row, points));
+            finish((row, points));
         }
-        if let Some(nanos) = nanos {
-            self.drafts.iter_mut().for_each(|(row, _)| row.rate = row.item.traffic().per_second(nanos));
-        }
-        report.matched = self.drafts.len() as u64 + self.more;
-        let mut rows = cut(self.drafts, query, self.points);
+        report.matched = best.count + self.more;
+        let mut rows = best.rows(|draft| named(draft, self.points));
         let all = self.others.values().map(|(traffic, _)| *traffic).sum::<Traffic>() + self.unnamed;
         let mut rest = all - self.known;
         self.total += self.unnamed;
@@ -363,18 +371,6 @@ impl<'a> Table<'a> {
     }
 }
 
-/// The first rows in a query's order, with the names of those who saw them.
-pub(crate) fn cut(mut drafts: Vec<Draft>, query: &Query, points: &[ObservationPoint]) -> Vec<Row> {
-    let (order, limit) = (query.order, query.limit as usize);
-    if limit > 0 && drafts.len() > limit {
-        drafts.select_nth_unstable_by(limit - 1, |(a, _), (b, _)| a.compare(b, order));
-    }
-    drafts.truncate(limit);
-    let mut rows: Vec<Row> = drafts.into_iter().map(|draft| named(draft, points)).collect();
-    rows.sort_by(|a, b| a.compare(b, order));
-    rows
-}
-
 /// True if of several points that see a key the fullest counts.
 fn fullest_counts(facility: Counted) -> bool {
     matches!(facility.source, Source::FrameEnds)
@@ -402,7 +398,7 @@ impl Sum {
 }
 
 /// A row with the names of those who saw it.
-fn named((mut row, mut seen): Draft, points: &[ObservationPoint]) -> Row {
+pub(crate) fn named((mut row, mut seen): Draft, points: &[ObservationPoint]) -> Row {
     seen.sort_unstable();
     seen.dedup();
     row.observed_by = seen.iter().filter_map(|point| Some(points.get(*point)?.id.clone())).collect();
