@@ -13,7 +13,7 @@ pub use fact::{
     Delivery, Fact, Finding, Hello, Identity, Kept, Mark, Outcome, PointKey, Selection, Slice, StoredPoint,
     StoredSensor, Tier,
 };
-pub(crate) use fact::{ProvenFlow, StoredSlice};
+pub(crate) use fact::{EndsStep, ProvenFlow, StoredSlice};
 pub use sqlite::Store;
 
 /// Errors of the store.

@@ -39,7 +39,9 @@ pub(crate) struct Conversations<'a> {
     /// Several points see the same: ends are what counts, not who saw them or in which VLAN.
     several: bool,
     flows: HashMap<SharedFlow, Vec<Conversation>, RandomState>,
-    count: usize,
+    number: usize,
+    /// Of each point.
+    shares: Vec<Share>,
     overflow: Overflow,
 }
 
@@ -74,8 +76,8 @@ pub(crate) struct JoinedFlow {
 impl<'a> Conversations<'a> {
     pub(crate) fn new(points: &'a [ObservationPoint]) -> Self {
         let several = points.len() > 1;
-        let (flows, overflow) = (HashMap::default(), Overflow::default());
-        Self { points, scopes: scopes(points), several, flows, count: 0, overflow }
+        let (flows, shares) = (HashMap::default(), vec![Share::default(); points.len()]);
+        Self { points, scopes: scopes(points), several, flows, number: 0, shares, overflow: Overflow::default() }
     }
 
     /// Adds a record of an observation point. Those of the past come in the order of their slices.
@@ -91,7 +93,7 @@ impl<'a> Conversations<'a> {
         // The newest first: a port used again belongs to its last conversation.
         let known = all.iter().rposition(|known| known.goes_on(&record));
         let known = known.or_else(|| all.iter().rposition(|known| known.meets(&record)));
-        if known.is_none() && self.count >= CAPACITY {
+        if known.is_none() && self.number >= CAPACITY {
             let counts = if self.several { record.marked } else { record.flow.traffic };
             return self.overflow.merge((counts, 1));
         }
@@ -104,7 +106,7 @@ impl<'a> Conversations<'a> {
         // Mostly one: a vector would take room for four.
         all.reserve_exact(1);
         all.push(joined);
-        self.count = self.count + all.len() - before;
+        self.number = self.number + all.len() - before;
     }
 
     /// Joins what was proved in an earlier list.
@@ -134,13 +136,19 @@ impl<'a> Conversations<'a> {
 
     /// Counts each once and hands it to `take`, so that two forms of all of them are never in memory. Those of which nothing counts
     /// here are left out. Returns the shares of the points, and what found no room.
-    pub(crate) fn finish(self, mut counting: Counting<'_>, mut take: impl FnMut(JoinedFlow)) -> (Vec<Share>, Overflow) {
-        let mut shares = vec![Share::default(); self.points.len()];
-        let mut newly = Elected::of(self.points);
-        for (ends, conversations) in self.flows {
+    pub(crate) fn finish(mut self, counting: Counting<'_>, take: impl FnMut(JoinedFlow)) -> (Vec<Share>, Overflow) {
+        self.count(counting, take);
+        (self.shares, self.overflow)
+    }
+
+    /// The same of those that are here so far, and forgets them: what is added later has other ends.
+    pub(crate) fn count(&mut self, mut counting: Counting<'_>, mut take: impl FnMut(JoinedFlow)) {
+        let mut newly = matches!(counting, Counting::Fullest(Some(_))).then(|| Elected::of(self.points));
+        self.number = 0;
+        for (ends, conversations) in std::mem::take(&mut self.flows) {
             for conversation in conversations {
                 for seen in &conversation.seen {
-                    let share = &mut shares[seen.point];
+                    let share = &mut self.shares[seen.point];
                     share.seen = share.seen.saturating_add(seen.flow.traffic.total().octets);
                 }
                 let once = match &counting {
@@ -149,14 +157,14 @@ impl<'a> Conversations<'a> {
                     Counting::Fullest(Some(last)) => {
                         let members: Vec<Member> = conversation.seen.iter().map(Member::of).collect();
                         let once = conversation.fullest(self.points, last.counted(&ends, &members));
-                        if let (true, [(point, _)]) = (self.several, &once.by[..]) {
+                        if let (true, [(point, _)], Some(newly)) = (self.several, &once.by[..], &mut newly) {
                             newly.note(ends, members, *point);
                         }
                         once
                     }
                 };
                 for (point, traffic) in &once.by {
-                    let share = &mut shares[*point];
+                    let share = &mut self.shares[*point];
                     share.counted = share.counted.saturating_add(traffic.total().octets);
                 }
                 if !once.flow.traffic.is_empty() {
@@ -164,10 +172,9 @@ impl<'a> Conversations<'a> {
                 }
             }
         }
-        if let Counting::Fullest(Some(elected)) = &mut counting {
+        if let (Counting::Fullest(Some(elected)), Some(newly)) = (&mut counting, newly) {
             **elected = newly;
         }
-        (shares, self.overflow)
     }
 }
 

@@ -52,22 +52,24 @@ pub(crate) fn masked(filter: &Filter, mut flow: Flow, sensor: &str, interface: &
 
 /// True if observers of the same packet may disagree about a filter: each knows its own name, VLANs and MAC addresses.
 pub(crate) fn depends_on_observer(filter: &Filter) -> bool {
-    fn depends(expression: &Expression) -> bool {
+    tests_macs(filter) || any(filter, &|test| matches!(test, Test::Sensor(_) | Test::Interface(_) | Test::Vlan(_)))
+}
+
+/// True if a filter says something of MAC addresses.
+pub(crate) fn tests_macs(filter: &Filter) -> bool {
+    any(filter, &|test| matches!(test, Test::Ether(..) | Test::Broadcast | Test::Multicast))
+}
+
+/// True if any test of a filter is one of those.
+fn any(filter: &Filter, is: &dyn Fn(&Test) -> bool) -> bool {
+    fn holds(expression: &Expression, is: &dyn Fn(&Test) -> bool) -> bool {
         match expression {
-            Expression::And(a, b) | Expression::Or(a, b) => depends(a) || depends(b),
-            Expression::Not(inner) => depends(inner),
-            Expression::Test(test) => matches!(
-                test,
-                Test::Sensor(_)
-                    | Test::Interface(_)
-                    | Test::Vlan(_)
-                    | Test::Ether(..)
-                    | Test::Broadcast
-                    | Test::Multicast
-            ),
+            Expression::And(a, b) | Expression::Or(a, b) => holds(a, is) || holds(b, is),
+            Expression::Not(inner) => holds(inner, is),
+            Expression::Test(test) => is(test),
         }
     }
-    filter.expression().is_some_and(depends)
+    filter.expression().is_some_and(|expression| holds(expression, is))
 }
 
 /// The class of a recorded flow's packets. To whom their frames went is told by the address.

@@ -166,6 +166,14 @@ pub(crate) struct ProvenFlow {
     pub(crate) proof: Option<(Timestamp, RowEvidence)>,
 }
 
+/// A step through the flow rows of a selection by their ends.
+pub(crate) enum EndsStep {
+    /// A conversation in one slice; true if the row counts in its LAN.
+    Flow(PointKey, Flow, bool),
+    /// The next flows have other ends than those before.
+    Next,
+}
+
 /// An address behind a station, as its sensor saw it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity {

@@ -3,6 +3,7 @@
 mod columns;
 mod counted;
 mod dictionary;
+mod ends;
 mod facts;
 mod marks;
 mod pack;

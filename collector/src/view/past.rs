@@ -13,6 +13,7 @@ use traf_model::facility::{KeyKind, Source};
 use traf_model::{Counted, Facility, Gap, Interval, Item, Key, Learnt, Query, Report, Timestamp, Traffic};
 use traf_proto as wire;
 
+use self::flows::Detail;
 use super::repeat::Repeated;
 use crate::clock;
 use crate::collector::Collector;
@@ -179,8 +180,7 @@ impl<'a> Ask<'a> {
                 } else {
                     self.keyed(facility, &mut table, report).await?;
                     if facility.peers {
-                        let (conversations, counting) = self.flows(&query.filter).await?;
-                        conversations.finish(counting, |once| table.add_peers(&once, facility));
+                        self.flows(&query.filter, Detail::Ends, |once| table.add_peers(&once, facility)).await?;
                     }
                 }
                 if facility.per_point() {

@@ -5,6 +5,7 @@
 mod alike;
 #[path = "../common/mod.rs"]
 mod common;
+mod ends;
 mod lan;
 mod live;
 mod past;

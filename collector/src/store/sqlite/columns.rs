@@ -63,7 +63,8 @@ impl Column {
 
     /// The join that reading it needs.
     pub(super) fn join(&self) -> Option<String> {
-        let (Self { name, table, .. }, (dictionary, _)) = (self, self.dictionary?);
+        let (Self { name, table, .. }, (dictionary, _)) =
+            (self, self.dictionary.filter(|_| self.expression.is_none())?);
         Some(format!("left join {dictionary} {name}_word on {name}_word.id = {table}.{name}"))
     }
 }

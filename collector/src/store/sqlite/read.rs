@@ -318,7 +318,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_statement_prepares_and_follows_the_time_key() {
-        let statements: [(&str, &'static str); 19] = [
+        let statements: [(&str, &'static str); 21] = [
             ("slices", &SLICES),
             ("flows", &FLOWS),
             ("other flows", &OTHER_FLOWS),
@@ -338,6 +338,8 @@ mod tests {
             ("identities", &IDENTITIES),
             ("runs", &super::super::marks::RUNS),
             ("proven flows", &super::super::proven::PROVEN),
+            ("flows by ends", &super::super::ends::BY_ENDS),
+            ("slices in order", &super::super::ends::IN_ORDER),
         ];
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&dir.path().join("history.db")).await.unwrap();

@@ -1,33 +1,62 @@
 //! Answers from recorded flows: conversations, and groups and counted facilities folded from them, each byte once.
 
-use traf_model::{Facility, Filter, Report};
+use traf_model::facility::KeyKind;
+use traf_model::{Facility, Filter, Group, Report};
 
 use super::{Ask, Fact, StoreError};
-use crate::report::conversation::{Conversations, Counting, Sighting};
+use crate::report::conversation::{Conversations, Counting, JoinedFlow, Overflow, Sighting};
+use crate::report::point::Share;
 use crate::report::table::{Table, Unnamed};
 use crate::report::{doubts, estimate, filter, left_out};
-use crate::store::ProvenFlow;
+use crate::store::{EndsStep, ProvenFlow};
+
+/// The columns of flows that an answer needs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Detail {
+    /// Ends, traffic and times.
+    Ends,
+    /// All of them.
+    All,
+}
 
 impl Ask<'_> {
-    /// The flows that a filter selects, and how they are counted once.
-    pub(super) async fn flows(&self, wanted: &Filter) -> Result<(Conversations<'_>, Counting<'static>), StoreError> {
+    /// The flows that a filter selects, each byte once, handed to `take`; returns the shares of the points, and what found no room.
+    pub(super) async fn flows(
+        &self,
+        wanted: &Filter,
+        detail: Detail,
+        mut take: impl FnMut(JoinedFlow) + Send,
+    ) -> Result<(Vec<Share>, Overflow), StoreError> {
         // The marks of the store are those of whole sites.
         let marked = self.several() && self.whole && !filter::depends_on_observer(wanted);
         let evidence = self.several() && !marked;
+        let counting = || if marked { Counting::Marks } else { Counting::Fullest(None) };
         let mut conversations = Conversations::new(&self.points);
-        let mut take = |place, ProvenFlow { flow, marked, proof }: ProvenFlow| {
-            let Some(point) = self.places.get(&place).copied() else { return };
+        let sighting = |place, flow, marked| {
+            let point = *self.places.get(&place)?;
             let own = &self.points[point];
-            if let Some(flow) = filter::masked(wanted, flow, &own.id.sensor, own.name()) {
-                let sighting = Sighting::stored(point, flow, marked);
-                conversations.add(match proof {
-                    Some((slice, evidence)) => sighting.with_evidence(slice, evidence),
-                    None => sighting,
-                });
-            }
+            Some(Sighting::stored(point, filter::masked(wanted, flow, &own.id.sensor, own.name())?, marked))
         };
-        self.view.store.flows(&self.selection, evidence, &mut take).await?;
-        Ok((conversations, if marked { Counting::Marks } else { Counting::Fullest(None) }))
+        if detail == Detail::Ends && !evidence && !filter::tests_macs(wanted) {
+            let mut step = |step| match step {
+                EndsStep::Flow(place, flow, marked) => {
+                    sighting(place, flow, marked).into_iter().for_each(|seen| conversations.add(seen));
+                }
+                EndsStep::Next => conversations.count(counting(), &mut take),
+            };
+            self.view.store.flows_by_ends(&self.selection, &mut step).await?;
+        } else {
+            let mut add = |place, ProvenFlow { flow, marked, proof }: ProvenFlow| {
+                if let Some(seen) = sighting(place, flow, marked) {
+                    conversations.add(match proof {
+                        Some((slice, evidence)) => seen.with_evidence(slice, evidence),
+                        None => seen,
+                    });
+                }
+            };
+            self.view.store.flows(&self.selection, evidence, &mut add).await?;
+        }
+        Ok(conversations.finish(counting(), take))
     }
 
     /// Flows of a class without a row, at each point.
@@ -46,8 +75,14 @@ impl Ask<'_> {
     /// Rows of a facility from recorded flows.
     pub(super) async fn conversations(&self, table: &mut Table<'_>, report: &mut Report) -> Result<(), StoreError> {
         let (facility, several) = (self.query.facility, self.several());
-        let (conversations, counting) = self.flows(&self.query.filter).await?;
-        let (_, overflow) = conversations.finish(counting, |once| table.conversation(once, facility, self.query.group));
+        let group = self.query.group;
+        let detail = match facility {
+            Facility::Counted(counted) if counted.key != KeyKind::Mac => Detail::Ends,
+            Facility::Traffic if group != Group::Flow => Detail::Ends,
+            _ => Detail::All,
+        };
+        let take = |once| table.conversation(once, facility, group);
+        let (_, overflow) = self.flows(&self.query.filter, detail, take).await?;
         table.overflow(overflow);
         let others = if several { self.unrowed(table).await? } else { self.without_row(&self.query.filter).await? };
         if !several && facility == Facility::Traffic && self.query.filter.is_all() {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use traf_model::{Facility, Filter, Report, Traffic};
 
+use super::flows::Detail;
 use super::{Ask, Fact, Kept, SEVERAL, Selection, StoreError, Tier};
 use crate::report::interfaces::{Found, Interfaces};
 use crate::report::strip::{Shares, Steps};
@@ -91,8 +92,7 @@ impl Ask<'_> {
         if report.interval.from < kept.flow || (!self.whole && self.selection.interval.nanos() > JOINED) {
             report.notes.push(format!("of rate and strip: {SEVERAL}"));
         } else if !self.whole {
-            let (conversations, counting) = self.flows(&Filter::default()).await?;
-            shares.constant = conversations.finish(counting, drop).0;
+            shares.constant = self.flows(&Filter::default(), Detail::Ends, drop).await?.0;
         } else {
             for (place, (slice, share)) in self.view.store.counted(selection).await? {
                 let Some(point) = self.places.get(&place) else { continue };
