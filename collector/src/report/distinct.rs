@@ -12,7 +12,7 @@ const FEW: usize = 8;
 #[derive(Debug)]
 pub(crate) enum Distinct<T> {
     Few(Vec<T>),
-    Many(Box<HashSet<T, RandomState>>),
+    Many(HashSet<T, RandomState>),
 }
 
 impl<T> Default for Distinct<T> {
@@ -33,7 +33,7 @@ impl<T: Eq + Hash> Distinct<T> {
             Self::Few(values) => {
                 let mut many: HashSet<T, RandomState> = std::mem::take(values).into_iter().collect();
                 many.insert(value);
-                *self = Self::Many(Box::new(many));
+                *self = Self::Many(many);
             }
             Self::Many(values) => {
                 values.insert(value);

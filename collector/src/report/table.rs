@@ -31,6 +31,8 @@ pub(crate) struct Table<'a> {
     /// Keys of which the fullest point counts.
     observed: HashMap<(usize, Counted, Key), Vec<Observation>>,
     drafts: Vec<Draft>,
+    /// The first flows, where they are not drafts: of many only those that are wanted are in memory. With the nanoseconds of the window.
+    best: Option<(Best, i64)>,
     others: HashMap<Class, (Traffic, u64)>,
     /// Traffic of a counted facility that has no row.
     unnamed: Traffic,
@@ -85,6 +87,11 @@ pub(crate) struct Estimates {
 impl<'a> Table<'a> {
     pub(crate) fn new(points: &'a [ObservationPoint]) -> Self {
         Self { points, scopes: scopes(points), ..Self::default() }
+    }
+
+    /// Keeps of flows only those that a query wants. Rates are averages over `nanos`.
+    pub(crate) fn wanted(self, query: &Query, nanos: i64) -> Self {
+        Self { best: Some((Best::new(query), nanos)), ..self }
     }
 
     /// Adds what a point says under a key, and counts it in the total.
@@ -197,7 +204,10 @@ impl<'a> Table<'a> {
         let site = self.points.get(point).map(|point| point.site.clone()).unwrap_or_default();
         if group == Group::Flow {
             let row = Row { site, ..Row::new(once.rate, Item::Flow(once.flow)) };
-            return self.drafts.push((row, once.observed_by));
+            return match &mut self.best {
+                Some((best, nanos)) => best.push(averaged((row, once.observed_by), *nanos)),
+                None => self.drafts.push((row, once.observed_by)),
+            };
         }
         let mut flows = 1;
         for (point, traffic) in &once.by {
@@ -306,12 +316,12 @@ impl<'a> Table<'a> {
     /// it.
     pub(crate) fn finish(mut self, query: &Query, nanos: Option<i64>, report: &mut Report) {
         let site = |point: usize| self.points.get(point).map(|point| point.site.clone()).unwrap_or_default();
-        let mut best = Best::new(query);
-        let mut finish = |(mut row, points): Draft| {
-            if let Some(nanos) = nanos {
-                row.rate = row.item.traffic().per_second(nanos);
-            }
-            best.push((row, points));
+        let mut best = self.best.take().map_or_else(|| Best::new(query), |(best, _)| best);
+        let mut finish = |draft| {
+            best.push(match nanos {
+                Some(nanos) => averaged(draft, nanos),
+                None => draft,
+            });
         };
         std::mem::take(&mut self.drafts).into_iter().for_each(&mut finish);
         for ((home, key), sum) in std::mem::take(&mut self.sums) {
@@ -369,6 +379,11 @@ impl<'a> Table<'a> {
         }
         (report.rows, report.total) = (rows, self.total + self.unseen);
     }
+}
+
+/// A row with its average rate.
+fn averaged((row, points): Draft, nanos: i64) -> Draft {
+    (Row { rate: row.item.traffic().per_second(nanos), ..row }, points)
 }
 
 /// True if of several points that see a key the fullest counts.

@@ -129,7 +129,7 @@ impl<'a> Ask<'a> {
     async fn answer(&self, report: &mut Report, kept: Kept, nanos: i64) -> Result<(), StoreError> {
         let query = self.query;
         let tier = if report.interval.from < kept.second { Tier::Minute } else { Tier::Second };
-        let mut table = Table::new(&self.points);
+        let mut table = Table::new(&self.points).wanted(query, nanos);
         let known = self.selection.interval.from >= kept.flow;
         let mut interfaces = self.interfaces(tier, nanos).await?;
         let dropped = interfaces.found.values().map(|found| found.stats.ledger.dropped);

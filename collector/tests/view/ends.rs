@@ -23,13 +23,13 @@ fn seen(number: u8, slice: i64, second: bool) -> Flow {
     let half = |last| Half { mac: Some(Mac([2, 0, 0, 0, number % 2, last])), ..Half::default() };
     let seen = Flow {
         key: FlowKey {
-            protocol: if number % 4 == 0 { 17 } else { 6 },
-            vlan: (number % 7 == 0).then_some(7),
+            protocol: if number.is_multiple_of(4) { 17 } else { 6 },
+            vlan: (number.is_multiple_of(7)).then_some(7),
             source: end(number % 6 + 1, 40_000 + u16::from(number / 2)),
             destination: end(number % 3 + 5, 443),
         },
         traffic: Traffic { inbound: Counters::new(2, octets * 3), outbound: Counters::new(1, octets) },
-        first: Timestamp::from_seconds(if number % 2 == 0 { START - 100 } else { from + 1 }),
+        first: Timestamp::from_seconds(if number.is_multiple_of(2) { START - 100 } else { from + 1 }),
         last: Timestamp::from_seconds(from + 5),
         forward: half(1),
         reverse: half(2),
@@ -52,8 +52,10 @@ fn seen(number: u8, slice: i64, second: bool) -> Flow {
 
 fn of(slice: i64, second: bool) -> Summary {
     let whole = summary(slice);
-    let flows =
-        (0..FLOWS).filter(|number| !second || number % 3 > 0).map(|number| seen(number, slice, second)).collect();
+    let flows = (0..FLOWS)
+        .filter(|number| !second || !number.is_multiple_of(3))
+        .map(|number| seen(number, slice, second))
+        .collect();
     let interface = whole.interfaces[0].interface.clone();
     let part = InterfaceSummary { interface, flows, ..InterfaceSummary::default() };
     Summary { interfaces: vec![part], generation: 1, ..whole }

@@ -5,37 +5,49 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::LazyLock;
 
 use foldhash::quality::RandomState;
 use serde::Deserialize;
 use traf_model::{Counters, Endpoint, FlowKey, Mac};
 
-use super::Store;
-use super::columns::{Station, columns};
+use super::columns::{Field, Station, columns};
 use super::facts::FlowRow;
+use super::read::Statement;
 use super::table::{SliceTable, of_window, select};
+use super::{Store, pack};
 use crate::report::primary::FLOW_BITS;
 use crate::store::{EndsStep, PointKey, Selection, StoreError};
 
-/// Declares a row as the list of its columns: the same list makes the text of a statement, and reads the JSON.
+/// Declares a row as the list of its columns, and of those that may be absent: the same list makes the text of a statement, and
+/// reads the JSON.
 macro_rules! json_row {
-    ($(#[$meta:meta])* $row:ident { $first:ident: $type:ty = $read:literal, $($field:ident: $types:ty = $reads:literal,)+ }) => {
+    ($(#[$meta:meta])* $row:ident {
+        $first:ident: $type:ty = $read:literal, $($field:ident: $types:ty = $reads:literal,)+
+    } and $more:ident: $(#[$more_meta:meta])* $more_row:ident {
+        $more_first:ident: $more_type:ty = $more_read:literal, $($more_field:ident: $more_types:ty = $more_reads:literal,)+
+    }) => {
         $(#[$meta])*
         #[derive(Deserialize)]
-        struct $row { $first: $type, $($field: $types),+ }
+        struct $row { $first: $type, $($field: $types,)+ #[serde(default)] $more: Option<$more_row> }
+
+        $(#[$more_meta])*
+        #[derive(Deserialize)]
+        struct $more_row { $more_first: $more_type, $($more_field: $more_types),+ }
 
         impl $row {
-            /// Reads it.
+            /// Reads it without the columns that may be absent.
             const READ: &str = concat!("json_array(", $read, $(", ", $reads,)+ ")");
+            /// Reads all of it.
+            const READ_ALL: &str = concat!(
+                "json_array(", $read, $(", ", $reads,)+ ", json_array(", $more_read, $(", ", $more_reads,)+ "))"
+            );
         }
     };
 }
 
 json_row! {
-    /// A flow row without what its group says, and without what only a list of single flows shows. Each column less saves a
-    /// thirtieth of the time.
-    SlimRow {
+    /// A flow row without what its group says. Each column less saves a thirtieth of the time.
+    FlowPart {
         id: i64 = "f.id",
         interface: i64 = "f.interface",
         vlan: Option<u16> = "f.vlan",
@@ -51,6 +63,14 @@ json_row! {
         last_us: i64 = "f.last_us",
         status_prim: i64 = "f.status << 1 | f.prim",
         macs: i64 = "f.forward_mac << 32 | f.reverse_mac",
+    } and detail:
+    /// What a table under keys does without.
+    FlowDetail {
+        forward_mac: Option<String> = "(select m.mac from mac m where m.id = f.forward_mac)",
+        reverse_mac: Option<String> = "(select m.mac from mac m where m.id = f.reverse_mac)",
+        windows: i64 = "f.windows",
+        forward_size: u32 = "f.forward_size",
+        reverse_size: u32 = "f.reverse_size",
     }
 }
 
@@ -61,7 +81,12 @@ const PORTS: &str = "((f.source_port + f.destination_port) << 8 | f.protocol) <<
 
 columns! {
     /// What is sorted: fewer values cost less.
-    SortedRow { addresses: i64 = ADDRESSES, ports: i64 = PORTS, row: String = SlimRow::READ }
+    SortedPart { addresses: i64 = ADDRESSES, ports: i64 = PORTS, row: String = FlowPart::READ }
+}
+
+columns! {
+    /// The same with all columns of the rows.
+    SortedRow { addresses: i64 = ADDRESSES, ports: i64 = PORTS, row: String = FlowPart::READ_ALL }
 }
 
 columns! {
@@ -79,28 +104,31 @@ columns! {
     SliceNumber { id: i64 [in s], ts: i64 [in s], sensor: i64 [in s] }
 }
 
-/// The flow rows of a window, by their ends.
-pub(super) static BY_ENDS: LazyLock<String> = LazyLock::new(|| {
-    let from = format!("slice s cross join flow f on {}", FlowRow::ON);
+/// The flow rows of a window by their ends, and parts of them.
+pub(super) static BY_ENDS: Statement = Statement::new(by_ends::<SortedRow>);
+pub(super) static PARTS_BY_ENDS: Statement = Statement::new(by_ends::<SortedPart>);
+
+fn by_ends<Sorted: Field>() -> String {
     // Without a limit SQLite would sort the columns of the rows, and make JSON of them afterwards.
-    let sorted = of_window::<SortedRow>(&from, "limit -1");
+    let sorted = of_window::<Sorted>(&format!("slice s cross join flow f on {}", FlowRow::ON), "limit -1");
     let groups = select::<EndsRow>("g", "group by g.addresses, g.ports order by g.addresses, g.ports");
     format!("with g (addresses, ports, row) as ({sorted}) {groups}")
-});
+}
 
 /// The slices of a window in the order of time.
-pub(super) static IN_ORDER: LazyLock<String> =
-    LazyLock::new(|| of_window::<SliceNumber>("slice s", "order by s.ts, s.sensor, s.seq"));
+pub(super) static IN_ORDER: Statement =
+    Statement::new(|| of_window::<SliceNumber>("slice s", "order by s.ts, s.sensor, s.seq"));
 
 /// By its number, the place of each slice in the order of time, its start in seconds, and its sensor.
 type Slices = HashMap<i64, (usize, i64, i64), RandomState>;
 
 impl Store {
-    /// The flow rows of a selection: those of the same ends one after the other, in the order of their slices. They lack windows and
-    /// the sizes of last packets; their MAC addresses are not the true ones, but equal where these are.
+    /// The flow rows of a selection: those of the same ends one after the other, in the order of their slices. Without details they
+    /// lack windows and the sizes of last packets, and their MAC addresses are not the true ones, but equal where these are.
     pub(crate) async fn flows_by_ends(
         &self,
         selection: &Selection,
+        details: bool,
         take: &mut (dyn FnMut(EndsStep) + Send),
     ) -> Result<(), StoreError> {
         let mut slices = Slices::default();
@@ -123,7 +151,7 @@ impl Store {
                 Err(error) => damage = Some(error),
             }
         };
-        self.each(&BY_ENDS, selection, &mut group).await?;
+        self.each(if details { &BY_ENDS } else { &PARTS_BY_ENDS }, selection, &mut group).await?;
         damage.map_or(Ok(()), Err)
     }
 }
@@ -134,17 +162,26 @@ impl EndsRow {
         let damaged = |error: serde_json::Error| StoreError::Damaged(format!("rows of a flow: {error}"));
         let mut rows = Vec::new();
         for row in serde_json::Deserializer::from_str(&self.rows).into_iter() {
-            let row: SlimRow = row.map_err(damaged)?;
+            let row: FlowPart = row.map_err(damaged)?;
             rows.extend(slices.get(&(row.id >> FLOW_BITS)).map(|slice| (*slice, row)));
         }
         rows.sort_unstable_by_key(|((place, ..), row)| (*place, row.id));
-        Ok(rows.into_iter().map(|((_, start, sensor), row)| self.flow((start, sensor), &row)).collect())
+        rows.into_iter().map(|((_, start, sensor), row)| self.flow((start, sensor), row)).collect()
     }
 
-    fn flow(&self, (start, sensor): (i64, i64), row: &SlimRow) -> (PointKey, FlowRow) {
+    fn flow(&self, (start, sensor): (i64, i64), row: FlowPart) -> Result<(PointKey, FlowRow), StoreError> {
         let (source, destination) =
             if row.source == self.addresses >> 32 { (self.low, self.high) } else { (self.high, self.low) };
         let ports = (self.ports >> 32) - i64::from(row.source_port);
+        let by_number = [row.macs >> 32, row.macs & 0xffff_ffff].map(station);
+        let (stations, windows, sizes) = match row.detail {
+            None => (by_number, 0, [0; 2]),
+            Some(FlowDetail { forward_mac, reverse_mac, windows, forward_size, reverse_size }) => {
+                let mac = |text: Option<String>| text.as_deref().map(pack::parse).transpose().map(Station);
+                ([mac(forward_mac)?, mac(reverse_mac)?], windows, [forward_size, reverse_size])
+            }
+        };
+        let [forward_mac, reverse_mac] = stations;
         let counters = |packets, octets, coalesced| Counters { packets, octets, coalesced };
         let flow = FlowRow {
             start,
@@ -159,14 +196,14 @@ impl EndsRow {
             first_us: row.first_us,
             last_us: row.last_us,
             status: row.status_prim >> 1,
-            windows: 0,
-            forward_size: 0,
-            reverse_size: 0,
-            forward_mac: station(row.macs >> 32),
-            reverse_mac: station(row.macs & 0xffff_ffff),
+            windows,
+            forward_size: sizes[0],
+            reverse_size: sizes[1],
+            forward_mac,
+            reverse_mac,
             prim: row.status_prim & 1 != 0,
         };
-        (PointKey { sensor, interface: row.interface }, flow)
+        Ok((PointKey { sensor, interface: row.interface }, flow))
     }
 }
 
@@ -175,3 +212,6 @@ fn station(number: i64) -> Station {
     let [_, _, octets @ ..] = number.to_be_bytes();
     Station((number != 0).then_some(Mac(octets)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,6 @@ use traf_model::Timestamp;
 use super::Store;
 use super::columns::columns;
 use super::facts::FlowRow;
-use super::read::FLOWS;
 use super::table::{SliceTable, of_window};
 use crate::report::primary::{FLOW_BITS, RowEvidence, Run};
 use crate::store::{PointKey, ProvenFlow, Selection, StoreError};
@@ -29,17 +28,12 @@ pub(super) static PROVEN: LazyLock<String> = LazyLock::new(|| {
 });
 
 impl Store {
-    /// The flow rows of a selection, in the order of their slices; with what they prove if that is wanted.
+    /// The flow rows of a selection with what they prove, in the order of their slices.
     pub(crate) async fn flows(
         &self,
         selection: &Selection,
-        proofs: bool,
         take: &mut (dyn FnMut(PointKey, ProvenFlow) + Send),
     ) -> Result<(), StoreError> {
-        if !proofs {
-            let mut read = |(place, row): (PointKey, FlowRow)| take(place, proven(row, None));
-            return self.each(&FLOWS, selection, &mut read).await;
-        }
         let mut run: Option<Run> = None;
         let mut read = |(place, (row, of_row)): (PointKey, (FlowRow, EvidenceRow))| {
             let number = (of_row.id & ((1 << FLOW_BITS) - 1)) as usize;

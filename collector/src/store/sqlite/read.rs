@@ -44,7 +44,7 @@ columns! {
 pub(super) type Statement = LazyLock<String>;
 
 static SLICES: Statement = Statement::new(|| of_window::<Slice>("slice s", "order by s.ts, s.sensor, s.seq"));
-pub(super) static FLOWS: Statement = Statement::new(rows_of_window::<FlowRow>);
+static FLOWS: Statement = Statement::new(rows_of_window::<FlowRow>);
 static OTHER_FLOWS: Statement = Statement::new(|| sums_of_window::<OtherFlowsRow>(OtherFlowsRow::ON));
 static WITHOUT_ROWS: Statement = Statement::new(|| {
     let then = "and exists (select 1 from flow_other f where f.slice = s.id) group by s.ts order by s.ts";
@@ -318,7 +318,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_statement_prepares_and_follows_the_time_key() {
-        let statements: [(&str, &'static str); 21] = [
+        let statements: [(&str, &'static str); 22] = [
             ("slices", &SLICES),
             ("flows", &FLOWS),
             ("other flows", &OTHER_FLOWS),
@@ -339,6 +339,7 @@ mod tests {
             ("runs", &super::super::marks::RUNS),
             ("proven flows", &super::super::proven::PROVEN),
             ("flows by ends", &super::super::ends::BY_ENDS),
+            ("parts by ends", &super::super::ends::PARTS_BY_ENDS),
             ("slices in order", &super::super::ends::IN_ORDER),
         ];
         let dir = tempfile::tempdir().unwrap();

@@ -37,15 +37,7 @@ impl Ask<'_> {
             let own = &self.points[point];
             Some(Sighting::stored(point, filter::masked(wanted, flow, &own.id.sensor, own.name())?, marked))
         };
-        if detail == Detail::Ends && !evidence && !filter::tests_macs(wanted) {
-            let mut step = |step| match step {
-                EndsStep::Flow(place, flow, marked) => {
-                    sighting(place, flow, marked).into_iter().for_each(|seen| conversations.add(seen));
-                }
-                EndsStep::Next => conversations.count(counting(), &mut take),
-            };
-            self.view.store.flows_by_ends(&self.selection, &mut step).await?;
-        } else {
+        if evidence {
             let mut add = |place, ProvenFlow { flow, marked, proof }: ProvenFlow| {
                 if let Some(seen) = sighting(place, flow, marked) {
                     conversations.add(match proof {
@@ -54,7 +46,16 @@ impl Ask<'_> {
                     });
                 }
             };
-            self.view.store.flows(&self.selection, evidence, &mut add).await?;
+            self.view.store.flows(&self.selection, &mut add).await?;
+        } else {
+            let details = detail == Detail::All || filter::tests_macs(wanted);
+            let mut step = |step| match step {
+                EndsStep::Flow(place, flow, marked) => {
+                    sighting(place, flow, marked).into_iter().for_each(|seen| conversations.add(seen));
+                }
+                EndsStep::Next => conversations.count(counting(), &mut take),
+            };
+            self.view.store.flows_by_ends(&self.selection, details, &mut step).await?;
         }
         Ok(conversations.finish(counting(), take))
     }

@@ -283,7 +283,7 @@ async fn evidence_is_retired_by_its_age_and_by_its_octets() {
             assert!(same(&evidence, &RowEvidence::new(&sent, 0)), "{evidence:?}");
             slices.insert(number);
         };
-        lan.store.flows(&selection, true, &mut take).await.unwrap();
+        lan.store.flows(&selection, &mut take).await.unwrap();
         (slices.len(), without)
     };
     let (runs, octets, noted) = kept(&lan).await;
