@@ -13,10 +13,10 @@
 
 pub(crate) mod best;
 pub(crate) mod conversation;
-pub(crate) mod distinct;
 pub(crate) mod filter;
 pub(crate) mod gaps;
 pub(crate) mod interfaces;
+mod keyed;
 pub(crate) mod lan;
 pub(crate) mod point;
 pub(crate) mod primary;

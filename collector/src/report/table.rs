@@ -5,17 +5,15 @@
 
 use std::collections::HashMap;
 
-use foldhash::quality::RandomState;
 use traf_model::facility::Source;
 use traf_model::{
-    Answer, Class, Classes, Counted, Counts, Facility, Group, GroupKey, Item, Key, Merge as _, Query, Report, Row,
-    Traffic,
+    Answer, Class, Classes, Counted, Counts, Facility, Group, Item, Key, Merge as _, Query, Report, Row, Traffic,
 };
 
 use super::best::{Best, Draft};
 use super::conversation::{JoinedFlow, Overflow};
-use super::distinct::Distinct;
 use super::filter::class_of;
+use super::keyed::{KeyedSums, Place, RowKey};
 use super::point::{ObservationPoint, Share, scopes};
 
 /// Rows of one table; what comes after them is only in the total.
@@ -26,8 +24,7 @@ const CAPACITY: usize = 500_000;
 pub(crate) struct Table<'a> {
     points: &'a [ObservationPoint],
     scopes: Vec<(usize, usize)>,
-    /// Boxed: a table that grows moves its places, which are many more than the sums.
-    sums: HashMap<(usize, RowKey), Box<Sum>, RandomState>,
+    sums: KeyedSums,
     /// Keys of which the fullest point counts.
     observed: HashMap<(usize, Counted, Key), Vec<Observation>>,
     drafts: Vec<Draft>,
@@ -45,23 +42,6 @@ pub(crate) struct Table<'a> {
     pub(crate) more: u64,
     /// Traffic that the fullest point has no row for, where the fullest counts.
     unseen: Traffic,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum RowKey {
-    Counted(Counted, Key),
-    Group(GroupKey),
-}
-
-#[derive(Default)]
-struct Sum {
-    traffic: Traffic,
-    rate: Traffic,
-    flows: u64,
-    peers: Distinct<Key>,
-    /// Number of peers as observation points give it, where there are no flows to count.
-    peers_given: u64,
-    points: Vec<usize>,
 }
 
 /// The counts of a key at a point, and its rate.
@@ -173,8 +153,9 @@ impl<'a> Table<'a> {
             _ => return,
         };
         self.known += traffic;
-        if let Some(sum) = self.entry(point, key, traffic) {
-            sum.add(traffic, Traffic::default(), &[]);
+        if let Some(place) = self.entry(point, key, traffic) {
+            self.sums.add(place, traffic, Traffic::default(), &[]);
+            let sum = self.sums.sum(place);
             sum.flows = sum.flows.saturating_add(flows);
         }
     }
@@ -216,8 +197,9 @@ impl<'a> Table<'a> {
             // Of two observers one after the other the first tells how many and how fast.
             let rate = if flows == 1 { once.rate } else { Traffic::default() };
             let observers: &[usize] = if group == Group::Sensor { &[*point] } else { &once.observed_by };
-            let Some(sum) = self.entry(*point, RowKey::Group(key), *traffic) else { continue };
-            sum.add(*traffic, rate, observers);
+            let Some(place) = self.entry(*point, RowKey::Group(key), *traffic) else { continue };
+            self.sums.add(place, *traffic, rate, observers);
+            let sum = self.sums.sum(place);
             sum.flows = sum.flows.saturating_add(flows);
             flows = 0;
         }
@@ -234,21 +216,21 @@ impl<'a> Table<'a> {
             let towards = |traffic: Traffic| if share.reversed { traffic.reversed() } else { traffic };
             let traffic = towards(once.flow.traffic);
             let key = RowKey::Counted(facility, share.key);
-            let sum = if counts {
+            let found = if counts {
                 self.total += traffic;
                 self.entry(point, key, traffic)
             } else {
-                self.sums.get_mut(&(site, key)).map(Box::as_mut)
+                self.sums.find(&(site, key))
             };
-            let Some(sum) = sum else { continue };
+            let Some(found) = found else { continue };
             if counts {
-                sum.add(traffic, towards(once.rate), &once.observed_by);
+                self.sums.add(found, traffic, towards(once.rate), &once.observed_by);
             }
             let other = shares[1 - place].map(|other| other.key);
             // A flow from a key to itself is one flow.
-            sum.flows += u64::from(place == 0 || other != Some(share.key));
+            self.sums.sum(found).flows += u64::from(place == 0 || other != Some(share.key));
             if let Some(other) = other {
-                sum.peers.insert(other);
+                self.sums.add_other(found, other);
             }
         }
     }
@@ -291,25 +273,25 @@ impl<'a> Table<'a> {
     }
 
     fn sum(&mut self, point: usize, rate: Traffic, key: RowKey, counts: Counts) {
-        if let Some(sum) = self.entry(point, key, counts.traffic) {
-            sum.add(counts.traffic, rate, &[point]);
+        if let Some(place) = self.entry(point, key, counts.traffic) {
+            self.sums.add(place, counts.traffic, rate, &[point]);
+            let sum = self.sums.sum(place);
             sum.flows = sum.flows.saturating_add(counts.flows);
-            sum.peers_given = sum.peers_given.saturating_add(counts.peers);
+            sum.peers = sum.peers.saturating_add(counts.peers);
         }
     }
 
     /// The sum under a key of a point's site; `None` when there is no more room.
-    fn entry(&mut self, point: usize, key: RowKey, traffic: Traffic) -> Option<&mut Sum> {
+    fn entry(&mut self, point: usize, key: RowKey, traffic: Traffic) -> Option<Place> {
         let site = match key {
             RowKey::Counted(facility, _) => self.site(point, facility),
             RowKey::Group(_) => self.scopes.get(point).map_or(0, |(site, _)| *site),
         };
-        let key = (site, key);
-        if self.sums.len() >= CAPACITY && !self.sums.contains_key(&key) {
+        let place = self.sums.entry((site, key), CAPACITY);
+        if place.is_none() {
             self.overflow.merge((traffic, 1));
-            return None;
         }
-        Some(self.sums.entry(key).or_default())
+        place
     }
 
     /// Fills in the first rows in a query's order, and then what had no place, by class. With `nanos`, rates are averages over
@@ -324,8 +306,8 @@ impl<'a> Table<'a> {
             });
         };
         std::mem::take(&mut self.drafts).into_iter().for_each(&mut finish);
-        for ((home, key), sum) in std::mem::take(&mut self.sums) {
-            let (peers, flows) = (sum.peers.len() as u64 + sum.peers_given, sum.flows);
+        std::mem::take(&mut self.sums).each(|(home, key), sum, points| {
+            let (peers, flows) = (sum.peers, sum.flows);
             let item = match key {
                 RowKey::Counted(facility, key) => {
                     let (peers, flows) = if facility.peers { (peers, flows) } else { (0, 0) };
@@ -334,8 +316,8 @@ impl<'a> Table<'a> {
                 RowKey::Group(key) => Item::Group(key, sum.traffic, flows),
             };
             let site = if means_the_same_everywhere(&item) { String::new() } else { site(home) };
-            finish((Row { site, ..Row::new(sum.rate, item) }, sum.points));
-        }
+            finish((Row { site, ..Row::new(sum.rate, item) }, points));
+        });
         for ((home, facility, key), observers) in std::mem::take(&mut self.observed) {
             let points: Vec<usize> = observers.iter().map(|(point, ..)| *point).collect();
             let weight = |(point, counts, _): &Observation| {
@@ -398,18 +380,6 @@ fn means_the_same_everywhere(item: &Item) -> bool {
 /// Traffic of a point's answer that stands in none of its rows.
 pub(crate) fn rest(answer: &Answer) -> Traffic {
     answer.total - answer.rows.iter().map(|row| row.item.traffic()).sum()
-}
-
-impl Sum {
-    fn add(&mut self, traffic: Traffic, rate: Traffic, points: &[usize]) {
-        self.traffic += traffic;
-        self.rate += rate;
-        for point in points {
-            if !self.points.contains(point) {
-                self.points.push(*point);
-            }
-        }
-    }
 }
 
 /// A row with the names of those who saw it.
