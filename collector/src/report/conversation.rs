@@ -29,7 +29,7 @@ pub(crate) use self::sighting::Sighting;
 use super::point::{ObservationPoint, Share, scopes};
 use super::primary::SharedFlow;
 
-/// Conversations of one table; what comes after them is only in the total.
+/// Conversations that are held at a time, of one table or of the same ends; what comes after them is only in the total.
 const CAPACITY: usize = 500_000;
 
 /// Conversations in the making.

@@ -12,7 +12,7 @@ pub(super) enum RowKey {
     Group(GroupKey),
 }
 
-/// What is under a key.
+/// Counts under a key.
 #[derive(Debug, Default)]
 pub(super) struct Sum {
     pub(super) traffic: Traffic,

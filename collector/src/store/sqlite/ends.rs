@@ -64,7 +64,7 @@ json_row! {
         status_prim: i64 = "f.status << 1 | f.prim",
         macs: i64 = "f.forward_mac << 32 | f.reverse_mac",
     } and detail:
-    /// What a table under keys does without.
+    /// Columns that a table under keys does without.
     FlowDetail {
         forward_mac: Option<String> = "(select m.mac from mac m where m.id = f.forward_mac)",
         reverse_mac: Option<String> = "(select m.mac from mac m where m.id = f.reverse_mac)",
@@ -80,7 +80,7 @@ const ADDRESSES: &str = "min(f.source, f.destination) << 32 | max(f.source, f.de
 const PORTS: &str = "((f.source_port + f.destination_port) << 8 | f.protocol) << 24 | (s.ts / 3600 & 16777215)";
 
 columns! {
-    /// What is sorted: fewer values cost less.
+    /// A row as it is sorted: fewer values cost less.
     SortedPart { addresses: i64 = ADDRESSES, ports: i64 = PORTS, row: String = FlowPart::READ }
 }
 
