@@ -318,6 +318,7 @@ impl LanTotals {
 
 /// So much in all, each way at least what the rows have, and beyond them as the classes say.
 fn filled(rows: Traffic, all: Counters, classes: Traffic) -> Traffic {
+    let all = greatest(all, rows.total());
     let known = Traffic { outbound: classes.outbound - (classes.total() - all), ..classes };
     at_least(rows, Traffic { outbound: known.outbound + (all - known.total()), ..known })
 }
