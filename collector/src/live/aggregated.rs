@@ -37,6 +37,8 @@ struct Ends {
     rows: Amount,
     /// Some of it has no row.
     lacks_rows: bool,
+    /// Some of it is of sources for which some point had no place.
+    of_any: bool,
 }
 
 /// What one point counts between two ends.
@@ -94,6 +96,7 @@ impl<'a> Aggregated<'a> {
         for ends in self.ends(point, &flow.key) {
             ends.count(point, amount, true);
             ends.lacks_rows = true;
+            ends.of_any |= is_of_any(&flow.key);
         }
     }
 
@@ -110,7 +113,7 @@ impl<'a> Aggregated<'a> {
     fn ends(&mut self, point: PointIndex, key: &FlowKey) -> [&mut Ends; 2] {
         let Self { pairs, responders, points, .. } = self;
         [(pairs, key.aggregated()), (responders, key.from_any())].map(|(known, key)| {
-            let new = || Ends { key, counts: Vec::new(), rows: Amount::default(), lacks_rows: false };
+            let new = || Ends { key, counts: Vec::new(), rows: Amount::default(), lacks_rows: false, of_any: false };
             known.entry(points.ends(point, &key)).or_insert_with(new)
         })
     }
@@ -144,10 +147,17 @@ impl<'a> Aggregated<'a> {
         (ends.counts.first().map_or(UNKNOWN, |count| count.point), sum.beyond(ends.rows))
     }
 
-    /// Who sees the flows between two ends: those that count at least half of what is counted most. Each stands for one flow.
+    /// Who sees the flows between two ends: those that count at least half of what is counted most. Each stands for one flow. Where
+    /// sources had no place it is those of a responder: which of them had one is another matter at each point.
     pub(super) fn seen(&self) -> Vec<SeenFlow> {
         let mut seen = Vec::new();
-        for (id, ends) in &self.pairs {
+        let known = |(_, ends): &(&FlowId, &Ends)| {
+            let first = ends.counts.first().map_or(UNKNOWN, |count| count.point);
+            let responder = self.responders.get(&self.points.ends(first, &ends.key.from_any()));
+            responder.is_none_or(|responder| !responder.of_any)
+        };
+        let responders = self.responders.iter().filter(|(_, ends)| ends.of_any);
+        for (id, ends) in self.pairs.iter().filter(known).chain(responders) {
             for of_link in self.by_link(ends) {
                 let once = |count: &Count| (count.point, self.once(ends, count.point, count.rest).octets());
                 let Some((leader, octets)) = of_link.iter().map(once).max_by_key(|(_, octets)| *octets) else {
