@@ -16,10 +16,12 @@ use super::slot::Slot;
 /// Seconds of an average.
 const SECONDS: usize = 5;
 
-/// Flows of one sample.
-const FLOWS: usize = 65_536;
-/// Flows that left the table between two samples, and keys of those of one sample.
+/// Flows of one sample: all samples take 4 MB.
+const FLOWS: usize = 32_768;
+/// Flows that left the table between two samples: 3 MB.
 const LEFT: usize = 32_768;
+/// Their keys in one sample: those of all samples take 4 MB.
+const KEYS: usize = 8_192;
 
 /// Seconds without a wish after which sampling stops.
 const ATTENTION: i64 = 10 * traf_model::time::SECOND;
@@ -117,7 +119,7 @@ impl FlowRates {
             } else {
                 continue;
             };
-            if sample.left.len() < LEFT || sample.left.contains_key(&flow.key) {
+            if sample.left.len() < KEYS || sample.left.contains_key(&flow.key) {
                 let counts = if flow.second_began { [counts[1], counts[0]] } else { counts };
                 let [outbound, inbound] = sample.left.entry(flow.key).or_default();
                 (*outbound, *inbound) = (add(*outbound, counts[0]), add(*inbound, counts[1]));
