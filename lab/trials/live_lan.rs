@@ -25,6 +25,8 @@ const PORTS: [u16; 12] = [443, 53, 8443, 993, 5432, 123, 3306, 25, 6379, 389, 80
 /// Addresses of each machine that asks or answers.
 const ADDRESSES: u8 = 6;
 
+/// Seconds in which generators and consoles start.
+const STARTING: u64 = 3;
 /// Seconds from which on the form is the long one.
 const LONG: u64 = 60;
 
@@ -42,7 +44,7 @@ impl Form {
         let number = |name: &str, otherwise: u64| {
             std::env::var(name).map_or(otherwise, |text| text.parse().unwrap_or_else(|_| panic!("{name}={text}")))
         };
-        let (seconds, flows) = (number("TRAF_LIVE_SECONDS", 16), number("TRAF_LIVE_FLOWS", 500));
+        let (seconds, flows) = (number("TRAF_LIVE_SECONDS", 20), number("TRAF_LIVE_FLOWS", 500));
         Self { seconds, flows, warm: if seconds < LONG { 9 } else { 15 } }
     }
 
@@ -243,7 +245,10 @@ fn live_numbers_of_a_lan_are_those_of_its_mirror_port_each_second_and_of_the_pas
     let (length, number) = (form.seconds / form.parts().len() as u64, form.parts().len() as u64);
     let times = Times {
         counts: second(0) + form.warm * SECOND..second(form.seconds),
-        steady: (0..number).map(|part| second(part * length)..second((part + 1) * length)).collect(),
+        // Programs that have just been started average over less than five seconds.
+        steady: (0..number)
+            .map(|part| second(part * length + if part == 0 { STARTING } else { 0 })..second((part + 1) * length))
+            .collect(),
     };
     let mut failures = Vec::new();
     for (facility, reports) in &shown {
