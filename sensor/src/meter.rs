@@ -360,9 +360,13 @@ impl Meter {
         live::LiveView { meter: self, now }.answer(wish)
     }
 
-    /// The answers to several of them, at less cost.
+    /// The answers to wishes that [`together`] put in one go.
     pub(crate) fn answers(&self, now: Timestamp, wishes: &[&Wish]) -> Vec<Answer> {
-        live::LiveView { meter: self, now }.answers(wishes)
+        let view = live::LiveView { meter: self, now };
+        match wishes {
+            [wish] => view.answer(wish).into_iter().collect(),
+            wishes => view.slice_answers(wishes, self.slice),
+        }
     }
 
     /// The present state without answers. Called once a second, it also keeps the rates that the wishes need.

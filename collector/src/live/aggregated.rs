@@ -9,19 +9,20 @@
 
 use std::collections::HashMap;
 
-use traf_model::{AggregatedFlow, Class, FlowKey};
+use traf_model::{AggregatedFlow, FlowKey};
 
-use super::coverage::{Amount, Coverage};
+use super::coverage::Amount;
 use super::history::RecentRow;
 use super::points::{FlowId, PointIndex, Points, UNKNOWN};
 use super::seen::{SeenFlow, SeenFlows};
+use super::tail::ClassCoverage;
 use crate::report::filter::class_of;
 
 /// Flows by their ends without the source's port, and by the responder's end alone.
 pub(super) struct Aggregated<'a> {
     points: &'a Points,
     /// What points see once more, by class.
-    coverage: HashMap<(u32, Class), Coverage>,
+    coverage: ClassCoverage,
     /// Points that have flows in common, by one of them.
     links: HashMap<PointIndex, PointIndex>,
     pairs: HashMap<FlowId, Ends>,
@@ -78,7 +79,6 @@ impl Ends {
 impl<'a> Aggregated<'a> {
     /// Of points that see flows together, and their rows.
     pub(super) fn new<'r>(seen: &SeenFlows, rows: impl Iterator<Item = &'r RecentRow>, points: &'a Points) -> Self {
-        let coverage = seen.coverage(|flow| [(points.site(flow.points[0]), class_of(&flow.key))]);
         let mut links: HashMap<PointIndex, PointIndex> = HashMap::new();
         for row in rows.filter(|row| !row.counts) {
             let (elected, _) = row.elected();
@@ -87,6 +87,7 @@ impl<'a> Aggregated<'a> {
                 links.insert(one.max(other), one.min(other));
             }
         }
+        let coverage = seen.class_coverage(points);
         Self { points, coverage, links, pairs: HashMap::new(), responders: HashMap::new() }
     }
 

@@ -152,6 +152,11 @@ impl Telling<'_> {
         })
     }
 
+    /// True if some flows have no row at some point.
+    pub(crate) fn lacks_rows(&self) -> bool {
+        self.complete.values().any(|octets| *octets > 0)
+    }
+
     /// Flows without a row.
     pub(crate) fn aggregated(&self) -> impl Iterator<Item = &(PointIndex, AggregatedFlow)> {
         self.slices.iter().flat_map(|slice| &slice.aggregated)

@@ -8,7 +8,9 @@ use traf_model::FlowKey;
 
 use super::coverage::Coverage;
 use super::history::{FlowGroup, RecentRow};
-use super::points::{FlowId, PointIndex};
+use super::points::{FlowId, PointIndex, Points};
+use super::tail::ClassCoverage;
+use crate::report::filter::class_of;
 
 /// A flow that one or several points saw.
 #[derive(Clone, Debug)]
@@ -96,6 +98,11 @@ impl SeenFlows {
     /// Leaders of flows.
     pub(crate) fn leaders(&self) -> HashSet<PointIndex> {
         self.flows.iter().map(|flow| flow.leader).collect()
+    }
+
+    /// The coverage of each class, by site.
+    pub(crate) fn class_coverage(&self, points: &Points) -> ClassCoverage {
+        self.coverage(|flow| [(points.site(flow.points[0]), class_of(&flow.key))])
     }
 
     /// The coverage of each key.

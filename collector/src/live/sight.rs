@@ -13,7 +13,6 @@ use super::seen::{SeenFlow, SeenFlows};
 use super::sums::Facts;
 use super::tail::ClassCoverage;
 use super::tally::{Kind, SiteKey, TableKey};
-use crate::report::filter::class_of;
 
 /// Nanoseconds for which it is not made again, for each row: some tens of times as long as making it takes.
 const KEPT: i64 = 10_000;
@@ -51,14 +50,14 @@ impl Sight {
         self.seen = SeenFlows::new(great);
         (self.version, self.made, self.rows) = (version, question.now, rows().count() as i64);
         // What a filter selects of flows without a row is not known.
-        if filter.is_all() {
+        if filter.is_all() && telling.lacks_rows() {
             let mut aggregated = Aggregated::new(&self.seen, rows().map(|(row, _)| row), points);
             rows().filter(|(_, great)| !great).for_each(|(row, _)| aggregated.add_row(row, false, false));
             let flows = telling.aggregated().filter(|(point, _)| present(*point));
             flows.for_each(|(point, flow)| aggregated.add(*point, flow));
             self.seen.add_aggregated(aggregated.seen());
         }
-        self.classes = self.seen.coverage(|flow| [(points.site(flow.points[0]), class_of(&flow.key))]);
+        self.classes = self.seen.class_coverage(points);
         self.keys.clear();
     }
 

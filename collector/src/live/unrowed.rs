@@ -95,12 +95,13 @@ impl Counts {
         let all = match coverage.join(&octets, sharing) {
             Join::Whole(whole) => self.points[whole].1.part(coverage.once(octets[whole].0)),
             Join::Parts(shares) => {
-                let mut sum = Amount::default();
+                let (mut sum, mut of_rest) = (Amount::default(), Amount::default());
                 for ((_, all, rest), share) in self.points.iter().zip(shares) {
-                    sum += if sharing == Sharing::Even { all.part(share) } else { rest.part(share) };
+                    sum += all.part(share);
+                    of_rest += rest.part(share);
                 }
                 if sharing != Sharing::Even {
-                    return sum;
+                    return of_rest;
                 }
                 sum
             }
@@ -171,12 +172,11 @@ impl Joined {
 impl<'a> Rest<'a> {
     fn new(slices: &'a [PointSlice<'a>], earlier: &Earlier, points: &'a Points, sharing: Sharing<'a>) -> Self {
         let complete = slices.iter().map(PointSlice::complete).max().unwrap_or_default();
-        let rows = || slices.iter().flat_map(|slice| slice.rows).chain(&earlier.rows).copied();
-        let all = SeenFlows::new(rows());
-        let mut known = SeenFlows::new(rows().filter(|row| row.octets() >= complete));
         let great = |row: &RecentRow| row.octets() >= complete;
-        let every = slices.iter().flat_map(|slice| slice.rows).chain(&earlier.rows);
-        let mut aggregated = Aggregated::new(&known, every, points);
+        let rows = || slices.iter().flat_map(|slice| slice.rows).chain(&earlier.rows);
+        let all = SeenFlows::new(rows().copied());
+        let mut known = SeenFlows::new(rows().copied().filter(great));
+        let mut aggregated = Aggregated::new(&known, rows(), points);
         for row in &earlier.rows {
             aggregated.add_row(row, great(row), all.stands_for(row));
         }
@@ -226,7 +226,7 @@ impl<'a> Rest<'a> {
             counts.entry((site, class_of(&joined.key))).or_default().counted += joined.amount;
         }
         counts.retain(|_, counts| counts.points.iter().any(|(.., rest)| rest.octets() > 0));
-        let coverage = self.known.coverage(|flow| [class(flow, self.points)]);
+        let coverage = self.known.class_coverage(self.points);
         counts.iter().map(|(key, counts)| (key.1, counts.rest(coverage.get(key), self.sharing))).collect()
     }
 
@@ -234,14 +234,12 @@ impl<'a> Rest<'a> {
     fn most(&self, facility: Counted, classes: &HashMap<Class, Amount>) -> Amount {
         let kind = Kind::Counted(facility);
         let mut most = Amount::default();
-        let of_any = |joined: &&Joined| facility.both_ends && is_of_any(&joined.key);
-        let joined = self.joined.iter().filter(of_any).map(|joined| (class_of(&joined.key), joined.amount));
-        for (_, amount) in
-            classes.iter().map(|(class, amount)| (*class, *amount)).filter(|(class, _)| kind.covers(*class))
-        {
+        for (_, amount) in classes.iter().filter(|(class, _)| kind.covers(**class)) {
             most += Amount { traffic: facility.total(amount.traffic), flows: amount.flows };
         }
-        joined.filter(|(class, _)| kind.covers(*class)).for_each(|(_, amount)| most += amount);
+        let of_any = |joined: &&Joined| facility.both_ends && is_of_any(&joined.key);
+        let covered = self.joined.iter().filter(of_any).filter(|joined| kind.covers(class_of(&joined.key)));
+        covered.for_each(|joined| most += joined.amount);
         most
     }
 
@@ -293,11 +291,6 @@ impl<'a> Rest<'a> {
         });
         counts.iter().map(|(key, counts)| (*key, counts.rest(coverage.get(key), self.sharing))).collect()
     }
-}
-
-/// The site and the class of a flow.
-fn class(flow: &SeenFlow, points: &Points) -> (u32, Class) {
-    (points.site(flow.points[0]), class_of(&flow.key))
 }
 
 /// Keys that together have no more than `most`.

@@ -44,6 +44,9 @@ struct Sample {
     left: HashMap<FlowKey, [u64; 2], RandomState>,
 }
 
+/// Growth of flows that left the table, by their ends without the source's port; outbound is forward.
+pub(super) type LeftGrowth = HashMap<FlowKey, Traffic, RandomState>;
+
 /// A flow that left the table.
 pub(super) struct LeftFlow {
     slot: u32,
@@ -69,6 +72,14 @@ pub(super) struct FlowRates {
     /// Time of the last sample; `None` while there is no wish.
     sampled: Option<i64>,
     wished: i64,
+}
+
+impl Sample {
+    /// The growth of a flow that stood in its slot then.
+    fn growth(&self, flow: &LeftFlow) -> Option<[u64; 2]> {
+        let place = self.flows.binary_search_by_key(&flow.slot, |growth| growth.slot).ok()?;
+        (flow.first <= self.to).then_some(self.flows[place].counts)
+    }
 }
 
 impl FlowRates {
@@ -110,15 +121,8 @@ impl FlowRates {
     fn leave(&mut self, flow: &LeftFlow) {
         let newest = self.samples.len().saturating_sub(1);
         for (number, sample) in self.samples.iter_mut().enumerate() {
-            let counts = if number == newest {
-                flow.counts
-            } else if sample.to < flow.first {
-                continue;
-            } else if let Ok(place) = sample.flows.binary_search_by_key(&flow.slot, |growth| growth.slot) {
-                sample.flows[place].counts
-            } else {
-                continue;
-            };
+            let counts = if number == newest { Some(flow.counts) } else { sample.growth(flow) };
+            let Some(counts) = counts else { continue };
             if sample.left.len() < KEYS || sample.left.contains_key(&flow.key) {
                 let counts = if flow.second_began { [counts[1], counts[0]] } else { counts };
                 let [outbound, inbound] = sample.left.entry(flow.key).or_default();
@@ -127,9 +131,9 @@ impl FlowRates {
         }
     }
 
-    /// Growth of flows that left the table, by their ends without the source's port; outbound is forward.
-    pub(super) fn left(&self) -> HashMap<FlowKey, Traffic, RandomState> {
-        let mut sums: HashMap<FlowKey, Traffic, RandomState> = HashMap::default();
+    /// Growth of what left the table.
+    pub(super) fn left(&self) -> LeftGrowth {
+        let mut sums = LeftGrowth::default();
         for (key, [outbound, inbound]) in self.samples.iter().flat_map(|sample| &sample.left) {
             *sums.entry(*key).or_default() += Traffic { outbound: counters(*outbound), inbound: counters(*inbound) };
         }

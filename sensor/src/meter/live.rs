@@ -8,13 +8,11 @@ mod sums;
 pub(crate) mod together;
 mod top;
 
-use std::collections::HashMap;
-
-use foldhash::fast::RandomState;
 use traf_model::{
     Answer, Facility, Filter, Flow, FlowKey, Group, GroupKey, InterfaceStats, Item, Timestamp, Traffic, Wish,
 };
 
+use super::flow_rates::LeftGrowth;
 use super::slot::Slot;
 use super::{Meter, flow_state};
 use sums::Sums;
@@ -70,16 +68,6 @@ impl LiveView<'_> {
         Some(answer)
     }
 
-    /// The answers to several wishes: to those for a slice under one filter in one go.
-    pub(super) fn answers(&self, wishes: &[&Wish]) -> Vec<Answer> {
-        let (of_slice, others): (Vec<&Wish>, Vec<&Wish>) = wishes.iter().copied().partition(|wish| wish.slice);
-        let mut answers: Vec<Answer> = others.into_iter().filter_map(|wish| self.answer(wish)).collect();
-        for wishes in of_slice.chunk_by(|a, b| a.filter == b.filter) {
-            answers.extend(self.slice_answers(wishes, self.meter.slice));
-        }
-        answers
-    }
-
     /// Traffic that left the table, by class. It cannot be filtered.
     fn gone(&self, wish: &Wish, top: &mut Top) {
         if wish.filter.is_all() {
@@ -92,15 +80,15 @@ impl LiveView<'_> {
     /// Flows added up by what they have in common; outbound is what the initiators sent.
     fn groups(&self, wish: &Wish, top: &mut Top) {
         let group = |key: &FlowKey| wish.group.of(key, "");
-        let (mut sums, mut more) = (Sums::<GroupKey>::new(), true);
+        let (mut sums, mut more, left) = (Sums::<GroupKey>::new(), true, self.left(&wish.filter));
         while more {
             self.each_flow(wish, |_, flow, growth| {
                 if let Some(group) = group(&flow.key) {
                     sums.add(group, flow.traffic, growth, 1);
                 }
             });
-            for (key, growth) in self.left(&wish.filter) {
-                group(&key).into_iter().for_each(|group| sums.add(group, Traffic::default(), growth, 0));
+            for (key, growth) in &left {
+                group(key).into_iter().for_each(|group| sums.add(group, Traffic::default(), *growth, 0));
             }
             let found;
             (found, more) = sums.end();
@@ -116,8 +104,8 @@ impl LiveView<'_> {
     }
 
     /// Growth of the flows that left the table in the last seconds, by their ends. They cannot be filtered.
-    fn left(&self, filter: &Filter) -> HashMap<FlowKey, Traffic, RandomState> {
-        if filter.is_all() { self.meter.rates.left() } else { HashMap::default() }
+    fn left(&self, filter: &Filter) -> LeftGrowth {
+        if filter.is_all() { self.meter.rates.left() } else { LeftGrowth::default() }
     }
 
     /// Every flow that the filter selects, with the directions it selects, and its growth in the last seconds.

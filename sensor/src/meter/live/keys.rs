@@ -22,7 +22,7 @@ impl LiveView<'_> {
         let ports = &self.meter.flows.tables.facilities.ports;
         let shares = |key: &FlowKey| shares(key, ports);
         let mut other = Traffic::default();
-        let (mut sums, mut more) = (Sums::<Key>::new(), true);
+        let (mut sums, mut more, left) = (Sums::<Key>::new(), true, self.left(&wish.filter));
         while more {
             let totals =
                 tables.facilities.totals(facility, |key, counts| sums.add(key, counts.traffic, Traffic::default(), 0));
@@ -44,9 +44,9 @@ impl LiveView<'_> {
                     before = Some(share.key);
                 }
             });
-            for (key, growth) in self.left(&wish.filter) {
-                for share in shares(&key).into_iter().flatten() {
-                    let growth = if share.reversed { growth.reversed() } else { growth };
+            for (key, growth) in &left {
+                for share in shares(key).into_iter().flatten() {
+                    let growth = if share.reversed { growth.reversed() } else { *growth };
                     sums.add(share.key, Traffic::default(), growth, 0);
                 }
             }

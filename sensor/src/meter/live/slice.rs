@@ -13,6 +13,7 @@ use self::flows::FlowsOfSlice;
 use self::groups::GroupsOfSlice;
 use self::keys::KeysOfSlice;
 use super::LiveView;
+use crate::meter::flow_rates::LeftGrowth;
 use crate::meter::flow_state;
 use crate::parse::packet::PackedKey;
 
@@ -73,8 +74,9 @@ impl LiveView<'_> {
         let mut gathering: Vec<(Box<dyn Gather + '_>, bool)> =
             wishes.iter().filter_map(|wish| Some((self.gathering(wish)?, true))).collect();
         let Some(filter) = wishes.first().map(|wish| &wish.filter) else { return Vec::new() };
+        let left = self.left(filter);
         while gathering.iter().any(|(_, again)| *again) {
-            self.each_of_slice(filter, |flow| {
+            self.each_of_slice(filter, &left, |flow| {
                 let open = gathering.iter_mut().filter(|(_, again)| *again);
                 open.for_each(|(gathered, _)| gathered.take(&flow));
             });
@@ -100,8 +102,8 @@ impl LiveView<'_> {
     }
 
     /// Every flow that the filter selects and that counted anything in the slice, or does just now. Those that left the table
-    /// within the slice come last.
-    fn each_of_slice(&self, filter: &Filter, mut each: impl FnMut(SliceFlow<'_>)) {
+    /// within the slice come last, and then those that left it in the last seconds.
+    fn each_of_slice(&self, filter: &Filter, left: &LeftGrowth, mut each: impl FnMut(SliceFlow<'_>)) {
         let (mut reader, flows) = (self.meter.rates.reader(), &self.meter.flows);
         for slot in flows.table.all() {
             let flow = &flows.table.flows[slot];
@@ -126,7 +128,6 @@ impl LiveView<'_> {
             let (begins, place) = (flow.first.0 >= flows.opened, Place::Parted(flow));
             each(SliceFlow { key: &flow.key, traffic, growth, begins, place, view: self });
         }
-        let left = self.left(filter);
         for (key, growth) in left.iter().filter(|(_, growth)| !growth.is_empty()) {
             let (traffic, place) = (Traffic::default(), Place::Left);
             each(SliceFlow { key, traffic, growth: *growth, begins: false, place, view: self });

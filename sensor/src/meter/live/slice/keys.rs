@@ -1,7 +1,6 @@
 //! Keys of a counted facility in a slice; of those that flows tell, with their flows that began in it and the keys at their other
 //! ends.
 
-use traf_model::facility::Shares;
 use traf_model::{Answer, Counted, Counts, Item, Key, Order, Traffic, Wish};
 
 use super::{Gather, Place, SliceFlow};
@@ -19,6 +18,8 @@ pub(super) struct KeysOfSlice<'a> {
     /// Flows count in the slice; what a filter selects is in its tables already.
     flows_count: bool,
     sums: Sums<Key>,
+    /// Traffic in the tables without a key.
+    other: Traffic,
     pass: Pass,
 }
 
@@ -31,46 +32,34 @@ impl<'a> KeysOfSlice<'a> {
     pub(super) fn new(view: &'a LiveView<'a>, (facility, tables): (Counted, &'a Tables), wish: &Wish) -> Self {
         let top = Top::new(&Wish { order: Order::default(), ..wish.clone() });
         let (flows_count, sums) = (wish.filter.is_all(), Sums::new());
-        let mut gathered = Self { view, facility, tables, flows_count, sums, pass: Pass::Keys(top) };
+        let (other, pass) = (Traffic::default(), Pass::Keys(top));
+        let mut gathered = Self { view, facility, tables, flows_count, sums, other, pass };
         gathered.begin();
         gathered
     }
 
-    fn shares(&self) -> Option<Shares> {
-        self.facility.shares()
-    }
-
-    /// Begins a pass with what is in the tables; returns what is there without a key.
-    fn begin(&mut self) -> Traffic {
-        let Self { sums, facility, tables, .. } = self;
-        if facility.shares().is_none() {
-            return Traffic::default();
-        }
-        let add = |key, counts: Counts| {
-            if !counts.traffic.is_empty() {
-                sums.add(key, counts.traffic, Traffic::default(), 0);
+    /// Begins a pass with what is in the tables. Keys that no flow tells are rows already.
+    fn begin(&mut self) {
+        let Self { sums, facility, tables, pass, .. } = self;
+        let (told, facilities) = (facility.shares().is_some(), &tables.facilities);
+        let add = |key, counts: Counts| match pass {
+            _ if told && !counts.traffic.is_empty() => sums.add(key, counts.traffic, Traffic::default(), 0),
+            Pass::Keys(top) if !told => {
+                let rate = facilities.rate(*facility, key);
+                if !counts.traffic.is_empty() || !rate.is_empty() {
+                    top.push(rate, Item::Counted(*facility, key, counts));
+                }
             }
+            _ => {}
         };
-        tables.facilities.slice(*facility, add).traffic
-    }
-
-    /// Rows that no flow tells.
-    fn of_tables(&self, top: &mut Top) {
-        let facilities = &self.tables.facilities;
-        let other = facilities.slice(self.facility, |key, counts| {
-            let rate = facilities.rate(self.facility, key);
-            if !counts.traffic.is_empty() || !rate.is_empty() {
-                top.push(rate, Item::Counted(self.facility, key, counts));
-            }
-        });
-        top.add_total(other.traffic);
+        self.other = facilities.slice(*facility, add).traffic;
     }
 }
 
 impl Gather for KeysOfSlice<'_> {
     fn take(&mut self, flow: &SliceFlow<'_>) {
         // What parted is in the tables already.
-        let Some(shares) = self.shares().filter(|_| !matches!(flow.place, Place::Parted(_))) else { return };
+        let Some(shares) = self.facility.shares().filter(|_| !matches!(flow.place, Place::Parted(_))) else { return };
         let shares = shares(flow.key, &self.view.meter.flows.tables.facilities.ports);
         if let Pass::Peers(_, peers) = &mut self.pass {
             if let [Some(one), Some(other)] = shares {
@@ -107,12 +96,7 @@ impl Gather for KeysOfSlice<'_> {
             return true;
         }
         let mut top = std::mem::take(top);
-        if self.shares().is_none() {
-            self.of_tables(&mut top);
-        } else {
-            let other = self.tables.facilities.slice(self.facility, |_, _| {});
-            top.add_total(other.traffic);
-        }
+        top.add_total(self.other);
         let answer = top.answer();
         let shown = answer.rows.iter().filter(|_| self.facility.peers).filter_map(|row| match &row.item {
             Item::Counted(_, key, _) => Some(*key),
