@@ -244,6 +244,7 @@ fn live_numbers_of_a_lan_are_those_of_its_mirror_port_each_second_and_of_the_pas
     let second = |place: u64| began + place as i64 * SECOND;
     let (length, number) = (form.seconds / form.parts().len() as u64, form.parts().len() as u64);
     let times = Times {
+        begun: began,
         counts: second(0) + form.warm * SECOND..second(form.seconds),
         // Programs that have just been started average over less than five seconds.
         steady: (0..number)

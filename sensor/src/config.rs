@@ -194,6 +194,7 @@ impl Config {
         if run.log.folder.is_some() || !run.log.names.is_empty() {
             settings.put(&LOG, Some(Value::Switch(true)));
         }
+        let history_flows = run.history_flows.or(file.history_flows).unwrap_or(meter.history_flows);
         let config = Self {
             log: options.log.or(file.log.level).unwrap_or_else(|| "info".to_owned()),
             name: run.name.or(file.name),
@@ -216,7 +217,8 @@ impl Config {
             },
             meter: MeterConfig {
                 flows: run.flows.or(file.flows).unwrap_or(meter.flows),
-                history_flows: run.history_flows.or(file.history_flows).unwrap_or(meter.history_flows),
+                history_flows,
+                parted: meter.parted.max(2 * history_flows),
                 tunnels: run.tunnels || file.tunnels,
                 ..meter
             },

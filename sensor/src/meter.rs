@@ -30,6 +30,7 @@ mod live;
 mod local_addresses;
 mod other_flows;
 pub(crate) mod packet_log;
+mod parted_flows;
 mod ranked;
 mod rates;
 mod sizes;
@@ -79,7 +80,7 @@ pub struct MeterConfig {
     pub tunnels: bool,
     /// Flow rows of one summary; the rest goes to its `other_flows`.
     pub history_flows: usize,
-    /// Flows that left the table within a slice and keep their own row.
+    /// Flows that left the table within a slice and are kept one by one: twice `history_flows`, so that the busiest have their row.
     pub parted: usize,
     /// Rows of each counted facility in one summary; the rest goes to its `other`.
     pub history_keys: usize,
@@ -94,7 +95,7 @@ impl Default for MeterConfig {
             idle: Duration::from_secs(IDLE_SECONDS.into()),
             tunnels: false,
             history_flows: 6_000,
-            parted: 4_096,
+            parted: 12_288,
             history_keys: 4_096,
             keys: None,
         }

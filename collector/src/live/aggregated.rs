@@ -16,7 +16,6 @@ use super::history::RecentRow;
 use super::points::{FlowId, PointIndex, Points, UNKNOWN};
 use super::seen::{SeenFlow, SeenFlows};
 use super::tail::ClassCoverage;
-use crate::report::filter::class_of;
 
 /// Flows by their ends without the source's port, and by the responder's end alone.
 pub(super) struct Aggregated<'a> {
@@ -178,7 +177,7 @@ impl<'a> Aggregated<'a> {
 
     /// What a point sees for the first time: on both sides of a router it sees everything twice.
     fn once(&self, ends: &Ends, point: PointIndex, amount: Amount) -> Amount {
-        let coverage = self.coverage.get(&(self.points.site(point), class_of(&ends.key)));
+        let coverage = self.coverage.get(&(self.points.site(point), ends.key.class()));
         amount.part(coverage.map(|coverage| coverage.once(point)).unwrap_or_default())
     }
 
@@ -219,7 +218,6 @@ mod tests {
     use crate::live::history::RecentRow;
     use crate::live::tally::Kind;
     use crate::live::unrowed::{Earlier, PointSlice, unrowed};
-    use crate::report::filter::class_of;
 
     fn key(source: u8, port: u16, destination: u8) -> FlowKey {
         let end = |last, port| Endpoint::new([10, 0, 0, last].into(), port);
@@ -249,7 +247,7 @@ mod tests {
             };
             let rows: Vec<RecentRow> = rows.iter().map(row).collect();
             let all = flows.iter().map(|flow| (flow.traffic, flow.flows));
-            let other_flows = all.map(|(traffic, flows)| (class_of(&key(1, 1, 1)), traffic, flows)).collect();
+            let other_flows = all.map(|(traffic, flows)| (key(1, 1, 1).class(), traffic, flows)).collect();
             let summary =
                 InterfaceSummary { aggregated_flows: flows.to_vec(), other_flows, ..InterfaceSummary::default() };
             parts.push((point, rows, summary));

@@ -10,7 +10,6 @@ use super::coverage::Coverage;
 use super::history::{FlowGroup, RecentRow};
 use super::points::{FlowId, PointIndex, Points};
 use super::tail::ClassCoverage;
-use crate::report::filter::class_of;
 
 /// A flow that one or several points saw.
 #[derive(Clone, Debug)]
@@ -102,7 +101,7 @@ impl SeenFlows {
 
     /// The coverage of each class, by site.
     pub(crate) fn class_coverage(&self, points: &Points) -> ClassCoverage {
-        self.coverage(|flow| [(points.site(flow.points[0]), class_of(&flow.key))])
+        self.coverage(|flow| [(points.site(flow.points[0]), flow.key.class())])
     }
 
     /// The coverage of each key.

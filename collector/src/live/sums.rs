@@ -277,11 +277,11 @@ impl LanSums {
         for transport in Transport::ALL {
             let of_transport: Vec<_> = classes.rows().filter(|(class, _)| class.transport == transport).collect();
             let counted = of_transport.iter().fold(Counters::default(), |sum, (_, traffic)| sum + traffic.total());
-            let busiest =
-                of_transport.into_iter().max_by_key(|(_, traffic)| traffic.total().octets).map(|(class, _)| class);
-            let cast = traf_model::Cast::Unicast;
-            let class = busiest.unwrap_or(Class { family: Family::Ipv4, transport, cast });
-            classes.add(class, Traffic::outbound(self.totals[transport as usize] - counted));
+            let unknown =
+                (Class { family: Family::Ipv4, transport, cast: traf_model::Cast::Unicast }, Traffic::default());
+            let busiest = of_transport.into_iter().max_by_key(|(_, traffic)| traffic.total().octets);
+            let (class, traffic) = busiest.unwrap_or(unknown);
+            classes.add(class, Share::divided(self.totals[transport as usize] - counted, traffic));
         }
         let since = [self.tally.since, self.tail.since].into_iter().flatten().min();
         let nanos = self.tail.since.map_or(0, |since| now.since(since).max(0));
@@ -318,9 +318,7 @@ impl LanTotals {
 
 /// So much in all, each way at least what the rows have, and beyond them as the classes say.
 fn filled(rows: Traffic, all: Counters, classes: Traffic) -> Traffic {
-    let all = greatest(all, rows.total());
-    let known = Traffic { outbound: classes.outbound - (classes.total() - all), ..classes };
-    at_least(rows, Traffic { outbound: known.outbound + (all - known.total()), ..known })
+    at_least(rows, Share::divided(greatest(all, rows.total()), classes))
 }
 
 fn scene<'a>(facts: &Facts<'a>, question: &LanQuestion<'a>, filter: &'a Filter, seen: &'a SeenFlows) -> Scene<'a> {

@@ -21,7 +21,6 @@ use super::points::{PointIndex, Points};
 use super::seen::SeenFlows;
 use super::tally::{Kind, SiteKey};
 use super::together::Together;
-use crate::report::filter::class_of;
 use crate::report::point::Share;
 
 /// Everything that a tail is made from.
@@ -96,7 +95,7 @@ impl Scene<'_> {
         }
         tail.orphans = self.orphans();
         for row in &tail.orphans {
-            tail.classes.add(class_of(&row.key), row.traffic());
+            tail.classes.add(row.key.class(), row.traffic());
         }
         tail
     }
@@ -131,12 +130,12 @@ impl Scene<'_> {
         }
         for flow in &part.named {
             let site = self.points.site(flow.point);
-            flow.once(|key, amount| together.entry((site, class_of(key))).or_default().name(amount));
+            flow.once(|key, amount| together.entry((site, key.class())).or_default().name(amount));
             flow.each(|point, key, amount| {
-                together.entry((site, class_of(key))).or_default().named_by(point, amount);
+                together.entry((site, key.class())).or_default().named_by(point, amount);
             });
             if let Some(points) = flow.news() {
-                together.entry((site, class_of(&flow.key))).or_default().news(points, flow.amount.octets());
+                together.entry((site, flow.key.class())).or_default().news(points, flow.amount.octets());
             }
         }
         for (key, together) in together {
@@ -161,7 +160,11 @@ impl Scene<'_> {
         for part in &tail.parts {
             let mut together: HashMap<SiteKey, Together> = HashMap::new();
             for (point, start) in &part.points {
-                let Some(answer) = self.answers.at(*point, wish, *start) else { continue };
+                let answer = match part.start {
+                    Some(_) => self.answers.at(*point, wish, *start),
+                    None => self.answers.newest(*point, wish).and_then(|start| self.answers.at(*point, wish, start)),
+                };
+                let Some(answer) = answer else { continue };
                 for row in &answer.rows {
                     let key = (kind.site(*point, self.points), row.key);
                     let sum = sums.entry(key).or_default();
@@ -262,7 +265,7 @@ fn bound(sums: &mut HashMap<SiteKey, TailSum>, classes: &Classes) {
 /// The traffic of an answer by class. Rows that found no place in the message count to the busiest class.
 fn classes(answer: &SliceAnswer) -> Classes {
     let (mut classes, mut rest) = (Classes::default(), answer.total);
-    let flows = answer.flows.iter().map(|tail| (class_of(&tail.flow.key), tail.flow.traffic));
+    let flows = answer.flows.iter().map(|tail| (tail.flow.key.class(), tail.flow.traffic));
     for (class, traffic) in flows.chain(answer.others.iter().copied()) {
         classes.add(class, traffic);
         rest = rest - traffic;

@@ -14,7 +14,6 @@ use super::coverage::Amount;
 use super::history::RecentRow;
 use super::points::{PointIndex, Points};
 use super::unrowed::Unrowed;
-use crate::report::filter::class_of;
 
 /// Pairs of a host and a peer that are told apart: 5 MB. Later ones are not counted.
 const PAIRS: usize = 450_000;
@@ -184,7 +183,7 @@ impl LanTally {
             }
             return;
         }
-        self.classes.add(class_of(&row.key), traffic);
+        self.classes.add(row.key.class(), traffic);
         // A flow is counted in the slice that it begins in; one that was there before, when it is seen first.
         let earlier = self.since.is_some_and(|since| row.first < since);
         let begins = row.first >= slice.from || earlier && self.older.len() < OLDER && self.older.insert(row.flow);
@@ -214,7 +213,7 @@ impl LanTally {
             return self.add(row, true, slice, points);
         }
         let traffic = row.traffic();
-        let class = class_of(&row.key);
+        let class = row.key.class();
         self.classes =
             self.classes.rows().map(|(of, sum)| (of, if of == class { sum - traffic } else { sum })).collect();
         for table in &mut self.tables {

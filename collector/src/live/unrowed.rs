@@ -17,7 +17,6 @@ use super::history::RecentRow;
 use super::points::{FlowId, PointIndex, Points};
 use super::seen::{SeenFlow, SeenFlows};
 use super::tally::{Kind, SiteKey, TableKey};
-use crate::report::filter::class_of;
 use crate::report::point::Share;
 
 /// One interface in one slice.
@@ -143,7 +142,7 @@ pub(crate) fn unrowed(
         }
     }
     for joined in &rest.joined {
-        *classes.entry(class_of(&joined.key)).or_default() += joined.amount;
+        *classes.entry(joined.key.class()).or_default() += joined.amount;
     }
     classes.retain(|_, amount| *amount != Amount::default());
     Unrowed { classes, keys }
@@ -204,7 +203,7 @@ impl<'a> Rest<'a> {
             let site = self.points.site(slice.point);
             for row in slice.rows {
                 let amount = Amount { traffic: row.traffic(), flows: 1 };
-                let counts = counts.entry((site, class_of(&row.key))).or_default();
+                let counts = counts.entry((site, row.key.class())).or_default();
                 counts.count(slice.point, amount, Amount::default());
                 if self.all.stands_for(row) {
                     counts.counted += amount;
@@ -212,8 +211,7 @@ impl<'a> Rest<'a> {
             }
             let mut aggregated: HashMap<Class, Amount> = HashMap::new();
             for flow in &slice.summary.aggregated_flows {
-                *aggregated.entry(class_of(&flow.key)).or_default() +=
-                    Amount { traffic: flow.traffic, flows: flow.flows };
+                *aggregated.entry(flow.key.class()).or_default() += Amount { traffic: flow.traffic, flows: flow.flows };
             }
             for (class, traffic, flows) in &slice.summary.other_flows {
                 let amount = Amount { traffic: *traffic, flows: *flows };
@@ -223,7 +221,7 @@ impl<'a> Rest<'a> {
         }
         for joined in &self.joined {
             let site = self.points.site(joined.point);
-            counts.entry((site, class_of(&joined.key))).or_default().counted += joined.amount;
+            counts.entry((site, joined.key.class())).or_default().counted += joined.amount;
         }
         counts.retain(|_, counts| counts.points.iter().any(|(.., rest)| rest.octets() > 0));
         let coverage = self.known.class_coverage(self.points);
@@ -238,7 +236,7 @@ impl<'a> Rest<'a> {
             most += Amount { traffic: facility.total(amount.traffic), flows: amount.flows };
         }
         let of_any = |joined: &&Joined| facility.both_ends && is_of_any(&joined.key);
-        let covered = self.joined.iter().filter(of_any).filter(|joined| kind.covers(class_of(&joined.key)));
+        let covered = self.joined.iter().filter(of_any).filter(|joined| kind.covers(joined.key.class()));
         covered.for_each(|joined| most += joined.amount);
         most
     }

@@ -1,9 +1,7 @@
 //! Filters where there is no flow to test: what is known of the sensor, the interface or the class decides, or nothing does.
 
-use std::net::IpAddr;
-
 use traf_model::filter::{Expression, Test};
-use traf_model::{Cast, Class, Family, Filter, Flow, FlowKey, Traffic, Transport};
+use traf_model::{Cast, Class, Family, Filter, Flow, Traffic, Transport};
 
 /// The rest of a filter on one sensor, which does not know the name it has here; `None` when it selects nothing there.
 pub(crate) fn specialise(filter: &Filter, sensor: &str) -> Option<Filter> {
@@ -70,18 +68,6 @@ fn any(filter: &Filter, is: &dyn Fn(&Test) -> bool) -> bool {
         }
     }
     filter.expression().is_some_and(|expression| holds(expression, is))
-}
-
-/// The class of a recorded flow's packets. To whom their frames went is told by the address.
-pub(crate) fn class_of(key: &FlowKey) -> Class {
-    let (family, cast) = match key.destination.address {
-        IpAddr::V4(to) if to.is_broadcast() => (Family::Ipv4, Cast::Broadcast),
-        IpAddr::V4(to) if to.is_multicast() => (Family::Ipv4, Cast::Multicast),
-        IpAddr::V4(_) => (Family::Ipv4, Cast::Unicast),
-        IpAddr::V6(to) if to.is_multicast() => (Family::Ipv6, Cast::Multicast),
-        IpAddr::V6(_) => (Family::Ipv6, Cast::Unicast),
-    };
-    Class { family, transport: Transport::of(key.protocol), cast }
 }
 
 /// True if a test selects packets of a class; `None` if it asks for more.

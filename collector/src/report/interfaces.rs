@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use traf_model::time::SECOND;
 use traf_model::{Class, Classes, Counters, Endpoint, Filter, Flow, InterfaceStats, Ledger, Mac, Traffic};
 
-use super::filter::{class_of, masked};
+use super::filter::masked;
 use super::point::ObservationPoint;
 
 /// Note of a table of interfaces whose filter asks for more than classes.
@@ -98,7 +98,7 @@ impl<'a> Interfaces<'a> {
 
     /// Adds a recorded flow, if its class does not tell.
     pub(crate) fn add_flow(&mut self, point: usize, flow: Flow) {
-        let (own, class) = (&self.points[point], class_of(&flow.key));
+        let (own, class) = (&self.points[point], flow.key.class());
         if let Some(found) = self.found.get_mut(&point)
             && own.selected(self.filter, Some(class)).is_none()
             && let Some(flow) = masked(self.filter, flow, &own.id.sensor, own.name())

@@ -101,8 +101,13 @@ impl Share {
 
     /// Counts of which it is not known which way they went, divided like other traffic.
     pub(crate) fn divided(counts: Counters, like: Traffic) -> Traffic {
-        let share = Self { counted: like.inbound.octets, seen: like.total().octets };
-        let inbound = share.of_traffic(Traffic::inbound(counts)).inbound;
+        let (some, all) = (like.inbound, like.total());
+        let part = |count: u64, counted: u64, seen: u64| Self { counted, seen }.of(count);
+        let inbound = Counters {
+            packets: part(counts.packets, some.packets, all.packets),
+            octets: part(counts.octets, some.octets, all.octets),
+            coalesced: part(counts.coalesced, some.coalesced, all.coalesced),
+        };
         Traffic { inbound, outbound: counts - inbound }
     }
 

@@ -12,7 +12,6 @@ use traf_model::{
 
 use super::best::{Best, Draft};
 use super::conversation::{JoinedFlow, Overflow};
-use super::filter::class_of;
 use super::keyed::{KeyedSums, Place, RowKey};
 use super::point::{ObservationPoint, Share, scopes};
 
@@ -168,7 +167,7 @@ impl<'a> Table<'a> {
     /// Traffic of the rows by class, where they are flows.
     pub(crate) fn classes(&self) -> Classes {
         let flow = |(row, _): &Draft| match row.item {
-            Item::Flow(flow) => Some((class_of(&flow.key), flow.traffic)),
+            Item::Flow(flow) => Some((flow.key.class(), flow.traffic)),
             _ => None,
         };
         self.drafts.iter().filter_map(flow).collect()

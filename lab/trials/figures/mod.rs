@@ -21,6 +21,8 @@ const STEP: i64 = SECOND / 20;
 const TOP: usize = 20;
 /// Rows of which the order is compared.
 const ORDERED: usize = 10;
+/// Lines of what was off that are printed.
+const LINES: usize = 80;
 
 /// The figures of one facility.
 #[derive(Default)]
@@ -41,6 +43,8 @@ pub(crate) struct Figures {
     /// Counts that fell, and reports whose rows do not add up.
     pub(crate) fell: Vec<String>,
     pub(crate) sums: Vec<String>,
+    /// What was off by more than a percent, rates by more than ten.
+    pub(crate) off: Vec<String>,
 }
 
 /// The greatest error, and where it was.
@@ -52,6 +56,8 @@ pub(crate) struct Worst {
 
 /// When things may be compared, in nanoseconds since 1970.
 pub(crate) struct Times {
+    /// The beginning.
+    pub(crate) begun: i64,
     /// Counts.
     pub(crate) counts: Range<i64>,
     /// Rates: stretches of steady traffic.
@@ -127,16 +133,26 @@ impl Figures {
             let name = truth.name(&key);
             let found = rows.get(name.as_str()).map_or_else(Traffic::default, |row| row.traffic);
             let bounds = [shown.at - AGE, shown.at + 2 * STEP].map(|at| truth.at(facility, &key, at));
-            self.worst_count.see(off(&found, &bounds), || {
-                let second = (shown.at - times.counts.start) / SECOND;
+            let percent = off(&found, &bounds);
+            let second = (shown.at - times.begun) / SECOND;
+            let words = || {
                 format!("{name} in second {second}: {}, not {} to {}", text(&found), text(&bounds[0]), text(&bounds[1]))
-            });
+            };
+            if percent > 1.0 {
+                self.off.push(format!("{percent:.2} % {}", words()));
+            }
+            self.worst_count.see(percent, words);
         }
         if facility != Facility::Interfaces {
             let bounds = [shown.at - AGE, shown.at + 2 * STEP].map(|at| truth.at(facility, &Key::Total, at));
-            self.worst_total.see(off(&shown.total, &bounds), || {
-                format!("{}, not {} to {}", text(&shown.total), text(&bounds[0]), text(&bounds[1]))
-            });
+            let percent = off(&shown.total, &bounds);
+            let second = (shown.at - times.begun) / SECOND;
+            let words =
+                || format!("second {second}: {}, not {} to {}", text(&shown.total), text(&bounds[0]), text(&bounds[1]));
+            if percent > 1.0 {
+                self.off.push(format!("{percent:.2} % total in {}", words()));
+            }
+            self.worst_total.see(percent, words);
         }
     }
 
@@ -167,8 +183,12 @@ impl Figures {
         let ages = (0..=AGE / STEP).map(|step| errors(step * STEP));
         let best = ages.min_by(|a, b| mean(a).total_cmp(&mean(b))).unwrap_or_default();
         for (error, place) in &best {
-            let second = (shown.at - times.counts.start) / SECOND;
-            self.worst_rate.see(*error, || format!("in second {second}: {place}"));
+            let second = (shown.at - times.begun) / SECOND;
+            let words = || format!("in second {second}: {place}");
+            if *error > 10.0 {
+                self.off.push(format!("{error:.2} % rate {}", words()));
+            }
+            self.worst_rate.see(*error, words);
         }
         mean(&best)
     }
@@ -189,7 +209,8 @@ impl fmt::Display for Figures {
         )?;
         writeln!(f, "    worst count of {} rows {}", self.rows, self.worst_count)?;
         writeln!(f, "    worst total {}", self.worst_total)?;
-        write!(f, "    worst rate {}", self.worst_rate)
+        write!(f, "    worst rate {}", self.worst_rate)?;
+        self.off.iter().take(LINES).try_for_each(|line| write!(f, "\n    off: {line}"))
     }
 }
 

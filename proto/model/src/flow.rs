@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use crate::{Evidence, Mac, Ports, Service, Timestamp, Traffic};
+use crate::{Cast, Class, Evidence, Family, Mac, Ports, Service, Timestamp, Traffic, Transport};
 
 /// An address and a port; port 0 where the protocol has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,6 +70,18 @@ impl FlowKey {
             IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
         };
         Self { vlan: None, source: Endpoint::new(any, 0), ..self }
+    }
+
+    /// The class of its packets: how they were addressed is what the responder's address tells.
+    pub fn class(&self) -> Class {
+        let (family, cast) = match self.destination.address {
+            IpAddr::V4(to) if to.is_broadcast() => (Family::Ipv4, Cast::Broadcast),
+            IpAddr::V4(to) if to.is_multicast() => (Family::Ipv4, Cast::Multicast),
+            IpAddr::V4(_) => (Family::Ipv4, Cast::Unicast),
+            IpAddr::V6(to) if to.is_multicast() => (Family::Ipv6, Cast::Multicast),
+            IpAddr::V6(_) => (Family::Ipv6, Cast::Unicast),
+        };
+        Class { family, transport: Transport::of(self.protocol), cast }
     }
 
     /// The same for both orientations: the smaller endpoint first.
@@ -191,6 +203,11 @@ impl Flow {
             own: false,
             evidence: Evidence::NONE,
         }
+    }
+
+    /// Octets of both directions.
+    pub fn octets(&self) -> u64 {
+        self.traffic.total().octets
     }
 }
 

@@ -50,6 +50,16 @@ impl AggregatedFlows {
         let _ = self.of_one.add(key.aggregated(), traffic, flows) || self.of_any.add(key.from_any(), traffic, flows);
     }
 
+    /// What has a key; a key without a source may be of one, or of any.
+    pub(super) fn rows(&self) -> impl Iterator<Item = AggregatedFlow> {
+        let row = |(key, (traffic, flows)): (&FlowKey, &(Traffic, u64))| AggregatedFlow {
+            key: *key,
+            traffic: *traffic,
+            flows: *flows,
+        };
+        self.of_one.0.iter().map(row).chain(self.of_any.0.iter().map(row))
+    }
+
     /// What has a key; each key once, though a source may be unspecified itself.
     pub(super) fn into_rows(self) -> Vec<AggregatedFlow> {
         let Self { of_one, mut of_any } = self;

@@ -75,10 +75,11 @@ pub(super) struct FlowRates {
 }
 
 impl Sample {
-    /// The growth of a flow that stood in its slot then.
-    fn growth(&self, flow: &LeftFlow) -> Option<[u64; 2]> {
+    /// Takes away the growth of a flow that stood in its slot then: it is not that of the next one there, even if this was stamped
+    /// before the sample and read after it.
+    fn take(&mut self, flow: &LeftFlow) -> Option<[u64; 2]> {
         let place = self.flows.binary_search_by_key(&flow.slot, |growth| growth.slot).ok()?;
-        (flow.first <= self.to).then_some(self.flows[place].counts)
+        (flow.first <= self.to).then(|| std::mem::take(&mut self.flows[place].counts))
     }
 }
 
@@ -121,7 +122,7 @@ impl FlowRates {
     fn leave(&mut self, flow: &LeftFlow) {
         let newest = self.samples.len().saturating_sub(1);
         for (number, sample) in self.samples.iter_mut().enumerate() {
-            let counts = if number == newest { Some(flow.counts) } else { sample.growth(flow) };
+            let counts = if number == newest { Some(flow.counts) } else { sample.take(flow) };
             let Some(counts) = counts else { continue };
             if sample.left.len() < KEYS || sample.left.contains_key(&flow.key) {
                 let counts = if flow.second_began { [counts[1], counts[0]] } else { counts };

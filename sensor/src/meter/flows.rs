@@ -22,12 +22,10 @@ use super::flow_rates::LeftFlows;
 use super::flow_state;
 use super::flow_table::{FlowTable, Position};
 use super::other_flows::OtherFlows;
+use super::parted_flows::PartedFlows;
 use super::slot::{Hot, Slot};
 use super::tables::Tables;
 use crate::parse::packet::{PackedKey, Packet};
-
-/// Packets that make a flow worth a row of its own when it is pushed out.
-const WORTH: u64 = 4;
 
 /// The flows of one interface.
 pub(super) struct Flows {
@@ -42,8 +40,7 @@ pub(super) struct Flows {
     /// Our own connections, without their VLANs.
     own: Vec<PackedKey>,
     /// Rows of flows that left within the slice.
-    pub(super) parted: Vec<Flow>,
-    parted_capacity: usize,
+    pub(super) parted: PartedFlows,
     /// A flow has more than one row in `parted`.
     spilled: bool,
     /// Start of this slice.
@@ -51,7 +48,7 @@ pub(super) struct Flows {
     /// Without a row, in this slice.
     pub(super) other: OtherFlows,
     /// The same by the ends of the flows.
-    aggregated: AggregatedFlows,
+    pub(super) aggregated: AggregatedFlows,
     /// Everything that left the table.
     pub(super) gone: OtherFlows,
     /// What left it lately.
@@ -70,8 +67,7 @@ impl Flows {
             idle: nanos(config.idle),
             history: config.history_flows,
             own: Vec::new(),
-            parted: Vec::new(),
-            parted_capacity: config.parted,
+            parted: PartedFlows::new(config.parted),
             spilled: false,
             opened: started,
             other: OtherFlows::default(),
@@ -173,7 +169,7 @@ impl Flows {
             if self.events.is_some() && silent <= self.idle {
                 self.tell_end(slot, packet.at, ConnectionChange::PushedOut);
             }
-            self.leave(slot, WORTH);
+            self.leave(slot);
         }
         self.settle(slot, position, packet, tick);
         slot
@@ -186,7 +182,7 @@ impl Flows {
         if untold && packet.at.saturating_sub(last) > self.idle {
             self.tell_end(slot, packet.at, ConnectionChange::TimedOut);
         }
-        self.leave(slot, 1);
+        self.leave(slot);
         self.settle(slot, position, packet, tick);
     }
 
@@ -200,19 +196,13 @@ impl Flows {
         }
     }
 
-    /// The slot's flow leaves: it gets a row if it has sent `worth` packets and there is room.
-    fn leave(&mut self, slot: usize, worth: u64) {
+    /// The slot's flow leaves.
+    fn leave(&mut self, slot: usize) {
         let (traffic, evidence) = self.fold(slot);
-        let class = self.class(slot);
-        let whole = self.whole(slot);
-        if !traffic.is_empty() {
-            if whole.total().packets >= worth && self.parted.len() < self.parted_capacity {
-                self.parted.push(Flow { evidence, ..self.row(slot, traffic, i64::MIN) });
-            } else {
-                self.add_other(slot, traffic, 1);
-            }
+        if !traffic.is_empty() && !self.part(slot, traffic, evidence) {
+            self.add_other(slot, traffic, 1);
         }
-        self.gone.add(class, whole, 1);
+        self.gone.add(self.class(slot), self.whole(slot), 1);
         self.left.note(&self.table, slot);
         self.table.large.forget(slot, &self.table.flows[slot].cold);
         if self.table.flows[slot].warm.state & flow_state::COALESCED != 0 {
@@ -224,12 +214,28 @@ impl Flows {
     #[cold]
     fn spill(&mut self, slot: usize) {
         let (traffic, evidence) = self.fold(slot);
-        if self.parted.len() < self.parted_capacity {
-            self.parted.push(Flow { evidence, ..self.row(slot, traffic, i64::MIN) });
+        if self.part(slot, traffic, evidence) {
             self.spilled = true;
         } else {
             self.add_other(slot, traffic, 0);
         }
+    }
+
+    /// Keeps what the slot's flow counted apart; false if that is too little for a place.
+    fn part(&mut self, slot: usize, traffic: Traffic, evidence: Evidence) -> bool {
+        if !self.parted.wants(traffic.total().octets) {
+            return false;
+        }
+        for flow in self.parted.add(Flow { evidence, ..self.row(slot, traffic, i64::MIN) }) {
+            self.add_parted(&flow);
+        }
+        true
+    }
+
+    /// Adds a flow that left the table to those without a row.
+    fn add_parted(&mut self, flow: &Flow) {
+        self.other.add(flow.key.class(), flow.traffic, 1);
+        self.aggregated.add(flow.key, flow.traffic, 1);
     }
 
     /// Adds what has no row of its own.

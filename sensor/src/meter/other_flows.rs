@@ -20,6 +20,19 @@ impl OtherFlows {
         *count += flows;
     }
 
+    /// Takes away the traffic of `flows` flows: what the class lacks, because it is of frames that were addressed otherwise, from the
+    /// others.
+    pub(super) fn take(&mut self, class: Class, mut traffic: Traffic, mut flows: u64) {
+        for index in std::iter::once(class.index()).chain(0..Class::COUNT) {
+            let (sum, count) = &mut self.0[index];
+            let (before, counted) = (*sum, (*count).min(flows));
+            *sum = before - traffic;
+            traffic = traffic - (before - *sum);
+            *count -= counted;
+            flows -= counted;
+        }
+    }
+
     /// The classes that have any.
     pub(super) fn rows(&self) -> Vec<(Class, Traffic, u64)> {
         let rows = self.0.iter().enumerate();

@@ -413,6 +413,7 @@ fn a_host_keeps_its_rate_while_a_flood_pushes_its_flows_out() {
         rated
     }];
     meter.snapshot(Timestamp(0), &wishes);
+    let (mut late, flood) = (Vec::new(), |port| udp([10, 0, 0, 8], [10, 0, 0, 9], port, 7, 2));
     for second in 0..14_i64 {
         for number in 0..1_000_u16 {
             let at = second * SECOND + i64::from(1 + number) * (SECOND / 1_002);
@@ -422,8 +423,12 @@ fn a_host_keeps_its_rate_while_a_flood_pushes_its_flows_out() {
                 give(&mut meter, at, &udp(A, B, port, 53, 72));
                 give(&mut meter, at + SECOND / 2_000, &udp(B, A, 53, port, 872));
             }
-            // The flood, to somebody else.
-            give(&mut meter, at, &udp([10, 0, 0, 8], [10, 0, 0, 9], port, 7, 2));
+            // The flood, to somebody else. What was stamped before a snapshot may be read after it.
+            if number < 800 {
+                give(&mut meter, at, &flood(port));
+            } else {
+                late.push((at, flood(port)));
+            }
         }
         if second == 9 {
             meter.close(slice(0, 10));
@@ -431,11 +436,18 @@ fn a_host_keeps_its_rate_while_a_flood_pushes_its_flows_out() {
         }
         let snapshot = meter.snapshot(Timestamp((second + 1) * SECOND), &wishes);
         for answer in &snapshot.answers {
-            let asked = |row: &&traf_model::Row| matches!(row.item, Item::Counted(_, Key::Address(address), _) if address == std::net::IpAddr::from(A));
-            let row = answer.rows.iter().find(asked).unwrap();
-            assert_eq!(row.rate.outbound.packets, 100, "second {second}, wish {}", answer.id);
-            assert_eq!((row.rate.outbound.octets, row.rate.inbound.octets), (10_000, 90_000));
+            let rate = |of: [u8; 4]| {
+                let asked = |row: &&traf_model::Row| matches!(row.item, Item::Counted(_, Key::Address(address), _) if address == std::net::IpAddr::from(of));
+                answer.rows.iter().find(asked).unwrap().rate
+            };
+            let asking = rate(A);
+            assert_eq!(asking.outbound.packets, 100, "second {second}, wish {}", answer.id);
+            assert_eq!((asking.outbound.octets, asking.inbound.octets), (10_000, 90_000));
+            if second >= 5 {
+                assert_eq!(rate([10, 0, 0, 9]).inbound.packets, 1_000, "second {second}, wish {}", answer.id);
+            }
         }
+        late.drain(..).for_each(|(at, frame)| give(&mut meter, at, &frame));
     }
 }
 

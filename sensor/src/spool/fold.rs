@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use traf_model::{Cast, Class, Family, Flow, InterfaceSummary, Loss, LossReason, Second, Summary, Traffic, Transport};
+use traf_model::{Class, InterfaceSummary, Loss, LossReason, Second, Summary, Traffic};
 
 const MINUTE: i64 = 60_000_000_000;
 /// Totals over more than this keep their classes by the hour.
@@ -42,7 +42,7 @@ fn add(sum: &mut InterfaceSummary, part: InterfaceSummary) {
     sum.seconds.extend(part.seconds);
     let mut flows: BTreeMap<usize, (Class, Traffic, u64)> = BTreeMap::new();
     let known = sum.other_flows.drain(..).chain(part.other_flows);
-    for (class, traffic, keys) in known.chain(part.flows.iter().map(|flow| (class(flow), flow.traffic, 1))) {
+    for (class, traffic, keys) in known.chain(part.flows.iter().map(|flow| (flow.key.class(), flow.traffic, 1))) {
         let row = flows.entry(class.index()).or_insert((class, Traffic::default(), 0));
         row.1 += traffic;
         row.2 = row.2.saturating_add(keys);
@@ -59,19 +59,6 @@ fn add(sum: &mut InterfaceSummary, part: InterfaceSummary) {
     sum.own += part.own;
     sum.largest_inbound = sum.largest_inbound.max(part.largest_inbound);
     sum.largest_outbound = sum.largest_outbound.max(part.largest_outbound);
-}
-
-/// A flow does not say how its frames were addressed; its destination tells.
-fn class(flow: &Flow) -> Class {
-    let destination = flow.key.destination.address;
-    let family = if destination.is_ipv4() { Family::Ipv4 } else { Family::Ipv6 };
-    let broadcast = matches!(destination, std::net::IpAddr::V4(v4) if v4.is_broadcast());
-    let cast = match destination.is_multicast() {
-        true => Cast::Multicast,
-        false if broadcast => Cast::Broadcast,
-        false => Cast::Unicast,
-    };
-    Class { family, transport: Transport::of(flow.key.protocol), cast }
 }
 
 fn coarsen(seconds: &mut Vec<Second>, step: i64) {
@@ -109,7 +96,10 @@ fn gather(losses: Vec<Loss>) -> Vec<Loss> {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use traf_model::facility::SERVICES;
-    use traf_model::{Classes, Counters, Endpoint, Evidence, FlowKey, Interface, Interval, Ledger, Service, Timestamp};
+    use traf_model::{
+        Cast, Classes, Counters, Endpoint, Family, Flow, FlowKey, Interface, Interval, Ledger, Service, Timestamp,
+        Transport,
+    };
 
     use super::*;
 
@@ -118,18 +108,8 @@ mod tests {
     fn summary(number: i64) -> Summary {
         let traffic = Traffic::inbound(Counters::new(2, 200));
         let end = |port| Endpoint::new([10, 0, 0, 1].into(), port);
-        let flow = Flow {
-            key: FlowKey { protocol: 6, vlan: None, source: end(40_000), destination: end(22) },
-            traffic,
-            first: Timestamp(0),
-            last: Timestamp(0),
-            forward: Default::default(),
-            reverse: Default::default(),
-            state: Default::default(),
-            complete: true,
-            own: false,
-            evidence: Evidence::NONE,
-        };
+        let key = FlowKey { protocol: 6, vlan: None, source: end(40_000), destination: end(22) };
+        let flow = Flow::new(key, traffic, Timestamp(0));
         let from = Timestamp::from_seconds(number * 10);
         let second = |at| Second { at, classes: Classes::from_iter([(TCP, traffic)]) };
         let mut part = InterfaceSummary {

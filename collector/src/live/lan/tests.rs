@@ -17,7 +17,6 @@ use crate::live::committed::Decided;
 use crate::live::sums::ShownRow;
 use crate::live::tally::SiteKey;
 use crate::live::tally::TableKey;
-use crate::report::filter::class_of;
 use crate::store::PointKey;
 
 const START: i64 = 1_800_000_000;
@@ -269,7 +268,7 @@ impl Network {
         rows.extend(known);
         for row in left {
             if let Item::Flow(flow) = row.item {
-                *others.entry(class_of(&flow.key)).or_default() += flow.traffic;
+                *others.entry(flow.key.class()).or_default() += flow.traffic;
             }
         }
         rows.extend(others.into_iter().map(|(class, sum)| Row::new(Traffic::default(), Item::Other(class, sum, 1))));
@@ -471,4 +470,25 @@ fn when_a_mirror_stops_the_others_count_what_it_counted() {
     let [soon, later] = after(&mut network, &mut before, 1_000);
     println!("a mirror stops: {soon:?}, {later:?}");
     assert!(soon[0] <= 10 && soon[1] <= 10 && later[0] <= 10 && later[1] <= 10, "{soon:?} {later:?}");
+}
+
+#[test]
+fn a_table_has_its_rates_when_the_next_slice_is_answered_between_two_questions() {
+    let (mut network, mut before) = (Network::new(5), HashMap::new());
+    network.lag = 0;
+    network.run(19, 1_000, &mut before);
+    network.fill(1_000, [3, 4]);
+    network.step();
+    // All is committed, and nobody has said anything of the next slice yet.
+    network.ask(3, Kind::Counted(SERVICES));
+    for number in 0..network.sensors.len() {
+        let flows: Vec<Flow> = network.sensors[number].slice.values().copied().collect();
+        let (answers, now) = (network.answers(number, at(20), &flows), at(network.second));
+        let Sensor { name, interface, .. } = &network.sensors[number];
+        let mut interfaces =
+            [InterfaceSnapshot { interface: interface.clone(), answers, ..InterfaceSnapshot::default() }];
+        network.lan.hear((name, ""), &Settings::default(), &mut interfaces, now);
+    }
+    let [.., mean_rate, worst_rate] = network.check(&mut before);
+    assert!(mean_rate <= 40 && worst_rate <= 150, "{mean_rate} {worst_rate}");
 }

@@ -10,7 +10,6 @@ use super::Flows;
 use crate::meter::flow_state;
 use crate::meter::other_flows::OtherFlows;
 use crate::meter::threshold::Threshold;
-use crate::parse::packet::PackedKey;
 
 /// Time for which a flow that is over, or timed out, is still shown: longer where there are few, as in IPTraf, so that a live table
 /// holds what was; shorter where there are many, so that the table is looked through quickly.
@@ -24,19 +23,17 @@ impl Flows {
     /// forgotten.
     pub(in crate::meter) fn seal(&mut self, now: i64) -> (Vec<Flow>, OtherFlows, Vec<AggregatedFlow>) {
         self.tables.facilities.flush();
-        let parted = std::mem::take(&mut self.parted);
+        let parted = self.parted.take();
         let octets = |slot: usize| self.table.flows[slot].hot.counted(0).1 + self.table.flows[slot].hot.counted(1).1;
         let touched = (0..self.table.sets()).flat_map(|set| self.table.touched(set)).map(octets);
-        let all = parted.iter().map(|flow| flow.traffic.total().octets).chain(touched);
+        let all = parted.iter().map(Flow::octets).chain(touched);
         let mut threshold = Threshold::among(all, self.history);
         let mut rows = Vec::new();
         for flow in parted {
-            if threshold.passes(flow.traffic.total().octets) {
+            if threshold.passes(flow.octets()) {
                 rows.push(flow);
             } else {
-                let (key, _) = PackedKey::of(&flow.key);
-                self.other.add(key.class(traf_model::Cast::Unicast), flow.traffic, 1);
-                self.aggregated.add(flow.key, flow.traffic, 1);
+                self.add_parted(&flow);
             }
         }
         for set in 0..self.table.sets() {
@@ -70,7 +67,7 @@ impl Flows {
                 let silent = now.saturating_sub(warm.last);
                 let over = flow_state::is_over(warm) && silent > shown;
                 if over || silent.saturating_sub(shown) > self.idle {
-                    self.leave(slot, 1);
+                    self.leave(slot);
                     self.table.free(slot);
                 }
             }

@@ -7,7 +7,7 @@ mod flows;
 mod groups;
 mod keys;
 
-use traf_model::{Answer, Cast, Class, Facility, Filter, Flow, FlowKey, Group, Timestamp, Traffic, Wish};
+use traf_model::{Answer, Class, Facility, Filter, Flow, FlowKey, Group, Timestamp, Traffic, Wish};
 
 use self::flows::FlowsOfSlice;
 use self::groups::GroupsOfSlice;
@@ -15,7 +15,6 @@ use self::keys::KeysOfSlice;
 use super::LiveView;
 use crate::meter::flow_rates::LeftGrowth;
 use crate::meter::flow_state;
-use crate::parse::packet::PackedKey;
 
 /// A flow that counted anything in the slice, or does just now.
 struct SliceFlow<'a> {
@@ -52,7 +51,7 @@ impl SliceFlow<'_> {
     fn class(&self) -> Class {
         match self.place {
             Place::Slot(slot) => self.view.meter.flows.class(slot),
-            Place::Parted(_) | Place::Left => PackedKey::of(self.key).0.class(Cast::Unicast),
+            Place::Parted(_) | Place::Left => self.key.class(),
         }
     }
 
@@ -122,7 +121,7 @@ impl LiveView<'_> {
             let (begins, place) = (first.0 >= flows.opened, Place::Slot(slot));
             each(SliceFlow { key: &key, traffic, growth, begins, place, view: self });
         }
-        for flow in &flows.parted {
+        for flow in flows.parted.rows() {
             let directions = filter.directions(flow, "", &self.meter.interface.name);
             let Some((traffic, growth)) = selected(directions, flow.traffic, Traffic::default()) else { continue };
             let (begins, place) = (flow.first.0 >= flows.opened, Place::Parted(flow));

@@ -1,6 +1,7 @@
-//! Groups of the flows of a slice; of their flows those that began in the slice are counted.
+//! Groups of the flows of a slice; of their flows those that began in the slice are counted. What left the table without a place is added
+//! by its ends.
 
-use traf_model::{Answer, Group, GroupKey, Item, Order, Wish};
+use traf_model::{Answer, FlowKey, Group, GroupKey, Item, Order, Traffic, Wish};
 
 use super::{Gather, SliceFlow};
 use crate::meter::live::LiveView;
@@ -11,19 +12,43 @@ use crate::meter::live::top::Top;
 pub(super) struct GroupsOfSlice<'a> {
     view: &'a LiveView<'a>,
     group: Group,
+    /// Every flow counts.
+    is_whole: bool,
     sums: Sums<GroupKey>,
     top: Top,
 }
 
 impl<'a> GroupsOfSlice<'a> {
     pub(super) fn new(view: &'a LiveView<'a>, wish: &Wish) -> Self {
-        let mut top = Top::new(&Wish { order: Order::default(), ..wish.clone() });
-        if wish.filter.is_all() {
-            for (class, traffic, flows) in view.meter.flows.other.rows() {
-                top.push_other(Item::Other(class, traffic, flows));
+        let top = Top::new(&Wish { order: Order::default(), ..wish.clone() });
+        let mut gathered = Self { view, group: wish.group, is_whole: wish.filter.is_all(), sums: Sums::new(), top };
+        if gathered.is_whole {
+            let flows = &view.meter.flows;
+            let mut others = flows.other.clone();
+            for flow in flows.aggregated.rows().filter(|flow| gathered.group(&flow.key).is_some()) {
+                others.take(flow.key.class(), flow.traffic, flow.flows);
+            }
+            for (class, traffic, flows) in others.rows() {
+                gathered.top.push_other(Item::Other(class, traffic, flows));
             }
         }
-        Self { view, group: wish.group, sums: Sums::new(), top }
+        gathered.begin();
+        gathered
+    }
+
+    /// Begins a pass with what left the table.
+    fn begin(&mut self) {
+        for flow in self.view.meter.flows.aggregated.rows().filter(|_| self.is_whole) {
+            if let Some(group) = self.group(&flow.key) {
+                self.sums.add(group, flow.traffic, Traffic::default(), flow.flows);
+            }
+        }
+    }
+
+    /// The group of a flow; `None` if that is a matter of its source, and the key stands for any.
+    fn group(&self, key: &FlowKey) -> Option<GroupKey> {
+        let of_any = self.group == Group::Pair && key.source.address.is_unspecified() && key.source.port == 0;
+        self.group.of(key, "").filter(|_| !of_any)
     }
 }
 
@@ -38,6 +63,9 @@ impl Gather for GroupsOfSlice<'_> {
         let (sums, more) = self.sums.end();
         for (group, sum) in sums {
             self.top.push(self.view.rate(sum.growth), Item::Group(group, sum.traffic, sum.flows));
+        }
+        if more {
+            self.begin();
         }
         more
     }
