@@ -6,6 +6,7 @@ pub(crate) mod inbound;
 mod interfaces;
 mod present;
 mod sites;
+mod unpack;
 
 use std::collections::HashMap;
 use std::pin::pin;
@@ -22,6 +23,7 @@ use traf_proto as wire;
 
 use self::inbound::{Inbound, Records};
 use self::sites::Sites;
+use self::unpack::Unpackers;
 use crate::access::{caller, over};
 use crate::collector::{Answers, Collector};
 use crate::secrets::Peer;
@@ -35,6 +37,7 @@ pub(crate) struct Ingest {
     pub(crate) streams: Streams,
     pub(crate) decoders: Arc<Semaphore>,
     pub(crate) unpacked: Arc<Semaphore>,
+    pub(crate) unpackers: Arc<Unpackers>,
     pub(crate) sites: Arc<Sites>,
 }
 
@@ -53,7 +56,7 @@ impl wire::ingest_server::Ingest for Ingest {
     ) -> Result<Response<Self::ExportStream>, Status> {
         let peer = caller(&request)?;
         let over = CancellationToken::new();
-        let inbound = Records::new(&request, self.unpacked.clone())?;
+        let inbound = Records::new(&request, &self.unpackers, self.unpacked.clone())?;
         let answers = export::answers(self.clone(), peer, inbound, over.clone());
         Ok(Response::new(driven(answers, over)))
     }
@@ -61,7 +64,7 @@ impl wire::ingest_server::Ingest for Ingest {
     async fn live(&self, request: Request<Streaming<wire::Snapshot>>) -> Result<Response<Self::LiveStream>, Status> {
         let peer = caller(&request)?;
         let over = CancellationToken::new();
-        let inbound = Inbound::of_snapshots(&request)?;
+        let inbound = Inbound::of_snapshots(&request, &self.unpackers)?;
         let answers = present::answers(self.clone(), peer, inbound, over.clone());
         Ok(Response::new(driven(answers, over)))
     }

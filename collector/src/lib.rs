@@ -30,11 +30,9 @@
 //! * `ingest`, `writer`, [`store`]: history; `live`: the present and what consoles wish from sensors; `view`: answers
 //! * `report`: the arithmetic of answers; in a LAN each byte counts once, whoever saw it
 //! * `shared`, `manage`: what consoles change: named filters, settings of sensors
-//! * `retention`: what is old leaves; [`verify`]: do totals add up?; `doctor`, `admin`: commands beside `run`; `folder`: its files
+//! * `memory`: what is free goes back to the system; `retention`: what is old leaves; [`verify`]: do totals add up?; `doctor`, `admin`: commands beside `run`; `folder`: its files
 //!
 //! It draws nothing, captures nothing, and never trusts a name inside a message.
-
-#![forbid(unsafe_code)]
 
 mod accept;
 mod access;
@@ -50,6 +48,7 @@ mod ingest;
 mod join;
 mod live;
 mod manage;
+mod memory;
 mod peers;
 mod places;
 mod report;

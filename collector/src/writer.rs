@@ -24,8 +24,8 @@ const COMPANY: Duration = Duration::from_millis(50);
 const DELIVERIES: usize = 4_096;
 /// Deliveries of one sensor that wait: its first ones are needed, so that of all sensors the oldest slice can be taken.
 const OF_ONE: usize = 16;
-/// Octets of memory of all deliveries that wait: some 130 slices of 500 flows.
-const WAITING: usize = 32 << 20;
+/// Octets of memory of all deliveries that wait: some 30 slices of 500 flows.
+const WAITING: usize = 8 << 20;
 /// Between two tries while the store cannot write.
 const PATIENCE: Duration = Duration::from_millis(500);
 

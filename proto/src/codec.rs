@@ -1,7 +1,7 @@
 //! tonic's codec for prost, with the bound on memory (`room.rs`) before it decodes.
 
 use prost::Message;
-use prost::bytes::Buf as _;
+use prost::bytes::{Buf as _, Bytes};
 use tonic::Status;
 use tonic::codec::{BufferSettings, Codec, DecodeBuf, Decoder};
 use tonic_prost::{ProstCodec, ProstDecoder, ProstEncoder};
@@ -33,14 +33,19 @@ impl<T: Message + Send + 'static, U: Bounded + Message + Default + Send + 'stati
     }
 }
 
-/// The decoder of what a sensor exports.
-pub fn export_decoder() -> impl Decoder<Item = crate::ExportRequest, Error = Status> {
-    BoundedCodec::<crate::ExportAck, crate::ExportRequest>::default().decoder()
+/// Decodes what a sensor exports.
+pub fn decode_export(octets: Bytes) -> Result<crate::ExportRequest, Status> {
+    decode(octets)
 }
 
-/// The decoder of a sensor's present.
-pub fn snapshot_decoder() -> impl Decoder<Item = crate::Snapshot, Error = Status> {
-    BoundedCodec::<crate::Wishes, crate::Snapshot>::default().decoder()
+/// Decodes a sensor's present.
+pub fn decode_snapshot(octets: Bytes) -> Result<crate::Snapshot, Status> {
+    decode(octets)
+}
+
+fn decode<U: Bounded + Message + Default>(octets: Bytes) -> Result<U, Status> {
+    room::measure::<U>(&octets).map_err(|error| Status::invalid_argument(error.to_string()))?;
+    U::decode(octets).map_err(|error| Status::internal(error.to_string()))
 }
 
 /// Decoder of [`BoundedCodec`].

@@ -24,7 +24,7 @@ mod room;
 mod rows;
 mod summary;
 
-pub use codec::{export_decoder, snapshot_decoder};
+pub use codec::{decode_export, decode_snapshot};
 pub use summary::{decode, decode_after_measure, encode, measure};
 
 pub use generated::*;

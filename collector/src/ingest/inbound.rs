@@ -2,7 +2,7 @@
 //!
 //! tonic keeps the buffers of the largest message of a stream for as long as the stream is open, and while a message waits for room
 //! in the queue it waits decompressed: of 200 sensors with 2,000 flows a slice that were 150 MB. Here the octets of a message are
-//! gathered as they come; few messages are decompressed at a time, by tonic, and nothing of them stays.
+//! gathered as they come; few messages are decompressed at a time, and nothing of them stays.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,14 +13,15 @@ use axum::response::Response;
 use futures_util::StreamExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::bytes::Bytes;
-use tonic::codec::{CompressionEncoding, Streaming};
 use tonic::{Code, Status};
 use traf_proto as wire;
 use traf_proto::MAX_MESSAGE;
 use traf_proto::export_request::Message;
 
+use super::unpack::Unpackers;
+
 /// Exported messages of all streams that are decompressed at a time, until what is in them is decoded.
-pub(crate) const UNPACKED: usize = 4;
+pub(crate) const UNPACKED: usize = 2;
 /// Octets of the largest snapshot of a sensor: four times what `live_rate` is at most.
 const MAX_SNAPSHOT: usize = 4 << 20;
 /// Octets in front of a message: a flag for compression, and its length.
@@ -49,11 +50,11 @@ pub(super) struct Inbound<M> {
     rest: Bytes,
     /// The message that is gathered, with its head.
     message: Vec<u8>,
-    encoding: Option<CompressionEncoding>,
-    /// Octets of the largest message.
+    /// The decompressors, where the stream may be compressed.
+    unpackers: Option<Arc<Unpackers>>,
+    /// Octets of the largest message, also when it is decompressed.
     most: usize,
-    /// Makes a stream of one message.
-    one: fn(Body, Option<CompressionEncoding>) -> Streaming<M>,
+    decode: fn(Bytes) -> Result<M, Status>,
 }
 
 /// The messages of an export.
@@ -76,11 +77,12 @@ impl AsRef<[u8]> for Unpacked {
 
 impl Records {
     /// Of a request whose body was laid aside.
-    pub(super) fn new<T>(request: &tonic::Request<T>, turns: Arc<Semaphore>) -> Result<Self, Status> {
-        let one = |message, encoding| {
-            Streaming::new_request(traf_proto::export_decoder(), message, encoding, Some(MAX_MESSAGE))
-        };
-        Ok(Self { messages: Inbound::new(request, MAX_MESSAGE, one)?, turns })
+    pub(super) fn new<T>(
+        request: &tonic::Request<T>,
+        unpackers: &Arc<Unpackers>,
+        turns: Arc<Semaphore>,
+    ) -> Result<Self, Status> {
+        Ok(Self { messages: Inbound::new(request, unpackers, MAX_MESSAGE, traf_proto::decode_export)?, turns })
     }
 
     /// The next message, when it has a turn; `None` at the end of the stream. Whoever no longer waits for it loses nothing.
@@ -90,34 +92,33 @@ impl Records {
         }
         let turn = self.turns.clone().acquire_owned().await;
         let turn = turn.map_err(|_| Status::unavailable("the collector is shutting down"))?;
-        let mut message = self.messages.take().await?;
-        if let Some(wire::ExportRequest { message: Some(Message::Batch(batch)) }) = &mut message {
+        let mut message = self.messages.take()?;
+        if let wire::ExportRequest { message: Some(Message::Batch(batch)) } = &mut message {
             let octets = std::mem::take(&mut batch.summary);
             batch.summary = Bytes::from_owner(Unpacked { octets, _turn: turn });
         }
-        Ok(message)
+        Ok(Some(message))
     }
 }
 
 impl Inbound<wire::Snapshot> {
     /// The present of a sensor, of a request whose body was laid aside.
-    pub(super) fn of_snapshots<T>(request: &tonic::Request<T>) -> Result<Self, Status> {
-        Self::new(request, MAX_SNAPSHOT, |message, encoding| {
-            Streaming::new_request(traf_proto::snapshot_decoder(), message, encoding, Some(MAX_SNAPSHOT))
-        })
+    pub(super) fn of_snapshots<T>(request: &tonic::Request<T>, unpackers: &Arc<Unpackers>) -> Result<Self, Status> {
+        Self::new(request, unpackers, MAX_SNAPSHOT, traf_proto::decode_snapshot)
     }
 
     /// The next message; `None` at the end of the stream. Whoever no longer waits for it loses nothing.
     pub(super) async fn message(&mut self) -> Result<Option<wire::Snapshot>, Status> {
-        if self.gather().await? { self.take().await } else { Ok(None) }
+        if self.gather().await? { self.take().map(Some) } else { Ok(None) }
     }
 }
 
 impl<M> Inbound<M> {
     fn new<T>(
         request: &tonic::Request<T>,
+        unpackers: &Arc<Unpackers>,
         most: usize,
-        one: fn(Body, Option<CompressionEncoding>) -> Streaming<M>,
+        decode: fn(Bytes) -> Result<M, Status>,
     ) -> Result<Self, Status> {
         let body = request.extensions().get::<LaidAside>();
         let body = body.and_then(|LaidAside(body)| body.lock().unwrap_or_else(PoisonError::into_inner).take());
@@ -128,9 +129,9 @@ impl<M> Inbound<M> {
             chunks: Mutex::new(body.into_data_stream()),
             rest: Bytes::new(),
             message: Vec::new(),
-            encoding: encoding.map(|_| CompressionEncoding::Zstd),
+            unpackers: encoding.map(|_| unpackers.clone()),
             most,
-            one,
+            decode,
         })
     }
 
@@ -157,9 +158,19 @@ impl<M> Inbound<M> {
     }
 
     /// Decompresses and decodes the message that was gathered.
-    async fn take(&mut self) -> Result<Option<M>, Status> {
-        let message = std::mem::take(&mut self.message);
-        (self.one)(Body::from(message), self.encoding).message().await
+    fn take(&mut self) -> Result<M, Status> {
+        let message = Bytes::from(std::mem::take(&mut self.message));
+        let octets = message.slice(HEAD.min(message.len())..);
+        // Of one that is too long no more than its head was gathered.
+        let [packed, length @ ..] = message.first_chunk::<HEAD>().copied().unwrap_or_default();
+        if octets.len() != u32::from_be_bytes(length) as usize {
+            return Err(Status::out_of_range(format!("a message of more than {} octets", self.most)));
+        }
+        (self.decode)(match (packed, &self.unpackers) {
+            (0, _) => octets,
+            (1, Some(unpackers)) => unpackers.unpack(&octets, self.most)?.into(),
+            _ => return Err(Status::internal("a message is compressed in an encoding that its stream does not name")),
+        })
     }
 
     /// Number of octets that the head, or then the message, lacks; `None` if it is whole. One that is too long is refused by its head.
@@ -201,7 +212,7 @@ mod tests {
         let mut request = tonic::Request::new(());
         let body = Body::from_stream(stream::iter(chunks));
         request.extensions_mut().insert(LaidAside(Arc::new(Mutex::new(Some(body)))));
-        Records::new(&request, Arc::new(Semaphore::new(turns))).unwrap()
+        Records::new(&request, &Arc::default(), Arc::new(Semaphore::new(turns))).unwrap()
     }
 
     #[tokio::test]

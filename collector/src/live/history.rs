@@ -15,8 +15,8 @@ const KEPT: usize = 3;
 const TOLD: usize = 2;
 /// Rows of the newest slices from which on one slice tells enough.
 const PLENTY: usize = 60_000;
-/// Rows kept of all sensors: some 50 MB. When there are more, the slices that were committed first leave.
-const ROWS: usize = 450_000;
+/// Rows kept of all sensors: some 40 MB. When there are more, the slices that were committed first leave.
+const ROWS: usize = 350_000;
 
 /// A flow, and the point whose rows of it count, with the VLAN that it sees it in. Flows of equal ends that were not proved to be the
 /// same have several.

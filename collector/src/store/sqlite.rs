@@ -82,7 +82,7 @@ impl Store {
             // A small log that is soon worked off: on a full disk a large one could not even be emptied.
             .pragma("wal_autocheckpoint", "256")
             .pragma("journal_size_limit", "16777216")
-            .pragma("cache_size", "-32768");
+            .pragma("cache_size", "-16384");
         check_ours(path).await?;
         let writer = SqlitePoolOptions::new()
             .max_connections(1)

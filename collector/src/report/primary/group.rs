@@ -6,6 +6,7 @@
 //! meantime counts then, wherever the silent one's sensor was away.
 
 use std::collections::{HashMap, VecDeque};
+use std::num::NonZero;
 
 use traf_model::{Interval, Timestamp};
 
@@ -34,7 +35,7 @@ pub(super) struct Group {
     last: Interval,
     octets: u64,
     /// Its row of that slice; `None` when there are several.
-    row: Option<RowKey>,
+    row: Option<NonZero<RowKey>>,
     /// That slice is the first one of this election.
     first_slice: bool,
     /// What a flow with one observer does without.
@@ -46,7 +47,7 @@ struct Company {
     members: Vec<Member>,
     successor: Option<Successor>,
     /// Rows that count although another group is there: of the last three slices, to be withdrawn with a late proof.
-    doubtful: VecDeque<Row>,
+    doubtful: Vec<Row>,
 }
 
 /// An observer beside the elected one.
@@ -68,7 +69,7 @@ struct Member {
 #[derive(Debug)]
 struct Successor {
     observer: ObserverId,
-    rows: VecDeque<Row>,
+    rows: Vec<Row>,
 }
 
 /// An observer in one word: 24 bits each of its numbers, 16 of its VLAN.
@@ -112,7 +113,7 @@ impl Group {
             elected: observation.observer.into(),
             last: observation.slice,
             octets: observation.octets,
-            row: Some(observation.row),
+            row: NonZero::new(observation.row),
             first_slice: true,
             company: None,
         }
@@ -171,7 +172,7 @@ impl Group {
             // A second row in the slice: it can no longer lose its mark by changing one row.
             (self.octets, self.row) = (self.octets.saturating_add(observation.octets), None);
         } else if slice.from > self.last.from {
-            (self.last, self.octets, self.row) = (slice, observation.octets, Some(observation.row));
+            (self.last, self.octets, self.row) = (slice, observation.octets, NonZero::new(observation.row));
             self.first_slice = false;
         }
         let Some(company) = &mut self.company else { return };
@@ -238,12 +239,12 @@ impl Group {
         self.elect(observation);
         if together {
             // Where the other has several rows in this slice, those count, and the mark moves behind them.
-            let Some(row) = row else {
+            let Some(row) = row.map(NonZero::get) else {
                 self.row = None;
                 return false;
             };
             changes.push(Change { row, primary: false, settles: false, replaces: false });
-            let rows = VecDeque::from([(slice, row, octets)]);
+            let rows = vec![(slice, row, octets)];
             self.company().successor = Some(Successor { observer: elected, rows });
         }
         true
@@ -311,9 +312,9 @@ impl Group {
         let doubtful = &mut self.company().doubtful;
         let slice = observation.slice;
         doubtful.retain(|(seen, ..)| slice.from.since(seen.from) < SILENT * step(slice, *seen));
-        doubtful.push_back((slice, observation.row, observation.octets));
+        doubtful.push((slice, observation.row, observation.octets));
         if doubtful.len() > ROWS {
-            doubtful.pop_front();
+            doubtful.remove(0);
         }
     }
 
@@ -340,13 +341,13 @@ impl Group {
             Some(successor) if successor.observer == observer => {
                 // Mostly two.
                 successor.rows.reserve_exact(1);
-                successor.rows.push_back(row);
+                successor.rows.push(row);
                 if successor.rows.len() > ROWS {
-                    successor.rows.pop_front();
+                    successor.rows.remove(0);
                 }
             }
             Some(successor) if !successor.rows.is_empty() => {}
-            successor => *successor = Some(Successor { observer, rows: VecDeque::from([row]) }),
+            successor => *successor = Some(Successor { observer, rows: vec![row] }),
         }
     }
 
@@ -377,7 +378,7 @@ impl Group {
                 && together
                 && octets > self.octets
                 && away(next)
-                && let Some(cut) = self.row
+                && let Some(cut) = self.row.map(NonZero::get)
             {
                 // The elected one's sensor ended within this slice: the successor saw all of it.
                 change(cut, false, false);
@@ -391,7 +392,7 @@ impl Group {
     pub(super) fn promote_successor(&mut self, always: bool, covered: &Covered, changes: &mut Vec<Change>) {
         let Some(successor) = self.company.as_ref().and_then(|company| company.successor.as_ref()) else { return };
         let (observer, last) = (successor.observer, self.last);
-        let Some(&(slice, row, octets)) = successor.rows.back() else { return };
+        let Some(&(slice, row, octets)) = successor.rows.last() else { return };
         // One slice more than a newcomer must wait: a delivery may still be under way.
         let newest = covered.get(&observer.sensor()).and_then(VecDeque::back);
         let silent = newest.is_some_and(|newest| newest.from.since(last.from) > SILENT * last.nanos());
@@ -402,7 +403,7 @@ impl Group {
         if slice.from > last.from {
             let company = self.company();
             company.members.retain(|member| member.observer != observer);
-            (self.elected, self.last, self.octets, self.row) = (observer, slice, octets, Some(row));
+            (self.elected, self.last, self.octets, self.row) = (observer, slice, octets, NonZero::new(row));
             self.first_slice = true;
         }
     }

@@ -15,15 +15,21 @@ use super::{Change, Decision, FlowId, Found, Observation};
 pub(crate) const MEMORY: i64 = 60 * SECOND;
 /// Nanoseconds between two looks for those that are silent.
 const SWEEP: i64 = 10 * SECOND;
-/// Flows remembered: at most some 100 MB. What is forgotten is decided by the tables.
+/// Flows remembered: at most some 80 MB. What is forgotten is decided by the tables.
 const CAPACITY: usize = 400_000;
+/// Parts of the table: one that grows has all of its flows twice for a moment.
+const PARTS: usize = 64;
 /// Slices of a sensor that are remembered.
 const SLICES: usize = 64;
+
+/// The election of each flow, in parts.
+#[derive(Debug)]
+struct Elections(Vec<HashMap<FlowId, Election, RandomState>>);
 
 /// The elected observer of each flow.
 #[derive(Debug)]
 pub(crate) struct Primaries {
-    pub(super) flows: HashMap<FlowId, Election, RandomState>,
+    flows: Elections,
     /// Slices that each sensor has delivered lately.
     covered: Covered,
     now: Timestamp,
@@ -36,12 +42,38 @@ pub(crate) struct Primaries {
 
 impl Default for Primaries {
     fn default() -> Self {
-        let (flows, covered, never) = (HashMap::default(), HashMap::new(), Timestamp(i64::MIN));
+        let (flows, covered, never) = (Elections::default(), HashMap::new(), Timestamp(i64::MIN));
         Self { flows, covered, now: never, swept: never, capacity: CAPACITY, forgotten: 0 }
     }
 }
 
+impl Default for Elections {
+    fn default() -> Self {
+        Self((0..PARTS).map(|_| HashMap::default()).collect())
+    }
+}
+
+impl Elections {
+    fn part(&mut self, flow: FlowId) -> &mut HashMap<FlowId, Election, RandomState> {
+        &mut self.0[flow.fingerprint as usize % PARTS]
+    }
+
+    fn len(&self) -> usize {
+        self.0.iter().map(HashMap::len).sum()
+    }
+
+    fn retain(&mut self, mut stays: impl FnMut(&mut Election) -> bool) {
+        self.0.iter_mut().for_each(|part| part.retain(|_, election| stays(election)));
+    }
+}
+
 impl Primaries {
+    /// Number of flows that are remembered.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.flows.len()
+    }
+
     /// A sensor has delivered a slice, whatever is in it; `now` by the collector's clock. To be told before what it saw.
     pub(crate) fn delivered(&mut self, sensor: i64, slice: Interval, now: Timestamp, changes: &mut Vec<Change>) {
         self.now = now;
@@ -72,7 +104,7 @@ impl Primaries {
         changes: &mut Vec<Change>,
     ) -> Decision {
         let touched = self.touched();
-        let known = self.flows.get_mut(&observation.flow);
+        let known = self.flows.part(observation.flow).get_mut(&observation.flow);
         if let Some(election) = known {
             election.touched = touched;
             if let Some(decision) = election.see_elected(observation, &self.covered, changes) {
@@ -94,7 +126,7 @@ impl Primaries {
         if !decision.counts {
             group.see(observation, &self.covered, changes);
         }
-        self.flows.insert(observation.flow, Election::new(group, touched));
+        self.flows.part(observation.flow).insert(observation.flow, Election::new(group, touched));
         decision
     }
 
@@ -106,14 +138,14 @@ impl Primaries {
     /// Learns again what was decided before a restart; in the order in which it was.
     pub(crate) fn recall(&mut self, observation: &Observation, primary: bool, find: impl FnOnce() -> Vec<Found>) {
         let touched = self.touched();
-        if let Some(election) = self.flows.get_mut(&observation.flow) {
+        if let Some(election) = self.flows.part(observation.flow).get_mut(&observation.flow) {
             election.touched = touched;
             election.recall(observation, primary, &find());
         } else if primary {
             self.make_room(&mut Vec::new());
             let mut group = Group::new(observation);
             group.recall(observation, primary);
-            self.flows.insert(observation.flow, Election::new(group, touched));
+            self.flows.part(observation.flow).insert(observation.flow, Election::new(group, touched));
         }
     }
 
@@ -125,7 +157,7 @@ impl Primaries {
     fn sweep(&mut self, changes: &mut Vec<Change>) {
         let (touched, covered) = (self.touched(), &self.covered);
         let memory = (MEMORY / SECOND) as u32;
-        self.flows.retain(|_, election| {
+        self.flows.retain(|election| {
             let forgotten = touched.abs_diff(election.touched) > memory;
             election.promote_successors(forgotten, covered, changes);
             !forgotten
@@ -138,11 +170,12 @@ impl Primaries {
             return;
         }
         let before = self.flows.len();
-        let mut touched: Vec<u32> = self.flows.values().map(|election| election.touched).collect();
+        let mut touched: Vec<u32> =
+            self.flows.0.iter().flat_map(HashMap::values).map(|election| election.touched).collect();
         let limit = *touched.select_nth_unstable(before / 4).1;
         let covered = &self.covered;
         let mut spare = before / 4 + 1;
-        self.flows.retain(|_, election| {
+        self.flows.retain(|election| {
             let leaves = spare > 0 && election.touched <= limit;
             if leaves {
                 spare -= 1;

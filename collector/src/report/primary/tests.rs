@@ -299,7 +299,7 @@ fn a_full_memory_forgets_the_longest_silent_and_the_tables_know_who_counts() {
             lan.deliver(sensor, number, &flows);
         }
     }
-    assert!(lan.primaries.flows.len() <= 100 && lan.primaries.forgotten > 20_000, "{}", lan.primaries.forgotten);
+    assert!(lan.primaries.len() <= 100 && lan.primaries.forgotten > 20_000, "{}", lan.primaries.forgotten);
     assert_eq!((lan.marked(), lan.doubled()), (10 * 3_000 * 1000, 0));
 }
 

@@ -11,8 +11,8 @@ use super::dictionary::Dictionary;
 use crate::store::{PointKey, StoreError};
 
 /// Rows of one statement. Few lengths, so that each is prepared once. Each statement is a hand-over to the thread of the
-/// connection and back; SQLite takes 32,766 values.
-const CHUNKS: [usize; 6] = [800, 200, 64, 16, 4, 1];
+/// connection and back, but its values and SQLite's own of them take memory; it takes 32,766 values.
+const CHUNKS: [usize; 5] = [400, 64, 16, 4, 1];
 
 /// Condition of a slice `s` that overlaps a window: bounds of its start in seconds, bounds in nanoseconds, sensors as JSON.
 const WINDOW: &str =
