@@ -53,7 +53,8 @@ fn unpack(decoder: &mut Decoder<'_>, packed: &[u8], most: usize) -> Result<Vec<u
         let (before, read) = (octets.len(), input.pos());
         let left = decoder.run(&mut input, &mut OutBuffer::around_pos(&mut octets, before)).map_err(damaged)?;
         if octets.len() > most {
-            return Err(Status::out_of_range(format!("a message of more than {most} octets when it is decompressed")));
+            let long = format!("a message of more than {most} octets when it is decompressed");
+            return Err(Status::resource_exhausted(long));
         }
         if left == 0 && input.pos() == packed.len() {
             return Ok(octets);
@@ -90,7 +91,7 @@ mod tests {
         let unpackers = Unpackers::default();
         let refused = |packed: &[u8], most| unpackers.unpack(packed, most).unwrap_err().code();
         let packed = zstd::encode_all(&vec![7; 50 << 20][..], 3).unwrap();
-        assert_eq!(refused(&packed, (50 << 20) - 1), tonic::Code::OutOfRange);
+        assert_eq!(refused(&packed, (50 << 20) - 1), tonic::Code::ResourceExhausted);
         assert_eq!(refused(&packed[..packed.len() - 1], 50 << 20), tonic::Code::Internal);
         assert_eq!(refused(&[&packed[..], &packed].concat(), 100 << 20), tonic::Code::Internal);
         assert_eq!(refused(b"no frame at all", 1_000), tonic::Code::Internal);
