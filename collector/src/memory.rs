@@ -10,9 +10,9 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// Octets from which on it is much.
-const MUCH: u64 = 225 << 20;
+const MUCH: u64 = 235 << 20;
 /// Time between two looks.
-const PERIOD: Duration = Duration::from_millis(300);
+const PERIOD: Duration = Duration::from_millis(250);
 
 /// Gives free memory back until `stop`.
 pub(crate) async fn give_back(stop: CancellationToken) {
