@@ -10,20 +10,26 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// Octets from which on it is much.
-const MUCH: u64 = 235 << 20;
+const MUCH: u64 = 220 << 20;
+/// Octets by which it has grown before it is worth another pass: what is in use does not go back, however often it is tried.
+const GROWN: u64 = 4 << 20;
 /// Time between two looks.
 const PERIOD: Duration = Duration::from_millis(250);
 
 /// Gives free memory back until `stop`.
 pub(crate) async fn give_back(stop: CancellationToken) {
+    let mut least = 0;
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(PERIOD) => {}
         }
-        if resident() > MUCH {
-            // It takes tens of milliseconds. A task that fails is another one's in a second.
+        let before = resident();
+        least = before.min(least);
+        if before > MUCH && before > least + GROWN {
+            // It takes tens of milliseconds.
             let _ = tokio::task::spawn_blocking(trim).await;
+            least = resident();
         }
     }
 }

@@ -65,7 +65,11 @@ pub(crate) struct Times {
 }
 
 impl Worst {
-    fn see(&mut self, percent: f64, place: impl FnOnce() -> String) {
+    /// Sees an error in `place`; one above `most` is listed, too.
+    fn see(&mut self, percent: f64, (most, off): (f64, &mut Vec<String>), place: impl Fn() -> String) {
+        if percent > most {
+            off.push(format!("{percent:.2} % {}", place()));
+        }
         if percent > self.percent {
             *self = Self { percent, place: place() };
         }
@@ -138,21 +142,17 @@ impl Figures {
             let words = || {
                 format!("{name} in second {second}: {}, not {} to {}", text(&found), text(&bounds[0]), text(&bounds[1]))
             };
-            if percent > 1.0 {
-                self.off.push(format!("{percent:.2} % {}", words()));
-            }
-            self.worst_count.see(percent, words);
+            self.worst_count.see(percent, (1.0, &mut self.off), words);
         }
         if facility != Facility::Interfaces {
             let bounds = [shown.at - AGE, shown.at + 2 * STEP].map(|at| truth.at(facility, &Key::Total, at));
             let percent = off(&shown.total, &bounds);
             let second = (shown.at - times.begun) / SECOND;
-            let words =
-                || format!("second {second}: {}, not {} to {}", text(&shown.total), text(&bounds[0]), text(&bounds[1]));
-            if percent > 1.0 {
-                self.off.push(format!("{percent:.2} % total in {}", words()));
-            }
-            self.worst_total.see(percent, words);
+            let words = || {
+                let [least, most] = bounds.map(|bound| text(&bound));
+                format!("total in second {second}: {}, not {least} to {most}", text(&shown.total))
+            };
+            self.worst_total.see(percent, (1.0, &mut self.off), words);
         }
     }
 
@@ -184,11 +184,8 @@ impl Figures {
         let best = ages.min_by(|a, b| mean(a).total_cmp(&mean(b))).unwrap_or_default();
         for (error, place) in &best {
             let second = (shown.at - times.begun) / SECOND;
-            let words = || format!("in second {second}: {place}");
-            if *error > 10.0 {
-                self.off.push(format!("{error:.2} % rate {}", words()));
-            }
-            self.worst_rate.see(*error, words);
+            let words = || format!("rate in second {second}: {place}");
+            self.worst_rate.see(*error, (10.0, &mut self.off), words);
         }
         mean(&best)
     }

@@ -42,6 +42,10 @@ impl<const N: usize> Places<N> {
         sum.1 += flows;
         true
     }
+
+    fn rows(&self) -> impl Iterator<Item = AggregatedFlow> {
+        self.0.iter().map(|(key, (traffic, flows))| AggregatedFlow { key: *key, traffic: *traffic, flows: *flows })
+    }
 }
 
 impl AggregatedFlows {
@@ -50,28 +54,22 @@ impl AggregatedFlows {
         let _ = self.of_one.add(key.aggregated(), traffic, flows) || self.of_any.add(key.from_any(), traffic, flows);
     }
 
-    /// What has a key; a key without a source may be of one, or of any.
+    /// Rows of all keys; one without a source may be of that source, or of any.
     pub(super) fn rows(&self) -> impl Iterator<Item = AggregatedFlow> {
-        let row = |(key, (traffic, flows)): (&FlowKey, &(Traffic, u64))| AggregatedFlow {
-            key: *key,
-            traffic: *traffic,
-            flows: *flows,
-        };
-        self.of_one.0.iter().map(row).chain(self.of_any.0.iter().map(row))
+        self.of_one.rows().chain(self.of_any.rows())
     }
 
     /// What has a key; each key once, though a source may be unspecified itself.
     pub(super) fn into_rows(self) -> Vec<AggregatedFlow> {
         let Self { of_one, mut of_any } = self;
-        let row = |(key, (traffic, flows))| AggregatedFlow { key, traffic, flows };
-        let mut rows: Vec<AggregatedFlow> = of_one.0.into_iter().map(row).collect();
+        let mut rows: Vec<AggregatedFlow> = of_one.rows().collect();
         for row in &mut rows {
             if let Some((traffic, flows)) = of_any.0.remove(&row.key) {
                 row.traffic += traffic;
                 row.flows += flows;
             }
         }
-        rows.extend(of_any.0.into_iter().map(row));
+        rows.extend(of_any.rows());
         rows
     }
 }

@@ -45,9 +45,9 @@ impl<'a> GroupsOfSlice<'a> {
         }
     }
 
-    /// The group of a flow; `None` if that is a matter of its source, and the key stands for any.
+    /// The group of an aggregated flow; `None` if that is a matter of its source, and the key stands for any.
     fn group(&self, key: &FlowKey) -> Option<GroupKey> {
-        let of_any = self.group == Group::Pair && key.source.address.is_unspecified() && key.source.port == 0;
+        let of_any = self.group == Group::Pair && key.source.address.is_unspecified();
         self.group.of(key, "").filter(|_| !of_any)
     }
 }
