@@ -347,7 +347,7 @@ impl InterfaceCapture {
         let wishes = Arc::clone(&self.context.wishes.borrow());
         let figures = text_log::wishes();
         let mut snapshot = self.state(now, &[&wishes[..], &figures].concat());
-        snapshot.answers = figures.iter().filter_map(|wish| self.meter.answer(now, wish)).collect();
+        snapshot.answers = self.meter.answers(now, &figures.iter().collect::<Vec<_>>());
         Dump { at: now, snapshot }
     }
 

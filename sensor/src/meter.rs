@@ -59,8 +59,8 @@ use filtered::{FilterTable, SelectedFilters};
 use flow_rates::FlowRates;
 use flows::Flows;
 use fragments::Fragments;
+pub(crate) use live::batches;
 use live::sealed::SealedAnswers;
-pub(crate) use live::together::together;
 use local_addresses::LocalAddresses;
 use packet_log::{PacketLog, PacketRecord};
 use rates::AverageRates;
@@ -345,29 +345,20 @@ impl Meter {
             self.filtered.complete();
         }
         let mut sealed = std::mem::take(&mut self.sealed);
-        let view = live::LiveView { meter: self, now };
-        sealed.seal(slice, |wishes| view.slice_answers(wishes, slice.from), time);
+        let view = live::LiveView { meter: self, now, slice: slice.from };
+        sealed.seal(slice, |wishes| view.answers(wishes), time);
         self.sealed = sealed;
     }
 
     /// The present state, cumulative, and the answers to the wishes. Called once a second, it also keeps the rates.
     pub fn snapshot(&mut self, now: Timestamp, wishes: &[Wish]) -> InterfaceSnapshot {
         let state = self.state(now, wishes);
-        InterfaceSnapshot { answers: wishes.iter().filter_map(|wish| self.answer(now, wish)).collect(), ..state }
+        InterfaceSnapshot { answers: self.answers(now, &wishes.iter().collect::<Vec<_>>()), ..state }
     }
 
-    /// The answer to one of the wishes that the last [`Meter::state`] was for.
-    pub(crate) fn answer(&self, now: Timestamp, wish: &Wish) -> Option<Answer> {
-        live::LiveView { meter: self, now }.answer(wish)
-    }
-
-    /// The answers to wishes that [`together`] put in one go.
+    /// The answers to some of the wishes that the last [`Meter::state`] was for, in their order.
     pub(crate) fn answers(&self, now: Timestamp, wishes: &[&Wish]) -> Vec<Answer> {
-        let view = live::LiveView { meter: self, now };
-        match wishes {
-            [wish] => view.answer(wish).into_iter().collect(),
-            wishes => view.slice_answers(wishes, self.slice),
-        }
+        live::LiveView { meter: self, now, slice: self.slice }.answers(wishes)
     }
 
     /// The present state without answers. Called once a second, it also keeps the rates that the wishes need.

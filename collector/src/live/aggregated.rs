@@ -96,7 +96,7 @@ impl<'a> Aggregated<'a> {
         for ends in self.ends(point, &flow.key) {
             ends.count(point, amount, true);
             ends.lacks_rows = true;
-            ends.of_any |= is_of_any(&flow.key);
+            ends.of_any |= flow.key.is_of_any();
         }
     }
 
@@ -123,7 +123,7 @@ impl<'a> Aggregated<'a> {
         let lacks_rows = |(_, ends): &(&FlowId, &Ends)| ends.lacks_rows;
         let mut parts: HashMap<FlowId, Amount> = HashMap::new();
         let mut joined = Vec::new();
-        for (id, ends) in self.pairs.iter().filter(lacks_rows).filter(|(_, ends)| !is_of_any(&ends.key)) {
+        for (id, ends) in self.pairs.iter().filter(lacks_rows).filter(|(_, ends)| !ends.key.is_of_any()) {
             let (point, amount) = self.joined(ends);
             *parts.entry(self.points.ends(point, &ends.key.from_any())).or_default() += amount;
             joined.push(Joined { id: *id, point, key: ends.key, amount });
@@ -197,11 +197,6 @@ fn first(links: &HashMap<PointIndex, PointIndex>, mut point: PointIndex) -> Poin
         point = *other;
     }
     point
-}
-
-/// True if a key stands for any source.
-pub(super) fn is_of_any(key: &FlowKey) -> bool {
-    key.source.address.is_unspecified()
 }
 
 #[cfg(test)]

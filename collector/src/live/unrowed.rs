@@ -11,7 +11,7 @@ use std::collections::HashMap;
 
 use traf_model::{AggregatedFlow, Class, Counted, Counters, Group, InterfaceSummary, Traffic};
 
-use super::aggregated::{Aggregated, Joined, is_of_any};
+use super::aggregated::{Aggregated, Joined};
 use super::coverage::{Amount, Coverage, Join, Sharing};
 use super::history::RecentRow;
 use super::points::{FlowId, PointIndex, Points};
@@ -151,7 +151,7 @@ pub(crate) fn unrowed(
 impl Joined {
     /// Hands over the keys of a table that it is under. Of any source only the other end is known.
     fn under(&self, kind: Kind, points: &Points, mut take: impl FnMut(SiteKey, Amount)) {
-        let of_any = is_of_any(&self.key);
+        let of_any = self.key.is_of_any();
         if of_any && kind == Kind::Group(Group::Pair) {
             return;
         }
@@ -235,7 +235,7 @@ impl<'a> Rest<'a> {
         for (_, amount) in classes.iter().filter(|(class, _)| kind.covers(**class)) {
             most += Amount { traffic: facility.total(amount.traffic), flows: amount.flows };
         }
-        let of_any = |joined: &&Joined| facility.both_ends && is_of_any(&joined.key);
+        let of_any = |joined: &&Joined| facility.both_ends && joined.key.is_of_any();
         let covered = self.joined.iter().filter(of_any).filter(|joined| kind.covers(joined.key.class()));
         covered.for_each(|joined| most += joined.amount);
         most

@@ -8,7 +8,7 @@ use traf_lab::reference::Truth;
 use traf_lab::reference::truth::{Facility, Key};
 use traf_model::{Counters, Traffic};
 
-use crate::watched::Shown;
+use crate::watched::{Shown, ShownRow};
 
 pub(crate) const SECOND: i64 = 1_000_000_000;
 /// Age of what a report knows, at most: a snapshot a second, and its way.
@@ -156,39 +156,61 @@ impl Figures {
         }
     }
 
-    /// The mean error of the top's rates in one report. All rates are of one moment, which may be as old as a snapshot: the
-    /// age is taken that suits them best.
+    /// The mean error of the top's rates in one report, beside the truth of one moment for all rows: of a moment that is no older
+    /// than a snapshot, the one that suits them best. The worst row is beside the truth of any such moment: points tell their counts
+    /// at different times, and what comes in bursts has a true rate that jumps.
     fn see_rates(&mut self, facility: Facility, shown: &Shown, truth: &Truth, times: &Times) -> f64 {
         let rows = shown.by_key();
-        let errors = |age: i64| -> Vec<(f64, String)> {
-            let end = shown.at - age;
-            let rate = |key: &Key| grown(facility, key, truth, end - AVERAGE, end);
-            let mut keys: Vec<_> = truth.table(facility, end).into_iter().map(|(key, _)| (rate(&key), key)).collect();
-            keys.sort_by_key(|(rate, key)| (std::cmp::Reverse(rate.octets), *key));
-            keys.truncate(TOP);
-            let errors = keys.into_iter().filter(|(rate, _)| rate.octets > 0).map(|(grown, key)| {
-                let name = truth.name(&key);
-                let found = rows.get(name.as_str()).map_or(0, |row| row.rate.total().octets);
-                let wanted = grown.octets as f64 / (AVERAGE / SECOND) as f64;
-                // Two packets of five seconds are no error.
-                let packets = 2.0 * wanted / grown.packets.max(1) as f64;
-                let off = (found as f64 - wanted).abs();
-                let error = if off <= packets { 0.0 } else { off / wanted * 100.0 };
-                (error, format!("{name}: {found}, not {wanted:.0} octets/s"))
-            });
-            errors.collect()
-        };
-        let mean =
-            |errors: &[(f64, String)]| errors.iter().map(|(error, _)| error).sum::<f64>() / errors.len().max(1) as f64;
-        let ages = (0..=AGE / STEP).map(|step| errors(step * STEP));
-        let best = ages.min_by(|a, b| mean(a).total_cmp(&mean(b))).unwrap_or_default();
-        for (error, place) in &best {
+        let ages: Vec<Vec<Rate>> =
+            (0..=AGE / STEP).map(|step| rates(facility, &rows, truth, shown.at - step * STEP)).collect();
+        let mean = |rates: &Vec<Rate>| rates.iter().map(Rate::error).sum::<f64>() / rates.len().max(1) as f64;
+        let Some(best) = ages.iter().min_by(|a, b| mean(a).total_cmp(&mean(b))) else { return 0.0 };
+        for rate in best {
+            let moments = || ages.iter().flatten().filter(|other| other.key == rate.key);
+            let least = moments().min_by(|a, b| a.wanted.total_cmp(&b.wanted)).unwrap_or(rate);
+            let most = moments().max_by(|a, b| a.wanted.total_cmp(&b.wanted)).unwrap_or(rate);
+            let error =
+                if (least.wanted..=most.wanted).contains(&rate.found) { 0.0 } else { least.error().min(most.error()) };
             let second = (shown.at - times.begun) / SECOND;
-            let words = || format!("rate in second {second}: {place}");
-            self.worst_rate.see(*error, (10.0, &mut self.off), words);
+            let words = || {
+                let (name, found) = (truth.name(&rate.key), rate.found);
+                format!("rate in second {second}: {name}: {found}, not {} to {} octets/s", least.wanted, most.wanted)
+            };
+            self.worst_rate.see(error, (10.0, &mut self.off), words);
         }
-        mean(&best)
+        mean(best)
     }
+}
+
+/// A row's rate beside the true one of a moment, in octets a second.
+struct Rate {
+    key: Key,
+    found: f64,
+    wanted: f64,
+    /// Two packets of the time of an average.
+    slack: f64,
+}
+
+impl Rate {
+    /// How far it is off, in percent. Two packets are no error.
+    fn error(&self) -> f64 {
+        let off = (self.found - self.wanted).abs();
+        if off <= self.slack { 0.0 } else { off / self.wanted * 100.0 }
+    }
+}
+
+/// Rates of the rows that were the fastest until `end`.
+fn rates(facility: Facility, rows: &HashMap<&str, &ShownRow>, truth: &Truth, end: i64) -> Vec<Rate> {
+    let rate = |key: &Key| grown(facility, key, truth, end - AVERAGE, end);
+    let mut keys: Vec<_> = truth.table(facility, end).into_iter().map(|(key, _)| (rate(&key), key)).collect();
+    keys.sort_by_key(|(rate, key)| (std::cmp::Reverse(rate.octets), *key));
+    keys.truncate(TOP);
+    let rates = keys.into_iter().filter(|(grown, _)| grown.octets > 0).map(|(grown, key)| {
+        let found = rows.get(truth.name(&key).as_str()).map_or(0, |row| row.rate.total().octets) as f64;
+        let wanted = grown.octets as f64 / (AVERAGE / SECOND) as f64;
+        Rate { key, found, wanted, slack: 2.0 * wanted / grown.packets.max(1) as f64 }
+    });
+    rates.collect()
 }
 
 impl fmt::Display for Figures {

@@ -72,6 +72,11 @@ impl FlowKey {
         Self { vlan: None, source: Endpoint::new(any, 0), ..self }
     }
 
+    /// True if this key of an aggregated flow stands for any source.
+    pub fn is_of_any(&self) -> bool {
+        self.source.address.is_unspecified()
+    }
+
     /// The class of its packets: how they were addressed is what the responder's address tells.
     pub fn class(&self) -> Class {
         let (family, cast) = match self.destination.address {

@@ -1,10 +1,9 @@
-//! Answers of an interface to the wishes of the consoles. They cost passes over the flow table, and while they are made nothing is
-//! captured: so the oldest are made anew for as long as the time for them lasts, with those that cost little beside them, and the
-//! others stay as they are.
+//! Answers of an interface to the wishes of the consoles. Most cost passes over the flow table, and while they are made nothing is
+//! captured: so the oldest are made anew for as long as the time for them lasts, and the others stay as they are.
 
 use traf_model::{Answer, Wish};
 
-use crate::meter::together;
+use crate::meter::batches::Batches;
 
 /// Answers as they were made last.
 #[derive(Debug, Default)]
@@ -12,6 +11,7 @@ pub(super) struct Answers {
     known: Vec<Known>,
     /// Number of the round.
     round: u64,
+    batches: Batches,
 }
 
 #[derive(Debug)]
@@ -23,13 +23,13 @@ struct Known {
 }
 
 impl Answers {
-    /// Answers to all wishes, in their order. `make` makes those of a wish anew, as long as there is `time`, but at least one; the
-    /// oldest first, and those to new wishes before all.
+    /// Answers to all wishes, in their order. `make` makes those of some wishes anew, as long as there is `time`, but of one
+    /// batch at least; the oldest first, and those to new wishes before all.
     pub(super) fn renew(
         &mut self,
         wishes: &[Wish],
         mut make: impl FnMut(&[&Wish]) -> Vec<Answer>,
-        mut time: impl FnMut() -> bool,
+        time: impl FnMut() -> bool,
     ) -> Vec<Answer> {
         self.round += 1;
         let mut before = std::mem::take(&mut self.known);
@@ -45,16 +45,15 @@ impl Answers {
         }
         let mut oldest: Vec<&mut Known> = self.known.iter_mut().collect();
         oldest.sort_by_key(|known| known.made);
-        for (place, wishes) in together(oldest, |known| &known.wish).into_iter().enumerate() {
-            if place > 0 && !time() {
-                break;
-            }
+        let round = self.round;
+        let make = |wishes: &mut [&mut Known]| {
             let mut answers = make(&wishes.iter().map(|known| &known.wish).collect::<Vec<_>>());
             for known in wishes {
                 known.answers = answers.extract_if(.., |answer| answer.id == known.wish.id).collect();
-                known.made = self.round;
+                known.made = round;
             }
-        }
+        };
+        self.batches.take(oldest, |known| &known.wish, make, time);
         self.known.iter().flat_map(|known| known.answers.iter().cloned()).collect()
     }
 }
@@ -70,9 +69,9 @@ mod tests {
         Wish { id, facility: Facility::Traffic, filter, group, order, also, limit: 9, slice: false }
     }
 
-    /// Wishes that are answered anew, and all that is answered, when there is time for `most`.
+    /// Wishes that are answered anew, and all that is answered, when there is time for so many batches.
     fn round(answers: &mut Answers, wishes: &[Wish], matched: u64, most: usize) -> (Vec<u64>, Vec<(u64, u64)>) {
-        let (mut made, mut left) = (Vec::new(), most - 1);
+        let (mut made, mut left) = (Vec::new(), most);
         let make = |wishes: &[&Wish]| {
             made.extend(wishes.iter().map(|wish| wish.id));
             wishes.iter().map(|wish| Answer { id: wish.id, matched, ..Answer::default() }).collect()
@@ -87,15 +86,20 @@ mod tests {
 
     #[test]
     fn the_oldest_are_made_anew_and_the_others_stay() {
-        let (mut answers, wishes) = (Answers::default(), [1, 2, 3].map(wish));
-        assert_eq!(round(&mut answers, &wishes, 10, 9), (vec![1, 2, 3], vec![(1, 10), (2, 10), (3, 10)]));
-        assert_eq!(round(&mut answers, &wishes, 11, 2), (vec![1, 2], vec![(1, 11), (2, 11), (3, 10)]));
-        assert_eq!(round(&mut answers, &wishes, 12, 1), (vec![3], vec![(1, 11), (2, 11), (3, 12)]));
+        // Batches of eight wishes.
+        let (mut answers, wishes) = (Answers::default(), (1..=16).map(wish).collect::<Vec<_>>());
+        let all = |of: &dyn Fn(u64) -> u64| (1..=16).map(|id| (id, of(id))).collect::<Vec<_>>();
+        assert_eq!(round(&mut answers, &wishes, 10, 9), ((1..=16).collect(), all(&|_| 10)));
+        assert_eq!(round(&mut answers, &wishes, 11, 1), ((1..=8).collect(), all(&|id| if id <= 8 { 11 } else { 10 })));
+        assert_eq!(round(&mut answers, &wishes, 12, 1).0, (9..=16).collect::<Vec<u64>>());
         // A new wish and one of other orders come first; what nobody wishes is forgotten.
         let rate = Order { by: OrderBy::Rate, ascending: false };
-        let wishes = [Wish { also: vec![rate], ..wish(3) }, wish(2), wish(4)];
-        assert_eq!(round(&mut answers, &wishes, 13, 2), (vec![3, 4], vec![(3, 13), (2, 11), (4, 13)]));
-        assert_eq!(round(&mut answers, &wishes, 14, 1).0, [2]);
+        let wishes = [&[Wish { also: vec![rate], ..wish(13) }][..], &wishes[..12], &[wish(17)]].concat();
+        let (made, answered) = round(&mut answers, &wishes, 13, 1);
+        assert_eq!(made, [13, 17, 1, 2, 3, 4, 5, 6]);
+        assert_eq!(answered[0], (13, 13));
+        assert!(answered.contains(&(8, 11)) && answered.contains(&(9, 12)) && answered.len() == 14);
+        assert_eq!(round(&mut answers, &wishes, 14, 1).0[..3], [7, 8, 9]);
         assert_eq!(round(&mut answers, &[], 15, 1), (vec![], vec![]));
     }
 }

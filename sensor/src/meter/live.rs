@@ -1,101 +1,102 @@
 //! Answers to wishes: exact, over everything that is in the tables now, in memory that does not grow with them.
+//!
+//! Most of them need passes over the flow table, which cost much more than what is made of a flow: wishes that are answered in one go
+//! share their passes, whatever they ask for.
 
+pub(crate) mod batches;
+mod flows;
+mod gather;
+mod groups;
 mod keys;
 mod peers;
 pub(super) mod sealed;
-mod slice;
+mod slice_flows;
 mod sums;
-pub(crate) mod together;
 mod top;
 
-use traf_model::{
-    Answer, Facility, Filter, Flow, FlowKey, Group, GroupKey, InterfaceStats, Item, Timestamp, Traffic, Wish,
-};
+mod walk;
 
+use traf_model::{Answer, Facility, Filter, Group, InterfaceStats, Item, Timestamp, Traffic, Wish};
+
+use super::Meter;
 use super::flow_rates::LeftGrowth;
-use super::slot::Slot;
-use super::{Meter, flow_state};
-use sums::Sums;
+use super::tables::Tables;
+use flows::GatheredFlows;
+use gather::{Gather, Span};
+use groups::GatheredGroups;
+use keys::GatheredKeys;
+use slice_flows::GatheredSliceFlows;
 use top::Top;
+use walk::Walk;
 
 /// Tables and figures that answers are made from.
+#[derive(Clone, Copy)]
 pub(super) struct LiveView<'a> {
     pub(super) meter: &'a Meter,
     pub(super) now: Timestamp,
+    /// Start of the slice that runs, or is being sealed.
+    pub(super) slice: Timestamp,
 }
 
-impl LiveView<'_> {
-    /// The answer to one wish; `None` where too many filters are counted already for this one to be.
+impl<'a> LiveView<'a> {
+    /// The answers to wishes, in their order; none to one about a slice that asks for something else than flows and counted facilities, nor to one
+    /// whose filter is not counted because too many are.
     ///
     /// Flows and groups under a filter are those in the flow table. Without a filter their answer ends with what left the
     /// table, by class, so that it adds up to the interface. Everything else under a filter is what was counted since the
     /// filter was set.
-    pub(super) fn answer(&self, wish: &Wish) -> Option<Answer> {
-        if wish.slice {
-            return self.slice_answers(&[wish], self.meter.slice).pop();
+    pub(super) fn answers(&self, wishes: &[&'a Wish]) -> Vec<Answer> {
+        let (mut answers, mut walk) = (Vec::with_capacity(wishes.len()), Walk::new(*self));
+        for (place, wish) in wishes.iter().enumerate() {
+            let answer = match (wish.facility, self.gathered(wish)) {
+                (_, Some(gathered)) => {
+                    walk.add(place, &wish.filter, gathered);
+                    None
+                }
+                (Facility::Interfaces, None) if !wish.slice => self.interface(wish),
+                (Facility::Packets, None) if !wish.slice => {
+                    Some(self.meter.packet_log.answer(wish, &self.meter.interface))
+                }
+                _ => None,
+            };
+            answers.extend(answer.map(|answer| (place, answer)));
         }
+        answers.extend(walk.answers());
+        answers.sort_by_key(|(place, _)| *place);
+        answers.into_iter().map(|(_, answer)| answer).collect()
+    }
+
+    /// What adds up the flows for a wish, if that asks for flows or what they have in common.
+    fn gathered(&self, wish: &Wish) -> Option<Box<dyn Gather + 'a>> {
+        let span = if wish.slice { Span::Slice } else { Span::Whole };
+        Some(match (wish.facility, wish.group) {
+            (Facility::Traffic, Group::Flow) if wish.slice => Box::new(GatheredSliceFlows::new(*self, wish)),
+            (Facility::Traffic, Group::Flow) => Box::new(GatheredFlows::new(*self, wish)),
+            (Facility::Traffic, _) => Box::new(GatheredGroups::new(*self, span, wish)),
+            (Facility::Counted(facility), _) => {
+                Box::new(GatheredKeys::new(*self, (facility, self.tables(&wish.filter)?), span, wish))
+            }
+            (Facility::Interfaces | Facility::Packets, _) => return None,
+        })
+    }
+
+    fn interface(&self, wish: &Wish) -> Option<Answer> {
+        let (all, interface, tables) = (&self.meter.flows.tables, &self.meter.interface, self.tables(&wish.filter)?);
+        let stats = InterfaceStats { ledger: all.stats(interface).ledger, ..tables.stats(interface) };
         let mut top = Top::new(wish);
-        match wish.facility {
-            Facility::Packets => return Some(self.meter.packet_log.answer(wish, &self.meter.interface)),
-            Facility::Traffic => {
-                if wish.group == Group::Flow {
-                    self.each_flow(wish, |_, flow, growth| top.push(self.rate(growth), Item::Flow(flow)));
-                } else {
-                    self.groups(wish, &mut top);
-                }
-                self.gone(wish, &mut top);
-                return Some(top.answer());
-            }
-            _ => {}
-        }
-        // The tables of all packets, or of what the filter selects.
-        let all = &self.meter.flows.tables;
-        let tables = if wish.filter.is_all() { all } else { self.meter.filtered.of(&wish.filter)? };
-        match wish.facility {
-            Facility::Counted(facility) => self.keys(facility, wish, tables, &mut top),
-            _ => {
-                let interface = &self.meter.interface;
-                let stats = InterfaceStats { ledger: all.stats(interface).ledger, ..tables.stats(interface) };
-                top.push(tables.rated.total, Item::Interface(Box::new(stats)));
-            }
-        }
-        let mut answer = top.answer();
-        answer.largest = tables.counters.largest_packets();
-        if let Facility::Counted(facility) = wish.facility {
-            self.add_peers(facility, wish, &mut answer.rows);
-        }
-        answer.since = (!wish.filter.is_all()).then_some(tables.since);
-        Some(answer)
+        top.push(tables.rated.total, Item::Interface(Box::new(stats)));
+        Some(Self::since(top.answer(), tables))
     }
 
-    /// Traffic that left the table, by class. It cannot be filtered.
-    fn gone(&self, wish: &Wish, top: &mut Top) {
-        if wish.filter.is_all() {
-            for (class, traffic, flows) in self.meter.flows.gone.rows() {
-                top.push_other(Item::Other(class, traffic, flows));
-            }
-        }
+    /// The tables of all packets, or of what a filter selects.
+    fn tables(&self, filter: &Filter) -> Option<&'a Tables> {
+        if filter.is_all() { Some(&self.meter.flows.tables) } else { self.meter.filtered.of(filter) }
     }
 
-    /// Flows added up by what they have in common; outbound is what the initiators sent.
-    fn groups(&self, wish: &Wish, top: &mut Top) {
-        let group = |key: &FlowKey| wish.group.of(key, "");
-        let (mut sums, mut more, left) = (Sums::<GroupKey>::new(), true, self.left(&wish.filter));
-        while more {
-            self.each_flow(wish, |_, flow, growth| {
-                if let Some(group) = group(&flow.key) {
-                    sums.add(group, flow.traffic, growth, 1);
-                }
-            });
-            for (key, growth) in &left {
-                group(key).into_iter().for_each(|group| sums.add(group, Traffic::default(), *growth, 0));
-            }
-            let found;
-            (found, more) = sums.end();
-            for (group, sum) in found.into_iter().filter(|(_, sum)| !sum.traffic.is_empty()) {
-                top.push(self.rate(sum.growth), Item::Group(group, sum.traffic, sum.flows));
-            }
-        }
+    /// An answer that is made of all that some tables counted.
+    fn since(answer: Answer, tables: &Tables) -> Answer {
+        let since = (!tables.filter.is_all()).then_some(tables.since);
+        Answer { largest: tables.counters.largest_packets(), since, ..answer }
     }
 
     /// Per second.
@@ -108,39 +109,12 @@ impl LiveView<'_> {
         if filter.is_all() { self.meter.rates.left() } else { LeftGrowth::default() }
     }
 
-    /// Every flow that the filter selects, with the directions it selects, and its growth in the last seconds.
-    fn each_flow(&self, wish: &Wish, mut each: impl FnMut(usize, Flow, Traffic)) {
-        let mut reader = self.meter.rates.reader();
-        let table = &self.meter.flows.table;
-        for slot in table.all() {
-            let second_began = flow_state::second_began(&table.flows[slot].warm);
-            let key = table.flows[slot].hot.key.flow(second_began);
-            let (forward, reverse) = self.directions(&wish.filter, slot, &key);
-            if !forward && !reverse {
-                continue;
-            }
-            let mut flow = self.meter.flows.row(slot, self.meter.flows.whole(slot), self.now.0);
-            let mut growth = reader.growth(slot, flow.first);
-            if second_began {
-                growth = growth.reversed();
-            }
-            if !forward {
-                (flow.traffic.outbound, growth.outbound) = Default::default();
-            }
-            if !reverse {
-                (flow.traffic.inbound, growth.inbound) = Default::default();
-            }
-            if !flow.traffic.is_empty() {
-                each(slot, flow, growth);
+    /// Traffic that left the table, by class. It cannot be filtered.
+    fn gone(&self, wish: &Wish, top: &mut Top) {
+        if wish.filter.is_all() {
+            for (class, traffic, flows) in self.meter.flows.gone.rows() {
+                top.push_other(Item::Other(class, traffic, flows));
             }
         }
-    }
-
-    /// The directions of the flow in a slot that the filter selects. Asked before the row is made: most filters select few.
-    fn directions(&self, filter: &Filter, slot: usize, key: &FlowKey) -> (bool, bool) {
-        let Slot { warm, cold, .. } = &self.meter.flows.table.flows[slot];
-        let (a, b) = (cold.mac(0), cold.mac(1));
-        let macs = if flow_state::second_began(warm) { (b, a) } else { (a, b) };
-        filter.directions_of(key, macs, "", &self.meter.interface.name)
     }
 }

@@ -87,7 +87,7 @@ impl Ask<'_> {
         let mut take = |place, AggregatedFlow { key, traffic, flows }: AggregatedFlow| {
             let Some(point) = self.places.get(&place) else { return };
             // Of any source no pair is known.
-            let known = group != Group::Pair || !key.source.address.is_unspecified();
+            let known = group != Group::Pair || !key.is_of_any();
             if let Some(key) = group.of(&key, &self.points[*point].id.sensor).filter(|_| known) {
                 table.add_known(*point, &Item::Group(key, traffic, flows));
             }

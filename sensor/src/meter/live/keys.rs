@@ -1,100 +1,186 @@
 //! Rows of counted facilities; of those that flows tell, with their flows and the keys at their other ends.
 
-use traf_model::{Counted, Counts, FlowKey, Item, Key, OrderBy, Row, Traffic, Wish};
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+use traf_model::{Answer, Counted, Counts, FlowKey, Item, Key, OrderBy, Traffic, Wish};
 
 use super::LiveView;
+use super::gather::{Gather, Place, Span, WalkedFlow};
 use super::peers::Peers;
-use super::sums::Sums;
+use super::sums::{Sum, Sums};
 use super::top::Top;
 use crate::meter::tables::Tables;
 
-impl LiveView<'_> {
-    /// All keys that were counted; their flows are those in the table.
-    pub(super) fn keys(&self, facility: Counted, wish: &Wish, tables: &Tables, top: &mut Top) {
-        let Some(shares) = facility.shares() else {
-            let other = tables.facilities.totals(facility, |key, counts| {
-                if !counts.traffic.is_empty() {
-                    top.push(tables.facilities.rate(facility, key), Item::Counted(facility, key, counts));
-                }
-            });
-            return top.add_total(other.traffic);
-        };
-        let ports = &self.meter.flows.tables.facilities.ports;
-        let shares = |key: &FlowKey| shares(key, ports);
-        let mut other = Traffic::default();
-        let (mut sums, mut more, left) = (Sums::<Key>::new(), true, self.left(&wish.filter));
-        while more {
-            let totals =
-                tables.facilities.totals(facility, |key, counts| sums.add(key, counts.traffic, Traffic::default(), 0));
-            other = totals.traffic;
-            self.each_flow(wish, |slot, flow, growth| {
-                // What was folded already is in the totals.
-                let (shares, slice) = (shares(&flow.key), self.meter.flows.slice(slot));
-                let mut before = None;
-                for share in shares.into_iter().flatten() {
-                    let towards = |traffic: Traffic| if share.reversed { traffic.reversed() } else { traffic };
-                    // A flow from a key to itself is one flow.
-                    let flows = u64::from(before != Some(share.key));
-                    if wish.filter.is_all() {
-                        sums.add(share.key, towards(slice), towards(growth), flows);
-                    } else if let Some(sum) = sums.get_mut(&share.key) {
-                        // Under a filter there are no keys but those that were counted.
-                        sum.add(Traffic::default(), towards(growth), flows);
-                    }
-                    before = Some(share.key);
-                }
-            });
-            for (key, growth) in &left {
-                for share in shares(key).into_iter().flatten() {
-                    let growth = if share.reversed { growth.reversed() } else { *growth };
-                    sums.add(share.key, Traffic::default(), growth, 0);
-                }
-            }
-            let found;
-            (found, more) = sums.end();
-            let counted = || found.iter().filter(|(_, sum)| !sum.traffic.is_empty());
-            let by_peers = facility.peers && wish.orders().any(|order| order.by == OrderBy::Peers);
-            let peers = self.peers(facility, wish, counted().filter(|_| by_peers).map(|(key, _)| *key));
-            for (key, sum) in counted() {
-                let flows = if facility.peers { sum.flows } else { 0 };
-                let counts = Counts { flows, peers: peers.of(key).unwrap_or_default(), ..sum.traffic.into() };
-                top.push(self.rate(sum.growth), Item::Counted(facility, *key, counts));
-            }
-        }
-        top.add_total(other);
+/// Gathered in as many passes as the keys need, and then as the peers of the rows that are shown do. In an order by peers those of
+/// all keys are counted first.
+pub(super) struct GatheredKeys<'a> {
+    view: LiveView<'a>,
+    span: Span,
+    facility: Counted,
+    tables: &'a Tables,
+    /// What flows counted in this slice is not in the tables yet; what a filter selects is.
+    flows_count: bool,
+    by_peers: bool,
+    sums: Sums<Key>,
+    top: Top,
+    /// Traffic in the tables without a key.
+    other: Traffic,
+    pass: Pass,
+}
+
+type Found = HashMap<Key, Sum, RandomState>;
+
+enum Pass {
+    Keys,
+    /// Of the keys that the last pass found, before it is known which are shown; whether keys are left for another one.
+    AllPeers(Found, Peers, bool),
+    Peers(Answer, Peers),
+}
+
+impl<'a> GatheredKeys<'a> {
+    pub(super) fn new(view: LiveView<'a>, (facility, tables): (Counted, &'a Tables), span: Span, wish: &Wish) -> Self {
+        let top = Top::of_span(wish, span);
+        let by_peers = facility.peers && span == Span::Whole && wish.orders().any(|order| order.by == OrderBy::Peers);
+        let (flows_count, other, pass) = (wish.filter.is_all(), Traffic::default(), Pass::Keys);
+        let sums = Sums::new();
+        let mut gathered = Self { view, span, facility, tables, flows_count, by_peers, sums, top, other, pass };
+        gathered.begin();
+        gathered
     }
 
-    /// Fills in the peers of the rows that are shown.
-    pub(super) fn add_peers(&self, facility: Counted, wish: &Wish, rows: &mut [Row]) {
-        let asked = rows.iter().filter(|_| facility.peers).filter_map(|row| match &row.item {
+    /// Begins a pass with what is in the tables. Keys that no flow tells are rows already.
+    fn begin(&mut self) {
+        let Self { sums, top, facility, tables, span, .. } = self;
+        let (told, facilities) = (facility.shares().is_some(), &tables.facilities);
+        let add = |key, counts: Counts| {
+            if told {
+                sums.add(key, counts.traffic, Traffic::default(), 0);
+                return;
+            }
+            let rate = facilities.rate(*facility, key);
+            if !counts.traffic.is_empty() || *span == Span::Slice && !rate.is_empty() {
+                top.push(rate, Item::Counted(*facility, key, counts));
+            }
+        };
+        let rest = match span {
+            Span::Whole => facilities.totals(*facility, add),
+            Span::Slice => facilities.slice(*facility, add),
+        };
+        self.other = rest.traffic;
+    }
+
+    /// The keys at both ends of a flow, if the facility has such.
+    fn ends(&self, key: &FlowKey) -> Option<(Key, Key)> {
+        match self.facility.shares().map(|shares| shares(key, &self.view.meter.flows.tables.facilities.ports)) {
+            Some([Some(one), Some(other)]) => Some((one.key, other.key)),
+            _ => None,
+        }
+    }
+
+    /// Keys that were found become rows.
+    fn show(&mut self, found: Found, peers: Option<&Peers>) {
+        for (key, sum) in found {
+            let flows = if self.facility.peers { sum.flows } else { 0 };
+            let peers = peers.and_then(|peers| peers.of(&key)).unwrap_or_default();
+            let counts = Counts { flows, peers, ..sum.traffic.into() };
+            self.top.push(self.view.rate(sum.growth), Item::Counted(self.facility, key, counts));
+        }
+    }
+
+    /// All keys are rows: what is left are the peers of those that are shown.
+    fn shown(&mut self) -> bool {
+        let mut top = std::mem::take(&mut self.top);
+        top.add_total(self.other);
+        let answer = top.answer();
+        let shown = answer.rows.iter().filter(|_| self.facility.peers).filter_map(|row| match &row.item {
             Item::Counted(_, key, _) => Some(*key),
             _ => None,
         });
-        let peers = self.peers(facility, wish, asked);
-        for row in rows {
+        let peers = Peers::new(shown);
+        let again = !peers.is_empty();
+        self.pass = Pass::Peers(answer, peers);
+        again
+    }
+
+    /// Another pass for keys, if any are left.
+    fn next(&mut self, more: bool) -> bool {
+        self.pass = Pass::Keys;
+        if more {
+            self.begin();
+        }
+        more || self.shown()
+    }
+}
+
+impl Gather for GatheredKeys<'_> {
+    fn span(&self) -> Span {
+        self.span
+    }
+
+    fn walks(&self) -> bool {
+        self.facility.shares().is_some()
+    }
+
+    fn take(&mut self, flow: &WalkedFlow<'_>) {
+        // What parted is in the tables already.
+        let Some(shares) = self.facility.shares().filter(|_| !matches!(flow.place, Place::Parted(_))) else { return };
+        if !matches!(self.pass, Pass::Keys) {
+            let ends = self.ends(flow.key).filter(|_| self.span == Span::Slice || matches!(flow.place, Place::Slot(_)));
+            if let (Some((one, other)), Pass::AllPeers(_, peers, _) | Pass::Peers(_, peers)) = (ends, &mut self.pass) {
+                peers.add(one, other);
+            }
+            return;
+        }
+        let mut before = None;
+        for share in shares(flow.key, &self.view.meter.flows.tables.facilities.ports).into_iter().flatten() {
+            let towards = |traffic: Traffic| if share.reversed { traffic.reversed() } else { traffic };
+            // A flow from a key to itself is one flow.
+            let flows = if before == Some(share.key) { 0 } else { flow.counts(self.span) };
+            let traffic = if self.flows_count { flow.slice } else { Traffic::default() };
+            self.sums.add(share.key, towards(traffic), towards(flow.growth), flows);
+            before = Some(share.key);
+        }
+    }
+
+    fn end(&mut self) -> bool {
+        match &mut self.pass {
+            Pass::Keys => {
+                let (mut found, more) = self.sums.end();
+                // Under a filter there are no keys but those that were counted.
+                found.retain(|_, sum| self.span == Span::Slice || !sum.traffic.is_empty());
+                if self.by_peers && !found.is_empty() {
+                    let peers = Peers::new(found.keys().copied());
+                    self.pass = Pass::AllPeers(found, peers, more);
+                    return true;
+                }
+                self.show(found, None);
+                self.next(more)
+            }
+            Pass::AllPeers(found, peers, more) => {
+                if peers.end() {
+                    return true;
+                }
+                let (found, more) = (std::mem::take(found), *more);
+                let peers = std::mem::replace(peers, Peers::new(std::iter::empty()));
+                self.show(found, Some(&peers));
+                self.next(more)
+            }
+            Pass::Peers(_, peers) => peers.end(),
+        }
+    }
+
+    fn answer(mut self: Box<Self>) -> Answer {
+        // Nothing had to be walked.
+        if matches!(self.pass, Pass::Keys) {
+            self.shown();
+        }
+        let Self { pass: Pass::Peers(mut answer, peers), span, tables, .. } = *self else { return Answer::default() };
+        for row in &mut answer.rows {
             if let Item::Counted(_, key, counts) = &mut row.item {
                 counts.peers = peers.of(key).unwrap_or_default();
             }
         }
-    }
-
-    /// The number of keys at the other ends of the flows that a filter selects, for each of these keys.
-    fn peers(&self, facility: Counted, wish: &Wish, keys: impl Iterator<Item = Key>) -> Peers {
-        let mut peers = Peers::new(keys);
-        let ports = &self.meter.flows.tables.facilities.ports;
-        let ends = |key: &FlowKey| match facility.shares().map(|shares| shares(key, ports)) {
-            Some([Some(one), Some(other)]) => Some((one.key, other.key)),
-            _ => None,
-        };
-        let mut more = !peers.is_empty();
-        while more {
-            self.each_flow(wish, |_, flow, _| {
-                if let Some((one, other)) = ends(&flow.key) {
-                    peers.add(one, other);
-                }
-            });
-            more = peers.end();
-        }
-        peers
+        if span == Span::Whole { LiveView::since(answer, tables) } else { answer }
     }
 }

@@ -6,7 +6,7 @@
 use traf_model::time::SECOND;
 use traf_model::{Answer, Interval, Timestamp, Wish};
 
-use super::together::together;
+use super::batches::Batches;
 
 /// Nanoseconds for which a sealed slice is answered.
 const ANSWERED: i64 = 3 * SECOND;
@@ -20,6 +20,7 @@ pub(in crate::meter) struct SealedAnswers {
     slices: Vec<(Interval, Vec<Answer>)>,
     /// Number of seals.
     seals: u64,
+    batches: Batches,
 }
 
 struct SliceWish {
@@ -46,25 +47,23 @@ impl SealedAnswers {
         !self.wishes.is_empty()
     }
 
-    /// Answers wishes about a slice that is being sealed, as long as there is `time`, but at least one: those that were left out for
+    /// Answers wishes about a slice that is being sealed, as long as there is `time`, but some at least: those that were left out for
     /// the longest come first.
     pub(in crate::meter) fn seal(
         &mut self,
         slice: Interval,
         mut answer: impl FnMut(&[&Wish]) -> Vec<Answer>,
-        mut time: impl FnMut() -> bool,
+        time: impl FnMut() -> bool,
     ) {
         self.seals += 1;
         let mut wishes: Vec<&mut SliceWish> = self.wishes.iter_mut().collect();
         wishes.sort_by_key(|known| known.answered);
-        let mut answers = Vec::new();
-        for (place, mut wishes) in together(wishes, |known| &known.wish).into_iter().enumerate() {
-            if place > 0 && !time() {
-                break;
-            }
-            wishes.iter_mut().for_each(|known| known.answered = self.seals);
+        let (mut answers, seals) = (Vec::new(), self.seals);
+        let make = |wishes: &mut [&mut SliceWish]| {
+            wishes.iter_mut().for_each(|known| known.answered = seals);
             answers.extend(answer(&wishes.iter().map(|known| &known.wish).collect::<Vec<_>>()));
-        }
+        };
+        self.batches.take(wishes, |known| &known.wish, make, time);
         if self.slices.len() >= SLICES {
             self.slices.remove(0);
         }
@@ -94,13 +93,13 @@ mod tests {
         Wish { id, facility: Facility::Traffic, filter, group, order, also, limit: 9, slice: true }
     }
 
-    /// Wishes that are answered when a slice is sealed, and each answer takes so many of the milliseconds that there are.
+    /// Wishes that are answered when a slice is sealed, and each batch takes so many of the milliseconds that there are.
     fn seal(sealed: &mut SealedAnswers, second: i64, (takes, there_are): (u64, u64)) -> Vec<u64> {
         let slice = Interval::new(Timestamp::from_seconds(second - 10), Timestamp::from_seconds(second));
         let spent = std::cell::Cell::new(0);
         let mut answered = Vec::new();
         let answer = |wishes: &[&Wish]| {
-            spent.set(spent.get() + takes);
+            spent.set(spent.get() + if wishes.is_empty() { 0 } else { takes });
             answered.extend(wishes.iter().map(|wish| wish.id));
             wishes.iter().map(|wish| Answer { id: wish.id, ..Answer::default() }).collect()
         };
@@ -115,20 +114,16 @@ mod tests {
     fn a_seal_takes_its_time_and_no_more_and_every_wish_has_its_turn() {
         let (mut sealed, mut wishes) = (SealedAnswers::default(), (1..=30).map(wish).collect::<Vec<_>>());
         sealed.look(&wishes);
-        // Thirty of 60 ms each, in 200 ms: four at a seal.
-        let mut all = Vec::new();
-        for number in 1..=7 {
-            let answered = seal(&mut sealed, 10 * number, (60, 200));
-            assert_eq!(answered.len(), 4);
-            all.extend(answered);
-        }
-        assert_eq!(all, (1..=28).collect::<Vec<u64>>());
+        // Batches of eight take 150 ms each, of 200 ms: two at a seal.
+        assert_eq!(seal(&mut sealed, 10, (150, 200)), (1..=16).collect::<Vec<u64>>());
+        assert_eq!(seal(&mut sealed, 20, (150, 200)), (17..=30).chain([1, 2]).collect::<Vec<u64>>());
         // What was left out comes first, also when others come and go; new ones with it.
-        wishes.retain(|wish| wish.id != 2);
+        wishes.retain(|wish| wish.id != 4);
         wishes.push(wish(31));
         sealed.look(&wishes);
-        assert_eq!(seal(&mut sealed, 80, (60, 200)), [29, 30, 31, 1]);
-        assert_eq!(seal(&mut sealed, 90, (300, 200)), [3], "one at least");
-        assert_eq!(seal(&mut sealed, 100, (0, 1)).len(), 30, "all that there is time for");
+        let next: Vec<u64> = [31].into_iter().chain(3..=3).chain(5..=10).collect();
+        assert_eq!(seal(&mut sealed, 30, (300, 200)), next, "one batch at least");
+        assert_eq!(seal(&mut sealed, 40, (300, 200)), [11, 12, 13, 14], "and a smaller one after it");
+        assert_eq!(seal(&mut sealed, 50, (0, 1)).len(), 30, "all that there is time for");
     }
 }

@@ -88,11 +88,6 @@ impl<K: Spread + Eq + Hash> Sums<K> {
         }
     }
 
-    /// The sum of a key that is there.
-    pub(super) fn get_mut(&mut self, key: &K) -> Option<&mut Sum> {
-        self.sums.get_mut(key)
-    }
-
     /// Ends a pass: what was found in it, and whether keys are left for another one.
     pub(super) fn end(&mut self) -> (HashMap<K, Sum, RandomState>, bool) {
         let next = self.range.next();

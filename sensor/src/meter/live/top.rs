@@ -4,6 +4,8 @@ use std::cmp::Ordering;
 
 use traf_model::{Answer, Item, Merge, Order, Row, Traffic, Wish};
 
+use super::gather::Span;
+
 /// The first rows of each order, every row once.
 #[derive(Default)]
 pub(super) struct Top {
@@ -19,6 +21,14 @@ impl Top {
         let answer = Answer { id: wish.id, ..Answer::default() };
         let (orders, limit) = (wish.orders().collect(), wish.limit.min(Wish::LIMIT) as usize);
         Self { answer, others: Vec::new(), orders, limit }
+    }
+
+    /// Of a slice the busiest rows come first, whatever the order of the wish.
+    pub(super) fn of_span(wish: &Wish, span: Span) -> Self {
+        match span {
+            Span::Whole => Self::new(wish),
+            Span::Slice => Self::new(&Wish { order: Order::default(), ..wish.clone() }),
+        }
     }
 
     pub(super) fn push(&mut self, rate: Traffic, item: Item) {

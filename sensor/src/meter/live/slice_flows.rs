@@ -3,13 +3,13 @@
 
 use traf_model::{Answer, Item, Order, Row, Traffic, Wish};
 
-use super::{Gather, Place, SliceFlow};
-use crate::meter::live::LiveView;
+use super::LiveView;
+use super::gather::{Gather, Place, Span, WalkedFlow};
 use crate::meter::other_flows::OtherFlows;
 use crate::meter::threshold::Threshold;
 
 /// Gathered in two passes: the octets of all flows, then the busiest of them.
-pub(super) struct FlowsOfSlice {
+pub(super) struct GatheredSliceFlows {
     answer: Answer,
     limit: usize,
     others: OtherFlows,
@@ -21,28 +21,32 @@ enum Pass {
     Rows([Threshold; 2]),
 }
 
-impl FlowsOfSlice {
-    pub(super) fn new(view: &LiveView<'_>, wish: &Wish) -> Self {
+impl GatheredSliceFlows {
+    pub(super) fn new(view: LiveView<'_>, wish: &Wish) -> Self {
         let others = if wish.filter.is_all() { view.meter.flows.other.clone() } else { OtherFlows::default() };
         let answer = Answer { id: wish.id, ..Answer::default() };
         Self { answer, limit: wish.limit.min(Wish::LIMIT) as usize, others, pass: Pass::Octets(Default::default()) }
     }
 }
 
-impl Gather for FlowsOfSlice {
-    fn take(&mut self, flow: &SliceFlow<'_>) {
+impl Gather for GatheredSliceFlows {
+    fn span(&self) -> Span {
+        Span::Slice
+    }
+
+    fn take(&mut self, flow: &WalkedFlow<'_>) {
         if matches!(flow.place, Place::Left) {
             return;
         }
-        let octets = flow.traffic.total().octets;
+        let octets = flow.slice.total().octets;
         match &mut self.pass {
             Pass::Octets(all) => all[usize::from(flow.begins)].push(octets),
             Pass::Rows(thresholds) => {
                 if thresholds[usize::from(flow.begins)].passes(octets) {
-                    self.answer.total += flow.traffic;
-                    self.answer.rows.push(Row::new(flow.view.rate(flow.growth), Item::Flow(flow.row())));
+                    self.answer.total += flow.slice;
+                    self.answer.rows.push(Row::new(flow.view.rate(flow.growth), Item::Flow(flow.row(Span::Slice))));
                 } else {
-                    self.others.add(flow.class(), flow.traffic, 1);
+                    self.others.add(flow.class(), flow.slice, 1);
                 }
             }
         }

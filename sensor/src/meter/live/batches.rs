@@ -1,0 +1,91 @@
+//! Wishes that are answered in the same passes over the flow table.
+
+use traf_model::{Facility, Wish};
+
+/// Wishes of one batch, at most: what they add up is in memory at the same time.
+const TOGETHER: usize = 8;
+
+/// How many wishes share their passes: fewer after a batch that took all the time there was.
+#[derive(Debug)]
+pub(crate) struct Batches {
+    together: usize,
+}
+
+impl Default for Batches {
+    fn default() -> Self {
+        Self { together: TOGETHER }
+    }
+}
+
+impl Batches {
+    /// Makes the answers to `wishes`, those that have waited longest first: to all that need no pass, and to the others as long as there
+    /// is `time`, but to one batch at least.
+    pub(crate) fn take<T>(
+        &mut self,
+        wishes: Vec<T>,
+        wish: impl Fn(&T) -> &Wish,
+        mut make: impl FnMut(&mut [T]),
+        mut time: impl FnMut() -> bool,
+    ) {
+        let (mut walking, mut others): (Vec<T>, Vec<T>) = wishes.into_iter().partition(|one| walks(wish(one)));
+        make(&mut others);
+        for (number, together) in walking.chunks_mut(self.together).enumerate() {
+            if number > 0 && !time() {
+                return;
+            }
+            make(together);
+            if number == 0 {
+                self.together = if time() { TOGETHER.min(self.together + 1) } else { self.together.div_ceil(2) };
+            }
+        }
+    }
+}
+
+/// True if the answer needs passes over the flow table.
+fn walks(wish: &Wish) -> bool {
+    match wish.facility {
+        Facility::Traffic => true,
+        Facility::Counted(facility) => facility.shares().is_some(),
+        Facility::Interfaces | Facility::Packets => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use traf_model::facility::STATIONS;
+    use traf_model::{Filter, Group, Order};
+
+    use super::*;
+
+    fn wish(id: u64, facility: Facility) -> Wish {
+        let (filter, order, also) = (Filter::default(), Order::default(), Vec::new());
+        Wish { id, facility, filter, group: Group::Flow, order, also, limit: 9, slice: false }
+    }
+
+    /// The batches of 20 wishes, of which the last needs no pass, when there is time for so many.
+    fn made(batches: &mut Batches, most: usize) -> Vec<Vec<u64>> {
+        let last = wish(20, Facility::Counted(STATIONS));
+        let (mut made, mut asked) = (Vec::new(), 0);
+        let make = |wishes: &mut [Wish]| made.push(wishes.iter().map(|wish| wish.id).collect());
+        let time = || {
+            asked += 1;
+            asked <= most
+        };
+        batches.take((1..20).map(|id| wish(id, Facility::Traffic)).chain([last]).collect(), |wish| wish, make, time);
+        made
+    }
+
+    #[test]
+    fn what_costs_little_is_always_answered_and_the_others_together_as_long_as_there_is_time() {
+        let mut batches = Batches::default();
+        let all: [Vec<u64>; 4] = [vec![20], (1..=8).collect(), (9..=16).collect(), (17..=19).collect()];
+        assert_eq!(made(&mut batches, 9), all);
+        assert_eq!(made(&mut batches, 2), all[..3]);
+        // A batch that takes all the time makes the next one smaller, down to one wish.
+        for together in [8, 4, 2, 1, 1] {
+            assert_eq!(made(&mut batches, 0), [vec![20], (1..=together).collect()]);
+        }
+        assert_eq!(made(&mut batches, 99).len(), 1 + 19);
+        assert_eq!(made(&mut batches, 9)[1], [1, 2]);
+    }
+}
