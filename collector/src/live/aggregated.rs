@@ -212,7 +212,7 @@ mod tests {
     use super::*;
     use crate::live::history::RecentRow;
     use crate::live::tally::Kind;
-    use crate::live::unrowed::{Earlier, PointSlice, unrowed};
+    use crate::live::unrowed::{Earlier, PointSlice, Sums, unrowed};
 
     fn key(source: u8, port: u16, destination: u8) -> FlowKey {
         let end = |last, port| Endpoint::new([10, 0, 0, last].into(), port);
@@ -227,8 +227,11 @@ mod tests {
         AggregatedFlow { key, traffic: traffic(flows), flows }
     }
 
-    /// What is found of points that have rows of flows, of which the first observer's count, and aggregated flows.
-    fn found(of: &[(&[FlowKey], &[AggregatedFlow])]) -> HashMap<GroupKey, (u64, u64)> {
+    type Found = HashMap<GroupKey, (u64, u64)>;
+
+    /// What is found of points that have rows of flows, of which the first observer's count, and aggregated flows. It does not matter
+    /// whether their slices come together or one after the other: then what had no row may have one now.
+    fn found(of: &[(&[FlowKey], &[AggregatedFlow])]) -> Found {
         let mut points = Points::default();
         let mut parts = Vec::new();
         let mut leaders: HashMap<FlowKey, PointIndex> = HashMap::new();
@@ -249,9 +252,29 @@ mod tests {
         }
         let slices: Vec<PointSlice<'_>> =
             parts.iter().map(|(point, rows, summary)| PointSlice { point: *point, rows, summary }).collect();
-        let unrowed = unrowed(&slices, &Earlier::default(), &points, |kind| matches!(kind, Kind::Group(_)));
-        let sum = |amount: &Amount| (amount.traffic.total().packets, amount.flows);
-        unrowed.keys.iter().map(|((_, (_, key)), amount)| (key.group().unwrap(), sum(amount))).collect()
+        let is_group = |kind| matches!(kind, Kind::Group(_));
+        let mut together = Found::new();
+        let joined = unrowed(&slices, &Earlier::default(), &points, is_group);
+        add(&mut together, &joined.more, 1);
+        let (mut earlier, mut apart) = (Earlier::default(), Found::new());
+        for slice in &slices {
+            let joined = unrowed(&[*slice], &earlier, &points, is_group);
+            add(&mut apart, &joined.more, 1);
+            add(&mut apart, &joined.less, -1);
+            earlier.rows.extend(slice.rows);
+            earlier.aggregated.extend(slice.summary.aggregated_flows.iter().map(|flow| (slice.point, *flow)));
+        }
+        apart.retain(|_, sum| *sum != (0, 0));
+        assert_eq!(apart, together, "one after the other, and together");
+        together
+    }
+
+    fn add(found: &mut Found, sums: &Sums, sign: i64) {
+        for ((_, (_, key)), amount) in &sums.keys {
+            let (packets, flows) = found.entry(key.group().unwrap()).or_default();
+            *packets = packets.strict_add_signed(sign * amount.traffic.total().packets as i64);
+            *flows = flows.strict_add_signed(sign * amount.flows as i64);
+        }
     }
 
     #[test]

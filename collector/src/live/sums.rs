@@ -184,9 +184,9 @@ impl LanSums {
         let mut unrowed = unrowed(&slices, &earlier, points, |_| self.filter.is_all());
         if !self.filter.is_all() {
             let own = slices.first().and_then(|slice| points.get(slice.point));
-            unrowed
-                .classes
-                .retain(|class, _| own.and_then(|own| own.selected(&self.filter, Some(*class))) == Some(true));
+            let selects = |class: &Class| own.and_then(|own| own.selected(&self.filter, Some(*class))) == Some(true);
+            unrowed.more.classes.retain(|class, _| selects(class));
+            unrowed.less.classes.retain(|class, _| selects(class));
         }
         self.tally.add_unrowed(&unrowed);
     }

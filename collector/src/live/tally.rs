@@ -226,18 +226,21 @@ impl LanTally {
         }
     }
 
-    /// Adds what has no row.
-    pub(crate) fn add_unrowed(&mut self, unrowed: &Unrowed) {
-        for (class, Amount { traffic, flows }) in &unrowed.classes {
+    /// Adds what has no row, and takes away what has one now.
+    pub(crate) fn add_unrowed(&mut self, Unrowed { more, less }: &Unrowed) {
+        let none = Amount::default();
+        let amounts = more.classes.iter().map(|(class, more)| (class, more, &none));
+        for (class, more, less) in amounts.chain(less.classes.iter().map(|(class, less)| (class, &none, less))) {
             let (sum, count) = self.others.entry(*class).or_default();
-            *sum += *traffic;
-            *count = count.saturating_add(*flows);
+            *sum = (*sum + more.traffic) - less.traffic;
+            *count = count.saturating_add(more.flows).saturating_sub(less.flows);
         }
-        for ((kind, key), Amount { traffic, flows }) in &unrowed.keys {
+        let amounts = more.keys.iter().map(|(key, more)| (key, more, &none));
+        for ((kind, key), more, less) in amounts.chain(less.keys.iter().map(|(key, less)| (key, &none, less))) {
             if let Some(table) = self.tables.iter_mut().find(|table| table.kind == *kind) {
                 let sum = table.rows.entry(*key).or_default();
-                sum.traffic += *traffic;
-                sum.flows = sum.flows.saturating_add(*flows);
+                sum.traffic = (sum.traffic + more.traffic) - less.traffic;
+                sum.flows = sum.flows.saturating_add(more.flows).saturating_sub(less.flows);
             }
         }
         for table in &mut self.tables {

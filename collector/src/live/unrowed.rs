@@ -37,6 +37,14 @@ pub(crate) struct Earlier {
 /// Traffic without a row that counts in a LAN.
 #[derive(Debug, Default)]
 pub(crate) struct Unrowed {
+    pub(crate) more: Sums,
+    /// What was counted without a row earlier, and has one now: rows of other points have come.
+    pub(crate) less: Sums,
+}
+
+/// Sums by class and under keys.
+#[derive(Debug, Default)]
+pub(crate) struct Sums {
     pub(crate) classes: HashMap<Class, Amount>,
     /// The part of it that is known to be under keys.
     pub(crate) keys: HashMap<(Kind, SiteKey), Amount>,
@@ -51,6 +59,8 @@ struct Rest<'a> {
     /// Flows that every point which sees them names.
     known: SeenFlows,
     joined: Vec<Joined>,
+    /// Counted earlier, and not without a row any more.
+    rowed: Vec<Joined>,
     sharing: Sharing<'a>,
 }
 
@@ -125,27 +135,25 @@ pub(crate) fn unrowed(
     let sharing = if counted.is_empty() { Sharing::Even } else { Sharing::Led(&counted) };
     let rest = Rest::new(slices, earlier, points, sharing);
 
-    let mut classes: HashMap<Class, Amount> = HashMap::new();
-    for (class, amount) in rest.classes() {
-        *classes.entry(class).or_default() += amount;
-    }
-    let mut keys: HashMap<(Kind, SiteKey), Amount> = HashMap::new();
+    let (mut more, mut less) = (Sums::default(), Sums::default());
+    rest.classes().into_iter().for_each(|(class, amount)| *more.classes.entry(class).or_default() += amount);
     for kind in Kind::all().filter(|kind| *kind != Kind::Group(Group::Sensor) && wanted(*kind)) {
-        for joined in &rest.joined {
-            joined.under(kind, points, |key, amount| *keys.entry((kind, key)).or_default() += amount);
+        for (joined, sums) in [(&rest.joined, &mut more), (&rest.rowed, &mut less)] {
+            let mut add = |key, amount| *sums.keys.entry((kind, key)).or_default() += amount;
+            joined.iter().for_each(|joined| joined.under(kind, points, &mut add));
         }
         if let Kind::Counted(facility) = kind {
-            let most = rest.most(facility, &classes);
+            let most = rest.most(facility, &more.classes);
             for (key, amount) in bounded(rest.keys(facility), most) {
-                *keys.entry((kind, key)).or_default() += amount;
+                *more.keys.entry((kind, key)).or_default() += amount;
             }
         }
     }
-    for joined in &rest.joined {
-        *classes.entry(joined.key.class()).or_default() += joined.amount;
+    for (joined, sums) in [(&rest.joined, &mut more), (&rest.rowed, &mut less)] {
+        joined.iter().for_each(|joined| *sums.classes.entry(joined.key.class()).or_default() += joined.amount);
+        sums.classes.retain(|_, amount| *amount != Amount::default());
     }
-    classes.retain(|_, amount| *amount != Amount::default());
-    Unrowed { classes, keys }
+    Unrowed { more, less }
 }
 
 impl Joined {
@@ -180,20 +188,15 @@ impl<'a> Rest<'a> {
             aggregated.add_row(row, great(row), all.stands_for(row));
         }
         earlier.aggregated.iter().for_each(|(point, flow)| aggregated.add(*point, flow));
-        let counted: HashMap<FlowId, Amount> = match earlier.aggregated.is_empty() {
-            true => HashMap::new(),
-            false => aggregated.unrowed().into_iter().map(|joined| (joined.id, joined.amount)).collect(),
-        };
+        let counted = if earlier.aggregated.is_empty() { Vec::new() } else { aggregated.unrowed() };
         for slice in slices {
             slice.rows.iter().for_each(|row| aggregated.add_row(row, great(row), all.stands_for(row)));
             slice.summary.aggregated_flows.iter().for_each(|flow| aggregated.add(slice.point, flow));
         }
-        let mut joined = aggregated.unrowed();
-        for joined in &mut joined {
-            joined.amount = joined.amount.beyond(counted.get(&joined.id).copied().unwrap_or_default());
-        }
+        let all_joined = aggregated.unrowed();
+        let (joined, rowed) = (beyond(&all_joined, &counted), beyond(&counted, &all_joined));
         known.add_aggregated(aggregated.seen());
-        Self { slices, points, all, known, joined, sharing }
+        Self { slices, points, all, known, joined, rowed, sharing }
     }
 
     /// The rest by class.
@@ -289,6 +292,16 @@ impl<'a> Rest<'a> {
         });
         counts.iter().map(|(key, counts)| (*key, counts.rest(coverage.get(key), self.sharing))).collect()
     }
+}
+
+/// What flows of the same ends have more than in another list.
+fn beyond(joined: &[Joined], others: &[Joined]) -> Vec<Joined> {
+    let others: HashMap<FlowId, Amount> = others.iter().map(|joined| (joined.id, joined.amount)).collect();
+    let more = joined.iter().map(|joined| {
+        let other = others.get(&joined.id).copied().unwrap_or_default();
+        Joined { amount: joined.amount.beyond(other), ..*joined }
+    });
+    more.filter(|joined| joined.amount != Amount::default()).collect()
 }
 
 /// Keys that together have no more than `most`.

@@ -9,7 +9,7 @@ use crate::live::coverage::Amount;
 use crate::live::history::RecentRow;
 use crate::live::points::{FlowId, PointIndex, Points, UNKNOWN};
 use crate::live::tally::{Kind, TableKey};
-use crate::live::unrowed::{Earlier, PointSlice, Unrowed, unrowed};
+use crate::live::unrowed::{Earlier, PointSlice, Sums, unrowed};
 use crate::report::table::{Table, Unnamed};
 use crate::store::{PointKey, StoredSlice};
 
@@ -30,7 +30,7 @@ impl Ask<'_> {
             let kind = Kind::of(self.query.facility, self.query.group).filter(|_| filter.is_all());
             let facility = self.query.facility.counted().filter(|_| kind.is_some());
             let stored = self.view.store.slices_at(start, &self.selection.sensors, facility).await?;
-            let Unrowed { classes, keys } = self.joined(stored, &points, kind);
+            let Sums { classes, keys } = self.joined(stored, &points, kind);
             for (class, amount) in classes {
                 let selected = self.points.first().and_then(|own| own.selected(filter, Some(class)));
                 unnamed.push(Unnamed { point: 0, class, traffic: amount.traffic, flows: amount.flows, selected });
@@ -50,7 +50,7 @@ impl Ask<'_> {
     }
 
     /// Slices of one time as one.
-    fn joined(&self, stored: HashMap<PointKey, StoredSlice>, points: &Points, kind: Option<Kind>) -> Unrowed {
+    fn joined(&self, stored: HashMap<PointKey, StoredSlice>, points: &Points, kind: Option<Kind>) -> Sums {
         let facility = self.query.facility.counted();
         let mut slices: Vec<(PointIndex, Vec<RecentRow>, InterfaceSummary)> = Vec::new();
         for (place, stored) in stored {
@@ -78,7 +78,7 @@ impl Ask<'_> {
             row.elect(elected.get(&row.flow).copied().unwrap_or((UNKNOWN, None)));
         }
         let of_points = slices.iter().map(|(point, rows, summary)| PointSlice { point: *point, rows, summary });
-        unrowed(&of_points.collect::<Vec<_>>(), &Earlier::default(), points, |other| kind == Some(other))
+        unrowed(&of_points.collect::<Vec<_>>(), &Earlier::default(), points, |other| kind == Some(other)).more
     }
 
     /// Adds the groups of one point's flows without a row.
