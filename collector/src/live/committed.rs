@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use traf_model::Summary;
 
-use crate::report::primary::{Change, RowKey};
+use crate::report::primary::{Change, Observer, RowKey};
 use crate::store::PointKey;
 
 /// Slices of one transaction.
@@ -36,4 +36,9 @@ pub(crate) struct Decided {
     pub(crate) counts: bool,
     /// The point whose rows of this flow count, and the VLAN that it sees it in.
     pub(crate) elected: (PointKey, Option<u16>),
+}
+
+/// The point of an observer, and the VLAN that it sees a flow in.
+pub(crate) fn point_of(Observer { sensor, interface, vlan }: Observer) -> (PointKey, Option<u16>) {
+    (PointKey { sensor, interface }, vlan)
 }

@@ -5,7 +5,7 @@
 use traf_model::Timestamp;
 use traf_model::time::SECOND;
 
-use super::committed::CommittedSlice;
+use super::committed::{CommittedSlice, point_of};
 use crate::report::primary::Change;
 
 /// Nanoseconds that a slice waits for the others at most.
@@ -38,7 +38,7 @@ impl Held {
         });
         match decisions {
             Some(decided) => {
-                decided.counts = change.primary;
+                (decided.counts, decided.elected) = (change.primary, point_of(change.elected));
                 true
             }
             None => false,

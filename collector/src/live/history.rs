@@ -189,19 +189,20 @@ impl History {
         }
     }
 
-    /// Changes the mark of a row; returns the row as it is then and its slice, if it is known and was another.
-    pub(crate) fn change(&mut self, key: RowKey, counts: bool) -> Option<(RecentRow, Interval)> {
+    /// Changes the mark of a row, and whose rows of the flow count; returns the row as it is then and its slice, if it is known and
+    /// its mark was another.
+    pub(crate) fn change(
+        &mut self,
+        key: RowKey,
+        counts: bool,
+        elected: (PointIndex, Option<u16>),
+    ) -> Option<(RecentRow, Interval)> {
         let slice = self.slices.get_mut(&(key >> FLOW_BITS))?;
         let row = slice.rows.get_mut(usize::try_from(key & ((1 << FLOW_BITS) - 1)).ok()?)?;
-        if row.counts == counts {
-            return None;
-        }
-        row.counts = counts;
-        if counts {
-            (row.elected, row.elected_vlan) = (row.point, row.key.vlan);
-        }
+        row.elect(elected);
         *self.versions.entry(slice.sensor).or_default() += 1;
-        Some((*row, slice.slice))
+        let before = std::mem::replace(&mut row.counts, counts);
+        (before != counts).then_some((*row, slice.slice))
     }
 
     /// All slices that are kept, those committed first at the beginning.

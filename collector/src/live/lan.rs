@@ -4,7 +4,7 @@ use traf_model::time::SECOND;
 use traf_model::{Filter, Flow, InterfaceSnapshot, InterfaceSummary, Scope, Settings, Timestamp};
 
 use super::answers::Answers;
-use super::committed::{Committed, CommittedSlice, Decided};
+use super::committed::{Committed, CommittedSlice, Decided, point_of};
 use super::held::Held;
 use super::history::{History, RecentRow, RecentSlice};
 use super::points::{PointIndex, Points, UNKNOWN};
@@ -81,19 +81,35 @@ impl Lan {
     /// Takes what was committed.
     pub(crate) fn commit(&mut self, committed: Committed, now: Timestamp) {
         for slice in committed.slices {
+            self.note_keys(&slice);
             self.held.add(slice, now);
         }
         for change in &committed.changes {
             if self.held.change(change) {
                 continue;
             }
-            if let Some((row, slice)) = self.history.change(change.row, change.primary) {
+            let (elected, vlan) = point_of(change.elected);
+            let elected = (self.points.of_key(elected), vlan);
+            if let Some((row, slice)) = self.history.change(change.row, change.primary, elected) {
                 for sums in self.parts.iter_mut().chain([&mut self.whole]) {
                     sums.change(&row, change.primary, slice, &self.points);
                 }
             }
         }
         self.release(now);
+    }
+
+    /// Notes the store's numbers of the points of a slice, which changes of marks may speak of before the slice is added.
+    fn note_keys(&mut self, committed: &CommittedSlice) {
+        let mut decisions = &committed.decisions[..];
+        for part in &committed.summary.interfaces {
+            let of_point;
+            (of_point, decisions) = decisions.split_at(part.flows.len().min(decisions.len()));
+            if let Some(decided) = of_point.first() {
+                let point = self.points.learn((&committed.sensor, &committed.site), &part.interface, None);
+                self.points.note_key(decided.point, point);
+            }
+        }
     }
 
     /// Adds the slices that wait for no other sensor.
@@ -173,7 +189,6 @@ impl Lan {
             let point = self.points.learn((sensor, site), &part.interface, None);
             self.answers.commit(point, summary.slice.from);
             let row = |(flow, decided): (&Flow, &Decided)| {
-                self.points.note_key(decided.point, point);
                 let (elected, vlan) = decided.elected;
                 let elected = (self.points.of_key(elected), vlan);
                 RecentRow::new(flow, self.points.flow(point, flow), point, elected, decided.counts)

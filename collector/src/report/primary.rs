@@ -91,6 +91,8 @@ pub(crate) struct Change {
     pub(crate) row: RowKey,
     /// Its mark from now on.
     pub(crate) primary: bool,
+    /// The observer whose rows of the flow count from now on: its own where it counts.
+    pub(crate) elected: Observer,
     /// Its octets are no longer doubtful.
     pub(crate) settles: bool,
     /// It counts in the place of another row of its slice, which does not any more.

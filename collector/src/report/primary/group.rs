@@ -234,7 +234,7 @@ impl Group {
 
     /// The mark moves to an observer that has seen more.
     fn overtake(&mut self, observation: &Observation, changes: &mut Vec<Change>) -> bool {
-        let (slice, elected, octets, row) = (self.last, self.elected, self.octets, self.row);
+        let (slice, before, octets, row) = (self.last, self.elected, self.octets, self.row);
         let together = slice == observation.slice;
         self.elect(observation);
         if together {
@@ -243,9 +243,10 @@ impl Group {
                 self.row = None;
                 return false;
             };
-            changes.push(Change { row, primary: false, settles: false, replaces: false });
+            let elected = observation.observer;
+            changes.push(Change { row, primary: false, elected, settles: false, replaces: false });
             let rows = vec![(slice, row, octets)];
-            self.company().successor = Some(Successor { observer: elected, rows });
+            self.company().successor = Some(Successor { observer: before, rows });
         }
         true
     }
@@ -299,12 +300,19 @@ impl Group {
     /// Takes in all observers of a younger group that was proved to be of the same packets; its rows that count no longer do.
     pub(super) fn join(&mut self, younger: Self, changes: &mut Vec<Change>) {
         self.take_in(younger.elected(), younger.last);
+        let elected = self.elected();
         let Some(company) = younger.company else { return };
         for member in company.members {
             self.take_in(member.observer.observer(), member.last);
         }
         let settled = company.doubtful.into_iter();
-        changes.extend(settled.map(|(_, row, _)| Change { row, primary: false, settles: true, replaces: false }));
+        changes.extend(settled.map(|(_, row, _)| Change {
+            row,
+            primary: false,
+            elected,
+            settles: true,
+            replaces: false,
+        }));
     }
 
     /// Notes a row that counts although another group is there.
@@ -356,8 +364,9 @@ impl Group {
         let (last, elected) = (self.last.from, self.elected);
         let Some(successor) = self.company.as_mut().and_then(|company| company.successor.as_mut()) else { return };
         let inside = |slice: Interval| slice.from > last && slice.from < until && elected.is_away(slice, covered);
-        let rows = successor.rows.iter().filter(|(slice, ..)| inside(*slice));
-        changes.extend(rows.map(|(_, row, _)| Change { row: *row, primary: true, settles: false, replaces: false }));
+        let rows = successor.rows.iter().filter(|(slice, ..)| inside(*slice)).map(|(_, row, _)| *row);
+        let elected = successor.observer.observer();
+        changes.extend(rows.map(|row| Change { row, primary: true, elected, settles: false, replaces: false }));
     }
 
     /// Marks the successor's rows before `until`, wherever the elected observer's sensor was away.
@@ -365,7 +374,9 @@ impl Group {
         let Some(successor) = self.company.as_mut().and_then(|company| company.successor.take()) else { return };
         let last = self.last;
         let away = |slice: Interval| self.elected.is_away(slice, covered);
-        let mut change = |row, primary, replaces| changes.push(Change { row, primary, settles: false, replaces });
+        let elected = successor.observer.observer();
+        let mut change =
+            |row, primary, replaces| changes.push(Change { row, primary, elected, settles: false, replaces });
         let next = Interval::new(last.to, Timestamp(last.to.0.saturating_add(last.nanos())));
         let together = successor.rows.iter().filter(|(slice, ..)| *slice == last).count() == 1;
         for (slice, row, octets) in successor.rows {

@@ -83,8 +83,9 @@ impl Lan {
             self.rows.insert(number, (observation, decision.counts));
             self.runs.push((observation, evidence, decision.counts));
         }
-        for Change { row, primary, settles, .. } in changes {
+        for Change { row, primary, elected, settles, .. } in changes {
             let stored = self.rows.get_mut(&row).unwrap();
+            assert_eq!(primary, elected == stored.0.observer, "{elected:?}");
             stored.1 = primary;
             self.doubtful -= if settles { stored.0.octets } else { 0 };
             if primary {

@@ -251,7 +251,7 @@ impl Marks {
         let mut changes = std::mem::take(&mut self.changes);
         let mut written = 0;
         for place in 0..changes.len() {
-            let Change { row, primary, settles, replaces } = changes[place];
+            let Change { row, primary, settles, replaces, .. } = changes[place];
             // A record that still counts although its row no longer does harms nobody: the row that counts in its place proves
             // the same.
             if primary && !self.mark(connection, row, replaces).await? {

@@ -14,7 +14,7 @@ use super::marks::Marked;
 use super::number;
 use super::progress::json;
 use super::table::{InsertInto, SliceKey};
-use crate::live::committed::Decided;
+use crate::live::committed::{Decided, point_of};
 use crate::report::primary::FLOW_BITS;
 use crate::store::{Delivery, Identity, PointKey, StoreError};
 
@@ -172,9 +172,7 @@ impl Rows {
             let interface = dictionary.interface(sensor, &of_interface.interface.name)?;
             self.add_interface((slice, sensor, interface), seen, of_interface, dictionary)?;
             for (flow, decision) in of_interface.flows.iter().zip(&mut decisions) {
-                let elected = decision.elected;
-                let elected = (PointKey { sensor: elected.sensor, interface: elected.interface }, elected.vlan);
-                let point = PointKey { sensor, interface };
+                let (point, elected) = (PointKey { sensor, interface }, point_of(decision.elected));
                 decided.push(Decided { point, counts: decision.counts, elected });
                 self.flows.push((FlowNumber { id, interface }, FlowRow::new(ts, flow, decision.counts)));
                 id += 1;
