@@ -110,6 +110,8 @@ fn holds(form: &Form) {
 fn trial(form: &Form) -> Vec<String> {
     let live = format!("{}KB", form.live / 1000);
     let lan = MonitoredLan::new(&NAMES, false, &["--live-rate", &live]).unwrap();
+    // Before a sensor has the digests' key nothing proves that two of them see the same.
+    lan.collector.wait_for_keys(NAMES.len()).unwrap();
     // A key has sixteen connections.
     let admin = Console::join("admin", &lan.lan.tower, &lan.collector, &lan.lan.folder).unwrap();
     let watch = Stopwatch::start();

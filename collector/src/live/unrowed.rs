@@ -50,6 +50,12 @@ pub(crate) struct Sums {
     pub(crate) keys: HashMap<(Kind, SiteKey), Amount>,
 }
 
+/// Flows with a row: all, and those that every point which sees them names.
+struct Gathered {
+    all: SeenFlows,
+    known: SeenFlows,
+}
+
 /// What is known of flows without a row by their ends, and what else is needed for the rest.
 struct Rest<'a> {
     slices: &'a [PointSlice<'a>],
@@ -176,23 +182,28 @@ impl Joined {
     }
 }
 
-impl<'a> Rest<'a> {
-    fn new(slices: &'a [PointSlice<'a>], earlier: &Earlier, points: &'a Points, sharing: Sharing<'a>) -> Self {
+impl Gathered {
+    /// And flows by their ends.
+    fn new<'a>(slices: &[PointSlice<'_>], earlier: &Earlier, points: &'a Points) -> (Self, Aggregated<'a>) {
         let complete = slices.iter().map(PointSlice::complete).max().unwrap_or_default();
         let great = |row: &RecentRow| row.octets() >= complete;
-        let rows = || slices.iter().flat_map(|slice| slice.rows).chain(&earlier.rows);
-        let all = SeenFlows::new(rows().copied());
-        let mut known = SeenFlows::new(rows().copied().filter(great));
+        let rows = || earlier.rows.iter().chain(slices.iter().flat_map(|slice| slice.rows));
+        let (all, known) = (SeenFlows::new(rows().copied()), SeenFlows::new(rows().copied().filter(great)));
         let mut aggregated = Aggregated::new(&known, rows(), points);
-        for row in &earlier.rows {
-            aggregated.add_row(row, great(row), all.stands_for(row));
-        }
+        rows().for_each(|row| aggregated.add_row(row, great(row), all.stands_for(row)));
         earlier.aggregated.iter().for_each(|(point, flow)| aggregated.add(*point, flow));
-        let counted = if earlier.aggregated.is_empty() { Vec::new() } else { aggregated.unrowed() };
-        for slice in slices {
-            slice.rows.iter().for_each(|row| aggregated.add_row(row, great(row), all.stands_for(row)));
-            slice.summary.aggregated_flows.iter().for_each(|flow| aggregated.add(slice.point, flow));
+        for PointSlice { point, summary, .. } in slices {
+            summary.aggregated_flows.iter().for_each(|flow| aggregated.add(*point, flow));
         }
+        (Self { all, known }, aggregated)
+    }
+}
+
+impl<'a> Rest<'a> {
+    fn new(slices: &'a [PointSlice<'a>], earlier: &Earlier, points: &'a Points, sharing: Sharing<'a>) -> Self {
+        let counted =
+            if earlier.aggregated.is_empty() { Vec::new() } else { Gathered::new(&[], earlier, points).1.unrowed() };
+        let (Gathered { all, mut known }, aggregated) = Gathered::new(slices, earlier, points);
         let all_joined = aggregated.unrowed();
         let (joined, rowed) = (beyond(&all_joined, &counted), beyond(&counted, &all_joined));
         known.add_aggregated(aggregated.seen());

@@ -38,6 +38,7 @@ impl Counters {
     }
 
     /// Nothing counted.
+    #[inline]
     pub fn is_empty(self) -> bool {
         self == Self::default()
     }
@@ -123,11 +124,13 @@ impl Traffic {
     }
 
     /// Nothing counted.
+    #[inline]
     pub fn is_empty(self) -> bool {
         self == Self::default()
     }
 
     /// Inbound and outbound exchanged: the same traffic seen from the other end.
+    #[inline]
     pub fn reversed(self) -> Self {
         Self { inbound: self.outbound, outbound: self.inbound }
     }

@@ -86,20 +86,23 @@ mod tests {
 
     #[test]
     fn the_oldest_are_made_anew_and_the_others_stay() {
-        // Batches of eight wishes.
-        let (mut answers, wishes) = (Answers::default(), (1..=16).map(wish).collect::<Vec<_>>());
-        let all = |of: &dyn Fn(u64) -> u64| (1..=16).map(|id| (id, of(id))).collect::<Vec<_>>();
-        assert_eq!(round(&mut answers, &wishes, 10, 9), ((1..=16).collect(), all(&|_| 10)));
-        assert_eq!(round(&mut answers, &wishes, 11, 1), ((1..=8).collect(), all(&|id| if id <= 8 { 11 } else { 10 })));
-        assert_eq!(round(&mut answers, &wishes, 12, 1).0, (9..=16).collect::<Vec<u64>>());
+        // Batches of sixteen wishes.
+        let (mut answers, wishes) = (Answers::default(), (1..=32).map(wish).collect::<Vec<_>>());
+        let all = |of: &dyn Fn(u64) -> u64| (1..=32).map(|id| (id, of(id))).collect::<Vec<_>>();
+        assert_eq!(round(&mut answers, &wishes, 10, 9), ((1..=32).collect(), all(&|_| 10)));
+        assert_eq!(
+            round(&mut answers, &wishes, 11, 1),
+            ((1..=16).collect(), all(&|id| if id <= 16 { 11 } else { 10 }))
+        );
+        assert_eq!(round(&mut answers, &wishes, 12, 1).0, (17..=32).collect::<Vec<u64>>());
         // A new wish and one of other orders come first; what nobody wishes is forgotten.
         let rate = Order { by: OrderBy::Rate, ascending: false };
-        let wishes = [&[Wish { also: vec![rate], ..wish(13) }][..], &wishes[..12], &[wish(17)]].concat();
+        let wishes = [&[Wish { also: vec![rate], ..wish(29) }][..], &wishes[..28], &[wish(33)]].concat();
         let (made, answered) = round(&mut answers, &wishes, 13, 1);
-        assert_eq!(made, [13, 17, 1, 2, 3, 4, 5, 6]);
-        assert_eq!(answered[0], (13, 13));
-        assert!(answered.contains(&(8, 11)) && answered.contains(&(9, 12)) && answered.len() == 14);
-        assert_eq!(round(&mut answers, &wishes, 14, 1).0[..3], [7, 8, 9]);
+        assert_eq!(made, [29, 33].into_iter().chain(1..=14).collect::<Vec<u64>>());
+        assert_eq!(answered[0], (29, 13));
+        assert!(answered.contains(&(16, 11)) && answered.contains(&(17, 12)) && answered.len() == 30);
+        assert_eq!(round(&mut answers, &wishes, 14, 1).0[..3], [15, 16, 17]);
         assert_eq!(round(&mut answers, &[], 15, 1), (vec![], vec![]));
     }
 }

@@ -3,7 +3,7 @@
 use traf_model::{Facility, Wish};
 
 /// Wishes of one batch, at most: what they add up is in memory at the same time.
-const TOGETHER: usize = 8;
+const TOGETHER: usize = 16;
 
 /// How many wishes share their passes: fewer after a batch that took all the time there was.
 #[derive(Debug)]
@@ -62,30 +62,30 @@ mod tests {
         Wish { id, facility, filter, group: Group::Flow, order, also, limit: 9, slice: false }
     }
 
-    /// The batches of 20 wishes, of which the last needs no pass, when there is time for so many.
+    /// The batches of 40 wishes, of which the last needs no pass, when there is time for so many.
     fn made(batches: &mut Batches, most: usize) -> Vec<Vec<u64>> {
-        let last = wish(20, Facility::Counted(STATIONS));
+        let last = wish(40, Facility::Counted(STATIONS));
         let (mut made, mut asked) = (Vec::new(), 0);
         let make = |wishes: &mut [Wish]| made.push(wishes.iter().map(|wish| wish.id).collect());
         let time = || {
             asked += 1;
             asked <= most
         };
-        batches.take((1..20).map(|id| wish(id, Facility::Traffic)).chain([last]).collect(), |wish| wish, make, time);
+        batches.take((1..40).map(|id| wish(id, Facility::Traffic)).chain([last]).collect(), |wish| wish, make, time);
         made
     }
 
     #[test]
     fn what_costs_little_is_always_answered_and_the_others_together_as_long_as_there_is_time() {
         let mut batches = Batches::default();
-        let all: [Vec<u64>; 4] = [vec![20], (1..=8).collect(), (9..=16).collect(), (17..=19).collect()];
+        let all: [Vec<u64>; 4] = [vec![40], (1..=16).collect(), (17..=32).collect(), (33..=39).collect()];
         assert_eq!(made(&mut batches, 9), all);
         assert_eq!(made(&mut batches, 2), all[..3]);
         // A batch that takes all the time makes the next one smaller, down to one wish.
-        for together in [8, 4, 2, 1, 1] {
-            assert_eq!(made(&mut batches, 0), [vec![20], (1..=together).collect()]);
+        for together in [16, 8, 4, 2, 1, 1] {
+            assert_eq!(made(&mut batches, 0), [vec![40], (1..=together).collect()]);
         }
-        assert_eq!(made(&mut batches, 99).len(), 1 + 19);
+        assert_eq!(made(&mut batches, 99).len(), 1 + 39);
         assert_eq!(made(&mut batches, 9)[1], [1, 2]);
     }
 }

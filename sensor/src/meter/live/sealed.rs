@@ -112,18 +112,18 @@ mod tests {
 
     #[test]
     fn a_seal_takes_its_time_and_no_more_and_every_wish_has_its_turn() {
-        let (mut sealed, mut wishes) = (SealedAnswers::default(), (1..=30).map(wish).collect::<Vec<_>>());
+        let (mut sealed, mut wishes) = (SealedAnswers::default(), (1..=60).map(wish).collect::<Vec<_>>());
         sealed.look(&wishes);
-        // Batches of eight take 150 ms each, of 200 ms: two at a seal.
-        assert_eq!(seal(&mut sealed, 10, (150, 200)), (1..=16).collect::<Vec<u64>>());
-        assert_eq!(seal(&mut sealed, 20, (150, 200)), (17..=30).chain([1, 2]).collect::<Vec<u64>>());
+        // Batches of sixteen take 150 ms each, of 200 ms: two at a seal.
+        assert_eq!(seal(&mut sealed, 10, (150, 200)), (1..=32).collect::<Vec<u64>>());
+        assert_eq!(seal(&mut sealed, 20, (150, 200)), (33..=60).chain(1..=4).collect::<Vec<u64>>());
         // What was left out comes first, also when others come and go; new ones with it.
-        wishes.retain(|wish| wish.id != 4);
-        wishes.push(wish(31));
+        wishes.retain(|wish| wish.id != 6);
+        wishes.push(wish(61));
         sealed.look(&wishes);
-        let next: Vec<u64> = [31].into_iter().chain(3..=3).chain(5..=10).collect();
+        let next: Vec<u64> = [61, 5].into_iter().chain(7..=20).collect();
         assert_eq!(seal(&mut sealed, 30, (300, 200)), next, "one batch at least");
-        assert_eq!(seal(&mut sealed, 40, (300, 200)), [11, 12, 13, 14], "and a smaller one after it");
-        assert_eq!(seal(&mut sealed, 50, (0, 1)).len(), 30, "all that there is time for");
+        assert_eq!(seal(&mut sealed, 40, (300, 200)), (21..=28).collect::<Vec<u64>>(), "and a smaller one after it");
+        assert_eq!(seal(&mut sealed, 50, (0, 1)).len(), 60, "all that there is time for");
     }
 }
