@@ -106,6 +106,13 @@ impl Namer<'_> {
                 let members: Vec<Named> = left
                     .extract_if(.., |(point, flow)| *point == first.0 || joined(&flow.flow, &first.1.flow))
                     .collect();
+                if left
+                    .iter()
+                    .any(|(other, _)| members.iter().any(|(point, _)| self.scene.seen.see_together(*point, *other)))
+                {
+                    // Nothing is proven of it yet, perhaps because their answers are not of one moment: it is left to the shares.
+                    break;
+                }
                 let known = idle.take();
                 if known.is_some() || !least.may_be_unnamed(&members) {
                     let mut flow = self.flow(&members, known, &least);

@@ -30,6 +30,8 @@ pub(crate) struct SeenFlow {
 pub(crate) struct SeenFlows {
     flows: Vec<SeenFlow>,
     aggregated: Vec<SeenFlow>,
+    /// Points that see any flow together, the lesser first.
+    together: HashSet<(PointIndex, PointIndex)>,
 }
 
 /// What of a row is needed: where it belongs, and its octets.
@@ -69,12 +71,23 @@ impl SeenFlows {
             let (id, leader, _) = rows[0].group;
             SeenFlow { id, key: rows[0].key, leader, points, octets, again }
         };
-        Self { flows: rows.chunk_by(|a, b| a.group == b.group).map(flow).collect(), aggregated: Vec::new() }
+        let flows = rows.chunk_by(|a, b| a.group == b.group).map(flow).collect();
+        let pairs = |set: &Arc<[PointIndex]>| -> Vec<(PointIndex, PointIndex)> {
+            let of = |(place, one): (usize, &PointIndex)| set[place + 1..].iter().map(|other| (*one, *other)).collect();
+            set.iter().enumerate().flat_map(|one| -> Vec<_> { of(one) }).collect()
+        };
+        let together = sets.iter().flat_map(pairs).collect();
+        Self { flows, aggregated: Vec::new(), together }
     }
 
     /// Adds what is known of flows by their ends, for the coverage.
     pub(super) fn add_aggregated(&mut self, flows: Vec<SeenFlow>) {
         self.aggregated.extend(flows);
+    }
+
+    /// True if two points see any flow together.
+    pub(super) fn see_together(&self, one: PointIndex, other: PointIndex) -> bool {
+        self.together.contains(&(one.min(other), one.max(other)))
     }
 
     /// Flows of the same ends; of one that is known there is one.

@@ -4,6 +4,8 @@ use traf_model::{Facility, Wish};
 
 /// Wishes of one batch, at most: what they add up is in memory at the same time.
 const TOGETHER: usize = 16;
+/// Wishes of one batch, however slow it is.
+const LEAST: usize = 4;
 
 /// How many wishes share their passes: fewer after a batch that took all the time there was.
 #[derive(Debug)]
@@ -30,12 +32,13 @@ impl Batches {
         let (mut walking, mut others): (Vec<T>, Vec<T>) = wishes.into_iter().partition(|one| walks(wish(one)));
         make(&mut others);
         for (number, together) in walking.chunks_mut(self.together).enumerate() {
-            if number > 0 && !time() {
+            let in_time = time();
+            if number > 0 && !in_time {
                 return;
             }
             make(together);
-            if number == 0 {
-                self.together = if time() { TOGETHER.min(self.together + 1) } else { self.together.div_ceil(2) };
+            if number == 0 && in_time {
+                self.together = if time() { TOGETHER.min(self.together + 1) } else { LEAST.max(self.together / 2) };
             }
         }
     }
@@ -65,14 +68,11 @@ mod tests {
     /// The batches of 40 wishes, of which the last needs no pass, when there is time for so many.
     fn made(batches: &mut Batches, most: usize) -> Vec<Vec<u64>> {
         let last = wish(40, Facility::Counted(STATIONS));
-        let (mut made, mut asked) = (Vec::new(), 0);
-        let make = |wishes: &mut [Wish]| made.push(wishes.iter().map(|wish| wish.id).collect());
-        let time = || {
-            asked += 1;
-            asked <= most
-        };
+        let made = std::cell::RefCell::new(Vec::new());
+        let make = |wishes: &mut [Wish]| made.borrow_mut().push(wishes.iter().map(|wish| wish.id).collect());
+        let time = || made.borrow().len() <= most;
         batches.take((1..40).map(|id| wish(id, Facility::Traffic)).chain([last]).collect(), |wish| wish, make, time);
-        made
+        made.into_inner()
     }
 
     #[test]
@@ -81,11 +81,12 @@ mod tests {
         let all: [Vec<u64>; 4] = [vec![40], (1..=16).collect(), (17..=32).collect(), (33..=39).collect()];
         assert_eq!(made(&mut batches, 9), all);
         assert_eq!(made(&mut batches, 2), all[..3]);
-        // A batch that takes all the time makes the next one smaller, down to one wish.
-        for together in [16, 8, 4, 2, 1, 1] {
-            assert_eq!(made(&mut batches, 0), [vec![40], (1..=together).collect()]);
+        assert_eq!(made(&mut batches, 0), all[..2], "the time was over before");
+        // A batch that takes all the time makes the next one smaller.
+        for together in [16, 8, 4, 4] {
+            assert_eq!(made(&mut batches, 1), [vec![40], (1..=together).collect()]);
         }
-        assert_eq!(made(&mut batches, 99).len(), 1 + 39);
-        assert_eq!(made(&mut batches, 9)[1], [1, 2]);
+        assert_eq!(made(&mut batches, 99).len(), 1 + 10);
+        assert_eq!(made(&mut batches, 9)[1], [1, 2, 3, 4, 5]);
     }
 }
