@@ -4,9 +4,6 @@ use traf_model::{Facility, Wish};
 
 /// Wishes of one batch, at most: what they add up is in memory at the same time.
 const TOGETHER: usize = 16;
-/// Wishes of one batch, however slow it is.
-const LEAST: usize = 4;
-
 /// How many wishes share their passes: fewer after a batch that took all the time there was.
 #[derive(Debug)]
 pub(crate) struct Batches {
@@ -21,7 +18,7 @@ impl Default for Batches {
 
 impl Batches {
     /// Makes the answers to `wishes`, those that have waited longest first: to all that need no pass, and to the others as long as there
-    /// is `time`, but to one batch at least.
+    /// is `time`, but to one of them at least.
     pub(crate) fn take<T>(
         &mut self,
         wishes: Vec<T>,
@@ -31,14 +28,18 @@ impl Batches {
     ) {
         let (mut walking, mut others): (Vec<T>, Vec<T>) = wishes.into_iter().partition(|one| walks(wish(one)));
         make(&mut others);
+        if !time() {
+            walking.first_mut().into_iter().for_each(|first| make(std::slice::from_mut(first)));
+            return;
+        }
         for (number, together) in walking.chunks_mut(self.together).enumerate() {
-            let in_time = time();
-            if number > 0 && !in_time {
-                return;
-            }
             make(together);
-            if number == 0 && in_time {
-                self.together = if time() { TOGETHER.min(self.together + 1) } else { LEAST.max(self.together / 2) };
+            let in_time = time();
+            if number == 0 {
+                self.together = if in_time { TOGETHER.min(self.together + 1) } else { self.together.div_ceil(2) };
+            }
+            if !in_time {
+                return;
             }
         }
     }
@@ -81,12 +82,12 @@ mod tests {
         let all: [Vec<u64>; 4] = [vec![40], (1..=16).collect(), (17..=32).collect(), (33..=39).collect()];
         assert_eq!(made(&mut batches, 9), all);
         assert_eq!(made(&mut batches, 2), all[..3]);
-        assert_eq!(made(&mut batches, 0), all[..2], "the time was over before");
+        assert_eq!(made(&mut batches, 0), [vec![40], vec![1]], "the time was over before");
         // A batch that takes all the time makes the next one smaller.
-        for together in [16, 8, 4, 4] {
+        for together in [16, 8, 4, 2, 1, 1] {
             assert_eq!(made(&mut batches, 1), [vec![40], (1..=together).collect()]);
         }
-        assert_eq!(made(&mut batches, 99).len(), 1 + 10);
-        assert_eq!(made(&mut batches, 9)[1], [1, 2, 3, 4, 5]);
+        assert_eq!(made(&mut batches, 99).len(), 1 + 39);
+        assert_eq!(made(&mut batches, 9)[1], [1, 2]);
     }
 }

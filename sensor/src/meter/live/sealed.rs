@@ -122,7 +122,7 @@ mod tests {
         wishes.push(wish(61));
         sealed.look(&wishes);
         let next: Vec<u64> = [61, 5].into_iter().chain(7..=20).collect();
-        assert_eq!(seal(&mut sealed, 30, (300, 200)), next, "one batch at least");
+        assert_eq!(seal(&mut sealed, 30, (300, 200)), next, "one batch");
         assert_eq!(seal(&mut sealed, 40, (300, 200)), (21..=28).collect::<Vec<u64>>(), "and a smaller one after it");
         assert_eq!(seal(&mut sealed, 50, (0, 1)).len(), 60, "all that there is time for");
     }
