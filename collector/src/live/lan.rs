@@ -88,8 +88,7 @@ impl Lan {
             if self.held.change(change) {
                 continue;
             }
-            let (elected, vlan) = point_of(change.elected);
-            let elected = (self.points.of_key(elected), vlan);
+            let elected = self.points.of_key(point_of(change.elected));
             if let Some((row, slice)) = self.history.change(change.row, change.primary, elected) {
                 for sums in self.parts.iter_mut().chain([&mut self.whole]) {
                     sums.change(&row, change.primary, slice, &self.points);
@@ -189,8 +188,7 @@ impl Lan {
             let point = self.points.learn((sensor, site), &part.interface, None);
             self.answers.commit(point, summary.slice.from);
             let row = |(flow, decided): (&Flow, &Decided)| {
-                let (elected, vlan) = decided.elected;
-                let elected = (self.points.of_key(elected), vlan);
+                let elected = self.points.of_key(decided.elected);
                 RecentRow::new(flow, self.points.flow(point, flow), point, elected, decided.counts)
             };
             let of_point: Vec<RecentRow> = part.flows.iter().zip(&mut decisions).map(row).collect();

@@ -95,9 +95,9 @@ impl Points {
         self.by_key.insert(key, index);
     }
 
-    /// The point under a number of the store.
-    pub(crate) fn of_key(&self, key: PointKey) -> PointIndex {
-        self.by_key.get(&key).copied().unwrap_or(UNKNOWN)
+    /// The point under a number of the store, with the VLAN that it sees a flow in.
+    pub(crate) fn of_key(&self, (key, vlan): (PointKey, Option<u16>)) -> (PointIndex, Option<u16>) {
+        (self.by_key.get(&key).copied().unwrap_or(UNKNOWN), vlan)
     }
 
     /// The number of a point.

@@ -72,11 +72,12 @@ impl SeenFlows {
             SeenFlow { id, key: rows[0].key, leader, points, octets, again }
         };
         let flows = rows.chunk_by(|a, b| a.group == b.group).map(flow).collect();
-        let pairs = |set: &Arc<[PointIndex]>| -> Vec<(PointIndex, PointIndex)> {
-            let of = |(place, one): (usize, &PointIndex)| set[place + 1..].iter().map(|other| (*one, *other)).collect();
-            set.iter().enumerate().flat_map(|one| -> Vec<_> { of(one) }).collect()
-        };
-        let together = sets.iter().flat_map(pairs).collect();
+        let mut together = HashSet::new();
+        for set in &sets {
+            for (place, one) in set.iter().enumerate() {
+                together.extend(set[place + 1..].iter().map(|other| (*one, *other)));
+            }
+        }
         Self { flows, aggregated: Vec::new(), together }
     }
 

@@ -13,7 +13,7 @@ use traf_model::{
 use super::coverage::Amount;
 use super::history::RecentRow;
 use super::points::{PointIndex, Points};
-use super::unrowed::Unrowed;
+use super::unrowed::{Sums, Unrowed};
 
 /// Pairs of a host and a peer that are told apart: 5 MB. Later ones are not counted.
 const PAIRS: usize = 450_000;
@@ -227,24 +227,29 @@ impl LanTally {
     }
 
     /// Adds what has no row, and takes away what has one now.
-    pub(crate) fn add_unrowed(&mut self, Unrowed { more, less }: &Unrowed) {
-        let none = Amount::default();
-        let amounts = more.classes.iter().map(|(class, more)| (class, more, &none));
-        for (class, more, less) in amounts.chain(less.classes.iter().map(|(class, less)| (class, &none, less))) {
-            let (sum, count) = self.others.entry(*class).or_default();
-            *sum = (*sum + more.traffic) - less.traffic;
-            *count = count.saturating_add(more.flows).saturating_sub(less.flows);
-        }
-        let amounts = more.keys.iter().map(|(key, more)| (key, more, &none));
-        for ((kind, key), more, less) in amounts.chain(less.keys.iter().map(|(key, less)| (key, &none, less))) {
-            if let Some(table) = self.tables.iter_mut().find(|table| table.kind == *kind) {
-                let sum = table.rows.entry(*key).or_default();
-                sum.traffic = (sum.traffic + more.traffic) - less.traffic;
-                sum.flows = sum.flows.saturating_add(more.flows).saturating_sub(less.flows);
-            }
-        }
+    pub(crate) fn add_unrowed(&mut self, unrowed: &Unrowed) {
+        self.apply(&unrowed.more, |mut sum, more| {
+            sum += more;
+            sum
+        });
+        self.apply(&unrowed.less, Amount::beyond);
         for table in &mut self.tables {
             table.bound(self.capacity);
+        }
+    }
+
+    /// Changes what has no row, by class and under its keys.
+    fn apply(&mut self, sums: &Sums, change: fn(Amount, Amount) -> Amount) {
+        for (class, amount) in &sums.classes {
+            let (traffic, flows) = self.others.entry(*class).or_default();
+            Amount { traffic: *traffic, flows: *flows } = change(Amount { traffic: *traffic, flows: *flows }, *amount);
+        }
+        for ((kind, key), amount) in &sums.keys {
+            if let Some(table) = self.tables.iter_mut().find(|table| table.kind == *kind) {
+                let KeySum { traffic, flows, .. } = table.rows.entry(*key).or_default();
+                Amount { traffic: *traffic, flows: *flows } =
+                    change(Amount { traffic: *traffic, flows: *flows }, *amount);
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use traf_model::{Facility, Wish};
 
 /// Wishes of one batch, at most: what they add up is in memory at the same time.
 const TOGETHER: usize = 16;
+
 /// How many wishes share their passes: fewer after a batch that took all the time there was.
 #[derive(Debug)]
 pub(crate) struct Batches {

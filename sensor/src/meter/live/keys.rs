@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
-use traf_model::{Answer, Counted, Counts, FlowKey, Item, Key, OrderBy, Traffic, Wish};
+use traf_model::{Answer, Counted, Counts, Item, Key, OrderBy, Traffic, Wish};
 
 use super::LiveView;
 use super::gather::{Gather, Place, Span, WalkedFlow};
@@ -70,14 +70,6 @@ impl<'a> GatheredKeys<'a> {
         self.other = rest.traffic;
     }
 
-    /// The keys at both ends of a flow, if the facility has such.
-    fn ends(&self, key: &FlowKey) -> Option<(Key, Key)> {
-        match self.facility.shares().map(|shares| shares(key, &self.view.meter.flows.tables.facilities.ports)) {
-            Some([Some(one), Some(other)]) => Some((one.key, other.key)),
-            _ => None,
-        }
-    }
-
     /// Keys that were found become rows.
     fn show(&mut self, found: Found, peers: Option<&Peers>) {
         for (key, sum) in found {
@@ -125,15 +117,16 @@ impl Gather for GatheredKeys<'_> {
     fn take(&mut self, flow: &WalkedFlow<'_>) {
         // What parted is in the tables already.
         let Some(shares) = self.facility.shares().filter(|_| !matches!(flow.place, Place::Parted(_))) else { return };
-        if !matches!(self.pass, Pass::Keys) {
-            let ends = self.ends(flow.key).filter(|_| self.span == Span::Slice || matches!(flow.place, Place::Slot(_)));
-            if let (Some((one, other)), Pass::AllPeers(_, peers, _) | Pass::Peers(_, peers)) = (ends, &mut self.pass) {
-                peers.add(one, other);
+        let shares = shares(flow.key, &self.view.meter.flows.tables.facilities.ports);
+        if let Pass::AllPeers(_, peers, _) | Pass::Peers(_, peers) = &mut self.pass {
+            let counts = self.span == Span::Slice || matches!(flow.place, Place::Slot(_));
+            if let ([Some(one), Some(other)], true) = (shares, counts) {
+                peers.add(one.key, other.key);
             }
             return;
         }
         let mut before = None;
-        for share in shares(flow.key, &self.view.meter.flows.tables.facilities.ports).into_iter().flatten() {
+        for share in shares.into_iter().flatten() {
             let towards = |traffic: Traffic| if share.reversed { traffic.reversed() } else { traffic };
             // A flow from a key to itself is one flow.
             let flows = if before == Some(share.key) { 0 } else { flow.counts(self.span) };
